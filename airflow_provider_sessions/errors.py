@@ -1,0 +1,197 @@
+"""Every error this package raises.
+
+::
+
+    SessionsError
+    ├── InputError (ValueError)             what was given cannot be meant; nothing was sent
+    │   ├── ConnectionConfigError               a field of the Airflow connection
+    │   └── OptionsError                        ``options`` of a platform
+    ├── UnsupportedError                    the platform cannot do that; says what to use instead
+    ├── NoAnswerError                       a request got no whole answer
+    │   ├── ConnectError                        it was never sent
+    │   └── BrokenConnectionError               it may have arrived: time-out, reset, truncated body
+    ├── ApiError                            the platform answered with an error status
+    │   ├── AuthenticationError                 401
+    │   ├── PermissionDeniedError               403
+    │   ├── NotFoundError                       404, 410
+    │   ├── ConflictError                       409
+    │   ├── RejectedError                       400, 422 and every other 4xx
+    │   ├── RateLimitedError                    429, or our own budget is spent
+    │   └── ServerError                         5xx
+    ├── AnswerError                         the platform answered, but not in a way that can be used
+    │   ├── MalformedAnswerError                not JSON, or JSON of another shape
+    │   ├── AnswerTooLargeError
+    │   ├── UnknownStateError                   a state word outside the known set
+    │   ├── PagingError                         pages that repeat, end too early or never end
+    │   └── RedirectRefusedError
+    ├── WaitError                           a wait that cannot end as asked
+    │   ├── UnreachableError                    the session can no longer reach what was waited for
+    │   └── TooManyFailuresError
+    └── ExportError                         an export or a download that cannot be completed
+        └── IncompleteDownloadError
+
+Texts never hold a credential, a presigned address or a body of a request.
+"""
+
+from __future__ import annotations
+
+
+class SessionsError(Exception):
+    """Root of the tree: catch this to catch everything this package raises on purpose."""
+
+
+class InputError(SessionsError, ValueError):
+    """What was given cannot be meant. Raised before any request."""
+
+
+class ConnectionConfigError(InputError):
+    """A field of the Airflow connection is missing or wrong."""
+
+
+class OptionsError(InputError):
+    """``options`` holds a field that the platform does not know, lacks one that it needs, or has a wrong value."""
+
+
+class UnsupportedError(SessionsError):
+    """The platform has no way to do what was asked; the text says what to use instead.
+
+    :param platform: the connection type.
+    :param question: what was asked, in this package's words (``attendance``, ``start``).
+    :param instead: a sentence that says why, and what can be done.
+    """
+
+    def __init__(self, platform: str, question: str, instead: str) -> None:
+        super().__init__(f"{platform} cannot do {question!r}. {instead}")
+        self.platform = platform
+        self.question = question
+        self.instead = instead
+
+
+class NoAnswerError(SessionsError):
+    """A request got no whole answer."""
+
+
+class ConnectError(NoAnswerError):
+    """The host could not be reached (name, port, TLS, proxy): the request was never sent."""
+
+
+class BrokenConnectionError(NoAnswerError):
+    """The connection broke or timed out after the request was sent: it may have been carried out."""
+
+
+class ApiError(SessionsError):
+    """The platform answered with an error status.
+
+    :param message: what went wrong, for a reader of a log.
+    :param status: HTTP status.
+    :param route: the endpoint's name, if the request was a call of ours.
+    :param reason: the platform's own words, shortened.
+    :param code: the platform's own error code, if it gave one.
+    :param request_id: the platform's request id, if it gave one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        route: str | None = None,
+        reason: str | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.route = route
+        self.reason = reason
+        self.code = code
+        self.request_id = request_id
+
+
+class AuthenticationError(ApiError):
+    """401: the credential is missing, wrong, revoked or expired."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the credential is good, but a right, scope or plan is missing."""
+
+
+class NotFoundError(ApiError):
+    """404 or 410: there is no such thing, or it is not visible with this credential."""
+
+
+class ConflictError(ApiError):
+    """409: the thing is in a state that does not allow this, or a name is taken."""
+
+
+class RejectedError(ApiError):
+    """400, 422 or another 4xx: the platform does not accept the request."""
+
+
+class RateLimitedError(ApiError):
+    """Too many requests: the platform refused one (429), or the budget leaves no room soon enough.
+
+    :param retry_after: seconds until it makes sense to try again.
+    """
+
+    def __init__(self, message: str, *, retry_after: float, status: int = 429, **details: str | None) -> None:
+        super().__init__(message, status=status, **details)
+        self.retry_after = retry_after
+
+
+class ServerError(ApiError):
+    """5xx: the platform failed."""
+
+
+class AnswerError(SessionsError):
+    """The platform answered, but not in a way that can be used."""
+
+
+class MalformedAnswerError(AnswerError):
+    """The body is not JSON, or JSON of another shape than expected."""
+
+
+class AnswerTooLargeError(AnswerError):
+    """The body is larger than any answer of this platform may be."""
+
+
+class UnknownStateError(AnswerError):
+    """The platform used a state word that this package does not know.
+
+    :param platform: the connection type.
+    :param word: the word as it came.
+    :param known: the words that are known.
+    """
+
+    def __init__(self, platform: str, word: object, known: tuple[str, ...]) -> None:
+        super().__init__(f"{platform} answered with the unknown session state {word!r}; known are {', '.join(known)}")
+        self.platform = platform
+        self.word = word
+
+
+class PagingError(AnswerError):
+    """The pages of a list repeat, end too early or never end."""
+
+
+class RedirectRefusedError(AnswerError):
+    """The platform redirected a request that must not leave its host."""
+
+
+class WaitError(SessionsError):
+    """A wait cannot end as asked."""
+
+
+class UnreachableError(WaitError):
+    """The session is in a state from which what was waited for can no longer come."""
+
+
+class TooManyFailuresError(WaitError):
+    """A run of looks failed; the last error is quoted."""
+
+
+class ExportError(SessionsError):
+    """An export or a download cannot be completed."""
+
+
+class IncompleteDownloadError(ExportError):
+    """A file ended before, or went on after, its announced size, or its checksum is wrong."""

@@ -1,0 +1,50 @@
+"""The words of this package as frozen values: no input or output happens here.
+
+All times are aware UTC datetimes, durations are seconds, sizes are bytes. Each value has one module; this one
+gathers the public names.
+"""
+
+from airflow_provider_sessions.model.attendance import (
+    AttendanceInterval,
+    AttendanceSummary,
+    Attribution,
+    Participant,
+    Presence,
+)
+from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
+from airflow_provider_sessions.model.materials import (
+    Artifact,
+    ArtifactStatus,
+    Recording,
+    RecordingStatus,
+    Takeaways,
+    Transcript,
+    TranscriptSegment,
+)
+from airflow_provider_sessions.model.session import Session, SessionState
+from airflow_provider_sessions.model.values import UtcDatetime, Value, Window, parse_instant, parse_seconds
+
+__all__ = [
+    "Artifact",
+    "ArtifactStatus",
+    "AttendanceInterval",
+    "AttendanceSummary",
+    "Attribution",
+    "Invitee",
+    "Participant",
+    "Presence",
+    "Recording",
+    "RecordingStatus",
+    "Session",
+    "SessionChanges",
+    "SessionDraft",
+    "SessionState",
+    "Takeaways",
+    "Transcript",
+    "TranscriptSegment",
+    "UtcDatetime",
+    "Value",
+    "Window",
+    "parse_instant",
+    "parse_seconds",
+]

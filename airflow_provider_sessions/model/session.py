@@ -1,0 +1,74 @@
+"""A session and its state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_sessions.model.values import UtcDatetime, Value
+
+
+class SessionState(StrEnum):
+    """Where a session is in its life: the same six words for every platform."""
+
+    REQUESTED = "requested"
+    SCHEDULED = "scheduled"
+    LIVE = "live"
+    ENDED = "ended"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other state can follow."""
+        return self in (SessionState.ENDED, SessionState.CANCELED, SessionState.EXPIRED)
+
+
+class Session(Value):
+    """One scheduled or held event on a platform.
+
+    ``time_zone`` is the IANA name the session was planned in, where the platform keeps it. ``state_inferred`` is true
+    where the platform has no word for the state and a written rule found it.
+    """
+
+    platform: str
+    session_id: str
+    title: str
+    state: SessionState
+    state_inferred: bool = False
+    description: str | None = None
+    scheduled_start: UtcDatetime | None = None
+    scheduled_end: UtcDatetime | None = None
+    time_zone: str | None = None
+    actual_start: UtcDatetime | None = None
+    actual_end: UtcDatetime | None = None
+    host_id: str | None = None
+    host_name: str | None = None
+    room_id: str | None = None
+    case: str | None = None
+    url: str | None = None
+    join_url: str | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long it lasted, or is planned to last, in seconds."""
+        for start, end in ((self.actual_start, self.actual_end), (self.scheduled_start, self.scheduled_end)):
+            if start is not None and end is not None:
+                return (end - start) / timedelta(seconds=1)
+        return None
+
+    def summary(self) -> dict[str, Any]:
+        """What an operator returns through XCom: small, JSON, and free of secrets."""
+        return {
+            "session_id": self.session_id,
+            "platform": self.platform,
+            "state": self.state.value,
+            "state_inferred": self.state_inferred,
+            "title": self.title,
+            "scheduled_start": self.scheduled_start.isoformat() if self.scheduled_start else None,
+            "url": self.url,
+            "join_url": self.join_url,
+        }
