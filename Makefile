@@ -1,0 +1,70 @@
+# Every target does its own set-up: all that has to be there is make and a Python 3.11 to 3.13 with venv.
+# An environment is made once, and brought up to date when its constraints or pyproject.toml change.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo up test lint format matrix test-3.1 test-3.2 constraints clean
+
+# The interpreter that environments are made with, e.g. make PYTHON=python3.12 test
+PYTHON ?= $(shell scripts/find-python.sh)
+
+# What `make test` hands to pytest, e.g. make test ARGS='tests/unit -x'
+ARGS ?=
+
+# The rooms of the repository that are typed strictly, as far as they are there.
+TYPED := $(wildcard airflow_provider_sessions dags_examples scripts benchmarks)
+
+help: ## show this list
+	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 14
+
+# The marker of a finished environment: .venv-3.1/.ready-test is .venv-3.1 with the dependency group "test".
+# `with` runs a command with an environment's programs first on the PATH, since Airflow starts itself by name.
+with = PATH="$(CURDIR)/$(1)/bin:$$PATH"
+install = test -n "$(PYTHON)" && scripts/environment.sh $(@D) $(lastword $(filter constraints/%,$^)) "$(PYTHON)" $(1) && touch $@
+INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environment.sh
+
+.venv/.ready: $(INPUTS) constraints/airflow-3.3.txt
+	@$(call install)
+
+.venv/.ready-dev: $(INPUTS) constraints/airflow-3.3.txt
+	@$(call install,dev)
+	@touch .venv/.ready
+
+.venv-%/.ready-test: $(INPUTS) constraints/airflow-%.txt
+	@$(call install,test)
+
+demo: .venv/.ready ## run the example DAG in a real Airflow against the sandbox; files land in demo-output/
+	@$(call with,.venv) python scripts/demo.py
+
+up: .venv/.ready ## leave that Airflow running, to look at in a browser; Ctrl-C stops all
+	@$(call with,.venv) python scripts/up.py
+
+test: .venv/.ready-dev ## run all tests (Airflow 3.3)
+	$(call with,.venv) python -m pytest $(ARGS)
+
+lint: .venv/.ready-dev ## check style, types and the arrows between the rooms
+	$(call with,.venv) ruff check .
+	$(call with,.venv) ruff format --check .
+	$(call with,.venv) mypy $(TYPED)
+	$(call with,.venv) lint-imports --no-logo
+
+format: .venv/.ready-dev ## put code and imports into the project's style
+	$(call with,.venv) ruff check --fix .
+	$(call with,.venv) ruff format .
+
+matrix: test-3.1 test-3.2 ## test-3.1 and test-3.2
+
+test-3.1: .venv-3.1/.ready-test ## unit tests, dag.test and one real deferral on the newest Airflow 3.1
+test-3.2: .venv-3.2/.ready-test ## the same on the newest Airflow 3.2
+test-3.1 test-3.2: test-%:
+	$(call with,.venv-$*) python -m pytest tests/unit tests/airflow
+	$(call with,.venv-$*) python -m pytest tests/e2e -m matrix
+
+constraints: ## resolve the pinned versions anew (needs uv)
+	scripts/constraints.sh
+
+clean: ## remove the environments and everything that was built, run or cached
+	rm -rf .venv .venv-* build dist demo-output .demo .up .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

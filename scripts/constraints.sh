@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Resolve constraints/airflow-X.Y.txt anew: every package that running and testing on the newest Airflow X.Y needs.
+#
+# An older Airflow does not start with packages that were published long after it, so its file is resolved as of a
+# day shortly after that release. Needs uv. After a refresh run `make test` and `make matrix`.
+set -euo pipefail
+
+# resolve AIRFLOW [UV OPTION...]: one pass for each Python, the later ones keep to what the earlier ones chose and
+# add only what a newer Python needs besides.
+resolve() {
+    local airflow=$1 pins=constraints/airflow-${1%.*}.txt
+    shift
+    echo "$pins: Airflow $airflow"
+    rm -f "$work"/* # an output file that exists would be kept to
+    : >"$work/pins"
+    for python in 3.11 3.12 3.13; do
+        echo "apache-airflow==$airflow" | uv pip compile --quiet --no-header --no-annotate --no-emit-index-url \
+            --no-emit-find-links --python-version "$python" --all-extras --group dev --constraint "$work/pins" \
+            --output-file "$work/$python" "$@" pyproject.toml -
+        LC_ALL=C sort --unique "$work/pins" "$work/$python" --output "$work/pins"
+    done
+    grep -E '^[a-z0-9-]+(\[[a-z0-9,-]+\])?==[^ ]+$' "$work/pins" | grep -v '\[' >"$pins"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+resolve 3.1.8 --exclude-newer 2026-03-20
+resolve 3.2.2 --exclude-newer 2026-06-05
+resolve 3.3.2

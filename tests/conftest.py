@@ -1,0 +1,64 @@
+"""What holds for every test: an Airflow home of its own, and no test that CI leaves out without a word."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from importlib.metadata import version
+
+import pytest
+from packaging.version import Version
+
+
+def _leave_the_developers_airflow_alone() -> None:
+    """Point Airflow at an empty home before anything imports it, and forget the settings of the shell."""
+    for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+        del os.environ[name]
+    home = tempfile.mkdtemp(prefix="airflow-provider-sessions-tests-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ["AIRFLOW_HOME"] = home
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+
+_leave_the_developers_airflow_alone()
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+AIRFLOW = Version(version("apache-airflow"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked ``needs_airflow`` where Airflow is older: it is not there to be tested."""
+
+    def is_too_new(item: pytest.Item) -> bool:
+        return any(Version(mark.args[0]) > AIRFLOW for mark in item.iter_markers("needs_airflow"))
+
+    too_new = [item for item in items if is_too_new(item)]
+    if too_new:
+        items[:] = [item for item in items if not is_too_new(item)]
+        config.hook.pytest_deselected(items=too_new)
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure in CI, which installs and starts everything that a test may need."""
+    if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"A test may not be skipped in CI. {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report)
+    return report

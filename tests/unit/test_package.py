@@ -1,0 +1,89 @@
+"""What is shipped: the wheel, its version, and the door through which Airflow finds the provider."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import distribution, requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import airflow_provider_sessions
+
+ROOT = Path(__file__).parents[2]
+NAME = "airflow-provider-sessions"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
+    """The wheel, built from this checkout without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (built,) = folder.glob("*.whl")
+    return zipfile.Path(built)
+
+
+def test_wheel_contains_the_package_alone(wheel: zipfile.Path) -> None:
+    info = f"airflow_provider_sessions-{airflow_provider_sessions.__version__}.dist-info"
+    assert {entry.name for entry in wheel.iterdir()} == {"airflow_provider_sessions", info}
+
+
+def test_wheel_contains_every_module_and_what_belongs_to_them(wheel: zipfile.Path) -> None:
+    package = ROOT / "airflow_provider_sessions"
+    sources = {
+        path.relative_to(ROOT).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    shipped = {entry.filename for entry in wheel.root.infolist() if not entry.is_dir()}
+    shipped = {name for name in shipped if name.startswith("airflow_provider_sessions/")}
+    assert shipped == sources
+    assert "airflow_provider_sessions/py.typed" in shipped
+
+
+def test_wheel_carries_the_licence(wheel: zipfile.Path) -> None:
+    (licence,) = [name for name in wheel.root.namelist() if name.endswith(".dist-info/licenses/LICENSE")]
+    assert wheel.root.read(licence) == (ROOT / "LICENSE").read_bytes()
+
+
+def test_version_is_that_of_the_installed_distribution() -> None:
+    assert distribution(NAME).version == airflow_provider_sessions.__version__
+    assert f"## {airflow_provider_sessions.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_airflow_finds_the_provider_under_its_distribution_name() -> None:
+    (entry,) = distribution(NAME).entry_points.select(group="apache_airflow_provider")
+    info = entry.load()()
+    assert info["package-name"] == NAME
+    assert info["name"]
+    assert info["description"]
+
+
+def test_documentation_has_an_address_for_the_providers_page() -> None:
+    urls = dict(url.split(", ", 1) for url in distribution(NAME).metadata.get_all("Project-URL") or [])
+    assert urls["Documentation"].startswith("https://")
+
+
+def test_extra_all_holds_every_other_extra() -> None:
+    declared = [Requirement(line) for line in requires(NAME) or []]
+    extras = distribution(NAME).metadata.get_all("Provides-Extra") or []
+
+    def needed_for(extra: str) -> set[str]:
+        return {need.name for need in declared if need.marker is not None and need.marker.evaluate({"extra": extra})}
+
+    assert {"parquet", "redis", "sql", "all"} <= set(extras)
+    assert needed_for("all") == set().union(*(needed_for(extra) for extra in extras if extra != "all"))
+
+
+@pytest.mark.parametrize("airflow", ["3.1", "3.2", "3.3"])
+def test_constraints_are_pins_of_that_airflow_and_nothing_else(airflow: str) -> None:
+    lines = (ROOT / f"constraints/airflow-{airflow}.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines)
+    assert all(re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.+!]+", line) for line in lines)
+    assert len(pins) == len(lines)
+    assert pins["apache-airflow"].startswith(f"{airflow}.")
