@@ -35,6 +35,10 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
+SYSTEM_CLOCK = SystemClock()
+"""The one clock of a running process."""
+
+
 class VirtualClock:
     """A clock that tests move by hand: :meth:`advance` wakes every sleeper whose time has come, in order.
 

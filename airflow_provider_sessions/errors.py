@@ -88,6 +88,7 @@ class ApiError(SessionsError):
     :param reason: the platform's own words, shortened.
     :param code: the platform's own error code, if it gave one.
     :param request_id: the platform's request id, if it gave one.
+    :param retry_after: seconds after which the platform (or our budget) wants to be asked again, if it said so.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class ApiError(SessionsError):
         reason: str | None = None,
         code: str | None = None,
         request_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -106,6 +108,7 @@ class ApiError(SessionsError):
         self.reason = reason
         self.code = code
         self.request_id = request_id
+        self.retry_after = retry_after
 
 
 class AuthenticationError(ApiError):
@@ -131,12 +134,8 @@ class RejectedError(ApiError):
 class RateLimitedError(ApiError):
     """Too many requests: the platform refused one (429), or the budget leaves no room soon enough.
 
-    :param retry_after: seconds until it makes sense to try again.
+    ``retry_after`` is None only where a 429 did not say when to come back.
     """
-
-    def __init__(self, message: str, *, retry_after: float, status: int = 429, **details: str | None) -> None:
-        super().__init__(message, status=status, **details)
-        self.retry_after = retry_after
 
 
 class ServerError(ApiError):

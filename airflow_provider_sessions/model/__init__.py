@@ -21,6 +21,7 @@ from airflow_provider_sessions.model.materials import (
     Transcript,
     TranscriptSegment,
 )
+from airflow_provider_sessions.model.query import SessionQuery, WindowBy
 from airflow_provider_sessions.model.session import Session, SessionState
 from airflow_provider_sessions.model.values import UtcDatetime, Value, Window, parse_instant, parse_seconds
 
@@ -38,6 +39,7 @@ __all__ = [
     "Session",
     "SessionChanges",
     "SessionDraft",
+    "SessionQuery",
     "SessionState",
     "Takeaways",
     "Transcript",
@@ -45,6 +47,7 @@ __all__ = [
     "UtcDatetime",
     "Value",
     "Window",
+    "WindowBy",
     "parse_instant",
     "parse_seconds",
 ]

@@ -28,7 +28,11 @@ class Invitee(Value):
 
 
 class SessionDraft(Value):
-    """A session that is to be made. Use :meth:`read` to make one from what a user gave."""
+    """A session that is to be made. Use :meth:`read` to make one from what a user gave.
+
+    ``key`` stands for one logical create: every attempt at it has the same, so that a later attempt finds what an
+    earlier one made.
+    """
 
     title: str
     start: UtcDatetime | None = None
@@ -37,6 +41,7 @@ class SessionDraft(Value):
     description: str | None = None
     participants: tuple[Invitee, ...] = ()
     options: Mapping[str, Any] = Field(default_factory=dict)
+    key: str | None = None
 
     @property
     def end(self) -> datetime | None:
@@ -57,6 +62,7 @@ class SessionDraft(Value):
         description: str | None = None,
         participants: object = None,
         options: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> SessionDraft:
         """Read what a user gave (templates included) and refuse what cannot be meant.
 
@@ -68,6 +74,7 @@ class SessionDraft(Value):
         :param description: text for the session's page.
         :param participants: addresses, or mappings with ``email`` and perhaps ``name`` and ``role``.
         :param options: what only the platform knows.
+        :param key: what stands for this one logical create.
         :raises InputError: a field cannot be meant; the text names it.
         """
         if not isinstance(title, str) or not title.strip():
@@ -85,6 +92,7 @@ class SessionDraft(Value):
             description=description,
             participants=read_invitees(participants),
             options=dict(options or {}),
+            key=key,
         )
 
 
@@ -132,7 +140,9 @@ class SessionChanges(Value):
             options=dict(options or {}),
         )
         if changes == cls():
-            raise InputError("nothing to change: give at least one of title, start, duration, time_zone, description, options")
+            raise InputError(
+                "nothing to change: give at least one of title, start, duration, time_zone, description, options"
+            )
         return changes
 
 

@@ -47,6 +47,7 @@ class Session(Value):
     host_name: str | None = None
     room_id: str | None = None
     case: str | None = None
+    recording_enabled: bool | None = None
     url: str | None = None
     join_url: str | None = None
     created_at: UtcDatetime | None = None

@@ -99,14 +99,17 @@ _CLOCK_DURATION = re.compile(r"(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<second
 def parse_seconds(value: timedelta | str | float, field: str, *, allow_zero: bool = False) -> float:
     """Read a duration as users write it, in seconds.
 
-    :param value: a timedelta, a number of seconds, or a string: of a number, ISO 8601 (``PT1H30M``) or ``hours:minutes[:seconds]``.
+    :param value: a timedelta, a number of seconds, or a string: of a number, ISO 8601 (``PT1H30M``) or
+        ``hours:minutes[:seconds]``.
     :param field: the name that an error quotes.
     :param allow_zero: whether zero is a duration.
     :raises InputError: not a duration, negative, not finite, or zero where that makes no sense.
     """
     seconds = _read_seconds(value)
     if seconds is None or not math.isfinite(seconds):
-        raise InputError(f"{field}: {value!r} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'")
+        raise InputError(
+            f"{field}: {value!r} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'"
+        )
     if seconds < 0 or (seconds == 0 and not allow_zero):
         raise InputError(f"{field}: {value!r} must be longer than zero")
     return seconds

@@ -1,0 +1,169 @@
+"""Reading answers: down through envelopes, into typed values, or into errors that tell a person what to do."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from airflow_provider_sessions.client.rate_headers import read_rate_headers
+from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.errors import (
+    ApiError,
+    AuthenticationError,
+    ConflictError,
+    MalformedAnswerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RejectedError,
+    ServerError,
+)
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    429: RateLimitedError,
+}
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+_QUOTED = 300
+"""Characters of a platform's own words that an error quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a platform's errors are explained.
+
+    :param platform: the connection type.
+    :param hints: by HTTP status, what a person should check; shown at the end of the error.
+    """
+
+    platform: str
+    hints: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """A decoded answer: the part asked for, and what stood beside it."""
+
+    content: Any
+    meta: Mapping[str, Any]
+
+
+def decode(body: bytes, route: str, content_type: str) -> Any:
+    """Decode JSON; an empty body is None.
+
+    :raises MalformedAnswerError: it is no JSON, with its beginning quoted.
+    """
+    if not body.strip():
+        return None
+    try:
+        return from_json(body)
+    except ValueError as unreadable:
+        start = body[:80].decode("utf-8", "replace")
+        raise MalformedAnswerError(
+            f"{route}: the answer is not JSON ({content_type or 'no content type'}, {len(body)} bytes, "
+            f"{unreadable}); it begins with {start!r}"
+        ) from None
+
+
+def unwrap(content: Any, keys: tuple[str, ...]) -> Unwrapped:
+    """Go down through ``keys``, each only where it is there: platforms are not strict about their envelopes."""
+    meta: Mapping[str, Any] = {}
+    for key in keys:
+        if isinstance(content, dict) and key in content:
+            meta = content
+            content = content[key]
+    return Unwrapped(content, meta)
+
+
+@functools.cache
+def _adapter(answer: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(answer)
+
+
+def read(answer: Any, content: Any, route: str) -> Any:
+    """Read decoded JSON as ``answer``.
+
+    :raises MalformedAnswerError: it has another shape; says where, without quoting values.
+    """
+    try:
+        return _adapter(answer).validate_python(content)
+    except ValidationError as misfit:
+        first = misfit.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole answer"
+        raise MalformedAnswerError(
+            f"{route}: the answer has another shape than expected at {where}: {first['msg']} "
+            f"({misfit.error_count()} such places)"
+        ) from None
+
+
+def says_failure(content: Any) -> bool:
+    """Whether a body under a good status says that the request failed."""
+    return isinstance(content, dict) and content.get("success") is False
+
+
+def error_from(
+    response: httpx.Response, content: Any, dialect: Dialect, route: str | None, clock: Clock, *, what: str
+) -> ApiError:
+    """The error that an answer stands for.
+
+    :param content: the decoded body; None if it could not be decoded.
+    :param what: the request in a few words, for the text.
+    """
+    status = response.status_code
+    kind = _BY_STATUS.get(status, ServerError if status >= 500 else RejectedError)
+    reason, code = _reason(content)
+    request_id = next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+    news = read_rate_headers(status, response.headers, clock.now())
+    retry_after = news.retry_after if news.retry_after is not None else news.reset if status == 429 else None
+    parts = [f"{dialect.platform} answered {status} to {what}"]
+    parts += [f": {reason}"] if reason else []
+    parts += [f" (code {code})"] if code else []
+    parts += [f" [request id {request_id}]"] if request_id else []
+    parts += [f". {hint}"] if (hint := dialect.hints.get(status)) else []
+    return kind(
+        "".join(parts),
+        status=status,
+        route=route,
+        reason=reason,
+        code=code,
+        request_id=request_id,
+        retry_after=retry_after,
+    )
+
+
+def _reason(content: Any) -> tuple[str | None, str | None]:
+    """The platform's own words: ``error``, ``message`` or ``messages`` as text or list, and ``errors`` by field."""
+    if not isinstance(content, dict):
+        return (_short(content) if isinstance(content, str) else None, None)
+    words = [_words(content[key]) for key in ("error", "message", "messages", "errors") if content.get(key)]
+    code = content.get("code")
+    text = _short("; ".join(dict.fromkeys(word for word in words if word)))
+    return (text or None, str(code)[:80] if isinstance(code, str | int) and code else None)
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(_words(item) for item in value[:10])
+    if isinstance(value, dict):
+        named = value.get("field") or value.get("path")
+        said = value.get("message") or value.get("msg") or value.get("code")
+        if said:
+            return f"{named}: {_words(said)}" if named else _words(said)
+        return ", ".join(f"{key}: {_words(item)}" for key, item in list(value.items())[:10])
+    return str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _QUOTED else text[:_QUOTED] + "..."

@@ -1,0 +1,201 @@
+"""Calls: values that describe one request and the type of its answer, and the tables they come from.
+
+::
+
+    api = Endpoints()
+
+    @api("GET", "/rooms/{room_id}", documented=True)
+    def get_room(room_id: str) -> Call[Room]:
+        return call(Room)
+
+Nothing is sent by calling ``get_room("r1")``; it returns a :class:`Call` that a client can send.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from airflow_provider_sessions.client.paging import Paging
+from airflow_provider_sessions.errors import InputError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+C = TypeVar("C", bound="Call[Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One row of an endpoint table.
+
+    :param name: the endpoint function's name.
+    :param method: HTTP method.
+    :param path: template relative to the base URL, such as ``/sessions/{session_id}``.
+    :param documented: whether the vendor's documentation shows method and path; False: they are inferred.
+    :param repeatable: whether sending it twice does no more than sending it once.
+    :param scoped: whether the connection's scope (VidInfra: library) is put before the path.
+    :param base: the name of another base URL of the connection; None for its host.
+    :param summary: first line of the endpoint's docstring.
+    """
+
+    name: str
+    method: str
+    path: str
+    documented: bool
+    repeatable: bool
+    scoped: bool = False
+    base: str | None = None
+    summary: str = ""
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names of the path's arguments."""
+        return placeholders(self.path)
+
+
+def placeholders(path: str) -> frozenset[str]:
+    """The names between braces in a path template."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(path) if name)
+
+
+UNROUTED = Route(name="?", method="GET", path="/", documented=False, repeatable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T_co]):
+    """One request that has not been sent, and how to read its answer as ``T_co``.
+
+    :param answer: the type of the answer, as pydantic reads it.
+    :param unwrap: keys to go down through before reading, each only where it is there.
+    :param query: query parameters; None values are left out.
+    :param body: JSON body, or None.
+    :param route: the endpoint it came from.
+    :param arguments: path arguments by name.
+    """
+
+    answer: Any
+    unwrap: tuple[str, ...] = ()
+    query: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    route: Route = UNROUTED
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Paged(Call[list[T]], Generic[T]):
+    """A list that comes in pages; ``answer`` is the type of one page's list.
+
+    :param paging: how the next page is asked for.
+    :param key: the field that tells items apart, so that one that moves between pages comes once.
+    """
+
+    paging: Paging = field(kw_only=True)
+    key: str = "id"
+
+
+def call(
+    answer: type[T],
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    unwrap: tuple[str, ...] = (),
+) -> Call[T]:
+    """Describe a request inside an endpoint function; the decorator adds method, path and arguments."""
+    return Call(answer=answer, unwrap=unwrap, query=dict(query or {}), body=body)
+
+
+def paged(
+    item: type[T],
+    paging: Paging,
+    *,
+    unwrap: tuple[str, ...] = (),
+    query: Mapping[str, Any] | None = None,
+    key: str = "id",
+) -> Paged[T]:
+    """Describe a list of ``item`` that comes in pages."""
+    return Paged(answer=list[item], unwrap=unwrap, query=dict(query or {}), paging=paging, key=key)  # type: ignore[valid-type]
+
+
+class Endpoints:
+    """The endpoint functions of one platform, and their table.
+
+    :param platform: the connection type, for error texts.
+    """
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        self.table: dict[str, Route] = {}
+        self._functions: dict[str, Callable[..., Call[Any]]] = {}
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        documented: bool,
+        repeatable: bool | None = None,
+        scoped: bool = False,
+        base: str | None = None,
+    ) -> Callable[[Callable[P, C]], Callable[P, C]]:
+        """Enter a function into the table; see :class:`Route` for the parameters.
+
+        ``repeatable`` defaults to True for GET, PUT and DELETE.
+        """
+
+        def enter(function: Callable[P, C]) -> Callable[P, C]:
+            route = Route(
+                name=function.__name__,
+                method=method,
+                path=path,
+                documented=documented,
+                repeatable=method in ("GET", "PUT", "DELETE") if repeatable is None else repeatable,
+                scoped=scoped,
+                base=base,
+                summary=(inspect.getdoc(function) or "").partition("\n")[0],
+            )
+            signature = inspect.signature(function)
+            if missing := route.placeholders - set(signature.parameters):
+                raise TypeError(f"{route.name}: the path names {sorted(missing)}, which are no parameters")
+
+            @functools.wraps(function)
+            def endpoint(*args: P.args, **kwargs: P.kwargs) -> C:
+                given = signature.bind(*args, **kwargs).arguments
+                arguments = {name: _segment(route, name, given[name]) for name in route.placeholders}
+                return replace(function(*args, **kwargs), route=route, arguments=arguments)
+
+            self.table[route.name] = route
+            self._functions[route.name] = endpoint
+            return endpoint
+
+        return enter
+
+    def make(self, name: str, arguments: Mapping[str, Any]) -> Call[Any]:
+        """Make a call from an endpoint's name and its arguments, as an operator is given them.
+
+        :raises InputError: there is no such endpoint, or the arguments do not fit it.
+        """
+        function = self._functions.get(name)
+        if function is None:
+            raise InputError(f"{self.platform} has no endpoint {name!r}; it has {', '.join(sorted(self._functions))}")
+        signature = inspect.signature(function)
+        try:
+            signature.bind(**arguments)
+        except TypeError as misfit:
+            raise InputError(f"endpoint {name}{signature}: {misfit}") from None
+        return function(**arguments)
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self.table.values())
+
+
+def _segment(route: Route, name: str, value: object) -> str:
+    """A path argument, refused where it could lead to another path."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if text in ("", ".", "..") or any(c in "/\\?#" or not c.isprintable() for c in text):
+        raise InputError(f"{route.name}: {name}={value!r} cannot be part of {route.path}")
+    return text

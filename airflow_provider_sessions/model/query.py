@@ -1,0 +1,45 @@
+"""Which sessions are meant, when many are asked for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from airflow_provider_sessions.model.session import Session, SessionState
+from airflow_provider_sessions.model.values import Value, Window
+
+
+class WindowBy(StrEnum):
+    """The instant of a session that a window is about."""
+
+    SCHEDULED_START = "scheduled_start"
+    ENDED = "ended"
+
+
+class SessionQuery(Value):
+    """Sessions of a window, narrowed down.
+
+    :param window: None for all there are.
+    :param by: whether sessions planned to start in the window are meant, or those that ended in it.
+    :param room_id: only sessions of this room.
+    :param case: only sessions of this case.
+    :param title: only sessions whose title holds this text, whatever its case.
+    :param states: only sessions in these states; all if empty.
+    """
+
+    window: Window | None = None
+    by: WindowBy = WindowBy.ENDED
+    room_id: str | None = None
+    case: str | None = None
+    title: str | None = None
+    states: tuple[SessionState, ...] = ()
+
+    def matches(self, session: Session) -> bool:
+        """Whether a session is meant. What the platform filtered already passes here too."""
+        instant = session.actual_end if self.by is WindowBy.ENDED else session.scheduled_start
+        return (
+            (self.window is None or instant in self.window)
+            and (self.room_id is None or session.room_id == self.room_id)
+            and (self.case is None or session.case == self.case)
+            and (self.title is None or self.title.casefold() in session.title.casefold())
+            and (not self.states or session.state in self.states)
+        )

@@ -1,0 +1,1 @@
+"""One folder a platform, all alike: endpoints, models, auth, adapter. :mod:`.base` says what an adapter must answer."""

@@ -1,0 +1,143 @@
+"""A connection as the platforms see it: no Airflow here, and no secret in its repr."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_sessions.client.budget import RateLimit
+from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.model import parse_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The fields of one Airflow connection.
+
+    :param conn_id: its id.
+    :param conn_type: its type: the platform.
+    :param host: base URL, with or without a scheme.
+    :param extra: the platform's own fields.
+    """
+
+    conn_id: str
+    conn_type: str
+    host: str | None = None
+    port: int | None = None
+    schema: str | None = None
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def base_url(self, default: str | None) -> str:
+        """The base URL, without a slash at its end.
+
+        :param default: where the connection names no host.
+        :raises ConnectionConfigError: there is none, or it is no http address.
+        """
+        host = (self.host or "").strip() or default
+        if not host:
+            raise self.wrong("host", "is empty, and this platform has no address that can be taken for granted")
+        if "://" not in host:
+            host = f"{self.schema or 'https'}://{host}"
+        parts = urlsplit(host)
+        try:
+            port = parts.port
+        except ValueError:
+            raise self.wrong("host", f"{host!r} has no readable port") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise self.wrong("host", f"{host!r} is not an address such as 'https://example.com/api'")
+        if parts.username or parts.password:
+            raise self.wrong("host", "holds a user name or password; put them into the fields made for them")
+        place = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
+        port = port or self.port
+        return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}".rstrip("/")
+
+    def required_password(self, what: str) -> str:
+        """The password field.
+
+        :param what: what it holds for this platform, for the error.
+        :raises ConnectionConfigError: it is empty.
+        """
+        if not self.password or not self.password.strip():
+            raise self.wrong("password", f"is empty; it holds the {what}")
+        return self.password.strip()
+
+    def text(self, name: str, default: str | None = None) -> str | None:
+        """A text field of the connection's extra.
+
+        :raises ConnectionConfigError: it is no text.
+        """
+        value = self.extra.get(name)
+        if value is None or value == "":
+            return default
+        if not isinstance(value, str):
+            raise self.wrong(name, f"must be a text, not {type(value).__name__}")
+        return value.strip() or default
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        """A field that takes one of a few words.
+
+        :raises ConnectionConfigError: another word.
+        """
+        value = self.text(name, default) or default
+        if value not in choices:
+            raise self.wrong(name, f"is {value!r}; expected one of {', '.join(choices)}")
+        return value
+
+    def seconds(self, name: str, default: float) -> float:
+        """A duration in seconds (number or ISO 8601).
+
+        :raises ConnectionConfigError: it cannot be read.
+        """
+        value = self.extra.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            return parse_seconds(value, name)
+        except ValueError as unreadable:
+            raise self.wrong(name, str(unreadable)) from None
+
+    def rate_limit(self, default: RateLimit | None) -> RateLimit | None:
+        """The ``rate_limit`` field.
+
+        :raises ConnectionConfigError: it cannot be read.
+        """
+        text = self.text("rate_limit")
+        try:
+            return default if text is None else RateLimit.read(text)
+        except ValueError as unreadable:
+            raise self.wrong("rate_limit", str(unreadable)) from None
+
+    def paths(self, known: Mapping[str, Any]) -> dict[str, str]:
+        """The ``paths`` field: endpoint names to paths, as an object or as its JSON.
+
+        :param known: the platform's endpoint names.
+        :raises ConnectionConfigError: it cannot be read, or names an endpoint that does not exist.
+        """
+        value = self.extra.get("paths")
+        if isinstance(value, str) and value.strip():
+            try:
+                value = json.loads(value)
+            except ValueError:
+                raise self.wrong("paths", "is not JSON") from None
+        if not value:
+            return {}
+        if not isinstance(value, Mapping) or not all(isinstance(path, str) for path in value.values()):
+            raise self.wrong("paths", "must be an object of endpoint names and paths")
+        if unknown := sorted(set(value) - set(known)):
+            raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}")
+        return dict(value)
+
+    def fingerprint(self, base_url: str) -> str:
+        """What tells accounts apart without telling a credential: connections to one account share a budget."""
+        identity = "\n".join((self.conn_type, base_url, self.login or "", self.password or ""))
+        return hashlib.sha256(identity.encode()).hexdigest()[:24]
+
+    def wrong(self, name: str, why: str) -> ConnectionConfigError:
+        """The error for a field of this connection."""
+        return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {name} {why}")

@@ -1,0 +1,346 @@
+"""What can be asked of any platform, and where its adapter is found.
+
+An adapter answers in the words of :mod:`airflow_provider_sessions.model`, or says
+:class:`~airflow_provider_sessions.errors.UnsupportedError` with what to use instead. Operators, sensors and exports
+exist once and ask these questions alone; what a platform has beyond them is reached through its endpoints.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import ClassVar, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from airflow_provider_sessions.client.answers import Dialect
+from airflow_provider_sessions.client.budget import RateBudget, RateLimit, process_budget
+from airflow_provider_sessions.client.call import Endpoints
+from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.retry import RetryPolicy
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.errors import InputError, OptionsError, SessionsError, UnsupportedError
+from airflow_provider_sessions.model import (
+    Artifact,
+    ArtifactStatus,
+    AttendanceInterval,
+    Participant,
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionChanges,
+    SessionDraft,
+    SessionQuery,
+    Takeaways,
+    Transcript,
+)
+from airflow_provider_sessions.platforms.account import Account
+
+Options = TypeVar("Options", bound=BaseModel)
+
+PLATFORMS: Mapping[str, str] = {
+    "prevail": "airflow_provider_sessions.platforms.prevail.adapter:PrevailAdapter",
+    "vidinfra": "airflow_provider_sessions.platforms.vidinfra.adapter:VidInfraAdapter",
+    "sessions_us": "airflow_provider_sessions.platforms.sessions_us.adapter:SessionsUsAdapter",
+}
+"""Connection type to ``module:class`` of its adapter: nothing is imported before it is used."""
+
+
+class Question(StrEnum):
+    """What can be asked of a platform. The values are the names of the adapter's methods."""
+
+    CREATE = "create"
+    FIND = "find"
+    GET = "get"
+    LOOK = "look"
+    UPDATE = "update"
+    START = "start"
+    END = "end"
+    CANCEL = "cancel"
+    SESSIONS = "sessions"
+    PARTICIPANTS = "participants"
+    ATTENDANCE = "attendance"
+    TRANSCRIPTS = "transcripts"
+    TAKEAWAYS = "takeaways"
+    RECORDINGS = "recordings"
+    RECORDING_ADDRESS = "recording_address"
+
+
+class Support(StrEnum):
+    """How well founded an answer is."""
+
+    YES = "yes"
+    """Documented by the vendor."""
+    INFERRED = "inferred"
+    """Method, path or meaning were inferred, and may be wrong in the field."""
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """Whether a platform answers a question, and what a user should know: for ``no``, what to use instead."""
+
+    support: Support
+    note: str = ""
+
+
+class Adapter(ABC):
+    """One connection to one platform, speaking the model. It belongs to one event loop.
+
+    A subclass sets the class variables, answers the questions it can, and names the others in ``capabilities``.
+
+    :cvar platform: the connection type.
+    :cvar endpoints: the platform's endpoint functions and their table.
+    :cvar dialect: how its errors are explained.
+    :cvar capabilities: one entry for every :class:`Question`.
+    :cvar default_base_url: where the connection names no host; None where there is none.
+    :cvar default_rate_limit: where the connection names none.
+    """
+
+    platform: ClassVar[str]
+    endpoints: ClassVar[Endpoints]
+    dialect: ClassVar[Dialect]
+    capabilities: ClassVar[Mapping[Question, Capability]]
+    default_base_url: ClassVar[str | None] = None
+    default_rate_limit: ClassVar[RateLimit | None] = None
+
+    def __init__(self, account: Account, client: Client) -> None:
+        self.account = account
+        self.client = client
+
+    @classmethod
+    def open(
+        cls,
+        account: Account,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        on_secret: Callable[[str], None] = lambda secret: None,
+        budget: RateBudget | None = None,
+        max_wait: float = 60.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Self:
+        """Make an adapter for a connection. Nothing is sent.
+
+        :param account: the connection.
+        :param clock: time.
+        :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
+        :param budget: a rate budget shared with others; the process's own by default.
+        :param max_wait: seconds that a request may wait for a retry or for its slot in the budget.
+        :param transport: what sends bytes, for tests in one process.
+        :raises ConnectionConfigError: a field of the connection is missing or wrong.
+        """
+        base_url = account.base_url(cls.default_base_url)
+        limit = account.rate_limit(cls.default_rate_limit)
+        config = ClientConfig(
+            base_url=base_url,
+            bases=cls.other_bases(account, base_url),
+            scope=cls.scope(account),
+            paths=account.paths(cls.endpoints.table),
+            timeout=account.seconds("timeout", 30.0),
+            proxy=account.text("proxy"),
+            ca_bundle=account.text("ca_bundle"),
+            retry=RetryPolicy(max_wait=max_wait),
+        )
+        client = Client(
+            config,
+            dialect=cls.dialect,
+            auth=cls.auth(account, config, clock, on_secret),
+            budget=budget or process_budget(account.fingerprint(base_url), limit, clock),
+            clock=clock,
+            transport=transport,
+        )
+        return cls(account, client)
+
+    @classmethod
+    @abstractmethod
+    def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
+        """What puts the credential on requests.
+
+        :raises ConnectionConfigError: the credential is missing.
+        """
+
+    @classmethod
+    def scope(cls, account: Account) -> str | None:
+        """Path that goes before scoped routes, if the connection has one."""
+        return None
+
+    @classmethod
+    def other_bases(cls, account: Account, base_url: str) -> dict[str, str]:
+        """Other base URLs that routes name."""
+        return {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.client.aclose()
+
+    @abstractmethod
+    async def check(self) -> str:
+        """Send one cheap request that needs the credential, and tell in a sentence what answered."""
+
+    @abstractmethod
+    def validate(self, draft: SessionDraft) -> None:
+        """Refuse a draft that this platform cannot make, before any request.
+
+        :raises InputError: the text names the field.
+        """
+
+    async def create(self, draft: SessionDraft) -> Session:
+        """Make a session. It is never made twice by this call itself: no blind retry.
+
+        :raises InputError: see :meth:`validate`.
+        """
+        raise self.unsupported(Question.CREATE)
+
+    async def find(self, draft: SessionDraft) -> list[Session]:
+        """Sessions that an earlier attempt at the same draft would have left, canceled and expired ones excluded."""
+        raise self.unsupported(Question.FIND)
+
+    @abstractmethod
+    async def get(self, session_id: str) -> Session:
+        """One session as it is now.
+
+        :raises NotFoundError: there is none with that id.
+        """
+
+    @abstractmethod
+    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+        """See how many sessions are, with the fewest requests there are, in the ``poll`` lane.
+
+        :param known: id to what the last look saw; None where nothing is known or it is time to look closely.
+        :returns: for every id the session, or the error that this one session alone met (``NotFoundError``).
+        :raises SessionsError: the look as a whole failed.
+        """
+
+    async def update(self, session_id: str, changes: SessionChanges) -> Session:
+        """Change a session.
+
+        :raises InputError: a field that this platform cannot change is set.
+        """
+        raise self.unsupported(Question.UPDATE)
+
+    async def start(self, session_id: str) -> Session:
+        """Make a session live."""
+        raise self.unsupported(Question.START)
+
+    async def end(self, session_id: str) -> Session:
+        """End a live session."""
+        raise self.unsupported(Question.END)
+
+    async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
+        """Cancel a session that has not begun.
+
+        :param notify: whether participants are told, where the platform leaves a choice.
+        """
+        raise self.unsupported(Question.CANCEL)
+
+    @abstractmethod
+    def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        """All sessions that are meant, page by page; all of them match ``query``."""
+
+    async def participants(self, session: Session) -> list[Participant]:
+        """People invited, registered, present or given a role, as the platform knows them."""
+        raise self.unsupported(Question.PARTICIPANTS)
+
+    async def attendance(self, session: Session) -> list[AttendanceInterval]:
+        """Presence of people, as the platform gives it."""
+        raise self.unsupported(Question.ATTENDANCE)
+
+    async def transcripts(self, session: Session) -> list[Transcript]:
+        """The transcript and its translations, the original first; empty while there is none."""
+        raise self.unsupported(Question.TRANSCRIPTS)
+
+    async def takeaways(self, session: Session) -> Takeaways | None:
+        """What the platform sums the session up to; None while there is nothing."""
+        raise self.unsupported(Question.TAKEAWAYS)
+
+    async def recordings(self, session: Session) -> list[Recording]:
+        """The session's recordings, finished or not."""
+        raise self.unsupported(Question.RECORDINGS)
+
+    async def recording_address(self, recording: Recording) -> str:
+        """The address from which a recording's file can be fetched now. It is a secret, and expires."""
+        raise self.unsupported(Question.RECORDING_ADDRESS)
+
+    async def artifact_status(self, session: Session, artifact: Artifact) -> ArtifactStatus:
+        """Whether an artifact of a session is ready: the one rule for all platforms.
+
+        Attendance is ready when the session is over; transcript and takeaways when there is one that is not empty;
+        recordings when there is at least one, none is in progress, and at least one has not failed.
+
+        :raises UnsupportedError: this platform has no such artifact.
+        """
+        if artifact is Artifact.ATTENDANCE:
+            if self.capabilities[Question.ATTENDANCE].support is Support.NO:
+                raise self.unsupported(Question.ATTENDANCE)
+            return ArtifactStatus(artifact=artifact, ready=session.state.is_final)
+        if artifact is Artifact.TRANSCRIPT:
+            segments = sum(len(transcript.segments) for transcript in await self.transcripts(session))
+            return ArtifactStatus(artifact=artifact, ready=segments > 0, count=segments)
+        if artifact is Artifact.TAKEAWAYS:
+            takeaways = await self.takeaways(session)
+            return ArtifactStatus(artifact=artifact, ready=takeaways is not None, count=int(takeaways is not None))
+        return _recording_status(await self.recordings(session), session)
+
+    def unsupported(self, question: Question) -> UnsupportedError:
+        """The error for a question that this platform cannot answer."""
+        return UnsupportedError(self.platform, question.value, self.capabilities[question].note)
+
+    def options(self, model: type[Options], given: Mapping[str, object]) -> Options:
+        """Check ``options`` against the platform's model of them.
+
+        :raises OptionsError: names the field, what was given, and which fields there are.
+        """
+        try:
+            return model.model_validate(dict(given))
+        except ValidationError as misfit:
+            first = misfit.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "options"
+            fields = ", ".join(model.model_fields)
+            raise OptionsError(
+                f"options.{where} for {self.platform}: {first['msg']} (given: {first.get('input')!r}); "
+                f"{self.platform} knows the options {fields}"
+            ) from None
+
+
+def _recording_status(recordings: list[Recording], session: Session) -> ArtifactStatus:
+    by_status = {status: [r for r in recordings if r.status is status] for status in RecordingStatus}
+    ready, failed = by_status[RecordingStatus.READY], by_status[RecordingStatus.FAILED]
+    absent = None
+    if recordings and len(failed) == len(recordings):
+        absent = f"all {len(failed)} recordings failed: {failed[0].error or 'no reason given'}"
+    elif not recordings and session.recording_enabled is False:
+        absent = "recording is switched off for this session"
+    return ArtifactStatus(
+        artifact=Artifact.RECORDING,
+        ready=bool(ready) and not by_status[RecordingStatus.IN_PROGRESS],
+        count=len(ready),
+        absent=absent,
+        detail=f"{len(failed)} failed" if failed else None,
+    )
+
+
+def adapter_class(conn_type: str) -> type[Adapter]:
+    """The adapter of a connection type.
+
+    :raises InputError: there is none.
+    """
+    if conn_type not in PLATFORMS:
+        raise InputError(
+            f"connection type {conn_type!r} is no platform of this provider; known are {', '.join(PLATFORMS)}"
+        )
+    module, _, name = PLATFORMS[conn_type].partition(":")
+    found: type[Adapter] = getattr(importlib.import_module(module), name)
+    return found
