@@ -7,14 +7,13 @@ SHELL := bash
 .NOTPARALLEL:
 .PHONY: help demo up test lint format matrix test-3.1 test-3.2 constraints clean
 
-# The interpreter that environments are made with, e.g. make PYTHON=python3.12 test
-PYTHON ?= $(shell scripts/find-python.sh)
-
-# What `make test` hands to pytest, e.g. make test ARGS='tests/unit -x'
+# make PYTHON=python3.12 ...          makes environments with that interpreter
+# make test ARGS='tests/unit -x'      hands these arguments to pytest
+export PYTHON
 ARGS ?=
 
-# The rooms of the repository that are typed strictly, as far as they are there.
-TYPED := $(wildcard airflow_provider_sessions dags_examples scripts benchmarks)
+# What is typed strictly.
+TYPED := airflow_provider_sessions $(wildcard dags_examples benchmarks scripts/*.py)
 
 help: ## show this list
 	@grep -hE '^[a-z0-9.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.-]+):.*## /\1\t/' | expand -t 14
@@ -22,7 +21,7 @@ help: ## show this list
 # The marker of a finished environment: .venv-3.1/.ready-test is .venv-3.1 with the dependency group "test".
 # `with` runs a command with an environment's programs first on the PATH, since Airflow starts itself by name.
 with = PATH="$(CURDIR)/$(1)/bin:$$PATH"
-install = test -n "$(PYTHON)" && scripts/environment.sh $(@D) $(lastword $(filter constraints/%,$^)) "$(PYTHON)" $(1) && touch $@
+install = scripts/environment.sh $(@D) $(filter constraints/%,$^) $(1) && touch $@
 INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environment.sh
 
 .venv/.ready: $(INPUTS) constraints/airflow-3.3.txt
