@@ -35,7 +35,7 @@ class SessionQuery(Value):
 
     def matches(self, session: Session) -> bool:
         """Whether a session is meant. What the platform filtered already passes here too."""
-        instant = session.actual_end if self.by is WindowBy.ENDED else session.scheduled_start
+        instant = session.ended_at if self.by is WindowBy.ENDED else session.scheduled_start
         return (
             (self.window is None or instant in self.window)
             and (self.room_id is None or session.room_id == self.room_id)

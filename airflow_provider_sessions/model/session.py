@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -60,6 +60,13 @@ class Session(Value):
             if start is not None and end is not None:
                 return (end - start) / timedelta(seconds=1)
         return None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended: the actual end, else the planned one where the session is over and nobody says more."""
+        if self.actual_end is not None or self.state is not SessionState.ENDED:
+            return self.actual_end
+        return self.scheduled_end
 
     def summary(self) -> dict[str, Any]:
         """What an operator returns through XCom: small, JSON, and free of secrets."""
