@@ -1,0 +1,243 @@
+"""The hook of all platforms, and how the right one is found for a connection."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import cached_property
+from typing import Any, ClassVar, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
+
+from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.client.client import Client
+from airflow_provider_sessions.errors import InputError, SessionsError
+from airflow_provider_sessions.get_provider_info import get_provider_info
+from airflow_provider_sessions.hooks.connections import aresolve, resolve
+from airflow_provider_sessions.hooks.masking import mask_soon
+from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.model import (
+    Artifact,
+    ArtifactStatus,
+    AttendanceInterval,
+    Participant,
+    Recording,
+    Session,
+    SessionChanges,
+    SessionDraft,
+    SessionQuery,
+    Takeaways,
+    Transcript,
+)
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+
+T = TypeVar("T")
+
+_TEST_PATIENCE = 5.0
+"""Seconds that a connection test waits for a retry or for its slot: a person looks at the button."""
+
+
+class SessionsHook(BaseHook):
+    """One connection to one platform, for code without an event loop. Use a subclass, or :func:`hook_for`.
+
+    Every method blocks; inside an event loop it holds that loop up, so use :meth:`acall`, :meth:`apages` or
+    :meth:`get_conn` there. A hook may be made anywhere: the connection is read when the first question is asked.
+
+    :param conn_id: id of the connection; the class's ``default_conn_name`` if not given.
+    :param logger_name: see Airflow's BaseHook.
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name: ClassVar[str]
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+
+    def __init__(self, conn_id: str | None = None, *, logger_name: str | None = None) -> None:
+        super().__init__(logger_name=logger_name)
+        self.conn_id = conn_id if conn_id is not None else self.default_conn_name
+
+    @cached_property
+    def account(self) -> Account:
+        """The connection. It is read once, on the thread that first asks for it.
+
+        :raises InputError: the connection is one of another platform.
+        """
+        return self._checked(resolve(self.conn_id))
+
+    def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
+        """Ask the platform's adapter and wait for the answer: ``hook.ask(lambda adapter: adapter.get(session_id))``.
+
+        Secrets that come to exist meanwhile (tokens, presigned addresses) are masked before this returns. If the
+        caller is interrupted, what was asked is taken back: no request goes out afterwards.
+
+        :param question: is given the adapter, in another thread: it must not touch Airflow.
+        """
+        return process_portal().ask(self.account, question)
+
+    def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Iterator[T]:
+        """Iterate over a list that comes in pages; a page is asked for when the one before it is used up.
+
+        :param question: is given the adapter, in another thread: it must not touch Airflow.
+        """
+        return process_portal().stream(self.account, question)
+
+    def call(self, call: Call[T]) -> T:
+        """Send what an endpoint function returned, and read the answer.
+
+        :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
+        """
+        return self.ask(lambda adapter: adapter.client.send(call))
+
+    def pages(self, call: Paged[T]) -> Iterator[T]:
+        """Iterate over all items of all pages of a list.
+
+        :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
+        """
+        return self.stream(lambda adapter: adapter.client.pages(call))
+
+    async def acall(self, call: Call[T]) -> T:
+        """:meth:`call` for code in an event loop."""
+        async with await self._aopen() as adapter:
+            return await adapter.client.send(call)
+
+    async def apages(self, call: Paged[T]) -> AsyncIterator[T]:
+        """:meth:`pages` for code in an event loop."""
+        async with await self._aopen() as adapter:
+            async for item in adapter.client.pages(call):
+                yield item
+
+    def get_conn(self) -> Client:
+        """Return a new asynchronous client of the platform, to be used and closed in one event loop.
+
+        ``async with hook.get_conn() as client: await client.send(call)``
+        """
+        return adapter_class(self.conn_type).open(self.account, on_secret=mask_soon).client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Send one cheap request that needs the credential. For the button "Test" of Airflow's connection list."""
+
+        async def check() -> str:
+            opened = adapter_class(account.conn_type).open(
+                account, on_secret=process_portal().secret, max_wait=_TEST_PATIENCE
+            )
+            async with opened as adapter:
+                return await adapter.check()
+
+        try:
+            account = self.account
+            return True, process_portal().run(check)
+        except (SessionsError, AirflowNotFoundException) as failure:
+            return False, str(failure)
+
+    def create_session(self, draft: SessionDraft) -> Session:
+        """Make a session; see :meth:`airflow_provider_sessions.platforms.base.Adapter.create`.
+
+        :param draft: made with ``SessionDraft.read(title=..., start=..., duration=...)``.
+        :raises InputError: this platform cannot make it; nothing was sent.
+        """
+
+        async def create(adapter: Adapter) -> Session:
+            adapter.validate(draft)
+            return await adapter.create(draft)
+
+        return self.ask(create)
+
+    def get_session(self, session_id: str) -> Session:
+        """One session as it is now.
+
+        :raises NotFoundError: there is none with that id.
+        """
+        return self.ask(lambda adapter: adapter.get(session_id))
+
+    def list_sessions(self, query: SessionQuery | None = None) -> Iterator[Session]:
+        """Iterate over the sessions that are meant, page by page; over all of them by default."""
+        return self.stream(lambda adapter: adapter.sessions(query or SessionQuery()))
+
+    def update_session(self, session_id: str, changes: SessionChanges) -> Session:
+        """Change a session.
+
+        :param changes: made with ``SessionChanges.read(title=...)``.
+        """
+        return self.ask(lambda adapter: adapter.update(session_id, changes))
+
+    def start_session(self, session_id: str) -> Session:
+        """Make a session live."""
+        return self.ask(lambda adapter: adapter.start(session_id))
+
+    def end_session(self, session_id: str) -> Session:
+        """End a live session."""
+        return self.ask(lambda adapter: adapter.end(session_id))
+
+    def cancel_session(self, session_id: str, *, notify: bool = True) -> Session:
+        """Cancel a session that has not begun.
+
+        :param notify: whether participants are told, where the platform leaves a choice.
+        """
+        return self.ask(lambda adapter: adapter.cancel(session_id, notify=notify))
+
+    def participants(self, session: Session | str) -> list[Participant]:
+        """People invited, registered, present or given a role. ``session`` is a session or its id, here and below."""
+        return self._about(session, lambda adapter, found: adapter.participants(found))
+
+    def attendance(self, session: Session | str) -> list[AttendanceInterval]:
+        """Presence of people, as the platform gives it."""
+        return self._about(session, lambda adapter, found: adapter.attendance(found))
+
+    def transcripts(self, session: Session | str) -> list[Transcript]:
+        """The transcript and its translations, the original first; empty while there is none."""
+        return self._about(session, lambda adapter, found: adapter.transcripts(found))
+
+    def takeaways(self, session: Session | str) -> Takeaways | None:
+        """What the platform sums the session up to; None while there is nothing."""
+        return self._about(session, lambda adapter, found: adapter.takeaways(found))
+
+    def recordings(self, session: Session | str) -> list[Recording]:
+        """The session's recordings, finished or not."""
+        return self._about(session, lambda adapter, found: adapter.recordings(found))
+
+    def artifact_status(self, session: Session | str, artifact: Artifact) -> ArtifactStatus:
+        """Whether something that a session leaves behind is ready."""
+        return self._about(session, lambda adapter, found: adapter.artifact_status(found, artifact))
+
+    def _about(self, session: Session | str, question: Callable[[Adapter, Session], Awaitable[T]]) -> T:
+        async def ask(adapter: Adapter) -> T:
+            found = session if isinstance(session, Session) else await adapter.get(session)
+            return await question(adapter, found)
+
+        return self.ask(ask)
+
+    async def _aopen(self) -> Adapter:
+        if "account" not in self.__dict__:
+            self.__dict__["account"] = self._checked(await aresolve(self.conn_id))
+        return adapter_class(self.conn_type).open(self.account, on_secret=mask_soon)
+
+    def _checked(self, account: Account) -> Account:
+        if account.conn_type != self.conn_type:
+            raise InputError(
+                f"connection {self.conn_id!r} has the type {account.conn_type!r}; "
+                f"{type(self).__name__} needs one of type {self.conn_type!r}"
+            )
+        return account
+
+
+def hook_for(conn_id: str) -> SessionsHook:
+    """The hook for a connection, whatever its platform. The connection is read here, on the caller's thread.
+
+    :param conn_id: id of a connection of one of this provider's types.
+    :raises InputError: the connection has another type.
+    :raises AirflowNotFoundException: there is no such connection.
+    """
+    account = resolve(conn_id)
+    hooks: dict[str, Any] = {
+        entry["connection-type"]: entry["hook-class-name"] for entry in get_provider_info()["connection-types"]
+    }
+    if account.conn_type not in hooks:
+        raise InputError(
+            f"connection {conn_id!r} has the type {account.conn_type!r}, which is no platform of this provider; "
+            f"known are {', '.join(hooks)}"
+        )
+    module, _, name = hooks[account.conn_type].rpartition(".")
+    hook: SessionsHook = getattr(importlib.import_module(module), name)(conn_id)
+    hook.__dict__["account"] = account
+    return hook

@@ -1,0 +1,56 @@
+"""Buttons on a task in Airflow's UI: the session's page, and where one joins it.
+
+Links are read from XCom, which :func:`push_links` writes as soon as the session is known: before a task defers, so that
+the buttons are there while it waits, and before it fails. A platform that gives no address has no button.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+from airflow_provider_sessions.model import Session
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
+
+SESSION_URL = "session_url"
+JOIN_URL = "join_url"
+
+
+class SessionLink(BaseOperatorLink):
+    """The session's page on its platform."""
+
+    name = "Session"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The page's address, or an empty text while none is known."""
+        return _pushed(ti_key, SESSION_URL)
+
+
+class JoinLink(BaseOperatorLink):
+    """Where one joins the session."""
+
+    name = "Join"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address, or an empty text while none is known."""
+        return _pushed(ti_key, JOIN_URL)
+
+
+def push_links(context: Context, session: Session) -> None:
+    """Write what the links read. To be called as soon as the session is known, before deferring or returning.
+
+    :param context: the task's context.
+    :param session: the session; addresses that it lacks are left out.
+    """
+    task_instance: Any = context["ti"]
+    for key, address in ((SESSION_URL, session.url), (JOIN_URL, session.join_url)):
+        if address:
+            task_instance.xcom_push(key=key, value=address)
+
+
+def _pushed(ti_key: TaskInstanceKey, key: str) -> str:
+    address = XCom.get_value(ti_key=ti_key, key=key)
+    return address if isinstance(address, str) else ""
