@@ -1,0 +1,128 @@
+"""``python -m airflow_provider_sessions.sandbox``: the sandbox as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_sessions.sandbox.clock import SandboxClock
+from airflow_provider_sessions.sandbox.control import describe, play
+from airflow_provider_sessions.sandbox.sandbox import PLATFORMS, Sandbox
+from airflow_provider_sessions.sandbox.server import SandboxServer
+
+EPILOG = """\
+When it serves, it prints one line of JSON: its URL, the URL of the control routes, and the base URL of each platform.
+The control routes play the rest of the world: GET {control}/ lists them.
+
+A scenario is a JSON file with a list of control requests, carried out before the first line is printed:
+
+  [{"do": "POST /vidinfra/script",   "with": {"live_after": 5, "duration": 60, "artifacts_after": 10}},
+   {"do": "POST /vidinfra/sessions", "with": {"count": 20, "ended_between": ["2026-03-01T00Z", "2026-03-02T00Z"]}},
+   {"do": "POST /faults",            "with": {"kind": "status", "status": 503, "route": "list_sessions"}}]
+
+examples:
+  python -m airflow_provider_sessions.sandbox
+  python -m airflow_provider_sessions.sandbox --port 8080 --seed 7 --ready-file ready.json
+  python -m airflow_provider_sessions.sandbox --now 2026-03-02T15:00:00Z --speed 0
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        sandbox = Sandbox(
+            options.seed, clock=SandboxClock(options.now, speed=options.speed), platforms=options.platforms
+        )
+        if options.scenario:
+            play(sandbox, json.loads(options.scenario.read_text(encoding="utf-8")))
+        sandbox.latency = options.latency
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return 2
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with SandboxServer(sandbox, host=options.host, port=options.port) as server:
+        if options.ready_file:
+            _write(options.ready_file, _ready(server))
+        sys.stdout.write(json.dumps(_urls(server)) + "\n")
+        sys.stdout.flush()
+        stop.wait()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_sessions.sandbox",
+        description="Stand-ins for the platforms over real HTTP, for trying out and testing DAGs without an account.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to bind (default: %(default)s, reachable from this machine only)")
+    add("--port", type=int, default=0, help="port to bind; 0 takes a free one (default)")
+    add("--seed", type=int, default=1, help="what all content follows from: credentials, ids, people (default: 1)")
+    add(
+        "--platforms",
+        nargs="+",
+        choices=list(PLATFORMS),
+        metavar="NAME",
+        help=f"default: all of {', '.join(PLATFORMS)}",
+    )
+    add("--scenario", type=Path, metavar="FILE", help="JSON file with control requests to begin with")
+    add(
+        "--now", type=_instant, metavar="TIME", help="what time it is when it starts, ISO 8601 with zone (default: now)"
+    )
+    add("--speed", type=float, default=1.0, help="sandbox seconds per real second; 0 stands still (default: 1)")
+    add(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="real time every answer takes at least (default: 0)",
+    )
+    add("--ready-file", type=Path, metavar="FILE", help="write URLs, credentials and process id here once it serves")
+    return parser
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no zone; write {text}Z for UTC")
+    return instant
+
+
+def _urls(server: SandboxServer) -> dict[str, Any]:
+    platforms = {name: platform.base_url for name, platform in server.sandbox.platforms.items()}
+    return {"url": server.url, "control": server.control_url, **platforms}
+
+
+def _ready(server: SandboxServer) -> dict[str, Any]:
+    return {
+        "url": server.url,
+        "control": server.control_url,
+        "pid": os.getpid(),
+        "platforms": describe(server.sandbox, server.url),
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that others watch for: it appears whole or not at all, and only its owner may read it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

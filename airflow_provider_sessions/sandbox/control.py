@@ -1,0 +1,381 @@
+"""The control routes: by them tests and people in other processes do to the sandbox what nobody can do to a platform.
+
+``GET /_sandbox/`` lists them. Bodies are JSON objects; their keys are the arguments of the Python methods of the same
+name, times are ISO 8601 with a zone, lengths of time are seconds. Control requests meet no faults, no latency and no
+rate limit, and are not logged.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import JSONResponse, Response
+
+from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.routing import Match, Routes
+
+if TYPE_CHECKING:
+    from airflow_provider_sessions.sandbox.platform import Platform
+    from airflow_provider_sessions.sandbox.sandbox import Sandbox
+
+routes = Routes()
+
+
+class Control:
+    """Answers what is asked below the control path."""
+
+    def __init__(self, sandbox: Sandbox, path: str) -> None:
+        self._sandbox = sandbox
+        self._path = path
+
+    def answers(self, path: str) -> bool:
+        """Whether a path is one of the control's."""
+        return path == self._path or path.startswith(f"{self._path}/")
+
+    def answer(self, asked: Asked) -> Response:
+        """Carry out a control request."""
+        asked.path = asked.path[len(self._path) :] or "/"
+        match = _match(asked)
+        if match is None:
+            return JSONResponse({"error": f"No control route {asked.method} {asked.path}; GET / lists them"}, 404)
+        asked.args = {name: unquote(value) for name, value in match.args.items()}
+        try:
+            with self._sandbox.world.lock:
+                result = match.route.handler(self._sandbox, asked)
+        except LookupError as error:
+            return JSONResponse({"error": str(error.args[0])}, 404)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False, include_input=False)
+            return JSONResponse({"error": "The body does not fit", "fields": faults}, 422)
+        except (ValueError, TypeError, RefusedError) as error:
+            return JSONResponse({"error": str(error)}, 422)
+        return JSONResponse(result, match.route.status)
+
+
+def _match(asked: Asked) -> Match | None:
+    return next((match for match in routes.at(asked.path) if match.route.method == asked.method), None)
+
+
+def play(sandbox: Sandbox, steps: list[dict[str, Any]]) -> list[Any]:
+    """Carry out the steps of a scenario: each ``{"do": "POST /vidinfra/sessions", "with": {...}}``; their answers.
+
+    :raises ValueError: a step is refused; the message names it.
+    """
+    control = Control(sandbox, "")
+    answers = []
+    for number, step in enumerate(steps, 1):
+        method, _, path = str(step.get("do", "")).partition(" ")
+        answer = control.answer(_step(sandbox, method, path, step.get("with")))
+        content = json.loads(bytes(answer.body))
+        if answer.status_code >= 400:
+            raise ValueError(f"Step {number} of the scenario ({method} {path}) was refused: {content}")
+        answers.append(content)
+    return answers
+
+
+def _step(sandbox: Sandbox, method: str, path: str, body: Any) -> Asked:
+    content = b"" if body is None else json.dumps(body).encode()
+    return Asked(method, path, QueryParams(), Headers(), content, sandbox.url, sandbox.clock.now())
+
+
+class _ClockChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    advance: float | None = Field(default=None, ge=0)
+    now: AwareDatetime | None = None
+    speed: float | None = Field(default=None, ge=0)
+
+
+class _Latency(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float = Field(ge=0)
+
+
+def _body(asked: Asked) -> dict[str, Any]:
+    content = asked.json()
+    if content is not None and not isinstance(content, dict):
+        raise ValueError("The body must be a JSON object")
+    return content or {}
+
+
+def _platform(sandbox: Sandbox, asked: Asked) -> Platform[Any, Any]:
+    return sandbox.platform(asked.args["platform"])
+
+
+def _wanted(asked: Asked) -> dict[str, Any]:
+    """The filter of a log request, from its query."""
+    wanted: dict[str, Any] = dict(asked.query)
+    if "status" in wanted:
+        wanted["status"] = int(wanted["status"])
+    return wanted
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+@routes("GET", "/")
+def index(sandbox: Sandbox, asked: Asked) -> Any:
+    """What there is: platforms, credentials, control routes."""
+    return {
+        "platforms": describe(sandbox, asked.origin),
+        "clock": _clock(sandbox),
+        "control": [{"method": route.method, "path": route.path, "does": route.doc} for route in routes],
+    }
+
+
+def describe(sandbox: Sandbox, origin: str) -> dict[str, Any]:
+    """Base URL and credentials of each platform, as seen from ``origin``."""
+    return {
+        name: {"base_url": f"{origin}{platform.mount}", "credentials": platform.credentials()}
+        for name, platform in sandbox.platforms.items()
+    }
+
+
+def _clock(sandbox: Sandbox) -> dict[str, Any]:
+    return {"now": sandbox.clock.now().isoformat(), "speed": sandbox.clock.speed}
+
+
+@routes("GET", "/clock")
+def read_clock(sandbox: Sandbox, asked: Asked) -> Any:
+    """What time it is on the platforms."""
+    return _clock(sandbox)
+
+
+@routes("POST", "/clock")
+def change_clock(sandbox: Sandbox, asked: Asked) -> Any:
+    """Step the clock: {"advance": seconds} or {"now": time}; {"speed": 0} lets it stand still."""
+    change = _ClockChange.model_validate(_body(asked))
+    if change.speed is not None:
+        sandbox.clock.run(change.speed)
+    if change.now is not None:
+        sandbox.clock.move_to(change.now)
+    if change.advance is not None:
+        sandbox.clock.advance(change.advance)
+    return _clock(sandbox)
+
+
+@routes("POST", "/latency")
+def set_latency(sandbox: Sandbox, asked: Asked) -> Any:
+    """Let every answer take at least {"seconds": n} of real time."""
+    sandbox.latency = _Latency.model_validate(_body(asked)).seconds
+    return {"seconds": sandbox.latency}
+
+
+@routes("GET", "/oracle")
+def read_oracle(sandbox: Sandbox, asked: Asked) -> Any:
+    """Every session there ever was, deleted ones too, and all that it will have left."""
+    return sandbox.oracle()
+
+
+@routes("POST", "/reset")
+def reset(sandbox: Sandbox, asked: Asked) -> Any:
+    """Back to the beginning: no sessions, no faults, an empty log. The clock goes on."""
+    sandbox.reset()
+    return {}
+
+
+# --- faults and requests ----------------------------------------------------------------------------------------------
+
+
+@routes("GET", "/faults")
+def list_faults(sandbox: Sandbox, asked: Asked) -> Any:
+    """The faults still waiting for their requests."""
+    return {"faults": [fault.model_dump() for fault in sandbox.faults.pending()]}
+
+
+@routes("POST", "/faults", status=201)
+def add_fault(sandbox: Sandbox, asked: Asked) -> Any:
+    """Add a fault: {"kind": ..., "times": 1, "route": ..., "method": ..., "path": "*", ...}."""
+    return sandbox.faults.add(**_body(asked)).model_dump()
+
+
+@routes("DELETE", "/faults")
+def clear_faults(sandbox: Sandbox, asked: Asked) -> Any:
+    """Drop all faults."""
+    sandbox.faults.clear()
+    return {}
+
+
+@routes("GET", "/requests")
+def list_requests(sandbox: Sandbox, asked: Asked) -> Any:
+    """The requests received; query: platform, method, path (with *), route, status, outcome."""
+    return {"requests": [entry.as_json() for entry in sandbox.log.entries(**_wanted(asked))]}
+
+
+@routes("GET", "/requests/count")
+def count_requests(sandbox: Sandbox, asked: Asked) -> Any:
+    """How many requests were received; query as for the list."""
+    return {"count": sandbox.log.count(**_wanted(asked))}
+
+
+@routes("DELETE", "/requests")
+def clear_requests(sandbox: Sandbox, asked: Asked) -> Any:
+    """Forget the requests received so far."""
+    sandbox.log.clear()
+    return {}
+
+
+# --- one platform -----------------------------------------------------------------------------------------------------
+
+
+@routes("GET", "/{platform}/sessions")
+def list_sessions(sandbox: Sandbox, asked: Asked) -> Any:
+    """All sessions ever, deleted ones too, in this package's words."""
+    return {"sessions": _platform(sandbox, asked).sessions()}
+
+
+@routes("POST", "/{platform}/sessions", status=201)
+def create_sessions(sandbox: Sandbox, asked: Asked) -> Any:
+    """Make sessions as people would: {"count": 100, "ended_between": [from, to]}, {"scheduled_start": ...}."""
+    return {"ids": _platform(sandbox, asked).create(**_body(asked))}
+
+
+@routes("GET", "/{platform}/sessions/{id}")
+def read_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """One session, in this package's words."""
+    return _platform(sandbox, asked).session(asked.args["id"])
+
+
+@routes("DELETE", "/{platform}/sessions/{id}")
+def delete_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """Delete a session with all it left."""
+    return _done(sandbox, asked, "delete")
+
+
+@routes("POST", "/{platform}/sessions/{id}/start")
+def start_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """Go live now; one that has ended goes on."""
+    return _done(sandbox, asked, "start")
+
+
+@routes("POST", "/{platform}/sessions/{id}/end")
+def end_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """End now."""
+    return _done(sandbox, asked, "end")
+
+
+@routes("POST", "/{platform}/sessions/{id}/expire")
+def expire_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """Let a session nobody started expire."""
+    return _done(sandbox, asked, "expire")
+
+
+@routes("POST", "/{platform}/sessions/{id}/cancel")
+def cancel_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """Call a session off, where the platform can."""
+    return _done(sandbox, asked, "cancel")
+
+
+@routes("POST", "/{platform}/sessions/{id}/script")
+def script_session(sandbox: Sandbox, asked: Asked) -> Any:
+    """Let it live by itself: {"live_after": 5, "duration": 60, "artifacts_after": 10 or {"recording": 86400}}."""
+    return _done(sandbox, asked, "script", **_body(asked))
+
+
+@routes("POST", "/{platform}/sessions/{id}/revise")
+def revise_artifact(sandbox: Sandbox, asked: Asked) -> Any:
+    """Change the content of an artifact: {"kind": "attendance"}."""
+    return _done(sandbox, asked, "revise", **_body(asked))
+
+
+def _done(sandbox: Sandbox, asked: Asked, method: str, **arguments: Any) -> Any:
+    """Do something to a session and answer what it is now."""
+    platform, session_id = _platform(sandbox, asked), asked.args["id"]
+    getattr(platform, method)(session_id, **arguments)
+    return platform.session(session_id)
+
+
+@routes("POST", "/{platform}/script")
+def script_new_sessions(sandbox: Sandbox, asked: Asked) -> Any:
+    """The life of sessions created from now on; body as for one session."""
+    platform = _platform(sandbox, asked)
+    platform.default_script(**_body(asked))
+    return platform.script_for_new.model_dump()
+
+
+@routes("POST", "/{platform}/rate_limit")
+def limit_rate(sandbox: Sandbox, asked: Asked) -> Any:
+    """Judge requests: {"limit": 10, "window": 60, "style": "sliding", "retry_after": "seconds"}."""
+    _platform(sandbox, asked).limit_rate(**_body(asked))
+    return read_rate_limit(sandbox, asked)
+
+
+@routes("GET", "/{platform}/rate_limit")
+def read_rate_limit(sandbox: Sandbox, asked: Asked) -> Any:
+    """The rate limit, and how many requests it granted and refused."""
+    judge = _platform(sandbox, asked).judge
+    if judge is None:
+        return {"rule": None, "granted": None, "refused": None}
+    return {"rule": judge.rule.model_dump(), "granted": judge.granted, "refused": judge.refused}
+
+
+@routes("DELETE", "/{platform}/rate_limit")
+def unlimit_rate(sandbox: Sandbox, asked: Asked) -> Any:
+    """Grant every request."""
+    _platform(sandbox, asked).unlimit_rate()
+    return {}
+
+
+@routes("GET", "/{platform}/settings")
+def read_settings(sandbox: Sandbox, asked: Asked) -> Any:
+    """The platform's settings."""
+    return _platform(sandbox, asked).settings.model_dump()
+
+
+@routes("PATCH", "/{platform}/settings")
+def change_settings(sandbox: Sandbox, asked: Asked) -> Any:
+    """Change the platform's settings; their names and meanings are in the platform's ``Settings``."""
+    settings = _platform(sandbox, asked).settings
+    for name, value in _body(asked).items():
+        setattr(settings, name, value)
+    return settings.model_dump()
+
+
+@routes("GET", "/{platform}/routes")
+def list_routes(sandbox: Sandbox, asked: Asked) -> Any:
+    """The platform's own table of routes."""
+    return {
+        "routes": [
+            {"method": r.method, "path": r.path, "name": r.name, "documented": r.documented, "scoped": r.scoped}
+            for r in _platform(sandbox, asked).routes
+        ]
+    }
+
+
+@routes("POST", "/{platform}/credentials")
+def change_credentials(sandbox: Sandbox, asked: Asked) -> Any:
+    """Take rights away: {"revoke_tokens": true}, {"new_api_key": true}; the credentials as they are then."""
+    platform, wanted = _platform(sandbox, asked), _Credentials.model_validate(_body(asked))
+    if wanted.revoke_tokens:
+        platform.revoke_tokens()
+    if wanted.new_api_key:
+        platform.new_api_key()
+    return platform.credentials()
+
+
+class _Credentials(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    revoke_tokens: bool = False
+    new_api_key: bool = False
+
+
+# --- a second host ----------------------------------------------------------------------------------------------------
+
+
+@routes("POST", "/foreign", status=201)
+def start_foreign_host(sandbox: Sandbox, asked: Asked) -> Any:
+    """Start a second host on a port of its own; it notes which credentials reach it."""
+    return {"url": sandbox.foreign_host().url}
+
+
+@routes("GET", "/foreign")
+def read_foreign_host(sandbox: Sandbox, asked: Asked) -> Any:
+    """What reached the second host."""
+    foreign = sandbox.foreign_host()
+    return {"url": foreign.url, "requests": foreign.requests, "credentials_seen": foreign.credentials_seen()}

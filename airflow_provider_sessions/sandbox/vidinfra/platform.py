@@ -1,0 +1,318 @@
+"""VidInfra as a platform: its state, who may do what, its envelopes, and what its sessions leave behind."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from starlette.responses import JSONResponse, Response
+
+from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.life import Life, State
+from airflow_provider_sessions.sandbox.media import Recording
+from airflow_provider_sessions.sandbox.people import Person, Presence
+from airflow_provider_sessions.sandbox.platform import Platform
+from airflow_provider_sessions.sandbox.routing import Match
+from airflow_provider_sessions.sandbox.vidinfra import (
+    attendance,
+    auth,
+    presets,
+    recordings,
+    rooms,
+    sessions,
+    shapes,
+)
+from airflow_provider_sessions.sandbox.vidinfra.state import (
+    Account,
+    Preset,
+    Room,
+    Settings,
+    Take,
+    VidInfraDraft,
+    Webinar,
+)
+from airflow_provider_sessions.sandbox.vidinfra.table import routes
+from airflow_provider_sessions.sandbox.world import World, by_hand
+
+# The modules of handlers enter their routes when they are imported.
+HANDLERS = (auth, rooms, presets, sessions, attendance, recordings)
+
+_LIBRARY = "/libraries/"
+
+
+class VidInfra(Platform[Webinar, VidInfraDraft]):
+    """The stand-in for VidInfra Live.
+
+    There from the start: a host with a library, a room and a preset, and a colleague with a room in another library.
+    """
+
+    name = "vidinfra"
+    mount = "/vidinfra/v1/webinar"
+    routes = routes
+    artifact_kinds = ("attendance", "recording")
+    states: ClassVar[frozenset[State]] = frozenset({State.SCHEDULED, State.LIVE, State.ENDED, State.EXPIRED})
+    draft_type = VidInfraDraft
+    settings: Settings
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.settings = Settings()
+        self.accounts: dict[str, Account] = {}
+        self.rooms: dict[str, Room] = {}
+        self.presets: dict[str, Preset] = {}
+        self.tokens = auth.Tokens(self.ids)
+        self._media: dict[tuple[str, int], Recording] = {}
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """What is there before anybody did anything."""
+        organization = self.ids.new("organization")
+        self.host = self._host(self.population.people[20], organization)
+        self.colleague = self._host(self.population.people[21], organization)
+        self.api_key = self._key()
+        self.viewer_api_key = self._key()
+        self.preset_id = self._first_preset(self.host).id
+        self.room_id = self._first_room(self.host, "Webinars").id
+        self._first_preset(self.colleague)
+        self.other_room_id = self._first_room(self.colleague, "Partner webinars").id
+
+    def _host(self, person: Person, organization: str) -> Account:
+        since = person.member_since or self.opened_at
+        account = Account(
+            id=person.id,
+            external_user_id=self.ids.new("external user"),
+            organization_id=organization,
+            email=person.email,
+            username=person.name,
+            role="host",
+            created_at=since,
+            password=f"{self.ids.token('password', 4)}-Keel-{self.ids.token('password', 6)}",
+            library_id=self.ids.new("library"),
+        )
+        self.accounts[account.id] = account
+        return account
+
+    def _first_preset(self, host: Account) -> Preset:
+        fields = presets.fields_of({"name": "Standard", "type": "whip", "primary_color": "#1F6FEB", "is_default": True})
+        preset = Preset(self.ids.new("preset"), host.id, host.library_id, fields, self.opened_at, self.opened_at)
+        self.presets[preset.id] = preset
+        return preset
+
+    def _first_room(self, host: Account, title: str) -> Room:
+        room = Room(
+            self.ids.new("room"),
+            host.id,
+            host.library_id,
+            title,
+            f"{title} of {host.username}",
+            self.opened_at,
+            self.opened_at,
+        )
+        self.rooms[room.id] = room
+        return room
+
+    def _key(self) -> str:
+        return f"tkb_{self.ids.token('key', 48)}"
+
+    # --- credentials --------------------------------------------------------------------------------------------------
+
+    @property
+    def host_email(self) -> str:
+        """The host's login."""
+        return self.host.email or ""
+
+    @property
+    def host_password(self) -> str:
+        """The host's password."""
+        return self.host.password
+
+    @property
+    def library_id(self) -> str:
+        """The library of the room and the preset that are there from the start."""
+        return self.host.library_id or ""
+
+    @property
+    def other_library_id(self) -> str:
+        """The colleague's library."""
+        return self.colleague.library_id or ""
+
+    def credentials(self) -> dict[str, str]:
+        """What a client needs to connect, and the ids of what is there from the start."""
+        names = ("api_key", "viewer_api_key", "host_email", "host_password", "library_id", "room_id", "preset_id")
+        return {name: getattr(self, name) for name in names}
+
+    @by_hand
+    def new_api_key(self) -> str:
+        """Replace the API key; the old one is worth nothing from now on."""
+        self.api_key = self._key()
+        return self.api_key
+
+    @by_hand
+    def revoke_tokens(self) -> None:
+        """End all logins: access tokens and refresh tokens."""
+        self.tokens.revoke_all()
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def candidates(self, path: str) -> list[Match]:
+        """The routes whose path fits; below ``/libraries/{library_id}`` those that have a twin there."""
+        if not path.startswith(_LIBRARY):
+            return super().candidates(path)
+        library_id, _, rest = path[len(_LIBRARY) :].partition("/")
+        twins = [match for match in super().candidates(f"/{rest}") if match.route.scoped]
+        return [Match(match.route, match.args | {"library_id": library_id}) for match in twins]
+
+    def admit(self, asked: Asked) -> None:
+        """Find out who asks, and whether the route is open to them."""
+        auth.admit(self, asked)
+
+    def dress(self, result: Any, asked: Asked) -> Response:
+        """Put a result into ``{success, data, timestamp}``."""
+        content = {"success": True, "data": result, "timestamp": int(asked.now.timestamp())}
+        return JSONResponse(content, asked.operation.status)
+
+    def refuse(self, refusal: RefusedError, asked: Asked) -> Response:
+        """Put a refusal into the gateway's shape (``message``) or the application's (``error``)."""
+        content: dict[str, Any] = {"success": False}
+        if refusal.gateway:
+            content["message"] = refusal.reason
+        else:
+            content |= {"error": refusal.reason, "timestamp": int(asked.now.timestamp())}
+        if refusal.code:
+            content["code"] = refusal.code
+        if refusal.fields:
+            content["errors"] = [vars(fault) for fault in refusal.fields]
+        return JSONResponse(content, refusal.status, refusal.headers)
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def hold(self, draft: VidInfraDraft, life: Life, attendees: int) -> Webinar:
+        """Make a webinar from a draft."""
+        room = self.rooms.get(draft.room_id or self.room_id)
+        preset = self.presets.get(draft.preset_id or self.preset_id)
+        if room is None or preset is None:
+            raise ValueError(f"There is no room {draft.room_id} or no preset {draft.preset_id}")
+        return Webinar(
+            id=self.ids.new("session"),
+            title=draft.title or "",
+            life=life,
+            attendees=attendees,
+            room_id=room.id,
+            preset_id=preset.id,
+            mode=draft.mode,
+            description=draft.description,
+            stream_key=self.ids.token("stream key", 24),
+            updated_at=life.created_at,
+        )
+
+    def host_of(self, session: Webinar) -> Person:
+        """The host of the session's room."""
+        return self.accounts[self.rooms[session.room_id].host_id].person
+
+    def active_session_id(self, room_id: str) -> str | None:
+        """The room's live session, the latest if hands have made several."""
+        live = [s for s in self._open.values() if s.room_id == room_id and s.life.state is State.LIVE]
+        live = [session for session in live if session.life.deleted_at is None]
+        return max(live, key=lambda session: session.life.started_at or self.opened_at).id if live else None
+
+    def presences(self, session: Webinar, now: datetime) -> list[Presence]:
+        """Who has been connected when: the made-up crowd, and whoever joined through the API."""
+        life = session.life
+        found = super().presences(session, now)
+        until = min(now, life.ended_at) if life.ended_at else now
+        for visit in session.visits:
+            left = visit.left_at or life.ended_at
+            found.append(Presence(visit.person, "API", visit.joined_at, left, left or until))
+        return found
+
+    def settled_presences(self, session: Webinar, now: datetime) -> list[Presence]:
+        """The same as the attendance list shows it: until attendance is ready, nobody has left with the end."""
+        found, life = self.presences(session, now), session.life
+        if life.ended_at is None or life.is_ready("attendance", now):
+            return found
+        if self.settings.late_attendance == "empty":
+            return []
+        return [_not_yet_gone(presence) if presence.left_at == life.ended_at else presence for presence in found]
+
+    # --- recordings ---------------------------------------------------------------------------------------------------
+
+    def is_recorded(self, session: Webinar) -> bool:
+        """Whether recording begins by itself when the session goes live."""
+        preset = self.presets[session.preset_id]
+        return bool(preset.fields["recording_enabled"]) and session.life.script.recording != "none"
+
+    def takes(self, session: Webinar) -> list[Take]:
+        """The session's recordings that are not deleted, oldest first."""
+        life = session.life
+        if life.started_at and not session.recorded_from_start and self.is_recorded(session):
+            session.recorded_from_start = True
+            session.takes.insert(0, self.new_take(session, life.started_at))
+        return [take for take in session.takes if not take.deleted]
+
+    def new_take(self, session: Webinar, started_at: datetime) -> Take:
+        """A recording that begins at ``started_at``."""
+        number = str(len(session.takes))
+        take_id = shapes.stable_id(str(self.world.seed), session.id, "recording", number)
+        egress = shapes.stable_id(take_id, "egress").replace("-", "")[:12]
+        return Take(take_id, f"EG_{egress}", started_at, f"{session.title} ({int(number) + 1})")
+
+    def recording_ready_at(self, session: Webinar, take: Take) -> datetime | None:
+        """When the file of a recording is there."""
+        stopped = take.stopped_at or session.life.ended_at
+        delay = session.life.script.delay_of("recording")
+        return stopped + timedelta(seconds=delay) if stopped and delay is not None else None
+
+    def recording_status(self, session: Webinar, take: Take, now: datetime) -> str:
+        """``recording`` until the file is there; then what the script says."""
+        ready = self.recording_ready_at(session, take)
+        if ready is None or ready > now:
+            return "recording"
+        return "failed" if session.life.script.recording == "failed" else "completed"
+
+    def recording_seconds(self, session: Webinar, take: Take) -> float:
+        """How long a recording that has stopped is."""
+        stopped = take.stopped_at or session.life.ended_at
+        return (stopped - take.started_at).total_seconds() if stopped else 0.0
+
+    def media(self, session: Webinar, take: Take, now: datetime) -> Recording:
+        """The file of a recording, in the revision of ``now``."""
+        revision = len(session.life.revisions("recording", now))
+        key = (take.id, revision)
+        if key not in self._media:
+            size = self.settings.recording_bytes if session.recording_bytes is None else session.recording_bytes
+            seconds = self.recording_seconds(session, take)
+            self._media[key] = Recording(f"{self.world.seed}:{take.id}:{revision}", size, seconds)
+        return self._media[key]
+
+    # --- the truth ----------------------------------------------------------------------------------------------------
+
+    def content(self, session: Webinar, now: datetime) -> dict[str, Any]:
+        """Attendance rows and recordings, as the API will give them when they are ready."""
+        presences = self.presences(session, now)
+        return {
+            "attendance": shapes.attendance(session, presences),
+            "presences": [
+                {
+                    "user_id": presence.person.id,
+                    "username": presence.person.name,
+                    "device": presence.device,
+                    "joined_at": presence.joined_at.isoformat(),
+                    "left_at": presence.left_at.isoformat() if presence.left_at else None,
+                    "last_seen_at": presence.last_seen_at.isoformat(),
+                }
+                for presence in presences
+            ],
+            "recording": [self._file(session, take, now) for take in self.takes(session)],
+        }
+
+    def _file(self, session: Webinar, take: Take, now: datetime) -> dict[str, Any]:
+        status = self.recording_status(session, take, now)
+        told = {"id": take.id, "name": take.name, "status": status}
+        if session.life.ended_at is None and take.stopped_at is None:
+            return told
+        media = self.media(session, take, now)
+        return told | {"size": media.size, "sha256": media.sha256, "content_type": media.content_type}
+
+
+def _not_yet_gone(presence: Presence) -> Presence:
+    return Presence(presence.person, presence.device, presence.joined_at, None, presence.last_seen_at)

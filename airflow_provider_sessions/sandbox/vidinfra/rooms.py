@@ -1,0 +1,78 @@
+"""Rooms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.vidinfra import bodies, lookup, shapes
+from airflow_provider_sessions.sandbox.vidinfra.pages import page, whole
+from airflow_provider_sessions.sandbox.vidinfra.state import Room
+from airflow_provider_sessions.sandbox.vidinfra.table import routes
+
+if TYPE_CHECKING:
+    from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
+
+
+def _rooms(vidinfra: VidInfra, asked: Asked) -> list[Room]:
+    library_id = asked.args.get("library_id")
+    return [room for room in vidinfra.rooms.values() if library_id in (None, room.library_id)]
+
+
+@routes("GET", "/rooms", documented=True, access="public", scoped=True)
+def list_rooms(vidinfra: VidInfra, asked: Asked) -> Any:
+    """List all rooms."""
+    chosen, facts = page(vidinfra, asked, _rooms(vidinfra, asked))
+    return {"rooms": [shapes.room(vidinfra, room) for room in chosen], **facts}
+
+
+@routes("POST", "/rooms", documented=True, access="host", status=201, scoped=True)
+def create_room(vidinfra: VidInfra, asked: Asked) -> Any:
+    """Create a new room; the answer alone of all is wrapped in ``room``."""
+    body, host = asked.read(bodies.CreateRoom), asked.caller.account
+    room = Room(
+        id=vidinfra.ids.new("room"),
+        host_id=host.id,
+        library_id=asked.args.get("library_id", host.library_id),
+        title=body.title,
+        description=body.description,
+        created_at=asked.now,
+        updated_at=asked.now,
+        analytics=body.analytics,
+    )
+    vidinfra.rooms[room.id] = room
+    return {"room": shapes.room(vidinfra, room)}
+
+
+@routes("GET", "/rooms/my", documented=True, access="user", scoped=True)
+def list_my_rooms(vidinfra: VidInfra, asked: Asked) -> Any:
+    """List my rooms."""
+    mine = [room for room in _rooms(vidinfra, asked) if room.host_id == asked.caller.account.id]
+    return {"rooms": [shapes.room(vidinfra, room) for room in mine], **whole(mine)}
+
+
+@routes("GET", "/rooms/{id}", documented=True, access="public", scoped=True)
+def get_room(vidinfra: VidInfra, asked: Asked) -> Any:
+    """Get room by ID."""
+    return shapes.room(vidinfra, lookup.room(vidinfra, asked))
+
+
+@routes("PATCH", "/rooms/{id}", documented=True, access="host", scoped=True)
+def update_room(vidinfra: VidInfra, asked: Asked) -> Any:
+    """Update a room."""
+    room = lookup.room(vidinfra, asked, own=True)
+    for name, value in asked.read(bodies.UpdateRoom).model_dump(exclude_none=True).items():
+        setattr(room, name, value)
+    room.updated_at = asked.now
+    return shapes.room(vidinfra, room)
+
+
+@routes("DELETE", "/rooms/{id}", documented=True, access="host", scoped=True)
+def delete_room(vidinfra: VidInfra, asked: Asked) -> Any:
+    """Delete a room that has no sessions."""
+    room = lookup.room(vidinfra, asked, own=True)
+    if any(session.room_id == room.id for session in vidinfra.all()):
+        raise RefusedError(409, "The room still has sessions")
+    # Deleted sessions of the room stay known to the oracle, which needs no room for them.
+    del vidinfra.rooms[room.id]
+    return {"message": "Room deleted"}
