@@ -75,6 +75,20 @@ def decode(body: bytes, route: str, content_type: str) -> Any:
         ) from None
 
 
+def decode_text(body: bytes, route: str, content_type: str) -> str:
+    """Decode a text, such as a CSV file; a byte order mark is dropped.
+
+    :raises MalformedAnswerError: it is a page or JSON instead, or not UTF-8.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/json"):
+        raise MalformedAnswerError(f"{route}: the answer is {kind}, not a text file ({len(body)} bytes)")
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as unreadable:
+        raise MalformedAnswerError(f"{route}: the answer is not UTF-8 text: {unreadable}") from None
+
+
 def unwrap(content: Any, keys: tuple[str, ...]) -> Unwrapped:
     """Go down through ``keys``, each only where it is there: platforms are not strict about their envelopes."""
     meta: Mapping[str, Any] = {}
@@ -82,6 +96,8 @@ def unwrap(content: Any, keys: tuple[str, ...]) -> Unwrapped:
         if isinstance(content, dict) and key in content:
             meta = content
             content = content[key]
+    if content is None and meta.get("total") == 0:
+        content = []  # how servers in some languages write a list without items
     return Unwrapped(content, meta)
 
 

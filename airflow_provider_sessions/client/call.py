@@ -73,7 +73,7 @@ class Call(Generic[T_co]):
     :param answer: the type of the answer, as pydantic reads it.
     :param unwrap: keys to go down through before reading, each only where it is there.
     :param query: query parameters; None values are left out.
-    :param body: JSON body, or None.
+    :param body: JSON body, or None; not shown, because a log-in's holds a password.
     :param route: the endpoint it came from.
     :param arguments: path arguments by name.
     """
@@ -81,7 +81,7 @@ class Call(Generic[T_co]):
     answer: Any
     unwrap: tuple[str, ...] = ()
     query: Mapping[str, Any] = field(default_factory=dict)
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     route: Route = UNROUTED
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -105,7 +105,10 @@ def call(
     body: Any = None,
     unwrap: tuple[str, ...] = (),
 ) -> Call[T]:
-    """Describe a request inside an endpoint function; the decorator adds method, path and arguments."""
+    """Describe a request inside an endpoint function; the decorator adds method, path and arguments.
+
+    :param answer: how the answer is read; ``str`` for one that is a text file and no JSON.
+    """
     return Call(answer=answer, unwrap=unwrap, query=dict(query or {}), body=body)
 
 

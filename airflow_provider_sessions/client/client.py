@@ -16,7 +16,16 @@ from urllib.parse import quote
 import httpx
 
 from airflow_provider_sessions import __version__
-from airflow_provider_sessions.client.answers import Dialect, Unwrapped, decode, error_from, read, says_failure, unwrap
+from airflow_provider_sessions.client.answers import (
+    Dialect,
+    Unwrapped,
+    decode,
+    decode_text,
+    error_from,
+    read,
+    says_failure,
+    unwrap,
+)
 from airflow_provider_sessions.client.budget import Lane, RateBudget, Unlimited
 from airflow_provider_sessions.client.call import Call, Paged, Route, placeholders
 from airflow_provider_sessions.client.failures import our_errors
@@ -67,6 +76,33 @@ class ClientConfig:
     ca_bundle: str | None = None
     max_json_bytes: int = 64 * _MIB
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def url(self, call: Call[Any]) -> tuple[str, str]:
+        """Method and absolute address of a call, with the connection's overrides.
+
+        :raises ConnectionConfigError: an override does not fit, or a base URL is missing.
+        """
+        route = call.route
+        method, path = self._template(route)
+        base = self.base_url if route.base is None else self.bases.get(route.base)
+        if base is None:
+            raise ConnectionConfigError(
+                f"{route.name} needs the connection's base URL for {route.base!r}, which is not set"
+            )
+        scope = self.scope if route.scoped and self.scope else ""
+        filled = path.format(**{name: quote(value, safe="") for name, value in call.arguments.items()})
+        return method, base.rstrip("/") + scope + filled
+
+    def _template(self, route: Route) -> tuple[str, str]:
+        override = self.paths.get(route.name)
+        if override is None:
+            return route.method, route.path
+        method, _, path = override.strip().rpartition(" ")
+        if not path.startswith("/") or placeholders(path) != route.placeholders:
+            raise ConnectionConfigError(
+                f"paths: {route.name}={override!r} does not fit; it needs the names in braces of {route.path!r}"
+            )
+        return method.upper() or route.method, path
 
 
 class Client:
@@ -159,20 +195,8 @@ class Client:
         raise PagingError(f"{call.route.name}: the list changed during each of {_WALKS} walks through its pages")
 
     def url(self, call: Call[Any]) -> tuple[str, str]:
-        """Method and absolute address of a call, with the connection's overrides.
-
-        :raises ConnectionConfigError: an override does not fit, or a base URL is missing.
-        """
-        route = call.route
-        method, path = self._template(route)
-        base = self.config.base_url if route.base is None else self.config.bases.get(route.base)
-        if base is None:
-            raise ConnectionConfigError(
-                f"{route.name} needs the connection's base URL for {route.base!r}, which is not set"
-            )
-        scope = self.config.scope if route.scoped and self.config.scope else ""
-        filled = path.format(**{name: quote(value, safe="") for name, value in call.arguments.items()})
-        return method, base.rstrip("/") + scope + filled
+        """Method and absolute address of a call; see :meth:`ClientConfig.url`."""
+        return self.config.url(call)
 
     def same_host(self, url: str) -> bool:
         """Whether an address is on the connection's own host."""
@@ -182,17 +206,6 @@ class Client:
         """Open an address (absolute) for streaming; for :mod:`airflow_provider_sessions.client.download`."""
         auth = httpx.USE_CLIENT_DEFAULT if self.same_host(url) else None
         return self._http.stream("GET", url, headers=dict(headers), auth=auth, extensions={"lane": lane})
-
-    def _template(self, route: Route) -> tuple[str, str]:
-        override = self.config.paths.get(route.name)
-        if override is None:
-            return route.method, route.path
-        method, _, path = override.strip().rpartition(" ")
-        if not path.startswith("/") or placeholders(path) != route.placeholders:
-            raise ConnectionConfigError(
-                f"paths: {route.name}={override!r} does not fit; it needs the names in braces of {route.path!r}"
-            )
-        return method.upper() or route.method, path
 
     async def _send(self, call: Call[Any], query: Mapping[str, Any], lane: Lane) -> tuple[Any, Mapping[str, Any]]:
         """Send until it succeeds or the retry policy gives up; the parsed answer and what stood beside it."""
@@ -220,7 +233,7 @@ class Client:
         if lane is Lane.POLL and key in self._remembered and self._remembered[key][0] == body:
             self._remembered.move_to_end(key)
             return self._remembered[key][1:]
-        content = decode(body, name, content_type)
+        content = (decode_text if call.answer is str else decode)(body, name, content_type)
         if says_failure(content):
             raise error_from(response, content, self.dialect, name, self.clock, what=name)
         found: Unwrapped = unwrap(content, call.unwrap)
@@ -247,6 +260,7 @@ class Client:
                     url,
                     params={key: _parameter(value) for key, value in query.items() if value is not None} or None,
                     json=call.body,
+                    headers={"Accept": "text/*, */*;q=0.5"} if call.answer is str else None,
                     extensions={"lane": lane},
                 ) as response:
                     return response, await self._whole(response, call.route.name)
