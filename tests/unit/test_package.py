@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -62,6 +64,14 @@ def test_airflow_finds_the_provider_under_its_distribution_name() -> None:
     assert info["package-name"] == NAME
     assert info["name"]
     assert info["description"]
+
+
+def test_every_module_can_be_imported_on_this_airflow() -> None:
+    package = airflow_provider_sessions
+    names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    assert f"{package.__name__}.get_provider_info" in names
+    for name in names:
+        importlib.import_module(name)
 
 
 def test_documentation_has_an_address_for_the_providers_page() -> None:
