@@ -160,10 +160,11 @@ class UnknownStateError(AnswerError):
     :param platform: the connection type.
     :param word: the word as it came.
     :param known: the words that are known.
+    :param thing: whose state it is, in two words.
     """
 
-    def __init__(self, platform: str, word: object, known: tuple[str, ...]) -> None:
-        super().__init__(f"{platform} answered with the unknown session state {word!r}; known are {', '.join(known)}")
+    def __init__(self, platform: str, word: object, known: tuple[str, ...], *, thing: str = "session state") -> None:
+        super().__init__(f"{platform} answered with the unknown {thing} {word!r}; known are {', '.join(known)}")
         self.platform = platform
         self.word = word
 
