@@ -1,0 +1,142 @@
+"""A real Airflow for a while: `airflow standalone` on free ports, with a home of its own that is thrown away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from scripts._airflow_api import AirflowApi
+from scripts._processes import Child, ChildFailed, family, free_ports, kill
+
+START_PATIENCE = 120.0
+"""Seconds until all components have to be healthy. It takes about 20."""
+
+
+def base_environment() -> dict[str, str]:
+    """The environment of whoever started us, without its Airflow settings, and with our programs first on the PATH."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    programs = str(Path(sys.executable).parent)
+    environment["PATH"] = os.pathsep.join([programs, environment.get("PATH", os.defpath)])
+    exempt = [environment.get("NO_PROXY", ""), "127.0.0.1", "localhost"]
+    environment["NO_PROXY"] = environment["no_proxy"] = ",".join(filter(None, exempt))
+    return environment
+
+
+class Standalone:
+    """One `airflow standalone`. Entering starts it and waits until all components are healthy; leaving stops all.
+
+    :param dags_folder: the DAGs it runs.
+    :param settings: more of its environment (``AIRFLOW__...``).
+    :param parallelism: how many tasks may run at the same time.
+    """
+
+    def __init__(self, dags_folder: Path, *, settings: Mapping[str, str] | None = None, parallelism: int = 4) -> None:
+        self.home = Path(tempfile.mkdtemp(prefix="airflow-sessions-"))
+        api_port, worker_log_port, trigger_log_port = free_ports(3)
+        self.url = f"http://127.0.0.1:{api_port}"
+        self.environment = base_environment() | {
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(api_port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder.resolve()),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": str(parallelism),
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
+            # Airflow's own usage report goes to a host outside.
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            # A trigger that fires within a heartbeat of the deferral fails its task (Airflow's issue 66374 and others).
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            **(settings or {}),
+        }
+        self.api = AirflowApi(self.url, self.login)
+        self._children: dict[str, Child] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self.start("standalone")
+            self._wait_until_healthy()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, component: str) -> None:
+        """Start ``airflow <component>``: after :meth:`kill`, a component that `standalone` will not start again."""
+        self._children[component] = Child(
+            f"airflow {component}", ["airflow", component], self.environment, self.home / f"{component}.log"
+        )
+
+    def kill(self, component: str) -> None:
+        """End a component (``triggerer``, ``scheduler``, ...) and its children with SIGKILL, as a crash would."""
+        found = self.processes(component)
+        if not found:
+            raise LookupError(f"no process of this Airflow runs {component!r}")
+        kill(found)
+        psutil.wait_procs(found, timeout=10)
+
+    def processes(self, component: str) -> list[psutil.Process]:
+        """The processes of a component, its children included."""
+        known = [process for child in self._children.values() for process in family(child.process)]
+        found = [member for process in known if _runs(process, component) for member in family(process)]
+        return list(dict.fromkeys(found))
+
+    def stop(self) -> None:
+        """Stop everything and throw the home away."""
+        self.api.close()
+        while self._children:
+            self._children.popitem()[1].stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def must_run(self) -> None:
+        """Check that what was started is still there.
+
+        :raises ChildFailed: something has ended.
+        """
+        for child in self._children.values():
+            child.must_run()
+
+    def login(self) -> tuple[str, str]:
+        """User name and password of the administrator that `airflow standalone` makes up."""
+        generated = self.home / "simple_auth_manager_passwords.json.generated"
+        passwords: dict[str, str] = json.loads(generated.read_text())
+        return next(iter(passwords.items()))
+
+    def output(self) -> str:
+        """The end of what Airflow has printed."""
+        return "\n".join(child.last_words() for child in self._children.values())
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + START_PATIENCE
+        while missing := self.api.unhealthy():
+            self.must_run()
+            if time.monotonic() > deadline:
+                raise ChildFailed(f"Airflow did not get ready, {', '.join(missing)} missing:\n{self.output()}")
+            time.sleep(0.25)
+
+
+def _runs(process: psutil.Process, component: str) -> bool:
+    """Whether a process is named for a component: as it was started, or as Airflow has renamed it (`api_server`)."""
+    try:
+        return component in " ".join(process.cmdline()).replace("_", "-").split()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False
