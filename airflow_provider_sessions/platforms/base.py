@@ -276,6 +276,13 @@ class Adapter(ABC):
         """The address from which a recording's file can be fetched now. It is a secret, and expires."""
         raise self.unsupported(Question.RECORDING_ADDRESS)
 
+    async def with_links(self, session: Session) -> Session:
+        """The session with the addresses of its pages, where they have to be asked for; as it is where there are none.
+
+        A link that cannot be had is no error.
+        """
+        return session
+
     async def artifact_status(self, session: Session, artifact: Artifact) -> ArtifactStatus:
         """Whether an artifact of a session is ready: the one rule for all platforms.
 
