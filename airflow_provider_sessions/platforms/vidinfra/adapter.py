@@ -1,0 +1,373 @@
+"""VidInfra speaking the model."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from urllib.parse import urljoin
+from uuid import UUID
+
+import httpx
+
+from airflow_provider_sessions.client.budget import Lane
+from airflow_provider_sessions.client.call import Call
+from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.errors import (
+    AnswerError,
+    ApiError,
+    ConflictError,
+    InputError,
+    MalformedAnswerError,
+    NoAnswerError,
+    NotFoundError,
+    RejectedError,
+    ServerError,
+    SessionsError,
+    UnknownStateError,
+)
+from airflow_provider_sessions.model import (
+    AttendanceInterval,
+    Participant,
+    Recording,
+    Session,
+    SessionChanges,
+    SessionDraft,
+    SessionQuery,
+    SessionState,
+)
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.vidinfra import endpoints, words
+from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, ApiKeyAuth, LoginAuth
+from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
+
+log = logging.getLogger(__name__)
+
+BASE_URL = "https://api.tenbyte.io/v1/webinar"
+VIDEO_BASE_URL = "https://api.tenbyte.io/v1/vidinfra"
+_AT_ONCE = 8
+"""Single looks that are sent side by side."""
+_TITLE_LENGTH = range(3, 256)
+
+_YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
+_PATH = "The vendor names this operation and documents its answer; its path is inferred."
+
+CAPABILITIES: Mapping[Question, Capability] = {
+    Question.CREATE: Capability(_YES, "Needs the options room_id and preset_id. A planned duration is not kept."),
+    Question.FIND: Capability(_YES, "Compares title and planned start of the room's sessions."),
+    Question.GET: Capability(_YES),
+    Question.LOOK: Capability(_YES, "One list of live sessions, and single requests where it does not tell."),
+    Question.UPDATE: Capability(
+        _YES, "The start, and the options chat_enabled, stage_enabled and max_join_limit; nothing else."
+    ),
+    Question.START: Capability(_YES),
+    Question.END: Capability(_YES),
+    Question.CANCEL: Capability(_YES, "VidInfra has no canceled state: a session that has not begun is deleted."),
+    Question.SESSIONS: Capability(_YES, "Filters by room; the rest is filtered here, after reading the whole list."),
+    Question.PARTICIPANTS: Capability(_INFERRED, f"Host, co-hosts, moderators and those who came. {_PATH}"),
+    Question.ATTENDANCE: Capability(_INFERRED, f"One row a person, with the number of joins. {_PATH}"),
+    Question.TRANSCRIPTS: Capability(
+        _NO, "The vendor offers no transcripts; download the recording and have it transcribed by another tool."
+    ),
+    Question.TAKEAWAYS: Capability(
+        _NO,
+        "The vendor sums nothing up; make takeaways from a transcript that another tool wrote of the recording.",
+    ),
+    Question.RECORDINGS: Capability(_INFERRED, _PATH),
+    Question.RECORDING_ADDRESS: Capability(_INFERRED, _PATH),
+}
+
+
+class VidInfraAdapter(Adapter):
+    """One connection to VidInfra Live."""
+
+    platform = words.PLATFORM
+    endpoints = endpoints.api
+    dialect = DIALECT
+    default_base_url = BASE_URL
+    capabilities = CAPABILITIES
+
+    @classmethod
+    def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
+        """An API key, or with ``auth_mode`` ``login`` an e-mail and a password.
+
+        :raises ConnectionConfigError: a part of the credential is missing.
+        """
+        if account.choice("auth_mode", ("api_key", "login"), "api_key") == "api_key":
+            return ApiKeyAuth(account.required_password("API key"))
+        if not account.login or not account.login.strip():
+            raise account.wrong("login", "is empty; with auth_mode 'login' it holds the host's e-mail")
+        password = account.required_password("password of the account in the login field")
+        return LoginAuth(account.login.strip(), password, config=config, clock=clock, on_secret=on_secret)
+
+    @classmethod
+    def scope(cls, account: Account) -> str | None:
+        """The library, where the connection names one.
+
+        :raises ConnectionConfigError: it is no UUID.
+        """
+        library_id = account.text("library_id")
+        if library_id is None:
+            return None
+        try:
+            return f"/libraries/{UUID(library_id)}"
+        except ValueError:
+            raise account.wrong("library_id", f"is {library_id!r}; expected a UUID") from None
+
+    @classmethod
+    def other_bases(cls, account: Account, base_url: str) -> dict[str, str]:
+        """The video API: the field ``video_host``, or the vendor's own beside the vendor's own host.
+
+        :raises ConnectionConfigError: it is no address.
+        """
+        video = account.text("video_host", VIDEO_BASE_URL if base_url == BASE_URL else None)
+        if video is None:
+            return {}
+        if not video.startswith(("https://", "http://")):
+            raise account.wrong("video_host", f"{video!r} is not an address such as {VIDEO_BASE_URL!r}")
+        return {"video": video.rstrip("/")}
+
+    async def check(self) -> str:
+        """Ask for the session counters, which need a credential."""
+        stats = await self.client.send(endpoints.get_dashboard_stats())
+        host = httpx.URL(self.client.config.base_url).host
+        place = "the library" if self.client.config.scope else "the account"
+        return (
+            f"{host} accepted the credential; {place} has {stats.total_sessions or 0} sessions, "
+            f"{stats.live_now or 0} live and {stats.scheduled or 0} scheduled"
+        )
+
+    def validate(self, draft: SessionDraft) -> None:
+        """Refuse a draft that VidInfra cannot make. A duration is let pass: VidInfra has no field to keep it in.
+
+        :raises InputError: the text names the field.
+        """
+        if len(draft.title) not in _TITLE_LENGTH:
+            raise InputError(
+                f"title: {draft.title!r} has {len(draft.title)} characters; {self.platform} takes 3 to 255"
+            )
+        if draft.participants:
+            raise InputError(
+                f"participants: {self.platform} invites nobody to a new session; give people roles afterwards through "
+                f"the endpoints add_co_host and add_moderator (CallApiOperator)"
+            )
+        self.options(CreateOptions, draft.options)
+
+    async def create(self, draft: SessionDraft) -> Session:
+        """Make a session in a room.
+
+        :raises InputError: see :meth:`validate`.
+        """
+        self.validate(draft)
+        options = self.options(CreateOptions, draft.options)
+        answer = await self.client.send(
+            endpoints.create_session(
+                str(options.room_id),
+                draft.title,
+                str(options.preset_id),
+                description=draft.description,
+                mode=options.mode,
+                scheduled_start_time=draft.start,
+            )
+        )
+        return words.session_from(answer.session)
+
+    async def find(self, draft: SessionDraft) -> list[Session]:
+        """Sessions of the room that an earlier attempt at the draft would have left."""
+        self.validate(draft)
+        room_id = str(self.options(CreateOptions, draft.options).room_id)
+        return [
+            session async for session in self.sessions(SessionQuery(room_id=room_id)) if _is_made_of(draft, session)
+        ]
+
+    async def get(self, session_id: str) -> Session:
+        """One session as it is now."""
+        return words.session_from(await self.client.send(endpoints.get_session(session_id)))
+
+    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+        """See how many sessions are: one list of all live ones, and single requests where it does not tell.
+
+        The list says of a session that was scheduled, and is not in it, that it is not live: it is taken as unchanged.
+        It may have been live and over between two looks, or moved, expired or deleted; so the caller passes None for
+        it now and then. What is over stays as it is.
+        """
+        seen: dict[str, Session | SessionsError] = {
+            key: session for key, session in known.items() if session is not None and session.state.is_final
+        }
+        rest = {key: session for key, session in known.items() if key not in seen}
+        if len(rest) > 1:
+            seen |= await self._look_at_live(rest)
+            seen |= {
+                key: session
+                for key, session in rest.items()
+                if key not in seen and session is not None and session.state is SessionState.SCHEDULED
+            }
+        return seen | await self._look_at_each([key for key in rest if key not in seen])
+
+    async def _look_at_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
+        seen: dict[str, Session | SessionsError] = {}
+        async for answer in self.client.pages(endpoints.list_live_sessions(), lane=Lane.POLL):
+            if answer.id is not None and answer.id in wanted:
+                try:
+                    seen[answer.id] = words.session_from(answer)
+                except UnknownStateError as unknown:
+                    seen[answer.id] = unknown
+        return seen
+
+    async def _look_at_each(self, session_ids: Sequence[str]) -> dict[str, Session | SessionsError]:
+        seen: dict[str, Session | SessionsError] = {}
+        for first in range(0, len(session_ids), _AT_ONCE):
+            batch = session_ids[first : first + _AT_ONCE]
+            found = await asyncio.gather(*(self._look_at(key) for key in batch), return_exceptions=True)
+            for key, session in zip(batch, found, strict=True):
+                if isinstance(session, BaseException) and not isinstance(session, NotFoundError | UnknownStateError):
+                    raise session
+                seen[key] = session
+        return seen
+
+    async def _look_at(self, session_id: str) -> Session:
+        return words.session_from(await self.client.send(endpoints.get_session(session_id), lane=Lane.POLL))
+
+    async def update(self, session_id: str, changes: SessionChanges) -> Session:
+        """Move a session, or change its settings.
+
+        :raises InputError: something else is to change.
+        """
+        options = self._check(changes)
+        if changes.start is not None:
+            await self.client.send(endpoints.reschedule_session(session_id, changes.start))
+        settings = options.model_dump(exclude_none=True)
+        if settings:
+            await self.client.send(endpoints.update_session_settings(session_id, **settings))
+        return await self.get(session_id)
+
+    def _check(self, changes: SessionChanges) -> ChangeOptions:
+        fixed = {
+            "title": changes.title is not None,
+            "description": changes.description is not None,
+            "duration": changes.duration_seconds is not None,
+            "time_zone": changes.time_zone is not None and changes.start is None,
+            "participants": bool(changes.add_participants),
+        }
+        if wrong := [name for name, is_set in fixed.items() if is_set]:
+            raise InputError(
+                f"{', '.join(wrong)}: {self.platform} cannot change this; it can change the start, and the options "
+                f"{', '.join(ChangeOptions.model_fields)}"
+            )
+        return self.options(ChangeOptions, changes.options)
+
+    async def start(self, session_id: str) -> Session:
+        """Make a session live; one that is live already is left as it is."""
+        return await self._bring_to(SessionState.LIVE, session_id, endpoints.start_session(session_id))
+
+    async def end(self, session_id: str) -> Session:
+        """End a live session; one that has ended already is left as it is."""
+        return await self._bring_to(SessionState.ENDED, session_id, endpoints.end_session(session_id))
+
+    async def _bring_to(self, state: SessionState, session_id: str, action: Call[object]) -> Session:
+        """Send an action and see what became of it.
+
+        Where its answer was lost, or it was refused because an earlier attempt did the work, the session's state tells.
+        """
+        try:
+            await self.client.send(action)
+        except (NoAnswerError, ServerError, ConflictError, RejectedError) as failure:
+            session = await self.get(session_id)
+            if session.state is not state:
+                raise
+            log.info("session %s is %s, although the request failed: %s", session_id, state.value, failure)
+            return session
+        return await self.get(session_id)
+
+    async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
+        """Delete a session that has not begun: VidInfra has no canceled state.
+
+        :param notify: makes no difference; whether the platform tells anybody is not documented.
+        :raises ConflictError: the session is live or over; it is never deleted then.
+        :raises NotFoundError: there is no such session; also where it was canceled before.
+        """
+        session = await self.get(session_id)
+        if session.state is not SessionState.SCHEDULED:
+            remedy = "end it instead" if session.state is SessionState.LIVE else "there is nothing left to cancel"
+            raise ConflictError(
+                f"session {session_id} is {session.state.value}; {self.platform} can only cancel what has not begun: "
+                f"{remedy}",
+                status=409,
+                route="delete_session",
+            )
+        try:
+            await self.client.send(endpoints.delete_session(session_id))
+        except NotFoundError:
+            log.info("session %s is gone: a deletion whose answer was lost has been repeated", session_id)
+        return session.model_copy(update={"state": SessionState.CANCELED})
+
+    def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        """All sessions that are meant, page by page.
+
+        :raises InputError: a case is asked for; VidInfra has none.
+        """
+        if query.case is not None:
+            raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
+        return self._matching(query)
+
+    async def _matching(self, query: SessionQuery) -> AsyncIterator[Session]:
+        room_id = query.room_id
+        listed = endpoints.list_sessions() if room_id is None else endpoints.list_room_sessions(room_id)
+        # The room's own list holds its sessions alone: comparing ids again could only lose one that is spelt otherwise.
+        rest = query.model_copy(update={"room_id": None})
+        async for answer in self.client.pages(listed):
+            session = words.session_from(answer)
+            if rest.matches(session):
+                yield session
+
+    async def participants(self, session: Session) -> list[Participant]:
+        """The host, co-hosts, moderators and those who came, each once."""
+        key = session.session_id
+        assigned = [answer async for answer in self.client.pages(endpoints.list_participants(key))]
+        present = [answer async for answer in self.client.pages(endpoints.list_attendance(key))]
+        return words.participants_from(session, assigned, present)
+
+    async def attendance(self, session: Session) -> list[AttendanceInterval]:
+        """One envelope of all joins a person; see :func:`.words.interval_from`."""
+        rows = [answer async for answer in self.client.pages(endpoints.list_attendance(session.session_id))]
+        return [words.interval_from(row, number) for number, row in enumerate(rows)]
+
+    async def recordings(self, session: Session) -> list[Recording]:
+        """The session's recordings, finished or not."""
+        answers = self.client.pages(endpoints.list_session_recordings(session.session_id))
+        return [words.recording_from(answer, session.session_id) async for answer in answers]
+
+    async def recording_address(self, recording: Recording) -> str:
+        """An address that gives access to a recording's file for a while; asked for anew each time."""
+        answer = await self.client.send(endpoints.get_recording_download_url(recording.recording_id))
+        if answer.download_url is None or not answer.download_url.get_secret_value():
+            raise MalformedAnswerError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
+        return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value())
+
+    async def with_links(self, session: Session) -> Session:
+        """The session with its viewers' page, from an endpoint of its own whose path and answer are inferred."""
+        try:
+            page = (await self.client.send(endpoints.get_share_url(session.session_id))).page
+        except (ApiError, AnswerError, NoAnswerError) as failure:
+            log.info("session %s stays without a link: %s", session.session_id, failure)
+            return session
+        if page is None or not page.startswith(("https://", "http://")):
+            return session
+        return session.model_copy(update={"url": page, "join_url": page})
+
+
+def _is_made_of(draft: SessionDraft, session: Session) -> bool:
+    """Whether an earlier attempt at the same draft left this session.
+
+    Without a planned start the title alone would also fit last week's session of that name, so then only one that is
+    still to come, or is running, counts.
+    """
+    if session.title != draft.title or session.state is SessionState.EXPIRED:
+        return False
+    if draft.start is None:
+        return session.scheduled_start is None and not session.state.is_final
+    return session.scheduled_start is not None and session.scheduled_start.replace(
+        microsecond=0
+    ) == draft.start.replace(microsecond=0)

@@ -1,0 +1,38 @@
+"""What only VidInfra knows of a session that is to be made or changed."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class CreateOptions(BaseModel):
+    """``options`` of a create.
+
+    :param room_id: UUID of the room in which the session is held. Required.
+    :param preset_id: UUID of the preset with its settings. Required.
+    :param mode: ``webcam`` or ``rtmp``; left to the platform if not given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    room_id: UUID
+    preset_id: UUID
+    mode: Literal["webcam", "rtmp"] | None = None
+
+
+class ChangeOptions(BaseModel):
+    """``options`` of an update; what is not given stays.
+
+    :param chat_enabled: whether viewers may chat.
+    :param stage_enabled: whether viewers may be brought on stage.
+    :param max_join_limit: how many may be on stage.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chat_enabled: bool | None = None
+    stage_enabled: bool | None = None
+    max_join_limit: int | None = Field(None, ge=1)

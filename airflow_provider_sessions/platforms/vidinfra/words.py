@@ -1,0 +1,200 @@
+"""VidInfra's answers in the words of :mod:`airflow_provider_sessions.model`."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.model import (
+    AttendanceInterval,
+    Attribution,
+    Participant,
+    Presence,
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionState,
+)
+from airflow_provider_sessions.platforms.vidinfra.models import (
+    AttendanceResponse,
+    RecordingResponse,
+    SessionParticipantResponse,
+    SessionResponse,
+    UserResponse,
+)
+
+PLATFORM = "vidinfra"
+
+_STATES = {
+    "scheduled": SessionState.SCHEDULED,
+    "live": SessionState.LIVE,
+    "ended": SessionState.ENDED,
+    "expired": SessionState.EXPIRED,
+}
+_RECORDING_STATES = {
+    "recording": RecordingStatus.IN_PROGRESS,
+    "completed": RecordingStatus.READY,
+    "failed": RecordingStatus.FAILED,
+}
+
+
+def session_from(answer: SessionResponse | None) -> Session:
+    """A session.
+
+    ``scheduled_end``, ``time_zone``, ``url`` and ``join_url`` stay empty: VidInfra keeps no planned duration and no
+    zone, and a session names no page (its ``hls_url`` is a stream).
+
+    :raises UnknownStateError: its status is a word this package does not know.
+    :raises MalformedAnswerError: it has no id.
+    """
+    if answer is None or not answer.id:
+        raise MalformedAnswerError(f"{PLATFORM} answered with a session that has no id")
+    state = _STATES.get(answer.status or "")
+    if state is None:
+        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES))
+    room = answer.room
+    host = room.host if room and room.host else UserResponse()
+    return Session(
+        platform=PLATFORM,
+        session_id=answer.id,
+        title=answer.title or "",
+        state=state,
+        description=answer.description or None,
+        scheduled_start=answer.scheduled_start_time,
+        actual_start=answer.started_at,
+        actual_end=_end(answer, state),
+        host_id=(room.host_id if room else None) or host.id,
+        host_name=host.username,
+        room_id=answer.room_id or (room.id if room else None),
+        recording_enabled=answer.recording_enabled,
+        created_at=answer.created_at,
+        updated_at=answer.updated_at,
+    )
+
+
+def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
+    """When a session ended. A session that ended must have an end, or no window of time would ever hold it."""
+    if answer.ended_at is None and state is SessionState.ENDED and answer.started_at and answer.duration is not None:
+        return answer.started_at + timedelta(seconds=answer.duration)
+    return answer.ended_at
+
+
+def recording_from(answer: RecordingResponse, session_id: str) -> Recording:
+    """A recording. Size and duration are told only of a finished file: until then the platform may say 0.
+
+    :raises UnknownStateError: its status is a word this package does not know.
+    :raises MalformedAnswerError: it has no id.
+    """
+    if not answer.id:
+        raise MalformedAnswerError(f"{PLATFORM} answered with a recording that has no id")
+    status = _RECORDING_STATES.get(answer.status or "")
+    if status is None:
+        raise UnknownStateError(PLATFORM, answer.status, tuple(_RECORDING_STATES), thing="recording status")
+    finished = status is RecordingStatus.READY
+    return Recording(
+        recording_id=answer.id,
+        session_id=answer.session_id or session_id,
+        name=answer.name,
+        status=status,
+        media_type=mimetypes.guess_type(answer.file_path)[0] if answer.file_path else None,
+        size_bytes=answer.file_size or None if finished else None,
+        duration_seconds=answer.duration if finished else None,
+        error=answer.error_message or None,
+        created_at=answer.created_at,
+        updated_at=answer.updated_at,
+    )
+
+
+def interval_from(answer: AttendanceResponse, number: int) -> AttendanceInterval:
+    """A row of the attendance list: the envelope of all joins of one person.
+
+    :param number: the row's place in the list, for rows without an id.
+    """
+    key, attribution = _identity(answer, number)
+    return AttendanceInterval(
+        participant_key=key,
+        attribution=attribution,
+        name=answer.username or None,
+        email=answer.email or None,
+        is_guest=answer.is_guest,
+        joined_at=answer.joined_at,
+        left_at=answer.left_at or answer.last_seen_at,
+        left_at_inferred=answer.left_at is None and answer.last_seen_at is not None,
+        joins=answer.join_count or 1,
+        reported_seconds=answer.watch_duration,
+        source_id=answer.id,
+    )
+
+
+def _identity(answer: AttendanceResponse, number: int) -> tuple[str, Attribution]:
+    """Who a row is about. A guest's account stands for a device; a display name alone stands for nobody else."""
+    if answer.user_id and not answer.is_guest:
+        return f"account:{answer.user_id}", Attribution.EXACT
+    if answer.email:
+        return f"email:{answer.email.casefold()}", Attribution.EXACT
+    if answer.user_id:
+        return f"guest:{answer.user_id}", Attribution.PROBABLE
+    return f"row:{answer.id or number}", Attribution.NAME_ONLY
+
+
+def participants_from(
+    session: Session, assigned: Iterable[SessionParticipantResponse], present: Iterable[AttendanceResponse]
+) -> list[Participant]:
+    """Everybody known of a session, each once: its host, those with a role in it, those who came."""
+    people: dict[str, Participant] = {}
+    if session.host_id:
+        host = Participant(
+            participant_key=f"account:{session.host_id}",
+            name=session.host_name,
+            role="host",
+            presence=Presence.ASSIGNED,
+            source_id=session.host_id,
+        )
+        people[host.participant_key] = host
+    for answer in assigned:
+        if answer.removed_at is None:
+            person = _assigned(answer)
+            people.setdefault(person.participant_key, person)
+    for number, row in enumerate(present):
+        visitor = _visitor(row, number)
+        known = people.get(visitor.participant_key)
+        people[visitor.participant_key] = _both(known, visitor) if known else visitor
+    return list(people.values())
+
+
+def _assigned(answer: SessionParticipantResponse) -> Participant:
+    user = answer.user or UserResponse()
+    user_id = answer.user_id or user.id
+    return Participant(
+        participant_key=f"account:{user_id}" if user_id else f"row:{answer.id}",
+        name=answer.username or user.username,
+        email=user.email,
+        role=answer.role,
+        presence=Presence.ASSIGNED,
+        source_id=user_id,
+    )
+
+
+def _visitor(row: AttendanceResponse, number: int) -> Participant:
+    interval = interval_from(row, number)
+    return Participant(
+        participant_key=interval.participant_key,
+        name=interval.name,
+        email=interval.email,
+        is_guest=row.is_guest,
+        presence=Presence.PRESENT,
+        source_id=row.user_id,
+    )
+
+
+def _both(assigned: Participant, visitor: Participant) -> Participant:
+    """One person who was given a role, and came."""
+    return visitor.model_copy(
+        update={
+            "role": assigned.role,
+            "name": visitor.name or assigned.name,
+            "email": visitor.email or assigned.email,
+        }
+    )
