@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,14 +41,20 @@ _QUOTED = 300
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a platform's errors are explained.
+    """How a platform talks: how its errors are explained, and what in its answers means nothing.
 
     :param platform: the connection type.
     :param hints: by HTTP status, what a person should check; shown at the end of the error.
+    :param volatile: what changes from answer to answer though nothing happened, such as the time of the answer.
     """
 
     platform: str
     hints: Mapping[int, str] = field(default_factory=dict)
+    volatile: re.Pattern[bytes] | None = None
+
+    def telling_bytes(self, body: bytes) -> bytes:
+        """The part of a body by which two answers are compared."""
+        return body if self.volatile is None else self.volatile.sub(b"", body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,8 @@ class Client:
         if not response.is_success:
             raise self._refusal(call, response, body)
         key = (name, tuple(sorted(call.arguments.items())), tuple(sorted((k, str(v)) for k, v in query.items())))
-        if lane is Lane.POLL and key in self._remembered and self._remembered[key][0] == body:
+        telling = self.dialect.telling_bytes(body) if lane is Lane.POLL else b""
+        if lane is Lane.POLL and key in self._remembered and self._remembered[key][0] == telling:
             self._remembered.move_to_end(key)
             return self._remembered[key][1:]
         content = (decode_text if call.answer is str else decode)(body, name, content_type)
@@ -239,7 +240,7 @@ class Client:
         found: Unwrapped = unwrap(content, call.unwrap)
         answer = read(call.answer, found.content, name)
         if lane is Lane.POLL:
-            self._remembered[key] = (body, answer, found.meta)
+            self._remembered[key] = (telling, answer, found.meta)
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
         return answer, found.meta
