@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.budget import RateBudget, RateLimit, process_budget
-from airflow_provider_sessions.client.call import Endpoints, placeholders
+from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
@@ -101,6 +100,7 @@ class Adapter(ABC):
     :cvar capabilities: one entry for every :class:`Question`.
     :cvar default_base_url: where the connection names no host; None where there is none.
     :cvar default_rate_limit: where the connection names none.
+    :cvar keeps_canceled: whether a canceled session can still be got; False where canceling deletes it.
     """
 
     platform: ClassVar[str]
@@ -109,11 +109,11 @@ class Adapter(ABC):
     capabilities: ClassVar[Mapping[Question, Capability]]
     default_base_url: ClassVar[str | None] = None
     default_rate_limit: ClassVar[RateLimit | None] = None
+    keeps_canceled: ClassVar[bool] = True
 
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
-        self._page = _page_template(account)
 
     @classmethod
     def open(
@@ -206,6 +206,13 @@ class Adapter(ABC):
         """
         raise self.unsupported(Question.CREATE)
 
+    async def complete(self, session: Session, draft: SessionDraft) -> Session:
+        """Do what :meth:`create` could not do in its one request (adding people, say); harmless to repeat.
+
+        :param session: what was made now, or found as made by an earlier attempt.
+        """
+        return session
+
     async def find(self, draft: SessionDraft) -> list[Session]:
         """Sessions that an earlier attempt at the same draft would have left, canceled and expired ones excluded."""
         raise self.unsupported(Question.FIND)
@@ -276,25 +283,18 @@ class Adapter(ABC):
         """The address from which a recording's file can be fetched now. It is a secret, and expires."""
         raise self.unsupported(Question.RECORDING_ADDRESS)
 
-    async def with_links(self, session: Session) -> Session:
-        """The session with the addresses of its pages, where they have to be asked for; as it is where there are none.
-
-        A link that cannot be had is no error.
-        """
-        return session
-
     async def artifact_status(self, session: Session, artifact: Artifact) -> ArtifactStatus:
         """Whether an artifact of a session is ready: the one rule for all platforms.
 
-        Attendance is ready when the session is over; transcript and takeaways when there is one that is not empty;
-        recordings when there is at least one, none is in progress, and at least one has not failed.
+        Attendance is ready when the session is over (see :meth:`attendance_status`); transcript and takeaways when
+        there is one that is not empty; recordings when there is at least one, none is in progress, and at least one
+        has not failed.
 
         :raises UnsupportedError: this platform has no such artifact.
         """
         if artifact is Artifact.ATTENDANCE:
-            if self.capabilities[Question.ATTENDANCE].support is Support.NO:
-                raise self.unsupported(Question.ATTENDANCE)
-            return ArtifactStatus(artifact=artifact, ready=session.state.is_final)
+            self.require(Question.ATTENDANCE)
+            return await self.attendance_status(session)
         if artifact is Artifact.TRANSCRIPT:
             segments = sum(len(transcript.segments) for transcript in await self.transcripts(session))
             return ArtifactStatus(artifact=artifact, ready=segments > 0, count=segments)
@@ -303,12 +303,17 @@ class Adapter(ABC):
             return ArtifactStatus(artifact=artifact, ready=takeaways is not None, count=int(takeaways is not None))
         return _recording_status(await self.recordings(session), session)
 
-    def page(self, session_id: str) -> str | None:
-        """The address of a session's page, where the connection's ``session_url`` says how it is made up.
+    async def attendance_status(self, session: Session) -> ArtifactStatus:
+        """Whether a session's attendance is ready: when the session is over, and the platform has closed its books."""
+        return ArtifactStatus(artifact=Artifact.ATTENDANCE, ready=session.state.is_final)
 
-        For :attr:`Session.url` of platforms that name no page themselves.
+    def require(self, question: Question) -> None:
+        """Refuse a question that this platform cannot answer, before any request.
+
+        :raises UnsupportedError: it cannot.
         """
-        return None if self._page is None else self._page.format(session_id=quote(session_id, safe=""))
+        if self.capabilities[question].support is Support.NO:
+            raise self.unsupported(question)
 
     def unsupported(self, question: Question) -> UnsupportedError:
         """The error for a question that this platform cannot answer."""
@@ -346,22 +351,6 @@ def _recording_status(recordings: list[Recording], session: Session) -> Artifact
         absent=absent,
         detail=f"{len(failed)} failed" if failed else None,
     )
-
-
-def _page_template(account: Account) -> str | None:
-    """The connection's ``session_url``, checked."""
-    template = account.text("session_url")
-    if template is None:
-        return None
-    try:
-        fits = template.startswith(("http://", "https://")) and placeholders(template) == {"session_id"}
-    except ValueError:
-        fits = False  # a lone brace
-    if not fits:
-        raise account.wrong(
-            "session_url", f"is {template!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'"
-        )
-    return template
 
 
 def adapter_class(conn_type: str) -> type[Adapter]:
