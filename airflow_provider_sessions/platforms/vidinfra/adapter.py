@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from datetime import timedelta
 from urllib.parse import urljoin
 from uuid import UUID
 
@@ -15,8 +16,6 @@ from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
-    AnswerError,
-    ApiError,
     ConflictError,
     InputError,
     MalformedAnswerError,
@@ -28,6 +27,7 @@ from airflow_provider_sessions.errors import (
     UnknownStateError,
 )
 from airflow_provider_sessions.model import (
+    ArtifactStatus,
     AttendanceInterval,
     Participant,
     Recording,
@@ -41,6 +41,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, ApiKeyAuth, LoginAuth
+from airflow_provider_sessions.platforms.vidinfra.models import SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ BASE_URL = "https://api.tenbyte.io/v1/webinar"
 VIDEO_BASE_URL = "https://api.tenbyte.io/v1/vidinfra"
 _AT_ONCE = 8
 """Single looks that are sent side by side."""
+_BOOKS_CLOSED = timedelta(minutes=15)
+"""How long after a session's end its attendance is taken as complete, whatever the counters say."""
 _TITLE_LENGTH = range(3, 256)
 
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
@@ -87,6 +90,7 @@ class VidInfraAdapter(Adapter):
     endpoints = endpoints.api
     dialect = DIALECT
     default_base_url = BASE_URL
+    keeps_canceled = False
     capabilities = CAPABILITIES
 
     @classmethod
@@ -172,7 +176,7 @@ class VidInfraAdapter(Adapter):
                 scheduled_start_time=draft.start,
             )
         )
-        return words.session_from(answer.session)
+        return self._session(answer.session)
 
     async def find(self, draft: SessionDraft) -> list[Session]:
         """Sessions of the room that an earlier attempt at the draft would have left."""
@@ -182,9 +186,12 @@ class VidInfraAdapter(Adapter):
             session async for session in self.sessions(SessionQuery(room_id=room_id)) if _is_made_of(draft, session)
         ]
 
+    def _session(self, answer: SessionResponse | None) -> Session:
+        return words.session_from(answer, self.page)
+
     async def get(self, session_id: str) -> Session:
         """One session as it is now."""
-        return words.session_from(await self.client.send(endpoints.get_session(session_id)))
+        return self._session(await self.client.send(endpoints.get_session(session_id)))
 
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """See how many sessions are: one list of all live ones, and single requests where it does not tell.
@@ -211,7 +218,7 @@ class VidInfraAdapter(Adapter):
         async for answer in self.client.pages(endpoints.list_live_sessions(), lane=Lane.POLL):
             if answer.id is not None and answer.id in wanted:
                 try:
-                    seen[answer.id] = words.session_from(answer)
+                    seen[answer.id] = self._session(answer)
                 except UnknownStateError as unknown:
                     seen[answer.id] = unknown
         return seen
@@ -228,7 +235,7 @@ class VidInfraAdapter(Adapter):
         return seen
 
     async def _look_at(self, session_id: str) -> Session:
-        return words.session_from(await self.client.send(endpoints.get_session(session_id), lane=Lane.POLL))
+        return self._session(await self.client.send(endpoints.get_session(session_id), lane=Lane.POLL))
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Move a session, or change its settings.
@@ -318,7 +325,7 @@ class VidInfraAdapter(Adapter):
         # The room's own list holds its sessions alone: comparing ids again could only lose one that is spelt otherwise.
         rest = query.model_copy(update={"room_id": None})
         async for answer in self.client.pages(listed):
-            session = words.session_from(answer)
+            session = self._session(answer)
             if rest.matches(session):
                 yield session
 
@@ -334,6 +341,18 @@ class VidInfraAdapter(Adapter):
         rows = [answer async for answer in self.client.pages(endpoints.list_attendance(session.session_id))]
         return [words.interval_from(row, number) for number, row in enumerate(rows)]
 
+    async def attendance_status(self, session: Session) -> ArtifactStatus:
+        """Whether people have stopped counting as watching, which may take a while after a session's end (inferred)."""
+        status = await super().attendance_status(session)
+        if session.state is not SessionState.ENDED:
+            return status
+        stats = await self.client.send(endpoints.get_attendance_stats(session.session_id))
+        people, watching = stats.total_attendees or 0, stats.currently_watching or 0
+        settled = people > 0 and watching == 0
+        long_over = session.actual_end is None or self.client.clock.now() - session.actual_end >= _BOOKS_CLOSED
+        detail = f"{people} attendees, {watching} of them count as still watching"
+        return status.model_copy(update={"ready": settled or long_over, "count": people, "detail": detail})
+
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's recordings, finished or not."""
         answers = self.client.pages(endpoints.list_session_recordings(session.session_id))
@@ -345,17 +364,6 @@ class VidInfraAdapter(Adapter):
         if answer.download_url is None or not answer.download_url.get_secret_value():
             raise MalformedAnswerError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
         return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value())
-
-    async def with_links(self, session: Session) -> Session:
-        """The session with its viewers' page, from an endpoint of its own whose path and answer are inferred."""
-        try:
-            page = (await self.client.send(endpoints.get_share_url(session.session_id))).page
-        except (ApiError, AnswerError, NoAnswerError) as failure:
-            log.info("session %s stays without a link: %s", session.session_id, failure)
-            return session
-        if page is None or not page.startswith(("https://", "http://")):
-            return session
-        return session.model_copy(update={"url": page, "join_url": page})
 
 
 def _is_made_of(draft: SessionDraft, session: Session) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
@@ -40,12 +40,13 @@ _RECORDING_STATES = {
 }
 
 
-def session_from(answer: SessionResponse | None) -> Session:
+def session_from(answer: SessionResponse | None, page: Callable[[str], str | None]) -> Session:
     """A session.
 
-    ``scheduled_end``, ``time_zone``, ``url`` and ``join_url`` stay empty: VidInfra keeps no planned duration and no
-    zone, and a session names no page (its ``hls_url`` is a stream).
+    ``scheduled_end``, ``time_zone`` and ``join_url`` stay empty: VidInfra keeps no planned duration and no zone, and a
+    session names no page of its own (its ``hls_url`` is a stream).
 
+    :param page: tells the address of a session's page by its id, if the connection knows it.
     :raises UnknownStateError: its status is a word this package does not know.
     :raises MalformedAnswerError: it has no id.
     """
@@ -69,6 +70,7 @@ def session_from(answer: SessionResponse | None) -> Session:
         host_name=host.username,
         room_id=answer.room_id or (room.id if room else None),
         recording_enabled=answer.recording_enabled,
+        url=page(answer.id),
         created_at=answer.created_at,
         updated_at=answer.updated_at,
     )
