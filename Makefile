@@ -35,10 +35,10 @@ INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environme
 	@$(call install,test)
 
 demo: .venv/.ready ## run the example DAG in a real Airflow against the sandbox; files land in demo-output/
-	@$(call with,.venv) python scripts/demo.py
+	@$(call with,.venv) python -m scripts.demo
 
 up: .venv/.ready ## leave that Airflow running, to look at in a browser; Ctrl-C stops all
-	@$(call with,.venv) python scripts/up.py
+	@$(call with,.venv) python -m scripts.up
 
 test: .venv/.ready-dev ## run all tests (Airflow 3.3)
 	$(call with,.venv) python -m pytest $(ARGS)
