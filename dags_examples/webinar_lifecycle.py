@@ -1,0 +1,206 @@
+"""A webinar's whole life: create it, wait without holding a worker, bring home who came and what was recorded.
+
+The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
+REST API with the same fields as ``conf``. What the tasks do:
+
+1. ``choose_room`` asks the platform which room and which preset to use, unless the form names them.
+2. ``create_webinar`` makes the session. Retried, cleared or clicked twice, it returns the session it made before.
+3. ``wait_until_live`` and ``wait_until_ended`` defer: no worker is held, however long it takes.
+4. ``wait_for_recording`` waits until the platform has finished the recording, some minutes after the end.
+5. ``export`` writes one table for each dataset: sessions, participants, attendance, attendance_summary, recordings.
+   Its window opens when this run was triggered and closes when the task starts, and only sessions of this title count.
+6. ``download_recordings`` streams the media files to the same place.
+
+A connection of the type VidInfra Live is all it needs, and a triggerer, which every Airflow that defers tasks has.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from airflow.sdk import DAG, Param, get_current_context, task
+from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
+from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+
+from airflow_provider_sessions.operators.sessions import CreateSessionOperator
+
+EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
+"""Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
+
+FORM = {
+    "title": Param(
+        "Product update",
+        type="string",
+        title="Title",
+        description="What attendees see.",
+        minLength=1,
+        maxLength=200,
+        section="Webinar",
+    ),
+    "start": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="Planned start",
+        description="Leave empty for five minutes after this run was triggered.",
+        section="Webinar",
+    ),
+    "duration_minutes": Param(
+        60,
+        type="integer",
+        minimum=5,
+        maximum=720,
+        title="Planned duration (minutes)",
+        description="When the platform should expect the end; the run waits for the real one.",
+        section="Webinar",
+    ),
+    "time_zone": Param(
+        "UTC",
+        type="string",
+        title="Time zone",
+        description="IANA name in which the platform shows the times. Choose one, or type another.",
+        examples=["UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Dhaka", "Asia/Tokyo"],
+        section="Webinar",
+    ),
+    "description": Param(
+        None,
+        type=["null", "string"],
+        format="multiline",
+        title="Description",
+        description="Text for the webinar's page.",
+        section="Webinar",
+    ),
+    "mode": Param(
+        "webcam",
+        type="string",
+        enum=["webcam", "rtmp"],
+        values_display={"webcam": "Webcam in the browser", "rtmp": "Encoder (RTMP)"},
+        title="How the host sends video",
+        section="Room",
+    ),
+    "room_id": Param(
+        None,
+        type=["null", "string"],
+        format="uuid",
+        title="Room ID",
+        description="Leave empty for the first room of the account.",
+        section="Room",
+    ),
+    "preset_id": Param(
+        None,
+        type=["null", "string"],
+        format="uuid",
+        title="Preset ID",
+        description="Leave empty for the first preset of the account.",
+        section="Room",
+    ),
+    "path": Param(
+        EXPORT_PATH,
+        type="string",
+        title="Where files go",
+        description="A folder of any object storage that Airflow knows: file:///..., s3://connection@bucket/folder",
+        section="Export",
+    ),
+    "format": Param(
+        "csv",
+        type="string",
+        enum=["csv", "jsonl", "parquet"],
+        values_display={"csv": "CSV", "jsonl": "JSON lines", "parquet": "Parquet"},
+        title="Format of the tables",
+        section="Export",
+    ),
+    "conn_id": Param(
+        "vidinfra_default",
+        type="string",
+        title="Connection",
+        description="Id of a connection of the type VidInfra Live.",
+        section="Technical",
+    ),
+    "poll_interval": Param(
+        30,
+        type="integer",
+        minimum=1,
+        maximum=3600,
+        title="Look every (seconds)",
+        description="How often the platform is asked. All waiting tasks of a connection share these requests.",
+        section="Technical",
+    ),
+}
+
+with DAG(
+    dag_id="webinar_lifecycle",
+    description="Create a webinar, wait for it, bring home attendance and recordings",
+    doc_md=__doc__,
+    schedule=None,
+    params=FORM,
+    default_args={"retries": 2},
+    tags=["sessions", "vidinfra", "example"],
+):
+
+    @task
+    def choose_room() -> dict[str, Any]:
+        """The options that only VidInfra has: room, preset, mode."""
+        from airflow_provider_sessions.hooks.vidinfra import VidInfraHook
+        from airflow_provider_sessions.platforms.vidinfra import endpoints
+
+        params = get_current_context()["params"]
+        hook = VidInfraHook(params["conn_id"])
+        return {
+            "room_id": params["room_id"] or next(hook.pages(endpoints.list_my_rooms())).id,
+            "preset_id": params["preset_id"] or next(hook.pages(endpoints.list_presets())).id,
+            "mode": params["mode"],
+        }
+
+    webinar = CreateSessionOperator(
+        task_id="create_webinar",
+        conn_id="{{ params.conn_id }}",
+        title="{{ params.title }}",
+        start="{{ params.start or (dag_run.run_after + macros.timedelta(minutes=5)).isoformat() }}",
+        duration="PT{{ params.duration_minutes }}M",
+        time_zone="{{ params.time_zone }}",
+        description="{{ params.description or '' }}",
+        options=choose_room(),
+    )
+    session_id = "{{ ti.xcom_pull(task_ids='create_webinar')['session_id'] }}"
+
+    live = SessionStateSensor(
+        task_id="wait_until_live",
+        conn_id="{{ params.conn_id }}",
+        session_id=session_id,
+        state="live",
+        poll_interval="{{ params.poll_interval }}",
+    )
+    ended = SessionStateSensor(
+        task_id="wait_until_ended",
+        conn_id="{{ params.conn_id }}",
+        session_id=session_id,
+        state="ended",
+        poll_interval="{{ params.poll_interval }}",
+    )
+    recorded = ArtifactSensor(
+        task_id="wait_for_recording",
+        conn_id="{{ params.conn_id }}",
+        session_id=session_id,
+        artifact="recording",
+        poll_interval="{{ params.poll_interval }}",
+    )
+    export = SessionsToObjectStorageOperator(
+        task_id="export",
+        conn_id="{{ params.conn_id }}",
+        path="{{ params.path }}",
+        datasets=["sessions", "participants", "attendance", "attendance_summary", "recordings"],
+        format="{{ params.format }}",
+        title="{{ params.title }}",
+        start="{{ dag_run.run_after.isoformat() }}",
+        end="{{ ti.start_date.isoformat() }}",
+    )
+    recordings = DownloadRecordingsOperator(
+        task_id="download_recordings",
+        conn_id="{{ params.conn_id }}",
+        session_id=session_id,
+        path="{{ params.path }}/media",
+    )
+
+    webinar >> live >> ended >> recorded >> [export, recordings]

@@ -1,0 +1,71 @@
+"""The sandbox as a process of its own, as a user would start it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from scripts._processes import Child, ChildFailed
+from scripts._standalone import base_environment
+
+START_PATIENCE = 30.0
+
+
+class SandboxProcess:
+    """``python -m airflow_provider_sessions.sandbox`` on a free port. Entering starts it, leaving stops it."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._ready: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airflow-sessions-sandbox-")))
+            ready_file = folder / "ready.json"
+            command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--ready-file", str(ready_file)]
+            child = stack.enter_context(Child("the sandbox", command, base_environment(), folder / "sandbox.log"))
+            deadline = time.monotonic() + START_PATIENCE
+            while not ready_file.exists():
+                child.must_run()
+                if time.monotonic() > deadline:
+                    raise ChildFailed(f"the sandbox did not get ready:\n{child.last_words()}")
+                time.sleep(0.1)
+            self._ready = json.loads(ready_file.read_text())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port."""
+        url: str = self._ready["url"]
+        return url
+
+    def base_url(self, platform: str) -> str:
+        """What goes into the host field of a connection."""
+        base_url: str = self._ready["platforms"][platform]["base_url"]
+        return base_url
+
+    def credentials(self, platform: str) -> Mapping[str, str]:
+        """The keys, passwords and ids that a platform accepts."""
+        credentials: dict[str, str] = self._ready["platforms"][platform]["credentials"]
+        return credentials
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """Play the rest of the world; the routes are listed by ``GET /``."""
+        answer = httpx.request(method, f"{self._ready['control']}{path}", json=body, trust_env=False)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None

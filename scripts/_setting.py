@@ -1,0 +1,42 @@
+"""What `make demo` and `make up` both set up: the sandbox, an Airflow with the example DAGs, and its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from scripts._platforms import DAGS, PLATFORMS
+from scripts._progress import Progress
+from scripts._sandbox import SandboxProcess
+from scripts._standalone import Standalone
+
+
+@contextmanager
+def setting(progress: Progress, files: Path) -> Iterator[tuple[Standalone, SandboxProcess]]:
+    """Start everything, and stop everything at the end.
+
+    :param progress: is told what happens.
+    :param files: the folder that the example DAGs write to.
+    """
+    progress.say("Starting the sandbox, a stand-in for the platforms")
+    with SandboxProcess() as sandbox:
+        for platform in PLATFORMS:
+            sandbox.control("POST", f"/{platform.name}/script", platform.script)
+        progress.say(f"The sandbox serves on {sandbox.url}")
+        progress.say("Starting Airflow: database, scheduler, triggerer, DAG processor, API server (about 20 s)")
+        settings = {
+            "SESSIONS_EXPORT_PATH": files.resolve().as_uri(),
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
+        }
+        with Standalone(DAGS, settings=settings) as airflow:
+            progress.say(f"Airflow is up on {airflow.url}")
+            for platform in PLATFORMS:
+                platform.register(airflow.api, sandbox)
+                progress.say(f"Registered the connection {platform.conn_id}")
+            for platform in PLATFORMS:
+                knows = partial(airflow.api.knows_dag, platform.dag_id)
+                airflow.api.wait_for(f"the DAG {platform.dag_id}", knows, timeout=60)
+            yield airflow, sandbox
+            progress.say("Stopping Airflow and the sandbox")

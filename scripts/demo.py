@@ -1,0 +1,112 @@
+"""`make demo`: run the example DAGs in a real Airflow against the sandbox, and show what they brought home."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts._airflow_api import FINAL_RUN_STATES, AirflowApi, AirflowApiError
+from scripts._harvest import harvest
+from scripts._platforms import DAGS, PLATFORMS, Platform
+from scripts._processes import ChildFailed, orderly_end
+from scripts._progress import Progress, table
+from scripts._setting import setting
+
+OUTPUT = DAGS.parent / "demo-output"
+PATIENCE = 180.0
+"""Seconds that the runs may take; they take about 60."""
+
+TROUBLE = frozenset({"failed", "up_for_retry"})
+
+
+class DemoFailed(RuntimeError):
+    """A run failed, or did not bring home what it should."""
+
+
+def main() -> int:
+    """Run the demo; the process's exit status."""
+    progress = Progress()
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir()
+    try:
+        with orderly_end(), setting(progress, OUTPUT) as (airflow, _):
+            follow(airflow.api, start_runs(airflow.api, progress), progress)
+        show()
+    except KeyboardInterrupt:
+        progress.say("Interrupted; everything that was started is stopped")
+        return 130
+    except (DemoFailed, ChildFailed, AirflowApiError, TimeoutError) as failure:
+        print(f"\nThe demo failed: {failure}", file=sys.stderr)
+        return 1
+    progress.say("Done, and everything that was started is stopped")
+    return 0
+
+
+def start_runs(api: AirflowApi, progress: Progress) -> dict[Platform, str]:
+    """Trigger each platform's DAG, all at the same time."""
+    runs = {}
+    for platform in PLATFORMS:
+        api.unpause(platform.dag_id)
+        conf = {"path": (OUTPUT / platform.name).as_uri(), **platform.conf}
+        runs[platform] = api.trigger(platform.dag_id, conf)
+        progress.say(f"{platform.name}  triggered {platform.dag_id}")
+    return runs
+
+
+def follow(api: AirflowApi, runs: Mapping[Platform, str], progress: Progress) -> None:
+    """Print what happens until all runs have ended, and the log of each task that fails.
+
+    :raises DemoFailed: a run failed, or did not end in time.
+    """
+    deadline = time.monotonic() + PATIENCE
+    going, failed = dict(runs), []
+    while going:
+        if time.monotonic() > deadline:
+            names = ", ".join(platform.name for platform in going)
+            raise DemoFailed(f"not within {PATIENCE:.0f} s: {names}")
+        time.sleep(1)
+        for platform, run_id in list(going.items()):
+            state = api.run_state(platform.dag_id, run_id)
+            for task_id in progress.tasks(platform.name, api.task_states(platform.dag_id, run_id)):
+                print_log_of_trouble(api, platform.dag_id, run_id, task_id)
+            if state in FINAL_RUN_STATES:
+                del going[platform]
+                progress.say(f"{platform.name}  {platform.dag_id}: {state}")
+                if state != "success":
+                    failed.append(platform.name)
+    if failed:
+        raise DemoFailed(f"the run of {', '.join(failed)} failed; the log is above")
+
+
+def print_log_of_trouble(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> None:
+    """Print the log of a task's last try, if that failed."""
+    for task in api.tasks(dag_id, run_id):
+        if task["task_id"] == task_id and task["state"] in TROUBLE:
+            print(f"--- log of {task_id}, try {task['try_number']}")
+            print("\n".join(api.log(dag_id, run_id, task_id, task["try_number"], task["map_index"])))
+            print("---", flush=True)
+
+
+def show() -> None:
+    """Print what was brought home.
+
+    :raises DemoFailed: a dataset is missing or empty.
+    """
+    found = [(platform, brought) for platform in PLATFORMS for brought in harvest(OUTPUT / platform.name)]
+    rows = [(platform.name, brought.dataset, brought.amount, _relative(brought.file)) for platform, brought in found]
+    print("\n" + table(("platform", "dataset", "amount", "file"), rows, right=[2]) + "\n", flush=True)
+    for platform in PLATFORMS:
+        missing = platform.datasets - {one.dataset for of, one in found if of is platform and not one.empty}
+        if missing:
+            raise DemoFailed(f"{platform.name}: nothing was exported of {', '.join(sorted(missing))}")
+
+
+def _relative(file: Path) -> str:
+    return str(file.relative_to(OUTPUT.parent))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""`make up`: a real Airflow with the example DAGs and the sandbox, left running to be looked at in a browser."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from scripts._airflow_api import AirflowApiError
+from scripts._platforms import DAGS, PLATFORMS
+from scripts._processes import ChildFailed, orderly_end
+from scripts._progress import Progress
+from scripts._sandbox import SandboxProcess
+from scripts._setting import setting
+from scripts._standalone import Standalone
+
+OUTPUT = DAGS.parent / "demo-output"
+
+
+def main() -> int:
+    """Run until Ctrl-C; the process's exit status."""
+    progress = Progress()
+    OUTPUT.mkdir(exist_ok=True)
+    try:
+        with orderly_end(), setting(progress, OUTPUT) as (airflow, sandbox):
+            welcome(airflow, sandbox, OUTPUT)
+            while True:
+                airflow.must_run()
+                time.sleep(1)
+    except KeyboardInterrupt:
+        progress.say("Everything that was started is stopped")
+        return 0
+    except (ChildFailed, AirflowApiError, TimeoutError) as failure:
+        print(f"\nAirflow is not up: {failure}", file=sys.stderr)
+        return 1
+
+
+def welcome(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
+    """Print where everything is."""
+    user, password = airflow.login()
+    examples = ", ".join(platform.dag_id for platform in PLATFORMS)
+    print(
+        f"\n  Airflow      {airflow.url}"
+        f"\n  user         {user}"
+        f"\n  password     {password}"
+        f"\n  to begin     {airflow.url}/dags: trigger {examples}; the form is filled in"
+        f"\n  files        {files}"
+        f"\n  sandbox      {sandbox.url}/_sandbox/ lists what can be played: start, end, faults, requests"
+        f"\n\n  Ctrl-C stops all.\n",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
