@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.budget import RateBudget, RateLimit, process_budget
-from airflow_provider_sessions.client.call import Endpoints
+from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
@@ -114,6 +115,7 @@ class Adapter(ABC):
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
+        self._page = _page_template(account)
 
     @classmethod
     def open(
@@ -307,6 +309,13 @@ class Adapter(ABC):
         """Whether a session's attendance is ready: when the session is over, and the platform has closed its books."""
         return ArtifactStatus(artifact=Artifact.ATTENDANCE, ready=session.state.is_final)
 
+    def page(self, session_id: str) -> str | None:
+        """The address of a session's page, where the connection's ``session_url`` says how it is made up.
+
+        For :attr:`Session.url` of platforms that name no page themselves.
+        """
+        return None if self._page is None else self._page.format(session_id=quote(session_id, safe=""))
+
     def require(self, question: Question) -> None:
         """Refuse a question that this platform cannot answer, before any request.
 
@@ -351,6 +360,22 @@ def _recording_status(recordings: list[Recording], session: Session) -> Artifact
         absent=absent,
         detail=f"{len(failed)} failed" if failed else None,
     )
+
+
+def _page_template(account: Account) -> str | None:
+    """The connection's ``session_url``, checked."""
+    template = account.text("session_url")
+    if template is None:
+        return None
+    try:
+        fits = template.startswith(("http://", "https://")) and placeholders(template) == {"session_id"}
+    except ValueError:
+        fits = False  # a lone brace
+    if not fits:
+        raise account.wrong(
+            "session_url", f"is {template!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'"
+        )
+    return template
 
 
 def adapter_class(conn_type: str) -> type[Adapter]:
