@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
@@ -75,7 +75,7 @@ class SessionsHook(BaseHook):
         """
         return process_portal().ask(self.account, question)
 
-    def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Iterator[T]:
+    def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
         """Iterate over a list that comes in pages; a page is asked for when the one before it is used up.
 
         :param question: is given the adapter, in another thread: it must not touch Airflow.
@@ -89,7 +89,7 @@ class SessionsHook(BaseHook):
         """
         return self.ask(lambda adapter: adapter.client.send(call))
 
-    def pages(self, call: Paged[T]) -> Iterator[T]:
+    def pages(self, call: Paged[T]) -> Generator[T, None, None]:
         """Iterate over all items of all pages of a list.
 
         :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
@@ -150,7 +150,7 @@ class SessionsHook(BaseHook):
         """
         return self.ask(lambda adapter: adapter.get(session_id))
 
-    def list_sessions(self, query: SessionQuery | None = None) -> Iterator[Session]:
+    def list_sessions(self, query: SessionQuery | None = None) -> Generator[Session, None, None]:
         """Iterate over the sessions that are meant, page by page; over all of them by default."""
         return self.stream(lambda adapter: adapter.sessions(query or SessionQuery()))
 

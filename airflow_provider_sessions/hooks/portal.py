@@ -13,7 +13,7 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -96,7 +96,7 @@ class Portal:
 
         return self.run(ask)
 
-    def stream(self, account: Account, question: Callable[[Adapter], AsyncIterator[T]]) -> Iterator[T]:
+    def stream(self, account: Account, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
         """Iterate over what an adapter gives bit by bit. The next bit is asked for when the caller wants it.
 
         :param account: the connection.

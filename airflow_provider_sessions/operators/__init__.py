@@ -1,0 +1,1 @@
+"""The Airflow face, operators: thin, and the same for every platform."""

@@ -1,0 +1,78 @@
+"""Bringing a session into a state in a way that may be repeated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from airflow_provider_sessions.errors import (
+    AnswerError,
+    BrokenConnectionError,
+    ConflictError,
+    NotFoundError,
+    RejectedError,
+    ServerError,
+)
+from airflow_provider_sessions.model import Session, SessionState
+from airflow_provider_sessions.platforms.base import Adapter, Question
+
+log = logging.getLogger(__name__)
+
+_MAY_BE_SO = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
+"""Outcomes after which the session may be in the state all the same: someone was quicker, or the answer was lost."""
+
+
+async def bring_to(
+    adapter: Adapter, session_id: str, state: SessionState, question: Question, act: Callable[[], Awaitable[Session]]
+) -> Session:
+    """Bring a session into a state, unless it is there already.
+
+    :param adapter: the platform.
+    :param session_id: the session.
+    :param state: the state that is wanted.
+    :param question: what ``act`` asks of the platform.
+    :param act: does it.
+    :raises UnsupportedError: the platform cannot; nothing was sent.
+    :raises ConflictError: the session is in a state from which it cannot come there.
+    """
+    adapter.require(question)
+    session = await adapter.get(session_id)
+    if session.state is state:
+        log.info("Session %s is already %s", session_id, state)
+        return session
+    try:
+        return await act()
+    except _MAY_BE_SO as refused:
+        session = await adapter.get(session_id)
+        if session.state is not state:
+            raise
+        log.info("Session %s is already %s (asking for it was answered with: %s)", session_id, state, refused)
+        return session
+
+
+async def cancel(adapter: Adapter, session_id: str, *, notify: bool) -> Session:
+    """Cancel a session, unless it is canceled already.
+
+    Where canceling deletes, a session that is gone is taken as canceled: a repeated task finds it so.
+
+    :param notify: whether participants are told, where the platform leaves a choice.
+    """
+    try:
+        return await bring_to(
+            adapter,
+            session_id,
+            SessionState.CANCELED,
+            Question.CANCEL,
+            lambda: adapter.cancel(session_id, notify=notify),
+        )
+    except NotFoundError:
+        if adapter.keeps_canceled:
+            raise
+        log.warning("Session %s is not there: it was canceled before, or never made", session_id)
+        return Session(
+            platform=adapter.platform,
+            session_id=session_id,
+            title="",
+            state=SessionState.CANCELED,
+            state_inferred=True,
+        )

@@ -1,0 +1,72 @@
+"""Reading templated arguments, which may come as what they are or as the text that a template made of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from airflow_provider_sessions.errors import InputError
+
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def given(value: Any) -> Any:
+    """The value, or None for what a template makes of None or of nothing."""
+    return None if isinstance(value, str) and value.strip() in ("", "None") else value
+
+
+def structure(value: Any, field: str) -> Any:
+    """A list or mapping that may have been rendered as JSON; other values stay as they are.
+
+    :param value: the argument as rendered.
+    :param field: the name that an error quotes.
+    :raises InputError: it begins like JSON, but is none.
+    """
+    value = given(value)
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise InputError(
+            f"{field}: {value!r} is not JSON; in a template end with '| tojson', "
+            f"or set render_template_as_native_obj=True on the DAG"
+        ) from None
+
+
+def flag(value: Any, field: str) -> bool:
+    """True or false.
+
+    :raises InputError: neither.
+    """
+    read = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
+    if read is None:
+        raise InputError(f"{field}: {value!r} is neither true nor false")
+    return read
+
+
+def count(value: Any, field: str) -> int | None:
+    """A whole number above zero, or None if not given.
+
+    :raises InputError: something else.
+    """
+    value = given(value)
+    if value is None:
+        return None
+    text = "" if isinstance(value, bool) else str(value).strip()
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{field}: {value!r} is not a whole number above zero")
+    return int(text)
+
+
+def identifier(value: Any, field: str = "session_id") -> str:
+    """An id.
+
+    :raises InputError: it is empty, or not a text.
+    """
+    read = given(value)
+    if not isinstance(read, str):
+        raise InputError(
+            f"{field}: {value!r} is not an id; is the task that it comes from upstream, and did it succeed?"
+        )
+    return read.strip()

@@ -1,0 +1,326 @@
+"""Operators that make and change sessions, on every platform, and one that calls any endpoint of a platform.
+
+Every operator takes the id of a connection; the connection's type says which platform is meant. Arguments are checked
+when the task runs, before any request. All of them may be templated, and mapped with ``.expand()``: times and durations
+may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.sdk.log import redact  # type: ignore[attr-defined] - compat.sdk has it only from Airflow 3.3 on
+from pydantic_core import to_jsonable_python
+
+from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.errors import AnswerTooLargeError, InputError
+from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
+from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
+from airflow_provider_sessions.operators._bring import bring_to, cancel
+from airflow_provider_sessions.operators._create import OnExisting, create_once
+from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
+from airflow_provider_sessions.platforms.base import Adapter, Question, adapter_class
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+_XCOM_BYTES = 48 * 1024
+"""An answer beyond this is refused: XCom is a row in Airflow's database, and 64 KiB is the end in some."""
+
+
+class CreateSessionOperator(BaseOperator):
+    """Make a session, once: a retried or cleared task returns the session that its first attempt made.
+
+    An earlier attempt's session is recognised by what the platform keeps of it (title and planned start). Returns a
+    small dict: ``session_id``, ``platform``, ``state``, ``title``, ``scheduled_start``, ``url``, ``join_url``.
+
+    :param conn_id: the connection, of any of this provider's types. (templated)
+    :param title: the session's title. (templated)
+    :param start: planned start: an aware datetime, ISO 8601, or seconds since 1970; without an offset it is a wall
+        clock time of ``time_zone``. (templated)
+    :param duration: planned duration: a timedelta, seconds, or ISO 8601 such as ``PT1H30M``. (templated)
+    :param end: planned end, instead of ``duration``. (templated)
+    :param time_zone: IANA name of the zone in which the session is planned. (templated)
+    :param description: text for the session's page. (templated)
+    :param participants: who is invited: addresses, or mappings with ``email`` and perhaps ``name`` and ``role``.
+        (templated)
+    :param options: what only the platform knows, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
+    :param on_existing: what to do where the session is there before it was made: ``return`` it, or ``fail``.
+    :raises InputError: an argument cannot be meant, or the platform cannot do it; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "title",
+        "start",
+        "duration",
+        "end",
+        "time_zone",
+        "description",
+        "participants",
+        "options",
+    )
+    template_fields_renderers = {"options": "json", "participants": "json"}  # noqa: RUF012 - as Airflow declares it
+    operator_extra_links = (SessionLink(), JoinLink())
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        title: str,
+        start: datetime | str | float | None = None,
+        duration: timedelta | str | float | None = None,
+        end: datetime | str | float | None = None,
+        time_zone: str | None = None,
+        description: str | None = None,
+        participants: Sequence[str | Mapping[str, Any]] | str | None = None,
+        options: Mapping[str, Any] | str | None = None,
+        on_existing: str = "return",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.title = title
+        self.start = start
+        self.duration = duration
+        self.end = end
+        self.time_zone = time_zone
+        self.description = description
+        self.participants = participants
+        self.options = options
+        self.on_existing = on_existing
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Make the session, or find it."""
+        on_existing = OnExisting.read(self.on_existing)
+        draft = SessionDraft.read(
+            title=self.title,
+            start=given(self.start),
+            duration=given(self.duration),
+            end=given(self.end),
+            time_zone=given(self.time_zone),
+            description=given(self.description),
+            participants=structure(self.participants, "participants"),
+            options=structure(self.options, "options"),
+        )
+        session = hook_for(self.conn_id).ask(lambda adapter: create_once(adapter, draft, on_existing))
+        return _told(context, session)
+
+
+class _SessionOperator(BaseOperator):
+    """What operators on one existing session share: how it is named, and its links."""
+
+    template_fields: Sequence[str] = ("conn_id", "session_id")
+    operator_extra_links = (SessionLink(), JoinLink())
+
+    def __init__(self, *, conn_id: str, session_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.session_id = session_id
+
+    def _ask(self, context: Context, question: Callable[[Adapter, str], Awaitable[Session]]) -> dict[str, Any]:
+        session_id = identifier(self.session_id)
+        session = hook_for(self.conn_id).ask(lambda adapter: question(adapter, session_id))
+        return _told(context, session)
+
+
+class UpdateSessionOperator(_SessionOperator):
+    """Change a session. What is not given stays as it is; repeating the task changes nothing more.
+
+    :param conn_id: the connection. (templated)
+    :param session_id: the session. (templated)
+    :param title: its new title. (templated)
+    :param start: its new planned start, as in :class:`CreateSessionOperator`. (templated)
+    :param duration: its new planned duration. (templated)
+    :param time_zone: IANA name of the zone in which it is planned. (templated)
+    :param description: its new description. (templated)
+    :param add_participants: who is invited besides those who are. (templated)
+    :param options: what only the platform knows. (templated)
+    :raises InputError: nothing is to be changed, or the platform cannot change it; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = (
+        *_SessionOperator.template_fields,
+        "title",
+        "start",
+        "duration",
+        "time_zone",
+        "description",
+        "add_participants",
+        "options",
+    )
+    template_fields_renderers = {"options": "json", "add_participants": "json"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        title: str | None = None,
+        start: datetime | str | float | None = None,
+        duration: timedelta | str | float | None = None,
+        time_zone: str | None = None,
+        description: str | None = None,
+        add_participants: Sequence[str | Mapping[str, Any]] | str | None = None,
+        options: Mapping[str, Any] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
+        self.title = title
+        self.start = start
+        self.duration = duration
+        self.time_zone = time_zone
+        self.description = description
+        self.add_participants = add_participants
+        self.options = options
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Change the session."""
+        changes = SessionChanges.read(
+            title=given(self.title),
+            start=given(self.start),
+            duration=given(self.duration),
+            time_zone=given(self.time_zone),
+            description=given(self.description),
+            add_participants=structure(self.add_participants, "add_participants"),
+            options=structure(self.options, "options"),
+        )
+
+        async def update(adapter: Adapter, session_id: str) -> Session:
+            adapter.require(Question.UPDATE)
+            return await adapter.update(session_id, changes)
+
+        return self._ask(context, update)
+
+
+class StartSessionOperator(_SessionOperator):
+    """Make a session live. A session that is live already stays so, and the task succeeds.
+
+    :param conn_id: the connection. (templated)
+    :param session_id: the session. (templated)
+    :raises ConflictError: the session is over.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Start the session."""
+        return self._ask(
+            context,
+            lambda adapter, session_id: bring_to(
+                adapter, session_id, SessionState.LIVE, Question.START, lambda: adapter.start(session_id)
+            ),
+        )
+
+
+class EndSessionOperator(_SessionOperator):
+    """End a live session. A session that has ended already stays so, and the task succeeds.
+
+    :param conn_id: the connection. (templated)
+    :param session_id: the session. (templated)
+    :raises ConflictError: the session is not live.
+    """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """End the session."""
+        return self._ask(
+            context,
+            lambda adapter, session_id: bring_to(
+                adapter, session_id, SessionState.ENDED, Question.END, lambda: adapter.end(session_id)
+            ),
+        )
+
+
+class CancelSessionOperator(_SessionOperator):
+    """Cancel a session that has not begun. One that is canceled already stays so, and the task succeeds.
+
+    :param conn_id: the connection. (templated)
+    :param session_id: the session. (templated)
+    :param notify: whether participants are told, where the platform leaves a choice. (templated)
+    :raises ConflictError: the session is live or over.
+    """
+
+    template_fields: Sequence[str] = (*_SessionOperator.template_fields, "notify")
+
+    def __init__(self, *, conn_id: str, session_id: str, notify: bool | str = True, **kwargs: Any) -> None:
+        super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
+        self.notify = notify
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Cancel the session."""
+        notify = flag(self.notify, "notify")
+        return self._ask(context, lambda adapter, session_id: cancel(adapter, session_id, notify=notify))
+
+
+class CallApiOperator(BaseOperator):
+    """Call any endpoint of a platform, for what the other operators do not cover.
+
+    Returns the platform's answer as JSON, read down to its content; a list that comes in pages is returned as one list.
+    Secrets in it (stream keys, tokens, presigned addresses) are shown as asterisks. A task that is retried calls again.
+
+    :param conn_id: the connection. (templated)
+    :param endpoint: the name of an endpoint function of the platform, such as ``list_rooms``: see
+        ``airflow_provider_sessions.platforms.<platform>.endpoints``. (templated)
+    :param arguments: its arguments by name. (templated)
+    :param limit: how many items of a list to return at most; all by default. (templated)
+    :raises InputError: there is no such endpoint, or the arguments do not fit it; nothing was sent.
+    :raises AnswerTooLargeError: the answer is larger than 48 KiB, too large for XCom.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "endpoint", "arguments", "limit")
+    template_fields_renderers = {"arguments": "json"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        endpoint: str,
+        arguments: Mapping[str, Any] | str | None = None,
+        limit: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.endpoint = endpoint
+        self.arguments = arguments
+        self.limit = limit
+
+    def execute(self, context: Context) -> Any:
+        """Make the call and return its answer."""
+        arguments = structure(self.arguments, "arguments") or {}
+        if not isinstance(arguments, Mapping):
+            raise InputError(f"arguments: expected a mapping of names and values, got {type(arguments).__name__}")
+        limit = count(self.limit, "limit")
+        hook = hook_for(self.conn_id)
+        call = adapter_class(hook.conn_type).endpoints.make(self.endpoint, arguments)
+        return self._fit_for_xcom(_answer(hook, call, limit))
+
+    def _fit_for_xcom(self, answer: Any) -> Any:
+        content = redact(to_jsonable_python(answer), max_depth=100)
+        size = len(json.dumps(content))
+        if size > _XCOM_BYTES:
+            raise AnswerTooLargeError(
+                f"{self.endpoint}: the answer takes {size / 1024:.0f} KiB, too much for XCom; "
+                f"ask for less, set limit, or use the hook's call() and pages() in a task of your own"
+            )
+        return content
+
+
+def _answer(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
+    if not isinstance(call, Paged):
+        return hook.call(call)
+    pages = hook.pages(call)
+    try:
+        return list(islice(pages, limit))
+    finally:
+        pages.close()
+
+
+def _told(context: Context, session: Session) -> dict[str, Any]:
+    """Make the session known: links first, so that they are there whatever comes, then what the task returns."""
+    push_links(context, session)
+    return session.summary()
