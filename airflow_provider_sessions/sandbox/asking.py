@@ -24,7 +24,7 @@ class FieldFault:
     message: str
 
 
-class RefusedError(Exception):
+class Refusal(Exception):
     """The request is not granted.
 
     :param status: HTTP status of the answer.
@@ -87,34 +87,34 @@ class Asked:
     def json(self) -> Any:
         """The body as JSON; None where there is none.
 
-        :raises RefusedError: 400, the body is not JSON.
+        :raises Refusal: 400, the body is not JSON.
         """
         if not self.body:
             return None
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise RefusedError(400, "Invalid Request", gateway=True) from error
+            raise Refusal(400, "Invalid Request", gateway=True) from error
 
     def read(self, model: type[M]) -> M:
         """The body, checked; fields that the model does not know are ignored unless it says otherwise.
 
-        :raises RefusedError: 400, the body is not a JSON object; 422, a field is missing or wrong.
+        :raises Refusal: 400, the body is not a JSON object; 422, a field is missing or wrong.
         """
         content = self.json()
         if content is not None and not isinstance(content, dict):
-            raise RefusedError(400, "Invalid Request", gateway=True)
+            raise Refusal(400, "Invalid Request", gateway=True)
         return self.check(model, content or {})
 
     def check(self, model: type[M], content: dict[str, Any]) -> M:
         """A JSON object, checked as strictly as JSON allows.
 
-        :raises RefusedError: 422, a field is missing or wrong.
+        :raises Refusal: 422, a field is missing or wrong.
         """
         try:
             return model.model_validate_json(json.dumps(content), strict=True)
         except ValidationError as error:
-            raise RefusedError(422, "Invalid Request", fields=field_faults(error), gateway=True) from error
+            raise Refusal(422, "Invalid Request", fields=field_faults(error), gateway=True) from error
 
 
 _CODES = {

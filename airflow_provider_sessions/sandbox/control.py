@@ -11,11 +11,11 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.routing import Match, Routes
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Control:
         except ValidationError as error:
             faults = error.errors(include_url=False, include_context=False, include_input=False)
             return JSONResponse({"error": "The body does not fit", "fields": faults}, 422)
-        except (ValueError, TypeError, RefusedError) as error:
+        except (ValueError, TypeError, Refusal) as error:
             return JSONResponse({"error": str(error)}, 422)
         return JSONResponse(result, match.route.status)
 
@@ -60,26 +60,32 @@ def _match(asked: Asked) -> Match | None:
     return next((match for match in routes.at(asked.path) if match.route.method == asked.method), None)
 
 
-def play(sandbox: Sandbox, steps: list[dict[str, Any]]) -> list[Any]:
+def play(sandbox: Sandbox, steps: Any) -> list[Any]:
     """Carry out the steps of a scenario: each ``{"do": "POST /vidinfra/sessions", "with": {...}}``; their answers.
 
-    :raises ValueError: a step is refused; the message names it.
+    :raises ValueError: it is no list of steps, or one is refused; the message names it.
     """
     control = Control(sandbox, "")
     answers = []
-    for number, step in enumerate(steps, 1):
-        method, _, path = str(step.get("do", "")).partition(" ")
-        answer = control.answer(_step(sandbox, method, path, step.get("with")))
+    for number, step in enumerate(_STEPS.validate_python(steps), 1):
+        method, _, path = step.do.partition(" ")
+        body = b"" if step.arguments is None else json.dumps(step.arguments).encode()
+        answer = control.answer(Asked(method, path, QueryParams(), Headers(), body, sandbox.url, sandbox.clock.now()))
         content = json.loads(bytes(answer.body))
         if answer.status_code >= 400:
-            raise ValueError(f"Step {number} of the scenario ({method} {path}) was refused: {content}")
+            raise ValueError(f"Step {number} of the scenario ({step.do}) was refused: {content}")
         answers.append(content)
     return answers
 
 
-def _step(sandbox: Sandbox, method: str, path: str, body: Any) -> Asked:
-    content = b"" if body is None else json.dumps(body).encode()
-    return Asked(method, path, QueryParams(), Headers(), content, sandbox.url, sandbox.clock.now())
+class _Step(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    do: str
+    arguments: dict[str, Any] | None = Field(default=None, alias="with")
+
+
+_STEPS = TypeAdapter(list[_Step])
 
 
 class _ClockChange(BaseModel):

@@ -16,7 +16,7 @@ from airflow_provider_sessions.sandbox.media import Recording
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-class _UnsatisfiableError(Exception):
+class _Unsatisfiable(Exception):
     """The range lies outside the file."""
 
 
@@ -53,7 +53,7 @@ def serve(recording: Recording, headers: Headers, modified: datetime, *, ranges:
     wanted = headers.get("range") if ranges and headers.get("if-range", recording.etag) in tags.values() else None
     try:
         part = _part(wanted, recording.size) if wanted else None
-    except _UnsatisfiableError:
+    except _Unsatisfiable:
         return Response(status_code=416, headers={**tags, "Content-Range": f"bytes */{recording.size}"})
     if part is None:
         return _Stream(recording, 0, recording.size, 200, tags)
@@ -73,5 +73,5 @@ def _part(wanted: str, size: int) -> tuple[int, int] | None:
     else:
         start, stop = int(first), min(size, int(last) + 1) if last else size
     if start >= size or stop <= start:
-        raise _UnsatisfiableError
+        raise _Unsatisfiable
     return start, stop

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_sessions.sandbox import log
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.control import Control
 from airflow_provider_sessions.sandbox.faults import Fault
 from airflow_provider_sessions.sandbox.line import Line
@@ -54,13 +54,13 @@ class Gate:
         if match := platform.match(asked.method, asked.path):
             asked.route, asked.args = match.route, {name: unquote(value) for name, value in match.args.items()}
         entry = self._enter(platform, asked, full_path, client)
-        verdict = platform.judge_rate(_credential(asked), asked.now)
+        verdict = platform.judge_rate(asked)
         fault = None if verdict and not verdict.granted else sandbox.faults.take(entry)
         await asyncio.sleep(sandbox.latency + (fault.seconds if fault and fault.kind == "delay" else 0))
         for listener in list(sandbox.listeners):
             listener(entry)
         if verdict and not verdict.granted:
-            refusal = RefusedError(429, "Too many requests", code="rate_limited", gateway=True, headers=verdict.headers)
+            refusal = Refusal(429, "Too many requests", code="rate_limited", gateway=True, headers=verdict.headers)
             answer: Response | None = platform.refuse(refusal, asked)
         else:
             answer = None if fault and fault.replaces_answer else self._carry_out(platform, asked)
@@ -120,11 +120,6 @@ def _asked(request: Request, path: str, body: bytes, now: datetime) -> Asked:
         origin=f"{request.url.scheme}://{request.url.netloc}",
         now=now,
     )
-
-
-def _credential(asked: Asked) -> str:
-    """What tells one caller's budget from another's."""
-    return asked.headers.get("x-api-key") or asked.headers.get("authorization") or ""
 
 
 def _credential_kinds(asked: Asked) -> tuple[str, ...]:

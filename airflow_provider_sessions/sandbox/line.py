@@ -36,7 +36,7 @@ class BreakableProtocol(H11Protocol):
         self.app = with_transport
 
 
-class _EnoughError(Exception):
+class _Enough(Exception):
     """As much of the answer has left as was meant to."""
 
 
@@ -90,9 +90,9 @@ class Line:
             left -= len(body)
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
             if not left:
-                raise _EnoughError
+                raise _Enough
 
-        with contextlib.suppress(_EnoughError):
+        with contextlib.suppress(_Enough):
             await response(self._scope, self._receive, limited)
         await self._hang_up(reset=False)
 

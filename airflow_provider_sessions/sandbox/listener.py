@@ -31,6 +31,7 @@ class Listener:
             http=BreakableProtocol,
             loop="asyncio",
             lifespan="off",
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,

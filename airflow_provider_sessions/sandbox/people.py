@@ -100,26 +100,27 @@ class Population:
         return self.people[0], self.people[1]
 
 
-def plan_crowd(key: str, population: Population, host: Person, size: int, length: float) -> list[Plan]:
-    """Who will come, in the order of joining. A crowd of one more is the same crowd and one person more.
+def plan_crowd(key: str, population: Population, host: Person, size: int, late: int, length: float) -> list[Plan]:
+    """Who will come, in the order of joining.
 
     :param key: what the crowd follows from.
     :param size: people besides the host.
+    :param late: people the platform learns of only later; without them the crowd is the same.
     :param length: seconds the session is expected to last; it may turn out shorter or longer.
     """
     plans = [Plan(host, DEVICES[1], 0.0, None)]
-    for number, person in enumerate(_people(key, population, size)):
+    for number, person in enumerate(_people(key, population, size, late)):
         plans.extend(_visits(dice(f"{key}:{number}"), number, person, length))
     return sorted(plans, key=lambda plan: plan.joined)
 
 
-def _people(key: str, population: Population, size: int) -> Iterator[Person]:
+def _people(key: str, population: Population, size: int, late: int) -> Iterator[Person]:
     """The two namesakes first, where there is room for the whole cast; every fourth person is a guest."""
     rng = dice(f"{key}:people")
     regulars = rng.sample(population.people[2:], len(population.people) - 2)
     if size >= CAST:
         regulars[:0] = population.namesakes
-    for number in range(size):
+    for number in range(size + late):
         known = regulars[number] if number < len(regulars) else None
         if known is None or number % 4 == 3:
             yield _guest(rng, known)

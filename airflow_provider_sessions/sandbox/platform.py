@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.ids import Ids, dice
 from airflow_provider_sessions.sandbox.life import Life, Script, State
 from airflow_provider_sessions.sandbox.limits import Judge, RateLimit, Verdict
@@ -120,7 +120,7 @@ class Platform(ABC, Generic[S, D]):
     def admit(self, asked: Asked) -> None:
         """Find out who asks.
 
-        :raises RefusedError: the credential is missing or wrong, or does not give the right that the route needs.
+        :raises Refusal: the credential is missing or wrong, or does not give the right that the route needs.
         """
 
     @abstractmethod
@@ -128,7 +128,7 @@ class Platform(ABC, Generic[S, D]):
         """Put a result into the platform's envelope."""
 
     @abstractmethod
-    def refuse(self, refusal: RefusedError, asked: Asked) -> Response:
+    def refuse(self, refusal: Refusal, asked: Asked) -> Response:
         """Put a refusal into the platform's shape."""
 
     @abstractmethod
@@ -169,9 +169,13 @@ class Platform(ABC, Generic[S, D]):
         """The route of a request; None where there is none."""
         return next((match for match in self.candidates(path) if match.route.method == method), None)
 
-    def judge_rate(self, credential: str, now: datetime) -> Verdict | None:
+    def judge_rate(self, asked: Asked) -> Verdict | None:
         """What the rate limit says to a request that arrives now; None without a limit."""
-        return self.judge.judge(credential, now) if self.judge else None
+        return self.judge.judge(self.budget_of(asked), asked.now) if self.judge else None
+
+    def budget_of(self, asked: Asked) -> str:
+        """What tells one caller's share of the rate limit from another's."""
+        return asked.headers.get("x-api-key") or asked.headers.get("authorization") or ""
 
     def answer(self, asked: Asked) -> Response:
         """Carry out a request. The caller holds the lock."""
@@ -181,14 +185,14 @@ class Platform(ABC, Generic[S, D]):
                 raise self._no_route(asked)
             self.admit(asked)
             result = asked.route.handler(self, asked)
-        except RefusedError as refusal:
+        except Refusal as refusal:
             return self.refuse(refusal, asked)
         return result if isinstance(result, Response) else self.dress(result, asked)
 
-    def _no_route(self, asked: Asked) -> RefusedError:
+    def _no_route(self, asked: Asked) -> Refusal:
         if self.candidates(asked.path):
-            return RefusedError(405, "Method not allowed", gateway=True)
-        return RefusedError(404, "Resource not found", gateway=True)
+            return Refusal(405, "Method not allowed", gateway=True)
+        return Refusal(404, "Resource not found", gateway=True)
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
@@ -236,7 +240,8 @@ class Platform(ABC, Generic[S, D]):
                 f"{self.world.seed}:{session.id}",
                 self.population,
                 self.host_of(session),
-                session.attendees + revision,
+                session.attendees,
+                revision,
                 session.expected_seconds,
             )
         return self._crowds[key]
@@ -268,6 +273,8 @@ class Platform(ABC, Generic[S, D]):
         duration = draft.duration or float(rng.randint(20 * 60, 75 * 60))
         life.ended_at = _end_of(draft, number, rng)
         life.started_at = draft.started_at or (life.ended_at and life.ended_at - timedelta(seconds=duration))
+        if max(life.started_at or life.created_at, life.ended_at or life.created_at) > self.world.clock.now():
+            raise ValueError("started_at and ended_at cannot lie in the future; a script says what is to happen")
         if life.started_at:
             life.scheduled_start = life.scheduled_start or _five_minutes(life.started_at)
             life.created_at = min(life.created_at, life.scheduled_start - timedelta(days=3))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.sandbox import jwt
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.ids import Ids
 from airflow_provider_sessions.sandbox.vidinfra import bodies, shapes
 from airflow_provider_sessions.sandbox.vidinfra.state import Account
@@ -59,7 +59,7 @@ class Tokens:
     def bearer(self, token: str, now: datetime) -> str:
         """The account id of a token's bearer.
 
-        :raises RefusedError: 401, the token is not one of ours, has expired or was revoked.
+        :raises Refusal: 401, the token is not one of ours, has expired or was revoked.
         """
         try:
             claims = jwt.claims_of(token, self.secret)
@@ -83,27 +83,27 @@ class Tokens:
         self.refresh.clear()
 
 
-def _unauthorized(reason: str) -> RefusedError:
-    return RefusedError(401, reason, code="unauthorized", gateway=True)
+def _unauthorized(reason: str) -> Refusal:
+    return Refusal(401, reason, code="unauthorized", gateway=True)
 
 
 def admit(vidinfra: VidInfra, asked: Asked) -> None:
     """Set who asks, and refuse those to whom the route is not open.
 
-    :raises RefusedError: 401, 403; 404, the library of the path does not exist.
+    :raises Refusal: 401, 403; 404, the library of the path does not exist.
     """
     access, library_id = asked.operation.access, asked.args.get("library_id")
     # Below a library nothing is public: the vendor marks only the unscoped lists so.
     if access != "public" or library_id:
         asked.caller = _caller(vidinfra, asked)
     if library_id and library_id not in (vidinfra.library_id, vidinfra.other_library_id):
-        raise RefusedError(404, "Resource not found", gateway=True)
+        raise Refusal(404, "Resource not found", gateway=True)
     if access == "token" and not asked.caller.by_token:
         raise _unauthorized("This route needs a Bearer token")
     if access == "host" and asked.caller.account.role != "host":
-        raise RefusedError(403, "Only hosts can perform this action")
+        raise Refusal(403, "Only hosts can perform this action")
     if access == "host" and not asked.caller.may_host:
-        raise RefusedError(403, "The API key does not have the required scope", code="forbidden", gateway=True)
+        raise Refusal(403, "The API key does not have the required scope", code="forbidden", gateway=True)
 
 
 def _caller(vidinfra: VidInfra, asked: Asked) -> Caller:
@@ -114,7 +114,7 @@ def _caller(vidinfra: VidInfra, asked: Asked) -> Caller:
             raise _unauthorized("Invalid API key")
         return Caller(vidinfra.host, by_token=False, may_host=key == vidinfra.api_key)
     if scheme.lower() != "bearer" or not token:
-        raise RefusedError(401, NO_CREDENTIAL, code="auth_type_not_found", gateway=True)
+        raise Refusal(401, NO_CREDENTIAL, code="auth_type_not_found", gateway=True)
     account = vidinfra.accounts.get(vidinfra.tokens.bearer(token.strip(), asked.now))
     if account is None:
         raise _unauthorized("Invalid token")
@@ -138,7 +138,7 @@ def login(vidinfra: VidInfra, asked: Asked) -> Any:
     for account in vidinfra.accounts.values():
         if account.password and account.email == body.email and account.password == body.password:
             return _signed_in(vidinfra, account, asked.now)
-    raise RefusedError(401, "Invalid email or password")
+    raise Refusal(401, "Invalid email or password")
 
 
 @routes("POST", "/auth/refresh", access="public")
@@ -147,7 +147,7 @@ def refresh_token(vidinfra: VidInfra, asked: Asked) -> Any:
     token = asked.read(bodies.RefreshToken).refresh_token
     account = vidinfra.accounts.get(vidinfra.tokens.refresh.get(token, ""))
     if account is None:
-        raise RefusedError(401, "Invalid refresh token")
+        raise Refusal(401, "Invalid refresh token")
     if not vidinfra.settings.rotate_refresh_tokens:
         return _signed_in(vidinfra, account, asked.now, token)
     del vidinfra.tokens.refresh[token]
@@ -178,7 +178,7 @@ def login_device(vidinfra: VidInfra, asked: Asked) -> Any:
     """Login with device token."""
     account = vidinfra.accounts.get(vidinfra.tokens.devices.get(asked.read(bodies.DeviceLogin).device_token, ""))
     if account is None:
-        raise RefusedError(401, "Invalid device token")
+        raise Refusal(401, "Invalid device token")
     return _signed_in(vidinfra, account, asked.now)
 
 
@@ -188,7 +188,7 @@ def exchange_code(vidinfra: VidInfra, asked: Asked) -> Any:
     code = asked.read(bodies.ExchangeCode).code
     account_id, expiry = vidinfra.tokens.codes.pop(code, ("", asked.now))
     if expiry <= asked.now:
-        raise RefusedError(401, "Invalid or expired code")
+        raise Refusal(401, "Invalid or expired code")
     return _signed_in(vidinfra, vidinfra.accounts[account_id], asked.now)
 
 

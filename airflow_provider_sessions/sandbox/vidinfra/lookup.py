@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.vidinfra.state import Preset, Room, Take, Webinar
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
 
 
-def not_found() -> RefusedError:
+def not_found() -> Refusal:
     """What is said of everything that is not there, in the documented words."""
-    return RefusedError(404, "Resource not found", gateway=True)
+    return Refusal(404, "Resource not found", gateway=True)
 
 
 def _id(asked: Asked) -> str:
     """The id in the path, in lower case.
 
-    :raises RefusedError: 400, it is no UUID.
+    :raises Refusal: 400, it is no UUID.
     """
     try:
         return str(UUID(asked.args["id"]))
     except ValueError as error:
-        raise RefusedError(400, "Invalid Request", gateway=True) from error
+        raise Refusal(400, "Invalid Request", gateway=True) from error
 
 
 def _in_library(asked: Asked, library_id: str | None) -> bool:
@@ -35,20 +35,20 @@ def _in_library(asked: Asked, library_id: str | None) -> bool:
 def check_owner(asked: Asked, host_id: str) -> None:
     """Refuse hosts what belongs to another host.
 
-    :raises RefusedError: 403.
+    :raises Refusal: 403.
     """
     if asked.caller.account.id != host_id:
-        raise RefusedError(403, "You do not have permission to access this resource")
+        raise Refusal(403, "You do not have permission to access this resource")
 
 
 def room(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Room:
     """The room of the path.
 
     :param own: refuse it to hosts whose room it is not.
-    :raises RefusedError: 400, 403, 404.
+    :raises Refusal: 400, 403, 404.
     """
     found = vidinfra.rooms.get(_id(asked))
-    if found is None or not _in_library(asked, found.library_id):
+    if found is None or found.deleted or not _in_library(asked, found.library_id):
         raise not_found()
     if own:
         check_owner(asked, found.host_id)
@@ -58,10 +58,10 @@ def room(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Room:
 def preset(vidinfra: VidInfra, asked: Asked) -> Preset:
     """The caller's own preset of the path.
 
-    :raises RefusedError: 400, 403, 404.
+    :raises Refusal: 400, 403, 404.
     """
     found = vidinfra.presets.get(_id(asked))
-    if found is None or not _in_library(asked, found.library_id):
+    if found is None or found.deleted or not _in_library(asked, found.library_id):
         raise not_found()
     check_owner(asked, found.user_id)
     return found
@@ -71,7 +71,7 @@ def session(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Webinar:
     """The session of the path.
 
     :param own: refuse it to hosts in whose room it is not.
-    :raises RefusedError: 400, 403, 404.
+    :raises Refusal: 400, 403, 404.
     """
     found = vidinfra.find(_id(asked))
     if found is None or not _in_library(asked, vidinfra.rooms[found.room_id].library_id):
@@ -85,7 +85,7 @@ def recording(vidinfra: VidInfra, asked: Asked, *, own: bool = True) -> tuple[We
     """The recording of the path and its session.
 
     :param own: refuse it to hosts in whose room it was not made.
-    :raises RefusedError: 400, 403, 404.
+    :raises Refusal: 400, 403, 404.
     """
     wanted = _id(asked)
     for held in vidinfra.all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.sandbox.asking import Asked, FieldFault, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, FieldFault, Refusal
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def page(vidinfra: VidInfra, asked: Asked, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
     """The items of the page that is asked for, and what the answer says about the list.
 
-    :raises RefusedError: 422, ``page`` or ``limit`` is no positive whole number.
+    :raises Refusal: 422, ``page`` or ``limit`` is no positive whole number.
     """
     number = _positive(asked, "page", 1)
     limit = min(_positive(asked, "limit", 10), vidinfra.settings.max_limit)
@@ -30,5 +30,5 @@ def _positive(asked: Asked, name: str, default: int) -> int:
     text = asked.query.get(name, str(default))
     if not text.isdecimal() or int(text) < 1:
         fault = FieldFault(name, "validation_min", f"{name} must be a whole number of at least 1")
-        raise RefusedError(422, "Invalid Request", fields=(fault,), gateway=True)
+        raise Refusal(422, "Invalid Request", fields=(fault,), gateway=True)
     return int(text)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.life import Life, State
 from airflow_provider_sessions.sandbox.media import Recording
 from airflow_provider_sessions.sandbox.people import Person, Presence
@@ -171,7 +171,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         content = {"success": True, "data": result, "timestamp": int(asked.now.timestamp())}
         return JSONResponse(content, asked.operation.status)
 
-    def refuse(self, refusal: RefusedError, asked: Asked) -> Response:
+    def refuse(self, refusal: Refusal, asked: Asked) -> Response:
         """Put a refusal into the gateway's shape (``message``) or the application's (``error``)."""
         content: dict[str, Any] = {"success": False}
         if refusal.gateway:

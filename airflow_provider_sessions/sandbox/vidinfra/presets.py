@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.vidinfra import bodies, lookup, shapes
 from airflow_provider_sessions.sandbox.vidinfra.state import Preset
 from airflow_provider_sessions.sandbox.vidinfra.table import routes
@@ -38,7 +38,7 @@ def list_presets(vidinfra: VidInfra, asked: Asked) -> Any:
     mine = [
         preset
         for preset in vidinfra.presets.values()
-        if preset.user_id == asked.caller.account.id and library_id in (None, preset.library_id)
+        if preset.user_id == asked.caller.account.id and not preset.deleted and library_id in (None, preset.library_id)
     ]
     return {"presets": [shapes.preset(preset) for preset in mine]}
 
@@ -65,8 +65,8 @@ def delete_preset(vidinfra: VidInfra, asked: Asked) -> Any:
     """Delete a preset that no session uses."""
     preset = lookup.preset(vidinfra, asked)
     if any(session.preset_id == preset.id for session in vidinfra.all()):
-        raise RefusedError(409, "The preset is used by sessions")
-    del vidinfra.presets[preset.id]
+        raise Refusal(409, "The preset is used by sessions")
+    preset.deleted = True
     return {"message": "Preset deleted"}
 
 

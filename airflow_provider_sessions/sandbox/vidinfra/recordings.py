@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.files import serve
 from airflow_provider_sessions.sandbox.life import State
 from airflow_provider_sessions.sandbox.vidinfra import bodies, lookup, shapes
@@ -67,9 +67,9 @@ def start_recording(vidinfra: VidInfra, asked: Asked) -> Any:
     """Start recording a session."""
     session = lookup.session(vidinfra, asked, own=True)
     if session.life.state is not State.LIVE:
-        raise RefusedError(409, "Cannot record a session that is not live")
+        raise Refusal(409, "Cannot record a session that is not live")
     if _running(vidinfra, session):
-        raise RefusedError(409, "The session is being recorded already")
+        raise Refusal(409, "The session is being recorded already")
     take = vidinfra.new_take(session, asked.now)
     session.takes.append(take)
     return shapes.recording(vidinfra, session, take, asked.now)
@@ -81,7 +81,7 @@ def stop_recording(vidinfra: VidInfra, asked: Asked) -> Any:
     session = lookup.session(vidinfra, asked, own=True)
     take = _running(vidinfra, session)
     if take is None:
-        raise RefusedError(409, "The session is not being recorded")
+        raise Refusal(409, "The session is not being recorded")
     take.stopped_at = asked.now
     return shapes.recording(vidinfra, session, take, asked.now)
 
@@ -129,9 +129,9 @@ def get_recording_file(vidinfra: VidInfra, asked: Asked) -> Response:
     session, take = lookup.recording(vidinfra, asked, own=False)
     stamp, _, signature = asked.query.get("token", "").partition(".")
     if not hmac.compare_digest(signature.encode(), _signature(vidinfra, take, stamp).encode()):
-        raise RefusedError(403, "Invalid download token")
+        raise Refusal(403, "Invalid download token")
     if int(stamp) <= asked.now.timestamp():
-        raise RefusedError(403, "The download token has expired")
+        raise Refusal(403, "The download token has expired")
     _require_file(vidinfra, session, take, asked)
     media = vidinfra.media(session, take, asked.now)
     modified = max([take.started_at, *session.life.revisions("recording", asked.now)])
@@ -141,11 +141,11 @@ def get_recording_file(vidinfra: VidInfra, asked: Asked) -> Response:
 def _require_file(vidinfra: VidInfra, session: Webinar, take: Take, asked: Asked) -> None:
     """Refuse what needs the file of a recording that has none (yet).
 
-    :raises RefusedError: 409.
+    :raises Refusal: 409.
     """
     status = vidinfra.recording_status(session, take, asked.now)
     if status != "completed":
-        raise RefusedError(409, f"The recording has no file: its status is {status}")
+        raise Refusal(409, f"The recording has no file: its status is {status}")
 
 
 def _signature(vidinfra: VidInfra, take: Take, stamp: str) -> str:

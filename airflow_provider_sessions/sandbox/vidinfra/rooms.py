@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.sandbox.asking import Asked, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
 from airflow_provider_sessions.sandbox.vidinfra import bodies, lookup, shapes
 from airflow_provider_sessions.sandbox.vidinfra.pages import page, whole
 from airflow_provider_sessions.sandbox.vidinfra.state import Room
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def _rooms(vidinfra: VidInfra, asked: Asked) -> list[Room]:
     library_id = asked.args.get("library_id")
-    return [room for room in vidinfra.rooms.values() if library_id in (None, room.library_id)]
+    rooms = [room for room in vidinfra.rooms.values() if not room.deleted]
+    return [room for room in rooms if library_id in (None, room.library_id)]
 
 
 @routes("GET", "/rooms", documented=True, access="public", scoped=True)
@@ -72,7 +73,6 @@ def delete_room(vidinfra: VidInfra, asked: Asked) -> Any:
     """Delete a room that has no sessions."""
     room = lookup.room(vidinfra, asked, own=True)
     if any(session.room_id == room.id for session in vidinfra.all()):
-        raise RefusedError(409, "The room still has sessions")
-    # Deleted sessions of the room stay known to the oracle, which needs no room for them.
-    del vidinfra.rooms[room.id]
+        raise Refusal(409, "The room still has sessions")
+    room.deleted = True
     return {"message": "Room deleted"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.sandbox.asking import Asked, FieldFault, RefusedError
+from airflow_provider_sessions.sandbox.asking import Asked, FieldFault, Refusal
 from airflow_provider_sessions.sandbox.life import Life, State
 from airflow_provider_sessions.sandbox.vidinfra import bodies, lookup, shapes
 from airflow_provider_sessions.sandbox.vidinfra.pages import page, whole
@@ -25,7 +25,8 @@ def _sessions(vidinfra: VidInfra, asked: Asked) -> list[Webinar]:
         for session in vidinfra.all()
         if library_id is None or vidinfra.rooms[session.room_id].library_id == library_id
     ]
-    return sorted(found, key=lambda session: session.life.created_at, reverse=vidinfra.settings.newest_first)
+    found.sort(key=lambda session: session.life.created_at)
+    return found[::-1] if vidinfra.settings.newest_first else found
 
 
 def _shown(vidinfra: VidInfra, asked: Asked, sessions: list[Webinar]) -> list[dict[str, Any]]:
@@ -35,10 +36,10 @@ def _shown(vidinfra: VidInfra, asked: Asked, sessions: list[Webinar]) -> list[di
 def _require(session: Webinar, state: State, action: str) -> None:
     """Refuse what a session's state does not allow.
 
-    :raises RefusedError: 409.
+    :raises Refusal: 409.
     """
     if session.life.state is not state:
-        raise RefusedError(409, f"Cannot {action} a session that is {session.life.state.value}")
+        raise Refusal(409, f"Cannot {action} a session that is {session.life.state.value}")
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -91,9 +92,9 @@ def create_session(vidinfra: VidInfra, asked: Asked) -> Any:
     room = lookup.room(vidinfra, asked, own=True)
     body = asked.read(bodies.CreateSession)
     preset = vidinfra.presets.get(str(body.preset_id))
-    if preset is None or preset.user_id != asked.caller.account.id:
+    if preset is None or preset.deleted or preset.user_id != asked.caller.account.id:
         fault = FieldFault("preset_id", "validation_exists", "The preset does not exist")
-        raise RefusedError(422, "Invalid Request", fields=(fault,), gateway=True)
+        raise Refusal(422, "Invalid Request", fields=(fault,), gateway=True)
     draft = VidInfraDraft(
         title=body.title, description=body.description, mode=body.mode, room_id=room.id, preset_id=preset.id
     )
@@ -118,7 +119,7 @@ def delete_session(vidinfra: VidInfra, asked: Asked) -> Any:
     """Delete a session that is not live."""
     session = lookup.session(vidinfra, asked, own=True)
     if session.life.state is State.LIVE:
-        raise RefusedError(409, "Cannot delete a session that is live")
+        raise Refusal(409, "Cannot delete a session that is live")
     session.life.deleted_at = asked.now
     return {"message": "Session deleted"}
 
@@ -152,7 +153,7 @@ def _go_live(vidinfra: VidInfra, asked: Asked) -> dict[str, Any]:
     session = lookup.session(vidinfra, asked, own=True)
     _require(session, State.SCHEDULED, "start")
     if vidinfra.active_session_id(session.room_id):
-        raise RefusedError(409, "The room already has an active session")
+        raise Refusal(409, "The room already has an active session")
     session.life.started_at = asked.now
     return _started(vidinfra, session, asked)
 

@@ -74,6 +74,7 @@ class Room:
     created_at: datetime
     updated_at: datetime
     analytics: dict[str, Any] | None = None
+    deleted: bool = False
 
 
 @dataclass
@@ -86,6 +87,7 @@ class Preset:
     fields: dict[str, Any]
     created_at: datetime
     updated_at: datetime
+    deleted: bool = False
 
 
 @dataclass
