@@ -1,0 +1,1 @@
+"""Prevail (prevail.ai): remote depositions, scheduled directly (Self-Service) or by request."""

@@ -1,0 +1,171 @@
+"""Prevail's answers, exactly as it names things, and how they read in our words.
+
+Every field is optional and unknown ones are passed over, because most of what is answered was never documented whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from airflow_provider_sessions.errors import UnknownStateError
+from airflow_provider_sessions.model import SessionState
+
+STATES: Mapping[str, SessionState] = {
+    "initial": SessionState.REQUESTED,
+    "scheduled": SessionState.SCHEDULED,
+    "ready": SessionState.SCHEDULED,
+    "active": SessionState.LIVE,
+    "canceled": SessionState.CANCELED,
+}
+"""Source: Prevail API, Cancel Sessions (documented). There is no word for an ended session."""
+
+TRANSCRIPT_READY = frozenset({"ready", "complete", "completed", "available", "done", "finished", "delivered"})
+"""Values of ``transcript_status`` that are taken to mean that there is a transcript: inferred, none was ever seen."""
+
+
+def state_of(word: str | None, own_words: Mapping[str, SessionState]) -> SessionState:
+    """Our word for a state.
+
+    :param own_words: words that the connection adds in its ``states`` field.
+    :raises UnknownStateError: neither the documentation nor the connection knows the word.
+    """
+    known = {**STATES, **own_words}
+    if word not in known:
+        raise UnknownStateError("prevail", word, tuple(known))
+    return known[word]
+
+
+class Answer(BaseModel):
+    """An answer of the platform: lenient."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+class Invite(Answer):
+    """A person invited."""
+
+    email: str | None = None
+    access_level: str | None = None
+    name: str | None = None
+
+
+class Deponent(Answer):
+    """The person deposed."""
+
+    name: str | None = None
+    email: str | None = None
+    role: str | None = None
+
+
+def _as_objects(invites: Any) -> Any:
+    """Invites come as objects or as plain addresses."""
+    if isinstance(invites, list):
+        return [{"email": invite} if isinstance(invite, str) else invite for invite in invites]
+    return invites or []
+
+
+class SessionRequest(Answer):
+    """``session_request`` of a request record."""
+
+    session_type: str | None = None
+    deponent: Deponent | None = None
+    invites: Annotated[list[Invite], BeforeValidator(_as_objects)] = Field(default_factory=list)
+
+
+class RemoteSession(Answer):
+    """``remote_session`` of a request record."""
+
+    title: str | None = None
+    case: str | None = None
+    start_date: str | None = None
+    start_time: str | None = None
+    time_zone: str | None = None
+    estimated_duration: float | None = None
+
+
+class ProviderDetails(Answer):
+    """How to join with the video provider. Password and the provider's own join address are secrets."""
+
+    meeting_id: int | str | None = None
+    password: SecretStr | None = None
+    provider_join_url: SecretStr | None = None
+    prevail_join_url: str | None = None
+
+
+class RequestRecord(Answer):
+    """One item of ``requests``. Source: Prevail API, Schedule Sessions (documented by example)."""
+
+    id: int | None = None
+    session_state: str | None = None
+    session_url: str | None = None
+    remote_session_id: str | None = None
+    session_request: SessionRequest = Field(default_factory=SessionRequest)
+    remote_session: RemoteSession = Field(default_factory=RemoteSession)
+    provider_specific_details: ProviderDetails | None = None
+
+
+class SessionRecord(RemoteSession):
+    """One item of ``sessions``. Source: Prevail API, Edit Sessions (documented by example, cut)."""
+
+    remote_session_id: str | None = None
+    state: str | None = Field(default=None, validation_alias=AliasChoices("state", "session_state"))
+    session_url: str | None = None
+    transcript_status: str | None = None
+
+
+class CancelAnswer(Answer):
+    """The answer to a cancelation. Source: Prevail API, Cancel Sessions (documented)."""
+
+    messages: str | list[str] | None = None
+
+
+class RecordingItem(Answer):
+    """One recording. Source: Prevail API, Access Session Materials (documented)."""
+
+    filename: str | None = None
+    type: str | None = None
+    user: str | None = None
+    size: int | None = None
+    presigned_url: SecretStr | None = None
+    created_at: datetime | None = None
+
+
+def _seconds(value: Any) -> Any:
+    """A time within a transcript: seconds, or ``hours:minutes:seconds``."""
+    if isinstance(value, str) and ":" in value:
+        total = 0.0
+        for part in value.replace(",", ".").split(":"):
+            total = total * 60 + float(part)
+        return total
+    return value
+
+
+class TranscriptLine(Answer):
+    """One stretch of speech: all names are inferred."""
+
+    start: Annotated[float | None, BeforeValidator(_seconds)] = Field(
+        default=None, validation_alias=AliasChoices("start", "start_time", "startTime", "timestamp")
+    )
+    end: Annotated[float | None, BeforeValidator(_seconds)] = Field(
+        default=None, validation_alias=AliasChoices("end", "end_time", "endTime")
+    )
+    speaker: str | None = Field(
+        default=None, validation_alias=AliasChoices("speaker", "speaker_name", "user", "participant")
+    )
+    text: str = Field(default="", validation_alias=AliasChoices("text", "content", "transcript"))
+
+
+class TranscriptItem(Answer):
+    """One transcript of a session: all names are inferred."""
+
+    kind: str | None = Field(default=None, validation_alias=AliasChoices("kind", "type"))
+    status: str | None = None
+    language: str | None = None
+    started_at: datetime | None = None
+    segments: list[TranscriptLine] = Field(
+        default_factory=list, validation_alias=AliasChoices("segments", "lines", "entries", "content")
+    )
