@@ -30,6 +30,8 @@ class Listener:
             app,
             http=BreakableProtocol,
             loop="asyncio",
+            interface="asgi3",
+            proxy_headers=False,
             lifespan="off",
             log_config=None,
             log_level="warning",

@@ -103,9 +103,7 @@ async def test_going_live_after_start_is_the_second_of_two_steps(sandbox: Sandbo
 
 async def test_rescheduling_moves_the_start(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     session_id = sandbox.vidinfra.create()[0]
-    await api.patch(
-        f"/sessions/{session_id}/reschedule", json={"scheduled_start_time": "2026-03-05T10:00:00+02:00"}
-    )
+    await api.patch(f"/sessions/{session_id}/reschedule", json={"scheduled_start_time": "2026-03-05T10:00:00+02:00"})
     session = (await api.get(f"/sessions/{session_id}")).json()["data"]
     assert session["scheduled_start_time"] == "2026-03-05T08:00:00.000Z"
 

@@ -1,0 +1,156 @@
+"""The clock, and lives that go by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
+
+
+def states(sandbox: Sandbox, session_id: str, *steps: float) -> list[str]:
+    """The state now and after each step of the clock."""
+    found = [sandbox.vidinfra.session(session_id)["state"]]
+    for step in steps:
+        sandbox.clock.advance(step)
+        found.append(sandbox.vidinfra.session(session_id)["state"])
+    return found
+
+
+def test_a_scripted_session_lives_by_itself(sandbox: Sandbox) -> None:
+    sandbox.vidinfra.default_script(live_after=5, duration=60, artifacts_after=10)
+    session_id = sandbox.vidinfra.create()[0]
+    assert states(sandbox, session_id, 4, 1, 59, 1) == ["scheduled", "scheduled", "live", "live", "ended"]
+    told = sandbox.vidinfra.session(session_id)
+    assert told["started_at"] == "2026-03-02T15:00:05+00:00"
+    assert told["ended_at"] == "2026-03-02T15:01:05+00:00"
+    assert told["artifacts"]["recording"] == {"ready": False, "ready_at": "2026-03-02T15:01:15+00:00", "revision": 0}
+    sandbox.clock.advance(10)
+    assert sandbox.vidinfra.session(session_id)["artifacts"]["recording"]["ready"]
+
+
+def test_one_jump_over_a_whole_life_leads_to_the_same_history(sandbox: Sandbox) -> None:
+    session_id = sandbox.vidinfra.create(script={"live_after": 5, "duration": 60})[0]
+    sandbox.clock.advance(86_400)
+    told = sandbox.vidinfra.session(session_id)
+    assert (told["started_at"], told["ended_at"]) == ("2026-03-02T15:00:05+00:00", "2026-03-02T15:01:05+00:00")
+
+
+def test_going_live_can_count_from_the_planned_start_and_moves_with_it(sandbox: Sandbox) -> None:
+    start = sandbox.clock.now() + timedelta(hours=1)
+    script = {"live_after": 30, "counted_from": "scheduled_start"}
+    session_id = sandbox.vidinfra.create(scheduled_start=start, script=script)[0]
+    assert states(sandbox, session_id, 3629, 1) == ["scheduled", "scheduled", "live"]
+
+
+def test_a_script_given_late_does_not_rewrite_the_past(sandbox: Sandbox) -> None:
+    session_id = sandbox.vidinfra.create()[0]
+    sandbox.clock.advance(3600)
+    sandbox.vidinfra.script(session_id, live_after=5, duration=600)
+    assert sandbox.vidinfra.session(session_id)["started_at"] == sandbox.clock.now().isoformat()
+
+
+def test_a_session_nobody_starts_expires(sandbox: Sandbox) -> None:
+    start = sandbox.clock.now() + timedelta(minutes=1)
+    session_id = sandbox.vidinfra.create(scheduled_start=start, script={"expire_after": 600})[0]
+    assert states(sandbox, session_id, 659, 1) == ["scheduled", "scheduled", "expired"]
+
+
+def test_artifacts_can_be_late_each_by_its_own_time(sandbox: Sandbox) -> None:
+    late = {"attendance": 3600, "recording": 8 * 86_400}
+    session_id = sandbox.vidinfra.create(ended_at=sandbox.clock.now(), script={"artifacts_after": late})[0]
+
+    def ready() -> dict[str, bool]:
+        return {kind: told["ready"] for kind, told in sandbox.vidinfra.session(session_id)["artifacts"].items()}
+
+    assert ready() == {"attendance": False, "recording": False}
+    sandbox.clock.advance(3600)
+    assert ready() == {"attendance": True, "recording": False}
+    sandbox.clock.advance(8 * 86_400)
+    assert ready() == {"attendance": True, "recording": True}
+
+
+def test_scripted_revisions_come_at_their_time(sandbox: Sandbox) -> None:
+    script = {"revisions": {"attendance": [60, 120]}}
+    sandbox.vidinfra.create(ended_at=sandbox.clock.now(), script=script)
+
+    def rows() -> int:
+        return len(sandbox.oracle()["vidinfra"][0]["content"]["attendance"])
+
+    first = rows()
+    counts = []
+    for _ in range(3):
+        sandbox.clock.advance(60)
+        counts.append(rows() - first)
+    assert counts == [1, 2, 2]
+
+
+def test_an_ended_session_can_go_on(sandbox: Sandbox) -> None:
+    session_id = sandbox.vidinfra.create(script={"live_after": 0, "duration": 60})[0]
+    assert states(sandbox, session_id, 60)[-1] == "ended"
+    sandbox.vidinfra.start(session_id)
+    assert states(sandbox, session_id, 600) == ["live", "live"]
+    sandbox.vidinfra.end(session_id)
+    assert sandbox.vidinfra.session(session_id)["ended_at"] == sandbox.clock.now().isoformat()
+
+
+def test_historic_sessions_are_spread_over_their_time(sandbox: Sandbox) -> None:
+    last = sandbox.clock.now()
+    first = last - timedelta(days=30)
+    sandbox.vidinfra.create(count=30, ended_between=(first, last))
+    ends = [datetime.fromisoformat(told["ended_at"]) for told in sandbox.vidinfra.sessions()]
+    assert ends == sorted(ends)
+    assert first <= ends[0] < first + timedelta(days=1)
+    assert last - timedelta(days=1) <= ends[-1] <= last
+    assert len({told["started_at"] for told in sandbox.vidinfra.sessions()}) == 30
+
+
+def test_what_cannot_be_done_says_why(sandbox: Sandbox) -> None:
+    ended = sandbox.vidinfra.create(ended_at=sandbox.clock.now())[0]
+    with pytest.raises(LookupError, match="vidinfra has no session nonsense"):
+        sandbox.vidinfra.end("nonsense")
+    with pytest.raises(ValueError, match="was started, so it cannot expire"):
+        sandbox.vidinfra.expire(ended)
+    with pytest.raises(ValueError, match="it has attendance, recording"):
+        sandbox.vidinfra.revise(ended, "transcript")
+    with pytest.raises(ValueError, match="cannot call a session off"):
+        sandbox.vidinfra.cancel(ended)
+    with pytest.raises(ValueError, match="cannot lie in the future"):
+        sandbox.vidinfra.create(ended_at=sandbox.clock.now() + timedelta(seconds=1))
+    with pytest.raises(ValueError, match="Extra inputs are not permitted"):
+        sandbox.vidinfra.create(colour="blue")
+    with pytest.raises(ValueError, match="asked for: zoom"):
+        Sandbox(platforms=["zoom"])
+
+
+def test_reset_goes_back_to_the_beginning(sandbox: Sandbox) -> None:
+    before = sandbox.vidinfra.credentials()
+    first = sandbox.vidinfra.create()[0]
+    sandbox.faults.add("reset")
+    sandbox.latency = 1
+    sandbox.reset()
+    assert (sandbox.vidinfra.sessions(), sandbox.faults.pending(), sandbox.latency) == ([], [], 0)
+    assert sandbox.vidinfra.credentials() == before
+    assert sandbox.vidinfra.create()[0] == first
+
+
+def test_the_clock_follows_another_at_its_own_speed() -> None:
+    virtual = VirtualClock()
+    clock = SandboxClock(datetime(2030, 1, 1, tzinfo=UTC), speed=60, follow=virtual)
+    virtual.jump(2)
+    assert clock.now() == datetime(2030, 1, 1, 0, 2, tzinfo=UTC)
+    clock.run(0)
+    virtual.jump(2)
+    assert clock.advance(1) == datetime(2030, 1, 1, 0, 2, 1, tzinfo=UTC)
+
+
+def test_the_clock_does_not_go_back() -> None:
+    clock = SandboxClock.still()
+    with pytest.raises(ValueError, match="cannot go back"):
+        clock.advance(-1)
+    with pytest.raises(ValueError, match="with a zone"):
+        clock.move_to(datetime(2030, 1, 1))  # noqa: DTZ001 - that it is naive is the point
+    with pytest.raises(ValueError, match="cannot run backwards"):
+        clock.run(-1)

@@ -1,0 +1,83 @@
+"""The strict judge of rate limits."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from airflow_provider_sessions.sandbox import Sandbox
+
+
+async def ask(api: httpx.AsyncClient, times: int) -> list[int]:
+    return [(await api.get("/sessions")).status_code for _ in range(times)]
+
+
+async def test_no_stretch_of_the_window_holds_more_than_the_limit(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    sandbox.vidinfra.limit_rate(3, 60)
+    assert await ask(api, 2) == [200, 200]
+    sandbox.clock.advance(50)
+    assert await ask(api, 2) == [200, 429]
+    sandbox.clock.advance(10)
+    assert await ask(api, 3) == [200, 200, 429], "the first two have left the window, the third has not"
+    assert sandbox.vidinfra.judge
+    assert (sandbox.vidinfra.judge.granted, sandbox.vidinfra.judge.refused) == (5, 2)
+
+
+async def test_a_fixed_window_forgets_all_at_once(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    sandbox.vidinfra.limit_rate(3, 60, style="fixed")
+    await ask(api, 1)
+    sandbox.clock.advance(59)
+    assert await ask(api, 3) == [200, 200, 429]
+    sandbox.clock.advance(1)
+    assert await ask(api, 4) == [200, 200, 200, 429]
+
+
+async def test_headers_tell_what_is_left_and_when_to_come_back(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    sandbox.vidinfra.limit_rate(2, 60)
+    await api.get("/sessions")
+    sandbox.clock.advance(15)
+    granted, refused = await api.get("/sessions"), await api.get("/sessions")
+    told = {name: granted.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset")}
+    assert told == {"Limit": "2", "Remaining": "0", "Reset": "45"}
+    assert refused.headers["Retry-After"] == "45"
+    assert "X-RateLimit-Limit" not in refused.headers
+    assert refused.json() == {"success": False, "message": "Too many requests", "code": "rate_limited"}
+
+
+async def test_headers_come_in_other_styles_or_not_at_all(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    sandbox.vidinfra.limit_rate(1, 60, headers="ratelimit", retry_after="date", on_refusal=True)
+    assert (await api.get("/sessions")).headers["RateLimit-Remaining"] == "0"
+    refused = await api.get("/sessions")
+    back = parsedate_to_datetime(refused.headers["Retry-After"])
+    assert back >= sandbox.clock.now() + timedelta(seconds=60)
+    assert refused.headers["RateLimit-Reset"] == "60"
+    sandbox.vidinfra.limit_rate(1, 60, headers="none", retry_after="none")
+    answers = [await api.get("/sessions"), await api.get("/sessions")]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert not [name for answer in answers for name in answer.headers if "ratelimit" in name or "retry" in name]
+
+
+async def test_each_credential_has_its_own_budget_or_all_share_one(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    other = {"X-API-Key": sandbox.vidinfra.viewer_api_key}
+    sandbox.vidinfra.limit_rate(1, 60)
+    assert await ask(api, 1) == [200]
+    assert (await api.get("/sessions", headers=other)).status_code == 200
+    sandbox.vidinfra.limit_rate(1, 60, per="all")
+    assert await ask(api, 1) == [200]
+    assert (await api.get("/sessions", headers=other)).status_code == 429
+    sandbox.vidinfra.unlimit_rate()
+    assert await ask(api, 2) == [200, 200]
+
+
+async def test_a_refused_request_is_not_carried_out_and_meets_no_fault(
+    sandbox: Sandbox, api: httpx.AsyncClient
+) -> None:
+    session_id = sandbox.vidinfra.create()[0]
+    sandbox.vidinfra.limit_rate(1, 60)
+    await api.get("/sessions")
+    sandbox.faults.add("status", status=500)
+    assert (await api.post(f"/sessions/{session_id}/start")).status_code == 429
+    assert sandbox.vidinfra.session(session_id)["state"] == "scheduled"
+    assert len(sandbox.faults.pending()) == 1
