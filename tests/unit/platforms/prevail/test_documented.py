@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError, OptionsError, UnknownStateError
 from airflow_provider_sessions.model import SessionDraft, SessionState

@@ -1,0 +1,1 @@
+"""Sessions (sessions.us): meetings, bookings and events."""

@@ -1,0 +1,277 @@
+"""Sessions, speaking the model.
+
+State is no field of a session there: it has ended with ``endedAt``, is live with ``actualStart`` alone, and is
+scheduled otherwise (inferred). A canceled session is a deleted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import ClassVar, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from airflow_provider_sessions.client.answers import Dialect
+from airflow_provider_sessions.client.budget import Lane, RateLimit
+from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.errors import ConflictError, InputError, NotFoundError, SessionsError
+from airflow_provider_sessions.model import (
+    Participant,
+    Session,
+    SessionChanges,
+    SessionDraft,
+    SessionQuery,
+    SessionState,
+    Takeaways,
+    Transcript,
+)
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
+from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.sessions_us import endpoints
+from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
+from airflow_provider_sessions.platforms.sessions_us.options import (
+    SessionsUsOptions,
+    create_arguments,
+    person,
+    update_fields,
+)
+from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
+
+T = TypeVar("T")
+_YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
+_FIND_PAGES = 5
+"""Pages that are searched for what an earlier attempt made: lists are newest first, and attempts are close together."""
+_SOON = timedelta(hours=1)
+"""How long before its planned start a session that a list is silent about is asked for by itself."""
+
+
+class SessionsUsAdapter(Adapter):
+    """Adapter of connection type ``sessions_us``."""
+
+    platform = "sessions_us"
+    endpoints = endpoints.api
+    default_base_url = None
+    default_rate_limit = RateLimit(10, 60.0)
+    dialect = Dialect(
+        "sessions_us",
+        hints={
+            401: "Check the connection: password holds the API key (Profile > Workspace settings > Public API); "
+            "a revoked key stops working",
+            403: "The key's role does not allow this: a key of role GUEST serves guest requests alone; make one of "
+            "role USER",
+        },
+    )
+    capabilities: ClassVar[Mapping[Question, Capability]] = {
+        Question.CREATE: Capability(_YES, "Needs start and duration; participants are added in a second request"),
+        Question.FIND: Capability(_INFERRED, "By exact title and times among the newest sessions"),
+        Question.GET: Capability(_YES, "State is inferred from actualStart and endedAt"),
+        Question.LOOK: Capability(_YES, "Pages of the list, newest first, until all are found"),
+        Question.UPDATE: Capability(_INFERRED, "The path is documented, the fields are not"),
+        Question.START: Capability(
+            _NO, "The host starts a session in Sessions; wait for it with SessionStateSensor(state='live')"
+        ),
+        Question.END: Capability(
+            _NO, "The host ends a session in Sessions; wait for it with SessionStateSensor(state='ended')"
+        ),
+        Question.CANCEL: Capability(_YES, "Deletes the session: the platform has no canceled state"),
+        Question.SESSIONS: Capability(_YES, "The whole list is read: the platform filters nothing"),
+        Question.PARTICIPANTS: Capability(_YES, "The people of a session, without times"),
+        Question.ATTENDANCE: Capability(
+            _NO,
+            "Sessions' API tells nobody's times of joining and leaving; export the 'participants' dataset instead",
+        ),
+        Question.TRANSCRIPTS: Capability(_YES, "The shape is inferred from the vendor's webhooks"),
+        Question.TAKEAWAYS: Capability(_YES, "The shape is inferred from the vendor's webhooks"),
+        Question.RECORDINGS: Capability(
+            _NO, "Sessions' API has no recordings; the product saves them to Google Drive through its own integration"
+        ),
+        Question.RECORDING_ADDRESS: Capability(_NO, "Sessions' API has no recordings"),
+    }
+
+    @classmethod
+    def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
+        """The key in a header. Source: observed in four public clients; the help page does not name the header.
+
+        :raises ConnectionConfigError: the key is missing.
+        """
+        account.choice("key_role", ("USER", "GUEST"), "USER")
+        return ApiKeyAuth("x-api-key", account.required_password("API key"))
+
+    async def check(self) -> str:
+        """Read the first page of the list of sessions."""
+        async for _ in self._pages(endpoints.list_sessions()):
+            break
+        return f"Sessions at {urlsplit(self.client.config.base_url).hostname} answered, and the API key is accepted"
+
+    def validate(self, draft: SessionDraft) -> None:
+        """See :meth:`Adapter.validate`."""
+        self._refuse_guest_key("create_session")
+        create_arguments(draft, self.options(SessionsUsOptions, draft.options))
+
+    async def create(self, draft: SessionDraft) -> Session:
+        """Make a session; :meth:`complete` adds the participants."""
+        arguments = create_arguments(draft, self.options(SessionsUsOptions, draft.options))
+        return self._read(await self._send(endpoints.create_session(**arguments)))
+
+    async def complete(self, session: Session, draft: SessionDraft) -> Session:
+        """Add the participants that are not there yet."""
+        if not draft.participants:
+            return session
+        there = {(p.email or "").lower() for p in await self.participants(session)}
+        missing = [person(invitee) for invitee in draft.participants if invitee.email.lower() not in there]
+        if missing:
+            await self._send(endpoints.add_participants(session.session_id, missing))
+        return session
+
+    async def find(self, draft: SessionDraft) -> list[Session]:
+        """Sessions of exactly this title and these times, among the newest."""
+        found: list[Session] = []
+        seen = 0
+        async for item in self._pages(endpoints.list_sessions()):
+            seen += 1
+            if item.name == draft.title and item.start_at == draft.start and item.planned_end in (None, draft.end):
+                found.append(self._read(item))
+            if seen >= _FIND_PAGES * endpoints.PAGES.size:
+                break
+        return found
+
+    async def get(self, session_id: str) -> Session:
+        """One session as it is now."""
+        return self._read(await self._send(endpoints.get_session(session_id)))
+
+    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+        """Pages, newest first, until all are found; single requests where those are fewer, or a page is silent."""
+        answers: dict[str, Session | SessionsError] = {}
+        if len(known) > 1:
+            answers |= await self._look_at_pages(known)
+        for session_id in known:
+            if session_id not in answers:
+                answers[session_id] = await self._look_at_one(session_id)
+        return answers
+
+    async def _look_at_pages(self, known: Mapping[str, Session | None]) -> dict[str, Session]:
+        """What the newest pages tell, reading no more pages than there are sessions to look at."""
+        answers: dict[str, Session] = {}
+        seen, passed = 0, 0
+        now = self.client.clock.now()
+        async for item in self._pages(endpoints.list_sessions(), lane=Lane.POLL):
+            seen += 1
+            if item.id is not None and item.id in known:
+                passed += 1
+                near = item.start_at is None or item.start_at - _SOON <= now
+                if item.tells_whether_live or not near:
+                    answers[item.id] = self._read(item)
+            if passed == len(known) or seen >= len(known) * endpoints.PAGES.size:
+                break
+        return answers
+
+    async def _look_at_one(self, session_id: str) -> Session | SessionsError:
+        try:
+            return self._read(await self._send(endpoints.get_session(session_id), lane=Lane.POLL))
+        except NotFoundError as gone:
+            return gone
+
+    async def update(self, session_id: str, changes: SessionChanges) -> Session:
+        """Change a session; a new start moves the end along, unless a duration is given."""
+        options = self.options(SessionsUsOptions, changes.options)
+        end = await self._new_end(session_id, changes)
+        fields = update_fields(changes, options, end)
+        if fields:
+            await self._send(endpoints.update_session(session_id, fields))
+        session = await self.get(session_id)
+        if changes.add_participants:
+            draft = SessionDraft(title=session.title, participants=changes.add_participants)
+            session = await self.complete(session, draft)
+        return session
+
+    async def _new_end(self, session_id: str, changes: SessionChanges) -> datetime | None:
+        if changes.start is None and changes.duration_seconds is None:
+            return None
+        if changes.start is not None and changes.duration_seconds is not None:
+            return changes.start + timedelta(seconds=changes.duration_seconds)
+        session = await self.get(session_id)
+        start = changes.start or session.scheduled_start
+        if changes.duration_seconds is not None:
+            planned: timedelta | None = timedelta(seconds=changes.duration_seconds)
+        elif session.scheduled_start and session.scheduled_end:
+            planned = session.scheduled_end - session.scheduled_start
+        else:
+            planned = None
+        if start is None or planned is None:
+            raise InputError("sessions_us does not say how long this session is planned; give start and duration")
+        return start + planned
+
+    async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
+        """Delete a session that has not begun; one that was held is never deleted.
+
+        :raises ConflictError: it is live or over.
+        """
+        session = await self.get(session_id)
+        if session.state is not SessionState.SCHEDULED:
+            raise ConflictError(
+                f"{session_id} is {session.state}: canceling deletes a session on sessions_us, so only one that has "
+                f"not begun is canceled; to delete it nevertheless call the endpoint 'delete_session'",
+                status=409,
+            )
+        await self._send(endpoints.delete_session(session_id))
+        return session.model_copy(update={"state": SessionState.CANCELED})
+
+    async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        """Every session of the list that is meant: an old one may have ended just now, so all pages are read."""
+        async for item in self._pages(endpoints.list_sessions()):
+            session = self._read(item)
+            if query.matches(session):
+                yield session
+
+    async def participants(self, session: Session) -> list[Participant]:
+        """The people of a session."""
+        return [item.to_model() for item in await self._send(endpoints.list_participants(session.session_id))]
+
+    async def transcripts(self, session: Session) -> list[Transcript]:
+        """The original and its translations; a missing or empty one means that there is none yet."""
+        try:
+            entries = (await self._send(endpoints.get_transcripts(session.session_id))).root
+        except NotFoundError:
+            return []
+        if not any(words.text for entry in entries for words in entry.content):
+            return []
+        people = await self.participants(session)
+        return read_transcripts(entries, session, {p.source_id: p for p in people if p.source_id})
+
+    async def takeaways(self, session: Session) -> Takeaways | None:
+        """Takeaways; a missing or empty one means that there is none yet."""
+        try:
+            answer = await self._send(endpoints.get_takeaways(session.session_id))
+        except NotFoundError:
+            return None
+        if not (answer.takeaways_text or answer.takeaways_raw):
+            return None
+        return Takeaways(session_id=session.session_id, text=answer.takeaways_text or "", document=answer.takeaways_raw)
+
+    def _read(self, item: SessionItem) -> Session:
+        return item.to_model(self.platform, self.page(item.id or ""))
+
+    async def _send(self, call: Call[T], *, lane: Lane = Lane.CALL) -> T:
+        self._refuse_guest_key(call.route.name)
+        return await self.client.send(call, lane=lane)
+
+    def _pages(self, call: Paged[T], *, lane: Lane = Lane.CALL) -> AsyncIterator[T]:
+        self._refuse_guest_key(call.route.name)
+        return self.client.pages(call, lane=lane)
+
+    def _refuse_guest_key(self, route: str) -> None:
+        """A key of role GUEST serves guest requests alone: say so before the platform refuses.
+
+        :raises ConnectionConfigError: the connection's key has that role.
+        """
+        if self.account.choice("key_role", ("USER", "GUEST"), "USER") == "GUEST":
+            raise self.account.wrong(
+                "key_role",
+                f"is GUEST, which serves guest requests alone, not {route}; use a key of role USER, or call the "
+                f"endpoint 'register_guest'",
+            )

@@ -1,0 +1,186 @@
+"""Sessions' answers as it names things, and how they read in our words.
+
+No schema of the vendor's could be read: fields were seen in its webhooks and in public clients, so every one is
+optional and unknown ones are passed over.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic.alias_generators import to_camel
+
+from airflow_provider_sessions.model import Participant, Presence, Session, SessionState
+
+
+class Answer(BaseModel):
+    """An answer of the platform: lenient."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Named(Answer):
+    """A thing with an id, and perhaps a slug or a name: room, event, booking page."""
+
+    id: str | None = None
+    slug: str | None = None
+    name: str | None = None
+
+
+class Person(Answer):
+    """A user or a guest. A booking's guest has their whole name in ``firstName``."""
+
+    id: str | None = None
+    email: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+    @property
+    def whole_name(self) -> str | None:
+        """First and last name, as far as they are known."""
+        return " ".join(part for part in (self.first_name, self.last_name) if part) or None
+
+
+class ParticipantItem(Answer):
+    """One participant: either a user of the platform or a guest."""
+
+    id: str | None = None
+    is_owner: bool | None = None
+    role: str | None = None
+    guest: Person | None = None
+    user: Person | None = None
+
+    def to_model(self) -> Participant:
+        """In our words. The key is the account's, else the e-mail's, else the participant's own id."""
+        person = self.user or self.guest or Person()
+        if self.user is not None and self.user.id:
+            key = f"account:{self.user.id}"
+        elif person.email:
+            key = f"email:{person.email.lower()}"
+        else:
+            key = f"participant:{self.id}"
+        return Participant(
+            participant_key=key,
+            name=person.whole_name,
+            email=person.email,
+            role=self.role or ("host" if self.is_owner else None),
+            is_guest=self.user is None,
+            presence=Presence.REGISTERED,
+            source_id=self.id,
+        )
+
+
+class SessionItem(Answer):
+    """One session. State is no field of it: see :attr:`state`."""
+
+    id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    room: Named | None = None
+    event: Named | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    start_at: datetime | None = None
+    planned_end: datetime | None = None
+    time_zone: str | None = None
+    actual_start: datetime | None = None
+    ended_at: datetime | None = None
+    session_link: str | None = None
+    participants: list[ParticipantItem] | None = None
+
+    @property
+    def state(self) -> SessionState:
+        """Ended with ``endedAt``, live with ``actualStart`` alone, else scheduled. Source: inferred."""
+        if self.ended_at is not None:
+            return SessionState.ENDED
+        return SessionState.LIVE if self.actual_start is not None else SessionState.SCHEDULED
+
+    @property
+    def tells_whether_live(self) -> bool:
+        """Whether this answer holds what the state hangs on: an item of a list may leave ``actualStart`` out."""
+        return self.ended_at is not None or "actualStart" in self.model_fields_set
+
+    def to_model(self, platform: str, page: str | None) -> Session:
+        """In our words.
+
+        :param page: the address of the session's page, where the connection says how it is made up.
+        """
+        owner = next((p.to_model() for p in self.participants or [] if p.is_owner), None)
+        return Session(
+            platform=platform,
+            session_id=self.id or "",
+            title=self.name or self.id or "",
+            state=self.state,
+            description=self.description or None,
+            scheduled_start=self.start_at,
+            scheduled_end=self.planned_end,
+            time_zone=self.time_zone,
+            actual_start=self.actual_start,
+            actual_end=self.ended_at,
+            host_id=owner.participant_key if owner else None,
+            host_name=owner.name if owner else None,
+            room_id=self.room.id if self.room else None,
+            url=self.session_link or page,
+            join_url=self.session_link,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+class Words(Answer):
+    """One language of what was said."""
+
+    text: str = ""
+    language: str | None = None
+
+
+class TranscriptEntry(Answer):
+    """One utterance: in the language it was said in, and in translations."""
+
+    content: list[Words] = Field(default_factory=list)
+    participant_id: str | None = None
+    source_timestamp: datetime | float | None = None
+    source_language: str | None = None
+
+
+class TranscriptAnswer(RootModel[list[TranscriptEntry]]):
+    """All utterances of a session; no answer at all is a list of none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, answer: Any) -> Any:
+        return [] if answer is None else answer
+
+
+class TakeawaysAnswer(Answer):
+    """What the platform sums a session up to, if anything; ``takeawaysRaw`` is a ProseMirror document."""
+
+    takeaways_text: str | None = None
+    takeaways_raw: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, answer: Any) -> Any:
+        return {} if answer in (None, []) else answer
+
+
+class EventItem(Answer):
+    """One event; it wraps a session."""
+
+    id: str | None = None
+    slug: str | None = None
+    session_id: str | None = None
+    session: SessionItem | None = None
+
+
+class BookingItem(Answer):
+    """One booking; it wraps a session."""
+
+    id: str | None = None
+    name: str | None = None
+    start_at: datetime | None = None
+    session_id: str | None = None
+    participant_name: str | None = None
+    participant_email: str | None = None

@@ -1,0 +1,67 @@
+"""``options`` of a session on Sessions, and what becomes of a draft on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.model import Invitee, SessionChanges, SessionDraft
+
+
+class SessionsUsOptions(BaseModel):
+    """What only Sessions knows of a session.
+
+    ``extra``: further fields of the request's body, under the vendor's names; its schema was never published.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    extra: Mapping[str, Any] = Field(default_factory=dict)
+
+
+def instant(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as the vendor writes it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def create_arguments(draft: SessionDraft, options: SessionsUsOptions) -> dict[str, Any]:
+    """The arguments of ``create_session`` for a draft.
+
+    :raises InputError: start or duration is missing.
+    """
+    if draft.start is None or draft.end is None:
+        raise InputError("start and duration: sessions_us plans every session from a start to an end; give both")
+    return {
+        "name": draft.title,
+        "start_at": instant(draft.start),
+        "planned_end": instant(draft.end),
+        "time_zone": draft.time_zone or "UTC",
+        "description": draft.description,
+        "extra": options.extra,
+    }
+
+
+def update_fields(changes: SessionChanges, options: SessionsUsOptions, end: datetime | None) -> dict[str, Any]:
+    """The body of ``update_session`` for changes.
+
+    :param end: the planned end that follows from them, if it moves.
+    """
+    fields: dict[str, Any] = {
+        "name": changes.title,
+        "startAt": instant(changes.start) if changes.start else None,
+        "plannedEnd": instant(end) if end else None,
+        "timeZone": changes.time_zone,
+        "description": changes.description,
+    }
+    return {name: value for name, value in fields.items() if value is not None} | dict(options.extra)
+
+
+def person(invitee: Invitee) -> dict[str, str]:
+    """A participant as ``add_participants`` takes them (inferred)."""
+    first, _, last = (invitee.name or "").strip().partition(" ")
+    fields = {"email": invitee.email, "firstName": first, "lastName": last.strip(), "role": invitee.role or ""}
+    return {name: value for name, value in fields.items() if value}
