@@ -1,4 +1,4 @@
-"""What does importing the operators add to importing Airflow's SDK?
+"""What importing the operators adds to importing Airflow's SDK.
 
 A DAG file is imported again and again by Airflow's DAG processor, so what it imports is paid for all day. Every
 measurement is taken in a fresh process, after the SDK was imported; the median of several is held against a budget.
