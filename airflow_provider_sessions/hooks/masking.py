@@ -63,9 +63,7 @@ def secrets_of(account: Account) -> Iterator[str]:
 def _secrets_in(value: Any, *, telling: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, item in value.items():
-            # An endpoint's path is no secret, whatever the endpoint is called.
-            is_secret = telling or any(part in str(name).lower() for part in _TELLING)
-            yield from _secrets_in(item, telling=is_secret and name != "paths")
+            yield from _secrets_in(item, telling=telling or any(part in str(name).lower() for part in _TELLING))
     elif isinstance(value, list):
         for item in value:
             yield from _secrets_in(item, telling=telling)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
-from airflow.sdk.log import redact  # type: ignore[attr-defined] - compat.sdk has it only from Airflow 3.3 on
+from airflow.sdk.log import redact  # type: ignore[attr-defined]  # compat.sdk has it only from Airflow 3.3 on
 from pydantic_core import to_jsonable_python
 
 from airflow_provider_sessions.client.call import Call, Paged

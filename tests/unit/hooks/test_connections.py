@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from airflow.models.connection import Connection as StoredConnection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, Connection
+from airflow.sdk.log import redact
+
+from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.hooks.connections import account_from, aresolve, resolve
+from airflow_provider_sessions.platforms.account import Account
+from tests.connected import Connect
+
+
+def connection(**fields: Any) -> Connection:
+    return Connection(conn_id="c", conn_type="vidinfra", **fields)
+
+
+def test_all_fields_are_carried_over() -> None:
+    given = connection(
+        host="https://example.com/v1", port=8443, login="ada@example.com", password="pw", extra='{"timeout": 5}'
+    )
+
+    assert account_from(given) == Account(
+        conn_id="c",
+        conn_type="vidinfra",
+        host="https://example.com/v1",
+        port=8443,
+        login="ada@example.com",
+        password="pw",
+        extra={"timeout": 5},
+    )
+
+
+def test_fields_that_a_form_left_empty_are_not_given() -> None:
+    account = account_from(connection(host="", login="", password="", schema="", extra=""))
+
+    assert account == Account(conn_id="c", conn_type="vidinfra")
+
+
+@pytest.mark.parametrize("extra", ["{not json", '["a", "list"]', '"a text"'])
+def test_an_extra_that_is_no_object_is_refused_without_quoting_it(extra: str) -> None:
+    with pytest.raises(ConnectionConfigError, match="connection 'c': extra is not a JSON object") as refused:
+        account_from(connection(extra=extra))
+
+    assert extra not in str(refused.value)
+
+
+HOSTS = [
+    "http://127.0.0.1:8000/vidinfra/v1/webinar",
+    "https://api.tenbyte.io/v1/webinar",
+    "api.tenbyte.io/v1/webinar",
+    "http://[::1]:8000/x",
+    "https://Example.com/API",
+    "localhost:8080",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("stored", [Connection, StoredConnection])
+def test_a_connection_survives_the_uri_that_airflows_connection_test_makes_of_it(host: str, stored: type) -> None:
+    extra = {"auth_mode": "login", "timeout": 30, "proxy": "http://u:pw@proxy:3128", "paths": {"get_room": "/r/{id}"}}
+    given = stored(
+        conn_id="c",
+        conn_type="vidinfra",
+        host=host,
+        login="ada@example.com",
+        password="p/@:#é ?",
+        extra=json.dumps(extra),
+    )
+
+    assert account_from(Connection.from_uri(given.get_uri(), conn_id="c")) == account_from(given)
+
+
+SECRET_CONNECTION = {
+    "conn_type": "vidinfra",
+    "password": "the-api-key",
+    "extra": {
+        "proxy": "http://user:proxy-password@proxy.example.com:3128",
+        "other": {"client_secret": "nested-secret"},
+        "video_host": "https://video.example.com",
+    },
+}
+TOLD = "the-api-key, proxy-password, nested-secret, https://video.example.com"
+SHOWN = "***, ***, ***, https://video.example.com"
+
+
+def test_resolving_masks_what_is_secret_and_nothing_else(connect: Connect) -> None:
+    account = resolve(connect("c", **SECRET_CONNECTION))
+
+    assert account.password == "the-api-key"
+    assert redact(TOLD) == SHOWN
+
+
+async def test_resolving_in_an_event_loop_gives_and_masks_the_same(connect: Connect) -> None:
+    assert await aresolve(connect("c", **SECRET_CONNECTION)) == resolve("c")
+    assert redact(TOLD) == SHOWN
+
+
+async def test_a_missing_connection_is_named() -> None:
+    with pytest.raises(AirflowNotFoundException, match="no_such_one"):
+        resolve("no_such_one")
+    with pytest.raises(AirflowNotFoundException, match="no_such_one"):
+        await aresolve("no_such_one")

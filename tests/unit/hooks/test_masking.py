@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import CommsDecoder
+
+from airflow_provider_sessions.hooks import masking
+from airflow_provider_sessions.hooks.masking import amask, mask, mask_soon, secrets_of
+from airflow_provider_sessions.platforms.account import Account
+
+
+class Supervisor:
+    """What talks to the supervisor: here it only keeps what it is told. The real one is another process."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def send(self, message: Any) -> None:
+        self.told.append(("send", message.value))
+
+    async def asend(self, message: Any) -> None:
+        self.told.append(("asend", message.value))
+
+
+class OldWorkersSupervisor(Supervisor):
+    asend = CommsDecoder.asend
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    supervisor = Supervisor()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    return supervisor
+
+
+def test_a_worker_tells_its_supervisor(supervisor: Supervisor) -> None:
+    mask("secret-of-a-worker")
+
+    assert supervisor.told == [("send", "secret-of-a-worker")]
+
+
+async def test_an_event_loop_tells_it_without_blocking(supervisor: Supervisor) -> None:
+    await amask(["first-secret", "second-secret"])
+
+    assert supervisor.told == [("asend", "first-secret"), ("asend", "second-secret")]
+
+
+async def test_it_is_told_where_airflow_has_no_asynchronous_mask(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masking, "_ASYNC_MASK", None)
+
+    await amask(["secret-before-3.3"])
+
+    assert supervisor.told == [("asend", "secret-before-3.3")]
+
+
+async def test_an_old_worker_tells_it_the_blocking_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = OldWorkersSupervisor()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    monkeypatch.setattr(masking, "_ASYNC_MASK", None)
+    monkeypatch.setattr(masking.airflow, "__version__", "3.1.8")
+
+    await amask(["secret-on-3.1"])
+
+    assert supervisor.told == [("send", "secret-on-3.1")]
+
+
+async def test_code_that_cannot_wait_has_it_told_at_the_next_turn(supervisor: Supervisor) -> None:
+    mask_soon("secret-of-a-callback")
+    await asyncio.sleep(0)
+
+    assert supervisor.told == [("asend", "secret-of-a-callback")]
+
+
+@pytest.mark.parametrize(
+    ("extra", "secrets"),
+    [
+        ({"timeout": 30, "auth_mode": None, "nothing": ""}, []),
+        ({"api_key": "abc"}, ["abc"]),
+        ({"list": [{"Token": "abc"}, "plain"]}, ["abc"]),
+        ({"credentials": {"user": "ada", "more": ["bob"]}}, ["ada", "bob"]),
+        ({"anything": "redis://:hidden@cache:6379/0"}, ["hidden", "redis://:hidden@cache:6379/0"]),
+        ({"mail": "mailto://ada@example.com", "odd": "http://[@"}, []),
+    ],
+)
+def test_which_extras_are_secret(extra: dict[str, Any], secrets: list[str]) -> None:
+    assert list(secrets_of(Account("c", "vidinfra", extra=extra))) == secrets
+
+
+def test_the_password_is_secret() -> None:
+    assert list(secrets_of(Account("c", "vidinfra", login="ada", password="abc"))) == ["abc"]
