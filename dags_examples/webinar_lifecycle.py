@@ -7,7 +7,7 @@ REST API with the same fields as ``conf``. What the tasks do:
 2. ``create_webinar`` makes the session. Retried, cleared or clicked twice, it returns the session it made before.
 3. ``wait_until_live`` and ``wait_until_ended`` defer: no worker is held, however long it takes.
 4. ``wait_for_recording`` waits until the platform has finished the recording, some minutes after the end.
-5. ``export`` writes one table for each dataset: sessions, participants, attendance, attendance_summary, recordings.
+5. ``export`` writes a table for each dataset that the form names: sessions, participants, attendance and so on.
    Its window opens when this run was triggered and closes when the task starts, and only sessions of this title count.
 6. ``download_recordings`` streams the media files to the same place.
 
@@ -20,14 +20,16 @@ import os
 from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
+
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
+from airflow_provider_sessions.operators.sessions import CreateSessionOperator
 from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
-from airflow_provider_sessions.operators.sessions import CreateSessionOperator
-
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
+
+DATASETS = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
 
 FORM = {
     "title": Param(
@@ -95,6 +97,15 @@ FORM = {
         title="Preset ID",
         description="Leave empty for the first preset of the account.",
         section="Room",
+    ),
+    "datasets": Param(
+        DATASETS,
+        type="array",
+        items={"type": "string"},
+        examples=DATASETS,
+        title="Tables",
+        description="What is brought home of the webinar.",
+        section="Export",
     ),
     "path": Param(
         EXPORT_PATH,
@@ -190,7 +201,7 @@ with DAG(
         task_id="export",
         conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
-        datasets=["sessions", "participants", "attendance", "attendance_summary", "recordings"],
+        datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
         title="{{ params.title }}",
         start="{{ dag_run.run_after.isoformat() }}",

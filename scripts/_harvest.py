@@ -22,8 +22,9 @@ class Brought:
 
 
 def harvest(folder: Path) -> list[Brought]:
-    """All files in a folder; the first part of a file's path names its dataset."""
-    return [_brought(folder, file) for file in sorted(folder.rglob("*")) if file.is_file()]
+    """All files in a folder but the export's own records; the first part of a file's path names its dataset."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return [_brought(folder, file) for file in files if not file.relative_to(folder).parts[0].startswith("_")]
 
 
 def _brought(folder: Path, file: Path) -> Brought:
