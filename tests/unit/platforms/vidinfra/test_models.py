@@ -1,0 +1,98 @@
+"""The vendor's documented answers and field names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.client.answers import read, unwrap
+from airflow_provider_sessions.client.call import Call
+from airflow_provider_sessions.platforms.vidinfra import endpoints, models
+
+DOCUMENTED = Path(__file__).parents[3] / "fixtures" / "vidinfra"
+SCHEMAS: dict[str, list[str]] = json.loads((DOCUMENTED / "schemas.json").read_text())
+OURS = {name: getattr(models, name) for name in SCHEMAS if hasattr(models, name)}
+
+
+def parsed(call: Call[Any], content: Any) -> Any:
+    """An answer as the client reads it."""
+    return read(call.answer, unwrap(content, call.unwrap).content, call.route.name)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_fields_have_the_documented_names(name: str) -> None:
+    assert set(OURS[name].model_fields) == set(SCHEMAS[name])
+
+
+def test_the_documented_answer_to_a_create_is_read() -> None:
+    answer = parsed(
+        endpoints.create_session("r", "Hello", "p"), json.loads((DOCUMENTED / "create_session_201.json").read_text())
+    )
+    assert answer.session.id == "497f6eca-6276-4993-bfeb-53cbbbba6f08"
+    assert answer.session.status == "scheduled"
+    assert answer.session.scheduled_start_time.isoformat() == "2019-08-24T14:15:22.123000+00:00"
+    assert answer.session.room.host.email == "user@example.com"
+    assert answer.session.preset.recording_enabled is True
+    assert answer.stream_key.get_secret_value() == "string"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"success": True, "data": {"session": {"id": "s1"}}, "timestamp": 1},
+        {"success": True, "data": {"id": "s1"}, "timestamp": 1},
+        {"session": {"id": "s1"}},
+        {"id": "s1"},
+    ],
+)
+@pytest.mark.parametrize(
+    "call", [endpoints.create_session("r", "Hello", "p"), endpoints.start_session("s"), endpoints.get_session("s")]
+)
+def test_a_session_is_found_with_or_without_its_wrappers(call: Call[Any], content: Any) -> None:
+    answer = parsed(call, content)
+    assert getattr(answer, "session", answer).id == "s1"
+
+
+@pytest.mark.parametrize("presets", [{"presets": [{"id": "p1"}]}, [{"id": "p1"}]])
+def test_presets_are_read_as_a_list_or_wrapped(presets: Any) -> None:
+    assert [preset.id for preset in parsed(endpoints.list_presets(), {"data": presets})] == ["p1"]
+
+
+def test_no_active_recording_is_none() -> None:
+    assert parsed(endpoints.get_active_recording("s"), {"success": True, "data": None}) is None
+
+
+@pytest.mark.parametrize("content", [None, [], {"success": True}, {"success": True, "data": None}])
+def test_an_action_without_a_documented_answer_takes_any(content: Any) -> None:
+    assert isinstance(parsed(endpoints.end_session("s"), content), models.Acknowledged)
+
+
+def test_nulls_and_unknown_fields_are_no_obstacle() -> None:
+    nulls = dict.fromkeys(SCHEMAS["SessionResponse"]) | {"invented_since": 1}
+    assert parsed(endpoints.get_session("s"), {"data": nulls}) == models.SessionResponse()
+
+
+def test_a_zero_time_is_no_time() -> None:
+    assert models.SessionResponse.model_validate({"started_at": "0001-01-01T00:00:00Z"}).started_at is None
+
+
+@pytest.mark.parametrize(
+    ("model", "content"),
+    [
+        (models.AuthResponse, {"access_token": "hush", "refresh_token": "hush"}),
+        (models.CreateSessionResponse, {"session": {}, "stream_key": "hush"}),
+        (models.StartSessionResponse, {"session": {}, "livekit_token": "hush", "whip_url": "https://x/hush"}),
+        (models.StartSessionResponse, {"session": {}, "rtmp": {"stream_key": "hush"}}),
+        (models.StartSessionResponse, {"rtmp_setup": {"stream_key": "hush", "instructions": {"step2": "key: hush"}}}),
+        (models.JoinSessionResponse, {"livekit_token": "hush"}),
+        (models.MonitorTokenResponse, {"livekit_token": "hush", "token": "hush"}),
+        (models.StudioURLResponse, {"studio_url": "https://studio/?code=hush", "code": "hush"}),
+        (models.RecordingDownloadResponse, {"download_url": "https://files/?token=hush"}),
+    ],
+)
+def test_what_gives_access_is_not_shown(model: type[models.Answer], content: dict[str, Any]) -> None:
+    answer = model.model_validate(content)
+    assert "hush" not in f"{answer} {answer!r} {answer.model_dump_json()}"

@@ -1,0 +1,154 @@
+"""VidInfra's answers in the words of the model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.model import Attribution, Presence, RecordingStatus, Session, SessionState
+from airflow_provider_sessions.platforms.vidinfra import words
+from airflow_provider_sessions.platforms.vidinfra.models import (
+    AttendanceResponse,
+    RecordingResponse,
+    SessionParticipantResponse,
+    SessionResponse,
+)
+
+
+def at(hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 3, 2, hour, minute, tzinfo=UTC)
+
+
+def session(**fields: Any) -> Session:
+    return words.session_from(
+        SessionResponse.model_validate({"id": "s1", "status": "ended"} | fields), lambda key: None
+    )
+
+
+def row(**fields: Any) -> AttendanceResponse:
+    return AttendanceResponse.model_validate({"id": "a1"} | fields)
+
+
+@pytest.mark.parametrize("word", ["scheduled", "live", "ended", "expired"])
+def test_states(word: str) -> None:
+    assert session(status=word).state is SessionState(word)
+
+
+@pytest.mark.parametrize("word", ["paused", "", None, "LIVE"])
+def test_an_unknown_state_is_quoted(word: str | None) -> None:
+    with pytest.raises(UnknownStateError, match=f"unknown session state {word!r}; known are scheduled, live"):
+        session(status=word)
+
+
+def test_a_session_without_an_id_is_refused() -> None:
+    with pytest.raises(MalformedAnswerError, match="no id"):
+        session(id=None)
+
+
+def test_a_session_keeps_what_the_platform_tells() -> None:
+    host = {"id": "u1", "username": "Ada"}
+    found = session(
+        title="Hello",
+        room={"id": "r1", "host_id": "u1", "host": host},
+        scheduled_start_time=at(15),
+        started_at=at(15, 1),
+        ended_at=at(16),
+        recording_enabled=True,
+    )
+    assert (found.title, found.room_id, found.host_id, found.host_name) == ("Hello", "r1", "u1", "Ada")
+    assert (found.scheduled_start, found.actual_start, found.actual_end) == (at(15), at(15, 1), at(16))
+    assert (found.scheduled_end, found.time_zone, found.join_url) == (None, None, None)
+    assert found.recording_enabled is True
+
+
+def test_a_missing_end_follows_from_the_duration() -> None:
+    assert session(started_at=at(15), duration=1800).actual_end == at(15, 30)
+    assert session(status="live", started_at=at(15), duration=1800).actual_end is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "attribution"),
+    [
+        ({"user_id": "u1", "email": "a@x.org", "is_guest": False}, "account:u1", Attribution.EXACT),
+        ({"user_id": "u1"}, "account:u1", Attribution.EXACT),
+        ({"user_id": "g1", "is_guest": True}, "guest:g1", Attribution.PROBABLE),
+        ({"user_id": "g1", "is_guest": True, "email": "A@x.org"}, "email:a@x.org", Attribution.EXACT),
+        ({"email": "A@x.org"}, "email:a@x.org", Attribution.EXACT),
+        ({"username": "Ada"}, "row:a1", Attribution.NAME_ONLY),
+        ({"id": None, "username": "Ada"}, "row:7", Attribution.NAME_ONLY),
+    ],
+)
+def test_who_a_row_of_attendance_is_about(fields: dict[str, Any], key: str, attribution: Attribution) -> None:
+    interval = words.interval_from(row(**fields), 7)
+    assert (interval.participant_key, interval.attribution) == (key, attribution)
+
+
+def test_a_row_of_attendance_is_an_envelope_of_its_joins() -> None:
+    interval = words.interval_from(
+        row(joined_at=at(15), left_at=at(16), last_seen_at=at(17), watch_duration=1200, join_count=3), 0
+    )
+    assert (interval.joined_at, interval.left_at, interval.left_at_inferred) == (at(15), at(16), False)
+    assert (interval.joins, interval.reported_seconds) == (3, 1200)
+
+
+def test_an_unnoticed_leaving_is_when_somebody_was_last_seen() -> None:
+    interval = words.interval_from(row(joined_at=at(15), last_seen_at=at(15, 40)), 0)
+    assert (interval.left_at, interval.left_at_inferred) == (at(15, 40), True)
+    assert words.interval_from(row(joined_at=at(15)), 0).left_at_inferred is False
+
+
+def test_participants_come_once_with_role_and_presence() -> None:
+    held = session(room={"id": "r1", "host_id": "u1", "host": {"id": "u1", "username": "Ada"}})
+    assigned = [
+        SessionParticipantResponse.model_validate({"id": "p1", "user_id": "u2", "username": "Ben", "role": "co_host"}),
+        SessionParticipantResponse.model_validate(
+            {"id": "p2", "user": {"id": "u3", "username": "Cem", "email": "c@x.org"}, "role": "moderator"}
+        ),
+        SessionParticipantResponse.model_validate(
+            {"id": "p3", "user_id": "u4", "role": "moderator", "removed_at": "2026-03-02T14:00:00Z"}
+        ),
+    ]
+    present = [
+        row(id="a1", user_id="u1", username="Ada", email="ada@x.org", is_guest=False),
+        row(id="a2", user_id="u2", username="Ben", is_guest=False),
+        row(id="a3", username="Ada"),
+        row(id="a4", username="Ada"),
+    ]
+    people = words.participants_from(held, assigned, present)
+    assert [(who.participant_key, who.role, who.presence) for who in people] == [
+        ("account:u1", "host", Presence.PRESENT),
+        ("account:u2", "co_host", Presence.PRESENT),
+        ("account:u3", "moderator", Presence.ASSIGNED),
+        ("row:a3", None, Presence.PRESENT),
+        ("row:a4", None, Presence.PRESENT),
+    ]
+    assert (people[0].email, people[2].email) == ("ada@x.org", "c@x.org")
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("recording", RecordingStatus.IN_PROGRESS),
+        ("completed", RecordingStatus.READY),
+        ("failed", RecordingStatus.FAILED),
+    ],
+)
+def test_recording_statuses(word: str, status: RecordingStatus) -> None:
+    assert words.recording_from(RecordingResponse(id="x1", status=word), "s1").status is status
+
+
+def test_an_unknown_recording_status_is_quoted() -> None:
+    with pytest.raises(UnknownStateError, match="unknown recording status 'processing'; known are recording, comp"):
+        words.recording_from(RecordingResponse(id="x1", status="processing"), "s1")
+
+
+def test_a_recordings_size_is_told_when_it_is_finished() -> None:
+    fields: dict[str, Any] = {"id": "x1", "file_path": "a/b.mp4", "file_size": 0, "duration": 0}
+    running = words.recording_from(RecordingResponse(**fields, status="recording"), "s1")
+    assert (running.size_bytes, running.duration_seconds, running.session_id) == (None, None, "s1")
+    fields |= {"file_size": 1000, "duration": 60}
+    finished = words.recording_from(RecordingResponse(**fields, status="completed"), "s1")
+    assert (finished.size_bytes, finished.duration_seconds, finished.media_type) == (1000, 60, "video/mp4")
