@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_provider_sessions.client import client
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
+    BrokenConnectionError,
     ConflictError,
     InputError,
     MalformedAnswerError,
@@ -20,6 +22,7 @@ from airflow_provider_sessions.errors import (
     PermissionDeniedError,
     RejectedError,
     ServerError,
+    SessionsError,
     UnknownStateError,
     UnsupportedError,
 )
@@ -27,6 +30,7 @@ from airflow_provider_sessions.model import (
     Artifact,
     Attribution,
     Presence,
+    Recording,
     RecordingStatus,
     Session,
     SessionChanges,
@@ -40,7 +44,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 
 Open = Callable[..., VidInfraAdapter]
 Draft = Callable[..., SessionDraft]
@@ -51,6 +55,13 @@ START = "2026-03-02T16:00:00Z"
 def asked(sandbox: Sandbox) -> list[str | None]:
     """The operations asked for since the log was cleared, in order."""
     return [entry.route for entry in sandbox.log.entries()]
+
+
+def state(seen: dict[str, Session | SessionsError], session_id: str) -> SessionState:
+    """The state a look saw."""
+    session = seen[session_id]
+    assert isinstance(session, Session)
+    return session.state
 
 
 async def listed(adapter: VidInfraAdapter, **query: Any) -> list[Session]:
@@ -242,8 +253,7 @@ async def test_looking_at_one_session_costs_one_request_for_it(adapter: VidInfra
     sandbox.log.clear()
     sandbox.vidinfra.start(session_id)
     seen = await adapter.look({session_id: before})
-    assert isinstance(seen[session_id], Session)
-    assert seen[session_id].state is SessionState.LIVE  # type: ignore[union-attr]
+    assert state(seen, session_id) is SessionState.LIVE
     assert asked(sandbox) == ["get_session"]
 
 
@@ -254,7 +264,7 @@ async def test_looking_at_many_scheduled_sessions_costs_one_list(adapter: VidInf
     sandbox.log.clear()
     seen = await adapter.look(known)
     assert asked(sandbox) == ["list_live_sessions"]
-    assert {key for key, session in seen.items() if session.state is SessionState.LIVE} == {ids[7]}  # type: ignore[union-attr]
+    assert {key for key in seen if state(seen, key) is SessionState.LIVE} == {ids[7]}
     assert set(seen) == set(ids)
 
 
@@ -269,7 +279,7 @@ async def test_a_session_that_is_live_no_longer_is_asked_for_by_itself(
     sandbox.log.clear()
     seen = await adapter.look(known)
     assert asked(sandbox) == ["list_live_sessions", "get_session"]
-    states = [seen[key].state for key in ids]  # type: ignore[union-attr]
+    states = [state(seen, key) for key in ids]
     assert states == [SessionState.ENDED, SessionState.LIVE, SessionState.SCHEDULED]
 
 
@@ -280,9 +290,9 @@ async def test_of_what_nothing_is_known_is_looked_at_closely(adapter: VidInfraAd
     sandbox.vidinfra.end(ids[0])
     sandbox.log.clear()
     unnoticed = await adapter.look(known)
-    assert unnoticed[ids[0]].state is SessionState.SCHEDULED  # type: ignore[union-attr]
+    assert state(unnoticed, ids[0]) is SessionState.SCHEDULED
     seen = await adapter.look(known | {ids[0]: None})
-    assert seen[ids[0]].state is SessionState.ENDED  # type: ignore[union-attr]
+    assert state(seen, ids[0]) is SessionState.ENDED
     assert asked(sandbox) == ["list_live_sessions", "list_live_sessions", "get_session"]
 
 
@@ -328,7 +338,7 @@ async def test_a_look_that_fails_as_a_whole_raises(adapter: VidInfraAdapter, san
         await adapter.look(dict.fromkeys(ids))
 
 
-async def test_a_live_list_in_pages_is_walked_to_its_end(adapter: VidInfraAdapter, clock: VirtualClock) -> None:
+async def test_a_live_list_in_pages_is_walked_to_its_end(clock: VirtualClock) -> None:
     pages = {None: ["s1", "s2"], "2": ["s3"]}
     queries: list[dict[str, str]] = []
 
@@ -359,7 +369,7 @@ async def test_an_unchanged_look_is_not_parsed_again(
 ) -> None:
     ids = sandbox.vidinfra.create(count=3)
     known = {key: await adapter.get(key) for key in ids}
-    read = mocker.spy(__import__("airflow_provider_sessions.client.client", fromlist=["read"]), "read")
+    read = mocker.spy(client, "read")
     for _ in range(3):
         await adapter.look(known)
         clock.jump(10)
@@ -475,6 +485,21 @@ async def test_an_action_whose_answer_is_lost_is_a_success_if_it_was_carried_out
     assert (await adapter.start(made.session_id)).state is SessionState.LIVE
     assert (await adapter.end(made.session_id)).state is SessionState.ENDED
     assert sandbox.log.count(route=route) == 1
+
+
+async def test_an_action_whose_connection_breaks_is_looked_after(
+    sandbox: Sandbox, draft: Draft, clock: VirtualClock
+) -> None:
+    with SandboxServer(sandbox) as server:
+        account = Account("c", "vidinfra", host=server.base_url("vidinfra"), password=sandbox.vidinfra.api_key)
+        async with VidInfraAdapter.open(account) as adapter:
+            made = await adapter.create(draft())
+            sandbox.faults.add("reset", route="start_session")
+            with pytest.raises(BrokenConnectionError):
+                await adapter.start(made.session_id)
+            sandbox.faults.add("lost_answer", route="start_session")
+            assert (await adapter.start(made.session_id)).state is SessionState.LIVE
+    assert sandbox.log.count(route="start_session") == 2
 
 
 async def test_repeated_actions_find_their_work_done(adapter: VidInfraAdapter, draft: Draft) -> None:
@@ -644,8 +669,6 @@ async def test_the_address_of_a_recording_is_asked_for_anew_and_gives_its_file(
     ],
 )
 async def test_a_relative_address_is_on_the_connections_host(clock: VirtualClock, given: str, address: str) -> None:
-    from airflow_provider_sessions.model import Recording
-
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"success": True, "data": {"download_url": given}})
 
