@@ -36,10 +36,15 @@ class Recording:
 
     def __init__(self, seed: str, size: int, seconds: float) -> None:
         self._seed = seed
-        self._film = _film(seed, max(1, round(seconds * _TIMESCALE)))
-        self.size = max(size, len(self._film) + _LARGE_BOX_HEADER)
+        self._duration = max(1, round(seconds * _TIMESCALE))
+        self.size = max(size, _film_size() + _LARGE_BOX_HEADER)
+
+    @cached_property
+    def _head(self) -> bytes:
+        """The film and the beginning of the padding."""
+        film = _film(self._seed, self._duration)
         # A box may state its size in 64 bits (size field 1), so that padding beyond 4 GiB is legal.
-        self._head = self._film + struct.pack(">I4sQ", 1, b"free", self.size - len(self._film))
+        return film + struct.pack(">I4sQ", 1, b"free", self.size - len(film))
 
     @cached_property
     def sha256(self) -> str:
@@ -52,7 +57,7 @@ class Recording:
     @property
     def etag(self) -> str:
         """A strong entity tag: changes with the content, costs nothing to make."""
-        return f'"{hashlib.sha256(f"{self._seed}:{self.size}:{len(self._film)}".encode()).hexdigest()[:32]}"'
+        return f'"{hashlib.sha256(f"{self._seed}:{self.size}:{self._duration}".encode()).hexdigest()[:32]}"'
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from ``start`` up to, not including, ``stop``, in chunks."""
@@ -80,7 +85,13 @@ def _noise(seed: str) -> bytes:
     return dice(f"{seed}:noise").randbytes(_BLOCK - 8)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1)
+def _film_size() -> int:
+    """The size of a film: the same for all, because every number in it has a fixed width."""
+    return len(_film("any", 1))
+
+
+@lru_cache(maxsize=64)
 def _film(seed: str, duration: int) -> bytes:
     """A complete MP4 file: ``ftyp``, ``moov`` with one video track, ``mdat`` with its frames."""
     rng = dice(f"{seed}:film")
@@ -138,6 +149,8 @@ def _picture_parameters() -> bytes:
 
 def _unit(kind: int, payload: bytes) -> bytes:
     """A unit with its escapes: no start code may appear inside."""
+    if b"\0\0" not in payload:
+        return bytes([kind]) + payload
     escaped = bytearray()
     zeros = 0
     for byte in payload:

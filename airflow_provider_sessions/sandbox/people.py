@@ -94,6 +94,8 @@ class Population:
             for number, name in enumerate([chosen[0], *chosen])
         ]
 
+        self.by_id = {person.id: person for person in self.people}
+
     @property
     def namesakes(self) -> tuple[Person, Person]:
         """Two different people of the same name."""

@@ -73,7 +73,7 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     vidinfra = sandbox.vidinfra
-    ended = vidinfra.create(ended_at=sandbox.clock.now())[0]
+    ended = vidinfra.create(ended_at=sandbox.clock.now(), moderators=1)[0]
     live = vidinfra.create(started_at=sandbox.clock.now())[0]
     sandbox.clock.advance(300)
     recording = (await api.get(f"/sessions/{ended}/recordings")).json()["data"]["recordings"][0]
@@ -89,6 +89,7 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
         "PresetResponse": await api.get(f"/presets/{vidinfra.preset_id}"),
         "AttendanceListResponse": await api.get(f"/sessions/{ended}/attendance"),
         "AttendanceStatsResponse": await api.get(f"/sessions/{ended}/attendance/stats"),
+        "SessionParticipantsListResponse": await api.get(f"/sessions/{ended}/participants"),
         "ActiveViewersResponse": await api.get(f"/sessions/{live}/viewers"),
         "RecordingListResponse": await api.get(f"/sessions/{ended}/recordings"),
         "RecordingResponse": await api.get(f"/recordings/{recording['id']}"),
@@ -100,6 +101,7 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
     found = {name: answer.json()["data"] for name, answer in answers.items()}
     found["AttendanceResponse"] = found["AttendanceListResponse"]["attendance"][0]
     found["ActiveViewerResponse"] = found["ActiveViewersResponse"]["viewers"][0]
+    found["SessionParticipantResponse"] = found["SessionParticipantsListResponse"]["participants"][0]
     found["UserResponse"] = found["AuthResponse"]["user"]
     schemas = documented("schemas")
     assert {name: list(value) for name, value in found.items()} == {name: schemas[name] for name in found}

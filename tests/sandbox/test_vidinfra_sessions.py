@@ -208,3 +208,23 @@ async def test_ids_that_are_none_and_paths_that_are_none(api: httpx.AsyncClient)
     assert (await api.get("/sessions/not-a-uuid")).status_code == 400
     assert (await api.put("/sessions")).status_code == 405
     assert (await api.get("/nonsense")).json() == {"success": False, "message": "Resource not found"}
+
+
+async def test_people_are_given_roles_and_lose_them(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    session_id = sandbox.vidinfra.create(moderators=1, ended_at=sandbox.clock.now())[0]
+    attendance = (await api.get(f"/sessions/{session_id}/attendance")).json()["data"]["attendance"]
+    user_id = next(row["user_id"] for row in attendance[1:] if not row["is_guest"])
+
+    async def roles() -> list[tuple[str, str]]:
+        rows = (await api.get(f"/sessions/{session_id}/participants")).json()["data"]["participants"]
+        return [(row["role"], row["user_id"]) for row in rows]
+
+    assert [role for role, _ in await roles()] == ["moderator"]
+    added = await api.post(f"/sessions/{session_id}/co_hosts", json={"user_id": user_id})
+    assert (added.status_code, added.json()["data"]["user"]["id"]) == (201, user_id)
+    assert ("co_host", user_id) in await roles()
+    assert (await api.delete(f"/sessions/{session_id}/moderators/{user_id}")).status_code == 404
+    assert (await api.delete(f"/sessions/{session_id}/co_hosts/{user_id}")).status_code == 200
+    assert ("co_host", user_id) not in await roles()
+    stranger = {"user_id": "00000000-0000-4000-8000-000000000000"}
+    assert (await api.post(f"/sessions/{session_id}/moderators", json=stranger)).status_code == 404

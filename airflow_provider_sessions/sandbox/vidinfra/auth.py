@@ -131,7 +131,7 @@ def _signed_in(vidinfra: VidInfra, account: Account, now: datetime, refresh: str
     }
 
 
-@routes("POST", "/auth/login", documented=True, access="public")
+@routes("POST", "/auth/login", access="public")
 def login(vidinfra: VidInfra, asked: Asked) -> Any:
     """Login with email and password."""
     body = asked.read(bodies.Login)
@@ -154,7 +154,7 @@ def refresh_token(vidinfra: VidInfra, asked: Asked) -> Any:
     return _signed_in(vidinfra, account, asked.now)
 
 
-@routes("POST", "/auth/viewer/register", documented=True, access="public", status=201)
+@routes("POST", "/auth/viewer/register", access="public", status=201)
 def register_viewer(vidinfra: VidInfra, asked: Asked) -> Any:
     """Register a new viewer with device token."""
     body = asked.read(bodies.ViewerRegister)
@@ -173,7 +173,7 @@ def register_viewer(vidinfra: VidInfra, asked: Asked) -> Any:
     return _signed_in(vidinfra, account, asked.now) | {"device_token": device}
 
 
-@routes("POST", "/auth/viewer/device-login", documented=True, access="public")
+@routes("POST", "/auth/viewer/device-login", access="public")
 def login_device(vidinfra: VidInfra, asked: Asked) -> Any:
     """Login with device token."""
     account = vidinfra.accounts.get(vidinfra.tokens.devices.get(asked.read(bodies.DeviceLogin).device_token, ""))

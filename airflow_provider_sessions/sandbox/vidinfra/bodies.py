@@ -96,6 +96,12 @@ class UpdateRecording(BaseModel):
     name: str = Field(max_length=255)
 
 
+class AddRole(BaseModel):
+    """AddParticipantRoleRequest."""
+
+    user_id: UUID
+
+
 class CreatePreset(BaseModel):
     """CreatePresetRequest. The defaults of the flags are not documented; these are a guess."""
 

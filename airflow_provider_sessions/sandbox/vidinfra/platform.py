@@ -16,6 +16,7 @@ from airflow_provider_sessions.sandbox.routing import Match
 from airflow_provider_sessions.sandbox.vidinfra import (
     attendance,
     auth,
+    participants,
     presets,
     recordings,
     rooms,
@@ -25,6 +26,8 @@ from airflow_provider_sessions.sandbox.vidinfra import (
 from airflow_provider_sessions.sandbox.vidinfra.state import (
     Account,
     Preset,
+    Role,
+    RoleName,
     Room,
     Settings,
     Take,
@@ -35,7 +38,7 @@ from airflow_provider_sessions.sandbox.vidinfra.table import routes
 from airflow_provider_sessions.sandbox.world import World, by_hand
 
 # The modules of handlers enter their routes when they are imported.
-HANDLERS = (auth, rooms, presets, sessions, attendance, recordings)
+HANDLERS = (auth, rooms, presets, sessions, participants, attendance, recordings)
 
 _LIBRARY = "/libraries/"
 
@@ -66,9 +69,9 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
 
     def _furnish(self) -> None:
         """What is there before anybody did anything."""
-        organization = self.ids.new("organization")
-        self.host = self._host(self.population.people[20], organization)
-        self.colleague = self._host(self.population.people[21], organization)
+        self.organization_id = self.ids.new("organization")
+        self.host = self._host(self.population.people[20])
+        self.colleague = self._host(self.population.people[21])
         self.api_key = self._key()
         self.viewer_api_key = self._key()
         self.preset_id = self._first_preset(self.host).id
@@ -76,21 +79,24 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         self._first_preset(self.colleague)
         self.other_room_id = self._first_room(self.colleague, "Partner webinars").id
 
-    def _host(self, person: Person, organization: str) -> Account:
-        since = person.member_since or self.opened_at
-        account = Account(
-            id=person.id,
-            external_user_id=self.ids.new("external user"),
-            organization_id=organization,
-            email=person.email,
-            username=person.name,
-            role="host",
-            created_at=since,
-            password=f"{self.ids.token('password', 4)}-Keel-{self.ids.token('password', 6)}",
-            library_id=self.ids.new("library"),
-        )
+    def _host(self, person: Person) -> Account:
+        account = self._account(person)
+        account.role = "host"
+        account.password = f"{self.ids.token('password', 4)}-Keel-{self.ids.token('password', 6)}"
+        account.library_id = self.ids.new("library")
         self.accounts[account.id] = account
         return account
+
+    def _account(self, person: Person) -> Account:
+        return Account(
+            id=person.id,
+            external_user_id=shapes.stable_id(person.id, "external"),
+            organization_id=self.organization_id,
+            email=person.email,
+            username=person.name,
+            role="viewer",
+            created_at=person.member_since or self.opened_at,
+        )
 
     def _first_preset(self, host: Account) -> Preset:
         fields = presets.fields_of({"name": "Standard", "type": "whip", "primary_color": "#1F6FEB", "is_default": True})
@@ -192,7 +198,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         preset = self.presets.get(draft.preset_id or self.preset_id)
         if room is None or preset is None:
             raise ValueError(f"There is no room {draft.room_id} or no preset {draft.preset_id}")
-        return Webinar(
+        session = Webinar(
             id=self.ids.new("session"),
             title=draft.title or "",
             life=life,
@@ -204,6 +210,29 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
             stream_key=self.ids.token("stream key", 24),
             updated_at=life.created_at,
         )
+        people = [person.id for person in self.population.people[30:]]
+        for number in range(draft.co_hosts + draft.moderators):
+            role: RoleName = "co_host" if number < draft.co_hosts else "moderator"
+            self.assign(session, people[number], role, life.created_at)
+        return session
+
+    def assign(self, session: Webinar, user_id: str, role: RoleName, now: datetime) -> Role:
+        """Make somebody co-host or moderator; who is already stays so."""
+        for held in session.roles:
+            if (held.user_id, held.role, held.removed_at) == (user_id, role, None):
+                return held
+        role_id = shapes.stable_id(session.id, user_id, role, str(len(session.roles)))
+        host = self.accounts[self.rooms[session.room_id].host_id]
+        assigned = Role(role_id, user_id, role, now, host)
+        session.roles.append(assigned)
+        return assigned
+
+    def known_account(self, user_id: str) -> Account | None:
+        """Somebody with an account: who signed in here, or one of the people who attend."""
+        if user_id in self.accounts:
+            return self.accounts[user_id]
+        person = self.population.by_id.get(user_id)
+        return self._account(person) if person else None
 
     def host_of(self, session: Webinar) -> Person:
         """The host of the session's room."""

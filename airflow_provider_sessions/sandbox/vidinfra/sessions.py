@@ -30,7 +30,7 @@ def _sessions(vidinfra: VidInfra, asked: Asked) -> list[Webinar]:
 
 
 def _shown(vidinfra: VidInfra, asked: Asked, sessions: list[Webinar]) -> list[dict[str, Any]]:
-    return [shapes.session(vidinfra, session, asked.now) for session in sessions]
+    return shapes.sessions(vidinfra, sessions, asked.now)
 
 
 def _require(session: Webinar, state: State, action: str) -> None:

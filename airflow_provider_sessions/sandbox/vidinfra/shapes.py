@@ -9,7 +9,7 @@ from uuid import UUID
 
 from airflow_provider_sessions.sandbox.life import State
 from airflow_provider_sessions.sandbox.people import Presence, peak, present
-from airflow_provider_sessions.sandbox.vidinfra.state import Account, Preset, Room, Take, Webinar
+from airflow_provider_sessions.sandbox.vidinfra.state import Account, Preset, Role, Room, Take, Webinar
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
@@ -66,6 +66,17 @@ def preset(held: Preset) -> dict[str, Any]:
 
 def session(vidinfra: VidInfra, held: Webinar, now: datetime) -> dict[str, Any]:
     """SessionResponse."""
+    return sessions(vidinfra, [held], now)[0]
+
+
+def sessions(vidinfra: VidInfra, chosen: list[Webinar], now: datetime) -> list[dict[str, Any]]:
+    """SessionResponse of several sessions; a room that many share is described once."""
+    rooms = {held.room_id: vidinfra.rooms[held.room_id] for held in chosen}
+    told = {room_id: room(vidinfra, shared) for room_id, shared in rooms.items()}
+    return [_session(vidinfra, held, told[held.room_id], now) for held in chosen]
+
+
+def _session(vidinfra: VidInfra, held: Webinar, its_room: dict[str, Any], now: datetime) -> dict[str, Any]:
     life, used, own = held.life, vidinfra.presets[held.preset_id], held.overrides
     presences = vidinfra.presences(held, now)
     live = life.state is State.LIVE
@@ -73,7 +84,7 @@ def session(vidinfra: VidInfra, held: Webinar, now: datetime) -> dict[str, Any]:
     return {
         "id": held.id,
         "room_id": held.room_id,
-        "room": room(vidinfra, vidinfra.rooms[held.room_id]),
+        "room": its_room,
         "preset": preset(used),
         "title": held.title,
         "description": held.description,
@@ -122,6 +133,26 @@ def _attendance_row(held: Webinar, visits: list[Presence]) -> dict[str, Any]:
         "last_seen_at": rfc3339(last.last_seen_at),
         "watch_duration": int(sum(visit.seconds for visit in visits)),
         "join_count": len(visits),
+    }
+
+
+def participant(vidinfra: VidInfra, held: Webinar, role: Role) -> dict[str, Any]:
+    """SessionParticipantResponse."""
+    user = vidinfra.known_account(role.user_id)
+    return {
+        "id": role.id,
+        "session_id": held.id,
+        "user_id": role.user_id,
+        "username": user.username if user else "",
+        "user": account(user) if user else None,
+        "role": role.role,
+        "is_active": role.removed_at is None,
+        "assigned_at": rfc3339(role.assigned_at),
+        "joined_at": None,
+        "assigned_by": role.assigned_by.id,
+        "assigned_by_user": account(role.assigned_by),
+        "removed_at": rfc3339(role.removed_at),
+        "left_at": None,
     }
 
 

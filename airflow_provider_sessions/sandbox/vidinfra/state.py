@@ -12,6 +12,7 @@ from airflow_provider_sessions.sandbox.people import Person
 from airflow_provider_sessions.sandbox.platform import Draft, HeldSession
 
 Mode = Literal["webcam", "rtmp"]
+RoleName = Literal["co_host", "moderator"]
 
 
 class Settings(BaseModel):
@@ -112,13 +113,33 @@ class Visit:
     left_at: datetime | None = None
 
 
+@dataclass
+class Role:
+    """Somebody made co-host or moderator of a session."""
+
+    id: str
+    user_id: str
+    role: RoleName
+    assigned_at: datetime
+    assigned_by: Account
+    removed_at: datetime | None = None
+
+
 class VidInfraDraft(Draft):
-    """A webinar made by hand; room and preset are the ones there from the start if not given."""
+    """A webinar made by hand.
+
+    :param room_id: its room; the one that is there from the start if not given.
+    :param preset_id: its preset; the one that is there from the start if not given.
+    :param co_hosts: how many people are made co-hosts.
+    :param moderators: how many people are made moderators.
+    """
 
     room_id: str | None = None
     preset_id: str | None = None
     mode: Mode = "webcam"
     description: str = ""
+    co_hosts: int = Field(default=0, ge=0, le=10)
+    moderators: int = Field(default=0, ge=0, le=10)
 
 
 @dataclass(kw_only=True)
@@ -135,3 +156,4 @@ class Webinar(HeldSession):
     takes: list[Take] = field(default_factory=list)
     recorded_from_start: bool = False
     visits: list[Visit] = field(default_factory=list)
+    roles: list[Role] = field(default_factory=list)
