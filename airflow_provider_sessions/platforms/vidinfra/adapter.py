@@ -12,17 +12,13 @@ from uuid import UUID
 import httpx
 
 from airflow_provider_sessions.client.budget import Lane
-from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ConflictError,
     InputError,
     MalformedAnswerError,
-    NoAnswerError,
     NotFoundError,
-    RejectedError,
-    ServerError,
     SessionsError,
     UnknownStateError,
 )
@@ -266,26 +262,19 @@ class VidInfraAdapter(Adapter):
         return self.options(ChangeOptions, changes.options)
 
     async def start(self, session_id: str) -> Session:
-        """Make a session live; one that is live already is left as it is."""
-        return await self._bring_to(SessionState.LIVE, session_id, endpoints.start_session(session_id))
+        """Make a session live.
+
+        :raises ConflictError: it is not scheduled, or its room has another live session.
+        """
+        answer = await self.client.send(endpoints.start_session(session_id))
+        return self._session(answer.session) if answer.session else await self.get(session_id)
 
     async def end(self, session_id: str) -> Session:
-        """End a live session; one that has ended already is left as it is."""
-        return await self._bring_to(SessionState.ENDED, session_id, endpoints.end_session(session_id))
+        """End a live session.
 
-    async def _bring_to(self, state: SessionState, session_id: str, action: Call[object]) -> Session:
-        """Send an action and see what became of it.
-
-        Where its answer was lost, or it was refused because an earlier attempt did the work, the session's state tells.
+        :raises ConflictError: it is not live.
         """
-        try:
-            await self.client.send(action)
-        except (NoAnswerError, ServerError, ConflictError, RejectedError) as failure:
-            session = await self.get(session_id)
-            if session.state is not state:
-                raise
-            log.info("session %s is %s, although the request failed: %s", session_id, state.value, failure)
-            return session
+        await self.client.send(endpoints.end_session(session_id))
         return await self.get(session_id)
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
