@@ -135,11 +135,13 @@ def index(sandbox: Sandbox, asked: Asked) -> Any:
 
 
 def describe(sandbox: Sandbox, origin: str) -> dict[str, Any]:
-    """Base URL and credentials of each platform, as seen from ``origin``."""
-    return {
-        name: {"base_url": f"{origin}{platform.mount}", "credentials": platform.credentials()}
-        for name, platform in sandbox.platforms.items()
-    }
+    """Base URL, credentials and an Airflow connection of each platform, as seen from ``origin``."""
+    return {name: _described(platform, f"{origin}{platform.mount}") for name, platform in sandbox.platforms.items()}
+
+
+def _described(platform: Platform[Any, Any], base_url: str) -> dict[str, Any]:
+    connection = platform.connection() | {"host": base_url}
+    return {"base_url": base_url, "credentials": platform.credentials(), "connection": connection}
 
 
 def _clock(sandbox: Sandbox) -> dict[str, Any]:

@@ -87,10 +87,6 @@ class Fault(BaseModel):
             case "corrupt_gzip":
                 headers = {"Content-Encoding": "gzip", **self.headers}
                 return Response(b"\x1f\x8b\x08\x00not gzip at all", self.status, headers, "application/json")
-            case "shorten" if answer is not None:
-                return Response(
-                    bytes(answer.body)[: self.after_bytes], answer.status_code, media_type=answer.media_type
-                )
             case "edit" if answer is not None and answer.body:
                 content = json.loads(bytes(answer.body))
                 for path, value in self.changes.items():

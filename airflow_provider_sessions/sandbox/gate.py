@@ -104,6 +104,8 @@ async def _send(line: Line, entry: log.Entry, fault: Fault | None, answer: Respo
     entry.outcome = fault.kind if fault and fault.kind != "delay" else "answered"
     if fault and fault.kind == "truncate":
         await line.answer_truncated(sent, fault.after_bytes)
+    elif fault and fault.kind == "shorten":
+        await line.answer_shortened(sent, fault.after_bytes)
     elif fault and fault.kind == "slow":
         await line.answer_slowly(sent, fault.bytes_per_second)
     else:
@@ -128,5 +130,7 @@ def _credential_kinds(asked: Asked) -> tuple[str, ...]:
     if "x-api-key" in asked.headers:
         kinds.append("api_key")
     if "authorization" in asked.headers:
-        kinds.append(asked.headers["authorization"].partition(" ")[0].lower())
+        # What stands before the first space is not always a scheme: it may be a bare token.
+        scheme = asked.headers["authorization"].partition(" ")[0].lower()
+        kinds.append(scheme if scheme in ("basic", "bearer", "digest") else "other")
     return tuple(kinds)

@@ -77,24 +77,42 @@ class Line:
 
         await response(self._scope, self._receive, paced)
 
-    async def answer_truncated(self, response: Response, after_bytes: int) -> None:
-        """Send status, headers and the first ``after_bytes`` of the body, then hang up."""
-        left = after_bytes
+    async def answer_truncated(self, response: Response, length: int) -> None:
+        """Send status, headers and the first ``length`` bytes of the body, then hang up."""
+        await self._begin(response, length, self._send)
+        await self._hang_up(reset=False)
+
+    async def answer_shortened(self, response: Response, length: int) -> None:
+        """Send status, headers and the first ``length`` bytes of the body, as if they were all there is."""
+        kept: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            kept.append(message)
+
+        await self._begin(response, length, keep)
+        start, *parts = kept
+        body = b"".join(part["body"] for part in parts)
+        headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+        await self._send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _begin(self, response: Response, length: int, send: Send) -> None:
+        """Send an answer up to ``length`` bytes of its body, and do not end it."""
+        left = length
 
         async def limited(message: Message) -> None:
             nonlocal left
             if message["type"] != "http.response.body":
-                await self._send(message)
+                await send(message)
                 return
             body = message.get("body", b"")[:left]
             left -= len(body)
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": body, "more_body": True})
             if not left:
                 raise _Enough
 
         with contextlib.suppress(_Enough):
             await response(self._scope, self._receive, limited)
-        await self._hang_up(reset=False)
 
     async def reset(self) -> None:
         """Break the connection without an answer."""

@@ -136,6 +136,10 @@ class Platform(ABC, Generic[S, D]):
         """What a client needs to connect, and the ids of what is there from the start."""
 
     @abstractmethod
+    def connection(self) -> dict[str, Any]:
+        """An Airflow connection to this platform: ``AIRFLOW_CONN_<ID>`` takes it as JSON."""
+
+    @abstractmethod
     def new_api_key(self) -> str:
         """Replace the API key; the old one is worth nothing from now on."""
 

@@ -18,6 +18,7 @@ def test_the_index_says_how_to_connect_and_what_can_be_done(
     vidinfra = index["platforms"]["vidinfra"]
     assert vidinfra["base_url"] == sandbox_server.base_url("vidinfra")
     assert vidinfra["credentials"] == sandbox_server.sandbox.vidinfra.credentials()
+    assert vidinfra["connection"] == sandbox_server.sandbox.vidinfra.connection()
     assert len(index["control"]) == len(routes)
     assert all(row["does"].endswith(".") for row in index["control"])
 

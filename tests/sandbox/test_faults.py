@@ -90,6 +90,17 @@ def test_json_that_is_cut_with_a_length_that_fits(sandbox: Sandbox, wire: httpx.
     assert (answer.status_code, answer.text) == (200, '{"success":true')
 
 
+def test_a_file_that_is_shorter_than_announced(sandbox: Sandbox, wire: httpx.Client) -> None:
+    session_id = sandbox.vidinfra.create(ended_at=sandbox.clock.now())[0]
+    sandbox.clock.advance(60)
+    recording = wire.get(f"/sessions/{session_id}/recordings").json()["data"]["recordings"][0]
+    url = wire.get(f"/recordings/{recording['id']}/download").json()["data"]["download_url"]
+    sandbox.faults.add("shorten", after_bytes=100_000)
+    answer = wire.get(url)
+    assert (len(answer.content), answer.headers["content-length"]) == (100_000, "100000")
+    assert answer.headers["content-type"] == "video/mp4"
+
+
 def test_html_from_a_proxy(sandbox: Sandbox, wire: httpx.Client) -> None:
     sandbox.faults.add("html", status=502)
     answer = wire.get("/sessions")

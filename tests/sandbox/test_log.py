@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import httpx
+import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
 
@@ -36,6 +37,15 @@ async def test_no_secret_is_in_the_log(sandbox: Sandbox, api: httpx.AsyncClient)
     assert not [secret for secret in [*secrets, url.rpartition("=")[2]] if secret in text]
     assert sandbox.log.entries(route="login")[0].body == {"email": vidinfra.host_email, "password": "***"}
     assert sandbox.log.entries(route="refresh_token")[0].credential == ("api_key", "bearer")
+
+
+@pytest.mark.parametrize(("header", "kind"), [("Bearer x", "bearer"), ("Basic x", "basic"), ("bare-token", "other")])
+async def test_the_kind_of_a_credential_is_not_the_credential(
+    header: str, kind: str, sandbox: Sandbox, api: httpx.AsyncClient
+) -> None:
+    del api.headers["X-API-Key"]
+    await api.get("/sessions", headers={"Authorization": header})
+    assert sandbox.log.entries()[0].credential == (kind,)
 
 
 async def test_entries_are_filtered_counted_and_cleared(sandbox: Sandbox, api: httpx.AsyncClient) -> None:

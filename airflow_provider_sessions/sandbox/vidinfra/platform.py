@@ -147,6 +147,10 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         names = ("api_key", "viewer_api_key", "host_email", "host_password", "library_id", "room_id", "preset_id")
         return {name: getattr(self, name) for name in names}
 
+    def connection(self) -> dict[str, Any]:
+        """An Airflow connection by API key."""
+        return {"conn_type": self.name, "host": self.base_url, "password": self.api_key}
+
     @by_hand
     def new_api_key(self) -> str:
         """Replace the API key; the old one is worth nothing from now on."""
