@@ -1,0 +1,203 @@
+"""Making one session, whatever happens on the way."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import ConflictError, InputError, OptionsError, ServerError, SessionsError
+from airflow_provider_sessions.operators.sessions import CreateSessionOperator
+from airflow_provider_sessions.sandbox import Sandbox
+
+START = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def options(vidinfra: Any) -> dict[str, str]:
+    return {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}
+
+
+@pytest.fixture
+def create(context: Any, options: dict[str, str]) -> Any:
+    def create(**fields: Any) -> dict[str, Any]:
+        given = {"conn_id": "vidinfra_default", "title": "Town hall", "start": START, "options": options, **fields}
+        return CreateSessionOperator(task_id="create", **given).execute(context)
+
+    return create
+
+
+def test_it_returns_what_others_need_to_know(create: Any, vidinfra: Any, context: Any) -> None:
+    result = create()
+    page = f"https://live.example.com/sessions/{result['session_id']}"
+
+    assert result == {
+        "session_id": vidinfra.sessions()[0]["id"],
+        "platform": "vidinfra",
+        "state": "scheduled",
+        "state_inferred": False,
+        "title": "Town hall",
+        "scheduled_start": "2026-03-03T09:00:00+00:00",
+        "url": page,
+        "join_url": None,
+    }
+    assert context["ti"].xcoms == {"session_url": page}
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"start": "2026-03-03T09:00:00Z"},
+        {"start": "2026-03-03T10:00:00+01:00"},
+        {"start": "2026-03-03T10:00", "time_zone": "Europe/Berlin"},
+        {"start": 1772528400},
+        {"start": "1772528400"},
+        {"start": START + timedelta(hours=1), "time_zone": "None"} | {"start": START},
+    ],
+)
+def test_a_start_may_be_given_in_many_ways(create: Any, start: dict[str, Any]) -> None:
+    assert create(**start)["scheduled_start"] == "2026-03-03T09:00:00+00:00"
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None"])
+def test_what_a_template_makes_of_nothing_is_not_given(create: Any, nothing: str | None) -> None:
+    result = create(start=nothing, duration=nothing, end=nothing, time_zone=nothing, participants=nothing)
+
+    assert result["scheduled_start"] is None
+
+
+@pytest.mark.parametrize("duration", [3600, "3600", "PT1H", timedelta(hours=1), "1:00:00"])
+def test_a_duration_may_be_given_in_many_ways(create: Any, duration: Any) -> None:
+    assert create(duration=duration)["state"] == "scheduled"
+
+
+def test_options_may_be_json(create: Any, options: dict[str, str]) -> None:
+    assert create(options=f'{{"room_id": "{options["room_id"]}", "preset_id": "{options["preset_id"]}"}}')["session_id"]
+
+
+BAD = [
+    ({"title": ""}, "title: '' is not a title"),
+    ({"start": datetime(2026, 3, 3, 9, 0)}, "start: .* has no time zone"),  # noqa: DTZ001 - naive on purpose
+    ({"start": "soon"}, "start: 'soon' is not a time"),
+    ({"time_zone": "Mars/Olympus"}, "time_zone: 'Mars/Olympus' is not an IANA time zone"),
+    ({"end": START - timedelta(hours=1)}, "end: .* is not after the start"),
+    ({"duration": "an hour"}, "duration: 'an hour' is not a duration"),
+    ({"duration": 60, "end": START + timedelta(hours=1)}, "give duration or end, not both"),
+    ({"options": "{'room_id': 'x'}"}, "options: .* is not JSON; in a template end with '| tojson'"),
+    ({"participants": ["nobody"]}, "participants: .*'nobody' is not an e-mail address"),
+    ({"on_existing": "replace"}, "on_existing: 'replace' is unknown; expected one of return, fail"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), BAD)
+def test_bad_input_fails_before_any_request(
+    create: Any, sandbox: Sandbox, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        create(**fields)
+    assert sandbox.log.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"preset_id": None},
+            "options.preset_id for vidinfra: .*; vidinfra knows the options room_id, preset_id, mode",
+        ),
+        ({"presetid": "x"}, r"options.presetid for vidinfra: .*not permitted \(given: 'x'\)"),
+        ({"mode": "tv"}, "options.mode for vidinfra: .*'webcam' or 'rtmp'"),
+    ],
+)
+def test_bad_options_fail_before_any_request(
+    create: Any, options: dict[str, str], sandbox: Sandbox, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(OptionsError, match=message):
+        create(options=options | changes)
+    assert sandbox.log.count() == 0
+
+
+def test_making_an_operator_looks_at_nothing() -> None:
+    operator = CreateSessionOperator(
+        task_id="create", conn_id="{{ conn }}", title="{{ title }}", start="{{ ds }}", options="{{ params.options }}"
+    )
+
+    assert all(hasattr(operator, field) for field in CreateSessionOperator.template_fields)
+    assert operator.start == "{{ ds }}"
+
+
+def test_a_repeated_create_returns_the_session_that_is_there(create: Any, vidinfra: Any) -> None:
+    assert create() == create()
+    assert len(vidinfra.sessions()) == 1
+
+
+def test_another_session_is_made_all_the_same(create: Any, vidinfra: Any) -> None:
+    create()
+    create(title="Town hall, second part")
+    create(start=START + timedelta(hours=1))
+
+    assert len(vidinfra.sessions()) == 3
+
+
+def test_a_session_that_is_there_can_be_an_error(create: Any, vidinfra: Any) -> None:
+    made = create()
+
+    with pytest.raises(ConflictError, match=f"vidinfra has this session already: {made['session_id']}, 'Town hall'"):
+        create(on_existing="fail")
+
+
+def test_the_oldest_is_taken_where_there_are_several(
+    create: Any, vidinfra: Any, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    (first,) = vidinfra.create("Town hall", scheduled_start=START)
+    sandbox.clock.advance(60)
+    (second,) = vidinfra.create("Town hall", scheduled_start=START)
+
+    assert create()["session_id"] == first
+    assert f"There are 2 such sessions; {first} is the oldest, besides {second}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "lost_answer"},
+        {"kind": "truncate", "after_bytes": 20},
+        {"kind": "shorten", "after_bytes": 20},
+        {"kind": "status", "status": 502, "carried_out": True},
+    ],
+    ids=lambda fault: fault["kind"],
+)
+def test_a_create_whose_answer_is_lost_is_looked_for_and_not_sent_again(
+    create: Any, vidinfra: Any, sandbox: Sandbox, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.faults.add(route="create_session", **fault)
+    with caplog.at_level(logging.INFO):
+        result = create()
+
+    assert [session["id"] for session in vidinfra.sessions()] == [result["session_id"]]
+    assert sandbox.log.count(route="create_session") == 1
+    assert "not clear whether the session was made" in caplog.text
+
+
+def test_a_create_that_failed_for_sure_is_an_error_and_a_retry_makes_it(
+    create: Any, vidinfra: Any, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add("status", route="create_session", status=503)
+
+    with pytest.raises(ServerError, match="503"):
+        create()
+    assert vidinfra.sessions() == []
+    assert create()["session_id"] == vidinfra.sessions()[0]["id"]
+
+
+def test_the_first_failure_is_told_where_looking_fails_as_well(
+    create: Any, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.faults.add("status", route="create_session", status=502)
+    sandbox.faults.add("status", route="list_room_sessions", status=403, skip=1)
+
+    with pytest.raises(SessionsError, match="502"):
+        create()
+    assert "a retry of this task looks again" in caplog.text

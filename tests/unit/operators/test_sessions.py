@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import (
+    AnswerTooLargeError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    UnsupportedError,
+)
+from airflow_provider_sessions.operators.sessions import (
+    CallApiOperator,
+    CancelSessionOperator,
+    EndSessionOperator,
+    StartSessionOperator,
+    UpdateSessionOperator,
+)
+from airflow_provider_sessions.platforms.base import Capability, Question, Support
+from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
+from airflow_provider_sessions.sandbox import Sandbox
+from tests.connected import requests_of
+
+
+@pytest.fixture
+def run(context: Any, vidinfra: Any) -> Any:
+    def run(operator: Any, **fields: Any) -> Any:
+        return operator(task_id="task", conn_id="vidinfra_default", **fields).execute(context)
+
+    return run
+
+
+@pytest.fixture
+def session_id(vidinfra: Any) -> str:
+    (session_id,) = vidinfra.create("Town hall")
+    return str(session_id)
+
+
+def test_a_session_is_started_and_ended(run: Any, session_id: str, context: Any) -> None:
+    assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
+    assert run(EndSessionOperator, session_id=session_id)["state"] == "ended"
+    assert context["ti"].xcoms == {"session_url": f"https://live.example.com/sessions/{session_id}"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "begin", "state"),
+    [(StartSessionOperator, ["start"], "live"), (EndSessionOperator, ["start", "end"], "ended")],
+)
+def test_what_is_already_so_is_reported_and_left_alone(
+    run: Any,
+    vidinfra: Any,
+    sandbox: Sandbox,
+    session_id: str,
+    caplog: pytest.LogCaptureFixture,
+    operator: Any,
+    begin: list[str],
+    state: str,
+) -> None:
+    for step in begin:
+        getattr(vidinfra, step)(session_id)
+    with caplog.at_level(logging.INFO):
+        assert run(operator, session_id=session_id)["state"] == state
+
+    assert f"Session {session_id} is already {state}" in caplog.text
+    assert sandbox.log.count(method="POST") == 0
+
+
+def test_what_became_so_meanwhile_is_accepted(run: Any, vidinfra: Any, sandbox: Sandbox, session_id: str) -> None:
+    sandbox.on_request(lambda entry: vidinfra.start(session_id) if entry.method == "POST" else None)
+
+    assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
+
+
+@pytest.mark.parametrize("fault", [{"kind": "lost_answer"}, {"kind": "shorten", "after_bytes": 9}])
+def test_a_start_whose_answer_is_lost_counts(
+    run: Any, sandbox: Sandbox, session_id: str, fault: dict[str, Any]
+) -> None:
+    sandbox.faults.add(route="start_session", **fault)
+
+    assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
+
+
+def test_a_state_that_cannot_be_reached_is_an_error(run: Any, vidinfra: Any, session_id: str) -> None:
+    with pytest.raises(ConflictError):
+        run(EndSessionOperator, session_id=session_id)
+    vidinfra.start(session_id)
+    vidinfra.end(session_id)
+    with pytest.raises(ConflictError):
+        run(StartSessionOperator, session_id=session_id)
+    with pytest.raises(ConflictError, match="can only cancel what has not begun"):
+        run(CancelSessionOperator, session_id=session_id)
+
+
+def test_a_session_is_canceled_and_canceling_it_again_does_no_harm(
+    run: Any, session_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run(CancelSessionOperator, session_id=session_id, notify="False")
+    again = run(CancelSessionOperator, session_id=session_id)
+
+    assert (first["state"], first["state_inferred"]) == ("canceled", False)
+    assert (again["session_id"], again["state"], again["state_inferred"]) == (session_id, "canceled", True)
+    assert "is not there: it was canceled before, or never made" in caplog.text
+
+
+def test_a_platform_that_keeps_canceled_sessions_does_not_take_a_missing_one_for_canceled(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(VidInfraAdapter, "keeps_canceled", True)
+
+    with pytest.raises(NotFoundError):
+        run(CancelSessionOperator, session_id="6f1f0a52-4d0f-4e3a-9a50-000000000000")
+
+
+def test_a_session_is_moved(run: Any, vidinfra: Any, session_id: str) -> None:
+    moved = run(
+        UpdateSessionOperator, session_id=session_id, start="2026-03-04T09:00", time_zone="Europe/Berlin", title="None"
+    )
+
+    assert moved["scheduled_start"] == "2026-03-04T08:00:00+00:00"
+    assert run(UpdateSessionOperator, session_id=session_id, start="2026-03-04T08:00:00Z") == moved
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "nothing to change: give at least one of"),
+        ({"title": "Another"}, "title: vidinfra cannot change this; it can change the start"),
+        ({"start": "tomorrow"}, "start: 'tomorrow' is not a time"),
+        ({"options": {"chat": True}}, "options.chat for vidinfra"),
+        ({"options": ["chat"]}, "options: expected a mapping, got list"),
+    ],
+)
+def test_a_change_that_cannot_be_meant_fails_before_any_request(
+    run: Any, sandbox: Sandbox, session_id: str, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        run(UpdateSessionOperator, session_id=session_id, **fields)
+    assert sandbox.log.count() == 0
+
+
+@pytest.mark.parametrize("operator", [StartSessionOperator, EndSessionOperator, CancelSessionOperator])
+@pytest.mark.parametrize("bad", ["", "None", None, 17, "../rooms", "a/b", "a?b"])
+def test_an_id_that_is_none_fails_before_any_request(run: Any, sandbox: Sandbox, operator: Any, bad: Any) -> None:
+    with pytest.raises(InputError, match="session_id"):
+        run(operator, session_id=bad)
+    assert sandbox.log.count() == 0
+
+
+def test_an_unclear_notify_is_refused(run: Any, session_id: str) -> None:
+    with pytest.raises(InputError, match="notify: 'maybe' is neither true nor false"):
+        run(CancelSessionOperator, session_id=session_id, notify="maybe")
+
+
+def test_what_a_platform_cannot_do_fails_before_any_request(
+    run: Any, sandbox: Sandbox, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = {**VidInfraAdapter.capabilities, Question.START: Capability(Support.NO, "The host starts it by hand.")}
+    monkeypatch.setattr(VidInfraAdapter, "capabilities", lacking)
+
+    with pytest.raises(UnsupportedError, match=r"vidinfra cannot do 'start'\. The host starts it by hand."):
+        run(StartSessionOperator, session_id=session_id)
+    assert sandbox.log.count() == 0
+
+
+class TestCallApi:
+    def test_an_endpoint_is_called(self, run: Any, vidinfra: Any) -> None:
+        room = run(CallApiOperator, endpoint="get_room", arguments={"room_id": vidinfra.room_id})
+
+        assert room["id"] == vidinfra.room_id
+        assert json.loads(json.dumps(room)) == room
+
+    def test_a_list_comes_whole_or_up_to_a_limit(self, run: Any, vidinfra: Any, sandbox: Sandbox) -> None:
+        vidinfra.create(count=12)
+
+        assert len(run(CallApiOperator, endpoint="list_sessions")) == 12
+        sandbox.log.clear()
+        assert len(run(CallApiOperator, endpoint="list_sessions", limit="3")) == 3
+        assert requests_of(sandbox) == ["list_sessions"]
+
+    def test_arguments_may_be_json(self, run: Any, vidinfra: Any) -> None:
+        arguments = json.dumps({"room_id": vidinfra.room_id})
+
+        assert run(CallApiOperator, endpoint="get_room", arguments=arguments)["id"] == vidinfra.room_id
+
+    def test_secrets_in_the_answer_are_not_returned(self, run: Any, vidinfra: Any) -> None:
+        arguments = {"room_id": vidinfra.room_id, "title": "Studio", "preset_id": vidinfra.preset_id, "mode": "rtmp"}
+        answer = run(CallApiOperator, endpoint="create_session", arguments=arguments)
+
+        assert set(answer["stream_key"]) == {"*"}
+        assert answer["session"]["title"] == "Studio"
+
+    def test_an_answer_too_large_for_xcom_is_refused(self, run: Any, vidinfra: Any) -> None:
+        vidinfra.create(count=200)
+
+        with pytest.raises(AnswerTooLargeError, match=r"list_sessions: the answer takes \d+ KiB, too much for XCom"):
+            run(CallApiOperator, endpoint="list_sessions")
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"endpoint": "get_rooom"}, "vidinfra has no endpoint 'get_rooom'; it has .*get_room"),
+            ({"endpoint": "get_room"}, r"endpoint get_room\(room_id: .*missing a required argument: 'room_id'"),
+            ({"endpoint": "get_room", "arguments": {"id": "x"}}, r"endpoint get_room\(room_id: "),
+            ({"endpoint": "get_room", "arguments": {"room_id": "a/b"}}, "room_id='a/b' cannot be part of /rooms/"),
+            (
+                {"endpoint": "get_room", "arguments": ["x"]},
+                "arguments: expected a mapping of names and values, got list",
+            ),
+            ({"endpoint": "get_room", "arguments": "{x}"}, "arguments: '{x}' is not JSON"),
+            ({"endpoint": "list_rooms", "limit": "many"}, "limit: 'many' is not a whole number above zero"),
+            ({"endpoint": "list_rooms", "limit": 0}, "limit: 0 is not a whole number above zero"),
+        ],
+    )
+    def test_a_call_that_does_not_fit_fails_before_any_request(
+        self, run: Any, sandbox: Sandbox, fields: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            run(CallApiOperator, **fields)
+        assert sandbox.log.count() == 0
