@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 import httpx
 from pydantic import SecretStr
 
-from airflow_provider_sessions.client.answers import Dialect, decode, error_from, read, unwrap
+from airflow_provider_sessions.client.answers import Dialect, decode, error_from, read, says_failure, unwrap
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
+    ApiError,
     AuthenticationError,
     MalformedAnswerError,
     PermissionDeniedError,
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 LEAD_SECONDS = 60.0
 """How long before its end a token is renewed; a fifth of its life, where that is shorter."""
+_LONGEST_LIFE = 10 * 365 * 86400.0
+"""Seconds. A token that says it lives longer (milliseconds for seconds, say) is renewed when it is refused."""
 
 DIALECT = Dialect(
     platform="vidinfra",
@@ -72,7 +75,8 @@ class LoginAuth(httpx.Auth):
     """Logs in with e-mail and password, and keeps the token fresh.
 
     A token is renewed ahead of its end, and once when the platform refuses it: by the refresh token, or where that is
-    refused by a new log-in. Requests that run side by side wait for one renewal.
+    refused by a new log-in. Requests that run side by side wait for one renewal. A log-in that was refused is not tried
+    again with the same password: many tries lock accounts.
 
     :param email: the host's e-mail.
     :param password: its password.
@@ -92,6 +96,7 @@ class LoginAuth(httpx.Auth):
         self._access = ""
         self._refresh: str | None = None
         self._renew_at: datetime | None = None
+        self._refusal: AuthenticationError | None = None
         self._renewing = asyncio.Lock()
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -106,6 +111,8 @@ class LoginAuth(httpx.Auth):
         refused = None
         for _ in range(2):
             async with self._renewing:
+                if self._refusal is not None:
+                    raise self._refusal
                 if self._needs_renewal(refused):
                     for attempt in self._ways_to_renew():
                         response = yield self._request(attempt, request)
@@ -136,8 +143,7 @@ class LoginAuth(httpx.Auth):
     def _request(self, attempt: Call[AuthResponse], reason: httpx.Request) -> httpx.Request:
         """The request of a renewal, as patient as the one it is made for."""
         method, url = self._config.url(attempt)
-        kept = {name: reason.headers[name] for name in ("User-Agent",) if name in reason.headers}
-        headers = {"Accept": "application/json", **kept}
+        headers = {"Accept": "application/json", "User-Agent": reason.headers.get("User-Agent", "")}
         return httpx.Request(method, url, headers=headers, json=attempt.body, extensions=dict(reason.extensions))
 
     def _take(self, attempt: Call[AuthResponse], response: httpx.Response, body: bytes) -> bool:
@@ -145,29 +151,30 @@ class LoginAuth(httpx.Auth):
 
         :raises SessionsError: the log-in was refused, or cannot be asked for now.
         """
-        route = attempt.route
-        if not response.is_success:
-            if route.name == "refresh_token" and response.status_code != 429:
-                log.info("%s was refused (%d); logging in anew", route.name, response.status_code)
-                return False
-            raise self._refusal(attempt, response, body)
-        content = decode(body, route.name, response.headers.get("content-type", ""))
-        self._keep(read(AuthResponse, unwrap(content, attempt.unwrap).content, route.name), route.name)
-        return True
-
-    def _refusal(self, attempt: Call[AuthResponse], response: httpx.Response, body: bytes) -> Exception:
-        """The error of a refused log-in: whatever status says so, it is the credential that is wrong."""
         name = attempt.route.name
         try:
-            content = decode(body, name, "")
+            content = decode(body, name, response.headers.get("content-type", ""))
         except MalformedAnswerError:
-            content = None
-        hints = dict.fromkeys((400, 401, 403, 422), _LOGIN_HINT) | {404: _NO_LOGIN_HINT}
+            if response.is_success:
+                raise
+            content = None  # an error page of a proxy; its status says enough
+        if response.is_success and not says_failure(content):
+            self._keep(read(AuthResponse, unwrap(content, attempt.unwrap).content, name), name)
+            return True
+        if name == "refresh_token" and response.status_code != 429:
+            log.info("%s was refused (%d); logging in anew", name, response.status_code)
+            return False
+        raise self._error(response, content, name)
+
+    def _error(self, response: httpx.Response, content: object, name: str) -> ApiError:
+        """The error of a refused log-in: whichever status says so, it is the credential that is wrong."""
+        hints = dict.fromkeys((200, 400, 401, 403, 422), _LOGIN_HINT) | {404: _NO_LOGIN_HINT}
         dialect = Dialect(DIALECT.platform, hints)
         error = error_from(response, content, dialect, name, self._clock, what=f"the log-in ({name})")
-        if isinstance(error, RejectedError | PermissionDeniedError):
-            return AuthenticationError(str(error), status=error.status, route=name, reason=error.reason)
-        return error
+        if not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
+            return error
+        self._refusal = AuthenticationError(str(error), status=error.status, route=name, reason=error.reason)
+        return self._refusal
 
     def _keep(self, answer: AuthResponse, name: str) -> None:
         access, refresh = _plain(answer.access_token), _plain(answer.refresh_token)
@@ -186,7 +193,7 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 
 def _renew_at(token: str, now: datetime) -> datetime | None:
-    """When a JWT has to be renewed, by its own words; None where it has none. Its signature is not ours to check.
+    """When a JWT has to be renewed, by its own words; None where they are none. Its signature is not ours to check.
 
     Its life is counted from now where ``iat`` tells how long it is, so that clocks may differ.
     """
@@ -200,4 +207,6 @@ def _renew_at(token: str, now: datetime) -> datetime | None:
     if not isinstance(ends, int | float) or not isinstance(began, int | float) or ends <= began:
         return None
     life = ends - began
+    if life > _LONGEST_LIFE:
+        return None
     return now + timedelta(seconds=life - min(LEAD_SECONDS, life / 5))

@@ -205,11 +205,26 @@ async def test_a_log_in_that_fails_otherwise_is_no_matter_of_credentials(
     assert sandbox.log.count(route="get_dashboard_stats") == 0
 
 
-async def test_after_a_failed_log_in_the_next_request_tries_anew(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
-    sandbox.faults.add("status", status=400, route="login")
-    with pytest.raises(AuthenticationError):
+async def test_a_refused_log_in_is_not_tried_again_and_again(open_adapter: Open, sandbox: Sandbox) -> None:
+    adapter = open_adapter(login=sandbox.vidinfra.host_email, password="hunter2", extra={"auth_mode": "login"})
+    outcomes = await asyncio.gather(*(adapter.check() for _ in range(20)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {AuthenticationError}
+    assert routes(sandbox) == ["login"]
+
+
+async def test_after_a_log_in_that_failed_by_itself_the_next_request_tries_anew(
+    logged_in: VidInfraAdapter, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add("status", status=404, route="login")
+    with pytest.raises(NotFoundError):
         await logged_in.check()
     await logged_in.check()
+
+
+async def test_a_log_in_refused_under_a_good_status_is_refused(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
+    sandbox.faults.add("status", status=200, route="login", body={"success": False, "error": "wrong password"})
+    with pytest.raises(AuthenticationError, match=r"wrong password.*login field holds"):
+        await logged_in.check()
 
 
 async def test_paths_move_log_in_and_refresh(open_adapter: Open, sandbox: Sandbox) -> None:
@@ -239,9 +254,12 @@ async def test_a_log_in_waits_no_longer_than_the_request_it_is_made_for(clock: V
     assert [timeout["read"] for timeout in timeouts] == [7.0, 7.0]
 
 
-@pytest.mark.parametrize("token", ["opaque", jwt.encode({"sub": "u1"}, "0123456789abcdef0123456789abcdef")])
-async def test_a_token_without_an_end_is_renewed_when_it_is_refused(clock: VirtualClock, token: str) -> None:
+@pytest.mark.parametrize("claims", [None, {"sub": "u1"}, {"exp": 2_000_000_000_000}, {"exp": 10**30}, {"exp": 1}])
+async def test_a_token_without_a_sensible_end_is_renewed_when_it_is_refused(
+    clock: VirtualClock, claims: dict[str, Any] | None
+) -> None:
     seen: list[str] = []
+    token = "opaque" if claims is None else jwt.encode(claims, "0123456789abcdef0123456789abcdef")
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request.url.path)
