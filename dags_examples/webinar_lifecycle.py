@@ -39,7 +39,6 @@ FORM = {
         description="What attendees see.",
         minLength=1,
         maxLength=200,
-        section="Webinar",
     ),
     "start": Param(
         None,
@@ -47,7 +46,6 @@ FORM = {
         format="date-time",
         title="Planned start",
         description="Leave empty for five minutes after this run was triggered.",
-        section="Webinar",
     ),
     "duration_minutes": Param(
         60,
@@ -56,7 +54,6 @@ FORM = {
         maximum=720,
         title="Planned duration (minutes)",
         description="When the platform should expect the end; the run waits for the real one.",
-        section="Webinar",
     ),
     "time_zone": Param(
         "UTC",
@@ -64,7 +61,6 @@ FORM = {
         title="Time zone",
         description="IANA name in which the platform shows the times. Choose one, or type another.",
         examples=["UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Dhaka", "Asia/Tokyo"],
-        section="Webinar",
     ),
     "description": Param(
         None,
@@ -72,7 +68,6 @@ FORM = {
         format="multiline",
         title="Description",
         description="Text for the webinar's page.",
-        section="Webinar",
     ),
     "mode": Param(
         "webcam",

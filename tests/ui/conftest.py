@@ -1,0 +1,69 @@
+"""An Airflow with the example DAGs and the sandbox, and a browser that is logged in to it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scripts._progress import Progress
+from scripts._setting import setting
+from scripts._standalone import Standalone
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def airflow(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    with setting(Progress(), tmp_path_factory.mktemp("exported")) as (airflow, _):
+        yield airflow
+
+
+@pytest.fixture
+def page(browser: Browser, airflow: Standalone) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": 1300, "height": 1500}, base_url=airflow.url) as context:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        user, password = airflow.login()
+        page.goto("/")
+        page.get_by_label("Username").fill(user)
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/auth/login" not in url)
+        yield page
+
+
+@pytest.fixture
+def shot(page: Page) -> Callable[[str], None]:
+    """Keep what the page looks like."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+
+    def take(name: str) -> None:
+        page.wait_for_timeout(600)  # let what moves come to rest
+        page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    return take
