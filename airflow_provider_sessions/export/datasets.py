@@ -1,0 +1,320 @@
+"""The tables an export writes: for each its rows, what must be asked for them, and how they are made.
+
+Making rows is pure: the same material gives the same rows in the same order, whatever order a platform answered in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.columns import Column, columns_of
+from airflow_provider_sessions.export.rows import (
+    AttendanceRow,
+    AttendanceSummaryRow,
+    ParticipantRow,
+    RecordingRow,
+    Row,
+    SessionRow,
+    TakeawaysRow,
+    TranscriptSegmentRow,
+)
+from airflow_provider_sessions.export.summary import presence, summarised
+from airflow_provider_sessions.export.takeaways import as_markdown, as_text
+from airflow_provider_sessions.model import (
+    AttendanceInterval,
+    Participant,
+    Recording,
+    Session,
+    Takeaways,
+    Transcript,
+)
+from airflow_provider_sessions.platforms.base import Adapter, Question, Support
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that is known of one session, from which rows are made. What was not asked for is empty.
+
+    :param account: see :func:`account_name`.
+    :param version: see :class:`~airflow_provider_sessions.export.rows.Row`.
+    :param deleted: whether the platform lost the session after it had named it.
+    """
+
+    session: Session
+    account: str
+    version: int = 1
+    deleted: bool = False
+    participants: Sequence[Participant] = ()
+    attendance: Sequence[AttendanceInterval] = ()
+    transcripts: Sequence[Transcript] = ()
+    takeaways: Takeaways | None = None
+    recordings: Sequence[Recording] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One table.
+
+    :param row: the type of its rows.
+    :param question: what a platform must be able to answer.
+    :param make: makes a session's rows.
+    """
+
+    name: str
+    row: type[Row]
+    question: Question
+    make: Callable[[Material], Sequence[Row]]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns, in the order in which they are written."""
+        return columns_of(self.row)
+
+    @property
+    def description(self) -> str:
+        """What one row is."""
+        return (self.row.__doc__ or "").partition("\n")[0]
+
+
+def account_name(adapter: Adapter) -> str:
+    """What tells accounts apart in exported rows: the host, and the company where the connection's login names one.
+
+    It stays the same when a key is changed or a connection renamed, so that keys of rows are stable. An e-mail
+    address is left out: it is a person's, and the ids of such platforms are unique by themselves.
+    """
+    host = urlsplit(adapter.client.config.base_url).hostname or ""
+    login = (adapter.account.login or "").strip()
+    return f"{host}/{login}" if login and "@" not in login else host
+
+
+def session_rows(material: Material) -> list[SessionRow]:
+    """The one row of a session."""
+    session = material.session
+    return [
+        SessionRow(
+            *_key(material),
+            title=session.title,
+            description=session.description,
+            state=session.state.value,
+            state_inferred=session.state_inferred,
+            scheduled_start=session.scheduled_start,
+            scheduled_end=session.scheduled_end,
+            time_zone=session.time_zone,
+            actual_start=session.actual_start,
+            actual_end=session.actual_end,
+            ended_at=session.ended_at,
+            duration_seconds=session.duration_seconds,
+            host_id=session.host_id,
+            host_name=session.host_name,
+            room_id=session.room_id,
+            case_name=session.case,
+            recording_enabled=session.recording_enabled,
+            url=session.url,
+            join_url=session.join_url,
+            created_at=session.created_at,
+            updated_at=session.updated_at,
+            deleted=material.deleted,
+        )
+    ]
+
+
+def participant_rows(material: Material) -> list[ParticipantRow]:
+    """One row for each way in which a person is known."""
+    key = _key(material)
+    ordered = sorted(
+        material.participants,
+        key=lambda one: (one.participant_key, one.presence, one.role or "", one.source_id or "", one.name or ""),
+    )
+    return [
+        ParticipantRow(
+            *key,
+            seq=seq,
+            participant_key=one.participant_key,
+            presence=one.presence.value,
+            name=one.name,
+            email=one.email,
+            role=one.role,
+            is_guest=one.is_guest,
+            source_id=one.source_id,
+        )
+        for seq, one in enumerate(ordered)
+    ]
+
+
+def attendance_rows(material: Material) -> list[AttendanceRow]:
+    """One row for each stretch of presence."""
+    key = _key(material)
+    rows: list[AttendanceRow] = []
+    for one in presence(material.attendance, material.session):
+        follows = rows and rows[-1].participant_key == one.participant_key
+        rows.append(
+            AttendanceRow(
+                *key,
+                participant_key=one.participant_key,
+                seq=rows[-1].seq + 1 if follows else 0,
+                attribution=one.attribution.value,
+                name=one.name,
+                email=one.email,
+                is_guest=one.is_guest,
+                joined_at=one.joined_at,
+                left_at=one.left_at,
+                left_at_inferred=one.left_at_inferred,
+                joins=one.joins,
+                reported_seconds=one.reported_seconds,
+                device=one.device,
+                source_id=one.source_id,
+            )
+        )
+    return rows
+
+
+def attendance_summary_rows(material: Material) -> list[AttendanceSummaryRow]:
+    """One row for each person who was there."""
+    key = _key(material)
+    return [
+        AttendanceSummaryRow(
+            *key,
+            participant_key=one.participant_key,
+            attribution=one.attribution.value,
+            name=one.name,
+            email=one.email,
+            is_guest=one.is_guest,
+            first_join=one.first_join,
+            last_leave=one.last_leave,
+            present_seconds=one.present_seconds,
+            connected_seconds=one.connected_seconds,
+            rejoins=one.rejoins,
+            from_totals=one.from_totals,
+        )
+        for one in summarised(presence(material.attendance, material.session), material.session)
+    ]
+
+
+def transcript_segment_rows(material: Material) -> list[TranscriptSegmentRow]:
+    """One row for each segment of the transcript and of its translations."""
+    key = _key(material)
+    return [
+        TranscriptSegmentRow(
+            *key,
+            track=track,
+            seq=seq,
+            is_translation=transcript.is_translation,
+            language=segment.language or transcript.language,
+            start_seconds=segment.start,
+            end_seconds=segment.end,
+            end_inferred=segment.end_inferred,
+            started_at=_instant(transcript.started_at, segment.start),
+            speaker_key=segment.speaker_key,
+            speaker_name=segment.speaker_name,
+            text=segment.text,
+        )
+        for track, transcript in enumerate(in_order(material.transcripts))
+        for seq, segment in enumerate(transcript.segments)
+    ]
+
+
+def takeaways_rows(material: Material) -> list[TakeawaysRow]:
+    """The one row of a session's takeaways, if there are any."""
+    takeaways = material.takeaways
+    if takeaways is None:
+        return []
+    document = takeaways.document
+    return [
+        TakeawaysRow(
+            *_key(material),
+            text=as_text(takeaways),
+            markdown=as_markdown(takeaways),
+            document=None if document is None else json.dumps(document, ensure_ascii=False, sort_keys=True),
+        )
+    ]
+
+
+def recording_rows(material: Material) -> list[RecordingRow]:
+    """One row for each recording, the oldest first."""
+    key = _key(material)
+    # The same id twice is one recording: the list may have moved while it was read.
+    recordings = {one.recording_id: one for one in material.recordings}.values()
+    return [
+        RecordingRow(
+            *key,
+            recording_id=one.recording_id,
+            name=one.name,
+            status=one.status.value,
+            media_type=one.media_type,
+            size_bytes=one.size_bytes,
+            duration_seconds=one.duration_seconds,
+            sha256=one.sha256,
+            error=one.error,
+            created_at=one.created_at,
+            updated_at=one.updated_at,
+        )
+        for one in sorted(recordings, key=lambda one: (str(one.created_at or ""), one.recording_id))
+    ]
+
+
+def in_order(transcripts: Iterable[Transcript]) -> list[Transcript]:
+    """The original first, then its translations by language."""
+    return sorted(transcripts, key=lambda one: (one.is_translation, one.language or ""))
+
+
+def _key(material: Material) -> tuple[str, str, str, int]:
+    return material.session.platform, material.account, material.session.session_id, material.version
+
+
+def _instant(start: datetime | None, seconds: float) -> datetime | None:
+    return None if start is None else start + timedelta(seconds=seconds)
+
+
+DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType(
+    {
+        dataset.name: dataset
+        for dataset in (
+            Dataset("sessions", SessionRow, Question.SESSIONS, session_rows),
+            Dataset("participants", ParticipantRow, Question.PARTICIPANTS, participant_rows),
+            Dataset("attendance", AttendanceRow, Question.ATTENDANCE, attendance_rows),
+            Dataset("attendance_summary", AttendanceSummaryRow, Question.ATTENDANCE, attendance_summary_rows),
+            Dataset("transcript_segments", TranscriptSegmentRow, Question.TRANSCRIPTS, transcript_segment_rows),
+            Dataset("takeaways", TakeawaysRow, Question.TAKEAWAYS, takeaways_rows),
+            Dataset("recordings", RecordingRow, Question.RECORDINGS, recording_rows),
+        )
+    }
+)
+"""All datasets by name, in the order in which they are documented."""
+
+
+def read_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | None:
+    """Read which datasets a user wants; None for all that the platform can give.
+
+    :param names: names, or one text with names between commas, as templates give them.
+    :raises InputError: an unknown name, or none at all.
+    """
+    if names is None or names == "":
+        return None
+    listed = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    if unknown := [name for name in listed if name not in DATASETS]:
+        raise InputError(f"datasets: {', '.join(map(repr, unknown))} unknown; there are {', '.join(DATASETS)}")
+    if not listed:
+        raise InputError(f"datasets: an empty list exports nothing; there are {', '.join(DATASETS)}")
+    return tuple(dataset for name, dataset in DATASETS.items() if name in listed)
+
+
+def supported(adapter: Adapter, wanted: Sequence[Dataset] | None) -> tuple[Dataset, ...]:
+    """The datasets to export from a platform.
+
+    :param wanted: datasets that were named; None for all that the platform can give.
+    :raises UnsupportedError: one that was named cannot be had.
+    """
+    able = {question for question, answer in adapter.capabilities.items() if answer.support is not Support.NO}
+    if wanted is None:
+        return tuple(dataset for dataset in DATASETS.values() if dataset.question in able)
+    for dataset in wanted:
+        if dataset.question not in able:
+            raise adapter.unsupported(dataset.question)
+    return tuple(wanted)

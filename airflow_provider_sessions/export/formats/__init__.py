@@ -1,0 +1,61 @@
+"""File formats for rows: streamed, and the same bytes for the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Protocol
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.datasets import Dataset
+from airflow_provider_sessions.export.formats.delimited import CsvWriter
+from airflow_provider_sessions.export.formats.json_lines import JsonLinesWriter
+from airflow_provider_sessions.export.formats.parquet import ParquetWriter, need_pyarrow
+from airflow_provider_sessions.export.rows import Row
+
+
+class RowWriter(Protocol):
+    """Writes rows of one dataset into one open file."""
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Add rows."""
+
+    def finish(self) -> None:
+        """Write what is still held back. The file itself stays open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One file format.
+
+    :param open: makes the writer for a file opened for binary writing.
+    :param check: raises an error if the format cannot be used here.
+    """
+
+    name: str
+    extension: str
+    open: Callable[[BinaryIO, Dataset], RowWriter]
+    check: Callable[[], object] = lambda: None
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    one.name: one
+    for one in (
+        Format("jsonl", "jsonl", JsonLinesWriter),
+        Format("csv", "csv", CsvWriter),
+        Format("parquet", "parquet", ParquetWriter, need_pyarrow),
+    )
+}
+"""All formats by name."""
+
+
+def read_format(name: str) -> Format:
+    """The format of a name.
+
+    :raises InputError: there is none.
+    :raises ExportError: it needs a package that is not installed.
+    """
+    if name not in FORMATS:
+        raise InputError(f"format: {name!r} is unknown; there are {', '.join(FORMATS)}")
+    FORMATS[name].check()
+    return FORMATS[name]

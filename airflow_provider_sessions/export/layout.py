@@ -1,0 +1,88 @@
+"""Where files lie and what they are called.
+
+``{path}/{dataset}/dt=YYYY-MM-DD/{run stem}.{extension}``, where ``dt`` is the UTC day a session ended and the stem is
+the run's: a rerun writes the same names, two runs never share one. ``{path}/_runs/{run stem}.json`` tells what a run
+wrote; readers of partitioned data skip folders that begin with an underscore.
+
+No name from a platform or from a run ever chooses a path: :func:`safe_name` sees to that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+
+from airflow_provider_sessions.errors import InputError
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_HASH_LENGTH = 10
+_MAX_KEY_BYTES = 900
+
+
+@dataclass(frozen=True, slots=True)
+class RunId:
+    """Which task instance writes. A retry and a cleared task are the same one.
+
+    :param map_index: -1 where the task is not mapped.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+    @property
+    def stem(self) -> str:
+        """What its files are called: readable, safe as a name, and like no other run's."""
+        parts = [self.dag_id, self.run_id, self.task_id, *([str(self.map_index)] if self.map_index >= 0 else [])]
+        readable = "__".join(_readable(part, 50) for part in parts)
+        return f"{readable}-{_hash(json.dumps(asdict(self), sort_keys=True))}"
+
+    @property
+    def record_key(self) -> str:
+        """Where its record lies."""
+        return f"_runs/{self.stem}.json"
+
+
+def day_of(instant: datetime) -> date:
+    """The UTC day."""
+    return instant.astimezone(UTC).date()
+
+
+def data_key(dataset: str, day: date, stem: str, extension: str) -> str:
+    """Where a run's rows of one dataset and day lie."""
+    return f"{dataset}/dt={day.isoformat()}/{stem}.{extension}"
+
+
+def safe_name(text: str, longest: int = 80) -> str:
+    """A file name made of any text. Different texts have different names; a text that is safe stays as it is.
+
+    :param text: for example a platform's id or title.
+    :param longest: characters before the hash that tells texts apart which look alike once they are safe.
+    """
+    readable = _readable(text, longest)
+    return text if readable == text else f"{readable}-{_hash(text)}"
+
+
+def checked_key(key: str) -> str:
+    """A key as a store takes it: relative, with plain names between single slashes.
+
+    :raises InputError: it could leave the store's folder, or is no name.
+    """
+    parts = key.split("/")
+    if any(part in ("", ".", "..") or not part.isprintable() or "\\" in part for part in parts):
+        raise InputError(f"{key!r} is not a place in a store: names between single slashes are expected")
+    if len(key.encode()) > _MAX_KEY_BYTES or any(len(part.encode()) > 250 for part in parts):
+        raise InputError(f"{key!r} is too long for the name of a file")
+    return key
+
+
+def _readable(text: str, longest: int) -> str:
+    return _UNSAFE.sub("_", text)[:longest].strip("._-") or "x"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]

@@ -1,0 +1,51 @@
+"""Lines in the log while long work goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Progress:
+    """Says every few seconds how far the work is.
+
+    :param what: what is counted, in the plural (``sessions``).
+    :param total: how many there are; None while that is not known.
+    :param every: seconds between two lines.
+    :param seconds: a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        total: int | None = None,
+        *,
+        every: float = 5.0,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._total = total
+        self._every = every
+        self._seconds = seconds
+        self._began = self._said = seconds()
+
+    def at(self, done: int, detail: str = "") -> None:
+        """Tell how much is done; a line is logged if it is time for one.
+
+        :param done: how many of ``what``.
+        :param detail: more words for the line.
+        """
+        now = self._seconds()
+        if now - self._said < self._every:
+            return
+        self._said = now
+        parts = [f"{done:,} {self._what}" if self._total is None else f"{done:,} of {self._total:,} {self._what}"]
+        parts += [detail] if detail else []
+        rate = done / (now - self._began)
+        parts.append(f"{rate:.1f} a second")
+        if self._total is not None and rate > 0:
+            parts.append(f"about {(self._total - done) / rate:.0f} s left")
+        log.info("%s", ", ".join(parts))

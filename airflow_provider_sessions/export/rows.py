@@ -1,0 +1,162 @@
+"""The one written schema: a frozen type for the rows of each dataset.
+
+Order, names and types of the columns are stable. A new column comes at the end of its dataset and raises
+:data:`SCHEMA_VERSION`; none is renamed or removed. Files, tables and the documentation are derived from these types.
+
+All instants are UTC, durations seconds, sizes bytes. The names avoid words that SQL reserves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from airflow_provider_sessions.export.columns import KEY
+
+SCHEMA_VERSION: Final = 1
+"""Written into the metadata of Parquet files and into the record of each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What every row begins with: the session that it belongs to."""
+
+    platform: Annotated[str, "Connection type of the platform: prevail, vidinfra or sessions_us.", KEY]
+    account: Annotated[
+        str, "Account on the platform: its host, and the company where the connection names one. No secret.", KEY
+    ]
+    session_id: Annotated[str, "The platform's id of the session.", KEY]
+    version: Annotated[
+        int,
+        "1, and one more each time the source changed after it was written. Where files hold several versions of a "
+        "session, the highest counts.",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow(Row):
+    """One session."""
+
+    title: Annotated[str, "Title."]
+    description: Annotated[str | None, "Description."]
+    state: Annotated[str, "requested, scheduled, live, ended, canceled or expired."]
+    state_inferred: Annotated[bool, "Whether a written rule found the state, because the platform has no word for it."]
+    scheduled_start: Annotated[datetime | None, "When it was planned to start."]
+    scheduled_end: Annotated[datetime | None, "When it was planned to end."]
+    time_zone: Annotated[str | None, "IANA name of the zone in which it was planned."]
+    actual_start: Annotated[datetime | None, "When it started."]
+    actual_end: Annotated[datetime | None, "When it ended."]
+    ended_at: Annotated[
+        datetime | None,
+        "actual_end; the planned end of a session that is over and of which no end is known. Its UTC day is the dt "
+        "of the files.",
+    ]
+    duration_seconds: Annotated[float | None, "How long it lasted, or was planned to last."]
+    host_id: Annotated[str | None, "The platform's id of its host."]
+    host_name: Annotated[str | None, "Name of its host."]
+    room_id: Annotated[str | None, "The room it was held in, on platforms with rooms."]
+    case_name: Annotated[str | None, "The case it belongs to, on platforms with cases."]
+    recording_enabled: Annotated[bool | None, "Whether it was to be recorded."]
+    url: Annotated[str | None, "The session's page."]
+    join_url: Annotated[str | None, "Address for participants; never one that holds a password."]
+    created_at: Annotated[datetime | None, "When it was made on the platform."]
+    updated_at: Annotated[datetime | None, "When it was last changed on the platform."]
+    deleted: Annotated[bool, "Whether the platform no longer has it: the other columns are what was known last."]
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRow(Row):
+    """One person invited, registered, present or given a role."""
+
+    seq: Annotated[int, "Number of the row within its session, from 0.", KEY]
+    participant_key: Annotated[str, "The person; the same as in attendance and in speaker_key where it is known."]
+    presence: Annotated[str, "invited, registered, present or assigned."]
+    name: Annotated[str | None, "Name as shown."]
+    email: Annotated[str | None, "E-mail address."]
+    role: Annotated[str | None, "Role in the platform's word."]
+    is_guest: Annotated[bool | None, "Whether the person has no account."]
+    source_id: Annotated[str | None, "The platform's id of its row."]
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceRow(Row):
+    """One stretch of presence, or the sum of several where the platform gives only totals."""
+
+    participant_key: Annotated[str, "The person.", KEY]
+    seq: Annotated[int, "Number of the stretch within the person's presence, by time, from 0.", KEY]
+    attribution: Annotated[str, "How sure the person is: exact (account or e-mail), probable or name_only."]
+    name: Annotated[str | None, "Name as shown."]
+    email: Annotated[str | None, "E-mail address."]
+    is_guest: Annotated[bool | None, "Whether the person has no account."]
+    joined_at: Annotated[datetime | None, "When the person joined."]
+    left_at: Annotated[datetime | None, "When the person left."]
+    left_at_inferred: Annotated[bool, "Whether the platform gave no time of leaving, so that it was inferred."]
+    joins: Annotated[int, "How often the person joined within it: more than 1 where several stretches are one row."]
+    reported_seconds: Annotated[float | None, "Presence as the platform itself reports it."]
+    device: Annotated[str | None, "Device, in the platform's word."]
+    source_id: Annotated[str | None, "The platform's id of its row."]
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceSummaryRow(Row):
+    """One person's presence in one session."""
+
+    participant_key: Annotated[str, "The person.", KEY]
+    attribution: Annotated[
+        str,
+        "exact (account or e-mail), probable, or name_only: people are never merged because their names are the same.",
+    ]
+    name: Annotated[str | None, "Name as shown."]
+    email: Annotated[str | None, "E-mail address."]
+    is_guest: Annotated[bool | None, "Whether the person has no account."]
+    first_join: Annotated[datetime | None, "When the person first joined."]
+    last_leave: Annotated[datetime | None, "When the person last left."]
+    present_seconds: Annotated[
+        float | None, "Time present: parallel stretches count once; never more than the session lasted."
+    ]
+    connected_seconds: Annotated[float | None, "Sum of all stretches: parallel ones count each."]
+    rejoins: Annotated[int, "How often the person joined after the first time."]
+    from_totals: Annotated[bool, "Whether the platform gave totals instead of stretches, and those were kept."]
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptSegmentRow(Row):
+    """One stretch of speech."""
+
+    track: Annotated[int, "0 for the original, then one number for each translation.", KEY]
+    seq: Annotated[int, "Number of the segment within its track, from 0.", KEY]
+    is_translation: Annotated[bool, "Whether the track is a translation."]
+    language: Annotated[str | None, "Language of the text."]
+    start_seconds: Annotated[float, "Start, from the beginning of the transcript."]
+    end_seconds: Annotated[float, "End, from the beginning of the transcript."]
+    end_inferred: Annotated[bool, "Whether the platform gave no end, so that it was inferred from the next start."]
+    started_at: Annotated[datetime | None, "Start as an instant, where the platform tells when the transcript begins."]
+    speaker_key: Annotated[str | None, "The person; joins with participant_key."]
+    speaker_name: Annotated[str | None, "Name of the person."]
+    text: Annotated[str, "What was said."]
+
+
+@dataclass(frozen=True, slots=True)
+class TakeawaysRow(Row):
+    """What the platform sums a session up to."""
+
+    text: Annotated[str, "As plain text."]
+    markdown: Annotated[str, "As Markdown."]
+    document: Annotated[str | None, "The platform's own document, as JSON."]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow(Row):
+    """One media file."""
+
+    recording_id: Annotated[str, "The platform's id of the recording.", KEY]
+    name: Annotated[str | None, "Name in the platform's words; never a path."]
+    status: Annotated[str, "in_progress, ready or failed."]
+    media_type: Annotated[str | None, "Media type, such as video/mp4."]
+    size_bytes: Annotated[int | None, "Size of the file."]
+    duration_seconds: Annotated[float | None, "Length."]
+    sha256: Annotated[str | None, "Checksum, where the platform gives one."]
+    error: Annotated[str | None, "Why it failed."]
+    created_at: Annotated[datetime | None, "When it was made."]
+    updated_at: Annotated[datetime | None, "When it was last changed."]

@@ -1,0 +1,141 @@
+"""Where files are kept: the few things that an export asks of a folder, a bucket or anything like them.
+
+A file appears whole or not at all. No store is asked to rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_provider_sessions.export.layout import checked_key, safe_name
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_LEFT_OVER_SECONDS = 24 * 3600.0
+
+
+class Writable(Protocol):
+    """A file that is being written. It begins anew with ``seek(0)`` and ``truncate()``; no other seek is possible."""
+
+    def write(self, data: ReadableBuffer, /) -> object:
+        """Take the next bytes."""
+
+    def seek(self, position: int, /) -> object:
+        """Go back to the beginning."""
+
+    def truncate(self) -> object:
+        """Drop what follows the position."""
+
+
+class Store(Protocol):
+    """A place for files. Keys are relative and use slashes; one that could leave the place is an ``InputError``."""
+
+    def location(self, key: str) -> str:
+        """The full address of a file, for people and other tasks."""
+
+    def write(self, key: str) -> AbstractContextManager[Writable]:
+        """Write a file, replacing one of that name. It appears when the block ends, unless that is by an error."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a small file whole, unless there is one of that name: then nothing changes and False is returned.
+
+        Of several who do this at once, one gets True.
+
+        :raises ExportError: this place cannot promise that.
+        """
+
+    def read(self, key: str) -> bytes | None:
+        """A small file; None where there is none."""
+
+    def list(self, folder: str) -> Iterator[str]:
+        """The keys of all files below a folder, sorted."""
+
+    def delete(self, key: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a file."""
+
+
+class LocalStore:
+    """A folder of this machine.
+
+    A file is written under a temporary name in its folder and then put in its place in one step.
+
+    :param root: the folder; it is made when something is written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def location(self, key: str) -> str:
+        """The path of a file."""
+        return str(self._path(key))
+
+    @contextmanager
+    def write(self, key: str) -> Iterator[Writable]:
+        """Write a file, replacing one of that name."""
+        path = self._path(key)
+        with self._temporary(path) as temporary:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a small file whole, unless there is one of that name."""
+        path = self._path(key)
+        with self._temporary(path) as temporary:
+            temporary.write_bytes(data)
+            try:
+                path.hardlink_to(temporary)
+            except FileExistsError:
+                return False
+        return True
+
+    def read(self, key: str) -> bytes | None:
+        """A small file; None where there is none."""
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def list(self, folder: str) -> Iterator[str]:
+        """The keys of all files below a folder, sorted; temporary ones are none."""
+        files = (path for path in self._path(folder).rglob("*") if path.is_file() and not path.name.startswith("."))
+        return iter(sorted(path.relative_to(self._root).as_posix() for path in files))
+
+    def delete(self, key: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        self._path(key).unlink(missing_ok=True)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a file."""
+        return self._path(key).is_file()
+
+    def _path(self, key: str) -> Path:
+        return self._root / checked_key(key)
+
+    @contextmanager
+    def _temporary(self, path: Path) -> Iterator[Path]:
+        """A name beside ``path`` for a while. A dot hides it; what a killed writer left behind is removed."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = safe_name(path.name, 100)
+        for old in path.parent.glob(f".{name}.*.part"):
+            with contextlib.suppress(FileNotFoundError):  # another writer was quicker
+                if time.time() - old.stat().st_mtime > _LEFT_OVER_SECONDS:
+                    old.unlink()
+        temporary = path.parent / f".{name}.{secrets.token_hex(6)}.part"
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)

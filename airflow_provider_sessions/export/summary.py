@@ -1,0 +1,138 @@
+"""Who was there, and for how long.
+
+Three steps, each a pure function: :func:`attributed` decides which stretches belong to one person,
+:func:`completed` infers times of leaving that the platform did not give, :func:`summarised` adds up.
+
+People are told apart by account, then by e-mail. A name alone never makes two rows one person: each stretch of which
+only a name is known stays a row of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from airflow_provider_sessions.model import AttendanceInterval, AttendanceSummary, Attribution, Session
+
+_ACCOUNT = "account:"
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_SURENESS = (Attribution.NAME_ONLY, Attribution.PROBABLE, Attribution.EXACT)
+
+
+def presence(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
+    """All stretches of a session, each with its person's key and with its time of leaving, in a stable order."""
+    return completed(attributed(intervals), session)
+
+
+def attributed(intervals: Iterable[AttendanceInterval]) -> list[AttendanceInterval]:
+    """Give each stretch the key of its person, in a stable order.
+
+    Someone who came once with an account and once as a guest with the account's e-mail address is one person, unless
+    several accounts share that address. Stretches known by name only get keys of their own.
+    """
+    ordered = sorted(intervals, key=_order)
+    accounts = _accounts_by_email(ordered)
+    names = Counter(one.participant_key for one in ordered if one.attribution is Attribution.NAME_ONLY)
+    met: Counter[str] = Counter()
+    given = []
+    for one in ordered:
+        key = _key(one, accounts)
+        if one.attribution is Attribution.NAME_ONLY and names[key] > 1:
+            met[key] += 1
+            key = f"{key}#{met[key]}"
+        given.append(one if key == one.participant_key else one.model_copy(update={"participant_key": key}))
+    return sorted(given, key=lambda one: (one.participant_key, _order(one)))
+
+
+def completed(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
+    """Let those who never left leave with the end of the session, and mark that.
+
+    A platform's own total needs no such guess for the sum, but gets it too. Where the end is not known, or lies before
+    the join (clocks differ), nothing is inferred.
+    """
+    end = session.actual_end
+    return [
+        one.model_copy(update={"left_at": end, "left_at_inferred": True})
+        if one.left_at is None and one.joined_at is not None and end is not None and end >= one.joined_at
+        else one
+        for one in intervals
+    ]
+
+
+def summarised(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceSummary]:
+    """One row a person, from stretches as :func:`presence` gives them, in the order of their keys."""
+    people: defaultdict[str, list[AttendanceInterval]] = defaultdict(list)
+    for one in intervals:
+        people[one.participant_key].append(one)
+    return [_summary(key, people[key], _length(session)) for key in sorted(people)]
+
+
+def union_seconds(stretches: Iterable[tuple[datetime, datetime]]) -> float:
+    """How long at least one of the stretches lasted. A stretch that ends before it starts counts nothing."""
+    total, covered = 0.0, None
+    for start, end in sorted(stretches):
+        if covered is None or start > covered:
+            covered = start
+        if end > covered:
+            total += (end - covered).total_seconds()
+            covered = end
+    return total
+
+
+def _key(one: AttendanceInterval, accounts: dict[str, set[str]]) -> str:
+    if one.attribution is Attribution.EXACT and not one.participant_key.startswith(_ACCOUNT) and one.email:
+        same = accounts.get(one.email.casefold(), set())
+        if len(same) == 1:
+            return next(iter(same))
+    return one.participant_key
+
+
+def _accounts_by_email(intervals: Iterable[AttendanceInterval]) -> dict[str, set[str]]:
+    accounts: defaultdict[str, set[str]] = defaultdict(set)
+    for one in intervals:
+        if one.email and one.participant_key.startswith(_ACCOUNT):
+            accounts[one.email.casefold()].add(one.participant_key)
+    return accounts
+
+
+def _order(one: AttendanceInterval) -> tuple[datetime, datetime, str, str, str]:
+    """By time; the rest only serves to have the same order whatever order the platform answered in."""
+    return (one.joined_at or _NEVER, one.left_at or _NEVER, one.participant_key, one.source_id or "", one.device or "")
+
+
+def _length(session: Session) -> float | None:
+    if session.actual_start is None or session.actual_end is None:
+        return None
+    return max(0.0, (session.actual_end - session.actual_start).total_seconds())
+
+
+def _summary(key: str, intervals: list[AttendanceInterval], longest: float | None) -> AttendanceSummary:
+    totals = [one.reported_seconds for one in intervals if one.reported_seconds is not None]
+    stretches = [
+        (one.joined_at, one.left_at)
+        for one in intervals
+        if one.reported_seconds is None and one.joined_at is not None and one.left_at is not None
+    ]
+    present = connected = None
+    if totals or stretches:
+        present = sum(totals) + union_seconds(stretches)
+        connected = sum(totals) + sum(max(0.0, (end - start).total_seconds()) for start, end in stretches)
+    if present is not None and longest is not None:
+        present = min(present, longest)
+    joined = [one.joined_at for one in intervals if one.joined_at is not None]
+    # A leave before its own join comes from two clocks: the person was there at the join.
+    left = [max(one.left_at, one.joined_at or one.left_at) for one in intervals if one.left_at is not None]
+    return AttendanceSummary(
+        participant_key=key,
+        attribution=min((one.attribution for one in intervals), key=_SURENESS.index),
+        name=next((one.name for one in intervals if one.name), None),
+        email=next((one.email for one in intervals if one.email), None),
+        is_guest=next((one.is_guest for one in intervals if one.is_guest is not None), None),
+        first_join=min(joined, default=None),
+        last_leave=max(left, default=None),
+        present_seconds=present,
+        connected_seconds=connected,
+        rejoins=max(0, sum(one.joins for one in intervals) - 1),
+        from_totals=bool(totals),
+    )

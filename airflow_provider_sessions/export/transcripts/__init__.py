@@ -1,0 +1,39 @@
+"""Transcripts as files: WebVTT, SRT, plain text and JSON, and a tolerant reader for the first two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.transcripts.srt import srt
+from airflow_provider_sessions.export.transcripts.text import plain_text
+from airflow_provider_sessions.export.transcripts.webvtt import webvtt
+from airflow_provider_sessions.model import Transcript
+
+
+def json_text(transcript: Transcript) -> Iterator[str]:
+    """A transcript as JSON: all that is known. ``Transcript.model_validate_json`` reads it again."""
+    yield transcript.model_dump_json() + "\n"
+
+
+FORMATS: Final[Mapping[str, Callable[[Transcript], Iterator[str]]]] = {
+    "vtt": webvtt,
+    "srt": srt,
+    "txt": plain_text,
+    "json": json_text,
+}
+"""Writers by the extension of their files. Each gives its text piece by piece; files are UTF-8 without a BOM."""
+
+
+def read_formats(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Read which formats a user wants.
+
+    :param names: names, or one text with names between commas.
+    :raises InputError: an unknown name, or none at all.
+    """
+    listed = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    if not listed or (unknown := [name for name in listed if name not in FORMATS]):
+        wrong = ", ".join(map(repr, unknown)) if listed else "an empty list"
+        raise InputError(f"formats: {wrong} cannot be written; there are {', '.join(FORMATS)}")
+    return tuple(dict.fromkeys(listed))

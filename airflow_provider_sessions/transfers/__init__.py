@@ -1,0 +1,1 @@
+"""Airflow's transfers: from a platform into files and tables."""
