@@ -38,26 +38,33 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the process's exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        sandbox = Sandbox(
-            options.seed, clock=SandboxClock(options.now, speed=options.speed), platforms=options.platforms
-        )
-        if options.scenario:
-            play(sandbox, json.loads(options.scenario.read_text(encoding="utf-8")))
-        sandbox.latency = options.latency
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"sandbox: {error}\n")
-        return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with SandboxServer(sandbox, host=options.host, port=options.port) as server:
+    try:
+        server = SandboxServer(_sandbox(options), host=options.host, port=options.port)
+        server.start()
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return 2
+    try:
         if options.ready_file:
             _write(options.ready_file, _ready(server))
         sys.stdout.write(json.dumps(_urls(server)) + "\n")
         sys.stdout.flush()
         stop.wait()
+    finally:
+        server.stop()
     return 0
+
+
+def _sandbox(options: argparse.Namespace) -> Sandbox:
+    clock = SandboxClock(options.now, speed=options.speed)
+    sandbox = Sandbox(options.seed, clock=clock, platforms=options.platforms)
+    sandbox.latency = options.latency
+    if options.scenario:
+        play(sandbox, json.loads(options.scenario.read_text(encoding="utf-8")))
+    return sandbox
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -92,6 +92,11 @@ class Life:
         return State.REQUESTED if self.awaits_staff else State.SCHEDULED
 
     @property
+    def stopped_at(self) -> datetime | None:
+        """When people could no longer be there: it ended, or was called off or deleted while it was live."""
+        return self.ended_at or self.canceled_at or self.deleted_at
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing more can happen by itself."""
         return bool(self.deleted_at or self.canceled_at or self.ended_at or self.expired_at)

@@ -33,6 +33,7 @@ class Listener:
             interface="asgi3",
             proxy_headers=False,
             lifespan="off",
+            ws="none",
             log_config=None,
             log_level="warning",
             access_log=False,

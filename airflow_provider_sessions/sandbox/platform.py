@@ -228,7 +228,7 @@ class Platform(ABC, Generic[S, D]):
         session.recording_bytes = draft.recording_bytes
         session.expected_seconds = life.script.duration or _length(life) or USUAL_SECONDS
         self.held[session.id] = self._open[session.id] = session
-        self.settle()
+        life.settle(self.world.clock.now())
         return session
 
     @property
@@ -256,7 +256,7 @@ class Platform(ABC, Generic[S, D]):
         if life.started_at is None:
             return []
         plans = self.crowd(session, len(life.revisions("attendance", now)))
-        return come_to_pass(plans, life.started_at, life.ended_at, now)
+        return come_to_pass(plans, life.started_at, life.stopped_at, now)
 
     # --- by hand ------------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,16 @@ def test_an_ended_session_can_go_on(sandbox: Sandbox) -> None:
     assert sandbox.vidinfra.session(session_id)["ended_at"] == sandbox.clock.now().isoformat()
 
 
+def test_a_session_deleted_while_live_stops_there(sandbox: Sandbox) -> None:
+    session_id = sandbox.vidinfra.create(script={"live_after": 0, "duration": 3600})[0]
+    sandbox.clock.advance(600)
+    sandbox.vidinfra.delete(session_id)
+    sandbox.clock.advance(7200)
+    told = sandbox.oracle()["vidinfra"][0]
+    assert (told["state"], told["deleted_at"]) == ("live", "2026-03-02T15:10:00+00:00")
+    assert max(row["last_seen_at"] for row in told["content"]["attendance"]) == "2026-03-02T15:10:00.000Z"
+
+
 def test_historic_sessions_are_spread_over_their_time(sandbox: Sandbox) -> None:
     last = sandbox.clock.now()
     first = last - timedelta(days=30)

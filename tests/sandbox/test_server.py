@@ -109,6 +109,16 @@ def test_the_command_refuses_a_scenario_that_does_not_work(tmp_path: Path) -> No
     assert "titel" in done.stderr
 
 
+def test_the_command_says_that_a_port_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sandbox: ")
+    assert "Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_it_imports_nothing_of_what_it_is_there_to_test() -> None:
     names = ("airflow", "httpx", "pytest", "airflow_provider_sessions.client", "airflow_provider_sessions.platforms")
     code = f"import sys, airflow_provider_sessions.sandbox; print([n for n in {names!r} if n in sys.modules])"
