@@ -65,13 +65,29 @@ class VirtualClock:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         due = self._now + timedelta(seconds=seconds)
         heapq.heappush(self._sleepers, (due, next(self._order), woken))
-        if not self._auto:
+        try:
+            if self._auto:
+                await self._move_on_to(woken)
             await woken
-            return
+        finally:
+            woken.cancel()  # who was cancelled while asleep holds up nobody behind it
+
+    async def _move_on_to(self, woken: asyncio.Future[None]) -> None:
+        """Once every other task has had its turn, and where this sleeper is the next, move the clock to its time."""
         while not woken.done():
             await _let_others_run()
-            if not woken.done() and self._sleepers and self._sleepers[0][2] is woken:
-                await self.advance_to(due)
+            self._forget_the_gone()
+            if not woken.done() and self._sleepers[0][2] is woken:
+                self._wake_next()
+
+    def _wake_next(self) -> None:
+        due, _, woken = heapq.heappop(self._sleepers)
+        self._now = max(self._now, due)
+        woken.set_result(None)
+
+    def _forget_the_gone(self) -> None:
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
 
     async def advance(self, seconds: float) -> None:
         """Move on by ``seconds``, waking sleepers on the way and letting each run before the next one is woken."""
@@ -79,12 +95,11 @@ class VirtualClock:
 
     async def advance_to(self, instant: datetime) -> None:
         """Move on to ``instant``, waking sleepers on the way."""
+        self._forget_the_gone()
         while self._sleepers and self._sleepers[0][0] <= instant:
-            due, _, woken = heapq.heappop(self._sleepers)
-            self._now = max(self._now, due)
-            if not woken.done():
-                woken.set_result(None)
+            self._wake_next()
             await _let_others_run()
+            self._forget_the_gone()
         self._now = max(self._now, instant)
         await _let_others_run()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import httpx
@@ -37,6 +39,8 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 _QUOTED = 300
 """Characters of a platform's own words that an error quotes."""
+_ID = 100
+"""Characters of a code or an id that an error quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +72,46 @@ class Unwrapped:
 def decode(body: bytes, route: str, content_type: str) -> Any:
     """Decode JSON; an empty body is None.
 
-    :raises MalformedAnswerError: it is no JSON, with its beginning quoted.
+    :raises MalformedAnswerError: it is no JSON. The beginning of a web page is quoted; broken JSON is not, because it
+        may be a token's.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     if not body.strip():
         return None
     try:
         return from_json(body)
     except ValueError as unreadable:
-        start = body[:80].decode("utf-8", "replace")
+        start = body.lstrip()[:80].decode("utf-8", "replace")
         raise MalformedAnswerError(
-            f"{route}: the answer is not JSON ({content_type or 'no content type'}, {len(body)} bytes, "
-            f"{unreadable}); it begins with {start!r}"
+            f"{route}: the answer is not JSON ({content_type[:80] or 'no content type'}, {len(body)} bytes, "
+            f"{unreadable})" + (f"; it begins with {start!r}" if start.startswith("<") else "")
         ) from None
+
+
+def decode_as(answer: Any, body: bytes, route: str, content_type: str) -> Any:
+    """Decode the answer of a call: as a text for ``str``, else as JSON.
+
+    For ``NoneType`` any text will do, a web page apart: some platforms answer an action with a few words.
+
+    :raises MalformedAnswerError: it is something else.
+    """
+    if answer is str:
+        return decode_text(body, route, content_type)
+    if answer is NoneType and _kind(content_type) == "text/plain":
+        return None
+    return decode(body, route, content_type)
+
+
+def failure_reason(body: bytes, route: str) -> Any:
+    """What an answer under an error status says, decoded; None for what is no JSON: its status says enough."""
+    try:
+        return decode(body, route, "")
+    except MalformedAnswerError:
+        return None
+
+
+def _kind(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 def decode_text(body: bytes, route: str, content_type: str) -> str:
@@ -87,7 +119,7 @@ def decode_text(body: bytes, route: str, content_type: str) -> str:
 
     :raises MalformedAnswerError: it is a page or JSON instead, or not UTF-8.
     """
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = _kind(content_type)
     if kind in ("text/html", "application/json"):
         raise MalformedAnswerError(f"{route}: the answer is {kind}, not a text file ({len(body)} bytes)")
     try:
@@ -96,15 +128,18 @@ def decode_text(body: bytes, route: str, content_type: str) -> str:
         raise MalformedAnswerError(f"{route}: the answer is not UTF-8 text: {unreadable}") from None
 
 
-def unwrap(content: Any, keys: tuple[str, ...]) -> Unwrapped:
-    """Go down through ``keys``, each only where it is there: platforms are not strict about their envelopes."""
+def unwrap(content: Any, keys: tuple[str, ...], *, is_list: bool = False) -> Unwrapped:
+    """Go down through ``keys``, each only where it is there: platforms are not strict about their envelopes.
+
+    :param is_list: whether a list is looked for. Servers in some languages write one without items as null.
+    """
     meta: Mapping[str, Any] = {}
     for key in keys:
         if isinstance(content, dict) and key in content:
             meta = content
             content = content[key]
-    if content is None and meta.get("total") == 0:
-        content = []  # how servers in some languages write a list without items
+    if content is None and ((is_list and keys[-1:] and keys[-1] in meta) or meta.get("total") == 0):
+        content = []
     return Unwrapped(content, meta)
 
 
@@ -144,10 +179,9 @@ def error_from(
     """
     status = response.status_code
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else RejectedError)
-    reason, code = _reason(content)
-    request_id = next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
-    news = read_rate_headers(status, response.headers, clock.now())
-    retry_after = news.retry_after if news.retry_after is not None else news.reset if status == 429 else None
+    reason, code = _reason(_without_credentials(content, response))
+    request_id = next((response.headers[name][:_ID] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+    retry_after = read_rate_headers(status, response.headers, clock.now()).wanted_wait
     parts = [f"{dialect.platform} answered {status} to {what}"]
     parts += [f": {reason}"] if reason else []
     parts += [f" (code {code})"] if code else []
@@ -167,11 +201,29 @@ def error_from(
 def _reason(content: Any) -> tuple[str | None, str | None]:
     """The platform's own words: ``error``, ``message`` or ``messages`` as text or list, and ``errors`` by field."""
     if not isinstance(content, dict):
-        return (_short(content) if isinstance(content, str) else None, None)
+        return (_short(content) or None if isinstance(content, str) else None, None)
     words = [_words(content[key]) for key in ("error", "message", "messages", "errors") if content.get(key)]
-    code = content.get("code")
+    nested = content.get("error")
+    code = content.get("code") or (nested.get("code") if isinstance(nested, dict) else None)
     text = _short("; ".join(dict.fromkeys(word for word in words if word)))
-    return (text or None, str(code)[:80] if isinstance(code, str | int) and code else None)
+    return (text or None, _short(str(code))[:_ID] if isinstance(code, str | int) and code else None)
+
+
+def _without_credentials(content: Any, response: httpx.Response) -> Any:
+    """The content with the credential hidden that the request was sent with: some platforms quote it back."""
+    sent = response.request.headers
+    secrets = [sent[name].rpartition(" ")[2] for name in ("authorization", "x-api-key") if sent.get(name)]
+
+    def hide(value: Any) -> Any:
+        if isinstance(value, str):
+            return functools.reduce(lambda text, secret: text.replace(secret, "***"), secrets, value)
+        if isinstance(value, list):
+            return [hide(item) for item in value]
+        if isinstance(value, dict):
+            return {key: hide(item) for key, item in value.items()}
+        return value
+
+    return hide(content) if secrets else content
 
 
 def _words(value: Any) -> str:
@@ -189,4 +241,6 @@ def _words(value: Any) -> str:
 
 
 def _short(text: str) -> str:
+    """The text on one line, and not too long."""
+    text = " ".join(text.split())
     return text if len(text) <= _QUOTED else text[:_QUOTED] + "..."

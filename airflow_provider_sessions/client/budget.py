@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import threading
-import weakref
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +18,11 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import InputError
 
 MARGIN_SECONDS = 0.05
-_UNITS = {"s": 1.0, "second": 1.0, "m": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0}
+_SET_BACK = 1.0
+"""Seconds by which a clock has to go back to be taken as set back."""
+_UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
+_UNITS |= {"d": 86400.0, "day": 86400.0}
+_LIMIT = re.compile(rf"(\d{{1,9}})\s*(?:/|per)\s*(\d{{1,9}}(?:\.\d{{1,9}})?)?\s*({'|'.join(_UNITS)})s?")
 
 
 class Lane(StrEnum):
@@ -42,11 +45,10 @@ class RateLimit:
 
         :raises InputError: it cannot be read.
         """
-        found = re.fullmatch(r"\s*(\d+)\s*(?:/|per)\s*(\d+(?:\.\d+)?)?\s*([a-z]+?)s?\s*", text.lower())
-        unit = found and (_UNITS.get(found[3]) or _UNITS.get(found[3] + "s"))
-        if not found or not unit or int(found[1]) < 1 or float(found[2] or 1) <= 0:
+        found = _LIMIT.fullmatch(text.strip().lower())
+        if found is None or int(found[1]) < 1 or float(found[2] or 1) <= 0:
             raise InputError(f"rate_limit: {text!r} cannot be read; write for example '10/minute' or '10/3s'")
-        return cls(int(found[1]), float(found[2] or 1) * unit)
+        return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3]])
 
 
 class RateBudget(Protocol):
@@ -63,12 +65,21 @@ class RateBudget(Protocol):
     async def next_slot(self, lane: Lane) -> float:
         """Seconds until the next free slot, without reserving it."""
 
+    async def closed_for(self) -> float:
+        """Seconds until the platform takes requests again, by what it said last; 0 if it does now.
+
+        Asked after waiting for a slot: a slot reserved before the platform closed is worth nothing.
+        """
+
     async def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""
 
 
 class Unlimited:
-    """No limit of our own; what the platform says still holds everybody back."""
+    """No limit of our own; what the platform says still holds everybody back.
+
+    :param clock: the time.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -81,6 +92,10 @@ class Unlimited:
 
     async def next_slot(self, lane: Lane) -> float:
         """Seconds until the next free slot, without reserving it."""
+        return await self.closed_for()
+
+    async def closed_for(self) -> float:
+        """Seconds until the platform takes requests again."""
         return max(0.0, self._closed_until - self._clock.now().timestamp())
 
     async def observe(self, news: RateNews) -> None:
@@ -103,12 +118,13 @@ class ProcessBudget:
         self._margin = margin
         self._slots: deque[float] = deque(maxlen=limit.requests)
         self._closed_until = 0.0
+        self._last_present = 0.0
         self._lock = threading.Lock()
 
     async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
         """Reserve the next free slot."""
         with self._lock:
-            present = self._clock.now().timestamp()
+            present = self._present()
             slot = self._free_at(present)
             if slot - present > max_wait:
                 return None
@@ -118,14 +134,28 @@ class ProcessBudget:
     async def next_slot(self, lane: Lane) -> float:
         """Seconds until the next free slot, without reserving it."""
         with self._lock:
-            present = self._clock.now().timestamp()
+            present = self._present()
             return self._free_at(present) - present
 
     async def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""
         if news.closed_for:
             with self._lock:
-                self._closed_until = max(self._closed_until, self._clock.now().timestamp() + news.closed_for)
+                self._closed_until = max(self._closed_until, self._present() + news.closed_for)
+
+    async def closed_for(self) -> float:
+        """Seconds until the platform takes requests again."""
+        with self._lock:
+            return max(0.0, self._closed_until - self._present())
+
+    def _present(self) -> float:
+        """The time. Where the clock was set back, what was noted moves with it: else nobody got a slot for so long."""
+        present = self._clock.now().timestamp()
+        if (back := self._last_present - present) > _SET_BACK:
+            self._slots = deque((slot - back for slot in self._slots), maxlen=self._slots.maxlen)
+            self._closed_until -= back
+        self._last_present = present
+        return present
 
     def _free_at(self, present: float) -> float:
         free = max(present, self._closed_until)
@@ -134,7 +164,7 @@ class ProcessBudget:
         return max(free, self._slots[-1]) if self._slots else free
 
 
-_budgets: weakref.WeakKeyDictionary[Clock, dict[tuple[str, RateLimit | None], RateBudget]] = weakref.WeakKeyDictionary()
+_budgets: dict[tuple[str, RateLimit | None, Clock], RateBudget] = {}
 _budgets_lock = threading.Lock()
 
 
@@ -146,8 +176,7 @@ def process_budget(account: str, limit: RateLimit | None, clock: Clock) -> RateB
     :param clock: the time; budgets of different clocks have nothing to do with each other.
     """
     with _budgets_lock:
-        budgets = _budgets.setdefault(clock, {})
-        key = (account, limit)
-        if key not in budgets:
-            budgets[key] = Unlimited(clock) if limit is None else ProcessBudget(limit, clock)
-        return budgets[key]
+        key = (account, limit, clock)
+        if key not in _budgets:
+            _budgets[key] = Unlimited(clock) if limit is None else ProcessBudget(limit, clock)
+        return _budgets[key]

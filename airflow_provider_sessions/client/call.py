@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import string
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -27,6 +27,9 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 C = TypeVar("C", bound="Call[Any]")
+
+REPEATABLE_METHODS = frozenset(("GET", "PUT", "DELETE"))
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,15 @@ class Route:
 
 def placeholders(path: str) -> frozenset[str]:
     """The names between braces in a path template."""
-    return frozenset(name for _, name, _, _ in string.Formatter().parse(path) if name)
+    return frozenset(_PLACEHOLDER.findall(path))
+
+
+def fill(path: str, arguments: Mapping[str, str], missing: str = "") -> str:
+    """A path template with its arguments put in.
+
+    :param missing: what stands for an argument that is not there.
+    """
+    return _PLACEHOLDER.sub(lambda found: arguments.get(found[1], missing), path)
 
 
 UNROUTED = Route(name="?", method="GET", path="/", documented=False, repeatable=False)
@@ -107,7 +118,8 @@ def call(
 ) -> Call[T]:
     """Describe a request inside an endpoint function; the decorator adds method, path and arguments.
 
-    :param answer: how the answer is read; ``str`` for one that is a text file and no JSON.
+    :param answer: how the answer is read; ``str`` for one that is a text file and no JSON, ``type(None)`` for an action
+        whose answer says nothing: any answer but a failure will do, an empty one too.
     """
     return Call(answer=answer, unwrap=unwrap, query=dict(query or {}), body=body)
 
@@ -156,7 +168,7 @@ class Endpoints:
                 method=method,
                 path=path,
                 documented=documented,
-                repeatable=method in ("GET", "PUT", "DELETE") if repeatable is None else repeatable,
+                repeatable=method in REPEATABLE_METHODS if repeatable is None else repeatable,
                 scoped=scoped,
                 base=base,
                 summary=(inspect.getdoc(function) or "").partition("\n")[0],
@@ -164,11 +176,14 @@ class Endpoints:
             signature = inspect.signature(function)
             if missing := route.placeholders - set(signature.parameters):
                 raise TypeError(f"{route.name}: the path names {sorted(missing)}, which are no parameters")
+            if route.name in self.table:
+                raise TypeError(f"{self.platform} has two endpoints {route.name!r}")
 
             @functools.wraps(function)
             def endpoint(*args: P.args, **kwargs: P.kwargs) -> C:
-                given = signature.bind(*args, **kwargs).arguments
-                arguments = {name: _segment(route, name, given[name]) for name in route.placeholders}
+                given = signature.bind(*args, **kwargs)
+                given.apply_defaults()
+                arguments = {name: _segment(route, name, given.arguments[name]) for name in route.placeholders}
                 return replace(function(*args, **kwargs), route=route, arguments=arguments)
 
             self.table[route.name] = route
@@ -197,8 +212,11 @@ class Endpoints:
 
 
 def _segment(route: Route, name: str, value: object) -> str:
-    """A path argument, refused where it could lead to another path."""
+    """A path argument, refused where it could lead to another path.
+
+    ``None`` as a text is what a template leaves that found nothing; it is nobody's id.
+    """
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if text in ("", ".", "..") or any(c in "/\\?#" or not c.isprintable() for c in text):
+    if not text.strip() or text in (".", "..", "None") or any(c in "/\\?#" or not c.isprintable() for c in text):
         raise InputError(f"{route.name}: {name}={value!r} cannot be part of {route.path}")
     return text

@@ -6,10 +6,13 @@ files are never joined; an address that has expired is asked for again.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import httpx
@@ -17,14 +20,22 @@ import httpx
 from airflow_provider_sessions.client.answers import error_from
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.failures import our_errors
-from airflow_provider_sessions.client.redact import redact_url
-from airflow_provider_sessions.errors import ApiError, IncompleteDownloadError, NoAnswerError, ServerError
+from airflow_provider_sessions.client.redact import redact_path
+from airflow_provider_sessions.errors import (
+    ApiError,
+    BrokenConnectionError,
+    IncompleteDownloadError,
+    MalformedAnswerError,
+    NoAnswerError,
+    RateLimitedError,
+    ServerError,
+)
 
 log = logging.getLogger(__name__)
 
-_MIB = 1024 * 1024
-CHUNK_BYTES = _MIB
-_RESUMES_WITHOUT_PROGRESS = 4
+CHUNK_BYTES = 1024 * 1024
+"""What has to come within the client's deadline; a server that is slower is given up."""
+_CONTENT_RANGE = re.compile(r"bytes\s+(?:(?P<start>\d+)-\d+|\*)/(?P<total>\d+|\*)")
 
 
 class Target(Protocol):
@@ -53,10 +64,10 @@ class Download:
     """One download.
 
     :param client: sends the requests.
-    :param address: gives the absolute address; called again where it was refused as expired (403, 404, 410).
+    :param address: gives the absolute address; called again where it was refused, because it may have expired.
     :param target: takes the bytes.
     :param expected_size: bytes the platform announced, if it did.
-    :param on_progress: told the number of bytes so far after each chunk.
+    :param on_progress: told the bytes so far, and the bytes in all where they are known, whenever some came.
     """
 
     def __init__(
@@ -78,32 +89,36 @@ class Download:
     async def run(self) -> Downloaded:
         """Fetch the whole file.
 
-        :raises IncompleteDownloadError: it has another size than announced.
+        :raises IncompleteDownloadError: it has another size than announced, comes too slowly, or changed while the
+            target cannot begin anew.
         :raises ApiError: it was refused.
+        :raises MalformedAnswerError: what came is a web page.
         :raises NoAnswerError: the connection broke several times without a byte of progress.
         """
         url = await self._address()
-        idle = 0
+        idle, refusals = 0, 0
         while True:
             before = self._size
             try:
                 await self._stretch(url)
                 return self._checked()
-            except (NoAnswerError, ServerError) as broken:
-                idle = 0 if self._size > before else idle + 1
+            except (NoAnswerError, ServerError, RateLimitedError) as broken:
+                if self._total is not None and self._size == self._total:
+                    return self._checked()
+                idle, refusals = (0, 0) if self._size > before else (idle + 1, refusals)
                 wait = self._client.config.retry.wait_before_retry(
                     broken, repeatable=True, attempt=max(1, idle), random=lambda: 1.0
                 )
-                if idle > _RESUMES_WITHOUT_PROGRESS or wait is None:
+                if wait is None:
                     raise
                 log.info("the download broke off after %d bytes (%s); going on in %.1f s", self._size, broken, wait)
+                await self._client.clock.sleep(wait)
             except ApiError as refused:
-                if refused.status not in (403, 404, 410) or idle:
+                refusals += 1
+                if refusals > 1:
                     raise
-                idle, wait = 1, 0.0
                 log.info("the download's address was refused (%d); asking for a new one", refused.status)
-            await self._client.clock.sleep(wait)
-            url = await self._address()
+                url = await self._address()
 
     def _reset(self) -> None:
         self._size = 0
@@ -113,45 +128,121 @@ class Download:
         self._media_type: str | None = None
 
     async def _stretch(self, url: str) -> None:
+        """Fetch what is missing, as far as the connection lasts."""
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        if self._size and self._validator:
-            headers |= {"Range": f"bytes={self._size}-", "If-Range": self._validator}
-        elif self._size:
+        if self._size and self._validator is None:
             self._begin_anew()  # nothing tells whether the file is still the same
-        with our_errors(f"download from {redact_url(url)}"):
+        elif self._size and self._validator:
+            headers |= {"Range": f"bytes={self._size}-", "If-Range": self._validator}
+        with our_errors(f"download from {redact_path(url)}"):
             async with self._client.stream(url, headers) as response:
-                if not response.is_success:
-                    await response.aread()
+                if response.status_code == 416 and self._size:
+                    self._settle_end(response)
+                elif not response.is_success:
                     raise error_from(response, None, self._client.dialect, None, self._client.clock, what="a download")
-                self._note(response)
-                async for chunk in response.aiter_raw(CHUNK_BYTES):
-                    self._take(chunk)
+                else:
+                    self._note(response)
+                    await self._take_all(response)
+
+    def _settle_end(self, response: httpx.Response) -> None:
+        """Nothing follows what is here: either that was all, or the file is a shorter one now."""
+        _, self._total = _content_range(response)
+        if self._total != self._size:
+            self._begin_anew()
+            raise BrokenConnectionError("the file became shorter while it was downloaded")
 
     def _note(self, response: httpx.Response) -> None:
-        if response.status_code != 206 and self._size:
+        """Take note of what the answer says of the file, and begin anew if it is not the rest of what is here."""
+        headers = response.headers
+        if headers.get("content-type", "").strip().lower().startswith("text/html"):
+            raise MalformedAnswerError("a web page came instead of the file")
+        start, total = _content_range(response) if response.status_code == 206 else (0, _length(headers))
+        if self._size and (start != self._size or not self._is_same(headers)):
             self._begin_anew()
-        if response.status_code != 206:
-            etag = response.headers.get("etag")
-            strong = etag if etag and not etag.startswith("W/") else None
-            self._validator = strong or response.headers.get("last-modified")
-            self._media_type = response.headers.get("content-type", "").partition(";")[0].strip() or None
-            length = response.headers.get("content-length", "")
-            self._total = int(length) if length.isdigit() else None
+        if start != self._size:
+            raise BrokenConnectionError("another part of the file came than was asked for")
+        encoded = _is_encoded(headers)
+        self._total = None if encoded else total
+        self._validator = None if encoded else _strong_validator(headers) or self._validator
+        self._media_type = headers.get("content-type", "").partition(";")[0].strip() or None
+
+    def _is_same(self, headers: httpx.Headers) -> bool:
+        """Whether an answer to ``If-Range`` is of the same file. Some servers answer with a part whatever changed."""
+        return self._validator in (headers.get("etag", self._validator), headers.get("last-modified"))
 
     def _begin_anew(self) -> None:
-        self._target.seek(0)
-        self._target.truncate()
+        log.info("the download begins anew after %d bytes: the file changed, or cannot be resumed", self._size)
+        try:
+            self._target.seek(0)
+            self._target.truncate()
+        except (OSError, ValueError) as stuck:
+            raise IncompleteDownloadError(
+                f"the download broke off after {self._size} bytes and has to begin anew, but its target cannot: {stuck}"
+            ) from stuck
         self._reset()
 
+    async def _take_all(self, response: httpx.Response) -> None:
+        """Write what comes, as it comes: a chunk that were gathered first would be lost where the connection breaks."""
+        chunks: AsyncIterator[bytes] = response.aiter_bytes() if _is_encoded(response.headers) else response.aiter_raw()
+        now, span = asyncio.get_running_loop().time, self._client.config.deadline
+        due, wanted = now() + span, self._size + CHUNK_BYTES
+        async for chunk in chunks:
+            self._take(chunk)
+            if self._size >= wanted:
+                due, wanted = now() + span, self._size + CHUNK_BYTES
+            elif now() > due:
+                raise IncompleteDownloadError(
+                    f"the server is too slow: fewer than {CHUNK_BYTES} bytes came in {span:.0f} s, {self._size} in all"
+                )
+
     def _take(self, chunk: bytes) -> None:
-        self._target.write(chunk)
+        rest = chunk
+        while rest:
+            written = self._target.write(rest)
+            rest = rest[written:] if isinstance(written, int) else b""
         self._hash.update(chunk)
         self._size += len(chunk)
+        if self._expected is not None and self._size > self._expected:
+            raise IncompleteDownloadError(f"more than the {self._expected} bytes came that the platform announced")
         if self._on_progress is not None:
-            self._on_progress(self._size, self._total or self._expected)
+            self._on_progress(self._size, self._expected if self._total is None else self._total)
 
     def _checked(self) -> Downloaded:
         for announced, by in ((self._total, "the server"), (self._expected, "the platform")):
             if announced is not None and announced != self._size:
                 raise IncompleteDownloadError(f"{self._size} bytes came, but {by} announced {announced}")
         return Downloaded(self._size, self._hash.hexdigest(), self._media_type)
+
+
+def _is_encoded(headers: httpx.Headers) -> bool:
+    """Whether the bytes are compressed, though nobody asked for it: then no part of them can be asked for."""
+    return headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+
+
+def _length(headers: httpx.Headers) -> int | None:
+    text = headers.get("content-length", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
+    """Where the part begins and how large the file is, where the answer says so."""
+    found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
+    if found is None:
+        return None, None
+    start, total = found["start"], found["total"]
+    return (int(start) if start else None, int(total) if total != "*" else None)
+
+
+def _strong_validator(headers: Mapping[str, str]) -> str | None:
+    """What tells this very file, byte for byte: a strong ETag, or a change that is older than the answer.
+
+    Source: RFC 9110 8.8.2.2: a file may change twice within the second that a date can tell.
+    """
+    etag, changed = headers.get("etag"), headers.get("last-modified")
+    if etag and not etag.startswith("W/"):
+        return etag
+    try:
+        age = parsedate_to_datetime(headers["date"]) - parsedate_to_datetime(changed or "")
+    except (KeyError, ValueError, TypeError):
+        return None
+    return changed if age.total_seconds() >= 1 else None

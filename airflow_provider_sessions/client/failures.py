@@ -23,17 +23,24 @@ def our_errors(what: str) -> Iterator[None]:
     :param what: the request in a few words, without secrets.
     :raises ConnectError: nothing was sent.
     :raises BrokenConnectionError: the request may have arrived.
+    :raises ConnectionConfigError: the address or the credential cannot be put into a request.
     """
     try:
         yield
+    except (httpx.LocalProtocolError, UnicodeEncodeError):
+        # Neither quoted nor chained: the text of the cause shows the header, which may be the credential.
+        raise ConnectionConfigError(
+            f"{what}: a header cannot be sent; check the connection's credential for line breaks, blanks at its ends "
+            f"and letters outside ASCII"
+        ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as failure:
-        raise ConnectError(f"{what}: no connection: {failure}") from failure
+        raise ConnectError(f"{what}: no connection: {str(failure) or type(failure).__name__}") from failure
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as failure:
-        raise ConnectionConfigError(f"{what}: {failure}; check the connection's host") from failure
-    except httpx.TooManyRedirects as failure:
-        raise RedirectRefusedError(f"{what}: too many redirects") from failure
-    except httpx.DecodingError as failure:
-        raise MalformedAnswerError(f"{what}: the answer's compression is broken") from failure
+        raise ConnectionConfigError(f"{what}: {failure}; check the connection's host") from None
+    except httpx.TooManyRedirects:
+        raise RedirectRefusedError(f"{what}: too many redirects") from None
+    except httpx.DecodingError:
+        raise MalformedAnswerError(f"{what}: the answer's compression is broken") from None
     except (httpx.HTTPError, TimeoutError) as failure:
         told = str(failure) or "no answer in time"
         raise BrokenConnectionError(f"{what}: {type(failure).__name__}: {told}") from failure

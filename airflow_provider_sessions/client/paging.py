@@ -49,9 +49,20 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
+def _more(page: Page, total: int | None, asked: int | None) -> bool:
+    """Whether a page follows: by the total, else by whether this one was full."""
+    if total is not None:
+        return page.seen < total
+    kept = _whole(page.meta.get("limit")) or asked
+    return kept is not None and page.items >= min(kept, asked or kept)
+
+
 @dataclass(frozen=True, slots=True)
 class PageLimit:
     """``page`` and ``limit`` in the query, ``total`` in the answer.
+
+    A platform may give fewer items a page than asked for. Where it says neither ``total`` nor the ``limit`` it keeps
+    to, the first page that is not full is taken as the last.
 
     :param limit: the page size asked for; None leaves it to the platform (lists that are not documented to have pages).
     :param first_page: the number of the first page.
@@ -65,13 +76,8 @@ class PageLimit:
         return {} if self.limit is None else {"page": self.first_page, "limit": self.limit}
 
     def after(self, page: Page) -> Mapping[str, Any] | None:
-        """The next page, while fewer items came than there are; a platform may give fewer a page than asked for."""
-        total = self.total(page)
-        if total is None:
-            full = self.limit is not None and page.items >= self.limit
-            if not full:
-                return None
-        elif page.seen >= total:
+        """The next page, while fewer items came than there are."""
+        if not _more(page, self.total(page), self.limit):
             return None
         asked = {} if self.limit is None else {"limit": self.limit}
         return {"page": int(page.query.get("page", self.first_page)) + 1, **asked}
@@ -93,8 +99,7 @@ class LimitOffset:
 
     def after(self, page: Page) -> Mapping[str, Any] | None:
         """The next page, while fewer items came than there are."""
-        total = self.total(page)
-        more = page.items >= self.limit if total is None else page.seen < total
+        more = _more(page, self.total(page), self.limit)
         return {"limit": self.limit, "offset": page.seen} if more else None
 
     def total(self, page: Page) -> int | None:
@@ -134,6 +139,11 @@ class NumberedPages:
 class Walk:
     """One walk through the pages of one list.
 
+    A list may change between two pages. Where it grew by just as many items as come once more on the next page, they
+    were put in before: all moved on, and nothing is missed. In every other case where its total changed, an item may
+    have moved from a page not yet read to one that was, and :attr:`shifted` says so. A list without a total cannot be
+    watched like that: an item that slips through is found by the next walk only.
+
     :param route: the endpoint's name, for error texts.
     :param paging: how pages are asked for.
     """
@@ -142,8 +152,12 @@ class Walk:
     paging: Paging
     seen: int = 0
     pages: int = 0
-    totals: set[int] = field(default_factory=set)
-    _before: tuple[str, ...] = ()
+    changed: bool = False
+    shifted: bool = False
+    shrank: bool = False
+    _total: int | None = None
+    _keys: set[str] = field(default_factory=set)
+    _contents: set[int] = field(default_factory=set)
 
     def next_query(
         self, query: Mapping[str, Any], keys: tuple[str, ...], meta: Mapping[str, Any]
@@ -153,28 +167,41 @@ class Walk:
         :param query: the query that asked for the page.
         :param keys: what tells its items apart, in order.
         :param meta: what the answer says beside the list.
-        :raises PagingError: the page repeats the one before, is empty though more are promised, or there is no end.
+        :raises PagingError: the page repeats an earlier one, is empty though more are promised, or there is no end.
         """
         self.pages += 1
         self.seen += len(keys)
         page = Page(query=query, items=len(keys), seen=self.seen, meta=meta)
-        if keys and keys == self._before:
-            raise PagingError(
-                f"{self.route}: page {self.pages} repeats the page before; the platform ignores {dict(query)}"
-            )
-        self._before = keys
-        if (total := self.paging.total(page)) is not None:
-            self.totals.add(total)
+        self._watch(self.paging.total(page), keys)
+        self._refuse_repetition(query, keys)
         following = self.paging.after(page)
         if following is None:
             return None
         if not keys:
-            raise PagingError(f"{self.route}: page {self.pages} is empty although more are promised ({dict(meta)})")
+            raise PagingError(f"{self.route}: page {self.pages} is empty although more are promised ({_said(meta)})")
         if self.pages >= MAX_PAGES:
             raise PagingError(f"{self.route}: no end after {MAX_PAGES} pages")
         return following
 
-    @property
-    def shifted(self) -> bool:
-        """Whether the list grew or shrank while it was walked, so that an item may have slipped between two pages."""
-        return len(self.totals) > 1
+    def _watch(self, total: int | None, keys: tuple[str, ...]) -> None:
+        """Notice that the list changed since the page before."""
+        again = sum(key in self._keys for key in keys)
+        if total is not None and self._total is not None:
+            self.changed = self.changed or total != self._total
+            self.shifted = self.shifted or total - self._total != again
+            self.shrank = self.shrank or total < self._total
+        self._total = total if total is not None else self._total
+        self._keys.update(keys)
+
+    def _refuse_repetition(self, query: Mapping[str, Any], keys: tuple[str, ...]) -> None:
+        content = hash(keys)
+        if keys and content in self._contents and not self.changed:
+            raise PagingError(
+                f"{self.route}: page {self.pages} repeats an earlier page; the platform ignores {dict(query)}"
+            )
+        self._contents.add(content)
+
+
+def _said(meta: Mapping[str, Any]) -> str:
+    """The numbers beside a list; the list itself, or a stranger's text, is not for an error."""
+    return ", ".join(f"{name} {value}" for name, value in meta.items() if _whole(value) is not None) or "no total"

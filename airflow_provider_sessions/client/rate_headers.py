@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+UNKNOWN_LIMIT_WAIT = 10.0
+"""Seconds to leave a platform alone that refused for too many requests and did not say for how long."""
+LONGEST_CLOSURE = 86400.0
+"""Seconds: no header closes an account for longer. A misread number must not close it for years."""
 _EPOCH = 1_000_000_000
+_EPOCH_MILLISECONDS = 100_000_000_000
+_PREFIXES = ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
+_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[,;].*)?", re.DOTALL)
+_MEMBERS = {"limit": ("limit", "q"), "remaining": ("remaining", "r"), "reset": ("reset", "t")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,53 +40,70 @@ class RateNews:
     @property
     def closed_for(self) -> float:
         """Seconds for which the platform will refuse everything; 0 if it does not say so."""
+        closed = 0.0
         if self.status == 429:
-            return self.retry_after or self.reset or 0.0
-        if self.status == 503 and self.retry_after:
+            closed = UNKNOWN_LIMIT_WAIT if self.wanted_wait is None else self.wanted_wait
+        elif self.status == 503 and self.retry_after is not None:
+            closed = self.retry_after
+        elif self.remaining == 0 and self.reset is not None:
+            closed = self.reset
+        return min(closed, LONGEST_CLOSURE)
+
+    @property
+    def wanted_wait(self) -> float | None:
+        """Seconds after which the platform wants to be asked again; None if it did not say."""
+        if self.retry_after is not None:
             return self.retry_after
-        if self.remaining == 0 and self.reset:
-            return self.reset
-        return 0.0
+        return self.reset if self.status == 429 else None
 
 
 def read_rate_headers(status: int, headers: Mapping[str, str], now: datetime) -> RateNews:
-    """Read ``Retry-After`` (seconds or HTTP date), ``X-RateLimit-*`` and ``RateLimit-*``, whatever their case.
+    """Read ``Retry-After``, ``X-RateLimit-*``, ``RateLimit-*`` and ``RateLimit``, whatever their case.
 
-    ``Reset`` is taken as an epoch time where it is too large to be seconds.
-    Source: RFC 9110 10.2.3; the others are vendors' habits (inferred).
+    ``Retry-After`` and ``Reset`` are seconds or a date; ``Reset`` is taken as an epoch time, of seconds or of
+    milliseconds, where it is too large for seconds. What cannot be read is taken as not said.
+
+    Source: RFC 9110 10.2.3 for ``Retry-After``; the drafts of "RateLimit header fields for HTTP", and vendors' habits
+    (inferred) for the others.
     """
     lower = {name.lower(): value for name, value in headers.items()}
 
-    def first(suffix: str) -> float | None:
-        for prefix in ("x-ratelimit-", "ratelimit-", "x-rate-limit-"):
-            if (number := _number(lower.get(prefix + suffix))) is not None:
-                return number
-        return None
+    def first(member: str) -> str | None:
+        found = (lower.get(prefix + member) for prefix in _PREFIXES)
+        return next((text for text in found if text), _member(lower.get("ratelimit"), _MEMBERS[member]))
 
-    limit, remaining, reset = first("limit"), first("remaining"), first("reset")
-    if reset is not None and reset > _EPOCH:
-        reset = max(0.0, reset - now.timestamp())
+    limit, remaining = _number(first("limit")), _number(first("remaining"))
     return RateNews(
         status=status,
         limit=None if limit is None else int(limit),
         remaining=None if remaining is None else int(remaining),
-        reset=reset,
-        retry_after=_retry_after(lower.get("retry-after"), now),
+        reset=_seconds_until(first("reset"), now),
+        retry_after=_seconds_until(lower.get("retry-after"), now),
     )
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and number >= 0 else None
+    """A number that is not negative, perhaps with a policy behind it (``10, 10;w=60``)."""
+    found = _NUMBER.fullmatch(text) if text else None
+    number = float(found[1]) if found else None
+    return number if number is not None and math.isfinite(number) else None
 
 
-def _retry_after(text: str | None, now: datetime) -> float | None:
-    if text is None or (seconds := _number(text)) is not None:
-        return None if text is None else seconds
+def _member(text: str | None, names: tuple[str, ...]) -> str | None:
+    """A member of the one-line form: ``limit=10, remaining=0, reset=30`` or ``"default";r=0;t=30``."""
+    for name in names:
+        if text and (found := re.search(rf"(?:^|[,;\s]){name}\s*=\s*(\d+)", text)):
+            return found[1]
+    return None
+
+
+def _seconds_until(text: str | None, now: datetime) -> float | None:
+    number = _number(text)
+    if number is not None:
+        if number >= _EPOCH_MILLISECONDS:
+            number /= 1000
+        return max(0.0, number - now.timestamp()) if number > _EPOCH else number
     try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
+        return max(0.0, (parsedate_to_datetime(text or "").astimezone(UTC) - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None

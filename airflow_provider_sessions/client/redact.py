@@ -12,10 +12,23 @@ _TELLING = frozenset(
 
 def redact_url(url: str) -> str:
     """The address with user information dropped and the values of all but harmless query parameters hidden."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    query = urlencode(
-        [(key, value if key in _TELLING else "***") for key, value in parse_qsl(parts.query, keep_blank_values=True)],
-        safe="*",
-    )
-    return urlunsplit((parts.scheme, host, parts.path, query, ""))
+    try:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+    except ValueError:
+        return "(an address that cannot be read)"
+    shown = urlencode([(key, value if key in _TELLING else "***") for key, value in query], safe="*")
+    return urlunsplit((parts.scheme, _place(parts.netloc), parts.path, shown, ""))
+
+
+def redact_path(url: str) -> str:
+    """Scheme and host alone: another host's path may be as secret as its query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(an address that cannot be read)"
+    return f"{parts.scheme}://{_place(parts.netloc)}/..."
+
+
+def _place(netloc: str) -> str:
+    return netloc.rpartition("@")[2]

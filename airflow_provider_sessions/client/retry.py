@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_sessions.errors import NoAnswerError, RateLimitedError, ServerError, SessionsError
+from airflow_provider_sessions.client.rate_headers import UNKNOWN_LIMIT_WAIT
+from airflow_provider_sessions.errors import ConnectError, NoAnswerError, RateLimitedError, ServerError, SessionsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,22 +16,27 @@ class RetryPolicy:
     :param attempts: requests at most, the first one included.
     :param max_wait: seconds; a longer wait is the caller's business, who gets the error with its ``retry_after``.
     :param backoff: seconds before the second attempt; doubled each time, and spread at random.
-    :param unknown_limit_wait: seconds after a 429 that does not say when to come back.
+    :param unknown_limit_wait: seconds after a 429 that does not say when to come back; doubled each time.
     """
 
     attempts: int = 4
     max_wait: float = 60.0
     backoff: float = 0.5
-    unknown_limit_wait: float = 10.0
+    unknown_limit_wait: float = UNKNOWN_LIMIT_WAIT
 
     def wait_before_retry(
         self, error: SessionsError, *, repeatable: bool, attempt: int, random: Callable[[], float]
     ) -> float | None:
         """Seconds until the next attempt, or None for none.
 
-        A refusal for too many requests was not carried out, so any call may be sent again. A failure of the platform,
-        or a broken connection, may hide a request that was carried out: only a repeatable call is sent again. Nothing
-        else is.
+        ========================================  ==================================================================
+        what became of the attempt                sent again
+        ========================================  ==================================================================
+        429                                       always: it was not carried out. After ``retry_after``
+        no connection                             always: nothing was sent
+        5xx, broken connection, truncated answer  only a repeatable call: it may have been carried out
+        everything else (401, 403, 404, 409 ...)  never
+        ========================================  ==================================================================
 
         :param error: what became of the attempt.
         :param repeatable: whether sending the call twice does no more than once.
@@ -39,12 +45,14 @@ class RetryPolicy:
         """
         if attempt >= self.attempts:
             return None
+        doubled = 2.0 ** (attempt - 1)
+        wait = self.backoff * doubled * (0.5 + random() / 2)
         if isinstance(error, RateLimitedError):
-            wait = self.unknown_limit_wait * 2 ** (attempt - 1) if error.retry_after is None else error.retry_after
-        elif isinstance(error, ServerError | NoAnswerError) and repeatable:
-            wait = self.backoff * 2 ** (attempt - 1) * (0.5 + random() / 2)
-            if isinstance(error, ServerError) and error.retry_after is not None:
-                wait = error.retry_after
+            asked = self.unknown_limit_wait * doubled if error.retry_after is None else error.retry_after
+        elif isinstance(error, ConnectError) or (repeatable and isinstance(error, ServerError | NoAnswerError)):
+            asked = (error.retry_after or 0.0) if isinstance(error, ServerError) else 0.0
         else:
             return None
+        # A platform that says "come back in 0 seconds" is not asked in a tight loop.
+        wait = max(wait, asked)
         return wait if wait <= self.max_wait else None

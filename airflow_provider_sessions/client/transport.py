@@ -2,29 +2,38 @@
 
 - A credential goes to the connection's own hosts alone; httpx by itself would send ``X-API-Key`` on to another host
   that a redirect names.
-- A request that changes something never follows a redirect to another host, nor does the body of a log-in.
+- A request that changes something never leaves its host, and is not turned into a GET by a redirect on the way.
+- Nothing goes from https to http, nor from a platform out there to an address inside this machine.
 - The rate budget is asked before, and told after, each request to the platform.
+- No answer is larger, or lasts longer, than one may; downloads look after themselves.
 - Each request is logged with its address redacted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from ipaddress import ip_address
 
 import httpx
 
 from airflow_provider_sessions.client.budget import Lane, RateBudget
+from airflow_provider_sessions.client.network import is_loopback
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
-from airflow_provider_sessions.client.redact import redact_url
+from airflow_provider_sessions.client.redact import redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import RateLimitedError, RedirectRefusedError
+from airflow_provider_sessions.errors import AnswerTooLargeError, RateLimitedError, RedirectRefusedError
 
 log = logging.getLogger(__name__)
 
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
+DOWNLOAD = "download"
+"""Request extension: the body is a file, of any size and however long it takes."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_READING = ("GET", "HEAD")
+_SAME_METHOD = (307, 308)
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -40,6 +49,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param budget: the rate budget of the account.
     :param clock: time.
     :param max_wait: seconds that a request may wait for its slot.
+    :param deadline: seconds that a request may last from then on.
+    :param max_bytes: bytes on the wire that an answer may have.
     """
 
     def __init__(
@@ -50,35 +61,40 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         budget: RateBudget,
         clock: Clock,
         max_wait: float,
+        deadline: float,
+        max_bytes: int,
     ) -> None:
         self._inner = inner
         self._trusted = frozenset(origin(httpx.URL(url)) for url in trusted)
         self._budget = budget
         self._clock = clock
         self._max_wait = max_wait
+        self._deadline = deadline
+        self._max_bytes = max_bytes
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, guarded.
 
         :raises RateLimitedError: no slot is free soon enough.
-        :raises RedirectRefusedError: a request that must not leave the platform's host was redirected.
+        :raises RedirectRefusedError: a request was redirected to where it must not go.
         """
-        ours = origin(request.url) in self._trusted
+        ours = self.trusts(request.url)
         if ours:
             await self._wait_for_slot(request)
         else:
+            self._refuse_abroad(request)
             self._strip(request)
-        began = time.perf_counter()
-        try:
-            response = await self._inner.handle_async_request(request)
-        except httpx.HTTPError as failure:
-            log.debug("%s %s: %s", request.method, redact_url(str(request.url)), type(failure).__name__)
-            raise
-        took = 1000 * (time.perf_counter() - began)
-        log.debug("%s %s: %d in %.0f ms", request.method, redact_url(str(request.url)), response.status_code, took)
+        response = await self._send(request, (redact_url if ours else redact_path)(str(request.url)))
         if ours:
             await self._budget.observe(read_rate_headers(response.status_code, response.headers, self._clock.now()))
+        if refused := _refused_redirect(request, response):
+            await response.aclose()
+            raise RedirectRefusedError(refused)
         return response
+
+    def trusts(self, url: httpx.URL) -> bool:
+        """Whether the credential may be seen there."""
+        return origin(url) in self._trusted
 
     async def aclose(self) -> None:
         """Close the transport inside."""
@@ -86,25 +102,101 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def _wait_for_slot(self, request: httpx.Request) -> None:
         lane = request.extensions.get("lane", Lane.CALL)
-        wait = await self._budget.reserve(lane, max_wait=self._max_wait)
-        if wait is None:
-            later = await self._budget.next_slot(lane)
-            raise RateLimitedError(
-                f"the rate limit leaves no room for {request.method} {request.url.path} within {self._max_wait:.0f} s; "
-                f"the next request may be sent in {later:.1f} s",
-                status=429,
-                retry_after=later,
-            )
-        if wait > 0:
+        patience = self._max_wait
+        while True:
+            wait = await self._budget.reserve(lane, max_wait=patience)
+            if wait is None:
+                raise await self._no_room(request, lane)
+            if wait <= 0:
+                return
             log.debug("waiting %.2f s for a slot of the rate limit", wait)
             await self._clock.sleep(wait)
+            if await self._budget.closed_for() <= 0:
+                return
+            patience -= wait  # the platform closed meanwhile: the slot is worth nothing
 
-    def _strip(self, request: httpx.Request) -> None:
-        if request.method not in ("GET", "HEAD"):
+    async def _no_room(self, request: httpx.Request, lane: Lane) -> RateLimitedError:
+        later = await self._budget.next_slot(lane)
+        return RateLimitedError(
+            f"the rate limit leaves no room for {request.method} {request.url.path} within {self._max_wait:.0f} s; "
+            f"the next request may be sent in {later:.1f} s",
+            status=429,
+            retry_after=later,
+        )
+
+    def _refuse_abroad(self, request: httpx.Request) -> None:
+        if request.method not in _READING:
             raise RedirectRefusedError(
                 f"{request.method} was redirected to another host, {request.url.host}; it was not sent there, because "
                 f"it may hold credentials or change something"
             )
+        if _is_inside(request.url.host) and not any(_is_inside(host) for _, host, _ in self._trusted):
+            raise RedirectRefusedError(
+                f"the platform named an address inside this machine or its network segment, {request.url.host}"
+            )
+
+    def _strip(self, request: httpx.Request) -> None:
         for header in CREDENTIAL_HEADERS:
             if header in request.headers:
                 del request.headers[header]
+
+    async def _send(self, request: httpx.Request, address: str) -> httpx.Response:
+        began = time.perf_counter()
+        ends = asyncio.get_running_loop().time() + self._deadline
+        try:
+            async with asyncio.timeout_at(ends):
+                response = await self._inner.handle_async_request(request)
+        except (httpx.HTTPError, TimeoutError) as failure:
+            log.debug("%s %s: %s", request.method, address, type(failure).__name__)
+            raise
+        took = 1000 * (time.perf_counter() - began)
+        log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)
+        is_file = DOWNLOAD in request.extensions and response.is_success
+        if not is_file and isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = _Bounded(response.stream, ends, self._max_bytes)
+        return response
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A body that ends in time and in size: httpx reads those of log-ins and redirects without any bound."""
+
+    def __init__(self, inner: httpx.AsyncByteStream, ends: float, max_bytes: int) -> None:
+        self._inner = inner
+        self._ends = ends
+        self._left = max_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks = aiter(self._inner)
+        while True:
+            async with asyncio.timeout_at(self._ends):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
+            self._left -= len(chunk)
+            if self._left < 0:
+                raise AnswerTooLargeError("the answer is larger than any may be")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def _refused_redirect(request: httpx.Request, response: httpx.Response) -> str | None:
+    """Why a redirect is not followed, if it is not."""
+    if not response.has_redirect_location:
+        return None
+    if request.method not in _READING and response.status_code not in _SAME_METHOD:
+        return (
+            f"{request.method} {request.url.path} was answered by the redirect {response.status_code}, which would "
+            f"turn it into a GET; check the connection's host (http or https, and its path)"
+        )
+    if request.url.scheme == "https" and response.headers["location"].strip().lower().startswith("http:"):
+        return f"{request.url.host} redirected from https to http, where everybody on the way can read along"
+    return None
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return is_loopback(host) or ip_address(host).is_link_local
+    except ValueError:
+        return False

@@ -23,7 +23,15 @@ from airflow_provider_sessions.model.materials import (
 )
 from airflow_provider_sessions.model.query import SessionQuery, WindowBy
 from airflow_provider_sessions.model.session import Session, SessionState
-from airflow_provider_sessions.model.values import UtcDatetime, Value, Window, parse_instant, parse_seconds
+from airflow_provider_sessions.model.values import (
+    UtcDatetime,
+    Value,
+    Window,
+    is_given,
+    parse_instant,
+    parse_seconds,
+    shown,
+)
 
 __all__ = [
     "Artifact",
@@ -48,6 +56,8 @@ __all__ = [
     "Value",
     "Window",
     "WindowBy",
+    "is_given",
     "parse_instant",
     "parse_seconds",
+    "shown",
 ]

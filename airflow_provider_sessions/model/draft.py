@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.model.values import UtcDatetime, Value, parse_instant, parse_seconds, zone
+from airflow_provider_sessions.model.values import (
+    UtcDatetime,
+    Value,
+    is_given,
+    parse_instant,
+    parse_seconds,
+    shown,
+    zone,
+)
 
 
 class Invitee(Value):
@@ -22,6 +31,7 @@ class Invitee(Value):
     @field_validator("email")
     @classmethod
     def _looks_like_an_address(cls, email: str) -> str:
+        email = email.strip()
         if email.count("@") != 1 or not all(email.split("@")) or any(c.isspace() for c in email):
             raise ValueError(f"{email!r} is not an e-mail address")
         return email
@@ -66,6 +76,9 @@ class SessionDraft(Value):
     ) -> SessionDraft:
         """Read what a user gave (templates included) and refuse what cannot be meant.
 
+        An optional field that is empty, or the text ``None``, was not given: that is what a template leaves that found
+        nothing. Only of the description an empty text is a value.
+
         :param title: the session's title.
         :param start: planned start; without an offset it is a wall clock time of ``time_zone``.
         :param duration: planned duration in seconds, as a timedelta, or as ISO 8601.
@@ -77,23 +90,10 @@ class SessionDraft(Value):
         :param key: what stands for this one logical create.
         :raises InputError: a field cannot be meant; the text names it.
         """
-        if not isinstance(title, str) or not title.strip():
-            raise InputError(f"title: {title!r} is not a title")
-        if time_zone is not None:
-            zone(time_zone)
-        if options is not None and not isinstance(options, Mapping):
-            raise InputError(f"options: expected a mapping, got {type(options).__name__}")
-        begins = None if start is None else parse_instant(start, "start", time_zone=time_zone)
-        return cls(
-            title=title,
-            start=begins,
-            duration_seconds=_duration(begins, duration, end, time_zone),
-            time_zone=time_zone,
-            description=description,
-            participants=read_invitees(participants),
-            options=dict(options or {}),
-            key=key,
-        )
+        fields = _read_fields(start, duration, end, time_zone, description, options)
+        if not is_given(title) or not isinstance(title, str):
+            raise InputError(f"title: {shown(title)} is not a title")
+        return cls(title=title.strip(), participants=read_invitees(participants), key=key, **fields)
 
 
 class SessionChanges(Value):
@@ -123,39 +123,73 @@ class SessionChanges(Value):
 
         :raises InputError: a field cannot be meant, or none is given.
         """
-        if time_zone is not None:
-            zone(time_zone)
-        if options is not None and not isinstance(options, Mapping):
-            raise InputError(f"options: expected a mapping, got {type(options).__name__}")
-        if title is not None and not title.strip():
-            raise InputError("title: an empty title cannot be set")
-        begins = None if start is None else parse_instant(start, "start", time_zone=time_zone)
-        changes = cls(
-            title=title,
-            start=begins,
-            duration_seconds=_duration(begins, duration, None, time_zone),
-            time_zone=time_zone,
-            description=description,
-            add_participants=read_invitees(add_participants),
-            options=dict(options or {}),
-        )
+        fields = _read_fields(start, duration, None, time_zone, description, options)
+        if is_given(title):
+            if not isinstance(title, str):
+                raise InputError(f"title: {shown(title)} is not a title")
+            fields["title"] = title.strip()
+        changes = cls(add_participants=read_invitees(add_participants), **fields)
         if changes == cls():
             raise InputError(
-                "nothing to change: give at least one of title, start, duration, time_zone, description, options"
+                "nothing to change: give at least one of title, start, duration, time_zone, description, "
+                "add_participants, options"
             )
         return changes
 
 
+def _read_fields(
+    start: datetime | str | float | None,
+    duration: timedelta | str | float | None,
+    end: datetime | str | float | None,
+    time_zone: str | None,
+    description: str | None,
+    options: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The fields that a draft and changes to a session have in common."""
+    place = time_zone if is_given(time_zone) else None
+    if place is not None:
+        zone(place)
+    if description is not None and not isinstance(description, str):
+        raise InputError(f"description: expected a text, got {shown(description)}")
+    begins = parse_instant(start, "start", time_zone=place) if start is not None and is_given(start) else None
+    return {
+        "start": begins,
+        "duration_seconds": _duration(begins, duration, end, place),
+        "time_zone": place,
+        "description": description if is_given(description) or description == "" else None,
+        "options": _options(options),
+    }
+
+
+def _options(options: object) -> dict[str, Any]:
+    if not is_given(options):
+        return {}
+    if not isinstance(options, Mapping):
+        raise InputError(f"options: expected a mapping, got {type(options).__name__}: {shown(options)}")
+    if strange := [name for name in options if not isinstance(name, str)]:
+        raise InputError(f"options: expected names as texts, got {shown(strange[0])}")
+    return dict(options)
+
+
 def read_invitees(participants: object) -> tuple[Invitee, ...]:
-    """Read invitees: addresses or mappings. The order and repetitions are kept.
+    """Read invitees: addresses or mappings, also as JSON, as a template gives a list. Order and repetitions are kept.
 
     :raises InputError: something is neither.
     """
-    if participants is None or participants == "":
+    if not is_given(participants):
         return ()
+    if isinstance(participants, str) and participants.lstrip().startswith("["):
+        try:
+            participants = json.loads(participants)
+        except ValueError:
+            raise InputError(
+                f"participants: {shown(participants)} is no JSON; in a template write {{{{ people | tojson }}}}"
+            ) from None
     if isinstance(participants, str | Mapping | Invitee):
         participants = [participants]
-    if not isinstance(participants, list | tuple | set | frozenset):
+    if isinstance(participants, set | frozenset):
+        participants = sorted(participants, key=str)
+    if not isinstance(participants, list | tuple):
         raise InputError(f"participants: expected a list of addresses, got {type(participants).__name__}")
     return tuple(_invitee(item) for item in participants)
 
@@ -165,19 +199,13 @@ def _invitee(item: object) -> Invitee:
         return item
     fields = {"email": item} if isinstance(item, str) else item
     if not isinstance(fields, Mapping):
-        raise InputError(f"participants: {item!r} is neither an address nor a mapping with 'email'")
+        raise InputError(f"participants: {shown(item)} is neither an address nor a mapping with 'email'")
     try:
         return Invitee.model_validate(dict(fields))
-    except ValueError as refused:
-        raise InputError(f"participants: {item!r} cannot be read: {_first_reason(refused)}") from None
-
-
-def _first_reason(refused: ValueError) -> str:
-    """The first complaint of a pydantic error, in a few words."""
-    details: list[Any] = refused.errors() if hasattr(refused, "errors") else []
-    if not details:
-        return str(refused)
-    return f"{'.'.join(str(part) for part in details[0]['loc'])}: {details[0]['msg']}"
+    except ValidationError as refused:
+        first = refused.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"participants: {shown(item)} cannot be read: {where}: {first['msg']}") from None
 
 
 def _duration(
@@ -186,15 +214,15 @@ def _duration(
     end: datetime | str | float | None,
     time_zone: str | None,
 ) -> float | None:
-    if duration is not None and end is not None:
-        raise InputError("give duration or end, not both")
-    if duration is not None:
+    if duration is not None and is_given(duration):
+        if is_given(end):
+            raise InputError(f"give duration or end, not both: got {shown(duration)} and {shown(end)}")
         return parse_seconds(duration, "duration")
-    if end is None:
+    if end is None or not is_given(end):
         return None
     ends = parse_instant(end, "end", time_zone=time_zone)
     if start is None:
-        raise InputError("end: an end without a start has no duration")
+        raise InputError(f"end: an end ({shown(end)}) without a start has no duration")
     if ends <= start:
-        raise InputError(f"end: {ends.isoformat()} is not after the start, {start.isoformat()}")
+        raise InputError(f"end: {shown(end)} is not after the start, {start.isoformat()}")
     return (ends - start).total_seconds()

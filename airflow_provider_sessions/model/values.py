@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from airflow_provider_sessions.errors import InputError
+
+_SHOWN = 120
+"""Characters of a value that an error quotes."""
+_CENTURY = 100 * 365.25 * 86400
+_UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+_EPOCH = re.compile(r"-?\d{9,}(?:\.\d+)?")
+_AMOUNT = r"\d+(?:\.\d+)?"
+_ISO_DURATION = re.compile(
+    rf"P(?!$)(?:(?P<weeks>{_AMOUNT})W)?(?:(?P<days>{_AMOUNT})D)?"
+    rf"(?:T(?!$)(?:(?P<hours>{_AMOUNT})H)?(?:(?P<minutes>{_AMOUNT})M)?(?:(?P<seconds>{_AMOUNT})S)?)?"
+)
+_CLOCK_DURATION = re.compile(r"(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?")
 
 
 class Value(BaseModel):
@@ -20,9 +32,14 @@ class Value(BaseModel):
 
 
 def _utc(instant: datetime) -> datetime:
-    if instant.tzinfo is None:
+    """The instant in UTC, as a plain datetime whatever kind of one it was (Airflow's are pendulum's)."""
+    if instant.utcoffset() is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
-    return instant.astimezone(UTC)
+    try:
+        utc = instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{instant.isoformat()} is out of range in UTC") from None
+    return datetime.combine(utc.date(), utc.time(), UTC)
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(_utc)]
@@ -30,13 +47,47 @@ UtcDatetime = Annotated[datetime, AfterValidator(_utc)]
 
 
 class Window(Value):
-    """A half-open span of time: ``start`` belongs to it, ``end`` does not."""
+    """A half-open span of time: ``start`` belongs to it, ``end`` does not. It is never empty."""
 
     start: UtcDatetime
     end: UtcDatetime
 
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"end: {self.end.isoformat()} is not after the start, {self.start.isoformat()}")
+        return self
+
+    @classmethod
+    def read(
+        cls, start: datetime | str | float, end: datetime | str | float, *, time_zone: str | None = None
+    ) -> Window:
+        """Read a window as users write it; see :func:`parse_instant`.
+
+        :raises InputError: one of the two is not a time, or the end is not after the start.
+        """
+        begins = parse_instant(start, "start", time_zone=time_zone)
+        ends = parse_instant(end, "end", time_zone=time_zone)
+        if ends <= begins:
+            raise InputError(f"end: {shown(end)} is not after the start, {shown(start)}")
+        return cls(start=begins, end=ends)
+
     def __contains__(self, instant: object) -> bool:
         return isinstance(instant, datetime) and self.start <= instant < self.end
+
+
+def is_given(value: object) -> bool:
+    """Whether an optional field was given: not where it is None, or what a template leaves that found nothing.
+
+    Templates turn None into the text ``None``, and a missing default into an empty one.
+    """
+    return value is not None and not (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it: not at any length."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def zone(name: str) -> ZoneInfo:
@@ -46,54 +97,61 @@ def zone(name: str) -> ZoneInfo:
     """
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InputError(f"time_zone: {name!r} is not an IANA time zone; write for example 'Europe/Berlin'") from None
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
+        raise InputError(
+            f"time_zone: {shown(name)} is not an IANA time zone; write for example 'Europe/Berlin'"
+        ) from None
 
 
-def parse_instant(value: datetime | str | float, field: str, *, time_zone: str | None = None) -> datetime:
+def parse_instant(value: datetime | date | str | float, field: str, *, time_zone: str | None = None) -> datetime:
     """Read an instant as users write it, as an aware UTC datetime.
 
-    :param value: an aware datetime, an ISO 8601 string with an offset or ``Z``, or seconds since 1970 (a number or a
-        string of one, as templates give them). A value without a zone is taken as a wall clock time of ``time_zone``
-        where that is given.
+    :param value: an aware datetime, an ISO 8601 string with an offset or ``Z``, or seconds since 1970 (a number, or a
+        string of one with at least nine digits, as templates give them). A value without a zone is taken as a wall
+        clock time of ``time_zone`` where that is given: of the two that a change of the clocks makes from one, the
+        first, unless its ``fold`` says otherwise. A date alone is its midnight.
     :param field: the name that an error quotes.
     :param time_zone: IANA name for values without a zone.
     :raises InputError: not a time, or naive without ``time_zone``, or a wall clock time that daylight saving skips.
     """
     instant = _read_instant(value, field)
-    if instant.tzinfo is not None:
-        return instant.astimezone(UTC)
+    try:
+        return _utc(instant if instant.utcoffset() is not None else _on_the_wall(instant, value, field, time_zone))
+    except (ValueError, OverflowError) as unfit:
+        raise (
+            unfit if isinstance(unfit, InputError) else InputError(f"{field}: {shown(value)} is out of range")
+        ) from None
+
+
+def _on_the_wall(instant: datetime, value: object, field: str, time_zone: str | None) -> datetime:
     if time_zone is None:
         raise InputError(
-            f"{field}: {value!r} has no time zone; give an offset ('2026-03-02T15:00:00+01:00', '...Z'), "
+            f"{field}: {shown(value)} has no time zone; give an offset ('2026-03-02T15:00:00+01:00', '...Z'), "
             f"an aware datetime, or set time_zone"
         )
-    aware = instant.replace(tzinfo=zone(time_zone))
-    if aware.astimezone(UTC).astimezone(aware.tzinfo).replace(tzinfo=None) != instant:
-        raise InputError(f"{field}: {value!r} does not exist in {time_zone}: the clocks skip it")
-    return aware.astimezone(UTC)
+    naive = datetime.combine(instant.date(), instant.time())
+    aware = naive.replace(tzinfo=zone(time_zone))
+    if aware.astimezone(UTC).astimezone(aware.tzinfo).replace(tzinfo=None) != naive:
+        raise InputError(f"{field}: {shown(value)} does not exist in {time_zone}: the clocks skip it")
+    return aware
 
 
-def _read_instant(value: datetime | str | float, field: str) -> datetime:
+def _read_instant(value: object, field: str) -> datetime:
     if isinstance(value, datetime):
         return value
-    expected = f"{field}: {value!r} is not a time; give ISO 8601 such as '2026-03-02T15:00:00Z', or epoch seconds"
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InputError(expected)
-    text = str(value).strip()
     try:
-        if re.fullmatch(r"-?\d+(\.\d+)?", text) and not re.fullmatch(r"\d{8}", text):
-            return datetime.fromtimestamp(float(text), UTC)
-        return datetime.fromisoformat(text)
+        if isinstance(value, date):
+            return datetime.combine(value, time.min)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            text = value.strip()
+            return datetime.fromtimestamp(float(text), UTC) if _EPOCH.fullmatch(text) else datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
-        raise InputError(expected) from None
-
-
-_ISO_DURATION = re.compile(
-    r"P(?!$)(?:(?P<weeks>\d+(?:\.\d+)?)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
-    r"(?:T(?!$)(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
-)
-_CLOCK_DURATION = re.compile(r"(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?")
+        pass  # told below, together with what is no time at all
+    raise InputError(
+        f"{field}: {shown(value)} is not a time; give ISO 8601 such as '2026-03-02T15:00:00Z', or epoch seconds"
+    )
 
 
 def parse_seconds(value: timedelta | str | float, field: str, *, allow_zero: bool = False) -> float:
@@ -103,33 +161,31 @@ def parse_seconds(value: timedelta | str | float, field: str, *, allow_zero: boo
         ``hours:minutes[:seconds]``.
     :param field: the name that an error quotes.
     :param allow_zero: whether zero is a duration.
-    :raises InputError: not a duration, negative, not finite, or zero where that makes no sense.
+    :raises InputError: not a duration, negative, not finite, longer than a century, or zero where that makes no sense.
     """
     seconds = _read_seconds(value)
     if seconds is None or not math.isfinite(seconds):
         raise InputError(
-            f"{field}: {value!r} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'"
+            f"{field}: {shown(value)} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'"
         )
     if seconds < 0 or (seconds == 0 and not allow_zero):
-        raise InputError(f"{field}: {value!r} must be longer than zero")
+        raise InputError(f"{field}: {shown(value)} must be longer than zero")
+    if seconds > _CENTURY:
+        raise InputError(f"{field}: {shown(value)} is longer than a century")
     return seconds
 
 
 def _read_seconds(value: object) -> float | None:
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, int | float):
-        return float(value)
-    if not isinstance(value, str):
-        return None
-    text = value.strip()
     try:
-        return float(text)
-    except ValueError:
-        pass  # not a plain number: one of the two notations below
+        return float(value)
+    except (ValueError, OverflowError):
+        pass  # no plain number: one of the two notations below, or none
+    text = value.strip().upper() if isinstance(value, str) else ""
     found = _ISO_DURATION.fullmatch(text) or _CLOCK_DURATION.fullmatch(text)
     if found is None:
         return None
-    return timedelta(**{unit: float(amount) for unit, amount in found.groupdict().items() if amount}).total_seconds()
+    return sum(float(amount) * _UNITS[unit] for unit, amount in found.groupdict().items() if amount)

@@ -20,13 +20,13 @@ class Account:
 
     :param conn_id: its id.
     :param conn_type: its type: the platform.
-    :param host: base URL, with or without a scheme.
+    :param host: base URL, with or without a scheme; not shown, because somebody may have put a password into it.
     :param extra: the platform's own fields.
     """
 
     conn_id: str
     conn_type: str
-    host: str | None = None
+    host: str | None = field(default=None, repr=False)
     port: int | None = None
     schema: str | None = None
     login: str | None = None
@@ -43,18 +43,20 @@ class Account:
         if not host:
             raise self.wrong("host", "is empty, and this platform has no address that can be taken for granted")
         if "://" not in host:
+            if self.schema not in (None, "", "http", "https"):
+                raise self.wrong("schema", f"is {self.schema!r}; expected http or https")
             host = f"{self.schema or 'https'}://{host}"
-        parts = urlsplit(host)
-        try:
-            port = parts.port
-        except ValueError:
-            raise self.wrong("host", f"{host!r} has no readable port") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise self.wrong("host", f"{host!r} is not an address such as 'https://example.com/api'")
-        if parts.username or parts.password:
+        if "@" in host.partition("://")[2].partition("/")[0]:
             raise self.wrong("host", "holds a user name or password; put them into the fields made for them")
+        try:
+            parts = urlsplit(host)
+            port = parts.port or self.port
+        except ValueError as unreadable:
+            raise self.wrong("host", f"{host!r} has no readable port or host: {unreadable}") from None
+        strange = parts.query or parts.fragment or any(c.isspace() for c in host)
+        if parts.scheme not in ("http", "https") or not parts.hostname or strange:
+            raise self.wrong("host", f"{host!r} is not an address such as 'https://example.com/api'")
         place = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
-        port = port or self.port
         return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}".rstrip("/")
 
     def required_password(self, what: str) -> str:
@@ -120,9 +122,9 @@ class Account:
         :raises ConnectionConfigError: it cannot be read, or names an endpoint that does not exist.
         """
         value = self.extra.get("paths")
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str):
             try:
-                value = json.loads(value)
+                value = json.loads(value) if value.strip() else None
             except ValueError:
                 raise self.wrong("paths", "is not JSON") from None
         if not value:
