@@ -39,13 +39,14 @@ class Control:
     def answer(self, asked: Asked) -> Response:
         """Carry out a control request."""
         asked.path = asked.path[len(self._path) :] or "/"
-        match = _match(asked)
-        if match is None:
+        found = self._find(asked)
+        if found is None:
             return JSONResponse({"error": f"No control route {asked.method} {asked.path}; GET / lists them"}, 404)
+        match, whose = found
         asked.args = {name: unquote(value) for name, value in match.args.items()}
         try:
             with self._sandbox.world.lock:
-                result = match.route.handler(self._sandbox, asked)
+                result = match.route.handler(whose, asked)
         except LookupError as error:
             return JSONResponse({"error": str(error.args[0])}, 404)
         except ValidationError as error:
@@ -55,9 +56,18 @@ class Control:
             return JSONResponse({"error": str(error)}, 422)
         return JSONResponse(result, match.route.status)
 
+    def _find(self, asked: Asked) -> tuple[Match, Any] | None:
+        """The route of a request and what it is about: the sandbox, or the one platform whose own route it is."""
+        if match := _match(routes, asked.method, asked.path):
+            return match, self._sandbox
+        name, slash, rest = asked.path[1:].partition("/")
+        platform = self._sandbox.platforms.get(name)
+        own = _match(platform.controls, asked.method, slash + rest) if platform else None
+        return (own, platform) if own else None
 
-def _match(asked: Asked) -> Match | None:
-    return next((match for match in routes.at(asked.path) if match.route.method == asked.method), None)
+
+def _match(table: Routes, method: str, path: str) -> Match | None:
+    return next((match for match in table.at(path) if match.route.method == method), None)
 
 
 def play(sandbox: Sandbox, steps: Any) -> list[Any]:
@@ -130,8 +140,15 @@ def index(sandbox: Sandbox, asked: Asked) -> Any:
     return {
         "platforms": describe(sandbox, asked.origin),
         "clock": _clock(sandbox),
-        "control": [{"method": route.method, "path": route.path, "does": route.doc} for route in routes],
+        "control": [
+            *_listed(routes, ""),
+            *(row for name, platform in sandbox.platforms.items() for row in _listed(platform.controls, f"/{name}")),
+        ],
     }
+
+
+def _listed(table: Routes, prefix: str) -> list[dict[str, str]]:
+    return [{"method": route.method, "path": prefix + route.path, "does": route.doc} for route in table]
 
 
 def describe(sandbox: Sandbox, origin: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Gate:
         """Answer a request to a platform."""
         sandbox = self._sandbox
         full_path = asked.path
-        asked.path = full_path[len(platform.mount) :] or "/"
+        asked.path = platform.below(full_path)
         if match := platform.match(asked.method, asked.path):
             asked.route, asked.args = match.route, {name: unquote(value) for name, value in match.args.items()}
         entry = self._enter(platform, asked, full_path, client)

@@ -36,13 +36,16 @@ class Script(BaseModel):
     """What is to happen to a session by itself.
 
     :param live_after: seconds until it goes live; None: only by hand or through the platform's API.
-    :param counted_from: what ``live_after`` counts from. A session without a planned start counts from its creation.
+    :param counted_from: what ``live_after`` counts from; a request's creation is its approval. A session without a
+        planned start counts from its creation.
     :param duration: seconds it stays live; None: until somebody ends it.
     :param artifacts_after: seconds from the end until artifacts are ready, for all or by kind
         (``{"recording": 86400}``); None: never. A kind that is not named has the default of 30.
     :param expire_after: seconds after the planned start at which a session nobody started expires; None: never.
     :param revisions: by kind, seconds after the end at which the content changes.
     :param recording: how recordings turn out; ``none``: nothing is recorded.
+    :param approve_after: seconds from a request until the platform's staff schedule it, on platforms where people ask
+        staff for a session; None: only by hand.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +57,7 @@ class Script(BaseModel):
     expire_after: Seconds | None = DAY
     revisions: dict[str, list[Seconds]] = {}
     recording: Literal["completed", "failed", "none"] = "completed"
+    approve_after: Seconds | None = None
 
     def delay_of(self, kind: str) -> float | None:
         """Seconds from the end to the artifact ``kind``; None: never."""
@@ -76,6 +80,7 @@ class Life:
     expired_at: datetime | None = None
     deleted_at: datetime | None = None
     awaits_staff: bool = False
+    approved_at: datetime | None = None
     revised_at: dict[str, list[datetime]] = field(default_factory=dict)
 
     @property
@@ -105,11 +110,21 @@ class Life:
         """Let everything happen that the script had due by ``now``."""
         if self.is_over:
             return
+        if self.awaits_staff:
+            self._approve(now)
         if self.started_at is None and not self.awaits_staff:
             self._begin_or_expire(now)
         if self.started_at and self.script.duration is not None:
             end = self.started_at + timedelta(seconds=self.script.duration)
             self.ended_at = end if end <= now else None
+
+    def _approve(self, now: datetime) -> None:
+        if self.script.approve_after is None:
+            return
+        due = self.created_at + timedelta(seconds=self.script.approve_after)
+        due = max(due, self.script_given_at or self.created_at)
+        if due <= now:
+            self.awaits_staff, self.approved_at = False, due
 
     def _begin_or_expire(self, now: datetime) -> None:
         live, expiry = self._goes_live_at(), self._expires_at()
@@ -122,7 +137,7 @@ class Life:
         if self.script.live_after is None:
             return None
         planned = self.scheduled_start if self.script.counted_from == "scheduled_start" else None
-        due = (planned or self.created_at) + timedelta(seconds=self.script.live_after)
+        due = (planned or self.approved_at or self.created_at) + timedelta(seconds=self.script.live_after)
         # A script given late does not rewrite the past: what it missed happens when it is given.
         return max(due, self.script_given_at or self.created_at)
 

@@ -92,6 +92,13 @@ class Platform(ABC, Generic[S, D]):
     mount: ClassVar[str]
     """Path of the base URL."""
     routes: ClassVar[Routes]
+    pages: ClassVar[str | None] = None
+    """Path below which it answers web pages for people, where those are not below the base URL. Their routes stand in
+    the same table, with their whole path."""
+    controls: ClassVar[Routes] = Routes()
+    """What only this platform lets tests do, below ``/_sandbox/<name>``; handlers get the platform."""
+    titles: ClassVar[tuple[str, ...]] = TITLES
+    """Titles of sessions made by hand without one."""
     artifact_kinds: ClassVar[tuple[str, ...]]
     states: ClassVar[frozenset[State]]
     """The states it can show."""
@@ -165,6 +172,14 @@ class Platform(ABC, Generic[S, D]):
         """What goes into the connection's host field."""
         return f"{self.world.origin}{self.mount}"
 
+    def answers(self, path: str) -> bool:
+        """Whether a path of the sandbox is this platform's."""
+        return any(path == own or path.startswith(f"{own}/") for own in (self.mount, self.pages) if own)
+
+    def below(self, path: str) -> str:
+        """A path of the sandbox as the table of routes has it: below the base URL; that of a page stays whole."""
+        return path[len(self.mount) :] or "/" if path.startswith(self.mount) else path
+
     def candidates(self, path: str) -> list[Match]:
         """The routes whose path fits, whatever their method."""
         return self.routes.at(path)
@@ -208,9 +223,17 @@ class Platform(ABC, Generic[S, D]):
             if session.life.is_over:
                 del self._open[session.id]
 
+    def id_of(self, session: S) -> str:
+        """The id by which clients know a session."""
+        return session.id
+
+    def find_ever(self, session_id: str) -> S | None:
+        """A session by the id that clients know; also one that is deleted."""
+        return self.held.get(session_id)
+
     def find(self, session_id: str) -> S | None:
         """A session that exists and is not deleted."""
-        session = self.held.get(session_id)
+        session = self.find_ever(session_id)
         return session if session and not session.life.deleted_at else None
 
     def all(self) -> list[S]:
@@ -222,6 +245,7 @@ class Platform(ABC, Generic[S, D]):
         rng = dice(f"{self.world.seed}:{self.name}:draft:{self.ids.number('draft')}")
         if draft.script is not None:
             life.script = draft.script
+        life.script = self._possible(life.script)
         life.script_given_at = self.world.clock.now()
         attendees = rng.randint(8, 16) if draft.attendees is None else draft.attendees
         session = self.hold(draft, life, attendees)
@@ -269,7 +293,7 @@ class Platform(ABC, Generic[S, D]):
         :raises pydantic.ValidationError: a field is unknown or wrong.
         """
         draft = self.draft_type(title=title, **fields)
-        return [self._make(draft, number).id for number in range(draft.count)]
+        return [self.id_of(self._make(draft, number)) for number in range(draft.count)]
 
     def _make(self, draft: D, number: int) -> S:
         rng = dice(f"{self.world.seed}:{self.name}:life:{self.ids.number('life')}")
@@ -283,7 +307,7 @@ class Platform(ABC, Generic[S, D]):
             life.scheduled_start = life.scheduled_start or _five_minutes(life.started_at)
             life.created_at = min(life.created_at, life.scheduled_start - timedelta(days=3))
         life.created_at = draft.created_at or life.created_at
-        title = draft.title or rng.choice(TITLES)
+        title = draft.title or rng.choice(self.titles)
         return self.add(draft.model_copy(update={"title": title}), life)
 
     @by_hand
@@ -309,8 +333,10 @@ class Platform(ABC, Generic[S, D]):
     def expire(self, session_id: str) -> None:
         """Let a session nobody started expire.
 
-        :raises ValueError: it was started.
+        :raises ValueError: it was started, or the platform has no such state.
         """
+        if State.EXPIRED not in self.states:
+            raise ValueError(f"On {self.name} no session expires")
         life = self._known(session_id).life
         if life.started_at:
             raise ValueError(f"Session {session_id} was started, so it cannot expire")
@@ -343,7 +369,7 @@ class Platform(ABC, Generic[S, D]):
         """
         session = self._known(session_id)
         life = session.life
-        life.script = _changed(life.script, changes)
+        life.script = self._possible(_changed(life.script, changes))
         life.script_given_at = self.world.clock.now()
         if life.started_at is None:
             session.expected_seconds = life.script.duration or session.expected_seconds
@@ -386,9 +412,10 @@ class Platform(ABC, Generic[S, D]):
 
         :raises NoSuchSessionError: there never was one of this id.
         """
-        if session_id not in self.held:
+        session = self.find_ever(session_id)
+        if session is None:
             raise NoSuchSessionError(f"{self.name} has no session {session_id}")
-        return self._told(self.held[session_id])
+        return self._told(session)
 
     @by_hand
     def sessions(self) -> list[dict[str, Any]]:
@@ -407,6 +434,10 @@ class Platform(ABC, Generic[S, D]):
             raise NoSuchSessionError(f"{self.name} has no session {session_id}")
         return session
 
+    def _possible(self, script: Script) -> Script:
+        """A script without what cannot happen on this platform."""
+        return script if State.EXPIRED in self.states else script.model_copy(update={"expire_after": None})
+
     def _told(self, session: S) -> dict[str, Any]:
         life, now = session.life, self.world.clock.now()
         instants = {
@@ -423,7 +454,7 @@ class Platform(ABC, Generic[S, D]):
         }
         told: dict[str, Any] = {
             "platform": self.name,
-            "id": session.id,
+            "id": self.id_of(session),
             "title": session.title,
             "state": life.state.value,
         }

@@ -86,10 +86,7 @@ class Sandbox:
 
     def platform_at(self, path: str) -> Platform[Any, Any] | None:
         """The stand-in that answers a path; None: none does."""
-        for platform in self.platforms.values():
-            if path == platform.mount or path.startswith(f"{platform.mount}/"):
-                return platform
-        return None
+        return next((platform for platform in self.platforms.values() if platform.answers(path)), None)
 
     def on_request(self, listener: Callable[[Entry], None]) -> None:
         """Call ``listener`` with each request's log entry before it is carried out.
