@@ -29,9 +29,9 @@ from airflow_provider_sessions.export.record import (
     write_record,
 )
 from airflow_provider_sessions.export.store import Store
-from airflow_provider_sessions.export.transcripts.speakers import lacks_names, named
-from airflow_provider_sessions.model import Participant, Session, SessionQuery
-from airflow_provider_sessions.platforms.base import Adapter, Question, Support
+from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
+from airflow_provider_sessions.model import Session, SessionQuery
+from airflow_provider_sessions.platforms.base import Adapter, Question
 
 log = logging.getLogger(__name__)
 
@@ -209,17 +209,15 @@ async def _material(adapter: Adapter, session: Session, account: str, questions:
 
 async def _asked(adapter: Adapter, session: Session, account: str, questions: set[Question]) -> Material:
     """Ask what is needed, one question after the other: sessions are asked about at once, not questions."""
-    transcripts = await adapter.transcripts(session) if Question.TRANSCRIPTS in questions else []
-    names_wanted = lacks_names(transcripts) and _can_answer(adapter, Question.PARTICIPANTS)
-    participants: list[Participant] = []
-    if Question.PARTICIPANTS in questions or names_wanted:
-        participants = await adapter.participants(session)
+    participants = await adapter.participants(session) if Question.PARTICIPANTS in questions else None
     return Material(
         session,
         account,
-        participants=participants,
+        participants=participants or (),
         attendance=await adapter.attendance(session) if Question.ATTENDANCE in questions else (),
-        transcripts=named(transcripts, participants) if names_wanted else transcripts,
+        transcripts=(
+            await named_transcripts(adapter, session, participants) if Question.TRANSCRIPTS in questions else ()
+        ),
         takeaways=await adapter.takeaways(session) if Question.TAKEAWAYS in questions else None,
         recordings=await adapter.recordings(session) if Question.RECORDINGS in questions else (),
     )
@@ -231,7 +229,3 @@ async def _is_gone(adapter: Adapter, session: Session) -> bool:
     except NotFoundError:
         return True
     return False
-
-
-def _can_answer(adapter: Adapter, question: Question) -> bool:
-    return adapter.capabilities[question].support is not Support.NO

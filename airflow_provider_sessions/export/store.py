@@ -6,7 +6,6 @@ A file appears whole or not at all. No store is asked to rename.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -87,8 +86,6 @@ class LocalStore:
         with self._temporary(path) as temporary:
             with temporary.open("xb") as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
             temporary.replace(path)
 
     def create(self, key: str, data: bytes) -> bool:

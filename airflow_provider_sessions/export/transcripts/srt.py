@@ -36,8 +36,10 @@ def _said(name: str | None, text: str) -> str:
     prefix = _prefix(name)
     if not prefix:
         return without_names(text, f"{WORD_JOINER}:")
-    first, line_feed, rest = text.partition("\n")
-    return f"{prefix}{first}{line_feed}{without_names(rest, f'{WORD_JOINER}:')}"
+    if "\n" not in text:
+        return prefix + text
+    first, rest = text.split("\n", 1)
+    return f"{prefix}{first}\n{without_names(rest, f'{WORD_JOINER}:')}"
 
 
 @lru_cache(maxsize=1024)

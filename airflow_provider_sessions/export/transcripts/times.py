@@ -14,5 +14,4 @@ def stamp(seconds: float, point: str) -> str:
 
 def span(segment: TranscriptSegment, point: str) -> str:
     """The line of times of a cue. An end before the start is no end: the cue has no length then."""
-    end = segment.end if segment.end > segment.start else segment.start
-    return f"{stamp(segment.start, point)} --> {stamp(end, point)}"
+    return f"{stamp(segment.start, point)} --> {stamp(max(segment.start, segment.end), point)}"

@@ -1,0 +1,186 @@
+"""Recordings and transcripts of one session, as files: ``{session}/{recording}.mp4``, ``{session}/transcript.vtt``.
+
+Names are made of ids, so that a repeated download replaces its own file even where a recording was renamed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Any, Final
+
+from airflow_provider_sessions.client.download import Download, Downloaded
+from airflow_provider_sessions.errors import ExportError, IncompleteDownloadError, SessionsError
+from airflow_provider_sessions.export.datasets import in_order
+from airflow_provider_sessions.export.files import Tally
+from airflow_provider_sessions.export.layout import safe_name
+from airflow_provider_sessions.export.progress import Progress
+from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.export.transcripts import FORMATS
+from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
+from airflow_provider_sessions.platforms.base import Adapter
+
+log = logging.getLogger(__name__)
+
+_MIB = 1024 * 1024
+_PIECES = 2000
+
+EXTENSIONS: Final = MappingProxyType(
+    {
+        "video/mp4": "mp4",
+        "video/webm": "webm",
+        "video/quicktime": "mov",
+        "video/x-matroska": "mkv",
+        "video/mp2t": "ts",
+        "audio/mp4": "m4a",
+        "audio/x-m4a": "m4a",
+        "audio/mpeg": "mp3",
+        "audio/ogg": "ogg",
+        "audio/webm": "weba",
+        "audio/wav": "wav",
+        "audio/x-wav": "wav",
+        "text/vtt": "vtt",
+        "application/pdf": "pdf",
+        "application/zip": "zip",
+    }
+)
+"""File name extensions by media type: Python's own table depends on what the machine has installed."""
+
+
+async def ready_recordings(adapter: Adapter, session: Session) -> list[Recording]:
+    """The recordings of a session that can be downloaded, the oldest first. The others are named in the log."""
+    found = await adapter.recordings(session)
+    others = [f"{one.recording_id} ({one.status})" for one in found if one.status is not RecordingStatus.READY]
+    if others:
+        log.warning("%d of %d recordings are not ready and left out: %s", len(others), len(found), ", ".join(others))
+    ready = {one.recording_id: one for one in found if one.status is RecordingStatus.READY}
+    return sorted(ready.values(), key=lambda one: (str(one.created_at or ""), one.recording_id))
+
+
+async def download_all(
+    adapter: Adapter, store: Store, recordings: Sequence[Recording], concurrency: int
+) -> list[dict[str, Any]]:
+    """Download recordings, several at once. Each file appears whole or not at all, whatever becomes of the others.
+
+    :param concurrency: how many at once.
+    :returns: for each recording, in their order: ``recording_id``, ``path``, ``bytes``, ``sha256``, ``media_type``.
+    :raises ExportError: a file has another size or checksum than announced.
+    :raises SessionsError: a file could not be had; a note says which.
+    """
+    limit = asyncio.Semaphore(concurrency)
+    sizes = [one.size_bytes for one in recordings]
+    total = None if None in sizes else sum(size or 0 for size in sizes) // _MIB
+    progress = Progress("MiB downloaded", total)
+    so_far: dict[str, int] = {}
+
+    async def one(recording: Recording) -> dict[str, Any]:
+        def note(size: int, _: int | None) -> None:
+            so_far[recording.recording_id] = size
+            progress.at(sum(so_far.values()) // _MIB, f"{len(so_far)} of {len(recordings)} recordings begun")
+
+        async with limit:
+            key = recording_key(recording)
+            downloaded = await _download(adapter, store, key, recording, note)
+        log.info("Recording %s: %d bytes", recording.recording_id, downloaded.size_bytes)
+        return {
+            "recording_id": recording.recording_id,
+            "path": store.location(key),
+            "bytes": downloaded.size_bytes,
+            "sha256": downloaded.sha256,
+            "media_type": recording.media_type or downloaded.media_type,
+        }
+
+    tasks = [asyncio.create_task(one(recording)) for recording in recordings]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def recording_key(recording: Recording) -> str:
+    """Where a recording's file lies."""
+    known = EXTENSIONS.get((recording.media_type or "").partition(";")[0].strip().lower())
+    suffix = PurePosixPath(recording.name or "").suffix[1:].lower()
+    extension = known or (suffix if suffix in EXTENSIONS.values() else "bin")
+    return f"{safe_name(recording.session_id)}/{safe_name(recording.recording_id)}.{extension}"
+
+
+def write_transcripts(
+    store: Store, session: Session, transcripts: Iterable[Transcript], formats: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Write a session's transcript and its translations in several formats.
+
+    :param formats: names of :data:`~airflow_provider_sessions.export.transcripts.FORMATS`.
+    :returns: for each file: ``path``, ``format``, ``language``, ``segments``, ``bytes``, ``sha256``.
+    :raises ExportError: there is nothing to write yet.
+    """
+    said = [transcript for transcript in in_order(transcripts) if transcript.segments]
+    if not said:
+        raise ExportError(
+            f"session {session.session_id} has no transcript yet; wait for it with "
+            "ArtifactSensor(artifact='transcript'), or see whether the platform makes one for this session"
+        )
+    written, taken = [], set[str]()
+    for transcript in said:
+        stem = _stem(session, transcript, taken)
+        for name in formats:
+            written.append(_write_transcript(store, f"{stem}.{name}", transcript, name))  # noqa: PERF401
+    return written
+
+
+def _stem(session: Session, transcript: Transcript, taken: set[str]) -> str:
+    """``transcript`` for the original, ``transcript.de`` for a translation; a number where that is taken."""
+    folder = safe_name(session.session_id)
+    language = f".{safe_name(transcript.language or 'und', 20)}" if transcript.is_translation else ""
+    stem = wanted = f"{folder}/transcript{language}"
+    number = 1
+    while stem in taken:
+        number += 1
+        stem = f"{wanted}.{number}"
+    taken.add(stem)
+    return stem
+
+
+def _write_transcript(store: Store, key: str, transcript: Transcript, name: str) -> dict[str, Any]:
+    with store.write(key) as file:
+        tally = Tally(file)
+        held: list[str] = []
+        for piece in FORMATS[name](transcript):
+            held.append(piece)
+            if len(held) == _PIECES:
+                tally.write("".join(held).encode())
+                held.clear()
+        tally.write("".join(held).encode())
+    return {
+        "path": store.location(key),
+        "format": name,
+        "language": transcript.language,
+        "segments": len(transcript.segments),
+        "bytes": tally.size,
+        "sha256": tally.sha256,
+    }
+
+
+async def _download(
+    adapter: Adapter, store: Store, key: str, recording: Recording, note: Callable[[int, int | None], None]
+) -> Downloaded:
+    try:
+        with store.write(key) as file:
+            downloaded = await Download(
+                adapter.client,
+                lambda: adapter.recording_address(recording),
+                file,
+                expected_size=recording.size_bytes,
+                on_progress=note,
+            ).run()
+            if recording.sha256 is not None and recording.sha256.lower() != downloaded.sha256:
+                raise IncompleteDownloadError("the file came whole, but its checksum is not the platform's")
+    except SessionsError as error:
+        error.add_note(f"while downloading recording {recording.recording_id} of session {recording.session_id}")
+        raise
+    return downloaded

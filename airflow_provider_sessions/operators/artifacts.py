@@ -1,0 +1,148 @@
+"""Operators that bring home what one session left behind: its transcript, its recordings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
+from airflow_provider_sessions.export.transcripts import read_formats
+from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
+from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.model import Recording, Session, Transcript
+from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
+from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.transfers._object_storage import store_for
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_AT_ONCE = 4
+
+
+class DownloadRecordingsOperator(BaseOperator):
+    """Download all recordings of a session that are ready, streamed: memory does not grow with their size.
+
+    Files lie at ``{path}/{session_id}/{recording_id}.{extension}`` (ids are made safe as names). Each appears whole,
+    with the size and checksum that were announced, or not at all; a repeated task replaces its files. A download that
+    breaks off goes on where it stopped.
+
+    Returns a list of ``{"recording_id", "path", "bytes", "sha256", "media_type"}``.
+
+    :param conn_id: the connection, of any of this provider's types. (templated)
+    :param session_id: the session. (templated)
+    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
+    :param object_storage_conn_id: connection for ``path``, unless the address names one. (templated)
+    :param allow_none: whether it is all right if no recording is ready: the list is empty then. (templated)
+    :param concurrency: how many files at once.
+    :raises ExportError: no recording is ready, or a file is not what was announced.
+    :raises UnsupportedError: the platform gives no recordings; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "session_id", "path", "object_storage_conn_id", "allow_none")
+    operator_extra_links = (SessionLink(), JoinLink())
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        path: str,
+        object_storage_conn_id: str | None = None,
+        allow_none: bool | str = False,
+        concurrency: int = _DEFAULT_AT_ONCE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.session_id = session_id
+        self.path = path
+        self.object_storage_conn_id = object_storage_conn_id
+        self.allow_none = allow_none
+        self.concurrency = concurrency
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Download the files."""
+        session_id = identifier(self.session_id)
+        allow_none = flag(self.allow_none, "allow_none")
+        at_once = count(self.concurrency, "concurrency") or _DEFAULT_AT_ONCE
+        store = store_for(self.path, given(self.object_storage_conn_id))
+        hook = hook_for(self.conn_id)
+
+        async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
+            adapter.require(Question.RECORDINGS)
+            adapter.require(Question.RECORDING_ADDRESS)
+            session = await adapter.get(session_id)
+            return session, await ready_recordings(adapter, session)
+
+        session, ready = hook.ask(find)
+        push_links(context, session)
+        if not ready and not allow_none:
+            raise ExportError(
+                f"session {session_id} has no recording that is ready; wait for one with "
+                "ArtifactSensor(artifact='recording'), or set allow_none=True where there may be none"
+            )
+        return hook.ask(lambda adapter: download_all(adapter, store, ready, at_once))
+
+
+class FetchTranscriptOperator(BaseOperator):
+    """Write the transcript of a session, and its translations, as files.
+
+    Files lie at ``{path}/{session_id}/transcript.{format}``, translations at ``transcript.{language}.{format}``. Each
+    appears whole or not at all; a repeated task replaces its files. Speakers are named through the participants where
+    the transcript itself does not name them.
+
+    Returns a list of ``{"path", "format", "language", "segments", "bytes", "sha256"}``.
+
+    :param conn_id: the connection, of any of this provider's types. (templated)
+    :param session_id: the session. (templated)
+    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
+    :param formats: some of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
+    :param object_storage_conn_id: connection for ``path``, unless the address names one. (templated)
+    :raises ExportError: there is no transcript yet.
+    :raises UnsupportedError: the platform gives no transcripts; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "session_id", "path", "formats", "object_storage_conn_id")
+    operator_extra_links = (SessionLink(), JoinLink())
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        path: str,
+        formats: Sequence[str] | str = ("vtt",),
+        object_storage_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.session_id = session_id
+        self.path = path
+        self.formats = formats
+        self.object_storage_conn_id = object_storage_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Write the files."""
+        session_id = identifier(self.session_id)
+        formats = read_formats(structure(self.formats, "formats") or ())
+        store = store_for(self.path, given(self.object_storage_conn_id))
+
+        async def find(adapter: Adapter) -> tuple[Session, list[Transcript]]:
+            adapter.require(Question.TRANSCRIPTS)
+            session = await adapter.get(session_id)
+            return session, await named_transcripts(adapter, session)
+
+        session, transcripts = hook_for(self.conn_id).ask(find)
+        push_links(context, session)
+        written = write_transcripts(store, session, transcripts, formats)
+        log.info("Wrote %d files of %d segments", len(written), sum(len(one.segments) for one in transcripts))
+        return written
