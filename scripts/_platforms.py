@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ class Platform:
     """One platform in the demo.
 
     :param name: the connection type.
-    :param connection: turns the sandbox's base URL and credentials into the fields of a connection.
+    :param page: path of a session below the sandbox's base URL. The sandbox has no pages for people: the button on a
+        task shows the session as the API gives it.
     :param dag_id: the example DAG that is run.
     :param conf: what is filled into its trigger form.
     :param datasets: what must have been brought home.
@@ -26,7 +27,7 @@ class Platform:
     """
 
     name: str
-    connection: Callable[[str, Mapping[str, str]], Mapping[str, Any]]
+    page: str
     dag_id: str
     conf: Mapping[str, Any]
     datasets: frozenset[str]
@@ -39,20 +40,16 @@ class Platform:
 
     def register(self, api: AirflowApi, sandbox: SandboxProcess) -> None:
         """Give Airflow a connection to the sandbox."""
-        base_url = sandbox.base_url(self.name)
-        fields = self.connection(base_url, sandbox.credentials(self.name))
-        note = "The sandbox: a stand-in for the platform, on this machine"
-        api.add_connection(self.conn_id, {"conn_type": self.name, "host": base_url, "description": note, **fields})
+        fields = dict(sandbox.connection(self.name))
+        fields["extra"] = {**fields.get("extra", {}), "session_url": fields["host"] + self.page}
+        fields["description"] = "The sandbox: a stand-in for the platform, on this machine"
+        api.add_connection(self.conn_id, fields)
 
 
 PLATFORMS = (
     Platform(
         name="vidinfra",
-        connection=lambda base_url, credentials: {
-            "password": credentials["api_key"],
-            # The sandbox has no pages for people: the link on a task shows the session as the API gives it.
-            "extra": {"auth_mode": "api_key", "session_url": f"{base_url}/sessions/{{session_id}}"},
-        },
+        page="/sessions/{session_id}",
         dag_id="webinar_lifecycle",
         conf={"title": "Product update, spring", "poll_interval": 2},
         datasets=frozenset({"sessions", "participants", "attendance", "attendance_summary", "recordings", "media"}),

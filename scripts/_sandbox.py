@@ -54,15 +54,10 @@ class SandboxProcess:
         url: str = self._ready["url"]
         return url
 
-    def base_url(self, platform: str) -> str:
-        """What goes into the host field of a connection."""
-        base_url: str = self._ready["platforms"][platform]["base_url"]
-        return base_url
-
-    def credentials(self, platform: str) -> Mapping[str, str]:
-        """The keys, passwords and ids that a platform accepts."""
-        credentials: dict[str, str] = self._ready["platforms"][platform]["credentials"]
-        return credentials
+    def connection(self, platform: str) -> Mapping[str, Any]:
+        """The fields of an Airflow connection to a platform."""
+        connection: dict[str, Any] = self._ready["platforms"][platform]["connection"]
+        return connection
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Play the rest of the world; the routes are listed by ``GET /``."""

@@ -51,7 +51,7 @@ def start_runs(api: AirflowApi, progress: Progress) -> dict[Platform, str]:
     for platform in PLATFORMS:
         api.unpause(platform.dag_id)
         conf = {"path": (OUTPUT / platform.name).as_uri(), **platform.conf}
-        runs[platform] = api.trigger(platform.dag_id, conf)
+        runs[platform] = api.trigger(platform.dag_id, conf, run_id="demo")
         progress.say(f"{platform.name}  triggered {platform.dag_id}")
     return runs
 

@@ -25,10 +25,7 @@ def test_a_deferred_task_ends_well_when_its_session_has_ended() -> None:
     )
     with SandboxServer(sandbox), Standalone(Path(__file__).parent / "dags", parallelism=1) as airflow:
         api = airflow.api
-        key = sandbox.vidinfra.api_key
-        api.add_connection(
-            "vidinfra_default", {"conn_type": "vidinfra", "host": sandbox.vidinfra.base_url, "password": key}
-        )
+        api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
         run_id = _started(api, session_id)
 
         api.wait_for("the deferral", lambda: _state(api, run_id) in {"deferred", "failed"}, timeout=60)
@@ -43,7 +40,7 @@ def test_a_deferred_task_ends_well_when_its_session_has_ended() -> None:
         assert api.wait_for_run(DAG_ID, run_id, timeout=60) == "success", _log(api, run_id)
 
         log = _log(api, run_id)
-        assert key not in log
+        assert sandbox.vidinfra.api_key not in log
         assert session_id in log
         result = api.xcom(DAG_ID, run_id, TASK_ID)
         assert "ended" in str(result)
