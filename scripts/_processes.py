@@ -35,7 +35,7 @@ class Child:
         self.name = name
         self.log = log
         with log.open("ab") as output:
-            self._process = subprocess.Popen(
+            self.process = psutil.Popen(
                 command,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -43,7 +43,6 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.process = psutil.Process(self._process.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +57,7 @@ class Child:
 
         :raises ChildFailed: it has; with the end of its output.
         """
-        code = self._process.poll()
+        code = self.process.poll()
         if code is not None:
             raise ChildFailed(f"{self.name} ended with exit code {code}. Its last words:\n{self.last_words()}")
 
@@ -69,12 +68,12 @@ class Child:
     def stop(self) -> None:
         """End it and all that it started: politely first, then for certain."""
         family = [self.process, *_descendants(self.process)]
-        _signal_group(self._process.pid, signal.SIGTERM)
+        _signal_group(self.process.pid, signal.SIGTERM)
         _, stubborn = psutil.wait_procs(family, timeout=STOP_PATIENCE)
         # Some of the family may have left the group, or been born since.
         kill([*stubborn, *(late for process in stubborn for late in _descendants(process))])
-        _signal_group(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        _signal_group(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
