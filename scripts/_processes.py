@@ -67,20 +67,22 @@ class Child:
 
     def stop(self) -> None:
         """End it and all that it started: politely first, then for certain."""
-        family = [self.process, *_descendants(self.process)]
+        members = family(self.process)
         _signal_group(self.process.pid, signal.SIGTERM)
-        _, stubborn = psutil.wait_procs(family, timeout=STOP_PATIENCE)
-        # Some of the family may have left the group, or been born since.
-        kill([*stubborn, *(late for process in stubborn for late in _descendants(process))])
+        _, stubborn = psutil.wait_procs(members, timeout=STOP_PATIENCE)
+        # Some of them may have left the group, or been born since.
+        kill([late for process in stubborn for late in family(process)])
         _signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """End processes at once, as a crash would."""
-    for process in processes:
+    """End processes at once, as a crash would, and wait until they are gone."""
+    doomed = list(processes)
+    for process in doomed:
         with suppress(psutil.NoSuchProcess):
             process.kill()
+    psutil.wait_procs(doomed, timeout=10)
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

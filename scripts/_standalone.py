@@ -92,7 +92,6 @@ class Standalone:
         if not found:
             raise LookupError(f"no process of this Airflow runs {component!r}")
         kill(found)
-        psutil.wait_procs(found, timeout=10)
 
     def processes(self, component: str) -> list[psutil.Process]:
         """The processes of a component, its children included."""
