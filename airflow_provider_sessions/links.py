@@ -43,12 +43,12 @@ def push_links(context: Context, session: Session) -> None:
     """Write what the links read. To be called as soon as the session is known, before deferring or returning.
 
     :param context: the task's context.
-    :param session: the session; addresses that it lacks are left out.
+    :param session: the session.
     """
     task_instance: Any = context["ti"]
-    for key, address in ((SESSION_URL, session.url), (JOIN_URL, session.join_url)):
-        if address:
-            task_instance.xcom_push(key=key, value=address)
+    # None is written as well: Airflow logs an error for each XCom that is asked for and was never written.
+    task_instance.xcom_push(key=SESSION_URL, value=session.url)
+    task_instance.xcom_push(key=JOIN_URL, value=session.join_url)
 
 
 def _pushed(ti_key: TaskInstanceKey, key: str) -> str:

@@ -321,6 +321,7 @@ def _answer(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
 
 
 def _told(context: Context, session: Session) -> dict[str, Any]:
-    """Make the session known: links first, so that they are there whatever comes, then what the task returns."""
+    """Make the session known: links first, its id for ``create.output["session_id"]``, then what the task returns."""
     push_links(context, session)
+    context["ti"].xcom_push(key="session_id", value=session.session_id)
     return session.summary()

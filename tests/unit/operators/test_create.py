@@ -43,7 +43,7 @@ def test_it_returns_what_others_need_to_know(create: Any, vidinfra: Any, context
         "url": page,
         "join_url": None,
     }
-    assert context["ti"].xcoms == {"session_url": page}
+    assert context["ti"].xcoms == {"session_id": result["session_id"], "session_url": page, "join_url": None}
 
 
 @pytest.mark.parametrize(

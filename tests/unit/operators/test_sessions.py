@@ -43,7 +43,7 @@ def session_id(vidinfra: Any) -> str:
 def test_a_session_is_started_and_ended(run: Any, session_id: str, context: Any) -> None:
     assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
     assert run(EndSessionOperator, session_id=session_id)["state"] == "ended"
-    assert context["ti"].xcoms == {"session_url": f"https://live.example.com/sessions/{session_id}"}
+    assert context["ti"].xcoms["session_url"] == f"https://live.example.com/sessions/{session_id}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""What the tests need that run DAGs: a database, a folder of DAGs, and a way to run one and see what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow import settings
+from airflow.models.xcom import XComModel
+from airflow.utils import db
+from airflow.utils.session import create_session
+
+from tests.connected import close_portal, connect, sandbox, sandbox_server, vidinfra
+
+__all__ = ["close_portal", "connect", "sandbox", "sandbox_server", "vidinfra"]
+
+DAGS = Path(__file__).parent / "dags"
+
+
+@pytest.fixture(scope="session")
+def metadata_database() -> None:
+    """Airflow's database, in the home that all tests share."""
+    db.initdb()
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of a DAG run."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    tasks: dict[str, list[str]]
+    """Task id to the states of its instances, by map index."""
+
+    def xcom(self, task_id: str, key: str = "return_value") -> Any:
+        """What a task pushed; a list, by map index, where it was mapped."""
+        with create_session() as session:
+            rows = session.query(XComModel).filter_by(dag_id=self.dag_id, run_id=self.run_id, task_id=task_id, key=key)
+            values = [XComModel.deserialize_value(row) for row in rows.order_by(XComModel.map_index)]
+        return values if len(self.tasks[task_id]) > 1 else values[0] if values else None
+
+
+RunDag = Callable[..., Run]
+
+
+@pytest.fixture
+def run_dag(metadata_database: None, monkeypatch: pytest.MonkeyPatch) -> RunDag:
+    """Run a DAG of the folder ``dags`` with a configuration: ``run_dag("file", "dag_id", param=...)``."""
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(DAGS))
+    monkeypatch.setattr(settings, "DAGS_FOLDER", str(DAGS))
+
+    def run(file: str, dag_id: str, **conf: Any) -> Run:
+        try:
+            from airflow.dag_processing.dagbag import DagBag
+        except ImportError:  # Airflow 3.1
+            from airflow.models.dagbag import DagBag
+        bag = DagBag(str(DAGS / f"{file}.py"))
+        assert bag.import_errors == {}
+        done = bag.dags[dag_id].test(run_conf=conf)
+        tasks: dict[str, list[str]] = {}
+        for instance in sorted(done.get_task_instances(), key=lambda one: one.map_index):
+            tasks.setdefault(instance.task_id, []).append(str(instance.state))
+        return Run(dag_id, done.run_id, str(done.state), tasks)
+
+    return run

@@ -1,0 +1,100 @@
+"""DAGs of every operator on sessions; values arrive as templates render them: as text."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_sessions.operators.sessions import (
+    CallApiOperator,
+    CancelSessionOperator,
+    CreateSessionOperator,
+    EndSessionOperator,
+    StartSessionOperator,
+    UpdateSessionOperator,
+)
+
+CONNECTION = "{{ params.conn_id }}"
+PARAMS = {
+    "conn_id": "vidinfra_default",
+    "description": None,
+    "limit": None,
+    "title": "A webinar",
+    "start": Param(None, type=["null", "string", "number"]),
+    "duration": Param(None, type=["null", "string", "number"]),
+    "options": Param({}, type="object"),
+    "endpoint": "list_rooms",
+    "arguments": Param({}, type="object"),
+    "rooms": Param([], type="array"),
+    "sessions": Param([], type="array"),
+}
+
+with DAG("create_and_hold", schedule=None, params=PARAMS) as create_and_hold:
+    create = CreateSessionOperator(
+        task_id="create",
+        conn_id=CONNECTION,
+        title="{{ params.title }}",
+        start="{{ params.start }}",
+        duration="{{ params.duration }}",
+        time_zone="Europe/Berlin",
+        description="{{ params.description }}",
+        options="{{ params.options | tojson }}",
+    )
+    session_id = "{{ ti.xcom_pull(task_ids='create')['session_id'] }}"
+    update = UpdateSessionOperator(
+        task_id="update", conn_id=CONNECTION, session_id=session_id, start="2026-03-02T18:30:00Z"
+    )
+    start = StartSessionOperator(task_id="start", conn_id=CONNECTION, session_id=session_id)
+    end = EndSessionOperator(task_id="end", conn_id=CONNECTION, session_id=session_id)
+    create >> update >> start >> end
+
+with DAG("create_and_cancel", schedule=None, params=PARAMS) as create_and_cancel:
+    create = CreateSessionOperator(
+        task_id="create", conn_id=CONNECTION, title="{{ params.title }}", options="{{ params.options | tojson }}"
+    )
+    cancel = CancelSessionOperator(
+        task_id="cancel", conn_id=CONNECTION, session_id=create.output["session_id"], notify="{{ 1 == 2 }}"
+    )
+
+with DAG("create_twice", schedule=None, params=PARAMS) as create_twice:
+    create, again = (
+        CreateSessionOperator(
+            task_id=task_id,
+            conn_id=CONNECTION,
+            title="{{ params.title }}",
+            start="{{ params.start }}",
+            options="{{ params.options | tojson }}",
+        )
+        for task_id in ("create", "again")
+    )
+    create >> again
+
+with DAG("many", schedule=None, params=PARAMS) as many:
+    create = CreateSessionOperator.partial(
+        task_id="create", conn_id=CONNECTION, title="{{ params.title }}", start="{{ params.start }}"
+    ).expand(options=[f"{{{{ params.rooms[{index}] | tojson }}}}" for index in range(3)])
+    update = UpdateSessionOperator.partial(task_id="update", conn_id=CONNECTION).expand_kwargs(
+        create.output.map(lambda session: {"session_id": session["session_id"], "start": "2026-03-02T18:30:00Z"})
+    )
+    start = StartSessionOperator.partial(task_id="start", conn_id=CONNECTION).expand(
+        session_id=update.output.map(lambda session: session["session_id"])
+    )
+    end = EndSessionOperator.partial(task_id="end", conn_id=CONNECTION).expand(
+        session_id=start.output.map(lambda session: session["session_id"])
+    )
+    call = CallApiOperator.partial(task_id="call", conn_id=CONNECTION, endpoint="get_session").expand(
+        arguments=end.output.map(lambda session: {"session_id": session["session_id"]})
+    )
+
+with DAG("many_canceled", schedule=None, params=PARAMS) as many_canceled:
+    CancelSessionOperator.partial(task_id="cancel", conn_id=CONNECTION).expand(
+        session_id=["{{ params.sessions[0] }}", "{{ params.sessions[1] }}"]
+    )
+
+with DAG("call_api", schedule=None, params=PARAMS) as call_api:
+    CallApiOperator(
+        task_id="call",
+        conn_id=CONNECTION,
+        endpoint="{{ params.endpoint }}",
+        arguments="{{ params.arguments | tojson }}",
+        limit="{{ params.limit }}",
+    )
