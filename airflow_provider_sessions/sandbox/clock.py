@@ -73,3 +73,10 @@ class SandboxClock:
         self._anchor = self._follow.now()
         self._base = base.astimezone(UTC)
         self._speed = speed
+
+
+def rfc3339(instant: datetime | None) -> str | None:
+    """A time as web APIs write it: UTC, milliseconds, ``Z``."""
+    if instant is None:
+        return None
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,6 +15,11 @@ def dice(key: str) -> Random:
     return Random(key)
 
 
+def stable_id(*parts: str) -> str:
+    """A UUID (version 4 in form) that follows from what it belongs to."""
+    return str(UUID(bytes=hashlib.sha256(":".join(parts).encode()).digest()[:16], version=4))
+
+
 class Ids:
     """A source of identifiers, counted by kind: the third room has the same id in every run with one seed.
 

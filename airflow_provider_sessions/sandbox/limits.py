@@ -18,7 +18,8 @@ class RateLimit(BaseModel):
     :param limit: requests granted in any ``window``.
     :param window: seconds, on the sandbox's clock.
     :param style: ``sliding``: any stretch of ``window`` seconds; ``fixed``: stretches that begin with a first request.
-    :param per: what has a budget of its own: each credential, or all callers together.
+    :param per: what has a budget of its own: each credential, each operation of each credential, or all callers
+        together.
     :param headers: names of the headers that tell limit, remaining and seconds to the reset.
     :param on_refusal: whether a 429 carries these headers too.
     :param retry_after: how a 429 says when to come back.
@@ -29,7 +30,7 @@ class RateLimit(BaseModel):
     limit: int = Field(ge=1)
     window: float = Field(gt=0)
     style: Literal["sliding", "fixed"] = "sliding"
-    per: Literal["credential", "all"] = "credential"
+    per: Literal["credential", "operation", "all"] = "credential"
     headers: Literal["x-ratelimit", "ratelimit", "none"] = "x-ratelimit"
     on_refusal: bool = False
     retry_after: Literal["seconds", "date", "none"] = "seconds"
@@ -52,10 +53,11 @@ class Judge:
         self.refused = 0
         self._arrivals: dict[str, deque[datetime]] = {}
 
-    def judge(self, key: str, now: datetime) -> Verdict:
+    def judge(self, credential: str, operation: str, now: datetime) -> Verdict:
         """Grant or refuse the request that arrives now. Refused ones use up nothing."""
         rule = self.rule
-        arrivals = self._arrivals.setdefault(key if rule.per == "credential" else "", deque())
+        shares = {"credential": credential, "operation": f"{credential} {operation}", "all": ""}
+        arrivals = self._arrivals.setdefault(shares[rule.per], deque())
         self._forget(arrivals, now)
         granted = len(arrivals) < rule.limit
         if granted:

@@ -190,7 +190,10 @@ class Platform(ABC, Generic[S, D]):
 
     def judge_rate(self, asked: Asked) -> Verdict | None:
         """What the rate limit says to a request that arrives now; None without a limit."""
-        return self.judge.judge(self.budget_of(asked), asked.now) if self.judge else None
+        if self.judge is None:
+            return None
+        operation = asked.route.name if asked.route else ""
+        return self.judge.judge(self.budget_of(asked), operation, asked.now)
 
     def budget_of(self, asked: Asked) -> str:
         """What tells one caller's share of the rate limit from another's."""

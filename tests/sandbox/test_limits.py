@@ -71,6 +71,12 @@ async def test_each_credential_has_its_own_budget_or_all_share_one(sandbox: Sand
     assert await ask(api, 2) == [200, 200]
 
 
+async def test_each_operation_can_have_its_own_budget(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    sandbox.vidinfra.limit_rate(1, 60, per="operation")
+    assert await ask(api, 2) == [200, 429]
+    assert (await api.get("/rooms")).status_code == 200
+
+
 async def test_a_refused_request_is_not_carried_out_and_meets_no_fault(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from airflow_provider_sessions.sandbox.asking import Asked
+from airflow_provider_sessions.sandbox.clock import rfc3339
+from airflow_provider_sessions.sandbox.ids import stable_id
 from airflow_provider_sessions.sandbox.life import State
 from airflow_provider_sessions.sandbox.people import Presence, peak, present
 from airflow_provider_sessions.sandbox.vidinfra import lookup, shapes
@@ -62,10 +64,10 @@ def list_active_viewers(vidinfra: VidInfra, asked: Asked) -> Any:
     ]
     viewers = {
         presence.person.id: {
-            "id": shapes.stable_id(session.id, presence.person.id, "viewer"),
+            "id": stable_id(session.id, presence.person.id, "viewer"),
             "user_id": presence.person.id,
             "username": presence.person.name,
-            "joined_at": shapes.rfc3339(presence.joined_at),
+            "joined_at": rfc3339(presence.joined_at),
             "role": "host" if presence.person == host else "viewer",
         }
         for presence in here

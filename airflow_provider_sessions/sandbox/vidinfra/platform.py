@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_sessions.sandbox.asking import Asked, Refusal
+from airflow_provider_sessions.sandbox.ids import stable_id
 from airflow_provider_sessions.sandbox.life import Life, State
 from airflow_provider_sessions.sandbox.media import Recording
 from airflow_provider_sessions.sandbox.people import Person, Presence
@@ -90,7 +91,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
     def _account(self, person: Person) -> Account:
         return Account(
             id=person.id,
-            external_user_id=shapes.stable_id(person.id, "external"),
+            external_user_id=stable_id(person.id, "external"),
             organization_id=self.organization_id,
             email=person.email,
             username=person.name,
@@ -225,7 +226,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         for held in session.roles:
             if (held.user_id, held.role, held.removed_at) == (user_id, role, None):
                 return held
-        role_id = shapes.stable_id(session.id, user_id, role, str(len(session.roles)))
+        role_id = stable_id(session.id, user_id, role, str(len(session.roles)))
         host = self.accounts[self.rooms[session.room_id].host_id]
         assigned = Role(role_id, user_id, role, now, host)
         session.roles.append(assigned)
@@ -285,8 +286,8 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
     def new_take(self, session: Webinar, started_at: datetime) -> Take:
         """A recording that begins at ``started_at``."""
         number = str(len(session.takes))
-        take_id = shapes.stable_id(str(self.world.seed), session.id, "recording", number)
-        egress = shapes.stable_id(take_id, "egress").replace("-", "")[:12]
+        take_id = stable_id(str(self.world.seed), session.id, "recording", number)
+        egress = stable_id(take_id, "egress").replace("-", "")[:12]
         return Take(take_id, f"EG_{egress}", started_at, f"{session.title} ({int(number) + 1})")
 
     def recording_ready_at(self, session: Webinar, take: Take) -> datetime | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from airflow_provider_sessions.sandbox.asking import Asked, Refusal
+from airflow_provider_sessions.sandbox.clock import rfc3339
 from airflow_provider_sessions.sandbox.files import serve
 from airflow_provider_sessions.sandbox.life import State
 from airflow_provider_sessions.sandbox.vidinfra import bodies, lookup, shapes
@@ -120,7 +121,7 @@ def get_recording_download_url(vidinfra: VidInfra, asked: Asked) -> Any:
     origin = vidinfra.settings.files_origin or asked.origin
     token = f"{stamp}.{_signature(vidinfra, take, stamp)}"
     url = f"{origin}{vidinfra.mount}/recordings/{take.id}/file?token={token}"
-    return {"download_url": url, "expires_at": shapes.rfc3339(datetime.fromtimestamp(int(stamp), UTC))}
+    return {"download_url": url, "expires_at": rfc3339(datetime.fromtimestamp(int(stamp), UTC))}
 
 
 @routes("GET", "/recordings/{id}/file", access="public")

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
+from airflow_provider_sessions.sandbox.clock import rfc3339
+from airflow_provider_sessions.sandbox.ids import stable_id
 from airflow_provider_sessions.sandbox.life import State
 from airflow_provider_sessions.sandbox.people import Presence, peak, present
 from airflow_provider_sessions.sandbox.vidinfra.state import Account, Preset, Role, Room, Take, Webinar
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
-
-
-def rfc3339(instant: datetime | None) -> str | None:
-    """A time as VidInfra writes it: UTC, milliseconds, ``Z``."""
-    if instant is None:
-        return None
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def account(user: Account) -> dict[str, Any]:
@@ -178,8 +171,3 @@ def recording(vidinfra: VidInfra, held: Webinar, take: Take, now: datetime) -> d
         "created_at": rfc3339(take.started_at),
         "updated_at": rfc3339(max(change for change in changes if change)),
     }
-
-
-def stable_id(*parts: str) -> str:
-    """A UUID that follows from what it belongs to."""
-    return str(UUID(bytes=hashlib.sha256(":".join(parts).encode()).digest()[:16], version=4))
