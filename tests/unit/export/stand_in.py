@@ -1,0 +1,140 @@
+"""A platform that gives what a test put into it, and sessions to put there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from airflow_provider_sessions.client.answers import Dialect
+from airflow_provider_sessions.client.call import Endpoints
+from airflow_provider_sessions.errors import NotFoundError
+from airflow_provider_sessions.model import (
+    AttendanceInterval,
+    Attribution,
+    Session,
+    SessionQuery,
+    SessionState,
+    Window,
+    WindowBy,
+)
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+QUERY = SessionQuery(
+    window=Window(start=datetime(2026, 3, 1, tzinfo=UTC), end=datetime(2026, 4, 1, tzinfo=UTC)), by=WindowBy.ENDED
+)
+
+
+def session(session_id: str = "s1", *, start: datetime = NOON, minutes: float = 60, **fields: Any) -> Session:
+    """A session that is over."""
+    return Session(
+        **{
+            "platform": "stand_in",
+            "session_id": session_id,
+            "title": f"Session {session_id}",
+            "state": SessionState.ENDED,
+            "actual_start": start,
+            "actual_end": start + timedelta(minutes=minutes),
+        }
+        | fields
+    )
+
+
+def interval(
+    person: str = "account:anna", joined: float | None = 0, left: float | None = 60, **fields: Any
+) -> AttendanceInterval:
+    """A stretch of presence, in minutes after noon."""
+    return AttendanceInterval(
+        **{
+            "participant_key": person,
+            "attribution": Attribution.EXACT,
+            "joined_at": None if joined is None else NOON + timedelta(minutes=joined),
+            "left_at": None if left is None else NOON + timedelta(minutes=left),
+        }
+        | fields
+    )
+
+
+class StandIn(Adapter):
+    """Answers from attributes; counts how many questions it answers at the same time."""
+
+    platform = "stand_in"
+    endpoints = Endpoints("stand_in")
+    dialect = Dialect("stand_in")
+    capabilities = {question: Capability(Support.YES) for question in Question}
+
+    def __init__(self, account: Account, client: Any) -> None:
+        super().__init__(account, client)
+        self.held: dict[str, Session] = {}
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.gone: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+        self.at_once = 0
+        self.most_at_once = 0
+
+    @classmethod
+    def of(cls, *sessions: Session, login: str | None = None, **answers: dict[str, Any]) -> StandIn:
+        """A platform with these sessions; answers are by question and session id."""
+        made = cls.open(
+            Account("stand_in_default", "stand_in", host="https://live.example.com/api", login=login),
+            transport=httpx.MockTransport(lambda request: httpx.Response(500)),
+        )
+        made.held = {one.session_id: one for one in sessions}
+        made.answers = answers
+        return made
+
+    @classmethod
+    def auth(cls, *_: Any) -> httpx.Auth:
+        return httpx.Auth()
+
+    async def check(self) -> str:
+        return "there"
+
+    def validate(self, draft: Any) -> None:
+        return None
+
+    async def look(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    async def get(self, session_id: str) -> Session:
+        if session_id in self.gone:
+            raise NotFoundError("no such session", status=404)
+        return self.held[session_id]
+
+    async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        for one in self.held.values():
+            if query.matches(one):
+                yield one
+
+    async def participants(self, session: Session) -> Any:
+        return await self._answer("participants", session, [])
+
+    async def attendance(self, session: Session) -> Any:
+        return await self._answer("attendance", session, [])
+
+    async def transcripts(self, session: Session) -> Any:
+        return await self._answer("transcripts", session, [])
+
+    async def takeaways(self, session: Session) -> Any:
+        return await self._answer("takeaways", session, None)
+
+    async def recordings(self, session: Session) -> Any:
+        return await self._answer("recordings", session, [])
+
+    async def _answer(self, question: str, session: Session, otherwise: Any) -> Any:
+        self.asked.append((question, session.session_id))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        if session.session_id in self.gone:
+            raise NotFoundError("no such session", status=404)
+        answer = self.answers.get(question, {}).get(session.session_id, otherwise)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_sessions.errors import InputError, UnsupportedError
+from airflow_provider_sessions.export.columns import Kind
+from airflow_provider_sessions.export.datasets import DATASETS, Material, account_name, read_datasets, supported
+from airflow_provider_sessions.model import (
+    Participant,
+    Presence,
+    Recording,
+    RecordingStatus,
+    SessionState,
+    Takeaways,
+    Transcript,
+    TranscriptSegment,
+)
+from airflow_provider_sessions.platforms.base import Capability, Question, Support
+from tests.unit.export.stand_in import NOON, StandIn, interval, session
+
+SCHEMA = Path(__file__).parent / "schema.txt"
+"""The schema as it was first written: lines may be added to a dataset's end, never changed."""
+
+
+def schema_lines() -> list[str]:
+    return [
+        f"{dataset.name}.{column.name} {column.kind}{'' if column.nullable else ' not null'}{' key' if column.key else ''}"
+        for dataset in DATASETS.values()
+        for column in dataset.columns
+    ]
+
+
+def test_the_written_schema_is_the_one_that_was_promised() -> None:
+    assert schema_lines() == SCHEMA.read_text().splitlines()
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_every_row_begins_with_the_session_it_belongs_to(dataset) -> None:
+    assert [column.name for column in dataset.columns[:4]] == ["platform", "account", "session_id", "version"]
+    assert [column.key for column in dataset.columns[:4]] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_every_column_and_dataset_is_described(dataset) -> None:
+    assert all(len(column.description) > 4 and column.description.endswith(".") for column in dataset.columns)
+    assert dataset.description.endswith(".")
+    assert all(isinstance(column.kind, Kind) for column in dataset.columns)
+
+
+def full() -> Material:
+    return Material(
+        session(state=SessionState.ENDED, case="Smith v. Jones", time_zone="Europe/Berlin"),
+        "live.example.com",
+        participants=[
+            Participant(participant_key="email:z@example.com", presence=Presence.INVITED, email="z@example.com"),
+            Participant(participant_key="account:1", presence=Presence.PRESENT, name="Anna"),
+            Participant(participant_key="account:1", presence=Presence.ASSIGNED, name="Anna", role="host"),
+        ],
+        attendance=[interval("account:1", 30, 60), interval("account:1", 0, 10), interval("account:0", 5, None)],
+        transcripts=[
+            Transcript(session_id="s1", language="de", is_translation=True, segments=(said(1, "Hallo"),)),
+            Transcript(session_id="s1", language="en", started_at=NOON, segments=(said(1, "Hello"), said(3, "Bye"))),
+        ],
+        takeaways=Takeaways(session_id="s1", text="Agreed.", document={"type": "doc", "content": []}),
+        recordings=[
+            recording("r2", created_at=NOON + timedelta(hours=1)),
+            recording("r1", created_at=NOON),
+            recording("r1", created_at=NOON),
+        ],
+    )
+
+
+def said(start: float, text: str) -> TranscriptSegment:
+    return TranscriptSegment(start=start, end=start + 1, text=text, speaker_key="account:1")
+
+
+def recording(recording_id: str, **fields) -> Recording:
+    return Recording(recording_id=recording_id, session_id="s1", status=RecordingStatus.READY, **fields)
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_primary_keys_are_unique_and_present(dataset) -> None:
+    rows = dataset.make(full())
+    names = [column.name for column in dataset.columns if column.key]
+    keys = [tuple(getattr(row, name) for name in names) for row in rows]
+    assert len(keys) == len(set(keys)) > 0
+    assert all(part is not None for key in keys for part in key)
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_values_are_of_the_type_the_schema_says(dataset) -> None:
+    types = {Kind.TEXT: str, Kind.INTEGER: int, Kind.NUMBER: float, Kind.BOOLEAN: bool, Kind.INSTANT: datetime}
+    for row in dataset.make(full()):
+        for column in dataset.columns:
+            value = getattr(row, column.name)
+            if value is None:
+                assert column.nullable, column.name
+            else:
+                assert type(value) is types[column.kind], column.name
+                assert column.kind is not Kind.INSTANT or value.tzinfo is UTC
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
+def test_rows_do_not_depend_on_the_order_of_the_platforms_answer(dataset) -> None:
+    material = full()
+    turned = Material(
+        material.session,
+        material.account,
+        participants=material.participants[::-1],
+        attendance=material.attendance[::-1],
+        transcripts=material.transcripts[::-1],
+        takeaways=material.takeaways,
+        recordings=material.recordings[::-1],
+    )
+    assert dataset.make(turned) == dataset.make(material)
+
+
+def test_the_session_row_says_when_it_ended_and_how_long_it_was() -> None:
+    [row] = DATASETS["sessions"].make(full())
+    assert (row.ended_at, row.duration_seconds, row.state) == (NOON + timedelta(hours=1), 3600.0, "ended")
+    assert (row.case_name, row.time_zone, row.deleted) == ("Smith v. Jones", "Europe/Berlin", False)
+
+
+def test_stretches_of_a_person_are_numbered_by_time() -> None:
+    rows = DATASETS["attendance"].make(full())
+    assert [(row.participant_key, row.seq) for row in rows] == [("account:0", 0), ("account:1", 0), ("account:1", 1)]
+    assert rows[0].left_at_inferred
+    assert rows[1].joined_at == NOON
+
+
+def test_the_original_is_track_0_and_segments_have_an_instant_where_it_is_known() -> None:
+    rows = DATASETS["transcript_segments"].make(full())
+    assert [(row.track, row.seq, row.language, row.is_translation) for row in rows] == [
+        (0, 0, "en", False),
+        (0, 1, "en", False),
+        (1, 0, "de", True),
+    ]
+    assert [row.started_at for row in rows] == [NOON + timedelta(seconds=1), NOON + timedelta(seconds=3), None]
+
+
+def test_a_session_without_takeaways_has_no_row() -> None:
+    assert DATASETS["takeaways"].make(Material(session(), "here")) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["recordings", "sessions"], ["sessions", "recordings"]),
+        ("attendance, sessions", ["sessions", "attendance"]),
+        ("sessions", ["sessions"]),
+    ],
+)
+def test_datasets_are_read_in_one_order(given, names: list[str]) -> None:
+    assert [dataset.name for dataset in read_datasets(given)] == names
+
+
+@pytest.mark.parametrize("given", [["session"], "sessions,chat", [], "transcripts"])
+def test_unknown_datasets_are_refused_with_the_known_ones(given) -> None:
+    with pytest.raises(InputError, match="transcript_segments"):
+        read_datasets(given)
+
+
+async def test_a_named_dataset_that_the_platform_lacks_is_refused_and_otherwise_left_out(monkeypatch) -> None:
+    adapter = StandIn.of()
+    lacking = {
+        Question.TRANSCRIPTS: Capability(Support.NO, "Use the recording."),
+        Question.TAKEAWAYS: Capability(Support.NO),
+    }
+    monkeypatch.setattr(StandIn, "capabilities", {**StandIn.capabilities, **lacking})
+    left = [dataset.name for dataset in supported(adapter, None)]
+    assert left == ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
+    with pytest.raises(UnsupportedError, match=r"Use the recording\."):
+        supported(adapter, read_datasets(["sessions", "transcript_segments"]))
+
+
+async def test_an_account_is_told_by_its_host_and_company_and_never_by_a_person() -> None:
+    assert account_name(StandIn.of()) == "live.example.com"
+    assert account_name(StandIn.of(login="acme-reporting")) == "live.example.com/acme-reporting"
+    assert account_name(StandIn.of(login="kim@example.com")) == "live.example.com"

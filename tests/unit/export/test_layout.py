@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.layout import RunId, checked_key, data_key, day_of, safe_name
+
+
+def test_a_run_has_a_readable_stem_that_stays_the_same() -> None:
+    run = RunId("nightly_export", "scheduled__2026-03-02T00:00:00+00:00", "export")
+    assert run.stem.startswith("nightly_export__scheduled__2026-03-02T00_00_00_00_00__export-")
+    assert run.stem == RunId("nightly_export", "scheduled__2026-03-02T00:00:00+00:00", "export").stem
+
+
+def test_runs_that_look_alike_have_different_stems() -> None:
+    runs = [
+        RunId("dag", "a:b", "export"),
+        RunId("dag", "a_b", "export"),
+        RunId("dag", "a", "b__export"),
+        RunId("dag__a", "b", "export"),
+        RunId("dag", "a:b", "export", 0),
+        RunId("dag", "a:b", "export", 1),
+        RunId("dag", "a:b" + "x" * 100, "export"),
+        RunId("dag", "a:b" + "x" * 101, "export"),
+    ]
+    assert len({run.stem for run in runs}) == len(runs)
+
+
+@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.integers(-1, 2000))
+def test_no_name_of_a_run_chooses_a_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
+    key = data_key("sessions", date(2026, 3, 2), RunId(dag_id, run_id, task_id, map_index).stem, "jsonl")
+    assert checked_key(key) == key
+    assert key.count("/") == 2
+    assert key.isascii()
+    assert len(key.rpartition("/")[2]) < 250
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "..", ".", "", "/root", "a/b", "a\\b", "C:", "a\0b", "a\nb", ".hidden", "x" * 500, "ü"]
+)
+def test_no_name_of_a_platform_chooses_a_path(name: str) -> None:
+    safe = safe_name(name)
+    assert checked_key(safe) == safe
+    assert "/" not in safe
+    assert not safe.startswith(".")
+    assert safe != name
+
+
+@pytest.mark.parametrize("name", ["0c0a3c5e-7a55-4c8f-9e9a-1f5ff4ad4d0a", "smith-v-jones.2", "A_1"])
+def test_a_safe_name_stays_as_it_is(name: str) -> None:
+    assert safe_name(name) == name
+
+
+@given(st.text(), st.text())
+def test_different_names_have_different_files(one: str, other: str) -> None:
+    assert (safe_name(one) == safe_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a\\b", "a\nb", "a\0", "x" * 300])
+def test_a_key_that_could_leave_its_store_is_refused(key: str) -> None:
+    with pytest.raises(InputError):
+        checked_key(key)
+
+
+def test_the_day_is_that_of_utc() -> None:
+    assert day_of(datetime(2026, 3, 3, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == date(2026, 3, 2)
+    assert day_of(datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)) == date(2026, 3, 2)
