@@ -125,6 +125,7 @@ class Adapter(ABC):
         clock: Clock = SYSTEM_CLOCK,
         on_secret: Callable[[str], None] = lambda secret: None,
         budget: RateBudget | None = None,
+        attempts: int = 4,
         max_wait: float = 60.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
@@ -134,6 +135,7 @@ class Adapter(ABC):
         :param clock: time.
         :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
         :param budget: a rate budget shared with others; the process's own by default.
+        :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
         :param max_wait: seconds that a request may wait for a retry or for its slot in the budget.
         :param transport: what sends bytes, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
@@ -148,7 +150,7 @@ class Adapter(ABC):
             timeout=account.seconds("timeout", 30.0),
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
-            retry=RetryPolicy(max_wait=max_wait),
+            retry=RetryPolicy(attempts=attempts, max_wait=max_wait),
         )
         client = Client(
             config,
