@@ -28,7 +28,7 @@ def test_airflow_accepts_it_at_start_up() -> None:
     jsonschema.validate(INFO, schema("provider_info.schema.json"))
 
 
-@pytest.mark.needs_airflow("3.2")
+@pytest.mark.needs_airflow("3.3")
 def test_no_key_of_the_connection_form_is_misspelt() -> None:
     """The schema of start-up passes over unknown keys in silence; that of Airflow's own providers does not."""
     strict = schema("provider.yaml.schema.json")["properties"]["connection-types"]
