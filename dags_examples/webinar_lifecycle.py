@@ -5,7 +5,7 @@ REST API with the same fields as ``conf``. What the tasks do:
 
 1. ``choose_room`` asks the platform which room and which preset to use, unless the form names them.
 2. ``create_webinar`` makes the session. Retried, cleared or clicked twice, it returns the session it made before.
-3. ``wait_until_live`` and ``wait_until_ended`` defer: no worker is held, however long it takes.
+3. ``wait_until_live`` and ``wait_until_ended`` defer: no worker is held, for days or for months.
 4. ``wait_for_recording`` waits until the platform has finished the recording, some minutes after the end.
 5. ``export`` writes a table for each dataset that the form names: sessions, participants, attendance and so on.
    Its window opens when this run was triggered and closes when the task starts, and only sessions of this title count.
@@ -17,6 +17,7 @@ A connection of the type VidInfra Live is all it needs, and a triggerer, which e
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
@@ -29,6 +30,9 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
 
+LOOK_EVERY = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
+"""How often the platform is asked. All tasks that wait on a connection share these requests."""
+
 DATASETS = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
 
 FORM = {
@@ -37,7 +41,7 @@ FORM = {
         type="string",
         title="Title",
         description="What attendees see.",
-        minLength=1,
+        minLength=3,
         maxLength=200,
     ),
     "start": Param(
@@ -124,15 +128,6 @@ FORM = {
         description="Id of a connection of the type VidInfra Live.",
         section="Technical",
     ),
-    "poll_interval": Param(
-        30,
-        type="integer",
-        minimum=1,
-        maximum=3600,
-        title="Look every (seconds)",
-        description="How often the platform is asked. All waiting tasks of a connection share these requests.",
-        section="Technical",
-    ),
 }
 
 with DAG(
@@ -176,21 +171,24 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="live",
-        poll_interval="{{ params.poll_interval }}",
+        poll_interval=LOOK_EVERY,
+        timeout=timedelta(days=90),
     )
     ended = SessionStateSensor(
         task_id="wait_until_ended",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
-        poll_interval="{{ params.poll_interval }}",
+        poll_interval=LOOK_EVERY,
+        timeout=timedelta(days=1),
     )
     recorded = ArtifactSensor(
         task_id="wait_for_recording",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         artifact="recording",
-        poll_interval="{{ params.poll_interval }}",
+        poll_interval=LOOK_EVERY,
+        timeout=timedelta(hours=6),
     )
     export = SessionsToObjectStorageOperator(
         task_id="export",

@@ -28,6 +28,7 @@ def setting(progress: Progress, files: Path) -> Iterator[tuple[Standalone, Sandb
         progress.say("Starting Airflow: database, scheduler, triggerer, DAG processor, API server (about 20 s)")
         settings = {
             "SESSIONS_EXPORT_PATH": files.resolve().as_uri(),
+            "SESSIONS_POLL_INTERVAL": "2",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
         }
         with Standalone(DAGS, settings=settings) as airflow:
