@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import re
 
-_PLAIN = re.compile(r"(?P<name>[^\W\d_][^\s:]*(?: [\w(][^\s:]*){0,4}):\s+(?=\S)")
+WORD_JOINER = "\u2060"
+"""A character without width. A colon after it ends no name."""
+
+_PLAIN = re.compile(rf"(?P<name>[^\W\d_][^\s:]*(?: [\w(][^\s:]*){{0,4}})(?<!{WORD_JOINER}):\s+(?=\S)")
 """Up to five words, of which the first begins with a letter."""
-_BRACKETED = re.compile(r"\[(?P<name>[^\[\]\n]+)\]:\s+(?=\S)")
+_BRACKETED = re.compile(rf"\[(?P<name>[^\[\]\n]+)\](?<!{WORD_JOINER}):\s+(?=\S)")
 
 
 def split_name(line: str) -> tuple[str | None, str]:
-    """A line's speaker and the rest of it. None where no name begins the line.
-
-    What could be the beginning of a sentence is no name: one of its words begins with a small letter.
-    """
-    if ":" not in line:
-        return None, line
-    found = _BRACKETED.match(line) or _PLAIN.match(line)
-    if found is None or (line[0] != "[" and any(word[0].islower() for word in found["name"].split(" "))):
-        return None, line
-    return found["name"], line[found.end() :]
+    """A line's speaker and the rest of it. None where no name begins the line."""
+    found = _found(line) if ":" in line else None
+    return (None, line) if found is None else (found["name"], line[found.end() :])
 
 
 def name_prefix(name: str) -> str:
@@ -37,6 +33,20 @@ def without_names(text: str, colon: str) -> str:
 
     :param colon: what is written instead of a colon that would make it seem so.
     """
-    if ":" not in text:
-        return text
-    return "\n".join(line if split_name(line)[0] is None else line.replace(":", colon, 1) for line in text.split("\n"))
+    return "\n".join(_without_name(line, colon) for line in text.split("\n")) if ":" in text else text
+
+
+def _without_name(line: str, colon: str) -> str:
+    found = _found(line)
+    if found is None:
+        return line
+    at = line.index(":", found.end("name"))
+    return line[:at] + colon + line[at + 1 :]
+
+
+def _found(line: str) -> re.Match[str] | None:
+    """What could be the beginning of a sentence is no name: one of its words begins with a small letter."""
+    if line.startswith("["):
+        return _BRACKETED.match(line)
+    found = _PLAIN.match(line)
+    return None if found is None or any(word[0].islower() for word in found["name"].split(" ")) else found

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.export.transcripts.names import split_name
-from airflow_provider_sessions.export.transcripts.srt import WORD_JOINER
+from airflow_provider_sessions.export.transcripts.names import WORD_JOINER, split_name
 from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript
 
@@ -27,7 +25,8 @@ _HIDDEN = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)", re.MULTILINE)
 _LANGUAGE = re.compile(r"^Language:[ \t]*(.*\S)", re.MULTILINE)
 _ID = re.compile(r"[\w{}/.-]*\d[\w{}/.-]*")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|(</v>)")
-_TAG = re.compile(r"</?(?:[a-zA-Z][^>]*)?>|<\d[\d:.]*>|\{\\[^}]*\}")
+_TAG = re.compile(r"</?(?:[a-zA-Z][^>]*)?>|<\d[\d:.]*>")
+_POSITION = re.compile(r"\{\\[^}]*\}")
 
 
 @dataclass(slots=True)
@@ -50,7 +49,8 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     is_webvtt = text.startswith("WEBVTT")
     blocks = _BLANK.split(text)
-    segments = [segment for cue in _cues(blocks, is_webvtt) for segment in _segments(cue)]
+    said = _said_in_webvtt if is_webvtt else _said_in_srt
+    segments = [segment for cue in _cues(blocks, is_webvtt) for segment in _segments(cue, said)]
     if text.strip() and not segments and not is_webvtt:
         raise MalformedAnswerError("this is neither WebVTT nor SRT: there is no line of times with text below it")
     language = _LANGUAGE.search(blocks[0]) if is_webvtt else None
@@ -106,16 +106,16 @@ def _span(h1: str, m1: str, s1: str, f1: str, h2: str, m2: str, s2: str, f2: str
     return start / 1000, end / 1000
 
 
-def _segments(cue: _Cue) -> Iterator[dict[str, Any]]:
+def _segments(cue: _Cue, said_in: Callable[[str], str]) -> Iterator[dict[str, Any]]:
     text = cue.lines[0] if len(cue.lines) == 1 else "\n".join(cue.lines)
     for name, said in _voices(text) if "<v" in text else _named(_untagged(text)):
-        words = tidy(_unescaped(said))
+        words = tidy(said_in(said))
         if words:
             yield {
                 "start": cue.start,
                 "end": max(cue.start, cue.end),
                 "end_inferred": cue.end < cue.start,
-                "speaker_name": _speaker(name) if name else None,
+                "speaker_name": tidy_name(said_in(name)) if name else None,
                 "text": words,
             }
 
@@ -129,11 +129,6 @@ def _voices(text: str) -> list[tuple[str | None, str]]:
     parts = _VOICE.split(text)
     turns = [(None, parts[0]), *zip(parts[1::3], parts[3::3], strict=True)]
     return [(name, _untagged(words)) for name, words in turns if words]
-
-
-@lru_cache(maxsize=1024)
-def _speaker(name: str) -> str | None:
-    return tidy_name(_unescaped(name))
 
 
 def _named(text: str) -> Iterator[tuple[str | None, str]]:
@@ -150,8 +145,14 @@ def _named(text: str) -> Iterator[tuple[str | None, str]]:
 
 
 def _untagged(text: str) -> str:
-    return _TAG.sub("", text) if "<" in text or "{" in text else text
+    return _TAG.sub("", text) if "<" in text else text
 
 
-def _unescaped(text: str) -> str:
-    return html.unescape(text).replace(WORD_JOINER, "") if "&" in text or WORD_JOINER in text else text
+def _said_in_webvtt(text: str) -> str:
+    return html.unescape(text) if "&" in text else text
+
+
+def _said_in_srt(text: str) -> str:
+    """Entities are no part of SRT, but are found in it. What our writer put in to protect the text is taken out."""
+    text = _POSITION.sub("", text) if "{" in text else text
+    return _said_in_webvtt(text).replace(WORD_JOINER, "")

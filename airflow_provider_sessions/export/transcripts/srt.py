@@ -10,12 +10,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from airflow_provider_sessions.export.transcripts.names import name_prefix, without_names
+from airflow_provider_sessions.export.transcripts.names import WORD_JOINER, name_prefix, without_names
 from airflow_provider_sessions.export.transcripts.times import span
 from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript
-
-WORD_JOINER = "\u2060"
 
 _MARKUP = re.compile(r"(?<=[<&])(?=[\w/#>])|(?<=\{)(?=\\)|(?<=--)(?=>)")
 
