@@ -30,8 +30,8 @@ def our_errors(what: str) -> Iterator[None]:
     except (httpx.LocalProtocolError, UnicodeEncodeError):
         # Neither quoted nor chained: the text of the cause shows the header, which may be the credential.
         raise ConnectionConfigError(
-            f"{what}: a header cannot be sent; check the connection's credential for line breaks, blanks at its ends "
-            f"and letters outside ASCII"
+            f"{what}: a header cannot be sent; check the connection's credential for line breaks and "
+            f"other characters that cannot be seen"
         ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as failure:
         raise ConnectError(f"{what}: no connection: {str(failure) or type(failure).__name__}") from failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
 from ipaddress import ip_address
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
@@ -74,8 +75,17 @@ def _trust(ca_bundle: str | None) -> ssl.SSLContext:
         raise ConnectionConfigError(
             f"ca_bundle: {ca_bundle!r} cannot be read as a file of certificates (PEM): {unreadable}"
         ) from None
+    return _default_trust()
+
+
+@functools.cache
+def _default_trust() -> ssl.SSLContext:
+    """httpx's own authorities, and the machine's: there a company installs its own.
+
+    Made once, because reading them takes 60 ms, for which an event loop would stand still at each new client.
+    """
     context = httpx.create_ssl_context()
-    context.load_default_certs()  # a company's own authority is usually installed on the machine
+    context.load_default_certs()
     return context
 
 

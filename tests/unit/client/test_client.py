@@ -1,0 +1,430 @@
+"""Calls over real connections, to servers that misbehave."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.client.budget import Lane
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import (
+    AnswerTooLargeError,
+    ApiError,
+    AuthenticationError,
+    BrokenConnectionError,
+    ConflictError,
+    ConnectError,
+    ConnectionConfigError,
+    InputError,
+    MalformedAnswerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RejectedError,
+    ServerError,
+    SessionsError,
+)
+from tests.unit.client.servers import RESET, Answer, RawServer, head, raw, reply, says
+from tests.unit.client.things import (
+    SECRET,
+    Thing,
+    connect,
+    get_thing,
+    list_things,
+    make_thing,
+    poke_thing,
+    thing_text,
+)
+
+GOOD = says({"success": True, "data": {"id": "t1", "name": "one"}})
+BODY = json.dumps({"data": {"id": "t1"}}).encode()
+CHUNKED = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+
+
+async def test_a_call_is_sent_and_read() -> None:
+    async with RawServer((GOOD,)) as server, connect(server.url + "/v1") as client:
+        thing = await client.send(get_thing("a b", fields=["x", "y"], deep=True))
+    assert thing == Thing(id="t1", name="one")
+    [request] = server.requests
+    assert (request.method, request.target) == ("GET", "/v1/things/a%20b?fields=x&fields=y&deep=true")
+    assert request.headers["x-api-key"] == SECRET
+    assert request.headers["accept"] == "application/json"
+
+
+async def test_a_body_is_sent_as_json() -> None:
+    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+        await client.send(make_thing("näme"))
+    assert json.loads(server.requests[0].body) == {"name": "näme", "extra": None}
+
+
+@pytest.mark.parametrize("extra", [float("nan"), object(), {1, 2}, "\ud800"])
+async def test_a_body_that_is_no_json_is_refused_before_any_request(extra: Any) -> None:
+    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+        with pytest.raises(InputError, match="make_thing: the body cannot be written as JSON"):
+            await client.send(make_thing("x", extra=extra))
+    assert server.requests == []
+
+
+TRANSIENT: dict[str, Answer] = {
+    "reset before the answer": RESET,
+    "closed before the answer": raw(),
+    "reset within the headers": raw(b"HTTP/1.1 200 OK\r\nContent-", end="reset"),
+    "reset within the body": raw(head(200, {"Content-Length": "100"}) + b"{", end="reset"),
+    "shorter than its length": raw(head(200, {"Content-Length": "100"}) + BODY),
+    "chunked without an end": raw(head(200, CHUNKED) + b'5\r\n{"dat\r\n'),
+    "chunked with nonsense": raw(head(200, CHUNKED) + b"zz\r\n{}\r\n"),
+    "headers without an end": raw(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 200_000),
+    "500": reply(500),
+    "502 of a proxy": reply(502, b"<html>Bad gateway</html>", Content_Type="text/html"),
+    "503": reply(503),
+    "504": reply(504),
+}
+
+
+@pytest.mark.parametrize("answer", TRANSIENT.values(), ids=TRANSIENT)
+async def test_what_breaks_is_sent_again_if_it_can_be_repeated(answer: Answer) -> None:
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    async with RawServer((answer, answer, GOOD)) as server, connect(server.url, clock) as client:
+        assert (await client.send(get_thing("t1"))).id == "t1"
+    assert len(server.requests) == 3
+    assert 0.75 <= (clock.now() - began).total_seconds() <= 1.5  # 0.25 to 0.5, then 0.5 to 1 second
+
+
+@pytest.mark.parametrize("answer", TRANSIENT.values(), ids=TRANSIENT)
+async def test_what_breaks_is_not_sent_again_if_it_may_have_been_carried_out(answer: Answer) -> None:
+    async with RawServer((answer, GOOD)) as server, connect(server.url) as client:
+        with pytest.raises((ServerError, BrokenConnectionError)):
+            await client.send(make_thing("x"))
+    assert len(server.requests) == 1
+
+
+async def test_attempts_are_bounded() -> None:
+    async with RawServer((RESET,)) as server, connect(server.url, attempts=3) as client:
+        with pytest.raises(BrokenConnectionError, match=r"get_thing \(GET http://127.0.0.1:\d+/things/t1\)"):
+            await client.send(get_thing("t1"))
+    assert len(server.requests) == 3
+
+
+async def test_no_connection_means_that_nothing_was_sent_so_even_a_creation_is_tried_again() -> None:
+    async with RawServer((GOOD,)) as server:
+        port = server.port
+
+    class Opening(VirtualClock):
+        """Opens the server while the client waits."""
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            if not late.port:
+                late.port = port
+                await late.__aenter__()
+
+    late = RawServer((GOOD,))
+    try:
+        async with connect(f"http://127.0.0.1:{port}", Opening(auto=True)) as client:
+            assert (await client.send(make_thing("x"))).id == "t1"
+        assert len(late.requests) == 1
+    finally:
+        await late.__aexit__()
+
+
+async def test_an_unknown_host_and_a_failed_handshake_say_so() -> None:
+    async with connect("http://no-such-host.invalid", attempts=1) as client:
+        with pytest.raises(ConnectError, match="no connection"):
+            await client.send(get_thing("t1"))
+    async with (
+        RawServer((GOOD,)) as server,
+        connect(f"https://127.0.0.1:{server.port}", attempts=1, timeout=0.2) as client,
+    ):
+        with pytest.raises(ConnectError, match="no connection"):
+            await client.send(get_thing("t1"))
+        assert server.requests == []
+
+
+REFUSALS: list[tuple[Any, type[SessionsError]]] = [
+    (says({"success": False, "error": "no"}, 400), RejectedError),
+    (says({"success": False, "error": "no"}, 401), AuthenticationError),
+    (says({"message": "no", "success": False}, 403), PermissionDeniedError),
+    (says({"message": "no", "success": False}, 404), NotFoundError),
+    (says({"messages": ["no"]}, 409), ConflictError),
+    (says({"error": {"message": "no"}}, 410), NotFoundError),
+    (says({"errors": [{"field": "f", "message": "no"}]}, 422), RejectedError),
+    (says({"success": False, "error": "no"}, 200), RejectedError),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), REFUSALS)
+async def test_a_refusal_is_an_error_of_its_own_and_is_not_repeated(answer: Answer, kind: type[ApiError]) -> None:
+    async with RawServer((answer,)) as server, connect(server.url, auth=httpx.Auth()) as client:
+        with pytest.raises(kind, match=r"testing answered .* to get_thing: .*no") as caught:
+            await client.send(get_thing("t1"))
+    assert caught.value.route == "get_thing"
+    assert len(server.requests) == 1
+
+
+async def test_a_credential_that_is_refused_for_ever_is_tried_no_more_than_auth_says() -> None:
+    async with RawServer((says({"error": "who?"}, 401),)) as server, connect(server.url) as client:
+        with pytest.raises(AuthenticationError, match=r"who\?\. Check the key"):
+            await client.send(get_thing("t1"))
+    assert len(server.requests) == 2
+
+
+async def test_an_error_holds_what_the_platform_said() -> None:
+    answer = says({"code": "no_scope", "message": "Scope\n  missing"}, 403, X_Request_Id="r-1")
+    async with RawServer((answer,)) as server, connect(server.url) as client:
+        with pytest.raises(PermissionDeniedError) as caught:
+            await client.send(get_thing("t1"))
+    error = caught.value
+    assert (error.status, error.reason, error.code, error.request_id) == (403, "Scope missing", "no_scope", "r-1")
+    assert str(error) == (
+        "testing answered 403 to get_thing: Scope missing (code no_scope) [request id r-1]. Ask for the scope"
+    )
+
+
+async def test_a_credential_that_the_platform_quotes_back_is_hidden() -> None:
+    answer = says({"error": f"API key {SECRET} is unknown", "errors": [{"field": "key", "message": SECRET}]}, 401)
+    async with RawServer((answer,)) as server, connect(server.url) as client:
+        with pytest.raises(AuthenticationError, match=r"API key \*\*\* is unknown") as caught:
+            await client.send(get_thing("t1"))
+    assert SECRET not in str(caught.value) + repr(vars(caught.value))
+
+
+@pytest.mark.parametrize("secret", ["line\nbreak", "k\udc80y", "tail\r\n"])
+async def test_a_credential_that_no_header_can_hold_is_refused_without_being_shown(secret: str) -> None:
+    class Auth(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            request.headers["X-API-Key"] = secret
+            yield request
+
+    async with RawServer((GOOD,)) as server, connect(server.url, auth=Auth()) as client:
+        with pytest.raises(ConnectionConfigError, match="check the connection's credential") as caught:
+            await client.send(get_thing("t1"))
+    assert server.requests == []
+    assert secret.strip() not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+# Rate limits
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry_After": "7"}, 7),
+        ({"Retry_After": format_datetime(VirtualClock().now() + timedelta(seconds=20), usegmt=True)}, 20),
+        ({}, 10),
+        ({"X_RateLimit_Reset": "30"}, 30),
+        ({"X_RateLimit_Reset": str(int(VirtualClock().now().timestamp()) + 12)}, 12),
+        ({"RateLimit": '"default";r=0;t=9'}, 9),
+        ({"Retry_After": "0"}, 0.25),
+        ({"Retry_After": "soon"}, 10),
+    ],
+)
+async def test_too_many_requests_are_sent_again_when_the_platform_says(headers: dict[str, str], wait: float) -> None:
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    async with RawServer((reply(429, **headers), GOOD)) as server, connect(server.url, clock) as client:
+        assert (await client.send(make_thing("x"))).id == "t1"  # a refused creation was not carried out
+    assert len(server.requests) == 2
+    assert wait <= (clock.now() - began).total_seconds() <= wait + 0.5
+
+
+async def test_a_longer_wait_than_allowed_is_the_callers_business() -> None:
+    async with RawServer((reply(429, Retry_After="3600"), GOOD)) as server, connect(server.url, max_wait=60) as client:
+        with pytest.raises(RateLimitedError) as caught:
+            await client.send(get_thing("t1"))
+        assert caught.value.retry_after == 3600
+        # The next call knows it too, and does not even ask.
+        with pytest.raises(RateLimitedError, match=r"sent in 3600\.0 s") as next_one:
+            await client.send(get_thing("t2"))
+        assert next_one.value.retry_after == pytest.approx(3600)
+    assert len(server.requests) == 1
+
+
+async def test_too_many_requests_for_ever_end() -> None:
+    async with RawServer((reply(429),)) as server, connect(server.url) as client:
+        with pytest.raises(RateLimitedError):
+            await client.send(get_thing("t1"))
+    assert len(server.requests) == 3
+
+
+async def test_unavailable_says_when_to_come_back() -> None:
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    async with RawServer((reply(503, Retry_After="25"), GOOD)) as server, connect(server.url, clock) as client:
+        await client.send(get_thing("t1"))
+    assert (clock.now() - began).total_seconds() == pytest.approx(25)
+    assert len(server.requests) == 2
+
+
+# Answers that cannot be used
+
+
+HTML = b"<html><title>Log in to the guest Wi-Fi</title></html>"
+
+
+@pytest.mark.parametrize("call", [get_thing("t1"), poke_thing("t1"), thing_text("t1"), list_things()])
+async def test_a_web_page_is_no_answer(call: Any) -> None:
+    async with RawServer((reply(200, HTML, Content_Type="text/html"),)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match=r"the answer is (not JSON \()?text/html"):
+            await client.send(call)
+    assert len(server.requests) == 1
+
+
+async def test_broken_json_is_not_quoted_because_it_may_hold_a_token() -> None:
+    async with RawServer((reply(200, b'{"access_token": "hush'),)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match="get_thing: the answer is not JSON") as caught:
+            await client.send(get_thing("t1"))
+    assert "hush" not in str(caught.value)
+
+
+async def test_another_shape_is_named_without_its_values() -> None:
+    async with RawServer((says({"data": {"id": {"secret": "hush"}}}),)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match="another shape than expected at id") as caught:
+            await client.send(get_thing("t1"))
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "text"),
+    [
+        ("gzip", b"\x1f\x8b" + b"nonsense" * 4, "compression is broken"),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY)), "encoded as 'gzip, gzip'"),
+        ("br", BODY, "encoded as 'br'"),
+    ],
+)
+async def test_a_corrupt_or_odd_encoding_is_named(encoding: str, body: bytes, text: str) -> None:
+    async with RawServer((reply(200, body, Content_Encoding=encoding),)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match=text):
+            await client.send(get_thing("t1"))
+
+
+@pytest.mark.parametrize(("encoding", "body"), [("gzip", gzip.compress(BODY)), ("deflate", zlib.compress(BODY))])
+async def test_a_compressed_answer_is_read(encoding: str, body: bytes) -> None:
+    async with RawServer((reply(200, body, Content_Encoding=encoding),)) as server, connect(server.url) as client:
+        assert (await client.send(get_thing("t1"))).id == "t1"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_that_is_too_large_is_refused_as_it_comes(packed: bool) -> None:
+    body = b'{"data": "' + b"a" * 40_000_000 + b'"}'
+    answer = reply(200, gzip.compress(body, 1), Content_Encoding="gzip") if packed else reply(200, body)
+    async with RawServer((answer,)) as server, connect(server.url, max_json_bytes=1_000_000) as client:
+        with pytest.raises(AnswerTooLargeError, match="larger than"):
+            await client.send(get_thing("t1"))
+    assert len(server.requests) == 1
+
+
+async def test_the_answers_that_httpx_reads_itself_are_bounded_too() -> None:
+    class LogIn(httpx.Auth):
+        requires_response_body = True
+
+        def auth_flow(self, request: httpx.Request) -> Any:
+            yield httpx.Request("POST", f"{server.url}/login")
+            yield request
+
+    async with (
+        RawServer((reply(200, b"a" * 2_000_000), GOOD)) as server,
+        connect(server.url, auth=LogIn(), max_json_bytes=1_000_000) as client,
+    ):
+        with pytest.raises(AnswerTooLargeError):
+            await client.send(get_thing("t1"))
+
+
+@pytest.mark.parametrize("part", ["headers", "body"])
+async def test_a_slow_drip_ends_at_the_deadline_though_no_single_byte_is_late(part: str) -> None:
+    beginning = b"HTTP/1.1 200 OK\r\nX-A: " if part == "headers" else head(200, {"Content-Length": "100"})
+    drip = raw(beginning, *[b"a"] * 100, pause=0.05)
+    async with RawServer((drip,)) as server, connect(server.url, timeout=2, deadline=0.3, attempts=1) as client:
+        with pytest.raises(BrokenConnectionError, match="TimeoutError: no answer in time"):
+            await client.send(get_thing("t1"))
+
+
+async def test_silence_ends_at_the_timeout() -> None:
+    async with RawServer((raw(end="hang"),)) as server, connect(server.url, timeout=0.2, attempts=1) as client:
+        with pytest.raises(BrokenConnectionError, match="ReadTimeout"):
+            await client.send(make_thing("x"))
+    assert len(server.requests) == 1
+
+
+async def test_waiting_for_a_slot_is_not_counted_against_the_deadline() -> None:
+    answers = (reply(429, Retry_After="50"), GOOD)
+    async with RawServer(answers) as server, connect(server.url, deadline=0.5, max_wait=60) as client:
+        assert (await client.send(get_thing("t1"))).id == "t1"
+
+
+# Answers without content
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(204),
+        reply(200),
+        says({"success": True}),
+        says({"success": True, "data": None, "timestamp": 1}),
+        reply(200, b"Session ended", Content_Type="text/plain; charset=utf-8"),
+    ],
+)
+async def test_an_action_may_answer_nothing(answer: Answer) -> None:
+    async with RawServer((answer,)) as server, connect(server.url) as client:
+        await client.send(poke_thing("t1"))
+    assert server.requests[0].target == "/things/t1/poke"
+
+
+async def test_an_action_that_failed_is_an_error_whatever_its_status() -> None:
+    async with RawServer((says({"success": False, "error": "not now"}),)) as server, connect(server.url) as client:
+        with pytest.raises(RejectedError, match="testing answered 200 to poke_thing: not now"):
+            await client.send(poke_thing("t1"))
+
+
+async def test_an_answer_that_has_to_say_something_may_not_be_empty() -> None:
+    async with RawServer((reply(200),)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match="get_thing: the answer has another shape"):
+            await client.send(get_thing("t1"))
+
+
+async def test_a_text_is_given_as_it_is() -> None:
+    csv = "\ufeffname\r\nAda\r\n".encode()
+    async with RawServer((reply(200, csv, Content_Type="text/csv"),)) as server, connect(server.url) as client:
+        assert await client.send(thing_text("t1")) == "name\r\nAda\r\n"
+        assert server.requests[0].headers["accept"].startswith("text/")
+
+
+# Looking again
+
+
+async def test_a_look_whose_bytes_did_not_change_gives_the_same_object() -> None:
+    other = says({"success": True, "data": {"id": "t1", "name": "changed"}})
+    async with RawServer((GOOD, GOOD, other, GOOD)) as server, connect(server.url) as client:
+        looks = [await client.send(get_thing("t1"), lane=Lane.POLL) for _ in range(4)]
+    assert looks[0] is looks[1]
+    assert [look.name for look in looks] == ["one", "one", "changed", "one"]
+
+
+async def test_looks_at_different_things_are_not_mixed_up() -> None:
+    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+        calls = (get_thing("t1"), get_thing("t2"), get_thing("t1", deep=True), get_thing("t1", deep=False))
+        looks = [await client.send(call, lane=Lane.POLL) for call in calls]
+    assert len({id(look) for look in looks}) == 4
+
+
+async def test_other_work_is_given_objects_of_its_own() -> None:
+    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+        first, second = await client.send(get_thing("t1")), await client.send(get_thing("t1"))
+    assert first is not second
+
+
+async def test_an_override_that_turns_reading_into_a_post_is_not_sent_twice() -> None:
+    paths = {"get_thing": "POST /v2/things/{thing_id}"}
+    async with RawServer((RESET, GOOD)) as server, connect(server.url, paths=paths) as client:
+        with pytest.raises(BrokenConnectionError):
+            await client.send(get_thing("t1"))
+    assert [(r.method, r.target) for r in server.requests] == [("POST", "/v2/things/t1")]

@@ -1,0 +1,94 @@
+"""Proxies and certificates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_sessions.client.config import ClientConfig
+from airflow_provider_sessions.client.network import is_loopback, network
+from airflow_provider_sessions.errors import ConnectError, ConnectionConfigError
+from tests.unit.client.servers import RawServer, reply, says
+from tests.unit.client.things import SECRET, connect, get_thing
+
+GOOD = says({"data": {"id": "t1"}})
+FAR = "http://api.far.example"
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+async def test_the_connections_proxy_is_used() -> None:
+    async with RawServer((GOOD,)) as proxy, connect(FAR, proxy=proxy.url) as client:
+        await client.send(get_thing("t1"))
+    assert proxy.requests[0].target == f"{FAR}/things/t1"
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    async with RawServer((GOOD,)) as proxy:
+        monkeypatch.setenv(name, proxy.url.removeprefix("http://") if name == "ALL_PROXY" else proxy.url)
+        async with connect(FAR) as client:
+            await client.send(get_thing("t1"))
+    assert proxy.requests[0].target == f"{FAR}/things/t1"
+
+
+async def test_an_https_platform_is_reached_by_a_tunnel_that_sees_no_credential(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with RawServer((reply(403),)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        async with connect("https://api.far.example", attempts=1) as client:
+            with pytest.raises(ConnectError, match="no connection: 403"):
+                await client.send(get_thing("t1"))
+    assert (proxy.requests[0].method, proxy.requests[0].target) == ("CONNECT", "api.far.example:443")
+    assert SECRET not in str(proxy.requests[0].headers)
+
+
+@pytest.mark.parametrize("spared", ["*", "far.example", ".far.example", "other.example,api.far.example"])
+async def test_hosts_that_no_proxy_names_are_reached_directly(monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
+    async with RawServer((GOOD,)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", spared)
+        async with connect(FAR, attempts=1, timeout=1) as client:
+            with pytest.raises(ConnectError):
+                await client.send(get_thing("t1"))
+    assert proxy.requests == []
+
+
+async def test_this_machine_is_never_reached_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.far.example:3128")
+    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+        assert (await client.send(get_thing("t1"))).id == "t1"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "x.localhost"])
+def test_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "api.example", "localhost.example"])
+def test_another_machine(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("proxy", ["ftp://ada:hush@proxy.example", "http://ada:hush@[::1", "socks9://ada:hush@x"])
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(proxy: str) -> None:
+    with pytest.raises(ConnectionConfigError, match=r"proxy: .* cannot be used; write for example") as caught:
+        network(ClientConfig("https://x.example", proxy=proxy))
+    assert "hush" not in str(caught.value)
+    assert "hush" not in repr(ClientConfig("https://x.example", proxy=proxy))
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_ca_bundle_that_cannot_be_read_is_named(tmp_path: Path, content: str | None) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content is not None:
+        bundle.write_text(content)
+    with pytest.raises(ConnectionConfigError, match=r"ca_bundle: '.*ca\.pem' cannot be read"):
+        network(ClientConfig("https://x.example", ca_bundle=str(bundle)))

@@ -1,0 +1,226 @@
+"""Walking lists: complete, nothing twice, and with an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_sessions.client import paging as paging_module
+from airflow_provider_sessions.client.paging import LimitOffset, NumberedPages, Page, PageLimit, Paging, Walk
+from airflow_provider_sessions.errors import MalformedAnswerError, PagingError
+from tests.unit.client.servers import Answer, RawServer, Received, by, reply, says
+from tests.unit.client.things import connect, list_things
+
+ITEMS = [f"i{n}" for n in range(7)]
+
+
+def page_of(ids: Iterable[str], **meta: Any) -> Answer:
+    return says({"success": True, "data": {"things": [{"id": i} for i in ids], **meta}})
+
+
+def lister(
+    items: list[str], *, cap: int = 100, total: bool = True, size: int | None = None
+) -> Callable[[Received], Answer]:
+    """A server that pages ``items`` as the query asks, at most ``cap`` a page."""
+
+    def answer(request: Received) -> Answer:
+        query = request.query
+        limit = min(int(query.get("limit", size or cap)), cap)
+        offset = int(query["offset"]) if "offset" in query else (int(query.get("page", 1)) - 1) * limit
+        return page_of(items[offset : offset + limit], **({"total": len(items)} if total else {}))
+
+    return answer
+
+
+async def walk(server: RawServer, paging: Paging, **query: Any) -> list[str]:
+    async with connect(server.url) as client:
+        return [item.id async for item in client.pages(list_things(paging=paging, query=query))]
+
+
+@pytest.mark.parametrize(
+    ("paging", "pages"),
+    [
+        (PageLimit(3), ["page=1&limit=3", "page=2&limit=3", "page=3&limit=3"]),
+        (LimitOffset(3), ["limit=3&offset=0", "limit=3&offset=3", "limit=3&offset=6"]),
+        (PageLimit(7), ["page=1&limit=7"]),
+    ],
+)
+async def test_all_pages_are_walked(paging: Paging, pages: list[str]) -> None:
+    async with RawServer((by(lister(ITEMS)),)) as server:
+        assert await walk(server, paging, room="r") == ITEMS
+    assert [request.target for request in server.requests] == [f"/things?room=r&{page}" for page in pages]
+
+
+async def test_numbered_pages_end_with_the_first_that_is_not_full() -> None:
+    async with RawServer((by(lister(ITEMS, total=False, size=3)),)) as server:
+        assert await walk(server, NumberedPages(3)) == ITEMS
+    assert [request.query for request in server.requests] == [{}, {"page": "2"}, {"page": "3"}]
+
+
+async def test_numbered_pages_that_end_with_a_full_one_cost_an_empty_page() -> None:
+    async with RawServer((by(lister(ITEMS[:6], total=False, size=3)),)) as server:
+        assert await walk(server, NumberedPages(3, name_first=True)) == ITEMS[:6]
+    assert [request.query for request in server.requests] == [{"page": "1"}, {"page": "2"}, {"page": "3"}]
+
+
+@pytest.mark.parametrize("paging", [PageLimit(100), LimitOffset(100)])
+@pytest.mark.parametrize("said", [{"total": 7}, {"limit": 2}, {"total": 7, "limit": 2}])
+async def test_a_platform_may_give_fewer_a_page_than_asked_for(paging: Paging, said: dict[str, int]) -> None:
+    def answer(request: Received) -> Answer:
+        start = int(request.query.get("offset", (int(request.query.get("page", 1)) - 1) * 2))
+        return page_of(ITEMS[start : start + 2], **said)
+
+    async with RawServer((by(answer),)) as server:
+        assert await walk(server, paging) == ITEMS
+
+
+@pytest.mark.parametrize("paging", [PageLimit(3), LimitOffset(3), NumberedPages(3)])
+async def test_a_platform_that_ignores_the_page_is_noticed(paging: Paging) -> None:
+    async with RawServer((page_of(ITEMS[:3]),)) as server:
+        with pytest.raises(PagingError, match="list_things: page 2 repeats an earlier page"):
+            await walk(server, paging)
+    assert len(server.requests) == 2
+
+
+async def test_pages_in_a_circle_are_noticed() -> None:
+    pages = [page_of(ITEMS[0:2]), page_of(ITEMS[2:4])]
+    async with RawServer(tuple(pages * 5)) as server:
+        with pytest.raises(PagingError, match="page 3 repeats"):
+            await walk(server, NumberedPages(2))
+
+
+async def test_an_empty_page_with_more_promised_is_an_error() -> None:
+    async with RawServer((page_of(ITEMS[:2], total=5), page_of([], total=5))) as server:
+        with pytest.raises(PagingError, match=r"page 2 is empty although more are promised \(total 5\)"):
+            await walk(server, PageLimit(2))
+
+
+async def test_a_list_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging_module, "MAX_PAGES", 5)
+    async with RawServer(
+        (by(lambda r: page_of([f"p{r.query['page']}a", f"p{r.query['page']}b"], total=10**9)),)
+    ) as server:
+        with pytest.raises(PagingError, match="no end after 5 pages"):
+            await walk(server, PageLimit(2))
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"data": {"things": [], "total": 0}},
+        {"data": {"things": None, "total": 0}},
+        {"data": {"things": None}},
+        {"data": []},
+    ],
+)
+async def test_an_empty_list_is_empty_however_it_is_written(content: Any) -> None:
+    async with RawServer((says(content),)) as server:
+        assert await walk(server, PageLimit(2)) == []
+
+
+@pytest.mark.parametrize("answer", [reply(200), says({"data": {}}), says({"data": None}), says({})])
+async def test_no_list_is_no_empty_list(answer: Answer) -> None:
+    async with RawServer((answer,)) as server:
+        with pytest.raises(MalformedAnswerError):
+            await walk(server, PageLimit(2))
+
+
+# Lists that change while they are walked
+
+
+class Changing:
+    """A newest-first (or oldest-first) list that is changed after the n-th request."""
+
+    def __init__(self, items: list[str], changes: dict[int, Callable[[list[str]], None]]) -> None:
+        self.items, self.changes, self.asked = list(items), changes, 0
+
+    def __call__(self, request: Received) -> Answer:
+        answer = lister(list(self.items))(request)
+        self.asked += 1
+        self.changes.get(self.asked, lambda items: None)(self.items)
+        return answer
+
+
+async def test_a_deletion_on_a_page_already_read_loses_nothing() -> None:
+    source = Changing(ITEMS, {1: lambda items: items.remove("i0")})
+    async with RawServer((by(source),)) as server:
+        found = await walk(server, PageLimit(3))
+    assert sorted(found) == ITEMS  # i3 moved to the first page after that was read: the second walk finds it
+
+
+async def test_items_put_in_front_make_nothing_come_twice_and_need_no_second_walk() -> None:
+    source = Changing(ITEMS, {1: lambda items: items.insert(0, "new1"), 2: lambda items: items.insert(0, "new2")})
+    async with RawServer((by(source),)) as server:
+        assert await walk(server, PageLimit(3)) == ITEMS
+    assert len(server.requests) == 3
+
+
+async def test_a_whole_page_put_in_front_is_no_repetition() -> None:
+    source = Changing(ITEMS, {1: lambda items: items.__setitem__(slice(0, 0), ["n1", "n2", "n3"])})
+    async with RawServer((by(source),)) as server:
+        assert await walk(server, PageLimit(3)) == ITEMS
+
+
+async def test_items_added_at_the_end_come_too() -> None:
+    source = Changing(ITEMS, {1: lambda items: items.append("new")})
+    async with RawServer((by(source),)) as server:
+        assert await walk(server, PageLimit(3)) == [*ITEMS, "new"]
+
+
+async def test_a_list_that_keeps_shrinking_is_an_error_rather_than_incomplete() -> None:
+    many = [f"i{n}" for n in range(60)]
+    source = Changing(many, dict.fromkeys(range(1, 100), lambda items: items.pop(0) and None))
+    async with RawServer((by(source),)) as server:
+        with pytest.raises(PagingError, match="items left the list during each of 3 walks"):
+            await walk(server, PageLimit(10))
+
+
+async def test_a_list_that_keeps_growing_at_its_end_is_walked_to_an_end() -> None:
+    source = Changing(ITEMS, {n: lambda items: items.append(f"new{len(items)}") for n in (1, 4, 8)})
+    async with RawServer((by(source),)) as server:
+        found = await walk(server, PageLimit(3))
+    assert found[:7] == ITEMS
+    assert len(found) == len(set(found))
+
+
+@given(st.data())
+def test_whatever_leaves_or_comes_in_front_what_stays_is_found_once(data: st.DataObject) -> None:
+    items = [f"i{n}" for n in range(data.draw(st.integers(0, 20)))]
+    size = data.draw(st.integers(1, 6))
+    stay, found, fresh = set(items), [], 0
+    for _ in range(3):
+        walk, query = Walk("list", PageLimit(size)), PageLimit(size).first()
+        while query is not None:
+            start = (query["page"] - 1) * size
+            keys = tuple(items[start : start + size])
+            found += [key for key in keys if key not in found]
+            query = walk.next_query(query, keys, {"total": len(items)})
+            change = data.draw(st.sampled_from(["nothing", "come", "go"]))
+            if change == "come":
+                items.insert(0, f"new{fresh}")
+                fresh += 1
+            elif change == "go" and items:
+                stay.discard(items.pop(data.draw(st.integers(0, len(items) - 1))))
+        if not walk.shifted:
+            assert stay <= set(found)
+            return
+
+
+def test_a_total_that_is_no_number_is_no_total() -> None:
+    for said in ("7", None, True, -1, 7.5):
+        page = Page(query={}, items=2, seen=2, meta={"total": said})
+        assert PageLimit(2).total(page) is None
+        assert LimitOffset(2).total(page) is None
+
+
+def test_a_list_without_documented_pages_is_only_asked_for_more_where_some_are_missing() -> None:
+    unpaged = PageLimit(limit=None)
+    assert unpaged.first() == {}
+    assert unpaged.after(Page(query={}, items=5, seen=5, meta={})) is None
+    assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 5})) is None
+    assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 9})) == {"page": 2}

@@ -1,0 +1,285 @@
+"""What every request passes: where credentials go, where redirects may lead, what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.client.budget import Lane, ProcessBudget, RateLimit
+from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.transport import origin
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import ConnectError, RateLimitedError, RedirectRefusedError
+from tests.unit.client.servers import Answer, RawServer, by, reply, says
+from tests.unit.client.things import DIALECT, SECRET, KeyAuth, connect, get_thing, make_thing
+
+GOOD = says({"data": {"id": "t1"}})
+CREDENTIALS = {"authorization", "x-api-key", "cookie"}
+
+
+def to(location: str, status: int = 302, **headers: str) -> Answer:
+    return reply(status, Location=location, **headers)
+
+
+async def test_a_redirect_to_another_port_gets_no_credential() -> None:
+    async with (
+        RawServer((GOOD,)) as other,
+        RawServer((to(f"{other.url}/elsewhere", Set_Cookie="a=b"),)) as server,
+        connect(server.url) as client,
+    ):
+        assert (await client.send(get_thing("t1"))).id == "t1"
+    assert {*server.requests[0].headers, "cookie"} >= CREDENTIALS
+    assert CREDENTIALS & set(other.requests[0].headers) == set()
+
+
+async def test_a_redirect_to_another_name_of_the_host_gets_no_credential() -> None:
+    async with (
+        RawServer((by(lambda r: GOOD if r.path == "/b" else to(f"http://localhost:{server.port}/b")),)) as server,
+        connect(server.url) as client,
+    ):
+        await client.send(get_thing("t1"))
+    assert CREDENTIALS & set(server.requests[1].headers) == set()
+
+
+async def test_a_redirect_on_the_same_host_keeps_the_credential() -> None:
+    async with RawServer((to("/b"), GOOD)) as server, connect(server.url) as client:
+        await client.send(get_thing("t1"))
+    assert server.requests[1].headers["x-api-key"] == SECRET
+
+
+async def test_a_way_back_from_another_host_has_lost_the_credential() -> None:
+    async with (
+        RawServer((by(lambda r: to(f"{server.url}/back")),)) as other,
+        RawServer((to(other.url), GOOD)) as server,
+        connect(server.url) as client,
+    ):
+        await client.send(get_thing("t1"))
+    assert CREDENTIALS & set(server.requests[1].headers) == set()
+
+
+async def test_another_base_of_the_connection_is_trusted() -> None:
+    async with (
+        RawServer((GOOD,)) as second,
+        RawServer((to(second.url),)) as server,
+        connect(server.url, bases={"video": second.url}) as client,
+    ):
+        await client.send(get_thing("t1"))
+    assert second.requests[0].headers["x-api-key"] == SECRET
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_creation_never_leaves_its_host(status: int) -> None:
+    async with (
+        RawServer((GOOD,)) as other,
+        RawServer((to(other.url, status),)) as server,
+        connect(server.url) as client,
+    ):
+        with pytest.raises(RedirectRefusedError, match="POST was redirected to another host"):
+            await client.send(make_thing("x"))
+    assert (len(server.requests), other.requests) == (1, [])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_a_creation_is_not_turned_into_a_get(status: int) -> None:
+    async with RawServer((to("/other", status), GOOD)) as server, connect(server.url) as client:
+        with pytest.raises(RedirectRefusedError, match=rf"POST /things was answered by the redirect {status}"):
+            await client.send(make_thing("x"))
+    assert len(server.requests) == 1
+
+
+async def test_a_creation_follows_on_its_own_host_where_it_stays_one() -> None:
+    async with RawServer((to("/v2/things", 307), GOOD)) as server, connect(server.url) as client:
+        await client.send(make_thing("x"))
+    assert [(r.method, r.path) for r in server.requests] == [("POST", "/things"), ("POST", "/v2/things")]
+    assert server.requests[0].body == server.requests[1].body != b""
+
+
+async def test_redirects_in_a_circle_end() -> None:
+    async with RawServer((to("/again"),)) as server, connect(server.url) as client:
+        with pytest.raises(RedirectRefusedError, match="too many redirects"):
+            await client.send(get_thing("t1"))
+    assert len(server.requests) == 6
+
+
+class Canned(httpx.AsyncBaseTransport):
+    """Answers without a network: for schemes and hosts that a test cannot serve."""
+
+    def __init__(self, *locations: str) -> None:
+        self.locations = list(locations)
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.locations:
+            return httpx.Response(302, headers={"Location": self.locations.pop(0)}, request=request)
+        return httpx.Response(200, json={"data": {"id": "t1"}}, request=request)
+
+
+def canned_client(transport: httpx.AsyncBaseTransport, base_url: str = "https://api.example", **given: Any) -> Client:
+    settings = {"clock": VirtualClock(auto=True), **given}
+    return Client(ClientConfig(base_url), dialect=DIALECT, auth=KeyAuth(), transport=transport, **settings)
+
+
+async def test_nothing_goes_from_https_to_http() -> None:
+    transport = Canned("HTTP://api.example/things")
+    async with canned_client(transport) as client:
+        with pytest.raises(RedirectRefusedError, match="from https to http"):
+            await client.send(get_thing("t1"))
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "inside", ["https://169.254.169.254/latest", "https://127.0.0.1/x", "https://localhost/x", "https://[::1]/x"]
+)
+async def test_a_platform_out_there_cannot_send_us_to_addresses_inside(inside: str) -> None:
+    transport = Canned(inside)
+    async with canned_client(transport) as client:
+        with pytest.raises(RedirectRefusedError, match="an address inside this machine"):
+            await client.send(get_thing("t1"))
+    assert len(transport.requests) == 1
+
+
+async def test_a_change_of_scheme_takes_the_credential_away() -> None:
+    transport = Canned("https://api.example/things")
+    async with canned_client(transport, "http://api.example") as client:
+        await client.send(get_thing("t1"))
+    assert "x-api-key" not in transport.requests[1].headers
+
+
+async def test_cookies_are_not_kept() -> None:
+    baking = says({"data": {"id": "t1"}}, Set_Cookie="session=1; Path=/")
+    async with RawServer((baking,)) as server, connect(server.url) as client:
+        await client.send(get_thing("t1"))
+        await client.send(get_thing("t1"))
+    assert "cookie" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://a.example", "https://A.example:443/x", True),
+        ("http://a.example", "http://a.example:80", True),
+        ("https://a.example", "http://a.example", False),
+        ("https://a.example", "https://a.example:444", False),
+        ("https://a.example", "https://b.a.example", False),
+    ],
+)
+def test_origin(one: str, other: str, same: bool) -> None:
+    assert (origin(httpx.URL(one)) == origin(httpx.URL(other))) is same
+
+
+# The budget
+
+
+async def test_every_request_to_the_platform_is_counted_log_ins_and_redirects_too() -> None:
+    class LogIn(httpx.Auth):
+        def auth_flow(self, request: httpx.Request) -> Any:
+            yield httpx.Request("POST", f"{server.url}/login")
+            yield request
+
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    budget = ProcessBudget(RateLimit(1, 10), clock, margin=0)
+    answers = by(lambda r: to("/moved") if r.path.startswith("/things") else GOOD)
+    async with RawServer((answers,)) as server, connect(server.url, clock, budget=budget, auth=LogIn()) as client:
+        await client.send(get_thing("t1"))
+    assert [r.path for r in server.requests] == ["/login", "/things/t1", "/moved"]
+    assert (clock.now() - began).total_seconds() == 20
+
+
+async def test_requests_to_other_hosts_are_not_counted() -> None:
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    budget = ProcessBudget(RateLimit(1, 10), clock, margin=0)
+    async with (
+        RawServer((GOOD,)) as other,
+        RawServer((to(other.url),)) as server,
+        connect(server.url, clock, budget=budget) as client,
+    ):
+        await client.send(get_thing("t1"))
+    assert clock.now() == began
+
+
+async def test_no_room_in_the_budget_is_an_error_and_reserves_nothing() -> None:
+    clock = VirtualClock(auto=True)
+    budget = ProcessBudget(RateLimit(1, 100), clock, margin=0)
+    async with RawServer((GOOD,)) as server, connect(server.url, clock, budget=budget, max_wait=30) as client:
+        await client.send(get_thing("t1"))
+        for _ in range(3):
+            with pytest.raises(RateLimitedError, match="leaves no room for GET /things/t1 within 30 s") as caught:
+                await client.send(get_thing("t1"))
+            assert caught.value.retry_after == pytest.approx(100)
+        clock.jump(100)
+        await client.send(get_thing("t1"))
+    assert len(server.requests) == 2
+
+
+async def test_whoever_waits_for_a_slot_hears_that_the_platform_closed() -> None:
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    times: list[float] = []
+
+    class Closing(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            times.append((clock.now() - began).total_seconds())
+            if len(times) == 1:
+                return httpx.Response(429, headers={"Retry-After": "45"}, request=request)
+            return httpx.Response(200, json={"data": {"id": "t1"}}, request=request)
+
+    budget = ProcessBudget(RateLimit(1, 10), clock, margin=0)
+    async with canned_client(Closing(), clock=clock, budget=budget) as client:
+        await asyncio.gather(*(client.send(get_thing(f"t{i}")) for i in range(3)))
+    assert times == [0, 45, 55, 65]  # those that had slots at 10 and 20 seconds did not use them
+
+
+async def test_the_lane_of_a_call_reaches_the_budget() -> None:
+    class Noting(ProcessBudget):
+        lanes: list[Lane] = []  # noqa: RUF012
+
+        async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
+            self.lanes.append(lane)
+            return await super().reserve(lane, max_wait=max_wait)
+
+    clock = VirtualClock(auto=True)
+    budget = Noting(RateLimit(9, 1), clock)
+    async with RawServer((to("/b"), GOOD)) as server, connect(server.url, clock, budget=budget) as client:
+        await client.send(get_thing("t1"), lane=Lane.POLL)
+        await client.send(get_thing("t1"))
+    assert budget.lanes == [Lane.POLL, Lane.POLL, Lane.CALL]
+
+
+# The log
+
+
+async def test_no_credential_and_no_signature_is_logged_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with RawServer((GOOD,)) as other:
+        signed = to(f"{other.url}/hidden-path/file?page=1&X-Amz-Signature=hidden-signature", Set_Cookie="hidden=cookie")
+        async with RawServer((signed,)) as server, connect(server.url) as client:
+            await client.send(get_thing("t1"))
+    assert f"GET {server.url}/things/t1: 302" in caplog.text
+    assert f"GET {other.url}/...: 200" in caplog.text
+    assert SECRET not in caplog.text
+    assert "hidden" not in caplog.text
+
+
+async def test_other_users_of_httpx_keep_their_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with RawServer((GOOD,)) as server, connect(server.url) as client, httpx.AsyncClient() as theirs:
+        await client.send(get_thing("t1"))
+        await theirs.get(f"{server.url}/theirs")
+    assert [record.args[1].path for record in caplog.records if record.name == "httpx"] == ["/theirs"]  # type: ignore[index, union-attr]
+
+
+async def test_a_failed_request_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with RawServer((GOOD,)) as server:
+        url = server.url
+    async with connect(url, attempts=1) as client:
+        with pytest.raises(ConnectError):
+            await client.send(get_thing("t1"))
+    assert f"GET {url}/things/t1: ConnectError" in caplog.text
