@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -66,7 +66,7 @@ class StandIn(Adapter):
     platform = "stand_in"
     endpoints = Endpoints("stand_in")
     dialect = Dialect("stand_in")
-    capabilities = {question: Capability(Support.YES) for question in Question}
+    capabilities: ClassVar = {question: Capability(Support.YES) for question in Question}
 
     def __init__(self, account: Account, client: Any) -> None:
         super().__init__(account, client)

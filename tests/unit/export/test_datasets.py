@@ -27,7 +27,8 @@ SCHEMA = Path(__file__).parent / "schema.txt"
 
 def schema_lines() -> list[str]:
     return [
-        f"{dataset.name}.{column.name} {column.kind}{'' if column.nullable else ' not null'}{' key' if column.key else ''}"
+        f"{dataset.name}.{column.name} {column.kind}"
+        f"{'' if column.nullable else ' not null'}{' key' if column.key else ''}"
         for dataset in DATASETS.values()
         for column in dataset.columns
     ]

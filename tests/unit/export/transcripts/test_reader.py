@@ -65,7 +65,10 @@ def test_commas_missing_hours_short_fractions_and_spaces() -> None:
 
 
 def test_srt_with_comma_times_formatting_and_positions() -> None:
-    data = "1\r\n00:00:01,000 --> 00:00:02,000 X1:0 X2:9\r\n{\\an8}<i>Hi</i> <font color='red'>there</font>\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\nBob: Yes\r\n"
+    data = (
+        "1\r\n00:00:01,000 --> 00:00:02,000 X1:0 X2:9\r\n{\\an8}<i>Hi</i> <font color='red'>there</font>\r\n\r\n"
+        "2\r\n00:00:03,000 --> 00:00:04,000\r\nBob: Yes\r\n"
+    )
     assert said(data) == [(None, "Hi there"), ("Bob", "Yes")]
 
 

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, ServerError, UnsupportedError
+from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.formats import FORMATS
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.progress import Progress
+from airflow_provider_sessions.export.record import RunRecord
+from airflow_provider_sessions.export.run import materials, plan, totals, write
+from airflow_provider_sessions.export.store import LocalStore, Store
+from airflow_provider_sessions.model import Participant, Presence, Session
+from airflow_provider_sessions.platforms.base import Capability, Question, Support
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+
+RUN = RunId("nightly", "scheduled__2026-03-02", "export")
+OTHER_RUN = RunId("nightly", "scheduled__2026-03-03", "export")
+
+
+async def export(
+    adapter: StandIn, store: Store, datasets: str | None = None, form: str = "jsonl", run: RunId = RUN, **more: Any
+) -> RunRecord:
+    work = await plan(adapter, QUERY, read_datasets(datasets))
+    known = [material async for material in materials(adapter, work, **more)]
+    return write(store, run, work, FORMATS[form], known)
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def data_files(root: Path) -> dict[str, bytes]:
+    return {key: data for key, data in tree(root).items() if not key.startswith("_runs/")}
+
+
+def days(count: int) -> list[Session]:
+    return [session(f"s{number}", start=NOON + timedelta(days=number)) for number in range(count)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path)
+
+
+async def test_files_lie_by_dataset_and_the_utc_day_a_session_ended(store: LocalStore, tmp_path: Path) -> None:
+    late = session("late", start=datetime(2026, 3, 2, 23, 30, tzinfo=UTC))
+    adapter = StandIn.of(session("early"), late, attendance={"late": [interval()]})
+    record = await export(adapter, store, "sessions,attendance")
+    assert sorted(data_files(tmp_path)) == [
+        f"attendance/dt=2026-03-03/{RUN.stem}.jsonl",
+        f"sessions/dt=2026-03-02/{RUN.stem}.jsonl",
+        f"sessions/dt=2026-03-03/{RUN.stem}.jsonl",
+    ]
+    assert record.sessions == 2
+    assert totals(record)["attendance"] == {"rows": 1, "bytes": record.files[0].bytes, "files": 1}
+
+
+async def test_rows_come_in_the_order_in_which_sessions_ended(store: LocalStore, tmp_path: Path) -> None:
+    adapter = StandIn.of(session("b"), session("a"), session("z", minutes=10))
+    await export(adapter, store, "sessions")
+    [data] = data_files(tmp_path).values()
+    assert [json.loads(line)["session_id"] for line in data.splitlines()] == ["z", "a", "b"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_rerun_writes_the_same_bytes(form: str, store: LocalStore, tmp_path: Path) -> None:
+    people = {f"s{number}": [interval("account:b"), interval("account:a")] for number in range(3)}
+    await export(StandIn.of(*days(3), attendance=people), store, form=form)
+    first = tree(tmp_path)
+    turned = {key: found[::-1] for key, found in people.items()}
+    await export(StandIn.of(*days(3)[::-1], attendance=turned), store, form=form)
+    assert tree(tmp_path) == first
+
+
+async def test_a_rerun_removes_its_own_files_that_it_no_longer_writes(store: LocalStore, tmp_path: Path) -> None:
+    await export(StandIn.of(*days(3)), store, "sessions")
+    await export(StandIn.of(*days(3)), store, "sessions", run=OTHER_RUN)
+    await export(StandIn.of(*days(1)), store, "sessions", form="csv")
+    assert [key for key in data_files(tmp_path) if RUN.stem in key] == [f"sessions/dt=2026-03-02/{RUN.stem}.csv"]
+    assert len([key for key in data_files(tmp_path) if OTHER_RUN.stem in key]) == 3
+
+
+async def test_the_record_names_every_file_with_its_checksum(store: LocalStore, tmp_path: Path) -> None:
+    await export(StandIn.of(*days(2)), store, "sessions")
+    record = json.loads(store.read(RUN.record_key) or b"")
+    assert (record["status"], record["may_exist"], record["schema_version"]) == ("complete", [], 1)
+    assert (record["dag_id"], record["run_id"], record["task_id"]) == (RUN.dag_id, RUN.run_id, RUN.task_id)
+    for file in record["files"]:
+        data = (tmp_path / file["key"]).read_bytes()
+        assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+        assert file["rows"] == data.count(b"\n")
+
+
+async def test_an_empty_window_leaves_only_the_record(store: LocalStore, tmp_path: Path) -> None:
+    record = await export(StandIn.of(), store)
+    assert list(tree(tmp_path)) == [RUN.record_key]
+    assert (record.sessions, record.files) == (0, ())
+
+
+class Breaking(LocalStore):
+    """Fails on the way to the file of one dataset: after its last byte, before it appears."""
+
+    def __init__(self, root: Path, dataset: str) -> None:
+        super().__init__(root)
+        self._dataset = dataset
+
+    @contextmanager
+    def write(self, key: str) -> Iterator[Any]:
+        with super().write(key) as file:
+            yield file
+            if key.startswith(self._dataset):
+                raise OSError("No space left on device")
+
+
+async def test_a_store_that_fails_leaves_no_part_of_a_file_and_a_retry_cleans_up(tmp_path: Path) -> None:
+    adapter = StandIn.of(*days(3), attendance={f"s{number}": [interval()] for number in range(3)})
+    with pytest.raises(OSError, match="No space left"):
+        await export(adapter, Breaking(tmp_path, "attendance/dt=2026-03-03"), "sessions,attendance")
+    left = data_files(tmp_path)
+    assert all(key.startswith(("attendance/dt=2026-03-02", "sessions")) for key in left)
+    record = RunRecord.model_validate_json((tmp_path / RUN.record_key).read_bytes())
+    assert record.status == "running"
+    assert set(left) <= set(record.may_exist)
+
+    await export(StandIn.of(session("other", start=NOON + timedelta(days=9))), LocalStore(tmp_path), "sessions")
+    assert list(data_files(tmp_path)) == [f"sessions/dt=2026-03-11/{RUN.stem}.jsonl"]
+
+
+async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore, tmp_path: Path) -> None:
+    adapter = StandIn.of(*days(3), attendance={"s1": ServerError("it failed", status=503)})
+    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
+    given = materials(adapter, work)
+    known = [await anext(given)]
+    with pytest.raises(ServerError) as failure:
+        await anext(given)
+    assert failure.value.__notes__ == ["while exporting session s1"]
+    with pytest.raises(ExportError, match="1 of 3 sessions came"):
+        write(store, RUN, work, FORMATS["jsonl"], known)
+    assert json.loads(store.read(RUN.record_key) or b"")["status"] == "running"
+
+
+async def test_a_record_that_cannot_be_read_stops_the_run_before_it_writes(store: LocalStore, tmp_path: Path) -> None:
+    assert store.create(RUN.record_key, b"{}")
+    with pytest.raises(ExportError, match="no record of a run"):
+        await export(StandIn.of(*days(1)), store)
+    assert data_files(tmp_path) == {}
+
+
+async def test_a_forged_record_cannot_have_other_files_removed(store: LocalStore, tmp_path: Path) -> None:
+    record = await export(StandIn.of(*days(1)), store, "sessions")
+    assert store.create("sessions/precious.jsonl", b"mine")
+    forged = record.model_copy(update={"may_exist": ("sessions/precious.jsonl", "../../etc/passwd")})
+    with store.write(RUN.record_key) as file:
+        file.write(forged.model_dump_json().encode())
+    await export(StandIn.of(*days(1)), store, "sessions")
+    assert store.exists("sessions/precious.jsonl")
+
+
+async def test_attendance_is_asked_for_once_for_both_of_its_datasets(store: LocalStore) -> None:
+    adapter = StandIn.of(session())
+    await export(adapter, store, "attendance,attendance_summary")
+    assert adapter.asked == [("attendance", "s1")]
+
+
+async def test_sessions_alone_cost_no_further_request(store: LocalStore) -> None:
+    adapter = StandIn.of(*days(5))
+    await export(adapter, store, "sessions")
+    assert adapter.asked == []
+
+
+async def test_sessions_are_asked_about_at_once_up_to_the_bound(store: LocalStore) -> None:
+    adapter = StandIn.of(*days(25))
+    await export(adapter, store, "attendance", concurrency=5)
+    assert adapter.most_at_once == 5
+
+
+async def test_no_more_is_asked_than_the_writer_can_take(store: LocalStore) -> None:
+    adapter = StandIn.of(*days(25))
+    work = await plan(adapter, QUERY, read_datasets("attendance"))
+    given = materials(adapter, work, 3)
+    await anext(given)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(adapter.asked) <= 2 * 3
+    await given.aclose()
+
+
+@pytest.mark.parametrize("bound", [0, 33, -1])
+async def test_a_bound_out_of_range_is_refused(bound: int) -> None:
+    work = await plan(StandIn.of(), QUERY, None)
+    with pytest.raises(InputError, match="from 1 to 32"):
+        await anext(materials(StandIn.of(), work, bound))
+
+
+async def test_a_session_deleted_meanwhile_is_a_row_that_says_so(store: LocalStore, tmp_path: Path) -> None:
+    adapter = StandIn.of(session("s1"), session("s2"), attendance={"s1": [interval()], "s2": [interval()]})
+    adapter.gone = {"s2"}
+    record = await export(adapter, store, "sessions,attendance")
+    rows = [json.loads(line) for line in data_files(tmp_path)[f"sessions/dt=2026-03-02/{RUN.stem}.jsonl"].splitlines()]
+    assert [(row["session_id"], row["deleted"]) for row in rows] == [("s1", False), ("s2", True)]
+    assert record.deleted_sessions == ("s2",)
+    assert totals(record)["attendance"]["rows"] == 1
+
+
+async def test_an_answer_of_not_found_for_a_session_that_is_there_is_an_error(store: LocalStore) -> None:
+    adapter = StandIn.of(session(), attendance={"s1": NotFoundError("no such path", status=404)})
+    with pytest.raises(NotFoundError) as failure:
+        await export(adapter, store, "attendance")
+    assert failure.value.__notes__ == ["while exporting session s1, which is there"]
+
+
+async def test_a_dataset_that_cannot_be_had_is_refused_before_any_question(store, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(
+        StandIn, "capabilities", {**StandIn.capabilities, Question.ATTENDANCE: Capability(Support.NO, "Ask people.")}
+    )
+    adapter = StandIn.of(session())
+    with pytest.raises(UnsupportedError, match=r"Ask people\."):
+        await export(adapter, store, "sessions,attendance")
+    assert adapter.asked == []
+    assert tree(tmp_path) == {}
+    record = await export(adapter, store)
+    assert "attendance" not in record.datasets
+    assert "attendance_summary" not in record.datasets
+
+
+async def test_a_session_listed_twice_is_exported_once(store: LocalStore) -> None:
+    class Twice(StandIn):
+        async def sessions(self, query):
+            async for one in super().sessions(query):
+                yield one
+                yield one
+
+    assert (await export(Twice.of(*days(2)), store, "sessions")).sessions == 2
+
+
+async def test_names_from_the_platform_never_choose_a_path(store: LocalStore, tmp_path: Path) -> None:
+    evil = session("../../etc/x", title="../../../y")
+    people = [Participant(participant_key="account:/z", name="=cmd()", presence=Presence.PRESENT)]
+    await export(StandIn.of(evil, participants={"../../etc/x": people}), store, "sessions,participants", "csv")
+    assert sorted(key.partition("/")[0] for key in tree(tmp_path)) == ["_runs", "participants", "sessions"]
+    assert b"'=cmd()" in data_files(tmp_path)[f"participants/dt=2026-03-02/{RUN.stem}.csv"]
+
+
+def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    progress = Progress("sessions exported", 100, seconds=lambda: now[0])
+    with caplog.at_level("INFO"):
+        for done in range(1, 21):
+            now[0] += 1
+            progress.at(done, "7 rows")
+    assert caplog.messages[0] == "5 of 100 sessions exported, 7 rows, 1.0 a second, about 95 s left"
+    assert len(caplog.messages) == 4
+
+
+def test_progress_without_a_total_counts(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    progress = Progress("sessions listed", seconds=lambda: now[0])
+    now[0] = 10
+    with caplog.at_level("INFO"):
+        progress.at(1200)
+    assert caplog.messages == ["1,200 sessions listed, 120.0 a second"]
