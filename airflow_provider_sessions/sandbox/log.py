@@ -28,7 +28,7 @@ HARMLESS_HEADERS = (
     "x-request-id",
 )
 HIDDEN = "***"
-_SECRET_WORDS = ("password", "token", "secret", "api_key", "code", "jwt")
+_SECRET_WORDS = ("password", "token", "secret", "api_key", "code", "jwt", "signature")
 
 
 @dataclass

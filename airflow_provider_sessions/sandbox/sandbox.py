@@ -11,10 +11,11 @@ from airflow_provider_sessions.sandbox.foreign import ForeignHost
 from airflow_provider_sessions.sandbox.gate import Gate
 from airflow_provider_sessions.sandbox.log import Entry, RequestLog
 from airflow_provider_sessions.sandbox.platform import Platform
+from airflow_provider_sessions.sandbox.prevail import Prevail
 from airflow_provider_sessions.sandbox.vidinfra import VidInfra
 from airflow_provider_sessions.sandbox.world import World
 
-PLATFORMS: Mapping[str, type[Platform[Any, Any]]] = {VidInfra.name: VidInfra}
+PLATFORMS: Mapping[str, type[Platform[Any, Any]]] = {VidInfra.name: VidInfra, Prevail.name: Prevail}
 """The platforms there are; the name is that of the connection type."""
 
 CONTROL_PATH = "/_sandbox"
@@ -74,6 +75,11 @@ class Sandbox:
     def vidinfra(self) -> VidInfra:
         """The stand-in for VidInfra Live."""
         return cast("VidInfra", self.platform("vidinfra"))
+
+    @property
+    def prevail(self) -> Prevail:
+        """The stand-in for Prevail."""
+        return cast("Prevail", self.platform("prevail"))
 
     def platform(self, name: str) -> Platform[Any, Any]:
         """The stand-in of this name.

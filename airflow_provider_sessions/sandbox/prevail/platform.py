@@ -1,0 +1,444 @@
+"""Prevail as a platform: organizations, slugs, its words for states, its envelopes, and what its sessions leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from starlette.responses import JSONResponse, Response
+
+from airflow_provider_sessions.sandbox.asking import Asked, Refusal
+from airflow_provider_sessions.sandbox.ids import dice
+from airflow_provider_sessions.sandbox.life import Life, State
+from airflow_provider_sessions.sandbox.media import Recording
+from airflow_provider_sessions.sandbox.people import Person
+from airflow_provider_sessions.sandbox.platform import Platform
+from airflow_provider_sessions.sandbox.prevail import auth, bodies, mail, materials, requests, sessions, site
+from airflow_provider_sessions.sandbox.prevail.controls import controls
+from airflow_provider_sessions.sandbox.prevail.questioning import Cast, Segment, transcript
+from airflow_provider_sessions.sandbox.prevail.slugs import slug_of
+from airflow_provider_sessions.sandbox.prevail.state import (
+    Deposition,
+    Email,
+    Organization,
+    PrevailDraft,
+    Settings,
+)
+from airflow_provider_sessions.sandbox.prevail.table import routes
+from airflow_provider_sessions.sandbox.world import World, by_hand
+
+# The modules of handlers enter their routes when they are imported.
+HANDLERS = (requests, sessions, materials, site)
+
+REQUEST = "request:"
+"""Goes before a request's number: by this id tests know a session that has no slug yet."""
+_FIRST_NUMBER = 11760
+
+
+@dataclass(frozen=True)
+class Track:
+    """One audio file of a session; ``user`` is the voice on it, or ``Recording`` for all together."""
+
+    filename: str
+    user: str
+
+
+class Audio(Recording):
+    """A recording as Prevail gives it."""
+
+    content_type = "audio/mp4"
+
+
+class Prevail(Platform[Deposition, PrevailDraft]):
+    """The stand-in for Prevail.
+
+    There from the start: an organization with Self-Service and ten members, and another organization.
+    """
+
+    name = "prevail"
+    mount = "/prevail/api/v1"
+    pages = "/prevail/sessions"
+    routes = routes
+    controls = controls
+    titles = (
+        "Deposition of the plaintiff",
+        "Deposition of the treating physician",
+        "Deposition of the plant manager",
+        "Deposition of the corporate representative",
+        "Expert deposition: metallurgy",
+        "Arbitration hearing, day 1",
+        "Continued deposition, volume 2",
+    )
+    artifact_kinds = ("transcript", "recording")
+    states: ClassVar[frozenset[State]] = frozenset(
+        {State.REQUESTED, State.SCHEDULED, State.LIVE, State.ENDED, State.CANCELED}
+    )
+    draft_type = PrevailDraft
+    settings: Settings
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.settings = Settings()
+        self.outbox: list[Email] = []
+        self.storage_secret = self.ids.token("storage secret", 64)
+        people = self.population.people
+        self.organization = self._organization("Halcyon Law", people[10:20])
+        self.other_organization = self._organization("Northwind Counsel", people[20:24])
+        self.organizations = {own.company_id: own for own in (self.organization, self.other_organization)}
+        self._by_email = {person.email: person for person in people}
+        self._slugs: dict[str, Deposition] = {}
+        self._requested: dict[str, Deposition] = {}
+        self._media: dict[tuple[str, str, int], Audio] = {}
+        self._segments: dict[tuple[str, int], list[Segment]] = {}
+
+    def _organization(self, name: str, members: list[Person]) -> Organization:
+        company_id = f"{slug_of(name)}-{self.ids.token('company', 6)}"
+        return Organization(company_id, name, self.ids.token("api key", 48), list(members))
+
+    # --- credentials --------------------------------------------------------------------------------------------------
+
+    @property
+    def api_key(self) -> str:
+        """The organization's key, which signs tokens."""
+        return self.organization.api_key
+
+    @property
+    def company_id(self) -> str:
+        """What tokens name in their claim ``slug``."""
+        return self.organization.company_id
+
+    @property
+    def member_email(self) -> str:
+        """The address of a member, who can be a host."""
+        return self.organization.members[1].email or ""
+
+    def credentials(self) -> dict[str, str]:
+        """What a client needs to connect, and the addresses of a member and of another organization."""
+        return {
+            "api_key": self.api_key,
+            "company_id": self.company_id,
+            "member_email": self.member_email,
+            "other_api_key": self.other_organization.api_key,
+            "other_company_id": self.other_organization.company_id,
+        }
+
+    def connection(self) -> dict[str, Any]:
+        """An Airflow connection of the organization."""
+        return {"conn_type": self.name, "host": self.base_url, "login": self.company_id, "password": self.api_key}
+
+    @by_hand
+    def new_api_key(self) -> str:
+        """Replace the organization's API key; tokens signed with the old one are worth nothing from now on."""
+        self.organization.api_key = self.ids.token("api key", 48)
+        return self.api_key
+
+    @by_hand
+    def allow_self_service(self, allowed: bool, company_id: str | None = None) -> None:
+        """Give Self-Service to an organization, or take it away.
+
+        :param company_id: the organization; the one whose credentials are given out if not given.
+        :raises LookupError: there is no such organization.
+        """
+        self._organization_of(company_id).self_service = allowed
+
+    @by_hand
+    def add_member(self, email: str, name: str | None = None) -> None:
+        """Register a member of the organization, who can then be a host."""
+        person = Person(self.ids.new("member"), name or _name_of(email), email.lower(), self.world.clock.now())
+        self.organization.members.append(person)
+        self._by_email[person.email] = person
+
+    def _organization_of(self, company_id: str | None) -> Organization:
+        found = self.organizations.get(company_id or self.company_id)
+        if found is None:
+            raise LookupError(f"prevail has no organization {company_id}")
+        return found
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def admit(self, asked: Asked) -> None:
+        """Find out which organization asks, and whether the route is open to it."""
+        auth.admit(self, asked)
+
+    def budget_of(self, asked: Asked) -> str:
+        """An organization's share of the rate limit, whichever token it shows."""
+        return auth.budget_of(self, asked)
+
+    def dress(self, result: Any, asked: Asked) -> Response:
+        """Answer with the result as it is."""
+        return JSONResponse(result, asked.operation.status)
+
+    def refuse(self, refusal: Refusal, asked: Asked) -> Response:
+        """Say what is wrong. The shape is not documented: a list of texts, or one text, as the settings say."""
+        reasons = [f"{fault.field}: {fault.message}" for fault in refusal.fields] or [refusal.reason]
+        key = self.settings.error_key
+        content = {key: reasons if key == "errors" else "; ".join(reasons)}
+        return JSONResponse(content, refusal.status, refusal.headers)
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def hold(self, draft: PrevailDraft, life: Life, attendees: int) -> Deposition:
+        """Make a session from a draft; one that is requested gets its slug when staff schedule it."""
+        number = self.ids.number("request")
+        rng = dice(f"{self.world.seed}:{self.name}:{number}")
+        organization, title = self._organization_of(draft.company_id), draft.title or ""
+        wanted, deponent = draft.invites, draft.deponent
+        if wanted is None:
+            size = 2 + attendees % 4 if draft.attendees is None else attendees
+            people = rng.sample(self.population.people[30:], size)
+            wanted = [person.email for person in people if person.email]
+            deponent = deponent or _deponent(rng.choice(self.population.people[2:10]))
+        life.scheduled_start = _whole_minute(life.scheduled_start or life.created_at + timedelta(hours=1))
+        life.awaits_staff = draft.requested
+        held = Deposition(
+            id=str(_FIRST_NUMBER + number),
+            title=title,
+            life=life,
+            attendees=len(wanted),
+            organization=organization,
+            case=draft.case or f"{rng.randint(100, 999)}-cv-{rng.randint(1000, 9999)}",
+            time_zone=draft.time_zone,
+            estimated_duration=draft.estimated_duration or self.settings.default_duration,
+            invites=mail.invites_of(wanted, deponent, organization),
+            deponent=deponent,
+            details=draft.session_details,
+            meeting_id=rng.randint(90_000_000_000, 99_999_999_999),
+            password=self.ids.token("meeting password", 10),
+            pwd=self.ids.token("meeting pwd", 30),
+            wished_slug=slug_of(draft.remote_session_id or title) or f"session-{number}",
+            requested=draft.requested,
+            word="scheduled" if draft.requested else self.settings.state_after_create,
+        )
+        if draft.requested:
+            self._requested[held.id] = held
+        else:
+            self._schedule(held, life.created_at)
+        return held
+
+    def settle(self) -> None:
+        """Let everything happen that was due by now; staff give a slug to what they have scheduled."""
+        super().settle()
+        for held in [held for held in self._requested.values() if not held.life.awaits_staff]:
+            del self._requested[held.id]
+            self._schedule(held, held.life.approved_at or self.world.clock.now())
+
+    def _schedule(self, held: Deposition, at: datetime) -> None:
+        """Give a session its slug, and invite people."""
+        held.slug = self._free_slug(held.wished_slug)
+        self._slugs[held.slug] = held
+        mail.invite(self, held, at)
+
+    def is_taken(self, slug: str) -> bool:
+        """Whether a scheduled session, of whichever organization, has this slug."""
+        holder = self._slugs.get(slug)
+        if holder is None or holder.life.deleted_at:
+            return False
+        return not (holder.life.state is State.CANCELED and self.settings.canceled_frees_slug)
+
+    def _free_slug(self, wanted: str) -> str:
+        """A slug that nobody has: people who schedule by hand find one."""
+        slug, number = wanted, 2
+        while self.is_taken(slug):
+            slug, number = f"{wanted}-{number}", number + 1
+        return slug
+
+    def by_slug(self, slug: str) -> Deposition | None:
+        """The session that has a slug, the latest if it was freed and taken again."""
+        held = self._slugs.get(slug)
+        return held if held and not held.life.deleted_at else None
+
+    def id_of(self, session: Deposition) -> str:
+        """Its slug; while it has none, ``request:`` and its number."""
+        return session.slug or f"{REQUEST}{session.id}"
+
+    def find_ever(self, session_id: str) -> Deposition | None:
+        """A session by its slug, or by the number of its request with or without ``request:``."""
+        return self._slugs.get(session_id) or self.held.get(session_id.removeprefix(REQUEST))
+
+    def listed(self, organization: Organization) -> list[Deposition]:
+        """An organization's sessions and requests, in the order of the lists."""
+        found = [held for held in self.all() if held.organization is organization]
+        found.sort(key=lambda held: held.life.created_at)
+        return found[::-1] if self.settings.newest_first else found
+
+    def word(self, held: Deposition) -> str:
+        """Prevail's word for the state. There is none for a session that has ended."""
+        state = held.life.state
+        if state is State.ENDED:
+            return held.word if self.settings.after_end == "ready" else "active"
+        words = {State.REQUESTED: "initial", State.LIVE: "active", State.CANCELED: "canceled"}
+        return words.get(state, held.word)
+
+    def session_url(self, held: Deposition, origin: str) -> str | None:
+        """The session's page; None while it has no slug."""
+        return f"{origin}{self.pages}/{held.slug}" if held.slug else None
+
+    # --- by hand ------------------------------------------------------------------------------------------------------
+
+    @by_hand
+    def approve(self, session_id: str, remote_session_id: str | None = None) -> str:
+        """As Prevail's staff, schedule a request; its slug.
+
+        :param session_id: ``request:`` and the request's number, or the number alone.
+        :param remote_session_id: another slug than the one wished for.
+        :raises ValueError: it does not wait for staff.
+        """
+        held = self._awaiting_staff(session_id)
+        held.wished_slug = slug_of(remote_session_id or "") or held.wished_slug
+        held.life.awaits_staff, held.life.approved_at = False, self.world.clock.now()
+        self.settle()
+        return self.id_of(held)
+
+    @by_hand
+    def decline(self, session_id: str) -> None:
+        """As Prevail's staff, turn a request down: it is canceled, and nobody is e-mailed.
+
+        :raises ValueError: it does not wait for staff.
+        """
+        self._awaiting_staff(session_id).life.canceled_at = self.world.clock.now()
+
+    def _awaiting_staff(self, session_id: str) -> Deposition:
+        held = self._known(session_id)
+        if held.life.state is not State.REQUESTED:
+            raise ValueError(f"Session {session_id} does not wait for staff: it is {held.life.state.value}")
+        return held
+
+    @by_hand
+    def cancel(self, session_id: str, *, notify: bool = True) -> None:
+        """Call a session off.
+
+        :param notify: whether people are e-mailed.
+        :raises ValueError: it is over.
+        """
+        held = self._known(session_id)
+        already = held.life.canceled_at is not None
+        super().cancel(session_id)
+        if notify and not already:
+            mail.tell_canceled(self, held, self.world.clock.now())
+
+    @by_hand
+    def emails(self, **wanted: str) -> list[dict[str, Any]]:
+        """The e-mails that were sent, oldest first.
+
+        :param wanted: values of ``to``, ``kind`` (``invitation``, ``cancellation``), ``session_id``.
+        :raises ValueError: e-mails have no such field.
+        """
+        fields = Email.__dataclass_fields__
+        unknown = set(wanted) - set(fields)
+        if unknown:
+            raise ValueError(f"E-mails have no {', '.join(sorted(unknown))}; they have {', '.join(fields)}")
+        rows = [email.as_json() for email in self.outbox]
+        return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+
+    @by_hand
+    def clear_emails(self) -> None:
+        """Forget the e-mails that were sent."""
+        self.outbox.clear()
+
+    # --- what a session leaves ----------------------------------------------------------------------------------------
+
+    def host_of(self, session: Deposition) -> Person:
+        """The first host invited, else the organization's first member."""
+        hosts = {invite.email.lower() for invite in session.invites if invite.host}
+        members = session.organization.members
+        return next((person for person in members if person.email in hosts), members[0])
+
+    def cast(self, held: Deposition) -> Cast:
+        """Who speaks in a session: the people it has."""
+        deponent = held.deponent or bodies.Deponent()
+        told = [deponent.name or self._name(deponent.email) or "The witness"]
+        counsel = list(dict.fromkeys(i.email for i in held.invites if not i.host and i.email != deponent.email))
+        host = self.host_of(held).name
+        names = [self._name(email) for email in counsel] or [host]
+        return Cast(held.details.preferred_manager or host, names[0], names[min(1, len(names) - 1)], told[0])
+
+    def _name(self, email: str | None) -> str:
+        known = self._by_email.get(email.lower()) if email else None
+        return known.name if known else _name_of(email or "")
+
+    def segments(self, held: Deposition, now: datetime) -> list[Segment]:
+        """What was said, in the revision of ``now``; nothing while the session is not over."""
+        life = held.life
+        if life.started_at is None or life.ended_at is None:
+            return []
+        key = (held.id, len(life.revisions("transcript", now)))
+        if key not in self._segments:
+            seconds = (life.ended_at - life.started_at).total_seconds()
+            words = transcript(f"{self.world.seed}:{held.id}", self.cast(held), held.title, seconds, key[1])
+            self._segments[key] = words
+        return self._segments[key]
+
+    def tracks(self, held: Deposition, now: datetime) -> list[Track]:
+        """The audio files that are there by ``now``."""
+        if not held.life.is_ready("recording", now):
+            return []
+        return self._all_tracks(held)
+
+    def _all_tracks(self, held: Deposition) -> list[Track]:
+        if held.life.started_at is None or held.life.script.recording != "completed":
+            return []
+        stem = f"{held.slug}-{held.life.started_at:%Y%m%d}"
+        tracks = [Track(f"{stem}.mp4", "Recording")]
+        if self.settings.speaker_tracks:
+            cast = self.cast(held)
+            speakers = dict.fromkeys((cast.officer, cast.examiner, cast.defender, cast.deponent))
+            tracks += [Track(f"{stem}-{number}-{slug_of(who)}.mp4", who) for number, who in enumerate(speakers, 1)]
+        return tracks
+
+    def media(self, held: Deposition, track: Track, now: datetime) -> Audio:
+        """The file of a track, in the revision of ``now``."""
+        life = held.life
+        revision = len(life.revisions("recording", now))
+        key = (held.id, track.filename, revision)
+        if key not in self._media:
+            size = self.settings.recording_bytes if held.recording_bytes is None else held.recording_bytes
+            seconds = (life.ended_at - life.started_at).total_seconds() if life.ended_at and life.started_at else 0.0
+            self._media[key] = Audio(f"{self.world.seed}:{held.id}:{track.filename}:{revision}", size, seconds)
+        return self._media[key]
+
+    def participants(self, held: Deposition) -> list[dict[str, Any]]:
+        """The people invited, each once, and the deponent, in this package's words."""
+        hosts = {invite.email.lower() for invite in held.invites if invite.host}
+        people = {
+            invite.email.lower(): {"email": invite.email, "role": "host" if invite.email.lower() in hosts else None}
+            for invite in held.invites
+        }
+        if deponent := held.deponent:
+            told = {"email": deponent.email, "role": deponent.role or "deponent", "name": deponent.name}
+            people[(deponent.email or "").lower()] = told
+        return list(people.values())
+
+    def content(self, session: Deposition, now: datetime) -> dict[str, Any]:
+        """Transcript, recordings and the people invited, as the API will give them when they are ready."""
+        over = session.life.ended_at is not None
+        return {
+            "participants": self.participants(session),
+            "transcript": [vars(segment) for segment in self.segments(session, now)],
+            "recording": [self._file(session, track, now) for track in self._all_tracks(session)] if over else [],
+            "case": session.case,
+        }
+
+    def _file(self, session: Deposition, track: Track, now: datetime) -> dict[str, Any]:
+        media = self.media(session, track, now)
+        return {
+            "name": track.filename,
+            "user": track.user,
+            "size": media.size,
+            "sha256": media.sha256,
+            "content_type": media.content_type,
+        }
+
+
+def _deponent(person: Person) -> bodies.Deponent:
+    return bodies.Deponent(name=person.name, email=person.email, role="deponent")
+
+
+def _name_of(email: str) -> str:
+    """A name for somebody of whom only the address is known."""
+    return email.partition("@")[0].replace(".", " ").replace("_", " ").title()
+
+
+def _whole_minute(instant: datetime) -> datetime:
+    """Prevail plans in whole minutes."""
+    return instant.replace(second=0, microsecond=0)
