@@ -143,13 +143,14 @@ class Portal:
         self._secrets.append(secret)
 
     def close(self) -> None:
-        """Close all adapters, the loop and its thread. The portal opens again when it is used again."""
+        """Close all adapters, the loop and its thread, and cancel what still runs. The portal opens again when used."""
         with self._lock:
             portal, thread = self._portal, self._thread
             self._portal = self._thread = None
         if portal is None or thread is None:
             return
         portal.call(self._close_all)
+        portal.call(portal.stop, True)
         thread.__exit__(None, None, None)
 
     def _open(self) -> BlockingPortal:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -89,6 +90,28 @@ def test_a_closed_portal_opens_again(counting: list[CountingAdapter], portal: Po
     portal.ask(ACCOUNT, itself)
 
     assert [adapter.closed for adapter in counting] == [True, False]
+
+
+def test_closing_waits_for_nobody(counting: list[CountingAdapter], portal: Portal) -> None:
+    asking, answers = threading.Event(), []
+
+    async def think_for_ever(adapter: Adapter) -> None:
+        asking.set()
+        await asyncio.Event().wait()
+
+    def ask() -> None:
+        try:
+            portal.ask(ACCOUNT, think_for_ever)
+        except CancelledError as cancelled:
+            answers.append(cancelled)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert asking.wait(timeout=5)
+    portal.close()
+    thread.join(timeout=5)
+
+    assert len(answers) == 1
 
 
 def test_errors_come_through_as_they_are(counting: list[CountingAdapter], portal: Portal) -> None:
