@@ -20,9 +20,8 @@ from airflow_provider_sessions.errors import InputError
 MARGIN_SECONDS = 0.05
 _SET_BACK = 1.0
 """Seconds by which a clock has to go back to be taken as set back."""
-_UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0, "h": 3600.0, "hour": 3600.0}
-_UNITS |= {"d": 86400.0, "day": 86400.0}
-_LIMIT = re.compile(rf"(\d{{1,9}})\s*(?:/|per)\s*(\d{{1,9}}(?:\.\d{{1,9}})?)?\s*({'|'.join(_UNITS)})s?")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LIMIT = re.compile(r"(\d{1,9})\s*(?:/|per)\s*(\d{1,9}(?:\.\d{1,9})?)?\s*([smhd]|(?:sec|second|min|minute|hour|day)s?)")
 
 
 class Lane(StrEnum):
@@ -48,7 +47,7 @@ class RateLimit:
         found = _LIMIT.fullmatch(text.strip().lower())
         if found is None or int(found[1]) < 1 or float(found[2] or 1) <= 0:
             raise InputError(f"rate_limit: {text!r} cannot be read; write for example '10/minute' or '10/3s'")
-        return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3]])
+        return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3][0]])
 
 
 class RateBudget(Protocol):

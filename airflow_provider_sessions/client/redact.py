@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 _TELLING = frozenset(
     ("page", "limit", "offset", "items", "start_time", "end_time", "start_at", "end_at", "cancel_without_email")
 )
 """Query parameters of which the value may be shown. All others may be a signature, a token or a password."""
+_PLAIN = re.compile(r"[\d:.TZ+-]{1,40}|true|false")
+"""A number, a time or a yes or no."""
 
 
 def redact_url(url: str) -> str:
@@ -17,7 +20,7 @@ def redact_url(url: str) -> str:
         query = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return "(an address that cannot be read)"
-    shown = urlencode([(key, value if key in _TELLING else "***") for key, value in query], safe="*")
+    shown = urlencode([(key, value if _may_be_shown(key, value) else "***") for key, value in query], safe="*:")
     return urlunsplit((parts.scheme, _place(parts.netloc), parts.path, shown, ""))
 
 
@@ -28,6 +31,10 @@ def redact_path(url: str) -> str:
     except ValueError:
         return "(an address that cannot be read)"
     return f"{parts.scheme}://{_place(parts.netloc)}/..."
+
+
+def _may_be_shown(key: str, value: str) -> bool:
+    return key in _TELLING and _PLAIN.fullmatch(value) is not None
 
 
 def _place(netloc: str) -> str:
