@@ -95,6 +95,7 @@ class VirtualClock:
 
     async def advance_to(self, instant: datetime) -> None:
         """Move on to ``instant``, waking sleepers on the way."""
+        await _let_others_run()  # who has yet to fall asleep does so at the present, not at the instant
         self._forget_the_gone()
         while self._sleepers and self._sleepers[0][0] <= instant:
             self._wake_next()

@@ -80,7 +80,7 @@ def _trust(ca_bundle: str | None) -> ssl.SSLContext:
 
 @functools.cache
 def _default_trust() -> ssl.SSLContext:
-    """httpx's own authorities, and the machine's: there a company installs its own.
+    """The authorities that httpx brings, and the machine's: there a company installs its own.
 
     Made once, because reading them takes 60 ms, for which an event loop would stand still at each new client.
     """

@@ -103,3 +103,43 @@ def test_accounts_are_told_apart_without_telling_the_credential() -> None:
 
 def test_extras_do_not_show_in_a_repr() -> None:
     assert "hush" not in repr(account(extra={"token": "hush"}))
+
+
+def test_nothing_that_may_be_secret_is_shown() -> None:
+    filled = account(host="https://ada:hush@x.example", password="hush", extra={"token": "hush"})
+    assert "hush" not in repr(filled)
+    assert "c1" in repr(filled)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ada:hush@x.example",
+        "https://ada:hush@x.example:port",
+        "https://ada:hush@x.example/?a=1",
+        "https://ada:hush@[::1",
+    ],
+)
+def test_a_password_in_the_host_is_refused_without_being_shown(host: str) -> None:
+    with pytest.raises(ConnectionConfigError, match="host holds a user name or password") as caught:
+        account(host=host).base_url(None)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://[::1", "https://exa mple.com", "https://", "https:///path", "https://x\n.example"]
+)
+def test_a_host_that_cannot_be_read_is_refused(host: str) -> None:
+    with pytest.raises(ConnectionConfigError, match=r"connection 'c1' .*: host "):
+        account(host=host).base_url(None)
+
+
+def test_a_schema_that_is_no_scheme_is_named() -> None:
+    """As from a connection's URI with a path, of which Airflow makes the schema."""
+    with pytest.raises(ConnectionConfigError, match="schema is 'v1'; expected http or https"):
+        account(host="x.example", schema="v1").base_url(None)
+
+
+def test_paths_that_are_blank_are_none() -> None:
+    for blank in ("", "  ", None, {}, "{}", "null"):
+        assert account(extra={"paths": blank}).paths({"get": None}) == {}
