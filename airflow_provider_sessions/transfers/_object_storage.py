@@ -56,7 +56,7 @@ class ObjectStore:
     """
 
     def __init__(self, root: ObjectStoragePath) -> None:
-        self._address = str(root).rstrip("/")
+        self._address = str(root).replace(f"://{root.conn_id}@", "://").rstrip("/")
         self._fs: Any = root.fs
         self._folder = str(root.path).rstrip("/")
         self._exclusive = root.protocol in _WITH_EXCLUSIVE_CREATE

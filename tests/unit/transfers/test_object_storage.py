@@ -1,0 +1,129 @@
+"""Stores over Airflow's object storage: S3 as moto serves it, and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.store import LocalStore, Store
+from airflow_provider_sessions.transfers._object_storage import store_for
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def s3(bucket: Any) -> Store:
+    return store_for(f"s3://{bucket.name}/some/folder/", "s3_here")
+
+
+def test_a_file_appears_when_it_is_whole(s3: Store, bucket: Any) -> None:
+    with s3.write("a/b.txt") as file:
+        file.write(b"half")
+        assert bucket.held() == []
+        file.write(b" and half")
+    assert bucket.held() == ["some/folder/a/b.txt"]
+    assert bucket.read("some/folder/a/b.txt") == b"half and half"
+    assert s3.read("a/b.txt") == b"half and half"
+
+
+@pytest.mark.parametrize("size", [10, 20 * MIB], ids=["in one request", "in parts"])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failed_write_publishes_nothing_and_leaves_no_parts(
+    s3, bucket, size: int, error: type[BaseException]
+) -> None:
+    assert s3.create("a.txt", b"before")
+    with pytest.raises(error), s3.write("a.txt") as file:
+        file.write(b"x" * size)
+        raise error
+    assert bucket.read("some/folder/a.txt") == b"before"
+    assert bucket.unfinished_uploads() == []
+
+
+def test_a_failed_end_of_an_upload_publishes_nothing(s3: Store, bucket: Any, mocker: Any) -> None:
+    from s3fs.core import S3File
+
+    mocker.patch.object(S3File, "commit", side_effect=OSError("the network is gone"))
+    with pytest.raises(OSError, match="network is gone"), s3.write("a.txt") as file:
+        file.write(b"x" * 20 * MIB)
+    assert bucket.held() == []
+    assert bucket.unfinished_uploads() == []
+
+
+def test_a_large_file_is_sent_in_parts_and_comes_out_whole(s3: Store, bucket: Any) -> None:
+    with s3.write("big") as file:
+        for number in range(20):
+            file.write(bytes([number]) * MIB)
+    data = bucket.read("some/folder/big")
+    assert data == b"".join(bytes([number]) * MIB for number in range(20))
+
+
+@pytest.mark.parametrize("size", [10, 20 * MIB])
+def test_an_upload_can_begin_anew(s3: Store, bucket: Any, size: int) -> None:
+    with s3.write("a.txt") as file:
+        file.write(b"x" * size)
+        file.seek(0)
+        file.truncate()
+        file.write(b"anew")
+    assert bucket.read("some/folder/a.txt") == b"anew"
+    assert bucket.unfinished_uploads() == []
+
+
+def test_a_file_is_created_once(s3: Store) -> None:
+    assert s3.create("claim", b"first")
+    assert not s3.create("claim", b"second")
+    assert s3.read("claim") == b"first"
+
+
+def test_keys_are_listed_read_and_removed(s3: Store, bucket: Any) -> None:
+    for key in ("x/2/b", "x/1/c", "y/z"):
+        assert s3.create(key, b"1")
+    bucket.client.put_object(Bucket=bucket.name, Key="some/folder/x/0", Body=b"by another worker")
+    assert list(s3.list("x")) == ["x/0", "x/1/c", "x/2/b"]
+    s3.delete("x/2/b")
+    s3.delete("x/2/b")
+    assert not s3.exists("x/2/b")
+    assert s3.exists("x/0")
+    assert s3.read("nothing") is None
+    assert list(s3.list("nothing")) == []
+
+
+def test_the_connection_may_stand_in_the_address(bucket: Any) -> None:
+    store = store_for(f"s3://s3_here@{bucket.name}/here")
+    assert store.create("a", b"")
+    assert store.location("a") == f"s3://{bucket.name}/here/a"
+    assert bucket.held() == ["here/a"]
+
+
+def test_a_bucket_itself_can_be_the_folder(bucket: Any) -> None:
+    store = store_for(f"s3://{bucket.name}", "s3_here")
+    assert store.create("a/b", b"")
+    assert list(store.list("a")) == ["a/b"]
+
+
+def test_a_key_cannot_leave_the_folder(s3: Store, bucket: Any) -> None:
+    with pytest.raises(InputError), s3.write("../other/a"):
+        pass
+    assert bucket.held() == []
+
+
+@pytest.mark.parametrize("address", ["{0}/out", "file://{0}/out", "file://{0}/out/"])
+def test_folders_of_the_machine_are_local_stores(tmp_path: Path, address: str) -> None:
+    store = store_for(address.format(tmp_path))
+    assert isinstance(store, LocalStore)
+    assert store.create("a/b", b"")
+    assert (tmp_path / "out/a/b").is_file()
+    assert store.location("a/b") == f"{tmp_path}/out/a/b"
+
+
+@pytest.mark.parametrize("address", ["", "  ", "data/out", None, 7])
+def test_what_is_no_place_is_refused(address: Any) -> None:
+    with pytest.raises(InputError, match="path"):
+        store_for(address)
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        store_for("nowhere://folder")

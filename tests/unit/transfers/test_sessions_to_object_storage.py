@@ -1,0 +1,227 @@
+"""The transfer against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import InputError, PermissionDeniedError, ServerError, UnsupportedError
+from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.model import SessionState
+from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from tests.connected import requests_of
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+ALL_OF_VIDINFRA = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
+
+
+@pytest.fixture
+def export(tmp_path: Path, context: dict[str, Any], vidinfra: Any) -> Callable[..., dict[str, Any]]:
+    def export(**fields: Any) -> dict[str, Any]:
+        given = {"conn_id": "vidinfra_default", "path": str(tmp_path / "out"), **fields}
+        return SessionsToObjectStorageOperator(task_id="export", **given).execute(context)
+
+    return export
+
+
+@pytest.fixture
+def two_days(vidinfra: Any) -> list[str]:
+    """Two sessions that ended on 2 March, one that ended early on 3 March."""
+    return [
+        *vidinfra.create("Morning", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9)),
+        *vidinfra.create("Noon", started_at=DAY + timedelta(hours=11), ended_at=DAY + timedelta(hours=12)),
+        *vidinfra.create("Night", started_at=DAY + timedelta(hours=-1), ended_at=DAY + timedelta(minutes=-30)),
+    ]
+
+
+def rows(tmp_path: Path, dataset: str) -> list[dict[str, Any]]:
+    files = sorted((tmp_path / "out" / dataset).rglob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_it_exports_all_the_platform_gives_of_the_data_interval(export, two_days, tmp_path: Path) -> None:
+    result = export()
+    assert result["platform"] == "vidinfra"
+    assert result["window"] == {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-03T00:00:00+00:00"}
+    assert list(result["datasets"]) == ALL_OF_VIDINFRA
+    assert [row["session_id"] for row in rows(tmp_path, "sessions")] == two_days[:2]
+    for name in ALL_OF_VIDINFRA:
+        found = rows(tmp_path, name)
+        assert result["datasets"][name]["rows"] == len(found) > 0
+        assert result["datasets"][name]["files"] == len(result["datasets"][name]["paths"]) == 1
+        assert set(found[0]) == {column.name for column in DATASETS[name].columns}
+    assert json.loads(Path(result["record"]).read_text())["status"] == "complete"
+    assert json.dumps(result)
+
+
+def test_the_summary_keeps_the_platforms_totals(export, two_days, tmp_path: Path) -> None:
+    export(datasets="attendance,attendance_summary")
+    attended = {(row["session_id"], row["participant_key"]): row for row in rows(tmp_path, "attendance")}
+    for row in rows(tmp_path, "attendance_summary"):
+        source = attended[row["session_id"], row["participant_key"]]
+        assert row["from_totals"]
+        assert row["connected_seconds"] == source["reported_seconds"]
+        assert row["present_seconds"] <= 3600
+        assert row["rejoins"] == source["joins"] - 1
+
+
+def test_a_rerun_is_equal_to_the_byte_and_clears_up(export, two_days, vidinfra: Any, tmp_path: Path) -> None:
+    export(format="parquet", start=DAY - timedelta(days=1), end=DAY + timedelta(days=1))
+    first = tree(tmp_path)
+    export(format="parquet", start=DAY - timedelta(days=1), end=DAY + timedelta(days=1))
+    assert tree(tmp_path) == first
+    assert any("dt=2026-03-01" in key for key in first)
+    vidinfra.delete(two_days[2])
+    export(format="parquet", start=DAY - timedelta(days=1), end=DAY + timedelta(days=1))
+    assert not any("dt=2026-03-01" in key for key in tree(tmp_path))
+
+
+def test_another_run_leaves_the_files_of_this_one_alone(export, two_days, context, tmp_path: Path) -> None:
+    export()
+    first = tree(tmp_path)
+    context["ti"].run_id = "manual__2026-03-03"
+    export()
+    assert first.items() <= tree(tmp_path).items()
+    assert len(tree(tmp_path)) == 2 * len(first)
+
+
+def test_it_writes_to_s3(export, two_days, bucket: Any) -> None:
+    result = export(path=f"s3://{bucket.name}/exports", object_storage_conn_id="s3_here", format="csv")
+    keys = bucket.held()
+    assert {key.split("/")[1] for key in keys} == {*ALL_OF_VIDINFRA, "_runs"}
+    assert result["datasets"]["sessions"]["paths"] == [
+        f"s3://{bucket.name}/{key}" for key in keys if "/sessions/" in key
+    ]
+    first = {key: bucket.read(key) for key in keys}
+    export(path=f"s3://s3_here@{bucket.name}/exports", format="csv")
+    assert {key: bucket.read(key) for key in bucket.held()} == first
+
+
+@pytest.mark.parametrize("fields", [{"title": "noon"}, {"title": "NOON", "room_id": "of the sandbox"}])
+def test_sessions_are_narrowed_down(export, two_days, vidinfra: Any, tmp_path: Path, fields: dict[str, str]) -> None:
+    fields = {name: vidinfra.room_id if name == "room_id" else value for name, value in fields.items()}
+    export(datasets=["sessions"], **fields)
+    assert [row["title"] for row in rows(tmp_path, "sessions")] == ["Noon"]
+
+
+def test_an_empty_window_is_told_and_recorded(export, vidinfra, tmp_path: Path, caplog) -> None:
+    result = export()
+    assert result["sessions"] == 0
+    assert all(sums == {"rows": 0, "bytes": 0, "files": 0, "paths": []} for sums in result["datasets"].values())
+    assert [key.split("/")[1] for key in tree(tmp_path)] == ["_runs"]
+    assert "No session ended in this window" in caplog.text
+
+
+def test_a_live_session_is_not_exported(export, vidinfra: Any, tmp_path: Path) -> None:
+    [live] = vidinfra.create("Now", started_at=DAY + timedelta(hours=14))
+    assert vidinfra.session(live)["state"] == SessionState.LIVE
+    assert export()["sessions"] == 0
+
+
+def test_a_window_that_is_not_over_is_warned_of(export, caplog) -> None:
+    export(start="2026-03-02T00:00:00Z", end="2999-01-01T00:00:00Z")
+    assert "ends in the future" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "reason"),
+    [
+        ({"datasets": ["session"]}, InputError, "'session' unknown; there are sessions"),
+        ({"datasets": "sessions,chat"}, InputError, "'chat'"),
+        ({"datasets": []}, InputError, "empty list"),
+        ({"format": "xlsx"}, InputError, "jsonl, csv, parquet"),
+        ({"path": "relative/folder"}, InputError, "absolute"),
+        ({"path": ""}, InputError, "path"),
+        ({"start": "2026-03-02T00:00:00Z"}, InputError, "end is missing"),
+        ({"start": "2026-03-02", "end": "2026-03-03"}, InputError, "no time zone"),
+        ({"concurrency": 100}, InputError, "from 1 to 32"),
+        ({"case": "Smith v. Jones"}, InputError, "case"),
+        ({"datasets": ["transcript_segments"]}, UnsupportedError, "download the recording"),
+        ({"datasets": ["sessions", "takeaways"]}, UnsupportedError, "takeaways"),
+    ],
+)
+def test_bad_input_is_refused_before_any_request(
+    export, sandbox: Sandbox, tmp_path: Path, fields: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    with pytest.raises(error, match=reason):
+        export(**fields)
+    assert requests_of(sandbox) == []
+    assert tree(tmp_path) == {}
+
+
+def test_a_run_without_an_interval_is_refused_with_both_remedies(export, context, sandbox: Sandbox) -> None:
+    context["data_interval_start"] = context["data_interval_end"]
+    with pytest.raises(InputError, match=r"start and end.*CronDataIntervalTimetable"):
+        export()
+    assert requests_of(sandbox) == []
+
+
+def test_a_missing_right_is_an_error_and_no_empty_success(export, two_days, vidinfra: Any, connect, tmp_path) -> None:
+    connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password=vidinfra.viewer_api_key)
+    with pytest.raises(PermissionDeniedError):
+        export()
+    assert [key.split("/")[1] for key in tree(tmp_path)] == ["_runs"]
+
+
+def test_a_platform_that_fails_in_the_middle_leaves_whole_files_and_a_retry_completes(
+    export, two_days, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.faults.add("status", status=400, body={"message": "no"}, times=1, skip=1, route="list_session_recordings")
+    with pytest.raises(Exception, match="list_session_recordings"):
+        export()
+    for path in tree(tmp_path):
+        assert not path.endswith(".part")
+    result = export()
+    assert result["sessions"] == 2
+    assert {Path(key).stem for key in tree(tmp_path)} == {Path(result["record"]).stem}
+
+
+def test_a_lasting_failure_names_the_session(export, two_days, sandbox: Sandbox, mocker: Any) -> None:
+    from airflow_provider_sessions.client.retry import RetryPolicy
+
+    mocker.patch.object(RetryPolicy, "wait_before_retry", return_value=None)
+    sandbox.faults.add("status", status=503, times=None, route="list_attendance")
+    with pytest.raises(ServerError) as failure:
+        export(datasets=["attendance"])
+    assert failure.value.__notes__ == [f"while exporting session {two_days[0]}"]
+
+
+def test_template_fields_are_those_a_user_may_template() -> None:
+    assert set(SessionsToObjectStorageOperator.template_fields) == {
+        "conn_id",
+        "path",
+        "datasets",
+        "format",
+        "start",
+        "end",
+        "room_id",
+        "case",
+        "title",
+        "object_storage_conn_id",
+    }
+
+
+def test_values_come_as_templates_render_them(export, two_days, tmp_path: Path) -> None:
+    result = export(
+        datasets='["sessions", "attendance"]', title="None", room_id="", case="None", start="None", end="", format="csv"
+    )
+    assert list(result["datasets"]) == ["sessions", "attendance"]
+    assert result["sessions"] == 2
+
+
+def test_a_mapped_task_has_files_of_its_own(export, two_days, context, tmp_path: Path) -> None:
+    for map_index in (0, 1):
+        context["ti"] = SimpleNamespace(**{**vars(context["ti"]), "map_index": map_index})
+        export(datasets=["sessions"])
+    assert len(list((tmp_path / "out/sessions").rglob("*.jsonl"))) == 2
