@@ -25,12 +25,26 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             },
             {
+                "integration-name": "Prevail",
+                "external-doc-url": "https://help.prevail.ai/enterprise-features/prevail-api/user-guide/",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": "Sessions",
+                "external-doc-url": "https://resources.sessions.us/resources/help-center/tools-files-integrations/integrations/api",
+                "tags": ["service"],
+            },
+            {
                 "integration-name": "Object storage",
                 "external-doc-url": "https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/objectstorage.html",
                 "tags": ["software"],
             },
         ],
-        "hooks": _modules("hooks.vidinfra"),
+        "hooks": [
+            *_modules("hooks.vidinfra"),
+            *_modules("hooks.prevail", integration="Prevail"),
+            *_modules("hooks.sessions_us", integration="Sessions"),
+        ],
         "operators": _modules("operators.sessions", "operators.artifacts"),
         "sensors": _modules("sensors.sessions"),
         "triggers": _modules("triggers.sessions"),
@@ -42,16 +56,81 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": [f"{_PACKAGE}.links.SessionLink", f"{_PACKAGE}.links.JoinLink"],
-        "connection-types": [_vidinfra()],
+        "connection-types": [_prevail(), _vidinfra(), _sessions_us()],
     }
 
 
 _PACKAGE = "airflow_provider_sessions"
 
 
-def _modules(*names: str) -> list[dict[str, Any]]:
-    """What works for every platform is listed under the first one: a module may be listed once."""
-    return [{"integration-name": "VidInfra Live", "python-modules": [f"{_PACKAGE}.{name}" for name in names]}]
+def _modules(*names: str, integration: str = "VidInfra Live") -> list[dict[str, Any]]:
+    """What works for every platform is listed under one of them: a module may be listed once."""
+    return [{"integration-name": integration, "python-modules": [f"{_PACKAGE}.{name}" for name in names]}]
+
+
+def _prevail() -> dict[str, Any]:
+    return {
+        "connection-type": "prevail",
+        "hook-class-name": f"{_PACKAGE}.hooks.prevail.PrevailHook",
+        "hook-name": "Prevail",
+        "ui-field-behaviour": {
+            "hidden-fields": ["port", "schema"],
+            "relabeling": {"host": "Base URL", "login": "Company ID", "password": "API key"},
+            "placeholders": {
+                "host": "https://prevail.ai/api/v1 (used if left empty)",
+                "login": "Organizations > Credentials > Company ID",
+                "password": "Organizations > Credentials > Active API Key",
+            },
+        },
+        "conn-fields": {
+            "token_lifetime": {
+                "label": "Token lifetime (s)",
+                "description": "Seconds that a token signed with the API key lives; 300 if left empty.",
+                "schema": {"type": ["number", "null"], "minimum": 10, "maximum": 86400},
+            },
+            "end_grace": {
+                "label": "Grace after the planned end (s)",
+                "description": (
+                    "Prevail has no state for an ended session: one that is no longer active counts as ended this many "
+                    "seconds after its planned end; 3600 if left empty."
+                ),
+                "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 604800},
+            },
+            "states": {
+                "label": "State words",
+                "description": (
+                    "State words that the documentation does not name, and what they mean here, as a JSON object. "
+                    'Example: {"completed": "ended"}'
+                ),
+                "schema": {"type": ["object", "null"]},
+            },
+            **_common_fields(),
+        },
+    }
+
+
+def _sessions_us() -> dict[str, Any]:
+    return {
+        "connection-type": "sessions_us",
+        "hook-class-name": f"{_PACKAGE}.hooks.sessions_us.SessionsUsHook",
+        "hook-name": "Sessions (sessions.us)",
+        "ui-field-behaviour": {
+            "hidden-fields": ["port", "schema", "login"],
+            "relabeling": {"host": "Base URL (required)", "password": "API key"},
+            "placeholders": {
+                "host": "no default: the vendor's old address https://api.app.sessions.us/api may have lapsed",
+                "password": "Profile > Workspace settings > Public API > New key",
+            },
+        },
+        "conn-fields": {
+            "key_role": {
+                "label": "Role of the key",
+                "description": "USER for general use. GUEST serves guest requests alone.",
+                "schema": {"type": ["string", "null"], "enum": ["USER", "GUEST"], "default": "USER"},
+            },
+            **_common_fields(rate_limit="10/minute, the vendor's limit"),
+        },
+    }
 
 
 def _vidinfra() -> dict[str, Any]:
@@ -85,8 +164,11 @@ def _vidinfra() -> dict[str, Any]:
     }
 
 
-def _common_fields() -> dict[str, Any]:
-    """Fields that the connections of all platforms have."""
+def _common_fields(rate_limit: str = "as many as it likes") -> dict[str, Any]:
+    """Fields that the connections of all platforms have.
+
+    :param rate_limit: what holds where none is given.
+    """
     return {
         "session_url": _text(
             "Session page",
@@ -99,7 +181,7 @@ def _common_fields() -> dict[str, Any]:
         },
         "rate_limit": _text(
             "Rate limit",
-            "Requests that each process may send. Examples: 10/minute, 5/second. Empty: as many as it likes.",
+            f"Requests that each process may send. Examples: 10/minute, 5/second. Empty: {rate_limit}.",
         ),
         "proxy": _text("Proxy", "Example: http://proxy.example.com:3128"),
         "ca_bundle": _text(

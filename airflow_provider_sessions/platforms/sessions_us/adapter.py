@@ -57,6 +57,7 @@ class SessionsUsAdapter(Adapter):
     endpoints = endpoints.api
     default_base_url = None
     default_rate_limit = RateLimit(10, 60.0)
+    keeps_canceled = False
     dialect = Dialect(
         "sessions_us",
         hints={
