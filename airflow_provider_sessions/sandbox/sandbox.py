@@ -12,10 +12,15 @@ from airflow_provider_sessions.sandbox.gate import Gate
 from airflow_provider_sessions.sandbox.log import Entry, RequestLog
 from airflow_provider_sessions.sandbox.platform import Platform
 from airflow_provider_sessions.sandbox.prevail import Prevail
+from airflow_provider_sessions.sandbox.sessions_us import SessionsUs
 from airflow_provider_sessions.sandbox.vidinfra import VidInfra
 from airflow_provider_sessions.sandbox.world import World
 
-PLATFORMS: Mapping[str, type[Platform[Any, Any]]] = {VidInfra.name: VidInfra, Prevail.name: Prevail}
+PLATFORMS: Mapping[str, type[Platform[Any, Any]]] = {
+    VidInfra.name: VidInfra,
+    Prevail.name: Prevail,
+    SessionsUs.name: SessionsUs,
+}
 """The platforms there are; the name is that of the connection type."""
 
 CONTROL_PATH = "/_sandbox"
@@ -80,6 +85,11 @@ class Sandbox:
     def prevail(self) -> Prevail:
         """The stand-in for Prevail."""
         return cast("Prevail", self.platform("prevail"))
+
+    @property
+    def sessions_us(self) -> SessionsUs:
+        """The stand-in for Sessions (sessions.us)."""
+        return cast("SessionsUs", self.platform("sessions_us"))
 
     def platform(self, name: str) -> Platform[Any, Any]:
         """The stand-in of this name.
