@@ -1,16 +1,27 @@
 """Sensors that wait for a state or an artifact of a session, on every platform.
 
-They are deferrable by default: while they wait, no worker is held and one poll serves all that wait on a connection.
+They are deferrable by default: while they wait, no worker is held, and one poll serves all that wait on a connection.
 That needs a triggerer, as every ``airflow standalone`` and managed Airflow has. With ``deferrable=False`` they poke, or
-reschedule themselves, and look with the same eyes.
+reschedule themselves, and decide by the same rules: see :func:`airflow_provider_sessions.waiting.goals.decide`.
+
+======================  ================================================================================================
+how a wait ends         what the task does
+======================  ================================================================================================
+what was waited for     succeeds; returns the session as a small dict, as the operators do
+it can no longer come   ``on_unreachable``: fails (:class:`~airflow_provider_sessions.errors.UnreachableError`), is
+                        skipped, or succeeds
+``timeout``             fails for good (``AirflowSensorTimeout``: not retried); is skipped with ``soft_fail``
+looks keep failing      fails (:class:`~airflow_provider_sessions.errors.TooManyFailuresError`, quoting the last error)
+                        and may be retried, also with ``soft_fail``: a broken connection is no reason to skip
+======================  ================================================================================================
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -20,29 +31,50 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import InputError, SessionsError, UnreachableError, WaitError
+from airflow_provider_sessions.errors import InputError, TooManyFailuresError, UnreachableError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.platforms.base import Adapter
-from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger, _WaitTrigger
-from airflow_provider_sessions.waiting.goals import Goal, Sighting, Verdict, artifact_goal, decide, state_goal
-from airflow_provider_sessions.waiting.patience import Patience
-from airflow_provider_sessions.waiting.wait import Ending
+from airflow_provider_sessions.model import Session, parse_seconds
+from airflow_provider_sessions.operators._reading import count, given, identifier
+from airflow_provider_sessions.sensors._history import recall, remember
+from airflow_provider_sessions.triggers.sessions import (
+    SETTLING_SECONDS,
+    ArtifactTrigger,
+    SessionStateTrigger,
+    WaitTrigger,
+)
+from airflow_provider_sessions.waiting.check import check
+from airflow_provider_sessions.waiting.goals import (
+    FAILURES,
+    ArtifactGoal,
+    Decision,
+    Goal,
+    History,
+    StateGoal,
+    Tolerance,
+    Verdict,
+    decide,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
-
-_FIRST_EVENT_AFTER = 6.0
-"""Seconds. Airflow fails a task whose trigger fires within about 5 s of its deferral."""
+_SHORTEST_INTERVAL = 1.0
 _ON_UNREACHABLE = ("fail", "skip", "succeed")
+_LEEWAY = 60.0
+"""Seconds between a trigger's own deadline and the one that Airflow keeps behind it, at least."""
 
 
 class _SessionSensor(BaseSensorOperator):
     """What both sensors share: looking once, deferring, poking, and making sense of the outcome."""
 
-    template_fields: Sequence[str] = ("conn_id", "session_id")
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "session_id",
+        "poll_interval",
+        "max_consecutive_failures",
+        "on_unreachable",
+    )
     operator_extra_links = (SessionLink(), JoinLink())
 
     def __init__(
@@ -50,147 +82,176 @@ class _SessionSensor(BaseSensorOperator):
         *,
         conn_id: str,
         session_id: str,
-        poll_interval: float | timedelta | None = None,
-        max_consecutive_failures: int = 10,
+        poll_interval: float | timedelta | str | None = None,
+        max_consecutive_failures: int | str = FAILURES,
         on_unreachable: str = "fail",
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        if poll_interval is not None:
-            kwargs["poke_interval"] = poll_interval
         super().__init__(**kwargs)
         self.conn_id = conn_id
         self.session_id = session_id
+        self.poll_interval = poll_interval
         self.max_consecutive_failures = max_consecutive_failures
         self.on_unreachable = on_unreachable
         self.deferrable = deferrable
-        self._patience: Patience | None = None
-        self._last: Sighting | None = None
+        self._history: History | None = None
 
+    @abstractmethod
     def goal(self) -> Goal:
         """What is waited for.
 
         :raises InputError: there is no such thing.
         """
-        raise NotImplementedError
 
-    def trigger(self, arguments: Mapping[str, Any]) -> _WaitTrigger:
+    @abstractmethod
+    def trigger(self, **arguments: Any) -> WaitTrigger:
         """The trigger that waits in this sensor's stead."""
-        raise NotImplementedError
 
     def execute(self, context: Context) -> Any:
         """Look once; if what is waited for is not there, defer, or poke on."""
-        self._check()
+        self.poke_interval = self._interval()
+        self._unreachable_means()
+        self._bearable()
         if not self.deferrable:
             return super().execute(context)
-        now = SYSTEM_CLOCK.now().timestamp()
-        found = self.poke(context)
-        if isinstance(found, PokeReturnValue):
-            return found.xcom_value
-        trigger = self.trigger(
-            {
-                "conn_id": self.conn_id,
-                "session_id": self.session_id,
-                "deadline": now + self.timeout,
-                "not_before": SYSTEM_CLOCK.now().timestamp() + _FIRST_EVENT_AFTER,
-                "poll_interval": max(1.0, float(self.poke_interval)),
-                "max_consecutive_failures": self.max_consecutive_failures,
-            }
-        )
-        # The trigger keeps the deadline and says why it passed; Airflow's own limit is only a backstop behind it.
-        backstop = self.timeout + 2 * float(self.poke_interval) + 60
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=backstop))
+        deadline = SYSTEM_CLOCK.now().timestamp() + self.timeout
+        # The trigger counts failures from the beginning; here nothing is borne that looking again will not mend.
+        patience = Tolerance(failures=None, refused=1, missing=None)
+        decision, session, _ = self._look(context, History(), patience)
+        if decision.verdict is Verdict.WAIT:
+            self._defer(deadline, session)
+        return self._end(decision, _summary(session))
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once. A look that fails in passing counts as "not yet".
 
-        Failures in a row are counted within one run of the task: with ``mode="reschedule"`` each look is a run.
+        Failures in a row are counted, as in the trigger. With ``mode="reschedule"`` each look is a run of its own: they
+        are counted in the task state store of Airflow 3.3. Before it they cannot be, so that any number of looks may
+        fail in passing, and one is enough that is refused or does not find the session.
         """
-        goal = self.goal()
-        self._patience = self._patience or Patience(self.max_consecutive_failures)
-        try:
-            sighting = hook_for(self.conn_id).ask(lambda adapter: _look(adapter, self.session_id, goal))
-        except SessionsError as failed:
-            log.warning("The look failed: %s", failed)
-            self._patience.fail(failed)
-            return False
-        self._patience.succeed()
-        if self._last is None:
-            push_links(context, sighting.session)
-        self._last = sighting
-        decision = decide(goal, sighting)
-        log.info("Session %s: %s", self.session_id, decision.reason)
+        before = recall(context) if self.reschedule else self._history
+        patience = Tolerance(failures=self._bearable())
+        if self.reschedule and before is None:
+            patience = Tolerance(failures=None, refused=1, missing=1)
+        decision, session, self._history = self._look(context, before or History(), patience)
+        if before is not None and self.reschedule:
+            remember(context, before, self._history)
         if decision.verdict is Verdict.WAIT:
             return False
-        if decision.verdict is Verdict.UNREACHABLE:
-            self._end_unreachable(decision.reason)
-        return PokeReturnValue(is_done=True, xcom_value=sighting.session.summary())
+        return PokeReturnValue(is_done=True, xcom_value=self._end(decision, _summary(session)))
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
         """Make sense of the trigger's event.
 
-        :param event: ``status``, ``message`` and ``session``.
+        :param event: ``status``, ``session`` and ``message``.
         :raises UnreachableError: what was waited for can no longer come.
-        :raises AirflowSensorTimeout: the deadline passed.
-        :raises WaitError: looks failed too often, or the event is none of ours.
+        :raises AirflowSensorTimeout: the deadline has passed.
+        :raises TooManyFailuresError: looks failed too often.
+        :raises WaitError: the event is none of ours.
         """
-        status = (event or {}).get("status")
-        if event is None or status not in tuple(Ending):
-            raise WaitError(f"the trigger sent an event that cannot be understood: status {status!r}")
-        message, session = str(event.get("message")), event.get("session")
-        if status == Ending.TIMEOUT:
-            raise AirflowSensorTimeout(message)
-        if status == Ending.FAILED:
-            raise WaitError(message)
-        if status == Ending.UNREACHABLE:
-            self._end_unreachable(message)
-        log.info("Session %s: %s", self.session_id, message)
-        return session if isinstance(session, dict) else None
+        status = event.get("status") if isinstance(event, dict) else None
+        if status not in set(Verdict) - {Verdict.WAIT}:
+            raise self._failure(WaitError(f"the trigger's event cannot be understood: {event!r}"))
+        return self._end(Decision(Verdict(status), str(event.get("message"))), event.get("session"))
 
-    def _check(self) -> None:
-        """Refuse arguments that cannot be meant, before any request.
+    def _look(self, context: Context, before: History, patience: Tolerance) -> tuple[Decision, Session | None, History]:
+        """Look once, and decide."""
+        goal, session_id = self.goal(), identifier(self.session_id)
+        seen = hook_for(self.conn_id).ask(lambda adapter: check(adapter, goal, session_id))
+        if seen.session is not None and not before.seen:
+            push_links(context, seen.session)
+        history = before.after(seen)
+        decision = decide(goal, seen, history, patience)
+        if seen.error is None:
+            self.log.info("%s (waiting for %s)", decision.message, goal)
+        else:
+            self.log.warning("The look failed with %s: %s", type(seen.error).__name__, seen.error)
+        return decision, seen.session, history
 
-        :raises InputError: names the argument.
-        """
-        if not isinstance(self.session_id, str) or self.session_id.strip() in ("", "None"):
-            raise InputError(f"session_id: {self.session_id!r} is not an id; did the task that it comes from succeed?")
+    def _defer(self, deadline: float, session: Session | None) -> NoReturn:
+        now = SYSTEM_CLOCK.now().timestamp()
+        not_before = now + SETTLING_SECONDS
+        trigger = self.trigger(
+            conn_id=self.conn_id,
+            session_id=identifier(self.session_id),
+            poll_interval=self.poke_interval,
+            deadline=deadline,
+            not_before=not_before,
+            max_consecutive_failures=self._bearable(),
+            last_seen=_summary(session),
+        )
+        # The trigger keeps the deadline and says what it saw; Airflow's own limit is only a backstop behind it.
+        backstop = max(deadline, not_before) - now + max(2 * self.poke_interval, _LEEWAY)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=backstop))
+
+    def _end(self, decision: Decision, summary: dict[str, Any] | None) -> dict[str, Any] | None:
+        """End the task as a decision, the trigger's or our own, demands."""
+        self.log.info("%s: %s", decision.verdict.value, decision.message)
+        if decision.verdict is Verdict.SUCCESS:
+            return summary
+        if decision.verdict is Verdict.TIMEOUT:
+            raise AirflowSensorTimeout(decision.message)
+        if decision.verdict is Verdict.FAILED:
+            raise self._failure(decision.error or TooManyFailuresError(decision.message))
+        unreachable_means = self._unreachable_means()
+        if unreachable_means == "skip":
+            raise AirflowSkipException(decision.message)
+        if unreachable_means == "fail":
+            raise self._failure(UnreachableError(decision.message))
+        return summary
+
+    def _failure(self, error: Exception) -> Exception:
+        """The error, or a skip where the task shall never fail: in all modes alike."""
+        return AirflowSkipException(f"Skipping, as never_fail is set: {error}") if self.never_fail else error
+
+    def _interval(self) -> float:
+        """Seconds between looks."""
+        value = given(self.poll_interval)
+        seconds = self.poke_interval if value is None else parse_seconds(value, "poll_interval")
+        if seconds < _SHORTEST_INTERVAL:
+            raise InputError(f"poll_interval: {seconds:g} s is too often; expected {_SHORTEST_INTERVAL:g} s or more")
+        return seconds
+
+    def _bearable(self) -> int:
+        return count(self.max_consecutive_failures, "max_consecutive_failures") or FAILURES
+
+    def _unreachable_means(self) -> str:
         if self.on_unreachable not in _ON_UNREACHABLE:
             raise InputError(
                 f"on_unreachable: {self.on_unreachable!r} is unknown; expected one of {', '.join(_ON_UNREACHABLE)}"
             )
-        if self.max_consecutive_failures < 1:
-            raise InputError(f"max_consecutive_failures: {self.max_consecutive_failures!r} must be at least 1")
-        self.goal()
-
-    def _end_unreachable(self, reason: str) -> None:
-        """End as the user asked; return where that is a success."""
-        if self.on_unreachable == "skip":
-            raise AirflowSkipException(reason)
-        if self.on_unreachable == "fail":
-            raise UnreachableError(f"session {self.session_id}: {reason}")
+        return self.on_unreachable
 
 
-async def _look(adapter: Adapter, session_id: str, goal: Goal) -> Sighting:
-    session = await adapter.get(session_id)
-    status = None
-    if goal.artifact is not None and goal.needs_artifact(session):
-        status = await adapter.artifact_status(session, goal.artifact)
-    return Sighting(session=session, artifact=status)
+def _summary(session: Session | None) -> dict[str, Any] | None:
+    return None if session is None else session.summary()
 
 
 class SessionStateSensor(_SessionSensor):
-    """Wait until a session is in a state. Returns the session as a small dict, as operators do.
+    """Wait until a session is in a state. Returns the session as a small dict, as the operators do.
+
+    What counts as having reached a state, and from where it can no longer be reached, is written down at
+    :func:`airflow_provider_sessions.waiting.goals.decide`: ``scheduled`` is also reached by a session that is live or
+    has ended, ``live`` is out of reach once it has.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
-    :param state: one of ``requested``, ``scheduled``, ``live``, ``ended``, ``canceled``, ``expired``. (templated)
-    :param poll_interval: seconds, or a timedelta, between two looks (another name for ``poke_interval``).
-    :param timeout: seconds, or a timedelta, after which the wait ends in failure, or in a skip with ``soft_fail``.
-    :param max_consecutive_failures: how many failed looks in a row end the wait.
-    :param on_unreachable: what to do where the session can no longer come there (it was canceled, say): ``fail``,
-        ``skip`` or ``succeed``.
+    :param state: ``requested``, ``scheduled``, ``live``, ``ended``, ``canceled`` or ``expired``. (templated)
+    :param poll_interval: time between two looks: a timedelta, seconds (1 at least) or ISO 8601. ``poke_interval``, 60 s
+        by default, if not given. All that wait on a connection share the looks. (templated)
+    :param max_consecutive_failures: failed looks in a row that end the wait; being told to come back later (429) is no
+        failure. (templated)
+    :param on_unreachable: what to do where the state can no longer be reached, say because the session was canceled:
+        ``fail``, ``skip`` or ``succeed``. (templated)
     :param deferrable: wait in the triggerer, without holding a worker.
-    :raises UnreachableError: the session can no longer come there.
+    :param timeout: seconds, or a timedelta, after which the wait ends; 7 days by default (``[sensors]
+        default_timeout``). ``execution_timeout`` is not kept by Airflow while a task is deferred.
+    :param mode: ``poke`` or ``reschedule``, for ``deferrable=False``. Where it is rescheduled, failed looks in a row
+        are counted from Airflow 3.3 on; before, any number may fail in passing until ``timeout``.
+    :param soft_fail: skip instead of fail when ``timeout`` has passed; other failures stay failures.
+    :raises UnreachableError: the state can no longer be reached.
+    :raises TooManyFailuresError: a run of looks failed; quotes the last error.
     :raises InputError: an argument cannot be meant; nothing was sent.
     """
 
@@ -201,22 +262,32 @@ class SessionStateSensor(_SessionSensor):
         self.state = state
 
     def goal(self) -> Goal:
-        """The state."""
-        return state_goal(self.state)
+        """What is waited for."""
+        return StateGoal.read(self.state)
 
-    def trigger(self, arguments: Mapping[str, Any]) -> _WaitTrigger:
-        """The trigger."""
-        return SessionStateTrigger(state=self.state, **arguments)
+    def trigger(self, **arguments: Any) -> WaitTrigger:
+        """The trigger that waits in this sensor's stead."""
+        return SessionStateTrigger(state=StateGoal.read(self.state).state.value, **arguments)
 
 
 class ArtifactSensor(_SessionSensor):
-    """Wait until an artifact of a session is ready. Returns the session as a small dict.
+    """Wait until something that a session leaves behind is ready. Returns the session as a small dict.
 
-    Nothing is asked of the artifact before the session has ended. Other parameters: see :class:`SessionStateSensor`.
+    It may begin at any time: nothing is asked of the artifact before the session has ended. What the platform does not
+    have (VidInfra makes no transcripts) is an error at once.
 
-    :param artifact: one of ``attendance``, ``transcript``, ``takeaways``, ``recording``. (templated)
-    :raises UnreachableError: there will be none: the session was canceled or expired, or nothing was recorded.
+    :param conn_id: the connection, of any of this provider's types. (templated)
+    :param session_id: the session. (templated)
+    :param artifact: ``attendance``, ``transcript``, ``takeaways`` or ``recording``. (templated)
+    :param poll_interval: see :class:`SessionStateSensor`, as for all other parameters. (templated)
+    :param max_consecutive_failures: failed looks in a row that end the wait. (templated)
+    :param on_unreachable: what to do where it will not come, because the session was never held or nothing was
+        recorded: ``fail``, ``skip`` or ``succeed``. (templated)
+    :param deferrable: wait in the triggerer, without holding a worker.
+    :raises UnreachableError: it will not come.
     :raises UnsupportedError: the platform has no such artifact; the text says what to use instead.
+    :raises TooManyFailuresError: a run of looks failed; quotes the last error.
+    :raises InputError: an argument cannot be meant; nothing was sent.
     """
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "artifact")
@@ -226,9 +297,9 @@ class ArtifactSensor(_SessionSensor):
         self.artifact = artifact
 
     def goal(self) -> Goal:
-        """The artifact."""
-        return artifact_goal(self.artifact)
+        """What is waited for."""
+        return ArtifactGoal.read(self.artifact)
 
-    def trigger(self, arguments: Mapping[str, Any]) -> _WaitTrigger:
-        """The trigger."""
-        return ArtifactTrigger(artifact=self.artifact, **arguments)
+    def trigger(self, **arguments: Any) -> WaitTrigger:
+        """The trigger that waits in this sensor's stead."""
+        return ArtifactTrigger(artifact=ArtifactGoal.read(self.artifact).artifact.value, **arguments)

@@ -1,38 +1,107 @@
-"""Triggers that wait for a state or an artifact of a session, all on one poll for each connection.
+"""Triggers that wait for sessions while their tasks are deferred.
 
-A trigger's arguments are plain JSON and hold no secret: the connection is read in the triggerer. Ending, for whatever
-reason, never touches the session itself.
+All of them that wait on one connection share one poll; see :mod:`airflow_provider_sessions.waiting.poller`. Their
+arguments are plain JSON. Each fires one event, a small dict::
+
+    {"status": "success" | "unreachable" | "failed" | "timeout", "session": Session.summary() | None, "message": "..."}
+
+A trigger never changes a session: a triggerer that stops, restarts or hands its triggers on does no harm.
 """
 
 from __future__ import annotations
 
-import logging
+from abc import abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.hooks.connections import aresolve
-from airflow_provider_sessions.hooks.masking import mask_soon
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
-from airflow_provider_sessions.waiting.goals import Goal, artifact_goal, state_goal
-from airflow_provider_sessions.waiting.wait import Ending, Outcome, Wait
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.triggers._connecting import shared_poller
+from airflow_provider_sessions.waiting.goals import FAILURES, ArtifactGoal, Goal, StateGoal, Tolerance, Verdict
+from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
 
-log = logging.getLogger(__name__)
+SETTLING_SECONDS = 6.0
+"""Airflow fails a task whose trigger fires within about 5 s of the deferral: before this, none of ours does."""
 
 
-class _WaitTrigger(BaseTrigger):
-    """What both triggers share.
+class WaitTrigger(BaseTrigger):
+    """What both triggers have in common: all but what is waited for."""
+
+    clock: Clock = SYSTEM_CLOCK
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        poll_interval: float,
+        deadline: float,
+        not_before: float,
+        max_consecutive_failures: int,
+        last_seen: dict[str, Any] | None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        self.conn_id = conn_id
+        self.session_id = session_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.not_before = not_before
+        self.max_consecutive_failures = max_consecutive_failures
+        self.last_seen = last_seen
+
+    @abstractmethod
+    def goal(self) -> Goal:
+        """What is waited for."""
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what it takes to make the trigger again elsewhere."""
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__}", {
+            "conn_id": self.conn_id,
+            "session_id": self.session_id,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+            "not_before": self.not_before,
+            "max_consecutive_failures": self.max_consecutive_failures,
+            "last_seen": self.last_seen,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire the one event."""
+        try:
+            outcome = await self._wait()
+        except Exception as defect:
+            # Whatever went wrong, the task shall learn it in its own words and not by the framework's failure.
+            self.log.exception("The wait broke down")
+            outcome = Outcome(Verdict.FAILED, f"the wait broke down with {type(defect).__name__}: {defect}")
+        await self.clock.sleep(self.not_before - self.clock.now().timestamp())
+        event = outcome.event()
+        yield TriggerEvent(event | {"session": event["session"] or self.last_seen})
+
+    async def _wait(self) -> Outcome:
+        wait = Wait(
+            session_id=self.session_id,
+            goal=self.goal(),
+            poll_interval=self.poll_interval,
+            deadline=self.deadline,
+            tolerance=Tolerance(failures=self.max_consecutive_failures),
+            seen=self.last_seen is not None,
+        )
+        return await wait_for(wait, shared_poller(self.conn_id, self.clock), self.clock)
+
+
+class SessionStateTrigger(WaitTrigger):
+    """Waits until a session is in a state.
 
     :param conn_id: the connection.
     :param session_id: the session.
-    :param deadline: when the wait ends in any case, epoch seconds: absolute, so that a restart does not move it.
-    :param not_before: the event does not come earlier, epoch seconds: Airflow fails a task whose trigger fires within
-        seconds of its deferral.
-    :param poll_interval: seconds between two looks.
-    :param max_consecutive_failures: how many failed looks in a row end the wait.
+    :param state: the state, one of :class:`~airflow_provider_sessions.model.SessionState`.
+    :param poll_interval: seconds between looks.
+    :param deadline: when to give up, in seconds since 1970.
+    :param not_before: when the event may fire at the earliest, in seconds since 1970.
+    :param max_consecutive_failures: failed looks in a row that end the wait.
+    :param last_seen: the session's summary when it was last seen; None if it was not.
     """
 
     def __init__(
@@ -40,90 +109,75 @@ class _WaitTrigger(BaseTrigger):
         *,
         conn_id: str,
         session_id: str,
+        state: str,
+        poll_interval: float,
         deadline: float,
         not_before: float = 0.0,
-        poll_interval: float = 60.0,
-        max_consecutive_failures: int = 10,
+        max_consecutive_failures: int = FAILURES,
+        last_seen: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
-        self.conn_id = conn_id
-        self.session_id = session_id
-        self.deadline = deadline
-        self.not_before = not_before
-        self.poll_interval = poll_interval
-        self.max_consecutive_failures = max_consecutive_failures
-
-    def goal(self) -> Goal:
-        """What is waited for."""
-        raise NotImplementedError
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and its arguments."""
-        names = ("conn_id", "session_id", "deadline", "not_before", "poll_interval", "max_consecutive_failures")
-        return f"{type(self).__module__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and tell the outcome in one event: ``status``, ``message`` and ``session``."""
-        outcome = await self._outcome()
-        await SYSTEM_CLOCK.sleep(self.not_before - SYSTEM_CLOCK.now().timestamp())
-        yield TriggerEvent(outcome.event())
-
-    async def _outcome(self) -> Outcome:
-        try:
-            wait = Wait(
-                self.conn_id,
-                self.session_id,
-                self.goal(),
-                connect=self._connect,
-                clock=SYSTEM_CLOCK,
-                poll_interval=self.poll_interval,
-                deadline=self.deadline,
-                max_consecutive_failures=self.max_consecutive_failures,
-            )
-            return await wait.outcome()
-        except SessionsError as failed:
-            return Outcome(ending=Ending.FAILED, message=str(failed))
-
-    async def _connect(self) -> Adapter:
-        account = await aresolve(self.conn_id)
-        return adapter_class(account.conn_type).open(account, on_secret=mask_soon, attempts=1)
-
-
-class SessionStateTrigger(_WaitTrigger):
-    """Fires when a session is in a state, can no longer come there, or the wait fails. Parameters: see the base.
-
-    :param state: one of ``requested``, ``scheduled``, ``live``, ``ended``, ``canceled``, ``expired``.
-    """
-
-    def __init__(self, *, state: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            conn_id=conn_id,
+            session_id=session_id,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            not_before=not_before,
+            max_consecutive_failures=max_consecutive_failures,
+            last_seen=last_seen,
+        )
         self.state = state
 
     def goal(self) -> Goal:
-        """The state."""
-        return state_goal(self.state)
+        """What is waited for."""
+        return StateGoal.read(self.state)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and its arguments."""
+        """Give what it takes to make the trigger again elsewhere."""
         path, arguments = super().serialize()
-        return path, {**arguments, "state": self.state}
+        return path, arguments | {"state": self.state}
 
 
-class ArtifactTrigger(_WaitTrigger):
-    """Fires when an artifact of a session is ready, will never come, or the wait fails. Parameters: see the base.
+class ArtifactTrigger(WaitTrigger):
+    """Waits until something that a session leaves behind is ready. It is not asked for before the session is over.
 
-    :param artifact: one of ``attendance``, ``transcript``, ``takeaways``, ``recording``.
+    :param conn_id: the connection.
+    :param session_id: the session.
+    :param artifact: what is waited for, one of :class:`~airflow_provider_sessions.model.Artifact`.
+    :param poll_interval: seconds between looks.
+    :param deadline: when to give up, in seconds since 1970.
+    :param not_before: when the event may fire at the earliest, in seconds since 1970.
+    :param max_consecutive_failures: failed looks in a row that end the wait.
+    :param last_seen: the session's summary when it was last seen; None if it was not.
     """
 
-    def __init__(self, *, artifact: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        artifact: str,
+        poll_interval: float,
+        deadline: float,
+        not_before: float = 0.0,
+        max_consecutive_failures: int = FAILURES,
+        last_seen: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            conn_id=conn_id,
+            session_id=session_id,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            not_before=not_before,
+            max_consecutive_failures=max_consecutive_failures,
+            last_seen=last_seen,
+        )
         self.artifact = artifact
 
     def goal(self) -> Goal:
-        """The artifact."""
-        return artifact_goal(self.artifact)
+        """What is waited for."""
+        return ArtifactGoal.read(self.artifact)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and its arguments."""
+        """Give what it takes to make the trigger again elsewhere."""
         path, arguments = super().serialize()
-        return path, {**arguments, "artifact": self.artifact}
+        return path, arguments | {"artifact": self.artifact}

@@ -1,124 +1,145 @@
-"""One wait, from its first look to its outcome."""
+"""One waiter: listens to the poller, decides after each piece of news, keeps its deadline, and writes its own log.
+
+What it logs is logged in the caller's task, so that it appears in the log of the Airflow task that waits.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.model import Session, Value
-from airflow_provider_sessions.waiting.goals import Decision, Goal, Sighting, Verdict, decide
-from airflow_provider_sessions.waiting.patience import Patience
-from airflow_provider_sessions.waiting.poller import Connect, Watch, watching
+from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.waiting.goals import (
+    ArtifactGoal,
+    Decision,
+    Goal,
+    History,
+    Observation,
+    Tolerance,
+    Verdict,
+    decide,
+)
+from airflow_provider_sessions.waiting.naps import within
+from airflow_provider_sessions.waiting.poller import Poller, subscribed
 
 log = logging.getLogger(__name__)
 
 
-class Ending(StrEnum):
-    """How a wait ended."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What somebody waits for, and how patiently.
 
-    SUCCESS = "success"
-    UNREACHABLE = "unreachable"
-    FAILED = "failed"
-    TIMEOUT = "timeout"
+    :param session_id: the session.
+    :param goal: what it, or what it leaves behind, shall become.
+    :param poll_interval: seconds between looks.
+    :param deadline: when to give up, in seconds since 1970: an absolute time, so that no restart prolongs it.
+    :param tolerance: how many failed looks in a row are borne.
+    :param seen: whether the session was seen before.
+    """
+
+    session_id: str
+    goal: Goal
+    poll_interval: float
+    deadline: float
+    tolerance: Tolerance
+    seen: bool = False
 
 
-class Outcome(Value):
-    """How a wait ended, why, and the session as it was last seen."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a wait ended.
 
-    ending: Ending
+    :param verdict: never ``wait``.
+    :param message: why, in a sentence.
+    :param session: the session as it was seen last; None if it was never seen.
+    """
+
+    verdict: Verdict
     message: str
     session: Session | None = None
 
     def event(self) -> dict[str, Any]:
         """The outcome as a trigger's event: small, JSON, and free of secrets."""
-        summary = self.session.summary() if self.session else None
-        return {"status": self.ending.value, "message": self.message, "session": summary}
+        return {
+            "status": self.verdict.value,
+            "session": None if self.session is None else self.session.summary(),
+            "message": self.message,
+        }
 
 
-class Wait:
-    """Waits for one goal of one session, together with all others on the same connection.
+async def wait_for(wait: Wait, poller: Poller, clock: Clock) -> Outcome:
+    """Wait until the goal is reached, can no longer be reached, or patience is at its end.
 
-    :param conn_id: the connection.
-    :param session_id: the session.
-    :param goal: what is waited for.
-    :param connect: opens the connection's adapter.
+    :param wait: what is waited for.
+    :param poller: the connection's poller.
     :param clock: time.
-    :param poll_interval: seconds between two looks.
-    :param deadline: when the wait ends in any case, epoch seconds.
-    :param max_consecutive_failures: how many failed looks in a row end it.
     """
+    artifact = wait.goal.artifact if isinstance(wait.goal, ArtifactGoal) else None
+    history = History(seen=wait.seen)
+    last = Observation()
+    diary = _Diary(wait)
+    async with subscribed(poller, wait.session_id, artifact, wait.poll_interval) as subscription:
+        while True:
+            patience = wait.deadline - clock.now().timestamp()
+            news = await within(clock, patience, subscription.next()) if patience > 0 else None
+            if news is None:
+                return Outcome(Verdict.TIMEOUT, _overdue(wait, last), last.session)
+            history = history.after(news)
+            decision = decide(wait.goal, news, history, wait.tolerance)
+            diary.write(news, history, decision)
+            last = news if news.session is not None else Observation(session=last.session, error=news.error)
+            if decision.verdict is not Verdict.WAIT:
+                return Outcome(decision.verdict, decision.message, last.session)
 
-    def __init__(
-        self,
-        conn_id: str,
-        session_id: str,
-        goal: Goal,
-        *,
-        connect: Connect,
-        clock: Clock,
-        poll_interval: float,
-        deadline: float,
-        max_consecutive_failures: int,
-    ) -> None:
-        self._conn_id = conn_id
-        self._watch = Watch(session_id, goal, poll_interval)
-        self._connect = connect
-        self._clock = clock
-        self._deadline = deadline
-        self._patience = Patience(max_consecutive_failures)
-        self._last: Session | None = None
-        self._said: str | None = None
 
-    async def outcome(self) -> Outcome:
-        """Wait until the goal has come, can no longer come, looks fail too often, or the deadline passes."""
-        until = datetime.fromtimestamp(self._deadline, UTC)
-        watch = self._watch
-        log.info("Waiting for %s of session %s until %s", watch.goal.words, watch.session_id, until.isoformat())
-        async with watching(self._conn_id, watch, self._connect, self._clock):
-            expiry = asyncio.ensure_future(self._clock.sleep(self._deadline - self._clock.now().timestamp()))
-            try:
-                while (news := await self._next(expiry)) is not None:
-                    if (outcome := self._judge(news)) is not None:
-                        return outcome
-            except SessionsError as final:
-                return Outcome(ending=Ending.FAILED, message=str(final), session=self._last)
-            finally:
-                expiry.cancel()
-        last = self._said or "no look succeeded"
-        told = f"{watch.goal.words} of session {watch.session_id} did not come until {until.isoformat()}; {last}"
-        return Outcome(ending=Ending.TIMEOUT, message=told, session=self._last)
+def _overdue(wait: Wait, last: Observation) -> str:
+    deadline = datetime.fromtimestamp(wait.deadline, UTC).isoformat(timespec="seconds")
+    state = "was not seen" if last.session is None else f"was {last.session.state.value}"
+    failure = "" if last.error is None else f"; the last look failed with {type(last.error).__name__}: {last.error}"
+    return f"waited for {wait.goal} of session {wait.session_id} until {deadline}: the session {state}{failure}"
 
-    async def _next(self, expiry: asyncio.Future[None]) -> Sighting | SessionsError | None:
-        """What the next look brings; None when the deadline comes first."""
-        news = asyncio.ensure_future(self._watch.news.get())
-        first: set[asyncio.Future[Any]] = {news, expiry}
-        try:
-            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
-            return news.result() if news.done() else None
-        finally:
-            news.cancel()
 
-    def _judge(self, news: Sighting | SessionsError) -> Outcome | None:
-        if isinstance(news, SessionsError):
-            log.warning("A look failed: %s", news)
-            self._patience.fail(news)
-            return None
-        self._patience.succeed()
-        self._last = news.session
-        decision = decide(self._watch.goal, news)
-        self._say(decision)
-        if decision.verdict is Verdict.WAIT:
-            return None
-        ending = Ending.SUCCESS if decision.verdict is Verdict.DONE else Ending.UNREACHABLE
-        return Outcome(ending=ending, message=decision.reason, session=news.session)
+class _Diary:
+    """Writes what a waiter sees into its log: changes and failures, and nothing that was told before."""
 
-    def _say(self, decision: Decision) -> None:
-        """Log what has changed since the last look, in this waiter's own log."""
-        if decision.reason != self._said:
-            log.info("Session %s: %s", self._watch.session_id, decision.reason)
-            self._said = decision.reason
+    def __init__(self, wait: Wait) -> None:
+        self._wait = wait
+        self._before: str | None = None
+        self._start: datetime | None = None
+        self._failures = 0
+
+    def write(self, news: Observation, history: History, decision: Decision) -> None:
+        """Write down what a look saw."""
+        if news.error is not None:
+            self._write_failure(news.error, history)
+        else:
+            if self._failures:
+                log.info("Looked again with success, after %d failed looks", self._failures)
+            if decision.message != self._before:
+                log.info("%s; waiting for %s", _sentence(decision.message), self._wait.goal)
+            if news.session is not None:
+                self._write_move(news.session)
+            self._before = decision.message
+        self._failures = history.failures
+
+    def _write_failure(self, error: Exception, history: History) -> None:
+        if isinstance(error, SessionsError):
+            log.warning(
+                "A look failed with %s: %s (%d in a row)", type(error).__name__, error, max(history.failures, 1)
+            )
+        else:
+            log.error("A look broke down (%d in a row)", history.failures, exc_info=error)
+
+    def _write_move(self, session: Session) -> None:
+        start = session.scheduled_start
+        if self._start is not None and start is not None and start != self._start:
+            log.info("The session's planned start was moved from %s to %s", self._start, start)
+        self._start = start or self._start
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
