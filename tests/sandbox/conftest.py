@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.fixtures import sandbox, sandbox_server
+from airflow_provider_sessions.sandbox.jwt import mint
 
 __all__ = ["sandbox", "sandbox_server"]
 
@@ -39,4 +40,42 @@ def wire(sandbox_server: SandboxServer) -> Iterator[httpx.Client]:
 def control(sandbox_server: SandboxServer) -> Iterator[httpx.Client]:
     """A client of the control routes over a real connection."""
     with httpx.Client(base_url=sandbox_server.control_url, timeout=10) as client:
+        yield client
+
+
+class Signature(httpx.Auth):
+    """Signs each request to Prevail's sandbox with a token that is valid now."""
+
+    def __init__(self, sandbox: Sandbox, company_id: str, api_key: str) -> None:
+        self._sandbox = sandbox
+        self._company_id = company_id
+        self._api_key = api_key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        claims = {"exp": int(self._sandbox.clock.now().timestamp()) + 60, "slug": self._company_id}
+        request.headers["Authorization"] = f"Bearer {mint(claims, self._api_key)}"
+        yield request
+
+
+@pytest.fixture
+async def counsel(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Prevail's sandbox, in process."""
+    prevail = sandbox.prevail
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(sandbox.app),
+        base_url=prevail.base_url,
+        auth=Signature(sandbox, prevail.company_id, prevail.api_key),
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+async def opponent(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """The same for another organization."""
+    other = sandbox.prevail.other_organization
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(sandbox.app),
+        base_url=sandbox.prevail.base_url,
+        auth=Signature(sandbox, other.company_id, other.api_key),
+    ) as client:
         yield client

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
 
+from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.call import Route as Called
-from airflow_provider_sessions.platforms.vidinfra.endpoints import api
 from airflow_provider_sessions.sandbox.routing import Route as Answered
-from airflow_provider_sessions.sandbox.vidinfra.table import routes
+from airflow_provider_sessions.sandbox.sandbox import PLATFORMS
+
+
+def called_by_the_client(platform: str) -> Endpoints:
+    module = importlib.import_module(f"airflow_provider_sessions.platforms.{platform}.endpoints")
+    api: Endpoints = module.api
+    return api
 
 
 def key(route: Called | Answered) -> tuple[str, str]:
@@ -17,15 +24,17 @@ def key(route: Called | Answered) -> tuple[str, str]:
     return route.method, re.sub(r"{\w+}", "{}", route.path)
 
 
-ANSWERED = {key(route): route for route in routes}
+CALLED = [(platform, route) for platform in PLATFORMS for route in called_by_the_client(platform)]
 
 
-@pytest.mark.parametrize("called", list(api), ids=lambda route: route.name)
-def test_what_the_client_calls_the_sandbox_answers(called: Called) -> None:
-    answered = ANSWERED[key(called)]
+@pytest.mark.parametrize(("platform", "called"), CALLED, ids=[f"{name}-{route.name}" for name, route in CALLED])
+def test_what_the_client_calls_the_sandbox_answers(platform: str, called: Called) -> None:
+    answered = {key(route): route for route in PLATFORMS[platform].routes}[key(called)]
     assert (answered.documented, answered.scoped) == (called.documented, called.scoped)
 
 
-def test_the_client_calls_everything_that_is_documented() -> None:
-    called = {key(route) for route in api}
-    assert [route.name for route in routes if route.documented and key(route) not in called] == []
+@pytest.mark.parametrize("platform", ["vidinfra", "prevail"])
+def test_the_client_calls_everything_that_is_documented(platform: str) -> None:
+    called = {key(route) for route in called_by_the_client(platform)}
+    answered = PLATFORMS[platform].routes
+    assert [route.name for route in answered if route.documented and key(route) not in called] == []
