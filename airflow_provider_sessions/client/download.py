@@ -103,8 +103,6 @@ class Download:
                 await self._stretch(url)
                 return self._checked()
             except (NoAnswerError, ServerError, RateLimitedError) as broken:
-                if self._total is not None and self._size == self._total:
-                    return self._checked()
                 idle, refusals = (0, 0) if self._size > before else (idle + 1, refusals)
                 wait = self._client.config.retry.wait_before_retry(
                     broken, repeatable=True, attempt=max(1, idle), random=lambda: 1.0

@@ -422,6 +422,12 @@ async def test_other_work_is_given_objects_of_its_own() -> None:
     assert first is not second
 
 
+async def test_what_was_made_is_never_remembered() -> None:
+    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+        first = await client.send(make_thing("x"), lane=Lane.POLL)
+        assert await client.send(make_thing("x"), lane=Lane.POLL) is not first
+
+
 async def test_an_override_that_turns_reading_into_a_post_is_not_sent_twice() -> None:
     paths = {"get_thing": "POST /v2/things/{thing_id}"}
     async with RawServer((RESET, GOOD)) as server, connect(server.url, paths=paths) as client:
