@@ -33,7 +33,7 @@ def test_what_the_client_calls_the_sandbox_answers(platform: str, called: Called
     assert (answered.documented, answered.scoped) == (called.documented, called.scoped)
 
 
-@pytest.mark.parametrize("platform", ["vidinfra", "prevail"])
+@pytest.mark.parametrize("platform", list(PLATFORMS))
 def test_the_client_calls_everything_that_is_documented(platform: str) -> None:
     called = {key(route) for route in called_by_the_client(platform)}
     answered = PLATFORMS[platform].routes

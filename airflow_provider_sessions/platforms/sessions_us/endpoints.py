@@ -1,7 +1,10 @@
-"""Sessions' endpoints, as functions that return calls.
+"""Sessions' endpoints, as functions that return calls: the 45 operations that the vendor's help page lists.
 
 Methods, paths and one-line meanings are documented; bodies and answers are not, so what stands in a body here was seen
-in public clients (observed) or is inferred, and can be added to through ``extra``.
+in public clients (observed) or is inferred, as each docstring says. Where a guess turns out to be wrong, ``extra`` adds
+or replaces fields of the body under the vendor's names.
+
+Times are texts in ISO 8601, best in UTC with milliseconds: ``2026-03-02T16:00:00.000Z``.
 """
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, 
 from airflow_provider_sessions.client.paging import NumberedPages
 from airflow_provider_sessions.platforms.sessions_us.models import (
     BookingItem,
+    BookingPageItem,
+    CollaboratorItem,
     EventItem,
-    Named,
     ParticipantItem,
+    RoomItem,
     SessionItem,
+    SlotItem,
     TakeawaysAnswer,
     TranscriptAnswer,
 )
@@ -25,6 +31,14 @@ api = Endpoints("sessions_us")
 
 PAGES = NumberedPages(size=20)
 """Lists hold 20 items (documented) and take ``page`` (observed); that pages count from 1 is inferred."""
+
+
+def _body(extra: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """A body of the fields that are not None; what ``extra`` holds goes before them."""
+    return {name: value for name, value in fields.items() if value is not None} | dict(extra or {})
+
+
+# Sessions
 
 
 @api("GET", "/sessions", documented=True)
@@ -45,17 +59,15 @@ def create_session(
     """Create a session.
 
     :param name: its title.
-    :param start_at: planned start, ISO 8601 in UTC.
-    :param planned_end: planned end, ISO 8601 in UTC.
+    :param start_at: planned start.
+    :param planned_end: planned end.
     :param time_zone: IANA name.
     :param description: text (inferred).
     :param extra: further fields of the body.
     Source: path documented; the first four fields observed in a public client.
     """
-    body = {"name": name, "startAt": start_at, "plannedEnd": planned_end, "timeZone": time_zone}
-    if description is not None:
-        body["description"] = description
-    return call(SessionItem, body={**body, **(extra or {})}, unwrap=("data",))
+    fields = {"startAt": start_at, "plannedEnd": planned_end, "timeZone": time_zone, "description": description}
+    return call(SessionItem, body=_body(extra, name=name, **fields), unwrap=("data",))
 
 
 @api("GET", "/sessions/{session_id}", documented=True)
@@ -128,16 +140,82 @@ def get_transcripts(session_id: str) -> Call[TranscriptAnswer]:
     return call(TranscriptAnswer, unwrap=("data", "session", "transcripts"))
 
 
+# Rooms
+
+
 @api("GET", "/rooms", documented=True)
-def list_rooms() -> Paged[Named]:
+def list_rooms() -> Paged[RoomItem]:
     """List the key's user's rooms. Source: Public API help page (documented)."""
-    return paged(Named, PAGES, unwrap=("data",))
+    return paged(RoomItem, PAGES, unwrap=("data",))
+
+
+@api("POST", "/rooms", documented=True)
+def create_room(
+    name: str,
+    slug: str | None = None,
+    description: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Call[RoomItem]:
+    """Create a room.
+
+    :param name: its name (inferred).
+    :param slug: the end of its address (inferred).
+    :param description: text (inferred).
+    :param extra: further fields of the body.
+    :raises ConflictError: the slug is taken (inferred).
+    Source: path documented.
+    """
+    return call(RoomItem, body=_body(extra, name=name, slug=slug, description=description), unwrap=("data",))
 
 
 @api("GET", "/rooms/{room_id}", documented=True)
-def get_room(room_id: str) -> Call[Named]:
+def get_room(room_id: str) -> Call[RoomItem]:
     """Get one room. Source: Public API help page (documented)."""
-    return call(Named, unwrap=("data",))
+    return call(RoomItem, unwrap=("data",))
+
+
+@api("PUT", "/rooms/{room_id}", documented=True)
+def update_room(room_id: str, fields: Mapping[str, Any]) -> Call[object]:
+    """Update a room.
+
+    :param fields: name, description, settings (inferred).
+    Source: path documented.
+    """
+    return call(object, body=dict(fields))
+
+
+@api("DELETE", "/rooms/{room_id}", documented=True)
+def delete_room(room_id: str) -> Call[object]:
+    """Delete a room. Source: Public API help page (documented)."""
+    return call(object)
+
+
+@api("POST", "/rooms/{room_id}/clone", documented=True)
+def clone_room(
+    room_id: str, name: str | None = None, slug: str | None = None, extra: Mapping[str, Any] | None = None
+) -> Call[RoomItem]:
+    """Clone a room.
+
+    :param name: of the copy (inferred); the platform makes one up.
+    :param slug: of the copy (inferred); the platform makes one up.
+    :param extra: further fields of the body.
+    Source: path documented.
+    """
+    return call(RoomItem, body=_body(extra, name=name, slug=slug), unwrap=("data",))
+
+
+@api("POST", "/rooms/{room_id}/share", documented=True)
+def share_room(room_id: str, emails: Sequence[str], extra: Mapping[str, Any] | None = None) -> Call[object]:
+    """Share a room with people of the team.
+
+    :param emails: their addresses (inferred).
+    :param extra: further fields of the body.
+    Source: path documented.
+    """
+    return call(object, body=_body(extra, emails=list(emails)))
+
+
+# Events
 
 
 @api("GET", "/events", documented=True)
@@ -154,14 +232,15 @@ def create_event(
 
     :param name: its title.
     :param slug: the end of its address.
-    :param start_at: planned start, ISO 8601 in UTC.
-    :param planned_end: planned end, ISO 8601 in UTC.
+    :param start_at: planned start.
+    :param planned_end: planned end.
     :param time_zone: IANA name.
     :param extra: further fields of the body.
+    :raises ConflictError: the slug is taken (inferred).
     Source: path documented, body observed.
     """
-    body = {"name": name, "slug": slug, "startAt": start_at, "plannedEnd": planned_end, "timeZone": time_zone}
-    return call(EventItem, body={**body, **(extra or {})}, unwrap=("data",))
+    times = {"startAt": start_at, "plannedEnd": planned_end, "timeZone": time_zone}
+    return call(EventItem, body=_body(extra, name=name, slug=slug, **times), unwrap=("data",))
 
 
 @api("POST", "/events/{event_or_session_id}/publish", documented=True, repeatable=True)
@@ -170,10 +249,201 @@ def publish_event(event_or_session_id: str) -> Call[object]:
     return call(object)
 
 
+@api("POST", "/events/{event_or_session_id}/toggle-public", documented=True)
+def toggle_event_public(event_or_session_id: str) -> Call[object]:
+    """Make a public event not public, or the other way round: read how it is before. Source: documented."""
+    return call(object)
+
+
+@api("POST", "/events/{event_or_session_id}/clone", documented=True)
+def clone_event(event_or_session_id: str, fields: Mapping[str, Any] | None = None) -> Call[EventItem]:
+    """Clone an event.
+
+    :param fields: name, slug, startAt, plannedEnd, timeZone of the copy, as far as they are to differ (inferred).
+    Source: path documented.
+    """
+    return call(EventItem, body=dict(fields or {}), unwrap=("data",))
+
+
+@api("POST", "/events/{event_or_session_id}/register", documented=True)
+def register_participant(event_or_session_id: str, registration: Mapping[str, Any]) -> Call[object]:
+    """Register somebody to an event, as the key's user.
+
+    :param registration: ``email``, ``firstName``, perhaps ``lastName`` and ``form``, a list of ``question`` and
+        ``answer`` (inferred from a webhook).
+    Source: path documented.
+    """
+    return call(object, body=dict(registration))
+
+
+# Booking pages
+
+
+@api("GET", "/booking-pages", documented=True)
+def list_booking_pages() -> Paged[BookingPageItem]:
+    """List the key's user's booking pages. Source: Public API help page (documented)."""
+    return paged(BookingPageItem, PAGES, unwrap=("data",))
+
+
+@api("POST", "/booking-pages", documented=True)
+def create_booking_page(name: str, extra: Mapping[str, Any] | None = None) -> Call[BookingPageItem]:
+    """Create a booking page.
+
+    :param name: its name (inferred).
+    :param extra: further fields: slug, description, duration in minutes, timeZone, schedule, ... (inferred).
+    Source: path documented.
+    """
+    return call(BookingPageItem, body=_body(extra, name=name), unwrap=("data",))
+
+
+@api("GET", "/booking-pages/{booking_page_id}", documented=True)
+def get_booking_page(booking_page_id: str) -> Call[BookingPageItem]:
+    """Get one booking page. Source: Public API help page (documented)."""
+    return call(BookingPageItem, unwrap=("data",))
+
+
+@api("PUT", "/booking-pages/{booking_page_id}", documented=True)
+def update_booking_page(booking_page_id: str, fields: Mapping[str, Any]) -> Call[object]:
+    """Update a booking page.
+
+    :param fields: the same as for :func:`create_booking_page` (inferred).
+    Source: path documented.
+    """
+    return call(object, body=dict(fields))
+
+
+@api("DELETE", "/booking-pages/{booking_page_id}", documented=True)
+def delete_booking_page(booking_page_id: str) -> Call[object]:
+    """Delete a booking page. Source: Public API help page (documented)."""
+    return call(object)
+
+
+@api("POST", "/booking-pages/{booking_page_id}/slots", documented=True, repeatable=True)
+def compute_slots(
+    booking_page_id: str,
+    start_at: str,
+    end_at: str,
+    time_zone: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Call[list[SlotItem]]:
+    """Compute a booking page's free time slots between two dates. It changes nothing.
+
+    :param start_at: from when (a date is documented, its name is inferred).
+    :param end_at: until when (the same).
+    :param time_zone: IANA name (inferred).
+    :param extra: further fields of the body.
+    Source: path documented.
+    """
+    body = _body(extra, startAt=start_at, endAt=end_at, timeZone=time_zone)
+    return call(list[SlotItem], body=body, unwrap=("data", "slots"))
+
+
+@api("GET", "/booking-pages/{booking_page_id}/bookings", documented=True)
+def list_booking_page_bookings(booking_page_id: str) -> Paged[BookingItem]:
+    """List a booking page's bookings that have not started. Source: Public API help page (documented)."""
+    return paged(BookingItem, PAGES, unwrap=("data",))
+
+
+@api("GET", "/booking-pages/{booking_page_id}/collaborators", documented=True)
+def list_collaborators(booking_page_id: str) -> Paged[CollaboratorItem]:
+    """List a booking page's collaborators. Source: Public API help page (documented)."""
+    return paged(CollaboratorItem, PAGES, unwrap=("data",))
+
+
+@api("POST", "/booking-pages/{booking_page_id}/collaborators", documented=True)
+def add_collaborator(booking_page_id: str, collaborator: Mapping[str, Any]) -> Call[CollaboratorItem]:
+    """Add a collaborator to a booking page.
+
+    :param collaborator: ``email`` or ``userId``, perhaps ``priority`` and ``permission`` (inferred).
+    Source: path documented.
+    """
+    return call(CollaboratorItem, body=dict(collaborator), unwrap=("data",))
+
+
+@api("PUT", "/booking-pages/{booking_page_id}/collaborators", documented=True)
+def update_collaborator(booking_page_id: str, collaborator: Mapping[str, Any]) -> Call[object]:
+    """Update a collaborator of a booking page. The path does not name one, so the body must.
+
+    :param collaborator: ``id`` or ``userId``, and what is to change (inferred).
+    Source: path documented.
+    """
+    return call(object, body=dict(collaborator))
+
+
+@api("DELETE", "/booking-pages/{booking_page_id}/collaborators", documented=True)
+def remove_collaborator(booking_page_id: str, collaborator: Mapping[str, Any]) -> Call[object]:
+    """Remove a collaborator from a booking page. The path does not name one, so the body must.
+
+    :param collaborator: ``id`` or ``userId`` (inferred).
+    Source: path documented.
+    """
+    return call(object, body=dict(collaborator))
+
+
+# Bookings
+
+
 @api("GET", "/bookings", documented=True)
 def list_bookings() -> Paged[BookingItem]:
     """List the key's user's bookings. Source: Public API help page (documented)."""
     return paged(BookingItem, PAGES, unwrap=("data",))
+
+
+@api("POST", "/bookings", documented=True)
+def create_booking(
+    booking_page_id: str,
+    start_at: str,
+    time_zone: str,
+    participant_name: str,
+    participant_email: str,
+    guests: Sequence[str] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Call[BookingItem]:
+    """Book a time on a booking page; the platform makes a session of it.
+
+    :param booking_page_id: the page (inferred, as all that follows).
+    :param start_at: when; one of the page's free slots.
+    :param time_zone: IANA name, of who books.
+    :param participant_name: who books.
+    :param participant_email: their address.
+    :param guests: addresses of whom they bring.
+    :param extra: further fields of the body, such as ``form``.
+    :raises ConflictError: the time is not free (inferred).
+    Source: path documented.
+    """
+    body = _booking(booking_page_id, start_at, time_zone, participant_name, participant_email, guests, extra)
+    return call(BookingItem, body=body, unwrap=("data",))
+
+
+def _booking(
+    booking_page_id: str,
+    start_at: str,
+    time_zone: str,
+    participant_name: str,
+    participant_email: str,
+    guests: Sequence[str],
+    extra: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The body of a booking; the same for users and guests (inferred)."""
+    return _body(
+        extra,
+        bookingPageId=booking_page_id,
+        startAt=start_at,
+        timeZone=time_zone,
+        participantName=participant_name,
+        participantEmail=participant_email,
+        guests=list(guests),
+    )
+
+
+@api("PUT", "/bookings/{booking_id}", documented=True)
+def update_booking(booking_id: str, fields: Mapping[str, Any]) -> Call[object]:
+    """Update a booking: another time, or other people.
+
+    :param fields: startAt, timeZone, participantName, participantEmail, guests, form (inferred).
+    Source: path documented.
+    """
+    return call(object, body=dict(fields))
 
 
 @api("POST", "/bookings/{booking_id}", documented=True)
@@ -182,9 +452,65 @@ def cancel_booking(booking_id: str) -> Call[object]:
     return call(object)
 
 
+@api("DELETE", "/bookings/{booking_id}", documented=True)
+def delete_booking(booking_id: str) -> Call[object]:
+    """Delete a booking. Source: Public API help page (documented)."""
+    return call(object)
+
+
+@api("POST", "/bookings/{booking_id}/collaborator", documented=True)
+def change_booking_collaborator(
+    booking_id: str, collaborator_id: str, extra: Mapping[str, Any] | None = None
+) -> Call[object]:
+    """Hand a booking to another collaborator of its page.
+
+    :param collaborator_id: who takes it (inferred).
+    :param extra: further fields of the body.
+    Source: path documented.
+    """
+    return call(object, body=_body(extra, collaboratorId=collaborator_id))
+
+
+# Guests: the requests that a key of role GUEST may make
+
+
+@api("POST", "/guests/bookings", documented=True)
+def create_guest_booking(
+    booking_page_id: str,
+    start_at: str,
+    time_zone: str,
+    participant_name: str,
+    participant_email: str,
+    guests: Sequence[str] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Call[BookingItem]:
+    """Book a time as a guest; parameters, all inferred, are those of :func:`create_booking`.
+
+    Source: path documented.
+    """
+    body = _booking(booking_page_id, start_at, time_zone, participant_name, participant_email, guests, extra)
+    return call(BookingItem, body=body, unwrap=("data",))
+
+
+@api("PUT", "/guests/bookings/{booking_id}", documented=True)
+def update_guest_booking(booking_id: str, fields: Mapping[str, Any]) -> Call[object]:
+    """Update a booking as a guest.
+
+    :param fields: those of :func:`update_booking` (inferred).
+    Source: path documented.
+    """
+    return call(object, body=dict(fields))
+
+
+@api("POST", "/guests/bookings/{booking_id}", documented=True)
+def cancel_guest_booking(booking_id: str) -> Call[object]:
+    """Cancel a booking as a guest. Source: Public API help page (documented)."""
+    return call(object)
+
+
 @api("POST", "/guests/events/{event_or_session_id}/register", documented=True)
 def register_guest(event_or_session_id: str, registration: Mapping[str, Any]) -> Call[object]:
-    """Register to an event as a guest; the one kind of request that a GUEST key may make.
+    """Register to an event as a guest.
 
     :param registration: ``email``, ``firstName``, perhaps ``lastName`` and ``form`` (inferred).
     Source: path documented.

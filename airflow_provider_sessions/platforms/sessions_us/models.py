@@ -1,7 +1,7 @@
 """Sessions' answers as it names things, and how they read in our words.
 
 No schema of the vendor's could be read: fields were seen in its webhooks and in public clients, so every one is
-optional and unknown ones are passed over.
+optional. Unknown ones are passed over in what our words are made of, and kept in the rest, which is only handed on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Answer(BaseModel):
 
 
 class Named(Answer):
-    """A thing with an id, and perhaps a slug or a name: room, event, booking page."""
+    """A thing with an id, and perhaps a slug or a name: the room or the event of a session."""
 
     id: str | None = None
     slug: str | None = None
@@ -166,17 +166,59 @@ class TakeawaysAnswer(Answer):
         return {} if answer in (None, []) else answer
 
 
+class RoomItem(Named):
+    """One room. All but id and slug is inferred."""
+
+    model_config = ConfigDict(extra="allow")
+
+    description: str | None = None
+
+
 class EventItem(Answer):
-    """One event; it wraps a session."""
+    """One event; it wraps a session. ``published`` and ``public`` are inferred."""
+
+    model_config = ConfigDict(extra="allow")
 
     id: str | None = None
     slug: str | None = None
     session_id: str | None = None
     session: SessionItem | None = None
+    published: bool | None = None
+    public: bool | None = None
+
+
+class BookingPageItem(Named):
+    """One booking page. All but id and name is inferred."""
+
+    model_config = ConfigDict(extra="allow")
+
+    description: str | None = None
+    duration: int | None = None
+    time_zone: str | None = None
+
+
+class SlotItem(Answer):
+    """A free time on a booking page (inferred)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+
+
+class CollaboratorItem(Answer):
+    """A collaborator of a booking page (inferred)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str | None = None
+    user: Person | None = None
 
 
 class BookingItem(Answer):
-    """One booking; it wraps a session."""
+    """One booking; a session carries it. ``status`` is inferred."""
+
+    model_config = ConfigDict(extra="allow")
 
     id: str | None = None
     name: str | None = None
@@ -184,3 +226,4 @@ class BookingItem(Answer):
     session_id: str | None = None
     participant_name: str | None = None
     participant_email: str | None = None
+    status: str | None = None
