@@ -100,7 +100,7 @@ class SessionItem(Answer):
     @property
     def tells_whether_live(self) -> bool:
         """Whether this answer holds what the state hangs on: an item of a list may leave ``actualStart`` out."""
-        return self.ended_at is not None or "actualStart" in self.model_fields_set
+        return self.ended_at is not None or "actual_start" in self.model_fields_set
 
     def to_model(self, platform: str, page: str | None) -> Session:
         """In our words.
