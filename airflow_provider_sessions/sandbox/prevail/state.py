@@ -42,7 +42,8 @@ class Settings(BaseModel):
     :param recording_bytes: size of a recording.
     :param presigned_lifetime: seconds until a presigned URL expires.
     :param range_support: whether parts of a recording can be asked for.
-    :param files_origin: scheme, host and port in presigned URLs; the sandbox's own if None.
+    :param files_origin: scheme, host and port in presigned URLs; the sandbox's own if None. By another name of its host
+        (``http://localhost:54321``) the sandbox answers there itself, and refuses who sends a token along.
     :param error_key: under which key an error answer says what is wrong; ``errors`` holds a list, the others a text.
     """
 
