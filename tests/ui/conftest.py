@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from scripts._progress import Progress
+from scripts._sandbox import SandboxProcess
 from scripts._setting import setting
 from scripts._standalone import Standalone
 
@@ -38,13 +39,24 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def airflow(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    with setting(Progress(), tmp_path_factory.mktemp("exported")) as (airflow, _):
-        yield airflow
+def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Standalone, SandboxProcess]]:
+    with setting(Progress(), tmp_path_factory.mktemp("exported")) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def airflow(stage: tuple[Standalone, SandboxProcess]) -> Standalone:
+    return stage[0]
+
+
+@pytest.fixture(scope="session")
+def sandbox(stage: tuple[Standalone, SandboxProcess]) -> SandboxProcess:
+    return stage[1]
 
 
 @pytest.fixture
-def page(browser: Browser, airflow: Standalone) -> Iterator[Page]:
+def page(browser: Browser, airflow: Standalone, request: pytest.FixtureRequest) -> Iterator[Page]:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with browser.new_context(viewport={"width": 1300, "height": 1500}, base_url=airflow.url) as context:
         page = context.new_page()
         page.set_default_timeout(20_000)
@@ -53,14 +65,14 @@ def page(browser: Browser, airflow: Standalone) -> Iterator[Page]:
         page.get_by_label("Username").fill(user)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: "/auth/login" not in url)
+        page.get_by_role("link", name="Dags").first.wait_for()
         yield page
+        page.screenshot(path=SCREENSHOTS / f"end-of-{request.node.name}.png")
 
 
 @pytest.fixture
 def shot(page: Page) -> Callable[[str], None]:
     """Keep what the page looks like."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
     def take(name: str) -> None:
         page.wait_for_timeout(600)  # let what moves come to rest
