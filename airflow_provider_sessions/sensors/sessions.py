@@ -18,6 +18,7 @@ looks keep failing      fails (:class:`~airflow_provider_sessions.errors.TooMany
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import timedelta
@@ -58,6 +59,8 @@ from airflow_provider_sessions.waiting.goals import (
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
 
 _SHORTEST_INTERVAL = 1.0
 _ON_UNREACHABLE = ("fail", "skip", "succeed")
@@ -164,9 +167,9 @@ class _SessionSensor(BaseSensorOperator):
         history = before.after(seen)
         decision = decide(goal, seen, history, patience)
         if seen.error is None:
-            self.log.info("%s (waiting for %s)", decision.message, goal)
+            log.info("%s (waiting for %s)", decision.message, goal)
         else:
-            self.log.warning("The look failed with %s: %s", type(seen.error).__name__, seen.error)
+            log.warning("The look failed with %s: %s", type(seen.error).__name__, seen.error)
         return decision, seen.session, history
 
     def _defer(self, deadline: float, session: Session | None) -> NoReturn:
@@ -187,7 +190,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def _end(self, decision: Decision, summary: dict[str, Any] | None) -> dict[str, Any] | None:
         """End the task as a decision, the trigger's or our own, demands."""
-        self.log.info("%s: %s", decision.verdict.value, decision.message)
+        log.info("%s: %s", decision.verdict.value, decision.message)
         if decision.verdict is Verdict.SUCCESS:
             return summary
         if decision.verdict is Verdict.TIMEOUT:

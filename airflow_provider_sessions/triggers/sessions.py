@@ -10,6 +10,7 @@ A trigger never changes a session: a triggerer that stops, restarts or hands its
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,6 +21,8 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.triggers._connecting import shared_poller
 from airflow_provider_sessions.waiting.goals import FAILURES, ArtifactGoal, Goal, StateGoal, Tolerance, Verdict
 from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
+
+log = logging.getLogger(__name__)
 
 SETTLING_SECONDS = 6.0
 """Airflow fails a task whose trigger fires within about 5 s of the deferral: before this, none of ours does."""
@@ -73,7 +76,7 @@ class WaitTrigger(BaseTrigger):
             outcome = await self._wait()
         except Exception as defect:
             # Whatever went wrong, the task shall learn it in its own words and not by the framework's failure.
-            self.log.exception("The wait broke down")
+            log.exception("The wait broke down")
             outcome = Outcome(Verdict.FAILED, f"the wait broke down with {type(defect).__name__}: {defect}")
         await self.clock.sleep(self.not_before - self.clock.now().timestamp())
         event = outcome.event()

@@ -248,9 +248,9 @@ class Poller:
                 watch.tell(observation)
 
     def _due(self) -> list[_Watch]:
-        """What is due, and what will be within half an interval: looks at different things fall into step."""
-        now = self._now() + _NO_TIME
-        return [watch for watch in self._watches.values() if watch.due <= now + watch.poll_interval / 2]
+        """What is due, and what soon will be: looks at different things fall into step."""
+        soon = self._now() + min(watch.poll_interval for watch in self._watches.values()) / 2
+        return [watch for watch in self._watches.values() if watch.due <= soon]
 
     def _heed(self, error: Exception | None) -> None:
         """Do as the platform says with an error: come back later, or with another credential."""

@@ -1,0 +1,201 @@
+"""The triggers, against the sandbox over HTTP: their arguments, their one event, and what they leave alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from typing import Any
+
+import pytest
+from airflow.triggers.base import TriggerEvent
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.triggers import _connecting
+from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger, WaitTrigger
+from tests.connected import Connect, requests_of
+
+
+def arguments(session_id: str, **changed: Any) -> dict[str, Any]:
+    return {
+        "conn_id": "vidinfra_default",
+        "session_id": session_id,
+        "poll_interval": 1.0,
+        "deadline": time.time() + 3600,
+    } | changed
+
+
+async def event_of(trigger: WaitTrigger) -> dict[str, Any]:
+    [event] = [event async for event in trigger.run()]
+    assert isinstance(event, TriggerEvent)
+    payload: dict[str, Any] = event.payload
+    assert json.loads(json.dumps(payload)) == payload
+    return payload
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        SessionStateTrigger(state="ended", **arguments("s-1")),
+        ArtifactTrigger(
+            artifact="recording",
+            **arguments("s-1", not_before=1.5, max_consecutive_failures=4, last_seen={"session_id": "s-1"}),
+        ),
+    ],
+    ids=lambda trigger: type(trigger).__name__,
+)
+def test_a_trigger_can_be_made_again_from_what_it_serializes(trigger: WaitTrigger) -> None:
+    path, given = trigger.serialize()
+
+    assert path == f"airflow_provider_sessions.triggers.sessions.{type(trigger).__name__}"
+    assert json.loads(json.dumps(given)) == given
+    assert type(trigger)(**given).serialize() == (path, given)
+
+
+async def test_a_session_that_is_there_already(vidinfra: Any) -> None:
+    [session_id] = vidinfra.create("Launch")
+    vidinfra.start(session_id)
+
+    event = await event_of(SessionStateTrigger(state="live", **arguments(session_id)))
+
+    assert event["status"] == "success"
+    assert event["message"] == f"session {session_id} is live"
+    assert event["session"]["title"] == "Launch"
+    assert set(event) == {"status", "session", "message"}
+
+
+async def test_an_artifact(vidinfra: Any, sandbox: Sandbox) -> None:
+    [session_id] = vidinfra.create(script={"artifacts_after": 0})
+    vidinfra.start(session_id)
+    sandbox.clock.advance(60)
+    vidinfra.end(session_id)
+
+    event = await event_of(ArtifactTrigger(artifact="recording", **arguments(session_id)))
+
+    assert event["status"] == "success"
+    assert requests_of(sandbox) == ["get_session", "list_session_recordings"]
+
+
+async def test_what_can_no_longer_come(vidinfra: Any) -> None:
+    [session_id] = vidinfra.create()
+    vidinfra.expire(session_id)
+
+    event = await event_of(SessionStateTrigger(state="live", **arguments(session_id)))
+
+    assert event["status"] == "unreachable"
+    assert event["session"]["state"] == "expired"
+
+
+async def test_the_deadline_is_absolute(vidinfra: Any, sandbox: Sandbox) -> None:
+    last_seen = {"session_id": "s-1", "state": "scheduled"}
+    event = await event_of(
+        SessionStateTrigger(state="live", **arguments("s-1", deadline=time.time() - 1, last_seen=last_seen))
+    )
+
+    assert event["status"] == "timeout"
+    assert event["session"] == last_seen, "what was seen before the deferral is better than nothing"
+    assert requests_of(sandbox) == []
+
+
+async def test_the_event_comes_no_earlier_than_it_may(vidinfra: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock()
+    monkeypatch.setattr(WaitTrigger, "clock", clock)
+    now = clock.now().timestamp()
+    trigger = SessionStateTrigger(state="live", **arguments("s-1", deadline=now, not_before=now + 6))
+
+    fired = asyncio.ensure_future(event_of(trigger))
+    await clock.advance(5.9)
+    assert not fired.done()
+    await clock.advance(0.1)
+    assert (await fired)["status"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"conn_type": "vidinfra", "host": "http://127.0.0.1:1"}, "password is empty"),
+        ({"conn_type": "http"}, "connection type 'http' is no platform of this provider"),
+        (None, "no connection 'vidinfra_default'"),
+    ],
+)
+async def test_a_connection_that_cannot_be_used_is_a_clear_event(
+    connect: Connect, fields: dict[str, Any] | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fields is not None:
+        connect("vidinfra_default", **fields)
+    else:
+        monkeypatch.setattr(_connecting, "aresolve", _no_connection)
+    event = await event_of(SessionStateTrigger(state="live", **arguments("s-1", max_consecutive_failures=1)))
+
+    assert event["status"] == "failed"
+    assert told in event["message"]
+
+
+async def _no_connection(conn_id: str) -> Any:
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+
+
+async def test_a_defect_is_an_event_and_its_stack_is_logged(vidinfra: Any, caplog: pytest.LogCaptureFixture) -> None:
+    event = await event_of(SessionStateTrigger(state="no such state", **arguments("s-1")))
+
+    assert event["status"] == "failed"
+    assert "'no such state' is unknown" in event["message"]
+    assert any(record.exc_info for record in caplog.records)
+
+
+async def test_a_trigger_that_is_stopped_leaves_the_session_alone(vidinfra: Any, sandbox: Sandbox) -> None:
+    [session_id] = vidinfra.create()
+    vidinfra.start(session_id)
+    looked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    sandbox.on_request(lambda entry: loop.call_soon_threadsafe(looked.set))
+    trigger = SessionStateTrigger(state="ended", **arguments(session_id, poll_interval=3600.0))
+    waiting = asyncio.ensure_future(event_of(trigger))
+    await looked.wait()
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    await trigger.cleanup()
+
+    assert vidinfra.session(session_id)["state"] == "live"
+    assert set(requests_of(sandbox)) == {"get_session"}
+
+
+async def test_no_secret_is_told(vidinfra: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    [session_id] = vidinfra.create()
+    vidinfra.start(session_id)
+    trigger = SessionStateTrigger(state="live", **arguments(session_id))
+
+    event = await event_of(trigger)
+
+    assert vidinfra.api_key not in json.dumps(event) + caplog.text + repr(trigger)
+
+
+async def test_secrets_that_come_to_exist_are_masked_before_anybody_is_told(
+    vidinfra: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[str] = []
+
+    async def amask(secrets: Any) -> None:
+        masked.extend(secrets)
+
+    monkeypatch.setattr(_connecting, "amask", amask)
+    connect(
+        "vidinfra_default",
+        conn_type="vidinfra",
+        host=vidinfra.base_url,
+        login=vidinfra.host_email,
+        password=vidinfra.host_password,
+        extra={"auth_mode": "login"},
+    )
+    [session_id] = vidinfra.create()
+    vidinfra.start(session_id)
+    trigger = SessionStateTrigger(state="live", **arguments(session_id))
+
+    async for event in trigger.run():
+        assert event.payload["status"] == "success"
+        assert len(masked) >= 2, "the access token and the refresh token"
