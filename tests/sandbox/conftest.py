@@ -79,3 +79,15 @@ async def opponent(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
         auth=Signature(sandbox, other.company_id, other.api_key),
     ) as client:
         yield client
+
+
+@pytest.fixture
+async def meetings(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Sessions with a key of role USER, in process, and without the limit of ten requests a minute."""
+    sandbox.sessions_us.unlimit_rate()
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(sandbox.app),
+        base_url=sandbox.sessions_us.base_url,
+        headers={"x-api-key": sandbox.sessions_us.api_key},
+    ) as client:
+        yield client

@@ -1,0 +1,119 @@
+"""Who may do what on the sandbox's Sessions: keys of two roles, and the limit that is there from the start."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sandbox.limits import RateLimit
+
+REGISTRATION = {"email": "li.wei@example.org", "firstName": "Li Wei"}
+UNAUTHORIZED = {"statusCode": 401, "message": "Unauthorized"}
+FORBIDDEN = {"statusCode": 403, "message": "Forbidden resource", "error": "Forbidden"}
+
+
+def client(sandbox: Sandbox, **headers: str) -> httpx.AsyncClient:
+    """A client with headers of its own; the limit stays."""
+    transport = httpx.ASGITransport(sandbox.app)
+    return httpx.AsyncClient(transport=transport, base_url=sandbox.sessions_us.base_url, headers=headers)
+
+
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": "made up"}, {"authorization": "Bearer x"}])
+async def test_no_key_or_an_unknown_one_is_refused(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    async with client(sandbox, **headers) as stranger:
+        answer = await stranger.get("/sessions")
+    assert (answer.status_code, answer.json()) == (401, UNAUTHORIZED)
+
+
+async def test_a_revoked_key_is_refused_and_a_new_one_serves(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    assert (await meetings.get("/sessions")).status_code == 200
+    fresh = sandbox.sessions_us.new_api_key()
+    assert (await meetings.get("/sessions")).json() == UNAUTHORIZED
+    assert (await meetings.get("/sessions", headers={"x-api-key": fresh})).status_code == 200
+    sandbox.sessions_us.revoke_key(fresh)
+    assert (await meetings.get("/sessions", headers={"x-api-key": fresh})).status_code == 401
+    with pytest.raises(LookupError, match="no such key"):
+        sandbox.sessions_us.revoke_key("made up")
+
+
+async def test_a_guest_key_serves_guest_paths_alone(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    event = (
+        await meetings.post(
+            "/events",
+            json={
+                "name": "Open day",
+                "slug": "open-day",
+                "startAt": "2026-03-09T16:00:00Z",
+                "plannedEnd": "2026-03-09T17:00:00Z",
+                "timeZone": "UTC",
+            },
+        )
+    ).json()
+    await meetings.post(f"/events/{event['id']}/publish")
+    path = f"/events/{event['id']}/register"
+    guest = {"x-api-key": sandbox.sessions_us.guest_api_key}
+    for method, own_path in (("GET", "/sessions"), ("POST", path)):
+        answer = await meetings.request(method, own_path, json=REGISTRATION, headers=guest)
+        assert (answer.status_code, answer.json()) == (403, FORBIDDEN)
+    assert (await meetings.post(f"/guests{path}", json=REGISTRATION, headers=guest)).status_code == 201
+    assert (await meetings.post(f"/guests{path}", json=REGISTRATION)).status_code == 201
+    sandbox.sessions_us.settings.user_key_on_guest_paths = False
+    assert (await meetings.post(f"/guests{path}", json=REGISTRATION)).status_code == 403
+
+
+async def test_ten_requests_a_minute_are_granted_to_each_key_from_the_start(sandbox: Sandbox) -> None:
+    async with client(sandbox, **{"x-api-key": sandbox.sessions_us.api_key}) as user:
+        answers = [await user.get("/sessions") for _ in range(10)]
+        sandbox.clock.advance(20)
+        refused = await user.get("/sessions")
+        other = await user.get("/sessions", headers={"x-api-key": sandbox.sessions_us.colleague_api_key})
+        sandbox.clock.advance(40)
+        again = await user.get("/sessions")
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == [str(left) for left in range(9, -1, -1)]
+    assert (answers[0].headers["X-RateLimit-Limit"], answers[0].headers["X-RateLimit-Reset"]) == ("10", "60")
+    assert refused.status_code == 429
+    assert refused.json() == {"statusCode": 429, "message": "ThrottlerException: Too Many Requests"}
+    assert refused.headers["Retry-After"] == "40"
+    assert not [name for name in refused.headers if "ratelimit" in name]
+    assert (other.status_code, again.status_code) == (200, 200)
+
+
+async def test_the_limit_can_be_as_nest_keeps_it(sandbox: Sandbox) -> None:
+    sandbox.sessions_us.limit_rate(2, 60, style="fixed", per="operation", headers="ratelimit")
+    async with client(sandbox, **{"x-api-key": sandbox.sessions_us.api_key}) as user:
+        statuses = [(await user.get(path)).status_code for path in ("/sessions", "/sessions", "/sessions", "/rooms")]
+        assert statuses == [200, 200, 429, 200]
+        assert (await user.get("/rooms")).headers["RateLimit-Remaining"] == "0"
+
+
+async def test_web_pages_count_nothing_and_reset_brings_the_limit_back(sandbox: Sandbox) -> None:
+    session_id = sandbox.sessions_us.create("Tea & <cake>")[0]
+    async with client(sandbox) as anybody:
+        for _ in range(20):
+            answer = await anybody.get(f"{sandbox.url}/sessions_us/app/session/{session_id}")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<h1>Tea &amp; &lt;cake&gt;</h1>" in answer.text
+    sandbox.sessions_us.unlimit_rate()
+    sandbox.reset()
+    assert sandbox.sessions_us.judge
+    assert sandbox.sessions_us.judge.rule == RateLimit(limit=10, window=60)
+
+
+def test_keys_and_materials_by_control_routes(sandbox_server: SandboxServer, control: httpx.Client) -> None:
+    platform = sandbox_server.sandbox.sessions_us
+    with httpx.Client(base_url=platform.base_url) as api:
+
+        def status(key: str) -> int:
+            return api.get("/sessions", headers={"x-api-key": key}).status_code
+
+        guest = control.post("/sessions_us/keys", json={"role": "GUEST"}).json()["key"]
+        user = control.post("/sessions_us/keys").json()["key"]
+        assert (status(guest), status(user)) == (403, 200)
+        control.post("/sessions_us/keys/revoke", json={"key": user})
+        control.post("/sessions_us/keys/revoke", json={"key": "api_key"})
+        assert (status(user), status(platform.api_key)) == (401, 401)
+        assert control.post("/sessions_us/keys/revoke", json={"key": "x"}).status_code == 404
+        assert control.post("/sessions_us/keys", json={"role": "ADMIN"}).status_code == 422
+    listed = [row["path"] for row in control.get("/").json()["control"]]
+    assert "/sessions_us/keys/revoke" in listed

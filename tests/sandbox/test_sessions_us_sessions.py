@@ -1,0 +1,368 @@
+"""Sessions, their people and what they leave behind, on the sandbox's Sessions."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
+
+REQUEST = {
+    "name": "Quarterly review",
+    "startAt": "2026-03-02T16:00:00.000Z",
+    "plannedEnd": "2026-03-02T17:00:00.000Z",
+    "timeZone": "Europe/Berlin",
+}
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+async def ended(sandbox: Sandbox, meetings: httpx.AsyncClient, **draft: Any) -> str:
+    """A session that has left everything behind."""
+    session_id = sandbox.sessions_us.create(ended_at=sandbox.clock.now(), **draft)[0]
+    sandbox.clock.advance(30)
+    return session_id
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("change", "messages"),
+    [
+        ({"name": None}, ["name: Input should be a valid string"]),
+        ({"name": "  "}, ["name: String should have at least 1 character"]),
+        ({"startAt": "tomorrow"}, ["startAt must be a valid ISO 8601 date string"]),
+        ({"startAt": "2026-03-02T16:00:00"}, ["startAt must be a valid ISO 8601 date string"]),
+        ({"timeZone": "Pacific Time (US & Canada)"}, ["timeZone must be a valid IANA time-zone"]),
+        ({"timeZone": "Europe"}, ["timeZone must be a valid IANA time-zone"]),
+        ({"plannedEnd": REQUEST["startAt"]}, ["plannedEnd must be after startAt"]),
+    ],
+)
+async def test_a_body_that_does_not_fit_is_refused_with_all_that_is_wrong(
+    meetings: httpx.AsyncClient, change: dict[str, Any], messages: list[str]
+) -> None:
+    answer = await meetings.post("/sessions", json=REQUEST | change)
+    assert answer.status_code == 400
+    assert answer.json() == {"statusCode": 400, "message": messages, "error": "Bad Request"}
+
+
+async def test_all_four_fields_are_required_and_messages_can_be_texts(
+    sandbox: Sandbox, meetings: httpx.AsyncClient
+) -> None:
+    wrong = [f"{name} should not be empty" for name in REQUEST]
+    assert (await meetings.post("/sessions", json={})).json()["message"] == wrong
+    sandbox.sessions_us.settings.messages = "text"
+    assert (await meetings.post("/sessions", json={})).json()["message"] == wrong[0]
+
+
+async def test_fields_in_another_spelling_are_unknown(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    body = {name: value for name, value in REQUEST.items() if name != "timeZone"} | {"timezone": "UTC"}
+    assert (await meetings.post("/sessions", json=body)).json()["message"] == ["timeZone should not be empty"]
+    assert (await meetings.post("/sessions", json=REQUEST | {"colour": "blue"})).status_code == 201
+    sandbox.sessions_us.settings.unknown_fields = "refuse"
+    refused = await meetings.post("/sessions", json=REQUEST | {"colour": "blue"})
+    assert refused.json()["message"] == ["property colour should not exist"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "message", "error"),
+    [
+        ("GET", f"/sessions/{NOWHERE}", b"", 404, "Session not found", "Not Found"),
+        ("GET", "/sessions/17", b"", 400, "Validation failed (uuid is expected)", "Bad Request"),
+        ("GET", "/sessions?page=two", b"", 400, ["page must be a number string"], "Bad Request"),
+        ("POST", "/sessions", b"{not json", 400, "Invalid Request", "Bad Request"),
+        ("PATCH", "/sessions", b"", 404, "Cannot PATCH /api/sessions", "Not Found"),
+        ("GET", "/recordings", b"", 404, "Cannot GET /api/recordings", "Not Found"),
+    ],
+)
+async def test_refusals_have_nests_shape(
+    meetings: httpx.AsyncClient, method: str, path: str, body: bytes, status: int, message: Any, error: str
+) -> None:
+    answer = await meetings.request(method, path, content=body)
+    assert answer.status_code == status
+    assert answer.json() == {"statusCode": status, "message": message, "error": error}
+
+
+# Lists
+
+
+async def test_lists_are_pages_of_twenty_newest_first(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    made = []
+    for _ in range(45):
+        made += sandbox.sessions_us.create()
+        sandbox.clock.advance(1)
+    pages = [(await meetings.get("/sessions", params={"page": number})).json() for number in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [20, 20, 5, 0]
+    assert [item["id"] for page in pages for item in page] == made[::-1]
+    for same in ({}, {"page": 0}, {"page": 1, "per_page": 100}):
+        assert (await meetings.get("/sessions", params=same)).json() == pages[0]
+    sandbox.sessions_us.settings.newest_first = False
+    assert (await meetings.get("/sessions")).json()[0]["id"] == made[0]
+
+
+async def test_historic_sessions_are_listed_by_their_creation(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    now = sandbox.clock.now()
+    sandbox.sessions_us.create(count=10, ended_between=(now - timedelta(days=30), now))
+    created = [item["createdAt"] for item in (await meetings.get("/sessions")).json()]
+    assert created == sorted(created, reverse=True)
+    assert len(set(created)) == 10
+
+
+async def test_a_list_may_be_silent_about_being_live(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session_id = sandbox.sessions_us.create(started_at=sandbox.clock.now())[0]
+    assert (await meetings.get("/sessions")).json()[0]["actualStart"] == "2026-03-02T15:00:00.000Z"
+    settings = sandbox.sessions_us.settings
+    settings.list_actual_start = settings.list_participants = False
+    assert not {"actualStart", "participants"} & (await meetings.get("/sessions")).json()[0].keys()
+    assert (await meetings.get(f"/sessions/{session_id}")).json()["actualStart"]
+
+
+async def test_users_see_their_own_sessions_alone(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session_id = sandbox.sessions_us.create(by_colleague=True)[0]
+    assert (await meetings.get("/sessions")).json() == []
+    assert (await meetings.get(f"/sessions/{session_id}")).status_code == 404
+    colleague = {"x-api-key": sandbox.sessions_us.colleague_api_key}
+    assert (await meetings.get(f"/sessions/{session_id}", headers=colleague)).status_code == 200
+
+
+# Changing and ending
+
+
+async def test_a_session_is_changed_and_deleted(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session = (await meetings.post("/sessions", json=REQUEST)).json()
+    path = f"/sessions/{session['id']}"
+    later = {"startAt": "2026-03-02T18:00:00.000Z"}
+    assert (await meetings.put(path, json=later)).json()["message"] == ["plannedEnd must be after startAt"]
+    later["plannedEnd"] = "2026-03-02T18:30:00.000Z"
+    changed = (await meetings.put(path, json=later | {"name": "Review", "description": "Bring figures"})).json()
+    assert changed == session | later | {"name": "Review", "description": "Bring figures"}
+    sandbox.sessions_us.start(session["id"])
+    assert (await meetings.put(path, json=later)).status_code == 409
+    assert (await meetings.put(path, json={"name": "Live"})).json()["name"] == "Live"
+    sandbox.sessions_us.settings.delete_answer = "object"
+    assert (await meetings.delete(path)).json()["id"] == session["id"]
+    assert (await meetings.get(path)).status_code == 404
+    assert (await meetings.delete(path)).status_code == 404
+    assert sandbox.sessions_us.session(session["id"])["deleted_at"]
+
+
+async def test_state_shows_in_two_times_and_a_restart_moves_the_end(
+    sandbox: Sandbox, meetings: httpx.AsyncClient
+) -> None:
+    platform = sandbox.sessions_us
+    platform.default_script(live_after=60, duration=600, artifacts_after={"transcript": 30, "takeaways": 3600})
+    session_id = (await meetings.post("/sessions", json=REQUEST)).json()["id"]
+
+    async def times() -> tuple[str | None, str | None]:
+        item = (await meetings.get(f"/sessions/{session_id}")).json()
+        return item["actualStart"], item["endedAt"]
+
+    assert await times() == (None, None)
+    sandbox.clock.advance(60)
+    assert await times() == ("2026-03-02T15:01:00.000Z", None)
+    sandbox.clock.advance(630)
+    assert await times() == ("2026-03-02T15:01:00.000Z", "2026-03-02T15:11:00.000Z")
+    first = (await meetings.get(f"/sessions/{session_id}/transcripts")).json()
+    platform.start(session_id)
+    assert await times() == ("2026-03-02T15:01:00.000Z", None)
+    assert (await meetings.get(f"/sessions/{session_id}/transcripts")).json() == []
+    sandbox.clock.advance(600)
+    platform.end(session_id)
+    assert await times() == ("2026-03-02T15:01:00.000Z", "2026-03-02T15:21:30.000Z")
+    sandbox.clock.advance(30)
+    assert len((await meetings.get(f"/sessions/{session_id}/transcripts")).json()) > len(first)
+
+
+async def test_nothing_expires_and_nothing_is_called_off(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session_id = (await meetings.post("/sessions", json=REQUEST)).json()["id"]
+    sandbox.clock.advance(30 * 86_400)
+    assert sandbox.sessions_us.session(session_id)["state"] == "scheduled"
+    with pytest.raises(ValueError, match="expire"):
+        sandbox.sessions_us.expire(session_id)
+    with pytest.raises(ValueError, match="delete it"):
+        sandbox.sessions_us.cancel(session_id)
+
+
+# People
+
+
+async def test_participants_are_added_changed_and_removed(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    user = sandbox.sessions_us.population.people[40]
+    path = f"/sessions/{(await meetings.post('/sessions', json=REQUEST)).json()['id']}/participants"
+    wanted = [{"email": "bo@example.org", "firstName": "Bo", "lastName": "Ek"}, {"email": user.email.upper()}]
+    guest, known = (await meetings.post(path, json={"participants": wanted})).json()
+    assert (guest["user"], guest["guest"]["firstName"], guest["guest"]["lastName"]) == (None, "Bo", "Ek")
+    assert (known["guest"], known["user"]["id"]) == (None, user.id)
+    again = (await meetings.post(path, json={"participants": wanted[:1]})).json()
+    assert again == [guest], "who is there already is not added again"
+    changed = await meetings.put(path, json={"participants": [{"id": guest["id"], "role": "Speaker"}]})
+    assert changed.json() == [guest | {"role": "Speaker"}]
+    owner = (await meetings.get(path)).json()[0]
+    refused = await meetings.request("DELETE", path, json={"participants": [guest["id"], owner["id"]]})
+    assert refused.json()["message"] == ["participants must not contain the owner"]
+    assert len((await meetings.get(path)).json()) == 3
+    assert (await meetings.request("DELETE", path, json={"participants": [guest["id"]]})).status_code == 200
+    assert [person["id"] for person in (await meetings.get(path)).json()] == [owner["id"], known["id"]]
+    assert (await meetings.request("DELETE", path, json={"participants": [guest["id"]]})).status_code == 404
+    assert (await meetings.request("DELETE", path, json={"participants": []})).status_code == 400
+    assert (await meetings.delete(path)).status_code == 400
+
+
+async def test_people_come_while_it_is_live(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    sandbox.sessions_us.settings.walk_ins = 4
+    session_id = (await meetings.post("/sessions", json=REQUEST)).json()["id"]
+
+    async def people() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await meetings.get(f"/sessions/{session_id}/participants")).json()
+        return found
+
+    assert len(await people()) == 1
+    sandbox.sessions_us.start(session_id)
+    sandbox.clock.advance(1800)
+    there = await people()
+    assert len(there) == 5
+    assert [person["guest"]["email"] for person in there if person["guest"]] == [None], "one without an account"
+    gone = {"participants": [there[1]["id"]]}
+    await meetings.request("DELETE", f"/sessions/{session_id}/participants", json=gone)
+    sandbox.clock.advance(60)
+    assert len(await people()) == 4, "who was removed does not come again"
+
+
+# Transcripts and takeaways
+
+
+@pytest.mark.parametrize("what", ["transcripts", "takeaways"])
+async def test_what_is_not_there_yet_is_answered_as_set(
+    sandbox: Sandbox, meetings: httpx.AsyncClient, what: str
+) -> None:
+    session_id = sandbox.sessions_us.create(ended_at=sandbox.clock.now())[0]
+    path = f"/sessions/{session_id}/{what}"
+    empty = {"transcripts": [], "takeaways": {"takeawaysText": None, "takeawaysRaw": None}}[what]
+    assert (await meetings.get(path)).json() == empty
+    sandbox.sessions_us.settings.missing_materials = "nothing"
+    answer = await meetings.get(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    sandbox.sessions_us.settings.missing_materials = "404"
+    assert (await meetings.get(path)).status_code == 404
+    sandbox.clock.advance(30)
+    assert (await meetings.get(path)).status_code == 200
+
+
+async def test_several_people_talk_in_turns_between_start_and_end(
+    sandbox: Sandbox, meetings: httpx.AsyncClient
+) -> None:
+    session_id = await ended(sandbox, meetings, duration=1800)
+    session = (await meetings.get(f"/sessions/{session_id}")).json()
+    entries = (await meetings.get(f"/sessions/{session_id}/transcripts")).json()
+    people = {person["id"]: person for person in session["participants"]}
+    said = [datetime.fromisoformat(entry["sourceTimestamp"]) for entry in entries]
+    assert said == sorted(said)
+    assert datetime.fromisoformat(session["actualStart"]) <= said[0]
+    assert said[-1] <= datetime.fromisoformat(session["endedAt"])
+    assert len(entries) == 100
+    assert len({entry["participantId"] for entry in entries} & people.keys()) == 6
+    assert people[entries[0]["participantId"]]["isOwner"], "the host opens"
+
+
+@pytest.mark.parametrize(
+    ("languages", "sources", "shown"),
+    [
+        ("en", {"en"}, {("en",)}),
+        ("en+de", {"en"}, {("en", "de")}),
+        ("mixed", {"en", "de"}, {("en", "de"), ("de", "en")}),
+    ],
+)
+async def test_some_sessions_are_translated(
+    sandbox: Sandbox, meetings: httpx.AsyncClient, languages: str, sources: set[str], shown: set[tuple[str, ...]]
+) -> None:
+    session_id = await ended(sandbox, meetings, languages=languages)
+    entries = (await meetings.get(f"/sessions/{session_id}/transcripts")).json()
+    assert {entry["sourceLanguage"] for entry in entries} == sources
+    assert {tuple(words["language"] for words in entry["content"]) for entry in entries} == shown
+    assert all(entry["content"][0]["language"] == entry["sourceLanguage"] for entry in entries)
+    assert len({entry["content"][0]["text"] for entry in entries}) > 15
+
+
+def test_by_the_seed_half_of_all_sessions_have_translations(sandbox: Sandbox) -> None:
+    sandbox.sessions_us.create(count=60, ended_at=sandbox.clock.now(), duration=120)
+    transcripts = [row["content"]["transcript"] for row in sandbox.sessions_us.oracle()]
+    translated = sum(len(entries[0]["content"]) == 2 for entries in transcripts)
+    assert 15 < translated < 45
+
+
+def test_the_same_seed_says_the_same() -> None:
+    def told(seed: int) -> Any:
+        sandbox = Sandbox(seed, clock=SandboxClock.still())
+        sandbox.sessions_us.create(count=2, ended_at=sandbox.clock.now())
+        return sandbox.sessions_us.oracle()
+
+    assert told(5) == told(5)
+    assert told(5) != told(6)
+
+
+async def test_a_revision_changes_words_and_not_their_number(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session_id = await ended(sandbox, meetings, script={"revisions": {"transcript": [3600]}})
+
+    async def entries() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await meetings.get(f"/sessions/{session_id}/transcripts")).json()
+        return found
+
+    versions = [await entries()]
+    sandbox.clock.advance(3600)
+    versions.append(await entries())
+    sandbox.sessions_us.revise(session_id, "transcript")
+    versions.append(await entries())
+    differences = [sum(a != b for a, b in zip(*pair, strict=True)) for pair in itertools.pairwise(versions)]
+    assert differences == [1, 1]
+    assert sandbox.sessions_us.session(session_id)["artifacts"]["transcript"]["revision"] == 2
+    before = (await meetings.get(f"/sessions/{session_id}/takeaways")).json()
+    sandbox.sessions_us.revise(session_id, "takeaways")
+    after = (await meetings.get(f"/sessions/{session_id}/takeaways")).json()
+    assert after["takeawaysText"].startswith(before["takeawaysText"])
+    assert after["takeawaysRaw"] != before["takeawaysRaw"]
+
+
+async def test_materials_of_a_tests_own(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    platform = sandbox.sessions_us
+    session_id = platform.create(ended_at=sandbox.clock.now(), script={"artifacts_after": None})[0]
+    sandbox.clock.advance(90)
+    entry = {
+        "content": [{"text": "Ja", "language": "de"}],
+        "participantId": NOWHERE,
+        "sourceTimestamp": "2026-03-02T14:59:00.000Z",
+        "sourceLanguage": "de",
+    }
+    platform.attach_transcript(session_id, [entry])
+    assert (await meetings.get(f"/sessions/{session_id}/transcripts")).json() == [entry]
+    assert (await meetings.get(f"/sessions/{session_id}/takeaways")).json()["takeawaysText"] is None
+    platform.attach_takeaways(session_id, "First line\n\nLast line")
+    given = (await meetings.get(f"/sessions/{session_id}/takeaways")).json()
+    assert given["takeawaysText"] == "First line\n\nLast line"
+    assert [len(node["content"]) for node in given["takeawaysRaw"]["content"]] == [1, 0, 1]
+    platform.revise(session_id, "transcript")
+    revised = (await meetings.get(f"/sessions/{session_id}/transcripts")).json()
+    assert revised[0]["content"][0]["text"] == "Also: Ja"
+
+
+async def test_a_session_that_nobody_held_leaves_nothing(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session_id = sandbox.sessions_us.create()[0]
+    sandbox.sessions_us.end(session_id)
+    sandbox.clock.advance(60)
+    assert (await meetings.get(f"/sessions/{session_id}/transcripts")).json() == []
+    (told,) = sandbox.sessions_us.oracle()
+    assert (told["content"]["transcript"], told["content"]["takeaways"]) == ([], None)
+
+
+async def test_the_oracle_knows_what_the_api_says(sandbox: Sandbox, meetings: httpx.AsyncClient) -> None:
+    session_id = await ended(sandbox, meetings)
+    (told,) = sandbox.oracle()["sessions_us"]
+    for kind, path in (("transcript", "transcripts"), ("takeaways", "takeaways"), ("participants", "participants")):
+        assert told["content"][kind] == (await meetings.get(f"/sessions/{session_id}/{path}")).json()
+    sandbox.sessions_us.delete(session_id)
+    (gone,) = sandbox.oracle()["sessions_us"]
+    assert gone["deleted_at"]
+    assert gone["content"] == told["content"]
