@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.base import Adapter, Question, Support
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Material:
     """All that is known of one session, from which rows are made. What was not asked for is empty.
 
@@ -56,6 +57,11 @@ class Material:
     transcripts: Sequence[Transcript] = ()
     takeaways: Takeaways | None = None
     recordings: Sequence[Recording] = ()
+
+    @cached_property
+    def presence(self) -> list[AttendanceInterval]:
+        """The attendance by person, which two datasets are made of."""
+        return presence(self.attendance, self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ def attendance_rows(material: Material) -> list[AttendanceRow]:
     """One row for each stretch of presence."""
     key = _key(material)
     rows: list[AttendanceRow] = []
-    for one in presence(material.attendance, material.session):
+    for one in material.presence:
         follows = rows and rows[-1].participant_key == one.participant_key
         rows.append(
             AttendanceRow(
@@ -193,7 +199,7 @@ def attendance_summary_rows(material: Material) -> list[AttendanceSummaryRow]:
             rejoins=one.rejoins,
             from_totals=one.from_totals,
         )
-        for one in summarised(presence(material.attendance, material.session), material.session)
+        for one in summarised(material.presence, material.session)
     ]
 
 

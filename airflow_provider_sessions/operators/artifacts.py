@@ -39,7 +39,7 @@ class DownloadRecordingsOperator(BaseOperator):
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
     :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
-    :param object_storage_conn_id: connection for ``path``, unless the address names one. (templated)
+    :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
     :param allow_none: whether it is all right if no recording is ready: the list is empty then. (templated)
     :param concurrency: how many files at once.
     :raises ExportError: no recording is ready, or a file is not what was announced.
@@ -105,7 +105,7 @@ class FetchTranscriptOperator(BaseOperator):
     :param session_id: the session. (templated)
     :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
     :param formats: some of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
-    :param object_storage_conn_id: connection for ``path``, unless the address names one. (templated)
+    :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
     :raises ExportError: there is no transcript yet.
     :raises UnsupportedError: the platform gives no transcripts; nothing was sent.
     """

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
@@ -28,22 +29,25 @@ def store_for(path: str, conn_id: str | None = None) -> Store:
     """The store at an address. It connects here, on the caller's thread: other threads may not ask Airflow.
 
     :param path: a folder: ``s3://bucket/folder``, ``s3://conn_id@bucket/folder``, ``file:///folder``, ``/folder``.
-    :param conn_id: Airflow connection to use for it, unless the address names one.
+    :param conn_id: Airflow connection to use for it; goes before one that the address names.
     :raises InputError: it is no such address.
     """
     text = path.strip() if isinstance(path, str) else ""
     if not text:
         raise InputError(f"path: {path!r} is not a folder; give for example 's3://bucket/folder' or '/data/folder'")
+    parts = urlsplit(text)
+    if parts.scheme in ("", "file", "local"):
+        folder = Path(parts.path if parts.scheme else text)
+        if parts.netloc or not folder.is_absolute():
+            raise InputError(f"path: {text!r} depends on the worker's working directory; give an absolute path")
+        return LocalStore(folder)
     try:
         root = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
-    except ValueError as unknown:
-        raise InputError(f"path: {text!r} cannot be used: {unknown}") from unknown
-    if root.protocol not in ("", "file", "local"):
-        return ObjectStore(root)
-    folder = Path(root.path)
-    if not folder.is_absolute():
-        raise InputError(f"path: {text!r} depends on the worker's working directory; give an absolute path")
-    return LocalStore(folder)
+        file_system = root.fs
+    except ValueError as unusable:
+        raise InputError(f"path: {text!r} cannot be used: {unusable}") from unusable
+    without_conn_id = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return ObjectStore(file_system, str(root.path), without_conn_id)
 
 
 class ObjectStore:
@@ -52,14 +56,16 @@ class ObjectStore:
     Nothing is renamed: a file is written under its final name, where it appears when it is closed. One that fails is
     discarded instead of being closed, because closing would publish what there is of it.
 
-    :param root: the folder.
+    :param file_system: the fsspec file system.
+    :param folder: the folder's path in it.
+    :param address: the folder's address, for people and other tasks.
     """
 
-    def __init__(self, root: ObjectStoragePath) -> None:
-        self._address = str(root).replace(f"://{root.conn_id}@", "://").rstrip("/")
-        self._fs: Any = root.fs
-        self._folder = str(root.path).rstrip("/")
-        self._exclusive = root.protocol in _WITH_EXCLUSIVE_CREATE
+    def __init__(self, file_system: Any, folder: str, address: str) -> None:
+        self._fs = file_system
+        self._folder = folder.rstrip("/")
+        self._address = address.rstrip("/")
+        self._exclusive = urlsplit(address).scheme in _WITH_EXCLUSIVE_CREATE
 
     def location(self, key: str) -> str:
         """The address of a file, without a connection id."""

@@ -61,7 +61,7 @@ class SessionsToObjectStorageOperator(BaseOperator):
     :param room_id: only sessions of this room. (templated)
     :param case: only sessions of this case, on platforms with cases. (templated)
     :param title: only sessions whose title holds this text. (templated)
-    :param object_storage_conn_id: connection for ``path``, unless the address names one. (templated)
+    :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
     :param concurrency: how many sessions are asked about at once, at most 32.
     :raises InputError: an argument cannot be meant, or there is no window; nothing was sent.
     :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.

@@ -109,7 +109,7 @@ def test_a_key_cannot_leave_the_folder(s3: Store, bucket: Any) -> None:
     assert bucket.held() == []
 
 
-@pytest.mark.parametrize("address", ["{0}/out", "file://{0}/out", "file://{0}/out/"])
+@pytest.mark.parametrize("address", ["{0}/out", "{0}/out/", "file://{0}/out", "file://{0}/out/"])
 def test_folders_of_the_machine_are_local_stores(tmp_path: Path, address: str) -> None:
     store = store_for(address.format(tmp_path))
     assert isinstance(store, LocalStore)
