@@ -154,7 +154,7 @@ class _SessionSensor(BaseSensorOperator):
         :raises WaitError: the event is none of ours.
         """
         status = event.get("status") if isinstance(event, dict) else None
-        if status not in set(Verdict) - {Verdict.WAIT}:
+        if not isinstance(status, str) or status not in set(Verdict) - {Verdict.WAIT}:
             raise self._failure(WaitError(f"the trigger's event cannot be understood: {event!r}"))
         return self._end(Decision(Verdict(status), str(event.get("message"))), event.get("session"))
 

@@ -283,15 +283,18 @@ def _after_failure(error: Exception, failure: _Failure, history: History, tolera
         return Decision(Verdict.FAILED, told, error)
     if failure is _Failure.BUSY:
         return Decision(Verdict.WAIT, told)
-    if _is_used_up(tolerance.missing, history.missing):
-        verdict = Verdict.UNREACHABLE if history.seen else Verdict.FAILED
-        story = "was there before, and is gone" if history.seen else "was never found"
-        return Decision(verdict, f"the session {story}: {told}")
-    if _is_used_up(tolerance.refused, history.refused) or _is_used_up(tolerance.failures, history.failures):
-        if history.failures == 1:
-            return Decision(Verdict.FAILED, told, error)
-        return Decision(Verdict.FAILED, f"{history.failures} looks in a row failed, the last with {told}")
-    return Decision(Verdict.WAIT, told)
+    if failure is _Failure.MISSING and history.seen and _is_used_up(tolerance.missing, history.missing):
+        return Decision(Verdict.UNREACHABLE, f"the session was there before, and is gone: {told}")
+    bounds = (
+        (tolerance.failures, history.failures),
+        (tolerance.refused, history.refused),
+        (tolerance.missing, history.missing),
+    )
+    if not any(_is_used_up(limit, count) for limit, count in bounds):
+        return Decision(Verdict.WAIT, told)
+    if history.failures == 1:
+        return Decision(Verdict.FAILED, told, error)
+    return Decision(Verdict.FAILED, f"{history.failures} looks in a row failed, the last with {told}")
 
 
 def _is_used_up(limit: int | None, count: int) -> bool:

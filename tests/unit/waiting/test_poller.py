@@ -344,7 +344,7 @@ async def test_a_session_seen_before_a_restart_counts_as_seen(room: Room) -> Non
 
     assert waiter.result().verdict is Verdict.UNREACHABLE
     assert typo.result().verdict is Verdict.FAILED
-    assert "was never found" in typo.result().message
+    assert "3 looks in a row failed, the last with NotFoundError" in typo.result().message
 
 
 async def test_an_unknown_state_word_ends_the_wait_and_is_quoted(room: Room) -> None:

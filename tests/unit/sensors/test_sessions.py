@@ -1,0 +1,287 @@
+"""The sensors, called as Airflow calls them, against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    PokeReturnValue,
+    TaskDeferred,
+)
+
+from airflow_provider_sessions.errors import (
+    AuthenticationError,
+    InputError,
+    NotFoundError,
+    TooManyFailuresError,
+    UnreachableError,
+    UnsupportedError,
+    WaitError,
+)
+from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
+from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger
+from tests.connected import RecordingTaskInstance, requests_of
+
+A_PAGE: dict[str, Any] = {"kind": "html", "status": 200}
+"""A fault that is not met with another attempt at once, as a 503 would be."""
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+def state_sensor(session_id: Any, **given: Any) -> SessionStateSensor:
+    return SessionStateSensor(**{"task_id": "wait", "conn_id": "vidinfra_default", "session_id": session_id} | given)
+
+
+def artifact_sensor(session_id: str, artifact: str, **given: Any) -> ArtifactSensor:
+    return ArtifactSensor(task_id="wait", conn_id="vidinfra_default", session_id=session_id, artifact=artifact, **given)
+
+
+@pytest.fixture
+def session_id(vidinfra: Any) -> str:
+    [made] = vidinfra.create("Launch")
+    return str(made)
+
+
+def test_a_session_that_is_there_already_needs_no_deferral(
+    vidinfra: Any, session_id: str, context: dict[str, Any]
+) -> None:
+    vidinfra.start(session_id)
+
+    result = state_sensor(session_id).execute(context)
+
+    assert (result["session_id"], result["state"]) == (session_id, "live")
+    assert context["ti"].xcoms["session_url"].endswith(session_id)
+
+
+def test_what_a_deferral_hands_to_the_trigger(
+    vidinfra: Any, session_id: str, sandbox: Sandbox, context: dict[str, Any]
+) -> None:
+    before = time.time()
+    sensor = state_sensor(f" {session_id} ", state="ended", poll_interval="PT30S", timeout=timedelta(hours=2))
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(context)
+
+    trigger = deferred.value.trigger
+    assert isinstance(trigger, SessionStateTrigger)
+    _, given = trigger.serialize()
+    assert given["session_id"] == session_id
+    assert (given["state"], given["poll_interval"], given["max_consecutive_failures"]) == ("ended", 30.0, 10)
+    assert 0 <= given["deadline"] - before - 7200 < 5
+    assert 6 <= given["not_before"] - before < 11
+    assert given["last_seen"]["state"] == "scheduled"
+    assert deferred.value.method_name == "execute_complete"
+    assert timedelta(hours=2, seconds=55) < deferred.value.timeout <= timedelta(hours=2, seconds=60)
+    assert context["ti"].xcoms["session_url"].endswith(session_id), "the button is there while the task waits"
+    assert requests_of(sandbox) == ["get_session"]
+
+
+def test_the_button_and_the_wait_do_not_need_the_first_look(
+    session_id: str, sandbox: Sandbox, context: dict[str, Any]
+) -> None:
+    sandbox.faults.add("status", status=404)
+    with pytest.raises(TaskDeferred) as deferred:
+        state_sensor(session_id).execute(context)
+
+    assert deferred.value.trigger.serialize()[1]["last_seen"] is None
+
+
+@pytest.mark.parametrize("error", [401, 403])
+def test_a_refusal_at_the_first_look_is_no_reason_to_wait(
+    session_id: str, sandbox: Sandbox, context: dict[str, Any], error: int
+) -> None:
+    sandbox.faults.add("status", status=error)
+    with pytest.raises(Exception, match=str(error)) as raised:
+        state_sensor(session_id).execute(context)
+
+    assert isinstance(raised.value, AuthenticationError) == (error == 401)
+
+
+def test_an_artifact_wait_asks_for_nothing_before_the_session_is_over(
+    session_id: str, sandbox: Sandbox, context: dict[str, Any]
+) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        artifact_sensor(session_id, "attendance").execute(context)
+
+    assert isinstance(deferred.value.trigger, ArtifactTrigger)
+    assert deferred.value.trigger.serialize()[1]["artifact"] == "attendance"
+    assert requests_of(sandbox) == ["get_session"]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_artifact_the_platform_lacks_is_refused_before_any_request(
+    session_id: str, sandbox: Sandbox, context: dict[str, Any], deferrable: bool
+) -> None:
+    with pytest.raises(UnsupportedError, match="download the recording"):
+        artifact_sensor(session_id, "transcript", deferrable=deferrable).execute(context)
+
+    assert requests_of(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"state": "started"}, "state: 'started' is unknown; expected one of"),
+        ({"session_id": ""}, "session_id: '' is not an id"),
+        ({"session_id": None}, "session_id: None is not an id"),
+        ({"session_id": "../rooms"}, "session_id"),
+        ({"poll_interval": 0.5}, r"poll_interval: 0.5 s is too often; expected 1 s or more"),
+        ({"poke_interval": 0}, r"poll_interval: 0 s is too often"),
+        ({"poll_interval": "soon"}, "poll_interval: 'soon' is not a duration"),
+        ({"max_consecutive_failures": 0}, "max_consecutive_failures: 0 is not a whole number above zero"),
+        ({"on_unreachable": "ignore"}, "on_unreachable: 'ignore' is unknown; expected one of fail, skip, succeed"),
+    ],
+)
+def test_bad_input_fails_before_any_request(
+    vidinfra: Any, sandbox: Sandbox, context: dict[str, Any], given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        state_sensor(**{"session_id": NOBODY} | given).execute(context)
+
+    assert requests_of(sandbox) == []
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_what_can_no_longer_come(vidinfra: Any, session_id: str, context: dict[str, Any], deferrable: bool) -> None:
+    vidinfra.expire(session_id)
+
+    with pytest.raises(UnreachableError, match=r"is expired: it can no longer be live"):
+        state_sensor(session_id, deferrable=deferrable, soft_fail=True).execute(context)
+    with pytest.raises(AirflowSkipException, match="is expired"):
+        state_sensor(session_id, deferrable=deferrable, on_unreachable="skip").execute(context)
+    result = state_sensor(session_id, deferrable=deferrable, on_unreachable="succeed").execute(context)
+    assert result["state"] == "expired"
+    with pytest.raises(AirflowSkipException, match="is expired"):
+        state_sensor(session_id, deferrable=deferrable, never_fail=True).execute(context)
+
+
+def resumed(sensor: SessionStateSensor, event: Any) -> Any:
+    """As Airflow resumes a deferred task."""
+    return sensor.resume_execution("execute_complete", {"event": event}, {})
+
+
+def event(status: str) -> dict[str, Any]:
+    return {"status": status, "session": {"session_id": "s-1", "state": "ended"}, "message": "so it is"}
+
+
+def test_events() -> None:
+    assert resumed(state_sensor("s-1"), event("success")) == {"session_id": "s-1", "state": "ended"}
+    with pytest.raises(AirflowSensorTimeout, match="so it is"):
+        resumed(state_sensor("s-1"), event("timeout"))
+    with pytest.raises(TooManyFailuresError, match="so it is"):
+        resumed(state_sensor("s-1"), event("failed"))
+    with pytest.raises(UnreachableError, match="so it is"):
+        resumed(state_sensor("s-1"), event("unreachable"))
+    with pytest.raises(AirflowSkipException, match="so it is"):
+        resumed(state_sensor("s-1", on_unreachable="skip"), event("unreachable"))
+    assert resumed(state_sensor("s-1", on_unreachable="succeed"), event("unreachable"))["session_id"] == "s-1"
+
+
+def test_soft_fail_skips_what_took_too_long_and_hides_no_error() -> None:
+    with pytest.raises(AirflowSkipException):
+        resumed(state_sensor("s-1", soft_fail=True), event("timeout"))
+    with pytest.raises(TooManyFailuresError):
+        resumed(state_sensor("s-1", soft_fail=True), event("failed"))
+    with pytest.raises(UnreachableError):
+        resumed(state_sensor("s-1", soft_fail=True), event("unreachable"))
+
+
+@pytest.mark.parametrize("status", ["timeout", "failed", "unreachable"])
+def test_never_fail_skips_all_of_them(status: str) -> None:
+    with pytest.raises(AirflowSkipException):
+        resumed(state_sensor("s-1", never_fail=True), event(status))
+
+
+@pytest.mark.parametrize("strange", [None, "success", {}, {"status": "wait"}, {"status": "started"}, {"status": []}])
+def test_an_event_that_is_none_of_ours(strange: Any) -> None:
+    with pytest.raises(WaitError, match="the trigger's event cannot be understood"):
+        resumed(state_sensor("s-1"), strange)
+
+
+def test_poking_looks_with_the_same_eyes(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
+    sensor = state_sensor(session_id, deferrable=False)
+    assert sensor.poke(context) is False
+    assert context["ti"].xcoms["session_url"].endswith(session_id)
+    vidinfra.start(session_id)
+
+    done = sensor.poke(context)
+
+    assert isinstance(done, PokeReturnValue)
+    assert done.is_done
+    assert done.xcom_value["state"] == "live"
+
+
+def test_poking_counts_failures_in_a_row(session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
+    sensor = state_sensor(session_id, deferrable=False, max_consecutive_failures=2)
+    for _ in range(2):
+        sandbox.faults.add(**A_PAGE)
+        assert sensor.poke(context) is False
+        assert sensor.poke(context) is False, "a good look makes good for it"
+    sandbox.faults.add(**A_PAGE, times=2)
+    assert sensor.poke(context) is False
+    with pytest.raises(TooManyFailuresError, match="2 looks in a row failed, the last with MalformedAnswerError"):
+        sensor.poke(context)
+
+
+def test_poking_notices_that_the_session_was_deleted(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
+    sensor = state_sensor(session_id, deferrable=False)
+    assert sensor.poke(context) is False
+    vidinfra.delete(session_id)
+    assert sensor.poke(context) is False
+    assert sensor.poke(context) is False
+    with pytest.raises(UnreachableError, match="was there before, and is gone"):
+        sensor.poke(context)
+
+
+def test_before_airflow_3_3_a_rescheduled_sensor_cannot_count(
+    session_id: str, sandbox: Sandbox, context: dict[str, Any]
+) -> None:
+    def look() -> Any:
+        return state_sensor(session_id, mode="reschedule", deferrable=False, max_consecutive_failures=1).poke(context)
+
+    sandbox.faults.add(**A_PAGE, times=2)
+    assert look() is False
+    assert look() is False
+    sandbox.faults.add("status", status=404)
+    with pytest.raises(NotFoundError):
+        look()
+
+
+class Store:
+    """Airflow's task state store, as much of it as is used."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+def test_a_rescheduled_sensor_counts_in_the_task_state_store(session_id: str, sandbox: Sandbox) -> None:
+    store = Store()
+
+    def look(try_number: int) -> Any:
+        instance = RecordingTaskInstance()
+        instance.try_number = try_number  # type: ignore[attr-defined]
+        context: Any = {"ti": instance, "task_state_store": store}
+        return state_sensor(session_id, mode="reschedule", deferrable=False).poke(context)
+
+    sandbox.faults.add("status", status=401, times=None)
+    assert look(1) is False
+    assert look(1) is False
+    assert look(2) is False, "a retry begins anew"
+    assert look(2) is False
+    with pytest.raises(TooManyFailuresError, match="3 looks in a row failed, the last with AuthenticationError"):
+        look(2)
+
+
+def test_everything_that_may_differ_from_run_to_run_is_templated() -> None:
+    assert set(SessionStateSensor.template_fields) >= {"conn_id", "session_id", "state", "poll_interval"}
+    assert set(ArtifactSensor.template_fields) >= {"conn_id", "session_id", "artifact", "on_unreachable"}
