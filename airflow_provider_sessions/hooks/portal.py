@@ -106,8 +106,13 @@ class Portal:
 
         async def items() -> AsyncGenerator[T, None]:
             async with self._adapter(kind, account) as adapter:
-                async for item in question(adapter):
-                    yield item
+                source = question(adapter)
+                try:
+                    async for item in source:
+                        yield item
+                finally:
+                    if isinstance(source, AsyncGenerator):
+                        await source.aclose()  # now, and not when somebody collects it
 
         given = items()
 

@@ -33,6 +33,8 @@ class Value(BaseModel):
 
 def _utc(instant: datetime) -> datetime:
     """The instant in UTC, as a plain datetime whatever kind of one it was (Airflow's are pendulum's)."""
+    if instant.tzinfo is UTC and type(instant) is datetime:
+        return instant
     if instant.utcoffset() is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
     try:
