@@ -45,22 +45,22 @@ class AirflowApi:
         """
         if self._token is None:
             self._token = self._new_token()
-        answer = self._http.request(
-            method,
-            f"/api/v2/{path}",
-            json=body,
-            params=query,
-            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
-        )
-        if answer.is_error:
-            raise AirflowApiError(f"{method} /api/v2/{path}: {answer.status_code} {answer.text}")
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        answer = self._send(method, f"/api/v2/{path}", json=body, params=query, headers=headers)
         return answer.json() if answer.content else None
+
+    def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **parts)
+        except httpx.TransportError as silence:
+            raise AirflowApiError(f"{method} {path}: Airflow does not answer: {silence!r}") from silence
+        if answer.is_error:
+            raise AirflowApiError(f"{method} {path}: {answer.status_code} {answer.text}")
+        return answer
 
     def _new_token(self) -> str:
         username, password = self._login()
-        answer = self._http.post("/auth/token", json={"username": username, "password": password})
-        if answer.is_error:
-            raise AirflowApiError(f"logging in as {username}: {answer.status_code} {answer.text}")
+        answer = self._send("POST", "/auth/token", json={"username": username, "password": password})
         token: str = answer.json()["access_token"]
         return token
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+UNREMARKABLE = frozenset({"none", "scheduled", "queued"})
+"""States in which a task is for a moment, on its way to the next."""
+
+IN_WORDS = {
+    "deferred": "deferred: waits without a worker",
+    "up_for_retry": "failed, will be tried again",
+}
+
 
 class Progress:
     """Prints events as they come."""
@@ -22,12 +30,16 @@ class Progress:
         """Print an event."""
         print(f"{self.seconds:4.0f} s  {text}", flush=True)
 
-    def tasks(self, who: str, states: Mapping[str, str]) -> list[str]:
+    def tasks(self, who: str, states: Mapping[str, str]) -> dict[str, str]:
         """Print the tasks whose state is another than when last seen, and return them."""
-        news = [task for task, state in states.items() if state != self._states.get((who, task), "none")]
-        for task in news:
-            self._states[who, task] = states[task]
-            self.say(f"{who}  {task:<24} {states[task]}")
+        news = {
+            task: state
+            for task, state in states.items()
+            if state not in UNREMARKABLE and state != self._states.get((who, task))
+        }
+        for task, state in news.items():
+            self._states[who, task] = state
+            self.say(f"{who}  {task:<20} {IN_WORDS.get(state, state)}")
         return news
 
 

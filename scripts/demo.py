@@ -20,6 +20,7 @@ PATIENCE = 180.0
 """Seconds that the runs may take; they take about 60."""
 
 TROUBLE = frozenset({"failed", "up_for_retry"})
+UNFINISHED = frozenset({"running", "deferred"})
 
 
 class DemoFailed(RuntimeError):
@@ -65,13 +66,15 @@ def follow(api: AirflowApi, runs: Mapping[Platform, str], progress: Progress) ->
     going, failed = dict(runs), []
     while going:
         if time.monotonic() > deadline:
+            for platform, run_id in going.items():
+                print_logs(api, platform.dag_id, run_id, UNFINISHED)
             names = ", ".join(platform.name for platform in going)
-            raise DemoFailed(f"not within {PATIENCE:.0f} s: {names}")
+            raise DemoFailed(f"{names}: the run did not end within {PATIENCE:.0f} s; its logs are above")
         time.sleep(1)
         for platform, run_id in list(going.items()):
             state = api.run_state(platform.dag_id, run_id)
-            for task_id in progress.tasks(platform.name, api.task_states(platform.dag_id, run_id)):
-                print_log_of_trouble(api, platform.dag_id, run_id, task_id)
+            if TROUBLE.intersection(progress.tasks(platform.name, api.task_states(platform.dag_id, run_id)).values()):
+                print_logs(api, platform.dag_id, run_id, TROUBLE)
             if state in FINAL_RUN_STATES:
                 del going[platform]
                 progress.say(f"{platform.name}  {platform.dag_id}: {state}")
@@ -81,12 +84,12 @@ def follow(api: AirflowApi, runs: Mapping[Platform, str], progress: Progress) ->
         raise DemoFailed(f"the run of {', '.join(failed)} failed; the log is above")
 
 
-def print_log_of_trouble(api: AirflowApi, dag_id: str, run_id: str, task_id: str) -> None:
-    """Print the log of a task's last try, if that failed."""
+def print_logs(api: AirflowApi, dag_id: str, run_id: str, states: frozenset[str]) -> None:
+    """Print the logs of the tasks that are in one of some states: of the last try of each."""
     for task in api.tasks(dag_id, run_id):
-        if task["task_id"] == task_id and task["state"] in TROUBLE:
-            print(f"--- log of {task_id}, try {task['try_number']}")
-            print("\n".join(api.log(dag_id, run_id, task_id, task["try_number"], task["map_index"])))
+        if task["state"] in states:
+            print(f"--- log of {task['task_id']}, try {task['try_number']}: {task['state']}")
+            print("\n".join(api.log(dag_id, run_id, task["task_id"], task["try_number"], task["map_index"])))
             print("---", flush=True)
 
 
