@@ -1,13 +1,16 @@
-"""Print the tables of README.md that follow from the code: `python -m scripts.reference`. A test compares them."""
+"""Write the tables of README.md that follow from the code: `python -m scripts.reference`. A test compares them."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.platforms.base import Question, adapter_class
+
+README = Path(__file__).resolve().parent.parent / "README.md"
 
 OURS = (Question.FIND, Question.LOOK, Question.RECORDING_ADDRESS)
 """Asked by this package itself, never by a user."""
@@ -38,9 +41,23 @@ def capabilities() -> Iterator[str]:
                 yield f"- {platform}, {question}: {note}"
 
 
+PARTS = {"datasets": datasets, "capabilities": capabilities}
+
+
+def rewritten(text: str) -> str:
+    """The text, with each part between ``<!-- name -->`` and ``<!-- end of name -->`` made anew."""
+    for name, made in PARTS.items():
+        before, begin, rest = text.partition(f"<!-- {name} -->\n\n")
+        _, end, after = rest.partition(f"\n\n<!-- end of {name} -->")
+        if not end:
+            raise ValueError(f"README.md does not mark where {name} begin and end")
+        text = "".join([before, begin, "\n".join(made()), end, after])
+    return text
+
+
 def main() -> int:
-    """Print both."""
-    print("\n".join([*datasets(), "", *capabilities()]))
+    """Rewrite README.md."""
+    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.reference import capabilities, datasets
+from airflow_provider_sessions.get_provider_info import get_provider_info
+from scripts.reference import rewritten
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,10 +23,14 @@ def test_samples_can_be_run(number: int) -> None:
     exec(compile(SAMPLES[number], "README.md", "exec"), {"__name__": "sample"})
 
 
-@pytest.mark.parametrize("table", [datasets, capabilities])
-def test_tables_are_those_that_the_code_makes(table: Callable[[], Iterator[str]]) -> None:
-    made = "\n".join(table())
-    assert made in README, f"README.md has another table; `python -m scripts.reference` prints this one:\n{made}"
+def test_tables_are_those_that_the_code_makes() -> None:
+    assert rewritten(README) == README, "run `python -m scripts.reference`"
+
+
+def test_every_field_of_a_connection_is_explained() -> None:
+    [vidinfra] = [one for one in get_provider_info()["connection-types"] if one["connection-type"] == "vidinfra"]
+    for key, field in vidinfra["conn-fields"].items():
+        assert f"| {field['label']} | `{key}` |" in README
 
 
 def test_sample_of_a_test_passes(tmp_path: Path) -> None:
