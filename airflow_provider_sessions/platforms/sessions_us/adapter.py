@@ -6,7 +6,7 @@ scheduled otherwise (inferred). A canceled session is a deleted one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -37,6 +37,7 @@ from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
     SessionsUsOptions,
     create_arguments,
+    instant,
     person,
     update_fields,
 )
@@ -131,11 +132,12 @@ class SessionsUsAdapter(Adapter):
 
     async def find(self, draft: SessionDraft) -> list[Session]:
         """Sessions of exactly this title and these times, among the newest."""
+        self.validate(draft)
         found: list[Session] = []
         seen = 0
         async for item in self._pages(endpoints.list_sessions()):
             seen += 1
-            if item.name == draft.title and item.start_at == draft.start and item.planned_end in (None, draft.end):
+            if _is_made_of(draft, item):
                 found.append(self._read(item))
             if seen >= _FIND_PAGES * endpoints.PAGES.size:
                 break
@@ -146,28 +148,34 @@ class SessionsUsAdapter(Adapter):
         return self._read(await self._send(endpoints.get_session(session_id)))
 
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """Pages, newest first, until all are found; single requests where those are fewer, or a page is silent."""
-        answers: dict[str, Session | SessionsError] = {}
-        if len(known) > 1:
-            answers |= await self._look_at_pages(known)
-        for session_id in known:
+        """Pages, newest first, until all are found; single requests where those are fewer, or a page is silent.
+
+        What is over stays as it is, unless the caller passes None for it.
+        """
+        answers: dict[str, Session | SessionsError] = {
+            key: session for key, session in known.items() if session is not None and session.state.is_final
+        }
+        rest = [key for key in known if key not in answers]
+        if len(rest) > 1:
+            answers |= await self._look_at_pages(rest)
+        for session_id in rest:
             if session_id not in answers:
                 answers[session_id] = await self._look_at_one(session_id)
         return answers
 
-    async def _look_at_pages(self, known: Mapping[str, Session | None]) -> dict[str, Session]:
+    async def _look_at_pages(self, wanted: Collection[str]) -> dict[str, Session]:
         """What the newest pages tell, reading no more pages than there are sessions to look at."""
         answers: dict[str, Session] = {}
         seen, passed = 0, 0
         now = self.client.clock.now()
         async for item in self._pages(endpoints.list_sessions(), lane=Lane.POLL):
             seen += 1
-            if item.id is not None and item.id in known:
+            if item.id is not None and item.id in wanted:
                 passed += 1
                 near = item.start_at is None or item.start_at - _SOON <= now
                 if item.tells_whether_live or not near:
                     answers[item.id] = self._read(item)
-            if passed == len(known) or seen >= len(known) * endpoints.PAGES.size:
+            if passed == len(wanted) or seen >= len(wanted) * endpoints.PAGES.size:
                 break
         return answers
 
@@ -276,3 +284,9 @@ class SessionsUsAdapter(Adapter):
                 f"is GUEST, which serves guest requests alone, not {route}; use a key of role USER, or call the "
                 f"endpoint 'register_guest'",
             )
+
+
+def _is_made_of(draft: SessionDraft, item: SessionItem) -> bool:
+    """Whether a session is what a draft would have left: of its title, and of its times as they were written."""
+    times = ((item.start_at, draft.start), (item.planned_end or draft.end, draft.end))
+    return item.name == draft.title and all(a and b and instant(a) == instant(b) for a, b in times)
