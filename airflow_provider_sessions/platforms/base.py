@@ -101,6 +101,8 @@ class Adapter(ABC):
     :cvar capabilities: one entry for every :class:`Question`.
     :cvar default_base_url: where the connection names no host; None where there is none.
     :cvar default_rate_limit: where the connection names none.
+    :cvar default_max_wait: seconds that a request may wait for a retry or for its slot in the budget, where nobody
+        says. More than a window of the limit, or a burst that used up the window fails instead of waiting.
     :cvar keeps_canceled: whether a canceled session can still be got; False where canceling deletes it.
     """
 
@@ -110,6 +112,7 @@ class Adapter(ABC):
     capabilities: ClassVar[Mapping[Question, Capability]]
     default_base_url: ClassVar[str | None] = None
     default_rate_limit: ClassVar[RateLimit | None] = None
+    default_max_wait: ClassVar[float] = 60.0
     keeps_canceled: ClassVar[bool] = True
 
     def __init__(self, account: Account, client: Client) -> None:
@@ -126,7 +129,7 @@ class Adapter(ABC):
         on_secret: Callable[[str], None] = lambda secret: None,
         budget: RateBudget | None = None,
         attempts: int = 4,
-        max_wait: float = 60.0,
+        max_wait: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
         """Make an adapter for a connection. Nothing is sent.
@@ -136,7 +139,8 @@ class Adapter(ABC):
         :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
         :param budget: a rate budget shared with others; the process's own by default.
         :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
-        :param max_wait: seconds that a request may wait for a retry or for its slot in the budget.
+        :param max_wait: seconds that a request may wait for a retry or for its slot in the budget; the platform's
+            ``default_max_wait`` if not given.
         :param transport: what sends bytes, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
@@ -150,7 +154,7 @@ class Adapter(ABC):
             timeout=account.seconds("timeout", 30.0),
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
-            retry=RetryPolicy(attempts=attempts, max_wait=max_wait),
+            retry=RetryPolicy(attempts=attempts, max_wait=cls.default_max_wait if max_wait is None else max_wait),
         )
         client = Client(
             config,

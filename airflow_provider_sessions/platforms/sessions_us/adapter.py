@@ -58,6 +58,7 @@ class SessionsUsAdapter(Adapter):
     endpoints = endpoints.api
     default_base_url = None
     default_rate_limit = RateLimit(10, 60.0)
+    default_max_wait = 300.0  # an export may have 32 requests waiting at once: that is four windows and a bit
     keeps_canceled = False
     dialect = Dialect(
         "sessions_us",
