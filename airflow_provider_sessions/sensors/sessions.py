@@ -99,6 +99,7 @@ class _SessionSensor(BaseSensorOperator):
         self.on_unreachable = on_unreachable
         self.deferrable = deferrable
         self._history: History | None = None
+        self._has_links = False
 
     @abstractmethod
     def goal(self) -> Goal:
@@ -162,8 +163,9 @@ class _SessionSensor(BaseSensorOperator):
         """Look once, and decide."""
         goal, session_id = self.goal(), identifier(self.session_id)
         seen = hook_for(self.conn_id).ask(lambda adapter: check(adapter, goal, session_id))
-        if seen.session is not None and not before.seen:
+        if seen.session is not None and not self._has_links:  # a rescheduled task loses them with each run
             push_links(context, seen.session)
+            self._has_links = True
         history = before.after(seen)
         decision = decide(goal, seen, history, patience)
         if seen.error is None:
