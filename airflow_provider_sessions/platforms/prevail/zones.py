@@ -149,6 +149,26 @@ _FRIENDLY = {
     "Chatham Is.": "Pacific/Chatham",
     "Samoa": "Pacific/Apia",
 }
+_ALSO = {
+    "Guadalajara": "America/Mexico_City",
+    "Quito": "America/Lima",
+    "Asuncion": "America/Asuncion",
+    "Edinburgh": "Europe/London",
+    "Bern": "Europe/Zurich",
+    "St. Petersburg": "Europe/Moscow",
+    "Muscat": "Asia/Muscat",
+    "Islamabad": "Asia/Karachi",
+    "Kolkata": "Asia/Kolkata",
+    "Mumbai": "Asia/Kolkata",
+    "New Delhi": "Asia/Kolkata",
+    "Astana": "Asia/Dhaka",
+    "Hanoi": "Asia/Bangkok",
+    "Osaka": "Asia/Tokyo",
+    "Sapporo": "Asia/Tokyo",
+    "Wellington": "Pacific/Auckland",
+    "Nuku'alofa": "Pacific/Tongatapu",
+}
+"""Further friendly names, most of zones that have one above: people choose them in the platform's own pages."""
 _SAME_ZONE = {
     "UTC": "UTC",
     "Etc/GMT": "UTC",
@@ -175,7 +195,7 @@ def friendly_name(iana: str) -> str:
 
 def iana_name(name: str) -> str:
     """The IANA name of a zone that the API named, friendly or IANA."""
-    return _FRIENDLY.get(name, name)
+    return _FRIENDLY.get(name) or _ALSO.get(name, name)
 
 
 def write_time(instant: datetime, iana: str) -> dict[str, str]:
