@@ -99,7 +99,7 @@ def list_sessions(start_time: int | None = None, end_time: int | None = None) ->
         Pagy(),
         unwrap=("sessions",),
         query={"start_time": start_time, "end_time": end_time},
-        key="remote_session_id",
+        key="place",
     )
 
 

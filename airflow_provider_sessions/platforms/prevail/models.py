@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from airflow_provider_sessions.errors import UnknownStateError
 from airflow_provider_sessions.model import SessionState
+from airflow_provider_sessions.platforms.prevail.zones import read_time
 
 STATES: Mapping[str, SessionState] = {
     "initial": SessionState.REQUESTED,
@@ -37,6 +38,11 @@ def state_of(word: str | None, own_words: Mapping[str, SessionState]) -> Session
     if word not in known:
         raise UnknownStateError("prevail", word, tuple(known))
     return known[word]
+
+
+def is_finished(transcript_status: str | None) -> bool:
+    """Whether a ``transcript_status`` says that the transcript is there."""
+    return (transcript_status or "").strip().lower() in TRANSCRIPT_READY
 
 
 class Answer(BaseModel):
@@ -87,6 +93,14 @@ class RemoteSession(Answer):
     estimated_duration: float | None = None
 
 
+def start_of(planned: RemoteSession) -> datetime | None:
+    """The planned start.
+
+    :raises MalformedAnswerError: it cannot be read.
+    """
+    return read_time(planned.start_date, planned.start_time, planned.time_zone)
+
+
 class ProviderDetails(Answer):
     """How to join with the video provider. Password and the provider's own join address are secrets."""
 
@@ -107,6 +121,11 @@ class RequestRecord(Answer):
     remote_session: RemoteSession = Field(default_factory=RemoteSession)
     provider_specific_details: ProviderDetails | None = None
 
+    @property
+    def is_canceled(self) -> bool:
+        """Whether another session may have taken its slug."""
+        return self.session_state == "canceled"
+
 
 class SessionRecord(RemoteSession):
     """One item of ``sessions``. Source: Prevail API, Edit Sessions (documented by example, cut)."""
@@ -115,6 +134,16 @@ class SessionRecord(RemoteSession):
     state: str | None = Field(default=None, validation_alias=AliasChoices("state", "session_state"))
     session_url: str | None = None
     transcript_status: str | None = None
+
+    @property
+    def is_canceled(self) -> bool:
+        """Whether another session may have taken its slug."""
+        return self.state == "canceled"
+
+    @property
+    def place(self) -> str:
+        """What tells it from others in a list: its slug does not, where one was freed and taken again."""
+        return f"{self.remote_session_id} {self.is_canceled}"
 
 
 class CancelAnswer(Answer):
@@ -140,7 +169,7 @@ def _seconds(value: Any) -> Any:
         total = 0.0
         for part in value.replace(",", ".").split(":"):
             total = total * 60 + float(part)
-        return total
+        return round(total, 6)
     return value
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Invitee, SessionDraft
+from airflow_provider_sessions.platforms.prevail.models import RequestRecord
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 ACCESS_LEVELS = ("host", "participant")
@@ -49,9 +51,11 @@ class PrevailOptions(BaseModel):
 def slug_of(text: str) -> str:
     """How Prevail turns a text into a slug: spaces to dashes, capitals to small letters.
 
-    Source: Prevail API, Schedule Sessions (documented). That other characters become dashes too is inferred.
+    Source: Prevail API, Schedule Sessions (documented). That letters lose their accents, and that other characters
+    become dashes too, is inferred.
     """
-    return re.sub(r"[^a-z0-9_-]+", "-", text.strip().lower()).strip("-")
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-")
 
 
 def chosen_slug(draft: SessionDraft, options: PrevailOptions) -> str | None:
@@ -60,7 +64,37 @@ def chosen_slug(draft: SessionDraft, options: PrevailOptions) -> str | None:
         return options.remote_session_id or None
     if draft.key is None:
         return None
-    return f"{slug_of(draft.title)[:48].strip('-') or 'session'}-{slug_of(draft.key)}"
+    return f"{_stem(draft)}{slug_of(draft.key)}"
+
+
+def _stem(draft: SessionDraft) -> str:
+    """How all slugs begin that we choose for this title."""
+    return f"{slug_of(draft.title)[:48].strip('-') or 'session'}-"
+
+
+def trace_of(draft: SessionDraft, options: PrevailOptions) -> Callable[[RequestRecord], bool]:
+    """Tells whether a request is what an attempt at a draft has left.
+
+    It is if it has the draft's slug. If it has none yet, or the draft left the slug to Prevail, title, case and start
+    decide. If staff gave it a slug other than the one asked for, they decide too, unless that is one of our own making:
+    then it belongs to another draft.
+    """
+    chosen = chosen_slug(draft, options)
+    slug = slug_of(chosen or draft.title)
+    asked = create_arguments(draft, options)["remote_session"]
+    fields = ("title", "case", "start_date", "start_time", "time_zone")
+
+    def is_ours(record: RequestRecord) -> bool:
+        given = record.remote_session_id
+        if given == slug:
+            return True
+        if any(getattr(record.remote_session, name) != asked[name] for name in fields):
+            return False
+        if not given or chosen is None:
+            return True
+        return options.flow == "request" and (given.startswith(f"{slug}-") or not given.startswith(_stem(draft)))
+
+    return is_ours
 
 
 def invites_of(participants: Sequence[Invitee]) -> list[str | dict[str, str]]:

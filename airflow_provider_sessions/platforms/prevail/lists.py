@@ -1,0 +1,101 @@
+"""Finding records in Prevail's two lists: there is no request for a single one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Set
+from datetime import datetime, timedelta
+
+from airflow_provider_sessions.client.budget import Lane
+from airflow_provider_sessions.client.call import Paged
+from airflow_provider_sessions.client.client import Client
+from airflow_provider_sessions.model import Window
+from airflow_provider_sessions.platforms.prevail import endpoints
+from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord, start_of
+
+LONGEST = timedelta(days=2)
+"""No session is planned to last longer: how far around a window sessions have to be read."""
+_BEFORE, _AHEAD = timedelta(days=7), timedelta(days=31)
+"""Where a session is looked for first, of which nothing but its slug is known."""
+_MINUTE = timedelta(minutes=1)
+
+
+class Lists:
+    """The list of requests and the list of sessions.
+
+    :param client: sends the requests.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._starts: dict[str, datetime] = {}
+        self._last_requests: tuple[datetime, list[RequestRecord]] | None = None
+
+    def expect(self, slug: str, start: datetime | None) -> None:
+        """Note when a session is planned to start: that is where it is looked for."""
+        if start is not None:
+            self._starts[slug] = start
+
+    async def requests(self, lane: Lane, *, max_age: float = 0.0) -> list[RequestRecord]:
+        """The organization's requests.
+
+        :param max_age: seconds for which the last list will do.
+        """
+        now = self._client.clock.now()
+        if self._last_requests is not None and now - self._last_requests[0] < timedelta(seconds=max_age):
+            return self._last_requests[1]
+        records = [record async for record in self._client.pages(endpoints.list_session_requests(), lane=lane)]
+        self._last_requests = (now, records)
+        return records
+
+    async def scheduled(
+        self, lane: Lane, *, window: Window | None = None, slugs: Collection[str] | None = None
+    ) -> dict[str, RequestRecord]:
+        """The requests that were scheduled, by slug.
+
+        :param window: only those that start in it.
+        :param slugs: only those that have one of these.
+        """
+        found: dict[str, RequestRecord] = {}
+        for record in await self.requests(lane):
+            slug = record.remote_session_id
+            if not slug or (slugs is not None and slug not in slugs):
+                continue
+            if window is not None and start_of(record.remote_session) not in window:
+                continue
+            if slug not in found or found[slug].is_canceled:
+                found[slug] = record
+        return found
+
+    async def sessions(self, slugs: Set[str], lane: Lane, *, everywhere: bool = True) -> dict[str, SessionRecord]:
+        """Sessions by slug: from the list of their days, and where one is not in it, from all there is.
+
+        A canceled session counts only where no other has its slug.
+        """
+        found: dict[str, SessionRecord] = {}
+        for window in (self._days(slugs), None) if everywhere else (self._days(slugs),):
+            async for record in self._client.pages(list_of(window), lane=lane):
+                slug = record.remote_session_id
+                if slug is not None and slug in slugs and (slug not in found or found[slug].is_canceled):
+                    found[slug] = record
+                    self.expect(slug, start_of(record))
+                    if len(found) == len(slugs) and not any(record.is_canceled for record in found.values()):
+                        return found
+        return found
+
+    def _days(self, slugs: Iterable[str]) -> Window:
+        """The days in which sessions are planned; where that is not known of one, the weeks around now as well."""
+        now = self._client.clock.now()
+        days = [self._starts.get(slug) for slug in slugs]
+        near = [now - _BEFORE, now + _AHEAD] if None in days else []
+        instants = [*near, *(day for day in days if day is not None)]
+        return Window(start=min(instants) - _MINUTE, end=max(instants) + LONGEST)
+
+
+def list_of(window: Window | None) -> Paged[SessionRecord]:
+    """The list of sessions that start after a window's start and end before its end, a minute wider at both ends."""
+    if window is None:
+        return endpoints.list_sessions()
+    return endpoints.list_sessions(
+        start_time=int((window.start - _MINUTE).timestamp()),
+        end_time=int((window.end + _MINUTE).timestamp()),
+    )

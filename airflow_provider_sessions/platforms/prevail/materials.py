@@ -1,0 +1,84 @@
+"""People, recordings and transcripts of Prevail's answers, in the words of the model."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from datetime import datetime
+
+from airflow_provider_sessions.model import (
+    Participant,
+    Presence,
+    Recording,
+    RecordingStatus,
+    Session,
+    Transcript,
+    TranscriptSegment,
+)
+from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord, TranscriptItem
+
+
+def people_of(record: RequestRecord) -> list[Participant]:
+    """The people invited and the deponent, each once. Nobody knows who came."""
+    deponent = record.session_request.deponent
+    people: dict[str, Participant] = {}
+    for invite in record.session_request.invites:
+        if invite.email and (key := f"email:{invite.email.lower()}") not in people:
+            people[key] = Participant(
+                participant_key=key,
+                name=invite.name,
+                email=invite.email,
+                role=invite.access_level,
+                presence=Presence.INVITED,
+            )
+    if deponent and (deponent.email or deponent.name):
+        key = f"email:{deponent.email.lower()}" if deponent.email else f"name:{deponent.name}"
+        people[key] = Participant(
+            participant_key=key,
+            name=deponent.name,
+            email=deponent.email,
+            role=deponent.role or "deponent",
+            presence=Presence.INVITED,
+        )
+    return list(people.values())
+
+
+def recording_of(item: RecordingItem, session_id: str) -> Recording:
+    """A recording; Prevail gives none an id, so one is made of what does not change."""
+    made = item.created_at.isoformat() if isinstance(item.created_at, datetime) else ""
+    identity = hashlib.sha256(f"{item.filename}\n{item.user}\n{made}".encode()).hexdigest()[:16]
+    guessed = mimetypes.guess_type(item.filename or "")[0] or ""
+    audio = item.type == "audio" and guessed.startswith("video/")
+    return Recording(
+        recording_id=identity,
+        session_id=session_id,
+        name=item.filename,
+        status=RecordingStatus.READY,
+        media_type=guessed.replace("video/", "audio/", 1) if audio else guessed or None,
+        size_bytes=item.size,
+        created_at=item.created_at if item.created_at and item.created_at.tzinfo else None,
+    )
+
+
+def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
+    """A transcript; an end that is missing is the next segment's start."""
+    segments: list[TranscriptSegment] = []
+    for position, line in enumerate(item.segments):
+        start = line.start or 0.0
+        following = item.segments[position + 1].start if position + 1 < len(item.segments) else None
+        end = line.end if line.end is not None else max(start, following if following is not None else start)
+        segments.append(
+            TranscriptSegment(
+                start=start,
+                end=end,
+                end_inferred=line.end is None,
+                speaker_key=f"name:{line.speaker}" if line.speaker else None,
+                speaker_name=line.speaker,
+                language=item.language,
+                text=line.text,
+            )
+        )
+    started = item.started_at if item.started_at and item.started_at.tzinfo else session.actual_start
+    return Transcript(
+        session_id=session.session_id, language=item.language, started_at=started, segments=tuple(segments)
+    )

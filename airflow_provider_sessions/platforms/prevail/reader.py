@@ -1,0 +1,121 @@
+"""Reading Prevail's records of sessions in the words of the model; the adapter's docstring has the rule of the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.model import Session, SessionState
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.prevail.models import (
+    RemoteSession,
+    RequestRecord,
+    SessionRecord,
+    is_finished,
+    start_of,
+    state_of,
+)
+from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name
+
+REQUEST = "request:"
+"""Goes before a request's number: the id of a session that has no slug yet."""
+OPEN = (SessionState.SCHEDULED, SessionState.LIVE)
+_API = "/api/v1"
+_UNKNOWN_LENGTH = timedelta(hours=8)
+
+
+class Reader:
+    """Reads records of one connection.
+
+    :param account: knows the grace after a planned end, and further state words.
+    :param base_url: the API's.
+    :param page: gives a session's page where the connection says how it is made up.
+    :param clock: time.
+    """
+
+    def __init__(self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock) -> None:
+        self._account = account
+        self._base_url = base_url
+        self._page = page
+        self._clock = clock
+
+    def request(self, record: RequestRecord) -> Session:
+        """A request, as it says itself."""
+        details = record.provider_specific_details
+        return self._session(
+            record.remote_session,
+            record.remote_session_id or f"{REQUEST}{record.id}",
+            state_of(record.session_state, self._own_words()),
+            url=record.session_url,
+            join_url=(details.prevail_join_url if details else None) or record.session_url,
+        )
+
+    def unlisted(self, record: RequestRecord) -> Session:
+        """A scheduled request that the list of sessions does not show."""
+        session = self.request(record)
+        return ended(session) if session.state in OPEN and self._is_past(session) else session
+
+    def listed(self, record: SessionRecord, request: RequestRecord | None = None) -> Session:
+        """A session of the list of sessions; its request knows the case."""
+        slug = record.remote_session_id or ""
+        url = record.session_url or self._page(slug) or f"{self._site()}/sessions/{slug}"
+        session = self._session(record, slug, state_of(record.state, self._own_words()), url=url, join_url=url)
+        if session.case is None and request is not None:
+            session = session.model_copy(update={"case": request.remote_session.case})
+        if session.state not in OPEN:
+            return session
+        if is_finished(record.transcript_status):
+            return ended(session)
+        return ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
+
+    def _site(self) -> str:
+        """Where Prevail's pages are: beside its API."""
+        parts = urlsplit(self._base_url)
+        path = parts.path.rstrip("/")
+        return f"{parts.scheme}://{parts.netloc}{path.removesuffix(_API) if path.endswith(_API) else ''}"
+
+    def _session(
+        self, planned: RemoteSession, session_id: str, state: SessionState, *, url: str | None, join_url: str | None
+    ) -> Session:
+        start = start_of(planned)
+        return Session(
+            platform="prevail",
+            session_id=session_id,
+            title=planned.title or session_id,
+            state=state,
+            scheduled_start=start,
+            scheduled_end=end_of(start, planned.estimated_duration),
+            time_zone=iana_name(planned.time_zone) if planned.time_zone else None,
+            case=planned.case,
+            url=url,
+            join_url=join_url,
+        )
+
+    def _is_past(self, session: Session) -> bool:
+        """Whether the planned end and the grace have passed."""
+        planned = _planned_end(session)
+        grace = timedelta(seconds=self._account.seconds("end_grace", 3600.0))
+        return planned is not None and self._clock.now() >= planned + grace
+
+    def _own_words(self) -> dict[str, SessionState]:
+        """State words that the connection adds: ``{"states": {"completed": "ended"}}`` in its extra."""
+        words = self._account.extra.get("states") or {}
+        try:
+            return {str(word): SessionState(ours) for word, ours in dict(words).items()}
+        except ValueError as unknown:
+            raise self._account.wrong("states", f"maps a word to something else than our states: {unknown}") from None
+
+
+def _planned_end(session: Session) -> datetime | None:
+    """When a session should be over; one of unknown length may take a day's work."""
+    if session.scheduled_end is not None or session.scheduled_start is None:
+        return session.scheduled_end
+    return session.scheduled_start + _UNKNOWN_LENGTH
+
+
+def ended(session: Session) -> Session:
+    """The session as ended. Its planned end is when it ended, as far as anybody knows."""
+    changes = {"state": SessionState.ENDED, "state_inferred": True, "scheduled_end": _planned_end(session)}
+    return session.model_copy(update=changes)
