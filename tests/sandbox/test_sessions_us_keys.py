@@ -100,7 +100,7 @@ async def test_web_pages_count_nothing_and_reset_brings_the_limit_back(sandbox: 
     assert sandbox.sessions_us.judge.rule == RateLimit(limit=10, window=60)
 
 
-def test_keys_and_materials_by_control_routes(sandbox_server: SandboxServer, control: httpx.Client) -> None:
+def test_keys_by_control_routes(sandbox_server: SandboxServer, control: httpx.Client) -> None:
     platform = sandbox_server.sandbox.sessions_us
     with httpx.Client(base_url=platform.base_url) as api:
 
@@ -117,3 +117,19 @@ def test_keys_and_materials_by_control_routes(sandbox_server: SandboxServer, con
         assert control.post("/sessions_us/keys", json={"role": "ADMIN"}).status_code == 422
     listed = [row["path"] for row in control.get("/").json()["control"]]
     assert "/sessions_us/keys/revoke" in listed
+
+
+def test_materials_by_control_routes(sandbox_server: SandboxServer, control: httpx.Client) -> None:
+    platform = sandbox_server.sandbox.sessions_us
+    session_id = platform.create(ended_at=sandbox_server.sandbox.clock.now(), script={"artifacts_after": None})[0]
+    path = f"/sessions_us/sessions/{session_id}"
+    entry = {"content": [{"text": "Ja", "language": "de"}], "participantId": None, "sourceLanguage": "de"}
+    told = control.post(f"{path}/transcript", json={"entries": [entry]}).json()
+    assert (told["artifacts"]["transcript"]["ready"], told["artifacts"]["takeaways"]["ready"]) == (True, False)
+    control.post(f"{path}/takeaways", json={"text": "Ship it"})
+    headers = {"x-api-key": platform.api_key}
+    with httpx.Client(base_url=platform.base_url, headers=headers) as api:
+        assert api.get(f"/sessions/{session_id}/transcripts").json() == [entry]
+        assert api.get(f"/sessions/{session_id}/takeaways").json()["takeawaysText"] == "Ship it"
+    assert control.post("/sessions_us/sessions/x/takeaways", json={"text": "y"}).status_code == 404
+    assert control.post(f"{path}/takeaways", json={}).status_code == 422
