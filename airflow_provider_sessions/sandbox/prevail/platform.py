@@ -90,7 +90,6 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         self._slugs: dict[str, Deposition] = {}
         self._requested: dict[str, Deposition] = {}
         self._media: dict[tuple[str, str, int], Audio] = {}
-        self._segments: dict[tuple[str, int], list[Segment]] = {}
 
     def _organization(self, name: str, members: list[Person]) -> Organization:
         company_id = f"{slug_of(name)}-{self.ids.token('company', 6)}"
@@ -357,17 +356,13 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         known = self._by_email.get(email.lower()) if email else None
         return known.name if known else _name_of(email or "")
 
-    def segments(self, held: Deposition, now: datetime) -> list[Segment]:
+    def segments(self, held: Deposition, now: datetime) -> tuple[Segment, ...]:
         """What was said, in the revision of ``now``; nothing while the session is not over."""
         life = held.life
         if life.started_at is None or life.ended_at is None:
-            return []
-        key = (held.id, len(life.revisions("transcript", now)))
-        if key not in self._segments:
-            seconds = (life.ended_at - life.started_at).total_seconds()
-            words = transcript(f"{self.world.seed}:{held.id}", self.cast(held), held.title, seconds, key[1])
-            self._segments[key] = words
-        return self._segments[key]
+            return ()
+        seconds, revision = (life.ended_at - life.started_at).total_seconds(), len(life.revisions("transcript", now))
+        return transcript(f"{self.world.seed}:{held.id}", self.cast(held), held.title, seconds, revision)
 
     def tracks(self, held: Deposition, now: datetime) -> list[Track]:
         """The audio files that are there by ``now``."""

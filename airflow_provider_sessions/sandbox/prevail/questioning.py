@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from airflow_provider_sessions.sandbox.ids import dice
@@ -77,7 +78,8 @@ class Segment:
     text: str
 
 
-def transcript(key: str, cast: Cast, title: str, seconds: float, revision: int) -> list[Segment]:
+@lru_cache(maxsize=64)
+def transcript(key: str, cast: Cast, title: str, seconds: float, revision: int) -> tuple[Segment, ...]:
     """What is said in a deposition of this length. The shortest ones are spoken fast."""
     rng = dice(f"{key}:words")
     spoken: list[tuple[float, float, str, str]] = []
@@ -88,7 +90,7 @@ def transcript(key: str, cast: Cast, title: str, seconds: float, revision: int) 
         spoken.append((now + pause, now + pause + length, speaker, text))
         now += pause + length
     scale = min(1.0, seconds / now)
-    return [Segment(round(start * scale, 3), round(end * scale, 3), who, text) for start, end, who, text in spoken]
+    return tuple(Segment(round(start * scale, 3), round(end * scale, 3), who, text) for start, end, who, text in spoken)
 
 
 def _script(rng: Random, cast: Cast, title: str, seconds: float, revision: int) -> Iterator[tuple[str, str]]:

@@ -128,7 +128,7 @@ class PrevailDraft(Draft):
     :param case: its case; made up if not given.
     :param time_zone: friendly or IANA name.
     :param estimated_duration: hours.
-    :param invites: as in the API; as many people as ``attendees`` says if not given.
+    :param invites: as in the API; as many people as ``attendees`` says if not given, or else 2 to 5.
     :param deponent: as in the API; made up, if ``invites`` are.
     :param remote_session_id: the slug wished for; made of the title if not given.
     :param requested: whether it waits for Prevail's staff.

@@ -14,6 +14,7 @@ from airflow_provider_sessions.client.download import Download
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     AuthenticationError,
+    BrokenConnectionError,
     ConflictError,
     InputError,
     NotFoundError,
@@ -36,11 +37,12 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
+from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.platforms.prevail.options import slug_of
-from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.prevail import slugs
 from airflow_provider_sessions.sandbox.prevail.zones import FRIENDLY, start_of
 
@@ -792,3 +794,28 @@ async def test_a_limit_is_waited_out(adapter: PrevailAdapter, sandbox: Sandbox, 
     for number in range(5):
         await adapter.create(draft(f"No. {number}"))
     assert len(sandbox.prevail.sessions()) == 5
+
+
+# Over a real connection
+
+
+async def test_a_create_that_broke_off_is_found_and_its_recording_comes_from_another_origin() -> None:
+    sandbox = Sandbox()
+    with SandboxServer(sandbox) as server:
+        prevail = sandbox.prevail
+        prevail.settings.files_origin = server.url.replace("127.0.0.1", "localhost")
+        prevail.default_script(live_after=0, duration=60, artifacts_after=0)
+        connection = {name: value for name, value in prevail.connection().items() if name != "conn_type"}
+        plan: dict[str, Any] = {"start": datetime.now(UTC), "time_zone": "UTC", "options": {"case": "7"}, "key": "k"}
+        draft = SessionDraft.read(title="Smith v. Jones", **plan)
+        async with PrevailAdapter.open(Account("p", "prevail", **connection)) as adapter:
+            sandbox.faults.add("lost_answer", route="create_session")
+            with pytest.raises(BrokenConnectionError):
+                await adapter.create(draft)
+            (found,) = await adapter.find(draft)
+            sandbox.clock.advance(60)
+            (recording,) = await adapter.recordings(found)
+            sha256, size = await fetch(adapter, recording)
+        assert (sha256, size) == (prevail.oracle()[0]["content"]["recording"][0]["sha256"], recording.size_bytes)
+        assert sandbox.log.count(route="create_session") == 1
+        assert sandbox.log.entries(route="get_file")[-1].credential == ()
