@@ -55,6 +55,6 @@ PLATFORMS = (
         dag_id="webinar_lifecycle",
         conf={"title": "Product update, spring"},
         datasets=frozenset({"sessions", "participants", "attendance", "attendance_summary", "recordings", "media"}),
-        script={"live_after": 12, "duration": 15, "artifacts_after": 8},
+        script={"live_after": 10, "duration": 14, "artifacts_after": 6},
     ),
 )
