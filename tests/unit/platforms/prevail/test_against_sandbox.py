@@ -198,7 +198,8 @@ async def test_a_keyed_create_whose_answer_is_lost_is_found(
         await adapter.create(draft(key="a1b2"))
     assert sandbox.log.count(route="create_session") == 1
     (found,) = await adapter.find(draft(key="a1b2"))
-    assert (found.session_id, found.title) == ("smith-v-jones-a1b2", "Smith v. Jones")
+    assert found.title == "Smith v. Jones"
+    assert found.session_id.startswith("smith-v-jones-"), "the slug that we chose"
 
 
 @pytest.mark.parametrize("title", ["Déposition de Zoë", "  Smith,  Jones & Sons ", "Straße_1"])
@@ -213,9 +214,9 @@ async def test_find_knows_how_prevail_makes_a_slug_of_a_title(
 async def test_find_takes_neither_another_slug_nor_a_canceled_session(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
-    await adapter.create(draft(key="one"))
+    made = await adapter.create(draft(key="one"))
     assert await adapter.find(draft(key="two")) == []
-    sandbox.prevail.cancel("smith-v-jones-one")
+    sandbox.prevail.cancel(made.session_id)
     assert await adapter.find(draft(key="one")) == []
 
 
@@ -265,10 +266,10 @@ async def test_a_request_keeps_its_id_while_staff_schedule_it(
     made = await adapter.create(draft(options=REQUEST, key="k"))
     assert (made.state, made.url, made.join_url) == (SessionState.REQUESTED, None, None)
     assert (await adapter.get(made.session_id)).state is SessionState.REQUESTED
-    sandbox.prevail.approve(made.session_id)
+    slug = sandbox.prevail.approve(made.session_id)
     scheduled = seen(await adapter.look({made.session_id: made}), made.session_id)
-    assert (scheduled.state, scheduled.session_id) == (SessionState.SCHEDULED, "smith-v-jones-k")
-    assert scheduled.url == "http://sandbox.test/prevail/sessions/smith-v-jones-k"
+    assert (scheduled.state, scheduled.session_id) == (SessionState.SCHEDULED, slug)
+    assert scheduled.url == f"http://sandbox.test/prevail/sessions/{slug}"
 
 
 async def test_looking_at_many_requests_and_sessions_costs_two_lists(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
