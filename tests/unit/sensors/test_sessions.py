@@ -161,7 +161,8 @@ def test_what_can_no_longer_come(vidinfra: Any, session_id: str, context: dict[s
 
 def resumed(sensor: SessionStateSensor, event: Any) -> Any:
     """As Airflow resumes a deferred task."""
-    return sensor.resume_execution("execute_complete", {"event": event}, {})
+    context: Any = {"ti": RecordingTaskInstance()}
+    return sensor.resume_execution("execute_complete", {"event": event}, context)
 
 
 def event(status: str) -> dict[str, Any]:
