@@ -20,6 +20,7 @@ def _leave_the_developers_airflow_alone() -> None:
     home = tempfile.mkdtemp(prefix="airflow-provider-sessions-tests-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ["AIRFLOW_HOME"] = home
+    os.environ["AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"] = f"{home}/rates"
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 

@@ -1,53 +1,24 @@
 """The rate budget: who wants to send a request asks for the next free slot and learns how long to wait.
 
-Nobody polls a limiter. A budget is exact for a strict sliding window: between slot *n* and slot *n + limit* there is at
-least one window and a margin, because a platform judges when requests arrive, not when they were reserved.
+Nobody polls a limiter. Which slot is the next, a :class:`~airflow_provider_sessions.client.rate_book.Book` says; where
+it lies, a :class:`Shelf` says: in this process, in a file on this host, in Redis.
 """
 
 from __future__ import annotations
 
-import re
+import os
 import threading
-from collections import deque
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
+from airflow_provider_sessions.client.rate_book import MARGIN_SECONDS, Book
 from airflow_provider_sessions.client.rate_headers import RateNews
+from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import InputError
 
-MARGIN_SECONDS = 0.05
-_SET_BACK = 1.0
-"""Seconds by which a clock has to go back to be taken as set back."""
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LIMIT = re.compile(r"(\d{1,9})\s*(?:/|per)\s*(\d{1,9}(?:\.\d{1,9})?)?\s*([smhd]|(?:sec|second|min|minute|hour|day)s?)")
+__all__ = ["BookBudget", "Lane", "ProcessBudget", "RateBudget", "RateLimit", "Shelf", "Unlimited", "process_budget"]
 
-
-class Lane(StrEnum):
-    """What a request is for: waiting and other work must not starve each other."""
-
-    CALL = "call"
-    POLL = "poll"
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """At most ``requests`` in any ``seconds``."""
-
-    requests: int
-    seconds: float
-
-    @classmethod
-    def read(cls, text: str) -> RateLimit:
-        """Read ``10/minute``, ``10/60s``, ``5/second`` or ``100 per hour``.
-
-        :raises InputError: it cannot be read.
-        """
-        found = _LIMIT.fullmatch(text.strip().lower())
-        if found is None or int(found[1]) < 1 or float(found[2] or 1) <= 0:
-            raise InputError(f"rate_limit: {text!r} cannot be read; write for example '10/minute' or '10/3s'")
-        return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3][0]])
+T = TypeVar("T")
 
 
 class RateBudget(Protocol):
@@ -72,6 +43,73 @@ class RateBudget(Protocol):
 
     async def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""
+
+
+class Shelf(Protocol):
+    """Where the book of an account lies. What one does in it, everybody else sees from then on."""
+
+    async def look(self, work: Callable[[Book], T]) -> T:
+        """Open the book at the present and look something up."""
+
+    async def write(self, work: Callable[[Book], T]) -> T:
+        """Open the book at the present and change something; nobody else has it meanwhile."""
+
+
+class BookBudget:
+    """A budget for all who share a book.
+
+    :param shelf: where it lies.
+    """
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
+        """Reserve the next free slot."""
+        return await self._shelf.write(lambda book: book.reserve(lane, max_wait))
+
+    async def next_slot(self, lane: Lane) -> float:
+        """Seconds until the next free slot, without reserving it."""
+        return await self._shelf.look(lambda book: book.next_slot(lane))
+
+    async def closed_for(self) -> float:
+        """Seconds until the platform takes requests again."""
+        return await self._shelf.look(Book.closed_for)
+
+    async def observe(self, news: RateNews) -> None:
+        """Learn what the platform said of its limit."""
+        await self._shelf.write(lambda book: book.observe(news))
+
+
+class ProcessBudget(BookBudget):
+    """A budget for all clients of one process.
+
+    :param limit: requests a window.
+    :param clock: the time.
+    :param margin: seconds added to each window to begin with.
+    :param opens_in: seconds until the first slot.
+    """
+
+    def __init__(
+        self, limit: RateLimit, clock: Clock, *, margin: float = MARGIN_SECONDS, opens_in: float = 0.0
+    ) -> None:
+        opens_at = clock.now().timestamp() + opens_in
+        super().__init__(_ProcessShelf(Book(limit, margin, closed_until=opens_at), clock))
+
+
+class _ProcessShelf:
+    def __init__(self, book: Book, clock: Clock) -> None:
+        self._book = book
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    async def look(self, work: Callable[[Book], T]) -> T:
+        return await self.write(work)
+
+    async def write(self, work: Callable[[Book], T]) -> T:
+        with self._lock:
+            self._book.turn_to(self._clock.now().timestamp())
+            return work(self._book)
 
 
 class Unlimited:
@@ -103,66 +141,6 @@ class Unlimited:
             self._closed_until = max(self._closed_until, self._clock.now().timestamp() + news.closed_for)
 
 
-class ProcessBudget:
-    """A budget for all clients of one process.
-
-    :param limit: requests a window.
-    :param clock: the time.
-    :param margin: seconds added to each window.
-    """
-
-    def __init__(self, limit: RateLimit, clock: Clock, *, margin: float = MARGIN_SECONDS) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._margin = margin
-        self._slots: deque[float] = deque(maxlen=limit.requests)
-        self._closed_until = 0.0
-        self._last_present = 0.0
-        self._lock = threading.Lock()
-
-    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-        """Reserve the next free slot."""
-        with self._lock:
-            present = self._present()
-            slot = self._free_at(present)
-            if slot - present > max_wait:
-                return None
-            self._slots.append(slot)
-            return slot - present
-
-    async def next_slot(self, lane: Lane) -> float:
-        """Seconds until the next free slot, without reserving it."""
-        with self._lock:
-            present = self._present()
-            return self._free_at(present) - present
-
-    async def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
-        if news.closed_for:
-            with self._lock:
-                self._closed_until = max(self._closed_until, self._present() + news.closed_for)
-
-    async def closed_for(self) -> float:
-        """Seconds until the platform takes requests again."""
-        with self._lock:
-            return max(0.0, self._closed_until - self._present())
-
-    def _present(self) -> float:
-        """The time. Where the clock was set back, what was noted moves with it: else nobody got a slot for so long."""
-        present = self._clock.now().timestamp()
-        if (back := self._last_present - present) > _SET_BACK:
-            self._slots = deque((slot - back for slot in self._slots), maxlen=self._slots.maxlen)
-            self._closed_until -= back
-        self._last_present = present
-        return present
-
-    def _free_at(self, present: float) -> float:
-        free = max(present, self._closed_until)
-        if len(self._slots) == self._limit.requests:
-            free = max(free, self._slots[0] + self._limit.seconds + self._margin)
-        return max(free, self._slots[-1]) if self._slots else free
-
-
 _budgets: dict[tuple[str, RateLimit | None, Clock], RateBudget] = {}
 _budgets_lock = threading.Lock()
 
@@ -179,3 +157,12 @@ def process_budget(account: str, limit: RateLimit | None, clock: Clock) -> RateB
         if key not in _budgets:
             _budgets[key] = Unlimited(clock) if limit is None else ProcessBudget(limit, clock)
         return _budgets[key]
+
+
+def _start_anew() -> None:
+    global _budgets_lock  # noqa: PLW0603 - another thread of the parent may have held it, and does not exist here
+    _budgets_lock = threading.Lock()
+    _budgets.clear()
+
+
+os.register_at_fork(after_in_child=_start_anew)

@@ -29,6 +29,7 @@ class RateNews:
     :param remaining: requests left in this window.
     :param reset: seconds until the window is over.
     :param retry_after: seconds after which to ask again.
+    :param lag: seconds from the request's slot to its answer; no header, but what the transport measured.
     """
 
     status: int
@@ -36,6 +37,7 @@ class RateNews:
     remaining: int | None = None
     reset: float | None = None
     retry_after: float | None = None
+    lag: float | None = None
 
     @property
     def closed_for(self) -> float:

@@ -15,6 +15,8 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 
 import httpx
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
 DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
+_MISSED = timedelta(seconds=0.5)
+"""A request that would leave so long after its slot would arrive among those of later slots."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _READING = ("GET", "HEAD")
 _SAME_METHOD = (307, 308)
@@ -78,15 +82,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         :raises RateLimitedError: no slot is free soon enough.
         :raises RedirectRefusedError: a request was redirected to where it must not go.
         """
-        ours = self.trusts(request.url)
-        if ours:
-            await self._wait_for_slot(request)
+        if self.trusts(request.url):
+            response = await self._send_in_slot(request)
         else:
             self._refuse_abroad(request)
             self._strip(request)
-        response = await self._send(request, (redact_url if ours else redact_path)(str(request.url)))
-        if ours:
-            await self._budget.observe(read_rate_headers(response.status_code, response.headers, self._clock.now()))
+            response = await self._send(request, redact_path(str(request.url)))
         if refused := _refused_redirect(request, response):
             await response.aclose()
             raise RedirectRefusedError(refused)
@@ -100,20 +101,31 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Close the transport inside."""
         await self._inner.aclose()
 
-    async def _wait_for_slot(self, request: httpx.Request) -> None:
+    async def _send_in_slot(self, request: httpx.Request) -> httpx.Response:
+        slot = await self._wait_for_slot(request)
+        response = await self._send(request, redact_url(str(request.url)))
+        now = self._clock.now()
+        news = read_rate_headers(response.status_code, response.headers, now)
+        await self._budget.observe(replace(news, lag=max(0.0, (now - slot).total_seconds())))
+        return response
+
+    async def _wait_for_slot(self, request: httpx.Request) -> datetime:
+        """Wait for a slot in which the request may be sent; a slot that cannot be used is left for another."""
         lane = request.extensions.get("lane", Lane.CALL)
         patience = self._max_wait
         while True:
+            asked = self._clock.now()
             wait = await self._budget.reserve(lane, max_wait=patience)
             if wait is None:
                 raise await self._no_room(request, lane)
-            if wait <= 0:
-                return
-            log.debug("waiting %.2f s for a slot of the rate limit", wait)
-            await self._clock.sleep(wait)
-            if await self._budget.closed_for() <= 0:
-                return
-            patience -= wait  # the platform closed meanwhile: the slot is worth nothing
+            if wait > 0:
+                log.debug("waiting %.2f s for a slot of the rate limit", wait)
+                await self._clock.sleep(wait)
+            slot = asked + timedelta(seconds=wait)
+            missed = abs(self._clock.now() - slot) > _MISSED  # this process was frozen, or the clock was set
+            if not missed and (wait <= 0 or await self._budget.closed_for() <= 0):
+                return slot
+            patience -= (self._clock.now() - asked).total_seconds()
 
     async def _no_room(self, request: httpx.Request, lane: Lane) -> RateLimitedError:
         later = await self._budget.next_slot(lane)

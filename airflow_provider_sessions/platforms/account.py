@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_sessions.client.budget import RateLimit
+from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.model import parse_seconds
 
@@ -22,6 +23,7 @@ class Account:
     :param conn_type: its type: the platform.
     :param host: base URL, with or without a scheme; not shown, because somebody may have put a password into it.
     :param extra: the platform's own fields.
+    :param rate_store: the Redis in which all workers share the account's rate budget; None for a file on each host.
     """
 
     conn_id: str
@@ -32,6 +34,7 @@ class Account:
     login: str | None = None
     password: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    rate_store: RedisAddress | None = None
 
     def base_url(self, default: str | None) -> str:
         """The base URL, without a slash at its end.

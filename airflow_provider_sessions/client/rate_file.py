@@ -1,0 +1,139 @@
+"""The book of an account in a locked file: exact for all processes of one user on one host.
+
+A file is opened, locked, read, written and closed for each question, which takes some 0.03 ms: nothing is kept that a
+fork could share, and a process that dies lets go of its lock. A page that is torn, cut off or empty counts as a window
+that was just used up. Time is the host's monotonic clock, which is the same for all its processes and never jumps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import random
+import secrets
+import stat
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from airflow_provider_sessions.client.rate_book import Book
+from airflow_provider_sessions.client.rate_limit import RateLimit
+from airflow_provider_sessions.client.rate_shelter import StoreError
+
+T = TypeVar("T")
+
+FOLDER_VARIABLE = "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"
+_PATIENCE = 2.0
+"""Seconds to try for the lock, which is held for well under a millisecond: whoever has it for longer is frozen."""
+_NAP = 0.002
+
+
+def rate_folder() -> Path:
+    """Where this user's books lie on this host."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"airflow-provider-sessions-{os.getuid()}"
+
+
+def host_time() -> float:
+    """Seconds of a clock that all processes of this host share; it goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC)
+
+
+class FileShelf:
+    """A book in a file.
+
+    :param path: the file; its folder is made where there is none, for this user alone.
+    :param limit: requests a window.
+    :param now: the time in seconds, the same for all who use the file.
+    """
+
+    def __init__(self, path: Path, limit: RateLimit, *, now: Callable[[], float] = host_time) -> None:
+        self._path = path
+        self._limit = limit
+        self._now = now
+
+    async def look(self, work: Callable[[Book], T]) -> T:
+        """Open the book at the present and look something up."""
+        return await self._open(work, keep=False)
+
+    async def write(self, work: Callable[[Book], T]) -> T:
+        """Open the book at the present and change something; nobody else has it meanwhile."""
+        return await self._open(work, keep=True)
+
+    async def _open(self, work: Callable[[Book], T], *, keep: bool) -> T:
+        """Try for the lock, with naps in between that hold up nobody in this event loop.
+
+        :raises StoreError: the lock is not to be had, or the file cannot be used.
+        """
+        ends = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._attempt(work, keep=keep)
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    raise StoreError(f"{self._path} has been locked for {_PATIENCE:.0f} s") from None
+            except OSError as failure:
+                raise StoreError(f"{self._path}: {failure.strerror or failure}") from failure
+            await asyncio.sleep(random.uniform(0, _NAP))  # noqa: S311 - spreads those who try
+
+    def _attempt(self, work: Callable[[Book], T], *, keep: bool) -> T:
+        file = self._file()
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            found = os.fstat(file)
+            if not found.st_nlink:
+                raise BlockingIOError  # somebody cleans up: this file is no longer the one that others open
+            book = Book.from_page(os.pread(file, found.st_size, 0), self._limit)
+            known = book is not None
+            book = book or Book(self._limit)
+            book.turn_to(self._now())
+            if not known:
+                book.use_up()
+            result = work(book)
+            if keep or not known:
+                _write(file, book.to_page())
+            return result
+        finally:
+            os.close(file)
+
+    def _file(self) -> int:
+        try:
+            self._check_folder()
+            return os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._make()
+            raise BlockingIOError from None
+
+    def _check_folder(self) -> None:
+        """Refuse a folder that somebody else made in a temporary directory that is everybody's."""
+        folder = self._path.parent.lstat()
+        ours = stat.S_ISDIR(folder.st_mode) and folder.st_uid == os.getuid() and not folder.st_mode & 0o077
+        if not ours:
+            raise PermissionError(0, "the folder has to be one of this user, and closed to others (mode 0700)")
+
+    def _make(self) -> None:
+        """Put an empty book in place, whole: nobody ever sees a new file without its page."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_folder()
+        draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            book = Book(self._limit)
+            book.turn_to(self._now())
+            _write(file, book.to_page())
+            os.link(draft, self._path)
+        except FileExistsError:
+            pass  # somebody was quicker
+        finally:
+            os.close(file)
+            draft.unlink()
+
+
+def _write(file: int, page: bytes) -> None:
+    """Write a page with one call, which no signal cuts short; what an earlier, longer page leaves behind is cut off."""
+    if os.pwrite(file, page, 0) != len(page):
+        raise OSError(0, "no room to write")
+    os.ftruncate(file, len(page))

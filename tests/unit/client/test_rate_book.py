@@ -1,0 +1,236 @@
+"""The arithmetic of the rate budget under a judge who counts a strict sliding window."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_sessions.client.rate_book import Book
+from airflow_provider_sessions.client.rate_headers import RateNews
+from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
+
+CALL, POLL = Lane.CALL, Lane.POLL
+
+
+def book(requests: int = 10, seconds: float = 3, margin: float = 0) -> Book:
+    made = Book(RateLimit(requests, seconds), margin)
+    made.turn_to(1000)
+    return made
+
+
+def reserve(book: Book, lane: Lane, count: int = 1) -> list[float]:
+    waits = [book.reserve(lane, math.inf) for _ in range(count)]
+    return [round(wait, 6) for wait in waits if wait is not None]
+
+
+def most_in_a_window(times: list[float], seconds: float) -> int:
+    return max((sum(start <= time < start + seconds for time in times) for start in times), default=0)
+
+
+NEWS = [
+    RateNews(200, lag=0.01),
+    RateNews(200, lag=0.4),
+    RateNews(429, retry_after=17),
+    RateNews(200, remaining=0, reset=9),
+    RateNews(200, remaining=2, reset=1),
+    RateNews(200, limit=2),
+    RateNews(200, limit=100),
+]
+STEP = st.tuples(
+    st.floats(0, 30),  # time that passes before the request
+    st.sampled_from(Lane),
+    st.sampled_from([0.0, 1.0, 30.0, 1e6]),  # how long it would wait
+    st.sampled_from([None, None, None, *NEWS]),
+    st.booleans(),  # whether another process has the next turn
+)
+
+
+@given(limit=st.integers(1, 12), seconds=st.floats(0.5, 100), steps=st.lists(STEP, max_size=80))
+def test_no_window_ever_holds_more_than_the_limit(
+    limit: int, seconds: float, steps: list[tuple[float, Lane, float, RateNews | None, bool]]
+) -> None:
+    shared = book(limit, seconds, margin=0.05)
+    present, sent = 1000.0, []
+    for pause, lane, patience, news, handed_on in steps:
+        present += pause
+        shared.turn_to(present)
+        if news is not None:
+            shared.observe(news)
+        later = shared.next_slot(lane)
+        wait = shared.reserve(lane, patience)
+        assert wait == (later if later <= patience else None)
+        if wait is not None:
+            assert wait >= max(0, shared.closed_for())
+            sent.append(present + wait)
+        if handed_on:
+            again = Book.from_page(shared.to_page(), shared.limit)
+            assert again == shared
+            shared = again
+    assert most_in_a_window(sent, seconds) <= limit
+
+
+def test_an_idle_lane_lends_its_slots_so_that_the_limit_is_used_up() -> None:
+    assert reserve(book(), CALL, 30)[::10] == [0, 3, 6]
+    assert reserve(book(), POLL, 30)[::10] == [0, 3, 6]
+
+
+def test_polling_keeps_its_share_from_calls_while_it_polls() -> None:
+    shared = book(10, 3)
+    reserve(shared, POLL)
+    assert reserve(shared, CALL, 16) == [0] * 8 + [3] * 8  # two of ten are not lent
+    assert reserve(shared, POLL) == [0]
+
+
+def test_calls_that_reserved_far_ahead_do_not_keep_a_poll_waiting() -> None:
+    shared = book(10, 3)
+    reserve(shared, POLL)
+    reserve(shared, CALL, 400)
+    for second in range(3, 60, 3):
+        shared.turn_to(1000 + second)
+        assert reserve(shared, POLL) == [0]
+
+
+def test_polls_do_not_use_up_the_slots_that_calls_have_reserved() -> None:
+    shared = book(10, 3)
+    reserve(shared, CALL, 8)
+    assert reserve(shared, POLL, 6) == [0, 0, 3, 3, 6, 6]
+    assert reserve(shared, CALL, 8) == [3] * 8
+
+
+def test_a_poll_takes_a_call_slot_that_is_free_at_once() -> None:
+    shared = book(10, 3)
+    reserve(shared, CALL)
+    assert reserve(shared, POLL, 10) == [0] * 9 + [3]
+
+
+def test_polling_lends_again_once_it_has_been_idle() -> None:
+    shared = book(10, 3)
+    reserve(shared, POLL)
+    shared.turn_to(1000 + 12.5)
+    assert reserve(shared, CALL, 20) == [0] * 10 + [3] * 10
+    # The first poll waits behind what is lent; then polling has its slots to itself again.
+    assert reserve(shared, POLL) == [6]
+    assert reserve(shared, CALL, 9) == [6] * 8 + [9]
+
+
+def test_a_limit_of_one_is_shared_by_both_lanes() -> None:
+    shared = book(1, 3)
+    assert reserve(shared, CALL) + reserve(shared, POLL) + reserve(shared, CALL) == [0, 3, 6]
+
+
+def test_the_margin_grows_to_the_spread_of_lags_and_shrinks_again() -> None:
+    shared = book(10, 60, margin=0.05)
+    for lag in (0.3, 0.3, 0.32):  # slow, but evenly so
+        shared.observe(RateNews(200, lag=lag))
+    assert shared.margin == 0.05
+    shared.observe(RateNews(200, lag=0.5))
+    assert shared.margin == pytest.approx(0.2)
+    for _ in range(400):
+        shared.observe(RateNews(200, lag=0.31))
+    assert shared.margin == pytest.approx(0.05, abs=0.001)
+
+
+def test_a_platform_that_thinks_for_long_costs_little() -> None:
+    for seconds, most in ((60, 1), (3, 0.3), (0.1, 0.05)):
+        shared = book(10, seconds, margin=0.05)
+        shared.observe(RateNews(200, lag=0.01))
+        shared.observe(RateNews(200, lag=30))
+        assert shared.margin == most
+
+
+def test_each_429_doubles_the_margin_but_those_of_one_burst_count_once() -> None:
+    shared = book(10, 3, margin=0.05)
+    margins = []
+    for _ in range(8):
+        for _ in range(5):
+            shared.observe(RateNews(429, retry_after=2))
+        shared.turn_to(shared.present + 2)
+        margins.append(round(shared.margin, 3))
+    assert margins == [0.1, 0.2, 0.4, 0.8, 1.6, 3, 3, 3]
+
+
+def test_the_margin_is_paid_once_a_window() -> None:
+    waits = reserve(book(10, 3, margin=0.05), CALL, 200)
+    assert waits[-1] == pytest.approx(19 * 3.05)
+
+
+def test_a_lower_limit_than_configured_is_taken_over_and_a_higher_one_is_not() -> None:
+    shared = book(10, 3)
+    shared.observe(RateNews(200, limit=100))
+    assert reserve(shared, CALL, 11) == [0] * 10 + [3]
+    shared.observe(RateNews(200, limit=5))
+    shared.observe(RateNews(200, limit=100))  # another endpoint may say so
+    shared.turn_to(1100)
+    assert reserve(shared, CALL, 6) == [0] * 5 + [3]
+    shared.turn_to(1000 + 7200)
+    shared.observe(RateNews(200, limit=100))
+    assert reserve(shared, CALL, 11) == [0] * 10 + [3]
+
+
+def test_who_else_uses_the_account_is_counted() -> None:
+    shared = book(10, 3)
+    reserve(shared, CALL, 2)
+    shared.observe(RateNews(200, remaining=3, reset=1.5))
+    assert reserve(shared, CALL, 5) == [0, 0, 0, 1.5, 1.5]
+
+
+def test_a_platform_that_counts_as_we_do_takes_nothing_away() -> None:
+    shared = book(10, 3)
+    for used in range(1, 10):
+        assert reserve(shared, CALL) == [0]
+        shared.observe(RateNews(200, limit=10, remaining=10 - used, reset=3))
+    assert reserve(shared, CALL, 2) == [0, 3]
+
+
+def test_what_it_remembers_does_not_grow() -> None:
+    shared = book(10, 3)
+    for second in range(500):
+        shared.turn_to(1000 + second)
+        reserve(shared, CALL)
+        reserve(shared, POLL)
+        shared.observe(RateNews(200, remaining=1, reset=3))
+    assert len(shared.to_page()) < 300
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda page: b"",
+        lambda page: page[:7],
+        lambda page: page[:-1],
+        lambda page: b"\0" * len(page),
+        lambda page: page[:40] + b"\xff" + page[41:],
+        lambda page: b"{}",
+    ],
+)
+def test_a_page_that_is_not_whole_is_not_read(spoil: object) -> None:
+    shared = book()
+    reserve(shared, CALL, 3)
+    assert Book.from_page(spoil(shared.to_page()), shared.limit) is None  # type: ignore[operator]
+
+
+def test_what_a_longer_page_left_behind_is_passed_over() -> None:
+    shared = book()
+    assert Book.from_page(shared.to_page() + b"rest", shared.limit, 0) == shared
+
+
+def test_connections_with_different_limits_share_one_account() -> None:
+    strict = book(2, 60)
+    reserve(strict, CALL, 2)
+    lax = Book.from_page(strict.to_page(), RateLimit(10, 60), 0)
+    assert lax is not None
+    assert reserve(lax, CALL, 9)[-1] == 60
+    strict_again = Book.from_page(lax.to_page(), RateLimit(2, 60), 0)
+    assert strict_again is not None
+    assert reserve(strict_again, CALL) >= [60]
+
+
+@pytest.mark.parametrize(
+    ("text", "requests", "seconds"),
+    [("10/minute", 10, 60), ("100000/hour", 1000, 36), ("5000/s", 5000, 1), ("1500/minute", 750, 30)],
+)
+def test_very_many_requests_are_counted_in_parts_of_the_window(text: str, requests: int, seconds: float) -> None:
+    assert RateLimit.read(text).in_parts() == RateLimit(requests, seconds)
