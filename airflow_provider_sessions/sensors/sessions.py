@@ -125,7 +125,7 @@ class _SessionSensor(BaseSensorOperator):
         decision, session, _ = self._look(context, History(), patience)
         if decision.verdict is Verdict.WAIT:
             self._defer(deadline, session)
-        return self._end(decision, _summary(session))
+        return self._end(context, decision, _summary(session))
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look once. A look that fails in passing counts as "not yet".
@@ -143,7 +143,7 @@ class _SessionSensor(BaseSensorOperator):
             remember(context, before, self._history)
         if decision.verdict is Verdict.WAIT:
             return False
-        return PokeReturnValue(is_done=True, xcom_value=self._end(decision, _summary(session)))
+        return PokeReturnValue(is_done=True, xcom_value=self._end(context, decision, _summary(session)))
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
         """Make sense of the trigger's event.
@@ -157,7 +157,7 @@ class _SessionSensor(BaseSensorOperator):
         status = event.get("status") if isinstance(event, dict) else None
         if not isinstance(status, str) or status not in set(Verdict) - {Verdict.WAIT}:
             raise self._failure(WaitError(f"the trigger's event cannot be understood: {event!r}"))
-        return self._end(Decision(Verdict(status), str(event.get("message"))), event.get("session"))
+        return self._end(context, Decision(Verdict(status), str(event.get("message"))), event.get("session"))
 
     def _look(self, context: Context, before: History, patience: Tolerance) -> tuple[Decision, Session | None, History]:
         """Look once, and decide."""
@@ -190,9 +190,11 @@ class _SessionSensor(BaseSensorOperator):
         backstop = max(deadline, not_before) - now + max(2 * self.poke_interval, _LEEWAY)
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=backstop))
 
-    def _end(self, decision: Decision, summary: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _end(self, context: Context, decision: Decision, summary: dict[str, Any] | None) -> dict[str, Any] | None:
         """End the task as a decision, the trigger's or our own, demands."""
         log.info("%s: %s", decision.verdict.value, decision.message)
+        if summary is not None:  # a request that was scheduled has another id now than the one that was waited for
+            context["ti"].xcom_push(key="session_id", value=summary["session_id"])
         if decision.verdict is Verdict.SUCCESS:
             return summary
         if decision.verdict is Verdict.TIMEOUT:
