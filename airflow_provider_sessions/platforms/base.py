@@ -20,9 +20,10 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import RateBudget, RateLimit, process_budget
+from airflow_provider_sessions.client.budget import RateBudget, RateLimit
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.rate_stores import account_budget
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, OptionsError, SessionsError, UnsupportedError
@@ -137,7 +138,8 @@ class Adapter(ABC):
         :param account: the connection.
         :param clock: time.
         :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
-        :param budget: a rate budget shared with others; the process's own by default.
+        :param budget: a rate budget; by default the account's, which all processes of this host share, or all
+            workers where the connection names a store.
         :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
         :param max_wait: seconds that a request may wait for a retry or for its slot in the budget; the platform's
             ``default_max_wait`` if not given.
@@ -145,7 +147,6 @@ class Adapter(ABC):
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
         base_url = account.base_url(cls.default_base_url)
-        limit = account.rate_limit(cls.default_rate_limit)
         config = ClientConfig(
             base_url=base_url,
             bases=cls.other_bases(account, base_url),
@@ -160,11 +161,21 @@ class Adapter(ABC):
             config,
             dialect=cls.dialect,
             auth=cls.auth(account, config, clock, on_secret),
-            budget=budget or process_budget(account.fingerprint(base_url), limit, clock),
+            budget=budget or cls._budget(account, base_url, clock),
             clock=clock,
             transport=transport,
         )
         return cls(account, client)
+
+    @classmethod
+    def _budget(cls, account: Account, base_url: str, clock: Clock) -> RateBudget:
+        limit = account.rate_limit(cls.default_rate_limit)
+        try:
+            return account_budget(account.fingerprint(base_url), limit, clock, account.rate_store)
+        except ImportError:
+            raise account.wrong(
+                "rate_store_conn_id", "needs the package redis: pip install 'airflow-provider-sessions[redis]'"
+            ) from None
 
     @classmethod
     @abstractmethod
