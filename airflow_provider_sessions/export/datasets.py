@@ -29,6 +29,7 @@ from airflow_provider_sessions.export.rows import (
 from airflow_provider_sessions.export.summary import presence, summarised
 from airflow_provider_sessions.export.takeaways import as_markdown, as_text
 from airflow_provider_sessions.model import (
+    ArtifactStatus,
     AttendanceInterval,
     Participant,
     Recording,
@@ -46,6 +47,7 @@ class Material:
     :param account: see :func:`account_name`.
     :param version: see :class:`~airflow_provider_sessions.export.rows.Row`.
     :param deleted: whether the platform lost the session after it had named it.
+    :param attendance_status: whether the attendance is all there; None where nobody asked, because it is.
     """
 
     session: Session
@@ -54,6 +56,7 @@ class Material:
     deleted: bool = False
     participants: Sequence[Participant] = ()
     attendance: Sequence[AttendanceInterval] = ()
+    attendance_status: ArtifactStatus | None = None
     transcripts: Sequence[Transcript] = ()
     takeaways: Takeaways | None = None
     recordings: Sequence[Recording] = ()

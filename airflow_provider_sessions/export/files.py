@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from airflow_provider_sessions.export.datasets import Dataset, Material
+from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
 from airflow_provider_sessions.export.layout import data_key
 from airflow_provider_sessions.export.record import WrittenFile
@@ -92,14 +92,12 @@ class DayFiles:
         self._format = form
         self._open: dict[str, _DataFile] = {}
 
-    def add(self, material: Material, datasets: tuple[Dataset, ...]) -> int:
-        """Write the rows of one session; how many there were."""
-        count = 0
-        for dataset in datasets:
-            if rows := dataset.make(material):
-                self._file(dataset).write(rows)
-                count += len(rows)
-        return count
+    def add(self, rows: Mapping[str, Sequence[Row]]) -> int:
+        """Write the rows of one session, by dataset; how many there were."""
+        for name, of_dataset in rows.items():
+            if of_dataset:
+                self._file(DATASETS[name]).write(of_dataset)
+        return sum(len(of_dataset) for of_dataset in rows.values())
 
     def finish(self) -> list[WrittenFile]:
         """Write what the formats hold back, and tell what the files will be once they appear."""

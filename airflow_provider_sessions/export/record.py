@@ -34,7 +34,12 @@ class WrittenFile(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """What a run was asked for, and what it wrote. It holds no time of writing: a rerun's is the same."""
+    """What a run was asked for, and what it wrote. It holds no time of writing: a rerun's is the same.
+
+    ``sessions`` counts those with rows in the run's files. ``pending`` and ``absent`` tell for each session which
+    datasets are not there, and why. ``unchanged`` counts the sessions that other runs had written as they are.
+    ``owned`` are the sessions that a rerun looks at again, whatever its window says.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +56,10 @@ class RunRecord(BaseModel):
     datasets: tuple[str, ...]
     sessions: int = 0
     deleted_sessions: tuple[str, ...] = ()
+    pending: dict[str, dict[str, str]] = {}
+    absent: dict[str, dict[str, str]] = {}
+    unchanged: int = 0
+    owned: tuple[str, ...] = ()
     files: tuple[WrittenFile, ...] = ()
     may_exist: tuple[str, ...] = ()
 

@@ -37,6 +37,10 @@ class Writable(Protocol):
 class Store(Protocol):
     """A place for files. Keys are relative and use slashes; one that could leave the place is an ``InputError``."""
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether :meth:`create` can promise what it says."""
+
     def location(self, key: str) -> str:
         """The full address of a file, for people and other tasks."""
 
@@ -71,6 +75,8 @@ class LocalStore:
 
     :param root: the folder; it is made when something is written.
     """
+
+    exclusive = True
 
     def __init__(self, root: Path) -> None:
         self._root = root

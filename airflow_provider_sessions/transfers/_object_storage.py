@@ -65,7 +65,7 @@ class ObjectStore:
         self._fs = file_system
         self._folder = folder.rstrip("/")
         self._address = address.rstrip("/")
-        self._exclusive = urlsplit(address).scheme in _WITH_EXCLUSIVE_CREATE
+        self.exclusive = urlsplit(address).scheme in _WITH_EXCLUSIVE_CREATE
 
     def location(self, key: str) -> str:
         """The address of a file, without a connection id."""
@@ -87,7 +87,7 @@ class ObjectStore:
 
         :raises ExportError: this kind of store is not known to refuse that.
         """
-        if not self._exclusive:
+        if not self.exclusive:
             raise ExportError(f"{self._address}: this kind of store cannot create a file only if it is not there")
         try:
             with self._fs.open(self._path(key), "xb") as file:

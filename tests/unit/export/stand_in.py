@@ -102,7 +102,7 @@ class StandIn(Adapter):
         return {}
 
     async def get(self, session_id: str) -> Session:
-        if session_id in self.gone:
+        if session_id in self.gone or session_id not in self.held:
             raise NotFoundError("no such session", status=404)
         return self.held[session_id]
 

@@ -15,9 +15,10 @@ from airflow_provider_sessions.errors import ExportError, InputError, NotFoundEr
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.ledger_objects import ObjectLedger
 from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.record import RunRecord
-from airflow_provider_sessions.export.run import materials, plan, totals, write
+from airflow_provider_sessions.export.run import begin, extend, materials, plan, totals, write
 from airflow_provider_sessions.export.store import LocalStore, Store
 from airflow_provider_sessions.model import Participant, Presence, Session
 from airflow_provider_sessions.platforms.base import Capability, Question, Support
@@ -31,8 +32,10 @@ async def export(
     adapter: StandIn, store: Store, datasets: str | None = None, form: str = "jsonl", run: RunId = RUN, **more: Any
 ) -> RunRecord:
     work = await plan(adapter, QUERY, read_datasets(datasets))
+    ledger = ObjectLedger(store, work.account, form, run)
+    work = await extend(adapter, work, begin(store, run, work, FORMATS[form], ledger))
     known = [material async for material in materials(adapter, work, **more)]
-    return write(store, run, work, FORMATS[form], known)
+    return write(store, run, work, FORMATS[form], known, ledger)
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -40,7 +43,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 def data_files(root: Path) -> dict[str, bytes]:
-    return {key: data for key, data in tree(root).items() if not key.startswith("_runs/")}
+    return {key: data for key, data in tree(root).items() if not key.startswith("_")}
 
 
 def days(count: int) -> list[Session]:
@@ -84,7 +87,8 @@ async def test_a_rerun_writes_the_same_bytes(form: str, store: LocalStore, tmp_p
 
 async def test_a_rerun_removes_its_own_files_that_it_no_longer_writes(store: LocalStore, tmp_path: Path) -> None:
     await export(StandIn.of(*days(3)), store, "sessions")
-    await export(StandIn.of(*days(3)), store, "sessions", run=OTHER_RUN)
+    others = [session(f"o{number}", start=NOON + timedelta(days=number)) for number in range(3)]
+    await export(StandIn.of(*others), store, "sessions", run=OTHER_RUN)
     await export(StandIn.of(*days(1)), store, "sessions", form="csv")
     assert [key for key in data_files(tmp_path) if RUN.stem in key] == [f"sessions/dt=2026-03-02/{RUN.stem}.csv"]
     assert len([key for key in data_files(tmp_path) if OTHER_RUN.stem in key]) == 3
@@ -133,7 +137,10 @@ async def test_a_store_that_fails_leaves_no_part_of_a_file_and_a_retry_cleans_up
     assert set(left) <= set(record.may_exist)
 
     await export(StandIn.of(session("other", start=NOON + timedelta(days=9))), LocalStore(tmp_path), "sessions")
-    assert list(data_files(tmp_path)) == [f"sessions/dt=2026-03-11/{RUN.stem}.jsonl"]
+    files = {key: [json.loads(line) for line in data.splitlines()] for key, data in data_files(tmp_path).items()}
+    assert set(files) == {f"sessions/dt=2026-03-{day}/{RUN.stem}.jsonl" for day in ("02", "03", "11")}
+    deleted = {row["session_id"]: row["deleted"] for rows in files.values() for row in rows}
+    assert deleted == {"s0": True, "s1": True, "other": False}
 
 
 async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore, tmp_path: Path) -> None:
@@ -145,7 +152,7 @@ async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore,
         await anext(given)
     assert failure.value.__notes__ == ["while exporting session s1"]
     with pytest.raises(ExportError, match="1 of 3 sessions came"):
-        write(store, RUN, work, FORMATS["jsonl"], known)
+        write(store, RUN, work, FORMATS["jsonl"], known, ObjectLedger(store, work.account, "jsonl", RUN))
     assert json.loads(store.read(RUN.record_key) or b"")["status"] == "running"
 
 
@@ -247,7 +254,7 @@ async def test_names_from_the_platform_never_choose_a_path(store: LocalStore, tm
     evil = session("../../etc/x", title="../../../y")
     people = [Participant(participant_key="account:/z", name="=cmd()", presence=Presence.PRESENT)]
     await export(StandIn.of(evil, participants={"../../etc/x": people}), store, "sessions,participants", "csv")
-    assert sorted(key.partition("/")[0] for key in tree(tmp_path)) == ["_runs", "participants", "sessions"]
+    assert {key.partition("/")[0] for key in tree(tmp_path)} == {"_ledger", "_runs", "participants", "sessions"}
     assert b"'=cmd()" in data_files(tmp_path)[f"participants/dt=2026-03-02/{RUN.stem}.csv"]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.errors import InputError, PermissionDeniedError, ServerError, UnsupportedError
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.model import SessionState
@@ -83,25 +84,60 @@ def test_a_rerun_is_equal_to_the_byte_and_clears_up(export, two_days, vidinfra: 
     assert tree(tmp_path) == first
     assert any("dt=2026-03-01" in key for key in first)
     vidinfra.delete(two_days[2])
-    export(format="parquet", start=DAY - timedelta(days=1), end=DAY + timedelta(days=1))
-    assert not any("dt=2026-03-01" in key for key in tree(tmp_path))
+    result = export(format="parquet", start=DAY - timedelta(days=1), end=DAY + timedelta(days=1))
+    assert result["deleted"] == 1
+    [tombstone] = [key for key in tree(tmp_path) if "dt=2026-03-01" in key]
+    assert tombstone.startswith("out/sessions/")
 
 
-def test_another_run_leaves_the_files_of_this_one_alone(export, two_days, context, tmp_path: Path) -> None:
+def test_another_run_over_the_same_window_writes_nothing_twice(export, two_days, context, tmp_path: Path) -> None:
     export()
     first = tree(tmp_path)
     context["ti"].run_id = "manual__2026-03-03"
-    export()
-    assert first.items() <= tree(tmp_path).items()
-    assert len(tree(tmp_path)) == 2 * len(first)
+    result = export()
+    assert (result["sessions"], result["unchanged"]) == (0, 2)
+    [added] = tree(tmp_path).items() - first.items()
+    assert added[0] == Path(result["record"]).relative_to(tmp_path).as_posix()
+
+
+def test_a_late_recording_is_brought_by_a_later_run(
+    export, vidinfra: Any, context, tmp_path: Path, mocker: Any
+) -> None:
+    soon = datetime.now(UTC) - timedelta(hours=3)
+    vidinfra.world.clock.move_to(soon + timedelta(hours=2))
+    [late] = vidinfra.create("Late", started_at=soon, ended_at=soon + timedelta(hours=1))
+    vidinfra.script(late, artifacts_after={"attendance": 30, "recording": 86400})
+    window = {"start": soon - timedelta(days=1), "end": soon + timedelta(days=1)}
+    result = export(**window)
+    assert (result["sessions"], result["pending"]) == (1, {"recordings": 1})
+    assert rows(tmp_path, "recordings") == []
+    record = json.loads(Path(result["record"]).read_text())
+    assert record["pending"] == {late: {"recordings": "there is no recording yet"}}
+
+    mocker.patch.object(SystemClock, "now", return_value=datetime.now(UTC) + timedelta(days=2))
+    vidinfra.world.clock.advance(2 * 86400)
+    context["ti"].run_id = "scheduled__later"
+    result = export(start=soon + timedelta(days=1), end=soon + timedelta(days=2))
+    assert (result["sessions"], result["pending"]) == (1, {})
+    assert [row["session_id"] for row in rows(tmp_path, "recordings")] == [late]
+    assert len(rows(tmp_path, "sessions")) == 1
+
+
+def test_what_never_comes_is_given_up_and_told(export, vidinfra: Any, two_days, caplog) -> None:
+    vidinfra.script(two_days[0], artifacts_after={"attendance": 30, "recording": None})
+    result = export(give_up_after="P1D")
+    assert (result["pending"], result["absent"]) == ({}, {"recordings": 1})
+    assert "recordings: 1 sessions absent" in caplog.text
+    record = json.loads(Path(result["record"]).read_text())
+    assert "not ready 1 days after the end" in record["absent"][two_days[0]]["recordings"]
 
 
 def test_it_writes_to_s3(export, two_days, bucket: Any) -> None:
     result = export(path=f"s3://{bucket.name}/exports", object_storage_conn_id="s3_here", format="csv")
     keys = bucket.held()
-    assert {key.split("/")[1] for key in keys} == {*ALL_OF_VIDINFRA, "_runs"}
+    assert {key.split("/")[1] for key in keys} == {*ALL_OF_VIDINFRA, "_runs", "_ledger"}
     assert result["datasets"]["sessions"]["paths"] == [
-        f"s3://{bucket.name}/{key}" for key in keys if "/sessions/" in key
+        f"s3://{bucket.name}/{key}" for key in keys if "exports/sessions/" in key
     ]
     first = {key: bucket.read(key) for key in keys}
     export(path=f"s3://s3_here@{bucket.name}/exports", format="csv")
@@ -171,7 +207,7 @@ def test_a_missing_right_is_an_error_and_no_empty_success(export, two_days, vidi
     connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password=vidinfra.viewer_api_key)
     with pytest.raises(PermissionDeniedError):
         export()
-    assert [key.split("/")[1] for key in tree(tmp_path)] == ["_runs"]
+    assert {key.split("/")[1] for key in tree(tmp_path)} == {"_ledger", "_runs"}
 
 
 def test_a_platform_that_fails_in_the_middle_leaves_whole_files_and_a_retry_completes(
@@ -184,7 +220,7 @@ def test_a_platform_that_fails_in_the_middle_leaves_whole_files_and_a_retry_comp
         assert not path.endswith(".part")
     result = export()
     assert result["sessions"] == 2
-    assert {Path(key).stem for key in tree(tmp_path)} == {Path(result["record"]).stem}
+    assert {Path(key).stem for key in tree(tmp_path) if "_ledger" not in key} == {Path(result["record"]).stem}
 
 
 def test_a_lasting_failure_names_the_session(export, two_days, sandbox: Sandbox, mocker: Any) -> None:
@@ -209,6 +245,7 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "case",
         "title",
         "object_storage_conn_id",
+        "give_up_after",
     }
 
 
@@ -221,7 +258,7 @@ def test_values_come_as_templates_render_them(export, two_days, tmp_path: Path) 
 
 
 def test_a_mapped_task_has_files_of_its_own(export, two_days, context, tmp_path: Path) -> None:
-    for map_index in (0, 1):
+    for map_index, title in enumerate(("Morning", "Noon")):
         context["ti"] = SimpleNamespace(**{**vars(context["ti"]), "map_index": map_index})
-        export(datasets=["sessions"])
+        export(datasets=["sessions"], title=title)
     assert len(list((tmp_path / "out/sessions").rglob("*.jsonl"))) == 2

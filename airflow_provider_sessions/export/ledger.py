@@ -1,0 +1,272 @@
+"""What has been exported, by whom, and what is still to come: the ledger's words, and the decisions about them.
+
+An export is complete, and has nothing twice, by these rules. Whatever keeps a ledger (small objects beside the files,
+or a table) follows them.
+
+1. The unit is one dataset of one session. Its :class:`Entry` is ``pending`` (not ready yet), ``writing`` (claimed),
+   ``exported``, ``absent`` (it never came, with the reason) or ``deleted`` (the platform lost the session).
+2. A run owns what it claimed first. The claim is part of the entry and is made before a row is written; of several
+   runs that claim at once one succeeds. So windows may overlap, and runs may go on at the same time.
+3. A run looks at the sessions that ended in its window, at those it owned before, and at the pending ones whose time
+   has come. What is not ready is looked at again, after an hour at first and at most a day later, until
+   ``give_up_after`` has passed since the session's end; then it is ``absent``.
+4. What another run exported is left alone while its content is the same. Where it changed, the run that saw that
+   writes it as the next ``version`` and owns it from then on. A deleted session is a new version too, which says so.
+5. A rerun writes again what its run still owns, and nothing else: unchanged content gives the same bytes and leaves
+   the ledger as it is. Its files no longer hold what another run wrote as a higher version.
+6. A run holds a lease. Before a file appears, the run makes sure that it still holds it, and notes the file's checksum
+   and whose rows it has. If the run dies, its next try, or after the lease any other run, compares: what is in a file
+   of that checksum was exported; every other claim goes back to ``pending``, and is due at once. A run that lost its
+   lease writes no further file.
+
+What that rests on: the clocks of two workers differ by less than :data:`LEASE_MARGIN`, and no process stands still for
+longer than that between the check of its lease and the appearance of a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from airflow_provider_sessions.export.record import WrittenFile
+from airflow_provider_sessions.model import Session
+
+GIVE_UP_AFTER: Final = timedelta(days=14)
+LEASE: Final = timedelta(minutes=30)
+LEASE_MARGIN: Final = timedelta(minutes=2)
+_FIRST_CHECK: Final = timedelta(hours=1)
+_LONGEST_CHECK: Final = timedelta(days=1)
+
+
+class Status(StrEnum):
+    """Where one dataset of one session is."""
+
+    PENDING = "pending"
+    WRITING = "writing"
+    EXPORTED = "exported"
+    ABSENT = "absent"
+    DELETED = "deleted"
+
+
+class Entry(BaseModel):
+    """What the ledger knows of one dataset of one session.
+
+    :param version: of the rows that are written, or were last; 0 if there never were any.
+    :param becomes: while it is being written: what it is afterwards.
+    :param content: checksum of the rows and of the session's end.
+    :param run: stem of the run that owns it.
+    :param claim: while it is being written: the try that claimed it.
+    :param file: where the rows lie, if there are any.
+    :param reason: why it is pending or absent.
+    :param attempts: how often it was looked for without being ready.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status
+    version: int = 0
+    becomes: Status | None = None
+    content: str | None = None
+    run: str | None = None
+    claim: str | None = None
+    file: str | None = None
+    reason: str | None = None
+    attempts: int = 0
+    first_seen: datetime
+    next_check: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a run saw of one dataset of a session.
+
+    :param status: ``exported`` if it is ready, else ``pending``, ``absent`` or ``deleted``.
+    :param content: checksum of what would be written.
+    :param file: where it would be written; None if there are no rows.
+    :param reason: why it is not ready.
+    """
+
+    status: Status
+    content: str
+    file: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try of a run.
+
+    :param run: the run's stem.
+    :param token: like no other try's.
+    """
+
+    run: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of an entry; ``write`` says whether its rows belong into this run's files."""
+
+    entry: Entry
+    write: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A session that a run is to look at although its window does not tell.
+
+    :param session: what was last known of it: its id and its times.
+    :param datasets: which of its datasets; those that the run does not export count nothing.
+    :param owned: whether the run owned some of them before, so that no filter leaves them out.
+    """
+
+    session: Session
+    datasets: frozenset[str]
+    owned: bool
+
+
+def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Decision:
+    """What a run does about one dataset of a session that it looked at.
+
+    :param before: what the ledger knows; None if nothing.
+    :param ended: when the session ended.
+    """
+    if before is not None and before.status is Status.WRITING and before.claim != me.token:
+        return Decision(before, write=False)
+    if seen.status is Status.PENDING:
+        if before is not None and before.version and before.run != me.run and before.status is not Status.PENDING:
+            return Decision(before, write=False)
+        if now - ended < give_up:
+            return Decision(_pending(before, seen, now), write=False)
+        days = give_up / timedelta(days=1)
+        reason = f"not ready {days:g} days after the end" + (f": {seen.reason}" if seen.reason else "")
+        seen = Seen(Status.ABSENT, seen.content, seen.file, reason)
+    if before is not None and before.status is seen.status and before.content == seen.content:
+        return Decision(before, write=before.run == me.run)
+    return Decision(_claimed(before, seen, me, now), write=True)
+
+
+def settled(entry: Entry) -> Entry:
+    """An entry that was being written, now that its file is there."""
+    if entry.status is not Status.WRITING or entry.becomes is None:
+        return entry
+    return entry.model_copy(update={"status": entry.becomes, "becomes": None, "claim": None})
+
+
+def recovered(entry: Entry, tokens: Collection[str], published: Collection[str], now: datetime) -> Entry:
+    """What becomes of an entry of a run that died.
+
+    :param tokens: the run's tries that are over.
+    :param published: keys of its files that are there, whole, with this session's rows.
+    """
+    if entry.status is not Status.WRITING or entry.claim not in tokens:
+        return entry
+    return settled(entry) if entry.file in published else released(entry, now, "the run that wrote it broke off")
+
+
+def released(entry: Entry, now: datetime, reason: str) -> Entry:
+    """An entry whose owner gives it up: due at once."""
+    version = entry.version - 1 if entry.status is Status.WRITING else entry.version
+    return Entry(
+        status=Status.PENDING,
+        version=version,
+        reason=reason,
+        attempts=entry.attempts,
+        first_seen=entry.first_seen,
+        next_check=now,
+    )
+
+
+def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status) -> str:
+    """The checksum of rows. The session's end belongs to it: with the end, rows may move to another day's file.
+
+    :param rows: values of each row, all of the same version.
+    """
+    digest = hashlib.sha256(f"{status} {ended.isoformat()}".encode())
+    for row in rows:
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def next_check(attempts: int, now: datetime) -> datetime:
+    """When to look again after so many attempts: after an hour, then after twice as long each time, up to a day."""
+    return now + min(_FIRST_CHECK * (1 << min(attempts - 1, 10)), _LONGEST_CHECK)
+
+
+def _pending(before: Entry | None, seen: Seen, now: datetime) -> Entry:
+    if before is not None and before.status is Status.PENDING and before.next_check and now < before.next_check:
+        return before
+    attempts = (before.attempts if before else 0) + 1
+    return Entry(
+        status=Status.PENDING,
+        version=before.version if before else 0,
+        reason=seen.reason,
+        attempts=attempts,
+        first_seen=before.first_seen if before else now,
+        next_check=next_check(attempts, now),
+    )
+
+
+def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime) -> Entry:
+    again = before is not None and before.status is Status.WRITING
+    return Entry(
+        status=Status.WRITING,
+        becomes=seen.status,
+        version=(before.version if before else 0) + (0 if again else 1),
+        content=seen.content,
+        run=me.run,
+        claim=me.token,
+        file=seen.file,
+        reason=seen.reason,
+        attempts=before.attempts if before else 0,
+        first_seen=before.first_seen if before else now,
+    )
+
+
+class Ledger(Protocol):
+    """Keeps entries. It is made for one account and one try of a run, and used in this order."""
+
+    @property
+    def me(self) -> Try:
+        """The try that it was made for."""
+
+    def begin(self, owned: Collection[str]) -> dict[str, Late]:
+        """Recover what died, and tell which sessions to look at besides those of the window, by id.
+
+        :param owned: sessions that earlier tries of this run wrote.
+        :raises ExportError: the store takes one writer at a time, and there is another.
+        """
+
+    def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
+        """Give up what this run owns of datasets that it does not write any more.
+
+        :param keep: the datasets that it writes.
+        """
+
+    def expect(self, session_ids: Collection[str]) -> None:
+        """Note which sessions are going to be claimed, so that others find them if this run dies."""
+
+    def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
+        """Decide about sessions, and note it; for each the decisions by dataset."""
+
+    def intend(self, files: Sequence[WrittenFile]) -> None:
+        """Note which files are about to appear.
+
+        :raises ExportError: the lease is lost; they must not appear.
+        """
+
+    def settle(self) -> None:
+        """Note that what was claimed since the last time is written.
+
+        :raises ExportError: somebody else took a claim.
+        """
+
+    def finish(self) -> None:
+        """Give the lease back: all that was expected is settled or pending."""

@@ -1,0 +1,395 @@
+"""A ledger of small objects beside the files of an export.
+
+All lie below ``_ledger/{format}/{account}/``, because two formats, and two accounts, are exports of their own:
+
+- ``sessions/{two letters}/{session}/{number}.json``: what is known of a session, in numbered states. The next state
+  is created only if there is none of that number yet; of two writers one succeeds, and the other decides anew. It is
+  reached by the session's id and never listed as a whole, so years of settled sessions cost nothing.
+- ``pending/{time}~{session}~{number}.json``: when to look again. Written before the state of that number, removed
+  after the next one. Listing them costs what is pending, whatever has been settled.
+- ``open/{run}.json``: the lease of a run that goes on or died: its sessions, and the files it was about to write.
+- ``lock.json``: only where a store cannot create exclusively. Then one run at a time may write; a second one fails
+  with a message and may be retried. Two that begin in the same instant can both pass: use such stores with
+  ``max_active_runs=1`` and one DAG a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.export.layout import RunId, safe_name
+from airflow_provider_sessions.export.ledger import (
+    GIVE_UP_AFTER,
+    LEASE,
+    LEASE_MARGIN,
+    Decision,
+    Entry,
+    Late,
+    Seen,
+    Status,
+    Try,
+    decide,
+    recovered,
+    released,
+    settled,
+)
+from airflow_provider_sessions.export.record import WrittenFile
+from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.model import Session
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=BaseModel)
+A = TypeVar("A")
+B = TypeVar("B")
+
+_AT_ONCE: Final = 8
+"""Objects that are read or written side by side: a store answers slowly, but many at once."""
+_TIME: Final = "%Y%m%dT%H%M%SZ"
+_KEPT: Final = {"platform", "session_id", "title", "state", "scheduled_end", "actual_start", "actual_end"}
+"""What is kept of a session: its id and its times. The title is left empty, it may be a person's name."""
+
+
+class SessionState(BaseModel):
+    """One state of one session."""
+
+    number: int = 0
+    session: Session
+    entries: dict[str, Entry] = {}
+    marker: str | None = None
+
+
+class Intent(BaseModel):
+    """A file that was about to appear, and whose rows it has."""
+
+    sha256: str
+    sessions: frozenset[str]
+
+
+class Lease(BaseModel):
+    """A run that goes on, or died.
+
+    :param tokens: its tries, the present one last.
+    :param files: by key; several of one key are from several tries.
+    """
+
+    tokens: tuple[str, ...]
+    until: datetime
+    sessions: frozenset[str] = frozenset()
+    files: dict[str, tuple[Intent, ...]] = {}
+
+
+class Lock(BaseModel):
+    """Who alone may write."""
+
+    token: str
+    until: datetime
+
+
+class ObjectLedger:
+    """See the module.
+
+    :param store: where the export's files lie.
+    :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
+    :param form: name of the files' format.
+    :param run: the run that this try belongs to.
+    :param give_up_after: how long after a session's end its artifacts are waited for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        account: str,
+        form: str,
+        run: RunId,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        give_up_after: timedelta = GIVE_UP_AFTER,
+    ) -> None:
+        self._store = store
+        self._base = f"_ledger/{form}/{safe_name(account)}"
+        self._clock = clock
+        self._give_up = give_up_after
+        self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
+        self.me = Try(run.stem, self._lease.tokens[0])
+        self._claimed: dict[str, SessionState] = {}
+
+    def begin(self, owned: Collection[str]) -> dict[str, Late]:
+        """Recover what died, and tell which sessions to look at besides those of the window."""
+        self._take_lock()
+        mine = self._open_key(self.me.run)
+        before = self._read(mine, Lease)
+        owned = set(owned) | (before.sessions if before else set())
+        if before is not None:
+            self._lease = before.model_copy(update={"tokens": (*before.tokens, self.me.token)})
+        self._renew()
+        if before is not None:
+            self._recover(self.me.run, before)
+        for key in self._store.list(f"{self._base}/open"):
+            if key != mine:
+                self._bury(key)
+        found: dict[str, Late] = {}
+        for state in self._each(self._of_marker, self._due()):
+            if state is not None:
+                pending = {name for name, entry in state.entries.items() if entry.status is Status.PENDING}
+                found[state.session.session_id] = Late(state.session, frozenset(pending), owned=False)
+        for state in self._each(self._latest, sorted(owned)):
+            if state is not None:
+                names = {name for name, entry in state.entries.items() if entry.run == self.me.run}
+                if names:
+                    known = found.get(state.session.session_id)
+                    names |= known.datasets if known else frozenset()
+                    found[state.session.session_id] = Late(state.session, frozenset(names), owned=True)
+        return found
+
+    def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
+        """Give up what this run owns of datasets that it does not write any more."""
+
+        def one(session_id: str) -> None:
+            self._change(
+                session_id,
+                lambda name, entry: (
+                    released(entry, self._clock.now(), "its run does not write it any more")
+                    if entry.run == self.me.run and name not in keep
+                    else entry
+                ),
+            )
+
+        self._each(one, sorted(session_ids))
+
+    def expect(self, session_ids: Collection[str]) -> None:
+        """Note which sessions are going to be claimed."""
+        sessions = self._lease.sessions | frozenset(session_ids)
+        self._lease = self._lease.model_copy(update={"sessions": sessions})
+        self._renew()
+
+    def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
+        """Decide about sessions, and note it."""
+        self._still_mine()
+        if self._lease.until - self._clock.now() < LEASE / 2:
+            self._renew()
+        return self._each(lambda one: self._claim(*one), batch)
+
+    def intend(self, files: Sequence[WrittenFile]) -> None:
+        """Note which files are about to appear."""
+        self._still_mine()
+        noted = dict(self._lease.files)
+        for file in files:
+            inside = frozenset(
+                session_id
+                for session_id, state in self._claimed.items()
+                if any(entry.file == file.key for entry in state.entries.values())
+            )
+            noted[file.key] = (*noted.get(file.key, ()), Intent(sha256=file.sha256, sessions=inside))
+        self._lease = self._lease.model_copy(update={"files": noted})
+        self._renew()
+
+    def settle(self) -> None:
+        """Note that what was claimed since the last time is written."""
+        self._each(self._settle, list(self._claimed.values()))
+        self._claimed.clear()
+
+    def finish(self) -> None:
+        """Give the lease back."""
+        self._still_mine()
+        self._store.delete(self._open_key(self.me.run))
+        if not self._store.exclusive:
+            self._store.delete(self._lock_key)
+
+    # -- one session -------------------------------------------------------------------------------------------------
+
+    def _claim(self, session: Session, seen: Mapping[str, Seen]) -> dict[str, Decision]:
+        ended, now = session.ended_at, self._clock.now()
+        slim = session.model_copy(
+            update={name: None for name in type(session).model_fields if name not in _KEPT} | {"title": ""}
+        )
+        slim = Session.model_validate(slim.model_dump(include=_KEPT))
+        while True:
+            before = self._latest(session.session_id)
+            known = before.entries if before else {}
+            decisions = {
+                name: decide(known.get(name), one, self.me, now, ended or now, self._give_up)
+                for name, one in seen.items()
+            }
+            entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
+            if entries == known:
+                return decisions
+            after = self._append(before, slim, entries)
+            if after is not None:
+                if any(entry.claim == self.me.token for entry in after.entries.values()):
+                    self._claimed[session.session_id] = after
+                return decisions
+
+    def _settle(self, state: SessionState) -> None:
+        def done(name: str, entry: Entry) -> Entry:
+            if entry.claim == self.me.token:
+                return settled(entry)
+            if state.entries[name].claim == self.me.token if name in state.entries else False:
+                raise ExportError(f"another run took over session {state.session.session_id} while it was written")
+            return entry
+
+        self._change(state.session.session_id, done)
+
+    def _change(self, session_id: str, change: Callable[[str, Entry], Entry]) -> None:
+        """Change the entries of a session that has some; anew, if somebody else does so at the same time."""
+        while (before := self._latest(session_id)) is not None:
+            entries = {name: change(name, entry) for name, entry in before.entries.items()}
+            if entries == before.entries or self._append(before, before.session, entries) is not None:
+                return
+
+    def _append(self, before: SessionState | None, session: Session, entries: dict[str, Entry]) -> SessionState | None:
+        """Create the next state of a session; None if somebody else was quicker."""
+        number = before.number + 1 if before else 0
+        folder = self._folder(session.session_id)
+        times = [entry.next_check for entry in entries.values() if entry.status is Status.PENDING and entry.next_check]
+        marker = None
+        if times:
+            name = folder.rpartition("/")[2]
+            marker = f"{self._base}/pending/{min(times):{_TIME}}~{name}~{number:06d}.json"
+        state = SessionState(number=number, session=session, entries=entries, marker=marker)
+        if marker is not None:
+            self._create(marker, state)
+        if not self._create(f"{folder}/{number:06d}.json", state):
+            return None
+        if before is not None and before.marker is not None and before.marker != marker:
+            self._store.delete(before.marker)
+        return state
+
+    def _latest(self, session_id: str) -> SessionState | None:
+        keys = list(self._store.list(self._folder(session_id)))
+        return self._read(keys[-1], SessionState) if keys else None
+
+    # -- what is pending, and what died ------------------------------------------------------------------------------
+
+    def _due(self) -> list[str]:
+        now = f"{self._clock.now():{_TIME}}"
+        return [key for key in self._store.list(f"{self._base}/pending") if key.rpartition("/")[2][: len(now)] <= now]
+
+    def _of_marker(self, key: str) -> SessionState | None:
+        """The session that is due; a marker that a later state left behind is removed."""
+        noted = self._read(key, SessionState)
+        state = self._latest(noted.session.session_id) if noted else None
+        if noted is None or state is None or state.marker == key:
+            return state
+        if noted.number <= state.number:  # one of a higher number belongs to a state that is just being written
+            self._store.delete(key)
+        return None
+
+    def _bury(self, key: str) -> None:
+        """Recover what a run left whose lease is over."""
+        lease = self._read(key, Lease)
+        if lease is None or self._clock.now() < lease.until + LEASE_MARGIN:
+            return
+        run = key.rpartition("/")[2].removesuffix(".json")
+        log.warning("the run %s broke off; what it had claimed is taken over", run)
+        taken = lease.model_copy(update={"tokens": (*lease.tokens, f"taken by {self.me.token}")})
+        self._write(key, taken)
+        self._recover(run, lease)
+        held = self._read(key, Lease)
+        if held is not None and held.tokens == taken.tokens:
+            self._store.delete(key)
+
+    def _recover(self, run: str, lease: Lease) -> None:
+        there = {key: self._checksum(key) for key in lease.files}
+
+        def one(session_id: str) -> None:
+            published = {
+                key
+                for key, intents in lease.files.items()
+                if any(there[key] == intent.sha256 and session_id in intent.sessions for intent in intents)
+            }
+            now = self._clock.now()
+            self._change(session_id, lambda name, entry: recovered(entry, lease.tokens, published, now))
+
+        self._each(one, sorted(lease.sessions))
+        log.info("recovered %d sessions of the run %s", len(lease.sessions), run)
+
+    def _checksum(self, key: str) -> str | None:
+        data = self._store.read(key)
+        return None if data is None else hashlib.sha256(data).hexdigest()
+
+    # -- lease and lock ----------------------------------------------------------------------------------------------
+
+    def _renew(self) -> None:
+        self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
+        self._write(self._open_key(self.me.run), self._lease)
+        if not self._store.exclusive:
+            self._write(self._lock_key, Lock(token=self.me.token, until=self._lease.until))
+
+    def _still_mine(self) -> None:
+        held = self._read(self._open_key(self.me.run), Lease)
+        if held is None or held.tokens[-1] != self.me.token or self._clock.now() >= self._lease.until:
+            raise ExportError(
+                f"this try of the run lost its lease, to another try of it or after standing still for more than "
+                f"{LEASE}; it writes nothing more, and a retry goes on from here"
+            )
+
+    def _take_lock(self) -> None:
+        if self._store.exclusive:
+            return
+        held = self._read(self._lock_key, Lock)
+        if held is not None and self._clock.now() < held.until and held.token not in self._tries():
+            raise ExportError(
+                f"{self._store.location(self._lock_key)}: another export is writing here, until "
+                f"{held.until.isoformat()} at the latest, and this kind of store takes one at a time"
+            )
+        self._write(self._lock_key, Lock(token=self.me.token, until=self._clock.now() + LEASE))
+
+    def _tries(self) -> tuple[str, ...]:
+        before = self._read(self._open_key(self.me.run), Lease)
+        return before.tokens if before else ()
+
+    # -- objects -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _lock_key(self) -> str:
+        return f"{self._base}/lock.json"
+
+    def _open_key(self, run: str) -> str:
+        return f"{self._base}/open/{run}.json"
+
+    def _folder(self, session_id: str) -> str:
+        spread = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]
+        return f"{self._base}/sessions/{spread}/{safe_name(session_id, 60)}"
+
+    def _create(self, key: str, content: BaseModel) -> bool:
+        data = content.model_dump_json(exclude_none=True).encode()
+        if self._store.exclusive:
+            return self._store.create(key, data)
+        if self._store.exists(key):
+            return False
+        self._write(key, content)
+        return True
+
+    def _write(self, key: str, content: BaseModel) -> None:
+        with self._store.write(key) as file:
+            file.write(content.model_dump_json(exclude_none=True).encode())
+
+    def _read(self, key: str, kind: type[M]) -> M | None:
+        data = self._store.read(key)
+        if data is None:
+            return None
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError as unreadable:
+            raise ExportError(
+                f"{self._store.location(key)} is no part of a ledger ({unreadable.error_count()} errors)"
+            ) from None
+
+    def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
+        """Do something for each item, some at once."""
+        listed = list(items)
+        if len(listed) < 2:
+            return [do(item) for item in listed]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(do, listed))

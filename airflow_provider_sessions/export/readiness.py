@@ -1,0 +1,90 @@
+"""Whether what was asked of a session is all there is to come, dataset by dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from operator import itemgetter
+from typing import Any
+
+from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.export.columns import values_of
+from airflow_provider_sessions.export.datasets import Dataset, Material
+from airflow_provider_sessions.export.layout import data_key, day_of
+from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
+from airflow_provider_sessions.export.rows import Row
+from airflow_provider_sessions.model import Artifact, ArtifactStatus
+from airflow_provider_sessions.platforms.base import Question, _recording_status
+
+Rows = Mapping[str, Sequence[Row]]
+"""Rows of one session by dataset."""
+
+
+def rows_of(material: Material, datasets: Sequence[Dataset]) -> Rows:
+    """The rows that a session would have, of version 1. Of a deleted one only the row that says so is left."""
+    return {
+        dataset.name: dataset.make(material)
+        for dataset in datasets
+        if not material.deleted or dataset.question is Question.SESSIONS
+    }
+
+
+def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows, stem: str, extension: str) -> dict[str, Seen]:
+    """What was seen of each dataset of a session.
+
+    :raises ExportError: the session has no end.
+    """
+    ended = material.session.ended_at
+    if ended is None:
+        raise ExportError(f"session {material.session.session_id!r} is to be exported, but has no time of its end")
+    seen = {}
+    for dataset in datasets:
+        made = rows.get(dataset.name, ())
+        status, reason = _status(dataset.question, material)
+        file = data_key(dataset.name, day_of(ended), stem, extension) if made else None
+        seen[dataset.name] = Seen(status, content_of(_values(dataset, made), ended, status), file, reason)
+    return seen
+
+
+def as_decided(rows: Rows, decisions: Mapping[str, Decision]) -> Rows:
+    """The rows that are to be written, with their versions."""
+    return {
+        name: [
+            one if (version := decision.entry.version) == one.version else replace(one, version=version)
+            for one in rows.get(name, ())
+        ]
+        for name, decision in decisions.items()
+        if decision.write
+    }
+
+
+def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
+    names = [column.name for column in dataset.columns]
+    told = itemgetter(*(place for place, name in enumerate(names) if name != "version"))
+    values = values_of(dataset.row)
+    return [told(values(row)) for row in rows]
+
+
+def _status(question: Question, material: Material) -> tuple[Status, str | None]:
+    if material.deleted:
+        return Status.DELETED, None
+    status = _artifact(question, material)
+    if status is None or status.ready:
+        return Status.EXPORTED, None
+    if status.absent is not None:
+        return Status.ABSENT, status.absent
+    return Status.PENDING, status.detail or f"there is no {status.artifact.value} yet"
+
+
+def _artifact(question: Question, material: Material) -> ArtifactStatus | None:
+    """The state of what a dataset is made of; None where it is there as soon as the session is over."""
+    if question is Question.ATTENDANCE:
+        return material.attendance_status
+    if question is Question.TRANSCRIPTS:
+        segments = sum(len(one.segments) for one in material.transcripts)
+        return ArtifactStatus(artifact=Artifact.TRANSCRIPT, ready=segments > 0, count=segments)
+    if question is Question.TAKEAWAYS:
+        return ArtifactStatus(artifact=Artifact.TAKEAWAYS, ready=material.takeaways is not None)
+    if question is Question.RECORDINGS:
+        return _recording_status(list(material.recordings), material.session)
+    return None
