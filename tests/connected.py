@@ -52,7 +52,9 @@ def vidinfra(connect: Connect, sandbox_server: SandboxServer) -> Any:
 class RecordingTaskInstance:
     """As much of a task instance as an operator talks to."""
 
-    def __init__(self) -> None:
+    def __init__(self, run_id: str = "manual__1", map_index: int | None = -1, try_number: int = 1) -> None:
+        self.dag_id, self.task_id = "a_dag", "a_task"
+        self.run_id, self.map_index, self.try_number = run_id, map_index, try_number
         self.xcoms: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:

@@ -40,8 +40,11 @@ class Invitee(Value):
 class SessionDraft(Value):
     """A session that is to be made. Use :meth:`read` to make one from what a user gave.
 
-    ``key`` stands for one logical create: every attempt at it has the same, so that a later attempt finds what an
-    earlier one made.
+    The last five fields are no part of what is asked for: they tell this create from others. ``key`` stands for one
+    logical create: every attempt at it has the same, so that a later attempt finds what an earlier one made.
+    ``attempt`` is this very attempt's own. ``turn`` counts how often the session was made and called off again.
+    ``since`` is a time before which no attempt made anything. ``mark`` allows to leave the key where people may read
+    it.
     """
 
     title: str
@@ -52,6 +55,15 @@ class SessionDraft(Value):
     participants: tuple[Invitee, ...] = ()
     options: Mapping[str, Any] = Field(default_factory=dict)
     key: str | None = None
+    attempt: str = "0"
+    turn: int = 1
+    since: UtcDatetime | None = None
+    mark: bool = True
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, without what tells this create from others, and without what was not given."""
+        return self.model_dump(exclude={"key", "attempt", "turn", "since", "mark"}, exclude_defaults=True)
 
     @property
     def end(self) -> datetime | None:

@@ -1,8 +1,18 @@
-"""Making one session, whatever happens on the way: the one place that decides whether a create is sent."""
+"""Making one session, whatever happens on the way: the one place that decides whether a create is sent.
+
+An attempt looks for what earlier attempts made, and makes a session only where it finds none. When it is not clear
+whether a request was carried out, it looks again instead of sending it again. After making one it looks once more,
+because another attempt may have done so at the same time: then the oldest counts for both, and whoever made another one
+takes that back. Only what this very attempt made is taken back, and only what its mark proves to be of this create is
+canceled to make it anew. What others made is left alone.
+"""
 
 from __future__ import annotations
 
 import logging
+import secrets
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -11,23 +21,37 @@ from airflow_provider_sessions.errors import (
     BrokenConnectionError,
     ConflictError,
     InputError,
+    NotFoundError,
+    RejectedError,
     ServerError,
     SessionsError,
 )
-from airflow_provider_sessions.model import Session, SessionDraft
+from airflow_provider_sessions.model import Session, SessionDraft, SessionState
+from airflow_provider_sessions.operators._bring import cancel
 from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.platforms.marks import Trace
 
 log = logging.getLogger(__name__)
 
 UNCLEAR = (BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which a request may have been carried out."""
+_GONE = (SessionState.CANCELED, SessionState.EXPIRED)
+_NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
+_ON_ITS_WAY = 3.0
+"""Seconds after which a later try looks again: the request of one that was killed may still be being carried out."""
+_PAUSES = (0.0, 1.0, 3.0)
+"""Seconds before each look for who has a name that the platform says is taken: lists may be late."""
 
 
 class OnExisting(StrEnum):
-    """What is done where the session is there before it was made."""
+    """What is done where a session is there before it was made."""
 
     RETURN = "return"
+    """Return the one that an earlier attempt made; what others made is no obstacle."""
     FAIL = "fail"
+    """The same, but what others made with this title and these times is an error."""
+    RECREATE = "recreate"
+    """Cancel the one that an earlier attempt made, and make another."""
 
     @classmethod
     def read(cls, value: object) -> OnExisting:
@@ -40,65 +64,260 @@ class OnExisting(StrEnum):
         return cls(str(value))
 
 
-async def create_once(adapter: Adapter, draft: SessionDraft, on_existing: OnExisting) -> Session:
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What a look has found.
+
+    :param ours: sessions that attempts at this create made and that are alive, the one that counts first.
+    :param proven: ids of those of which that is certain.
+    :param others: sessions that others made, alive and with the same title and times.
+    :param turn: how many sessions of this create the platform has ever had, as far as it tells.
+    :param mine: ids of those that this very attempt made.
+    """
+
+    ours: tuple[Session, ...]
+    proven: frozenset[str]
+    others: tuple[Session, ...]
+    turn: int
+    mine: frozenset[str]
+
+
+async def make_once(
+    adapter: Adapter,
+    draft: SessionDraft,
+    on_existing: OnExisting = OnExisting.RETURN,
+    *,
+    known: str | None = None,
+    is_later_try: bool = False,
+) -> Session:
     """Make a session, unless an earlier attempt has.
 
-    It is looked for before it is made, because this may be a retry; and after an outcome that leaves open whether it
-    was made, because a create is never sent twice.
-
     :param adapter: the platform.
-    :param draft: what is to be made.
+    :param draft: what is to be made, with the key of this create.
     :param on_existing: what to do where it is there.
+    :param known: id of the session that an earlier attempt is known to have made.
+    :param is_later_try: whether another process may have been killed while it made it.
     :raises InputError: the platform cannot make it; nothing was sent.
-    :raises ConflictError: it is there, and that is to be an error.
+    :raises ConflictError: it is there and that is to be an error, or it cannot be canceled any more.
     """
     adapter.require(Question.CREATE)
     adapter.validate(draft)
-    existing = await _look_for(adapter, draft)
-    session = await _create(adapter, draft) if existing is None else _accept(existing, on_existing)
-    return await adapter.complete(session, draft)
+    draft = draft.model_copy(update={"attempt": secrets.token_hex(2)})
+    remembered = await _alive(adapter, known)
+    if remembered is not None and on_existing is not OnExisting.RECREATE:
+        log.info("The session is there already: %s, %s", remembered.session_id, remembered.state)
+        return remembered
 
-
-async def _create(adapter: Adapter, draft: SessionDraft) -> Session:
-    try:
-        return await adapter.create(draft)
-    except UNCLEAR as unclear:
-        log.warning("It is not clear whether the session was made (%s); looking for it", unclear)
-        made = await _look_after(adapter, draft, unclear)
-        if made is None:
-            raise
-        log.info("The session was made: %s", made.session_id)
-        return made
-
-
-async def _look_for(adapter: Adapter, draft: SessionDraft) -> Session | None:
-    """The session that an attempt at this draft left; the oldest, if there are several."""
-    found = sorted(await adapter.find(draft), key=_age)
-    if len(found) > 1:
-        others = ", ".join(session.session_id for session in found[1:])
-        log.warning("There are %d such sessions; %s is the oldest, besides %s", len(found), found[0].session_id, others)
-    return found[0] if found else None
-
-
-async def _look_after(adapter: Adapter, draft: SessionDraft, unclear: SessionsError) -> Session | None:
-    try:
-        return await _look_for(adapter, draft)
-    except SessionsError as blind:
-        log.warning("Looking failed as well (%s); a retry of this task looks again before it makes anything", blind)
-        raise unclear from blind
-
-
-def _accept(existing: Session, on_existing: OnExisting) -> Session:
+    found = await _look(adapter, draft)
+    if not found.ours and remembered is None and is_later_try:
+        await adapter.client.clock.sleep(_ON_ITS_WAY)
+        found = await _look(adapter, draft)
+    if on_existing is OnExisting.RECREATE:
+        return await _make_anew(adapter, draft, found, remembered)
     if on_existing is OnExisting.FAIL:
+        _refuse_others(draft, found)
+    if found.ours:
+        return _the_one(found)
+    return await _make(adapter, draft.model_copy(update={"turn": found.turn + 1}))
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+async def _alive(adapter: Adapter, session_id: str | None) -> Session | None:
+    """The session that is remembered, if it is still there and was not called off."""
+    if session_id is None:
+        return None
+    try:
+        session = await adapter.get(session_id)
+    except NotFoundError:
+        log.info("Session %s, which an earlier attempt made, is gone", session_id)
+        return None
+    if session.state in _GONE:
+        log.info("Session %s, which an earlier attempt made, is %s", session_id, session.state)
+        return None
+    return session
+
+
+async def _look(
+    adapter: Adapter, draft: SessionDraft, *, without: Set[str] = frozenset(), everywhere: bool = False
+) -> _Finding:
+    """Look for what attempts at a draft made.
+
+    :param without: ids of sessions that were called off just now; lists may still show them.
+    """
+    traces = [
+        trace for trace in await adapter.find(draft, everywhere=everywhere) if trace.session.session_id not in without
+    ]
+    made = [trace for trace in traces if trace.is_ours(draft)]
+    alive = [trace for trace in traces if trace.session.state not in _GONE]
+    ours = [trace for trace in alive if trace.is_ours(draft)]
+    _tell_of_other_requests(draft, alive)
+    return _Finding(
+        ours=_by_age(trace.session for trace in ours),
+        proven=frozenset(trace.session.session_id for trace in ours if trace.is_proven(draft)),
+        others=_by_age(trace.session for trace in alive if trace.alike and trace not in ours),
+        turn=max((trace.mark.turn for trace in made if trace.mark), default=0),
+        mine=frozenset(t.session.session_id for t in ours if t.mark and t.mark.attempt == draft.attempt),
+    )
+
+
+def _by_age(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    """Each session once, in an order in which every attempt sees them; numbers are shorter the lower they are."""
+
+    def age(session: Session) -> tuple[datetime, int, str]:
+        created_at = session.created_at or datetime.max.replace(tzinfo=UTC)
+        return created_at, len(session.session_id), session.session_id
+
+    return tuple(sorted({session.session_id: session for session in sessions}.values(), key=age))
+
+
+def _tell_of_other_requests(draft: SessionDraft, alive: Iterable[Trace]) -> None:
+    for trace in alive:
+        if trace.mark and trace.mark.key != draft.key and trace.mark.is_of_same_task(draft):
+            log.warning(
+                "This task has made session %s (%r) with other arguments before; it stays, cancel it if it is not "
+                "wanted. Arguments that differ between tries, such as now(), make a session each time",
+                trace.session.session_id,
+                trace.session.title,
+            )
+
+
+def _refuse_others(draft: SessionDraft, found: _Finding) -> None:
+    """Fail where others made such a session; what may be ours or not counts as theirs, too.
+
+    :raises ConflictError: they did.
+    """
+    if found.proven:
+        return
+    for session in (*found.others, *found.ours):
         raise ConflictError(
-            f"{existing.platform} has this session already: {existing.session_id}, {existing.title!r}, "
-            f"{existing.state}; on_existing='return' would return it",
+            f"{session.platform} has a session of this title and these times already: {session.session_id}, "
+            f"{draft.title!r}, {session.state}; on_existing='return' would not mind",
             status=409,
             route=Question.CREATE.value,
         )
-    log.info("The session is there already: %s, %s", existing.session_id, existing.state)
-    return existing
 
 
-def _age(session: Session) -> tuple[datetime, str]:
-    return session.created_at or datetime.max.replace(tzinfo=UTC), session.session_id
+def _the_one(found: _Finding) -> Session:
+    session, *rest = found.ours
+    if rest:
+        others = ", ".join(other.session_id for other in rest)
+        log.warning(
+            "There are %d such sessions; %s is the oldest, besides %s", len(found.ours), session.session_id, others
+        )
+    log.info("The session is there already: %s, %s", session.session_id, session.state)
+    return session
+
+
+# --- making -----------------------------------------------------------------------------------------------------------
+
+
+async def _make_anew(adapter: Adapter, draft: SessionDraft, found: _Finding, remembered: Session | None) -> Session:
+    """Cancel what attempts at this draft made, then make it.
+
+    :raises ConflictError: one has begun, or it is not certain that this create made it; nothing was canceled.
+    """
+    ours = _by_age([*found.ours, *([remembered] if remembered else [])])
+    certain = found.proven | ({remembered.session_id} if remembered else set())
+    for session in ours:
+        if session.session_id not in certain:
+            reason = "nothing proves that this task made it"
+        elif session.state not in _NOT_BEGUN:
+            reason = f"it is {session.state}"
+        else:
+            continue
+        raise ConflictError(
+            f"on_existing='recreate' cannot cancel session {session.session_id} of {session.platform}: {reason}",
+            status=409,
+            route=Question.CANCEL.value,
+        )
+    for session in ours:
+        log.info("Canceling session %s to make it anew", session.session_id)
+        await cancel(adapter, session.session_id, notify=True)
+    gone = frozenset(session.session_id for session in ours)
+    return await _make(adapter, draft.model_copy(update={"turn": found.turn + 1}), without=gone)
+
+
+async def _make(adapter: Adapter, draft: SessionDraft, *, without: Set[str] = frozenset()) -> Session:
+    """Send the create, and see to it that one session comes of it.
+
+    :param without: ids of sessions that were called off just now.
+    """
+    draft = draft.model_copy(update={"since": adapter.client.clock.now()})  # what is older has been looked for
+    try:
+        made = await adapter.create(draft)
+    except UNCLEAR as unclear:
+        log.warning("It is not clear whether the session was made (%s); looking for it", unclear)
+        return await _find_made(adapter, draft, without, unclear)
+    except (ConflictError, RejectedError) as refused:
+        if not adapter.makes_one(draft):
+            raise
+        return await _find_holder(adapter, draft, without, refused)
+    log.info("Made session %s", made.session_id)
+    return made if adapter.makes_one(draft) else await _agree(adapter, draft, without, made)
+
+
+async def _find_made(adapter: Adapter, draft: SessionDraft, without: Set[str], unclear: SessionsError) -> Session:
+    """What came of a create whose outcome is not clear.
+
+    :raises SessionsError: ``unclear``, where there is nothing to be seen of it.
+    """
+    try:
+        found = await _look(adapter, draft, without=without)
+    except SessionsError as blind:
+        log.warning("Looking failed as well (%s); a retry of this task looks again before it makes anything", blind)
+        raise unclear from blind
+    if not found.ours:
+        raise unclear
+    log.info("The session was made: %s", found.ours[0].session_id)
+    await _take_back(adapter, found.mine - {found.ours[0].session_id})
+    return found.ours[0]
+
+
+async def _find_holder(
+    adapter: Adapter, draft: SessionDraft, without: Set[str], refused: ConflictError | RejectedError
+) -> Session:
+    """The session for whose sake a create was refused: another attempt made it. Where there is none, try another name.
+
+    :raises ApiError: ``refused``, where it was for another reason.
+    """
+    for pause in _PAUSES:
+        await adapter.client.clock.sleep(pause)
+        found = await _look(adapter, draft, without=without, everywhere=True)
+        if found.ours:
+            log.info("Another attempt has made the session: %s", found.ours[0].session_id)
+            return found.ours[0]
+        if not isinstance(refused, ConflictError):
+            raise refused
+    renamed = adapter.renamed(draft)
+    if renamed is None:
+        raise refused
+    log.warning("The session's name is still taken by one that was called off (%s); taking another", refused)
+    return await _make(adapter, renamed, without=without)
+
+
+async def _agree(adapter: Adapter, draft: SessionDraft, without: Set[str], made: Session) -> Session:
+    """Agree with attempts that ran at the same time: the oldest session counts, and ours is taken back if it is not."""
+    try:
+        found = await _look(adapter, draft, without=without)
+    except SessionsError as blind:
+        log.warning("Could not look whether another attempt made the session at the same time: %s", blind)
+        return made
+    seen = {session.session_id for session in found.ours}
+    winner = found.ours[0] if made.session_id in seen else _by_age([*found.ours, made])[0]
+    if winner.session_id == made.session_id:
+        return made
+    log.warning("Another attempt made session %s at the same time; it counts", winner.session_id)
+    await _take_back(adapter, {made.session_id})
+    return winner
+
+
+async def _take_back(adapter: Adapter, session_ids: Set[str]) -> None:
+    """Remove what this very attempt made, and which another attempt made before it."""
+    for session_id in session_ids:
+        try:
+            await cancel(adapter, session_id, notify=False)
+            log.info("Took session %s back, which this attempt made too late", session_id)
+        except SessionsError as failure:
+            log.warning("Session %s is one too many and could not be taken back: %s", session_id, failure)

@@ -23,7 +23,9 @@ from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.operators._bring import bring_to, cancel
-from airflow_provider_sessions.operators._create import OnExisting, create_once
+from airflow_provider_sessions.operators._create import OnExisting, make_once
+from airflow_provider_sessions.operators._key import create_key, earliest_attempt
+from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.platforms.base import Adapter, Question, adapter_class
 
@@ -37,8 +39,13 @@ _XCOM_BYTES = 48 * 1024
 class CreateSessionOperator(BaseOperator):
     """Make a session, once: a retried or cleared task returns the session that its first attempt made.
 
-    An earlier attempt's session is recognised by what the platform keeps of it (title and planned start). Returns a
-    small dict: ``session_id``, ``platform``, ``state``, ``title``, ``scheduled_start``, ``url``, ``join_url``.
+    That session is recognised by a key, made of DAG, run, task, map index and arguments. On Prevail it is part of the
+    session's address; elsewhere a mark such as ``[airflow 4f1c9a02b7-e83d51-7c2a]`` ends its description, where
+    attendees may see it, unless ``mark`` is false. Another run makes another session, and so do other arguments: give
+    none that differ between tries, such as ``now()``.
+
+    Returns a small dict: ``session_id``, ``platform``, ``state``, ``title``, ``scheduled_start``, ``url``,
+    ``join_url``.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param title: the session's title. (templated)
@@ -51,8 +58,13 @@ class CreateSessionOperator(BaseOperator):
     :param participants: who is invited: addresses, or mappings with ``email`` and perhaps ``name`` and ``role``.
         (templated)
     :param options: what only the platform knows, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
-    :param on_existing: what to do where the session is there before it was made: ``return`` it, or ``fail``.
+    :param on_existing: what to do where the session is there before it was made. ``return``: return the one that this
+        task made, whatever others made. ``fail``: the same, but fail where others made one of this title and these
+        times. ``recreate``: cancel the one that this task made, if it has not begun, and make another.
+    :param mark: whether the description may end with the mark. Without it VidInfra and Sessions know the session by its
+        exact title and times, whoever made it. (templated)
     :raises InputError: an argument cannot be meant, or the platform cannot do it; nothing was sent.
+    :raises ConflictError: see ``on_existing``.
     """
 
     template_fields: Sequence[str] = (
@@ -65,6 +77,7 @@ class CreateSessionOperator(BaseOperator):
         "description",
         "participants",
         "options",
+        "mark",
     )
     template_fields_renderers = {"options": "json", "participants": "json"}  # noqa: RUF012 - as Airflow declares it
     operator_extra_links = (SessionLink(), JoinLink())
@@ -82,6 +95,7 @@ class CreateSessionOperator(BaseOperator):
         participants: Sequence[str | Mapping[str, Any]] | str | None = None,
         options: Mapping[str, Any] | str | None = None,
         on_existing: str = "return",
+        mark: bool | str = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -95,6 +109,7 @@ class CreateSessionOperator(BaseOperator):
         self.participants = participants
         self.options = options
         self.on_existing = on_existing
+        self.mark = mark
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the session, or find it."""
@@ -109,8 +124,21 @@ class CreateSessionOperator(BaseOperator):
             participants=structure(self.participants, "participants"),
             options=structure(self.options, "options"),
         )
-        session = hook_for(self.conn_id).ask(lambda adapter: create_once(adapter, draft, on_existing))
-        return _told(context, session)
+        return _told(context, self._make(context, draft, on_existing))
+
+    def _make(self, context: Context, draft: SessionDraft, on_existing: OnExisting) -> Session:
+        key = create_key(context, draft)
+        since = earliest_attempt(context)
+        draft = draft.model_copy(update={"key": key, "since": since, "mark": flag(self.mark, "mark")})
+        memory = Memory(context, self.conn_id)
+        known = memory.recall(key)
+        is_later_try = context["ti"].try_number > 1
+        hook = hook_for(self.conn_id)
+        session = hook.ask(
+            lambda adapter: make_once(adapter, draft, on_existing, known=known, is_later_try=is_later_try)
+        )
+        memory.keep(key, session.session_id)
+        return hook.ask(lambda adapter: adapter.complete(session, draft))
 
 
 class _SessionOperator(BaseOperator):

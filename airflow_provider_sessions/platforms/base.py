@@ -42,6 +42,7 @@ from airflow_provider_sessions.model import (
     Transcript,
 )
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.marks import Trace
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -232,9 +233,26 @@ class Adapter(ABC):
         """
         return session
 
-    async def find(self, draft: SessionDraft) -> list[Session]:
-        """Sessions that an earlier attempt at the same draft would have left, canceled and expired ones excluded."""
+    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+        """Sessions that an earlier attempt at the draft may have left, and those that look like it.
+
+        They have its mark, that of another create of the same task, or its title and times; canceled and expired ones
+        may be among them.
+
+        :param everywhere: also where such a session is not to be expected, whatever that costs.
+        """
         raise self.unsupported(Question.FIND)
+
+    def makes_one(self, draft: SessionDraft) -> bool:
+        """Whether the platform itself refuses to make the draft a second time, so that twins need not be looked for."""
+        return False
+
+    def renamed(self, draft: SessionDraft) -> SessionDraft | None:
+        """The draft under another name, where a session that was called off may still hold the first.
+
+        None where the platform knows no such names, or none is left.
+        """
+        return None
 
     @abstractmethod
     async def get(self, session_id: str) -> Session:

@@ -20,9 +20,9 @@ long as there is one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Set
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -41,6 +41,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.model import (
+    Invitee,
     Participant,
     Recording,
     Session,
@@ -54,6 +55,7 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.auth import SignedToken
 from airflow_provider_sessions.platforms.prevail.lists import LONGEST, Lists, list_of
@@ -63,18 +65,19 @@ from airflow_provider_sessions.platforms.prevail.models import (
 )
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
-    chosen_slug,
     create_arguments,
     invites_of,
-    slug_of,
-    trace_of,
+    is_named_by_key,
 )
 from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Reader, ended
+from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 _REQUESTS_KEPT = 60.0
 """Seconds for which a list of requests serves when people of many sessions are asked for."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
+_TURNS = 9
+"""Slugs that are tried for one create, one after the other, as its sessions are called off."""
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
 
 
@@ -188,18 +191,36 @@ class PrevailAdapter(Adapter):
             raise MalformedAnswerError(f"{endpoint.__name__}: the answer holds no request")
         return self._reader.request(records[0])
 
-    async def find(self, draft: SessionDraft) -> list[Session]:
-        """Sessions with the draft's slug; where staff chose another or none yet, those of its title, case and start."""
+    def makes_one(self, draft: SessionDraft) -> bool:
+        """Whether slugs are ours to choose: they are unique. A request gets its slug from staff, much later."""
         options = self.options(PrevailOptions, draft.options)
-        slug = slug_of(chosen_slug(draft, options) or draft.title)
-        is_ours = trace_of(draft, options)
-        requests = [self._reader.request(record) for record in await self._lists.requests(Lane.CALL) if is_ours(record)]
-        found = {session.session_id: session for session in requests if session.state not in _GONE}
-        if slug not in found:
-            self._lists.expect(slug, draft.start)
-            for record in (await self._lists.sessions({slug}, Lane.CALL, everywhere=False)).values():
-                found[slug] = await self._closely(self._reader.listed(record), Lane.CALL)
-        return [session for session in found.values() if session.state not in _GONE]
+        return options.flow == "self_service" and is_named_by_key(draft, options)
+
+    def renamed(self, draft: SessionDraft) -> SessionDraft | None:
+        """The draft with the next slug: whether the slug of a canceled session can be had again is not documented."""
+        if draft.turn >= _TURNS or not self.makes_one(draft):
+            return None
+        return draft.model_copy(update={"turn": draft.turn + 1})
+
+    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+        """Sessions with a slug of this task; where staff chose another or none yet, those of its title, case and start.
+
+        The list of sessions is asked where that of requests does not tell, around the planned start.
+        """
+        footprint = footprints(draft, self.options(PrevailOptions, draft.options))
+        found = [
+            Trace(self._reader.request(record), *told)
+            for record in await self._lists.requests(Lane.CALL)
+            if (told := footprint(record.remote_session_id, record.remote_session))
+        ]
+        if any(trace.is_ours(draft) and trace.session.state not in _GONE for trace in found):
+            return found
+        listed = self.client.pages(list_of(None if everywhere else _around(draft.start)))
+        return found + [
+            Trace(await self._closely(self._reader.listed(record), Lane.CALL), *told)
+            async for record in listed
+            if (told := footprint(record.remote_session_id, record))
+        ]
 
     async def get(self, session_id: str) -> Session:
         """One session as it is now, found by reading lists."""
@@ -229,14 +250,18 @@ class PrevailAdapter(Adapter):
         return answers
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
-        """Change title, times or duration, and add people; date, time and zone always go together."""
+        """Change title, times or duration, and add people; date, time and zone always go together.
+
+        Who is invited already is not invited again: that would send another e-mail each time.
+        """
         self.options(UpdateOptions, changes.options)
         if changes.description is not None:
             raise InputError("description: prevail cannot change the details of a scheduled session")
         if changes.time_zone is not None and changes.start is None:
             raise InputError("time_zone: prevail changes date, time and zone together; give start as well")
-        invites = invites_of(changes.add_participants)
+        invites_of(changes.add_participants)  # refuses a wrong role before any request
         slug = await self._slug(session_id)
+        invites = invites_of(await self._uninvited(slug, changes.add_participants))
         remote_session: dict[str, object] = {"title": changes.title} if changes.title is not None else {}
         if changes.start is not None:
             iana = changes.time_zone or (await self.get(session_id)).time_zone or "UTC"
@@ -245,8 +270,23 @@ class PrevailAdapter(Adapter):
             remote_session["estimated_duration"] = hours(changes.duration_seconds)
         if invites:
             remote_session["invites"] = invites
+        if not remote_session:
+            return await self.get(slug)
+        self._lists.forget()
         records = await self.client.send(endpoints.edit_session(slug, remote_session))
         return self._reader.listed(records[0]) if records and records[0].state else await self.get(slug)
+
+    async def _uninvited(self, slug: str, invitees: Sequence[Invitee]) -> list[Invitee]:
+        """Those who are not invited to a session, or not in their role."""
+        if not invitees:
+            return []
+        records = [record for record in await self._lists.requests(Lane.CALL) if record.remote_session_id == slug]
+        there = {(person.email or "").lower(): person.role for record in records for person in people_of(record)}
+        return [
+            invitee
+            for invitee in invitees
+            if (email := invitee.email.lower()) not in there or invitee.role not in (None, there[email])
+        ]
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
         """Cancel a session that has not begun; the answer holds no session, so it is read again."""
@@ -370,6 +410,11 @@ def _widened(query: SessionQuery) -> Window | None:
     if query.by is WindowBy.ENDED:
         return Window(start=window.start - LONGEST, end=window.end)
     return Window(start=window.start, end=window.end + LONGEST)
+
+
+def _around(start: datetime | None) -> Window | None:
+    """Where a session is to be expected that is planned to start then."""
+    return None if start is None else Window(start=start - timedelta(minutes=1), end=start + LONGEST)
 
 
 def _missing(session_id: str) -> NotFoundError:

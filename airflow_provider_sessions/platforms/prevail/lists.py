@@ -35,6 +35,10 @@ class Lists:
         if start is not None:
             self._starts[slug] = start
 
+    def forget(self) -> None:
+        """Read the list of requests anew next time: something has changed."""
+        self._last_requests = None
+
     async def requests(self, lane: Lane, *, max_age: float = 0.0) -> list[RequestRecord]:
         """The organization's requests.
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Invitee, SessionDraft
-from airflow_provider_sessions.platforms.prevail.models import RequestRecord
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 ACCESS_LEVELS = ("host", "participant")
+_STEM = 48
+"""Characters of a title that go into a slug."""
 
 
 class DeponentOptions(BaseModel):
@@ -58,43 +59,17 @@ def slug_of(text: str) -> str:
     return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-")
 
 
+def is_named_by_key(draft: SessionDraft, options: PrevailOptions) -> bool:
+    """Whether we choose the slug, and make the create's key a part of it."""
+    return options.remote_session_id is None and draft.key is not None
+
+
 def chosen_slug(draft: SessionDraft, options: PrevailOptions) -> str | None:
     """The slug that we ask for; None leaves it to Prevail."""
-    if options.remote_session_id is not None:
+    if not is_named_by_key(draft, options):
         return options.remote_session_id or None
-    if draft.key is None:
-        return None
-    return f"{_stem(draft)}{slug_of(draft.key)}"
-
-
-def _stem(draft: SessionDraft) -> str:
-    """How all slugs begin that we choose for this title."""
-    return f"{slug_of(draft.title)[:48].strip('-') or 'session'}-"
-
-
-def trace_of(draft: SessionDraft, options: PrevailOptions) -> Callable[[RequestRecord], bool]:
-    """Tells whether a request is what an attempt at a draft has left.
-
-    It is if it has the draft's slug. If it has none yet, or the draft left the slug to Prevail, title, case and start
-    decide. If staff gave it a slug other than the one asked for, they decide too, unless that is one of our own making:
-    then it belongs to another draft.
-    """
-    chosen = chosen_slug(draft, options)
-    slug = slug_of(chosen or draft.title)
-    asked = create_arguments(draft, options)["remote_session"]
-    fields = ("title", "case", "start_date", "start_time", "time_zone")
-
-    def is_ours(record: RequestRecord) -> bool:
-        given = record.remote_session_id
-        if given == slug:
-            return True
-        if any(getattr(record.remote_session, name) != asked[name] for name in fields):
-            return False
-        if not given or chosen is None:
-            return True
-        return options.flow == "request" and (given.startswith(f"{slug}-") or not given.startswith(_stem(draft)))
-
-    return is_ours
+    stem = slug_of(draft.title)[:_STEM].strip("-") or "session"
+    return f"{stem}-{slug_of(draft.key or '')}{f'-{draft.turn}' if draft.turn > 1 else ''}"
 
 
 def invites_of(participants: Sequence[Invitee]) -> list[str | dict[str, str]]:

@@ -32,6 +32,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
@@ -46,7 +47,9 @@ from airflow_provider_sessions.platforms.sessions_us.transcript import read_tran
 T = TypeVar("T")
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
 _FIND_PAGES = 5
-"""Pages that are searched for what an earlier attempt made: lists are newest first, and attempts are close together."""
+"""Pages that are searched for what an earlier attempt made, where nobody knows since when to search."""
+_SKEW = timedelta(hours=1)
+"""How far the platform's clock and ours may be apart."""
 _SOON = timedelta(hours=1)
 """How long before its planned start a session that a list is silent about is asked for by itself."""
 
@@ -71,7 +74,7 @@ class SessionsUsAdapter(Adapter):
     )
     capabilities: ClassVar[Mapping[Question, Capability]] = {
         Question.CREATE: Capability(_YES, "Needs start and duration; participants are added in a second request"),
-        Question.FIND: Capability(_INFERRED, "By exact title and times among the newest sessions"),
+        Question.FIND: Capability(_INFERRED, "By the mark in the description, among the newest sessions"),
         Question.GET: Capability(_YES, "State is inferred from actualStart and endedAt"),
         Question.LOOK: Capability(_YES, "Pages of the list, newest first, until all are found"),
         Question.UPDATE: Capability(_INFERRED, "The path is documented, the fields are not"),
@@ -131,18 +134,26 @@ class SessionsUsAdapter(Adapter):
             await self._send(endpoints.add_participants(session.session_id, missing))
         return session
 
-    async def find(self, draft: SessionDraft) -> list[Session]:
-        """Sessions of exactly this title and these times, among the newest."""
+    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+        """Sessions that bear a mark of the task, or have the draft's title and times, among the newest."""
         self.validate(draft)
-        found: list[Session] = []
-        seen = 0
+        found: list[Trace] = []
+        depth = _Depth(draft.since, everywhere)
         async for item in self._pages(endpoints.list_sessions()):
-            seen += 1
-            if _is_made_of(draft, item):
-                found.append(self._read(item))
-            if seen >= _FIND_PAGES * endpoints.PAGES.size:
+            if trace := await self._trace(item, draft):
+                found.append(trace)
+            if depth.is_reached(item):
                 break
         return found
+
+    async def _trace(self, item: SessionItem, draft: SessionDraft) -> Trace | None:
+        alike = _is_alike(draft, item)
+        if alike and item.description is None and item.id and is_marked(draft):
+            item = await self._send(endpoints.get_session(item.id))  # a list may show less of a session
+        mark = mark_in(item.description)
+        if not alike and not (mark and mark.is_of_same_task(draft)):
+            return None
+        return Trace(self._read(item), mark, alike, legible=is_marked(draft) and item.description is not None)
 
     async def get(self, session_id: str) -> Session:
         """One session as it is now."""
@@ -189,8 +200,14 @@ class SessionsUsAdapter(Adapter):
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Change a session; a new start moves the end along, unless a duration is given."""
         options = self.options(SessionsUsOptions, changes.options)
-        end = await self._new_end(session_id, changes)
-        fields = update_fields(changes, options, end)
+        moves = (changes.start is not None, changes.duration_seconds is not None)
+        old = SessionItem()
+        if changes.description is not None or moves in ((True, False), (False, True)):
+            old = await self._send(endpoints.get_session(session_id))
+        if changes.description is not None:
+            kept = with_mark_of(old.description, changes.description)
+            changes = changes.model_copy(update={"description": kept})
+        fields = update_fields(changes, options, _new_end(old, changes) if any(moves) else None)
         if fields:
             await self._send(endpoints.update_session(session_id, fields))
         session = await self.get(session_id)
@@ -198,23 +215,6 @@ class SessionsUsAdapter(Adapter):
             draft = SessionDraft(title=session.title, participants=changes.add_participants)
             session = await self.complete(session, draft)
         return session
-
-    async def _new_end(self, session_id: str, changes: SessionChanges) -> datetime | None:
-        if changes.start is None and changes.duration_seconds is None:
-            return None
-        if changes.start is not None and changes.duration_seconds is not None:
-            return changes.start + timedelta(seconds=changes.duration_seconds)
-        session = await self.get(session_id)
-        start = changes.start or session.scheduled_start
-        if changes.duration_seconds is not None:
-            planned: timedelta | None = timedelta(seconds=changes.duration_seconds)
-        elif session.scheduled_start and session.scheduled_end:
-            planned = session.scheduled_end - session.scheduled_start
-        else:
-            planned = None
-        if start is None or planned is None:
-            raise InputError("sessions_us does not say how long this session is planned; give start and duration")
-        return start + planned
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
         """Delete a session that has not begun; one that was held is never deleted.
@@ -287,7 +287,53 @@ class SessionsUsAdapter(Adapter):
             )
 
 
-def _is_made_of(draft: SessionDraft, item: SessionItem) -> bool:
-    """Whether a session is what a draft would have left: of its title, and of its times as they were written."""
+def _new_end(old: SessionItem, changes: SessionChanges) -> datetime:
+    """The planned end that changes of start or duration lead to.
+
+    :raises InputError: the session does not tell what is needed.
+    """
+    start = changes.start or old.start_at
+    planned: timedelta | None = None
+    if changes.duration_seconds is not None:
+        planned = timedelta(seconds=changes.duration_seconds)
+    elif old.start_at and old.planned_end:
+        planned = old.planned_end - old.start_at
+    if start is None or planned is None:
+        raise InputError("sessions_us does not say how long this session is planned; give start and duration")
+    return start + planned
+
+
+class _Depth:
+    """Tells when the list has been read far enough back.
+
+    That is to a time, else for some pages; and to its end where it turns out not to be newest first (observed, but not
+    documented).
+
+    :param since: the time, if it is known.
+    :param everywhere: to the end in any case.
+    """
+
+    def __init__(self, since: datetime | None, everywhere: bool) -> None:
+        self._oldest = None if since is None else since - _SKEW
+        self._everywhere = everywhere
+        self._left = _FIND_PAGES * endpoints.PAGES.size
+        self._last: datetime | None = None
+
+    def is_reached(self, item: SessionItem) -> bool:
+        """Whether no item after this one matters."""
+        made = item.created_at
+        if made and self._last and made > self._last:
+            self._everywhere = True
+        self._last = made or self._last
+        self._left -= 1
+        if self._everywhere:
+            return False
+        if self._oldest is not None:
+            return made is not None and made < self._oldest
+        return self._left <= 0
+
+
+def _is_alike(draft: SessionDraft, item: SessionItem) -> bool:
+    """Whether a session has the draft's title, and its times as they were written."""
     times = ((item.start_at, draft.start), (item.planned_end or draft.end, draft.end))
     return item.name == draft.title and all(a and b and instant(a) == instant(b) for a, b in times)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic.alias_generators import to_camel
 
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState
+from airflow_provider_sessions.platforms.marks import without_mark
 
 
 class Answer(BaseModel):
@@ -113,7 +114,7 @@ class SessionItem(Answer):
             session_id=self.id or "",
             title=self.name or self.id or "",
             state=self.state,
-            description=self.description or None,
+            description=without_mark(self.description),
             scheduled_start=self.start_at,
             scheduled_end=self.planned_end,
             time_zone=self.time_zone,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Invitee, SessionChanges, SessionDraft
+from airflow_provider_sessions.platforms.marks import with_mark
 
 
 class SessionsUsOptions(BaseModel):
@@ -40,7 +41,7 @@ def create_arguments(draft: SessionDraft, options: SessionsUsOptions) -> dict[st
         "start_at": instant(draft.start),
         "planned_end": instant(draft.end),
         "time_zone": draft.time_zone or "UTC",
-        "description": draft.description,
+        "description": with_mark(draft),
         "extra": options.extra,
     }
 

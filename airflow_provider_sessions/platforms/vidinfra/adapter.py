@@ -35,6 +35,7 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, ApiKeyAuth, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import SessionResponse
@@ -55,7 +56,7 @@ _PATH = "The vendor names this operation and documents its answer; its path is i
 
 CAPABILITIES: Mapping[Question, Capability] = {
     Question.CREATE: Capability(_YES, "Needs the options room_id and preset_id. A planned duration is not kept."),
-    Question.FIND: Capability(_YES, "Compares title and planned start of the room's sessions."),
+    Question.FIND: Capability(_YES, "By the mark in the description, among the room's sessions."),
     Question.GET: Capability(_YES),
     Question.LOOK: Capability(_YES, "One list of live sessions, and single requests where it does not tell."),
     Question.UPDATE: Capability(
@@ -167,20 +168,29 @@ class VidInfraAdapter(Adapter):
                 str(options.room_id),
                 draft.title,
                 str(options.preset_id),
-                description=draft.description,
+                description=with_mark(draft),
                 mode=options.mode,
                 scheduled_start_time=draft.start,
             )
         )
         return self._session(answer.session)
 
-    async def find(self, draft: SessionDraft) -> list[Session]:
-        """Sessions of the room that an earlier attempt at the draft would have left."""
+    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+        """The room's sessions that bear a mark of the task, or have the draft's title and planned start."""
         self.validate(draft)
         room_id = str(self.options(CreateOptions, draft.options).room_id)
-        return [
-            session async for session in self.sessions(SessionQuery(room_id=room_id)) if _is_made_of(draft, session)
-        ]
+        pages = self.client.pages(endpoints.list_room_sessions(room_id))
+        return [trace async for answer in pages if (trace := await self._trace(answer, draft))]
+
+    async def _trace(self, answer: SessionResponse, draft: SessionDraft) -> Trace | None:
+        alike = _is_alike(draft, answer)
+        if alike and answer.description is None and answer.id and is_marked(draft):
+            answer = await self.client.send(endpoints.get_session(answer.id))  # a list may show less of a session
+        mark = mark_in(answer.description)
+        if not alike and not (mark and mark.is_of_same_task(draft)):
+            return None
+        legible = is_marked(draft) and answer.description is not None
+        return Trace(self._session(answer), mark, alike, legible)
 
     def _session(self, answer: SessionResponse | None) -> Session:
         return words.session_from(answer, self.page)
@@ -355,16 +365,15 @@ class VidInfraAdapter(Adapter):
         return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value())
 
 
-def _is_made_of(draft: SessionDraft, session: Session) -> bool:
-    """Whether an earlier attempt at the same draft left this session.
+def _is_alike(draft: SessionDraft, answer: SessionResponse) -> bool:
+    """Whether a session has the draft's title and planned start.
 
     Without a planned start the title alone would also fit last week's session of that name, so then only one that is
     still to come, or is running, counts.
     """
-    if session.title != draft.title or session.state is SessionState.EXPIRED:
+    if answer.title != draft.title:
         return False
-    if draft.start is None:
-        return session.scheduled_start is None and not session.state.is_final
-    return session.scheduled_start is not None and session.scheduled_start.replace(
-        microsecond=0
-    ) == draft.start.replace(microsecond=0)
+    start = answer.scheduled_start_time
+    if draft.start is None or start is None:
+        return draft.start is start and answer.status in ("scheduled", "live")
+    return start.replace(microsecond=0) == draft.start.replace(microsecond=0)

@@ -17,6 +17,7 @@ from airflow_provider_sessions.model import (
     Session,
     SessionState,
 )
+from airflow_provider_sessions.platforms.marks import without_mark
 from airflow_provider_sessions.platforms.vidinfra.models import (
     AttendanceResponse,
     RecordingResponse,
@@ -62,7 +63,7 @@ def session_from(answer: SessionResponse | None, page: Callable[[str], str | Non
         session_id=answer.id,
         title=answer.title or "",
         state=state,
-        description=answer.description or None,
+        description=without_mark(answer.description),
         scheduled_start=answer.scheduled_start_time,
         actual_start=answer.started_at,
         actual_end=_end(answer, state),

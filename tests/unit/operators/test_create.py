@@ -87,7 +87,7 @@ BAD = [
     ({"duration": 60, "end": START + timedelta(hours=1)}, "give duration or end, not both"),
     ({"options": "{'room_id': 'x'}"}, "options: .* is not JSON; in a template end with '| tojson'"),
     ({"participants": ["nobody"]}, "participants: .*'nobody' is not an e-mail address"),
-    ({"on_existing": "replace"}, "on_existing: 'replace' is unknown; expected one of return, fail"),
+    ({"on_existing": "replace"}, "on_existing: 'replace' is unknown; expected one of return, fail, recreate"),
 ]
 
 
@@ -141,21 +141,25 @@ def test_another_session_is_made_all_the_same(create: Any, vidinfra: Any) -> Non
     assert len(vidinfra.sessions()) == 3
 
 
-def test_a_session_that_is_there_can_be_an_error(create: Any, vidinfra: Any) -> None:
-    made = create()
+def test_a_session_that_others_made_is_no_obstacle_unless_it_is_to_be_an_error(create: Any, vidinfra: Any) -> None:
+    (theirs,) = vidinfra.create("Town hall", scheduled_start=START)
 
-    with pytest.raises(ConflictError, match=f"vidinfra has this session already: {made['session_id']}, 'Town hall'"):
+    with pytest.raises(ConflictError, match=f"vidinfra has a session of this title .* already: {theirs}, 'Town hall'"):
         create(on_existing="fail")
+    made = create()
+    assert made["session_id"] != theirs
+    assert create(on_existing="fail") == made, "a retry after the first attempt's success"
+    assert {session["id"] for session in vidinfra.sessions()} == {theirs, made["session_id"]}
 
 
-def test_the_oldest_is_taken_where_there_are_several(
+def test_without_a_mark_title_and_start_decide_and_the_oldest_is_taken_where_there_are_several(
     create: Any, vidinfra: Any, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     (first,) = vidinfra.create("Town hall", scheduled_start=START)
     sandbox.clock.advance(60)
     (second,) = vidinfra.create("Town hall", scheduled_start=START)
 
-    assert create()["session_id"] == first
+    assert create(mark="False")["session_id"] == first
     assert f"There are 2 such sessions; {first} is the oldest, besides {second}" in caplog.text
 
 

@@ -45,6 +45,7 @@ from airflow_provider_sessions.platforms.prevail.options import slug_of
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.prevail import slugs
 from airflow_provider_sessions.sandbox.prevail.zones import FRIENDLY, start_of
+from tests.unit.platforms.looking import ours
 
 Open = Callable[..., PrevailAdapter]
 Draft = Callable[..., SessionDraft]
@@ -197,7 +198,7 @@ async def test_a_keyed_create_whose_answer_is_lost_is_found(
     with pytest.raises(ServerError):
         await adapter.create(draft(key="a1b2"))
     assert sandbox.log.count(route="create_session") == 1
-    (found,) = await adapter.find(draft(key="a1b2"))
+    (found,) = await ours(adapter, draft(key="a1b2"))
     assert found.title == "Smith v. Jones"
     assert found.session_id.startswith("smith-v-jones-"), "the slug that we chose"
 
@@ -207,7 +208,7 @@ async def test_find_knows_how_prevail_makes_a_slug_of_a_title(
     adapter: PrevailAdapter, draft: Draft, title: str
 ) -> None:
     made = await adapter.create(draft(title))
-    assert [found.session_id for found in await adapter.find(draft(title))] == [made.session_id]
+    assert [found.session_id for found in await ours(adapter, draft(title))] == [made.session_id]
     assert slug_of(title) == slugs.slug_of(title)
 
 
@@ -215,9 +216,9 @@ async def test_find_takes_neither_another_slug_nor_a_canceled_session(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft(key="one"))
-    assert await adapter.find(draft(key="two")) == []
+    assert await ours(adapter, draft(key="two")) == []
     sandbox.prevail.cancel(made.session_id)
-    assert await adapter.find(draft(key="one")) == []
+    assert await ours(adapter, draft(key="one")) == []
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -229,7 +230,7 @@ async def test_a_session_scheduled_anew_under_its_old_slug_is_the_one_that_count
     await adapter.cancel("smith-v-jones")
     made = await adapter.create(draft(start="2026-03-20T11:00"))
     assert (await adapter.get("smith-v-jones")).scheduled_start == made.scheduled_start
-    assert [found.scheduled_start for found in await adapter.find(draft())] == [made.scheduled_start]
+    assert [found.scheduled_start for found in await ours(adapter, draft())] == [made.scheduled_start]
     looked = await adapter.look({"smith-v-jones": made})
     assert seen(looked, "smith-v-jones").state is SessionState.SCHEDULED
     window = hour(0, 24 * 30)
@@ -288,7 +289,7 @@ async def test_a_declined_request_is_canceled(adapter: PrevailAdapter, sandbox: 
     made = await adapter.create(draft(options=REQUEST))
     sandbox.prevail.decline(made.session_id)
     assert (await adapter.get(made.session_id)).state is SessionState.CANCELED
-    assert await adapter.find(draft(options=REQUEST)) == []
+    assert await ours(adapter, draft(options=REQUEST)) == []
 
 
 @pytest.mark.parametrize("slug", [None, "Room Seven"])
@@ -297,18 +298,18 @@ async def test_a_request_is_found_before_and_after_staff_schedule_it_under_whate
 ) -> None:
     wanted = draft(options=REQUEST, key="k")
     made = await adapter.create(wanted)
-    assert [found.session_id for found in await adapter.find(wanted)] == [made.session_id]
+    assert [found.session_id for found in await ours(adapter, wanted)] == [made.session_id]
     scheduled = sandbox.prevail.approve(made.session_id, slug)
-    assert [found.session_id for found in await adapter.find(wanted)] == [scheduled]
-    assert await adapter.find(draft("Another title", options=REQUEST)) == []
-    assert await adapter.find(draft(options={**REQUEST, "case": "8"})) == []
+    assert [found.session_id for found in await ours(adapter, wanted)] == [scheduled]
+    assert await ours(adapter, draft("Another title", options=REQUEST)) == []
+    assert await ours(adapter, draft(options={**REQUEST, "case": "8"})) == []
 
 
 async def test_another_keyed_session_of_the_same_plan_is_not_mistaken_for_ours(
     adapter: PrevailAdapter, draft: Draft
 ) -> None:
-    await adapter.create(draft(key="one"))
-    assert await adapter.find(draft(options=REQUEST, key="two")) == []
+    await adapter.create(draft(key="0123456789-abcdef"))
+    assert await ours(adapter, draft(options=REQUEST, key="9876543210-abcdef")) == []
 
 
 async def test_a_request_that_waits_can_be_neither_canceled_nor_changed(
@@ -813,7 +814,7 @@ async def test_a_create_that_broke_off_is_found_and_its_recording_comes_from_ano
             sandbox.faults.add("lost_answer", route="create_session")
             with pytest.raises(BrokenConnectionError):
                 await adapter.create(draft)
-            (found,) = await adapter.find(draft)
+            (found,) = await ours(adapter, draft)
             sandbox.clock.advance(60)
             (recording,) = await adapter.recordings(found)
             sha256, size = await fetch(adapter, recording)

@@ -42,6 +42,7 @@ from airflow_provider_sessions.platforms.base import Question, Support, adapter_
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.adapter import SessionsUsAdapter
 from airflow_provider_sessions.sandbox import Sandbox
+from tests.unit.platforms.looking import ours
 
 KNOWN = Path(__file__).parents[3] / "fixtures" / "sessions_us"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -171,7 +172,7 @@ async def test_a_create_whose_answer_is_lost_is_not_repeated_and_is_found(
     with pytest.raises(ServerError):
         await adapter.create(draft())
     assert sandbox.log.count(route="create_session") == 1
-    assert [found.title for found in await adapter.find(draft())] == ["Quarterly review"]
+    assert [found.title for found in await ours(adapter, draft())] == ["Quarterly review"]
 
 
 async def test_find_takes_only_what_the_same_draft_would_have_left(
@@ -184,14 +185,14 @@ async def test_find_takes_only_what_the_same_draft_would_have_left(
     await adapter.create(draft(start="2026-03-02T16:00:00.123Z", duration=1800))
     gone = await adapter.create(precise)
     sandbox.sessions_us.delete(gone.session_id)
-    assert [found.session_id for found in await adapter.find(precise)] == [made.session_id]
+    assert [found.session_id for found in await ours(adapter, precise)] == [made.session_id]
 
 
 async def test_find_reads_five_pages_at_most(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     sandbox.sessions_us.unlimit_rate()
     sandbox.sessions_us.create(count=150)
-    assert await adapter.find(draft()) == []
+    assert await ours(adapter, draft()) == []
     assert [entry.query.get("page") for entry in sandbox.log.entries()] == [None, "2", "3", "4", "5"]
 
 

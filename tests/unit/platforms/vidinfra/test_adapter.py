@@ -44,6 +44,7 @@ from airflow_provider_sessions.platforms.base import Question, Support, adapter_
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.sandbox import Sandbox
+from tests.unit.platforms.looking import ours
 
 Open = Callable[..., VidInfraAdapter]
 Draft = Callable[..., SessionDraft]
@@ -153,7 +154,7 @@ async def test_a_create_whose_answer_is_lost_is_not_repeated_and_is_found(
     with pytest.raises(ServerError):
         await adapter.create(draft(start=START))
     assert sandbox.log.count(route="create_session") == 1
-    assert [found.title for found in await adapter.find(draft(start=START))] == ["Release walkthrough"]
+    assert [found.title for found in await ours(adapter, draft(start=START))] == ["Release walkthrough"]
 
 
 async def test_find_takes_only_what_the_same_draft_would_have_left(
@@ -168,7 +169,7 @@ async def test_find_takes_only_what_the_same_draft_would_have_left(
     sandbox.vidinfra.create(
         "Release walkthrough", room_id=sandbox.vidinfra.other_room_id, scheduled_start=made.scheduled_start
     )
-    assert [found.session_id for found in await adapter.find(draft(start=START))] == [made.session_id]
+    assert [found.session_id for found in await ours(adapter, draft(start=START))] == [made.session_id]
 
 
 async def test_find_takes_a_session_of_that_start_even_when_it_is_over(
@@ -177,18 +178,18 @@ async def test_find_takes_a_session_of_that_start_even_when_it_is_over(
     made = await adapter.create(draft(start=START))
     sandbox.vidinfra.start(made.session_id)
     sandbox.vidinfra.end(made.session_id)
-    assert len(await adapter.find(draft(start=START))) == 1
+    assert len(await ours(adapter, draft(start=START))) == 1
 
 
 async def test_without_a_start_a_session_that_is_over_is_last_weeks(
     adapter: VidInfraAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft())
-    assert len(await adapter.find(draft())) == 1
+    assert len(await ours(adapter, draft())) == 1
     sandbox.vidinfra.start(made.session_id)
-    assert len(await adapter.find(draft())) == 1
+    assert len(await ours(adapter, draft())) == 1
     sandbox.vidinfra.end(made.session_id)
-    assert await adapter.find(draft()) == []
+    assert await ours(adapter, draft()) == []
 
 
 async def test_a_preset_that_is_not_the_hosts_is_refused_with_the_platforms_words(

@@ -1,0 +1,60 @@
+"""Which of Prevail's records an attempt at a draft may have left: the key of the create stands in the slug."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from airflow_provider_sessions.model import SessionDraft
+from airflow_provider_sessions.platforms.marks import Mark
+from airflow_provider_sessions.platforms.prevail.models import RemoteSession
+from airflow_provider_sessions.platforms.prevail.options import (
+    PrevailOptions,
+    chosen_slug,
+    create_arguments,
+    is_named_by_key,
+    slug_of,
+)
+
+_FIELDS = ("title", "case", "start_date", "start_time", "time_zone")
+_KEYED = re.compile(r"-([0-9a-f]{10}-[0-9a-f]{6})(?:-(\d+))?$")
+
+
+class Footprint(NamedTuple):
+    """What a record tells: as in :class:`~airflow_provider_sessions.platforms.marks.Trace`."""
+
+    mark: Mark | None
+    alike: bool
+    legible: bool
+
+
+def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | None, RemoteSession], Footprint | None]:
+    """Tells of a record (its slug, and what is planned) what an attempt at a draft has to do with it, if anything.
+
+    Without a mark a record may still be ours in three cases, in which title, case and start have to do: it has no slug
+    yet; staff, who were asked to schedule it, may have chosen another slug; or a slug was not chosen by us at all. Then
+    a slug that the user or the title gives counts as well.
+    """
+    asked = create_arguments(draft, options)["remote_session"]
+    keyed = is_named_by_key(draft, options)
+    slug = slug_of(chosen_slug(draft.model_copy(update={"turn": 1}), options) or draft.title)
+    by_staff = options.flow == "request"
+
+    def mark_of(given: str) -> Mark | None:
+        if keyed and draft.key is not None and (given == slug or given.startswith(f"{slug}-")):
+            turn = given[len(slug) + 1 :]
+            return Mark(draft.key, turn=int(turn) if turn.isdecimal() else 1)
+        found = _KEYED.search(given)
+        return Mark(found[1], turn=int(found[2] or 1)) if found else None
+
+    def footprint(given: str | None, planned: RemoteSession) -> Footprint | None:
+        same_plan = all(getattr(planned, name) == asked[name] for name in _FIELDS)
+        same_name = given == slug and not keyed
+        mark = mark_of(given or "")
+        if not (same_plan or same_name or (mark and mark.is_of_same_task(draft))):
+            return None
+        illegible = same_name or not given or by_staff or chosen_slug(draft, options) is None
+        return Footprint(mark, alike=same_plan or same_name, legible=not illegible)
+
+    return footprint
