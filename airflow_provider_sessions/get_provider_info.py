@@ -181,7 +181,12 @@ def _common_fields(rate_limit: str = "as many as it likes") -> dict[str, Any]:
         },
         "rate_limit": _text(
             "Rate limit",
-            f"Requests that each process may send. Examples: 10/minute, 5/second. Empty: {rate_limit}.",
+            f"Requests that the account may send. Examples: 10/minute, 5/second. Empty: {rate_limit}.",
+        ),
+        "rate_store_conn_id": _text(
+            "Rate limit store",
+            "Id of a connection of the type redis, where workers on several hosts share the rate limit. "
+            "Empty: a file, which the processes of each host share.",
         ),
         "proxy": _text("Proxy", "Example: http://proxy.example.com:3128"),
         "ca_bundle": _text(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
+from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.masking import amask, mask, secrets_of, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
+
+_REDIS_OPTIONS = ("ssl", "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
+"""Fields of Airflow's redis connection that are handed to the client as they are."""
 
 
 def account_from(connection: Connection) -> Account:
@@ -31,31 +36,84 @@ def account_from(connection: Connection) -> Account:
 
 
 def resolve(conn_id: str) -> Account:
-    """Read a connection and mask its secrets: on a worker, and on the thread that runs the task.
+    """Read a connection, and that of its rate store, and mask their secrets.
+
+    On a worker, and on the thread that runs the task.
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
-    :raises ConnectionConfigError: its extra is no JSON object.
+    :raises ConnectionConfigError: its extra is no JSON object, or ``rate_store_conn_id`` names no Redis.
     """
     account = account_from(BaseHook.get_connection(conn_id))
-    for secret in secrets_of(account):
-        mask(secret)
+    _mask(account)
+    if store_id := _store_id(account):
+        try:
+            account = _with_store(account, BaseHook.get_connection(store_id))
+        except AirflowNotFoundException:
+            raise _no_store(account, store_id) from None
+        _mask(account)
     return account
 
 
 async def aresolve(conn_id: str) -> Account:
-    """Read a connection and mask its secrets, in an event loop: the triggerer's, or that of an async task.
+    """:func:`resolve` in an event loop: the triggerer's, or that of an async task.
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
-    :raises ConnectionConfigError: its extra is no JSON object.
+    :raises ConnectionConfigError: its extra is no JSON object, or ``rate_store_conn_id`` names no Redis.
     """
     if not supervisor_is_async():
         # A worker of Airflow 3.1, or no supervisor at all: there the blocking way is the only one.
         return resolve(conn_id)
     account = account_from(await BaseHook.aget_connection(conn_id))
     await amask(secrets_of(account))
+    if store_id := _store_id(account):
+        try:
+            account = _with_store(account, await BaseHook.aget_connection(store_id))
+        except AirflowNotFoundException:
+            raise _no_store(account, store_id) from None
+        await amask(secrets_of(account))
     return account
+
+
+def _mask(account: Account) -> None:
+    for secret in secrets_of(account):
+        mask(secret)
+
+
+def _store_id(account: Account) -> str | None:
+    store_id = account.text("rate_store_conn_id")
+    if store_id is not None and ("/" in store_id or "@" in store_id):
+        # Not quoted: it may hold a password.
+        raise account.wrong("rate_store_conn_id", "is an address; it holds the id of a connection of the type redis")
+    return store_id
+
+
+def _no_store(account: Account, store_id: str) -> ConnectionConfigError:
+    return account.wrong("rate_store_conn_id", f"names the connection {store_id!r}, which does not exist")
+
+
+def _with_store(account: Account, connection: Connection) -> Account:
+    """The account with the Redis that a connection leads to."""
+    if connection.conn_type != "redis":
+        raise account.wrong(
+            "rate_store_conn_id",
+            f"names {connection.conn_id!r}, which has the type {connection.conn_type!r}; expected redis",
+        )
+    extra = _extra(connection)
+    try:
+        db = int(extra.get("db") or 0)
+    except (TypeError, ValueError):
+        raise ConnectionConfigError(f"connection {connection.conn_id!r}: db must be a number") from None
+    address = RedisAddress(
+        host=connection.host or "localhost",
+        port=connection.port or 6379,
+        db=db,
+        username=connection.login or None,
+        password=connection.password or None,
+        options=tuple(sorted((name, extra[name]) for name in _REDIS_OPTIONS if extra.get(name) is not None)),
+    )
+    return replace(account, rate_store=address)
 
 
 def _extra(connection: Connection) -> dict[str, Any]:

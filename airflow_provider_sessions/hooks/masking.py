@@ -54,9 +54,11 @@ def mask_soon(secret: str) -> None:
 
 
 def secrets_of(account: Account) -> Iterator[str]:
-    """Every text of a connection that must not be shown: the password, telling fields, passwords inside addresses."""
+    """Every text of a connection that must not be shown: passwords, telling fields, passwords inside addresses."""
     if account.password:
         yield account.password
+    if account.rate_store is not None and account.rate_store.password:
+        yield account.rate_store.password
     yield from _secrets_in(account.extra, telling=False)
 
 

@@ -1,5 +1,6 @@
 """The book in a file: exact for many processes, safe against crashes and strangers."""
 
+# ruff: noqa: ASYNC240 - these files are small
 from __future__ import annotations
 
 import asyncio

@@ -8,6 +8,7 @@ from airflow.models.connection import Connection as StoredConnection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, Connection
 from airflow.sdk.log import redact
 
+from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.connections import account_from, aresolve, resolve
 from airflow_provider_sessions.platforms.account import Account
@@ -105,3 +106,60 @@ async def test_a_missing_connection_is_named() -> None:
         resolve("no_such_one")
     with pytest.raises(AirflowNotFoundException, match="no_such_one"):
         await aresolve("no_such_one")
+
+
+REDIS = {
+    "conn_type": "redis",
+    "host": "redis.example.com",
+    "login": "airflow",
+    "password": "redis-password",
+    "extra": {"db": 3, "ssl": True, "ssl_cert_reqs": "required", "other": "not for the client"},
+}
+WITH_STORE = {"conn_type": "vidinfra", "password": "key", "extra": {"rate_store_conn_id": "limits"}}
+
+
+async def test_the_connection_of_the_rate_store_is_read_too_and_masked(connect: Connect) -> None:
+    connect("limits", **REDIS)
+
+    account = resolve(connect("c", **WITH_STORE))
+
+    assert account.rate_store == RedisAddress(
+        "redis.example.com",
+        6379,
+        3,
+        username="airflow",
+        password="redis-password",
+        options=(("ssl", True), ("ssl_cert_reqs", "required")),
+    )
+    assert redact("redis-password") == "***"
+    assert "redis-password" not in repr(account)
+    assert await aresolve("c") == account
+
+
+@pytest.mark.parametrize(
+    ("store", "text"),
+    [
+        (None, "rate_store_conn_id names the connection 'limits', which does not exist"),
+        ({"conn_type": "postgres"}, "rate_store_conn_id names 'limits', which has the type 'postgres'; expected redis"),
+        ({"conn_type": "redis", "extra": {"db": "first"}}, "connection 'limits': db must be a number"),
+    ],
+)
+async def test_a_rate_store_that_is_no_redis_is_refused(connect: Connect, store: Any, text: str) -> None:
+    if store is not None:
+        connect("limits", **store)
+    connect("c", **WITH_STORE)
+
+    for _ in range(2):
+        with pytest.raises(ConnectionConfigError, match=text):
+            resolve("c")
+        with pytest.raises(ConnectionConfigError, match=text):
+            await aresolve("c")
+
+
+def test_an_address_with_a_password_in_the_place_of_the_rate_stores_id_is_refused_unseen(connect: Connect) -> None:
+    connect("c", conn_type="vidinfra", extra={"rate_store_conn_id": "redis://:hush-hush@redis:6379/0"})
+
+    with pytest.raises(ConnectionConfigError, match="rate_store_conn_id is an address") as refused:
+        resolve("c")
+
+    assert "hush" not in str(refused.value)

@@ -1,0 +1,176 @@
+"""The book in Redis, on a real one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from airflow_provider_sessions.client.budget import BookBudget, Lane, RateLimit
+from airflow_provider_sessions.client.rate_headers import RateNews
+from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
+from airflow_provider_sessions.client.rate_shelter import StoreError
+from airflow_provider_sessions.client.rate_stores import account_budget
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
+from tests.unit.client.test_rate_book import most_in_a_window
+
+ADDRESS = RedisAddress("127.0.0.1")
+LIMIT = RateLimit(5, 60)
+
+
+@pytest.fixture
+def account(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An account of its own for each test, in a real Redis."""
+    name = f"test-{os.getpid()}-{request.node.name}"
+    with Redis("127.0.0.1", socket_connect_timeout=1) as server:
+        try:
+            server.ping()
+        except RedisError:
+            pytest.skip("no Redis answers at 127.0.0.1:6379")
+        yield name
+        server.delete(key(name))
+
+
+def key(account: str) -> str:
+    return f"airflow-provider-sessions:rate:{account}"
+
+
+def budget(account: str, limit: RateLimit = LIMIT) -> BookBudget:
+    return BookBudget(RedisShelf(ADDRESS, account, limit))
+
+
+async def reserve(budget: Any, count: int = 1) -> list[float]:
+    waits = [await budget.reserve(Lane.CALL, max_wait=math.inf) for _ in range(count)]
+    return [round(wait) for wait in waits]
+
+
+async def test_all_workers_share_the_budget(account: str) -> None:
+    one, other = budget(account), budget(account)
+    assert await reserve(one, 3) + await reserve(other, 3) == [0, 0, 0, 0, 0, 60]
+    await one.observe(RateNews(429, retry_after=300))
+    assert await other.closed_for() == pytest.approx(300, abs=5)
+
+
+async def test_looking_changes_nothing(account: str) -> None:
+    assert await budget(account).next_slot(Lane.CALL) == 0
+    with Redis("127.0.0.1") as server:
+        assert not server.exists(key(account))
+    assert await reserve(budget(account)) == [0]
+
+
+async def test_many_at_once_get_slots_of_their_own(account: str) -> None:
+    budgets = [budget(account, RateLimit(2, 10)) for _ in range(4)]
+    waits = await asyncio.gather(*(one.reserve(Lane.CALL, max_wait=1000) for one in budgets * 3))
+    assert most_in_a_window([wait for wait in waits if wait is not None], 9) == 2
+
+
+async def test_a_page_that_is_not_whole_counts_as_a_window_used_up(account: str) -> None:
+    with Redis("127.0.0.1") as server:
+        server.set(key(account), b"\0torn")
+    assert await reserve(budget(account)) == [60]
+
+
+async def test_a_server_that_lost_what_it_knew_counts_as_a_window_used_up(account: str) -> None:
+    shared = budget(account)
+    await reserve(shared, 2)
+    with Redis("127.0.0.1") as server:
+        server.delete(key(account))
+    assert await reserve(shared) == [60]
+
+
+async def test_an_account_that_nobody_uses_is_forgotten_in_the_end(account: str) -> None:
+    await reserve(budget(account))
+    with Redis("127.0.0.1") as server:
+        assert 6 * 86400 < server.ttl(key(account)) <= 7 * 86400  # type: ignore[operator]
+
+
+def test_one_budget_serves_event_loop_after_event_loop(account: str) -> None:
+    shared = budget(account)
+    assert [asyncio.run(reserve(shared)) for _ in range(3)] == [[0], [0], [0]]
+
+
+WORKER = """
+import asyncio, json, sys, time
+from airflow_provider_sessions.client.budget import BookBudget, Lane, RateLimit
+from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
+skew = float(sys.argv[2])
+real = time.time
+time.time = lambda: real() + skew
+
+async def main():
+    budget = BookBudget(RedisShelf(RedisAddress("127.0.0.1"), sys.argv[1], RateLimit(5, 0.5)))
+    slots = []
+    for _ in range(8):
+        slots.append(await budget.reserve(Lane.CALL, max_wait=60) + time.monotonic())
+    print(json.dumps(slots))
+
+asyncio.run(main())
+"""
+
+
+def test_processes_whose_clocks_differ_keep_to_the_limit_together(account: str) -> None:
+    running = [
+        subprocess.Popen([sys.executable, "-c", WORKER, account, str(skew)], stdout=subprocess.PIPE)
+        for skew in (0, 0.4, -0.4, 3600)
+    ]
+    slots = sorted(slot for process in running for slot in json.loads(process.communicate(timeout=60)[0]))
+    assert len(slots) == 32
+    assert most_in_a_window(slots, 0.5) <= 5
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+async def test_a_redis_that_is_down_is_an_error_of_the_store() -> None:
+    address = RedisAddress("127.0.0.1", free_port(), password="hush")
+    with pytest.raises(StoreError, match="Redis: ConnectionError") as caught:
+        await BookBudget(RedisShelf(address, "a", LIMIT)).next_slot(Lane.CALL)
+    assert "hush" not in str(caught.value) + repr(address)
+
+
+async def test_those_who_queued_behind_a_failure_do_not_each_wait_for_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf = RedisShelf(RedisAddress("127.0.0.1", free_port()), "a", LIMIT)
+    tried, go_on = [], threading.Event()
+
+    def fail() -> Any:
+        tried.append(1)
+        go_on.wait(10)
+        raise OSError("down")
+
+    monkeypatch.setattr(shelf, "_read", fail)
+    asking = [asyncio.create_task(BookBudget(shelf).next_slot(Lane.CALL)) for _ in range(3)]
+    await asyncio.sleep(0.05)  # all are in their threads
+    go_on.set()
+    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreError] * 3
+    assert len(tried) == 1
+
+
+async def test_without_redis_a_host_goes_on_at_a_quarter_of_the_rate(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "rates"))
+    caplog.set_level(logging.INFO)
+    shared = account_budget("a", RateLimit(10, 60), SYSTEM_CLOCK, RedisAddress("127.0.0.1", free_port()))
+    other = account_budget("a", RateLimit(10, 60), SYSTEM_CLOCK, RedisAddress("127.0.0.1", free_port()))
+    assert await reserve(shared) + await reserve(other) + await reserve(shared) == [0, 24, 48]
+    assert len(caplog.records) == 2  # one each
+    assert "this host sends at most one request every 24 s" in caplog.text
