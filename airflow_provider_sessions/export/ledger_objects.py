@@ -7,7 +7,9 @@ All lie below ``_ledger/{format}/{account}/``, because two formats, and two acco
   reached by the session's id and never listed as a whole, so years of settled sessions cost nothing.
 - ``pending/{time}~{session}~{number}.json``: when to look again. Written before the state of that number, removed
   after the next one. Listing them costs what is pending, whatever has been settled.
-- ``open/{run}.json``: the lease of a run that goes on or died: its sessions, and the files it was about to write.
+- ``open/{run}.json``: the lease of a run that goes on or died, and the files it was about to write. A claim counts
+  only while its run has a lease: one that a try made after it lost its own is nobody's.
+- ``expected/{run}.json``: the sessions that such a run was going to claim.
 - ``lock.json``: only where a store cannot create exclusively. Then one run at a time may write; a second one fails
   with a message and may be retried. Two that begin in the same instant can both pass: use such stores with
   ``max_active_runs=1`` and one DAG a folder.
@@ -80,13 +82,18 @@ class Lease(BaseModel):
     """A run that goes on, or died.
 
     :param tokens: its tries, the present one last.
-    :param files: by key; several of one key are from several tries.
+    :param files: those that were about to appear and are not settled, by key.
     """
 
     tokens: tuple[str, ...]
     until: datetime
+    files: dict[str, Intent] = {}
+
+
+class Expected(BaseModel):
+    """The sessions that a run was going to claim."""
+
     sessions: frozenset[str] = frozenset()
-    files: dict[str, tuple[Intent, ...]] = {}
 
 
 class Lock(BaseModel):
@@ -129,12 +136,13 @@ class ObjectLedger:
         self._take_lock()
         mine = self._open_key(self.me.run)
         before = self._read(mine, Lease)
-        owned = set(owned) | (before.sessions if before else set())
+        owned = set(owned) | self._expected(self.me.run)
         if before is not None:
             self._lease = before.model_copy(update={"tokens": (*before.tokens, self.me.token)})
         self._renew()
         if before is not None:
             self._recover(self.me.run, before)
+            self._lease = self._lease.model_copy(update={"files": {}})
         for key in self._store.list(f"{self._base}/open"):
             if key != mine:
                 self._bury(key)
@@ -169,9 +177,8 @@ class ObjectLedger:
 
     def expect(self, session_ids: Collection[str]) -> None:
         """Note which sessions are going to be claimed."""
-        sessions = self._lease.sessions | frozenset(session_ids)
-        self._lease = self._lease.model_copy(update={"sessions": sessions})
-        self._renew()
+        sessions = self._expected(self.me.run) | frozenset(session_ids)
+        self._write(self._expected_key(self.me.run), Expected(sessions=sessions))
 
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
         """Decide about sessions, and note it."""
@@ -190,7 +197,7 @@ class ObjectLedger:
                 for session_id, state in self._claimed.items()
                 if any(entry.file == file.key for entry in state.entries.values())
             )
-            noted[file.key] = (*noted.get(file.key, ()), Intent(sha256=file.sha256, sessions=inside))
+            noted[file.key] = Intent(sha256=file.sha256, sessions=inside)
         self._lease = self._lease.model_copy(update={"files": noted})
         self._renew()
 
@@ -198,11 +205,13 @@ class ObjectLedger:
         """Note that what was claimed since the last time is written."""
         self._each(self._settle, list(self._claimed.values()))
         self._claimed.clear()
+        self._lease = self._lease.model_copy(update={"files": {}})
 
     def finish(self) -> None:
         """Give the lease back."""
         self._still_mine()
         self._store.delete(self._open_key(self.me.run))
+        self._store.delete(self._expected_key(self.me.run))
         if not self._store.exclusive:
             self._store.delete(self._lock_key)
 
@@ -217,8 +226,9 @@ class ObjectLedger:
         while True:
             before = self._latest(session.session_id)
             known = before.entries if before else {}
+            valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             decisions = {
-                name: decide(known.get(name), one, self.me, now, ended or now, self._give_up)
+                name: decide(valid.get(name), one, self.me, now, ended or now, self._give_up)
                 for name, one in seen.items()
             }
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
@@ -230,15 +240,27 @@ class ObjectLedger:
                     self._claimed[session.session_id] = after
                 return decisions
 
-    def _settle(self, state: SessionState) -> None:
-        def done(name: str, entry: Entry) -> Entry:
-            if entry.claim == self.me.token:
-                return settled(entry)
-            if state.entries[name].claim == self.me.token if name in state.entries else False:
-                raise ExportError(f"another run took over session {state.session.session_id} while it was written")
+    def _without_orphan(self, entry: Entry) -> Entry:
+        """An entry, as it counts: a claim whose try is over, and was recovered before it made it, is nobody's."""
+        if entry.status is not Status.WRITING or entry.claim == self.me.token or entry.run is None:
             return entry
+        if entry.run != self.me.run and self._store.exists(self._open_key(entry.run)):
+            return entry
+        return released(entry, self._clock.now(), "the try that claimed it was over")
 
-        self._change(state.session.session_id, done)
+    def _settle(self, state: SessionState) -> None:
+        mine = {name for name, entry in state.entries.items() if entry.claim == self.me.token}
+
+        def done(name: str, entry: Entry) -> Entry:
+            if name not in mine:
+                return entry
+            if entry.claim != self.me.token:
+                raise ExportError(f"another try took over session {state.session.session_id} while it was written")
+            return settled(entry)
+
+        after = {name: done(name, entry) for name, entry in state.entries.items()}
+        if self._append(state, state.session, after) is None:
+            self._change(state.session.session_id, done)
 
     def _change(self, session_id: str, change: Callable[[str, Entry], Entry]) -> None:
         """Change the entries of a session that has some; anew, if somebody else does so at the same time."""
@@ -298,6 +320,7 @@ class ObjectLedger:
         held = self._read(key, Lease)
         if held is not None and held.tokens == taken.tokens:
             self._store.delete(key)
+            self._store.delete(self._expected_key(run))
 
     def _recover(self, run: str, lease: Lease) -> None:
         there = {key: self._checksum(key) for key in lease.files}
@@ -305,14 +328,19 @@ class ObjectLedger:
         def one(session_id: str) -> None:
             published = {
                 key
-                for key, intents in lease.files.items()
-                if any(there[key] == intent.sha256 and session_id in intent.sessions for intent in intents)
+                for key, intent in lease.files.items()
+                if there[key] == intent.sha256 and session_id in intent.sessions
             }
             now = self._clock.now()
             self._change(session_id, lambda name, entry: recovered(entry, lease.tokens, published, now))
 
-        self._each(one, sorted(lease.sessions))
-        log.info("recovered %d sessions of the run %s", len(lease.sessions), run)
+        expected = self._expected(run)
+        self._each(one, sorted(expected))
+        log.info("recovered %d sessions of the run %s", len(expected), run)
+
+    def _expected(self, run: str) -> frozenset[str]:
+        noted = self._read(self._expected_key(run), Expected)
+        return noted.sessions if noted else frozenset()
 
     def _checksum(self, key: str) -> str | None:
         data = self._store.read(key)
@@ -357,6 +385,9 @@ class ObjectLedger:
 
     def _open_key(self, run: str) -> str:
         return f"{self._base}/open/{run}.json"
+
+    def _expected_key(self, run: str) -> str:
+        return f"{self._base}/expected/{run}.json"
 
     def _folder(self, session_id: str) -> str:
         spread = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]

@@ -151,8 +151,10 @@ async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore,
     with pytest.raises(ServerError) as failure:
         await anext(given)
     assert failure.value.__notes__ == ["while exporting session s1"]
+    ledger = ObjectLedger(store, work.account, "jsonl", RUN)
+    begin(store, RUN, work, FORMATS["jsonl"], ledger)
     with pytest.raises(ExportError, match="1 of 3 sessions came"):
-        write(store, RUN, work, FORMATS["jsonl"], known, ObjectLedger(store, work.account, "jsonl", RUN))
+        write(store, RUN, work, FORMATS["jsonl"], known, ledger)
     assert json.loads(store.read(RUN.record_key) or b"")["status"] == "running"
 
 
