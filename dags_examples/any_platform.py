@@ -87,11 +87,9 @@ with DAG(
     default_args={"retries": 2},
     tags=["sessions", "prevail", "vidinfra", "sessions_us", "example"],
 ):
-    CONNECTION = "{{ params.conn_id }}"
-
     session = CreateSessionOperator(
         task_id="create_session",
-        conn_id=CONNECTION,
+        conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
         start="{{ params.start or (dag_run.run_after + macros.timedelta(minutes=5)).isoformat() }}",
         duration="PT{{ params.duration_minutes }}M",
@@ -102,7 +100,7 @@ with DAG(
 
     ended = SessionStateSensor(
         task_id="wait_until_ended",
-        conn_id=CONNECTION,
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
         poll_interval=LOOK_EVERY,
@@ -127,7 +125,7 @@ with DAG(
 
     ready = ArtifactSensor.partial(
         task_id="wait_for_what_it_leaves",
-        conn_id=CONNECTION,
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         poll_interval=LOOK_EVERY,
         timeout=timedelta(days=1),
@@ -135,7 +133,7 @@ with DAG(
 
     export = SessionsToObjectStorageOperator(
         task_id="export",  # no datasets are named: it is all that the platform can give
-        conn_id=CONNECTION,
+        conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
         format="{{ params.format }}",
         title="{{ params.title }}",

@@ -181,11 +181,12 @@ with DAG(
     schedule=None,
     params=FORM,
     user_defined_macros={"invited": invited, "options": options},
-    default_args={"retries": 2, "conn_id": "{{ params.conn_id }}"},
+    default_args={"retries": 2},
     tags=["sessions", "prevail", "example"],
 ):
     deposition = CreateSessionOperator(
         task_id="create_deposition",
+        conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
         start="{{ params.start or (dag_run.run_after + macros.timedelta(minutes=5)).isoformat() }}",
         duration="PT{{ params.duration_minutes }}M",
@@ -195,6 +196,7 @@ with DAG(
     )
     scheduled = SessionStateSensor(
         task_id="wait_until_scheduled",
+        conn_id="{{ params.conn_id }}",
         session_id="{{ ti.xcom_pull(task_ids='create_deposition')['session_id'] }}",
         state="scheduled",
         poll_interval=LOOK_EVERY,
@@ -206,6 +208,7 @@ with DAG(
 
     ended = SessionStateSensor(
         task_id="wait_until_ended",
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
         poll_interval=LOOK_EVERY,
@@ -214,6 +217,7 @@ with DAG(
     recorded, transcribed = (
         ArtifactSensor(
             task_id=f"wait_for_{artifact}",
+            conn_id="{{ params.conn_id }}",
             session_id=session_id,
             artifact=artifact,
             poll_interval=LOOK_EVERY,
@@ -223,6 +227,7 @@ with DAG(
     )
     export = SessionsToObjectStorageOperator(
         task_id="export",
+        conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
@@ -234,12 +239,14 @@ with DAG(
     )
     transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         path="{{ params.path }}/transcripts",
         formats="{{ params.captions | join(',') }}",
     )
     recordings = DownloadRecordingsOperator(
         task_id="download_recordings",
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         path="{{ params.path }}/media",
     )

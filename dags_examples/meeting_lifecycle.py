@@ -131,11 +131,12 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     params=FORM,
-    default_args={"retries": 2, "conn_id": "{{ params.conn_id }}"},
+    default_args={"retries": 2},
     tags=["sessions", "sessions_us", "example"],
 ):
     meeting = CreateSessionOperator(
         task_id="create_meeting",
+        conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
         start="{{ params.start or (dag_run.run_after + macros.timedelta(minutes=5)).isoformat() }}",
         duration="PT{{ params.duration_minutes }}M",
@@ -147,6 +148,7 @@ with DAG(
 
     ended = SessionStateSensor(
         task_id="wait_until_ended",
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
         poll_interval=LOOK_EVERY,
@@ -155,6 +157,7 @@ with DAG(
     transcribed, summed_up = (
         ArtifactSensor(
             task_id=f"wait_for_{artifact}",
+            conn_id="{{ params.conn_id }}",
             session_id=session_id,
             artifact=artifact,
             poll_interval=LOOK_EVERY,
@@ -164,6 +167,7 @@ with DAG(
     )
     export = SessionsToObjectStorageOperator(
         task_id="export",
+        conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
@@ -173,6 +177,7 @@ with DAG(
     )
     transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",
+        conn_id="{{ params.conn_id }}",
         session_id=session_id,
         path="{{ params.path }}/transcripts",
         formats="{{ params.captions | join(',') }}",

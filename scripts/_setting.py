@@ -23,13 +23,15 @@ def setting(progress: Progress, files: Path) -> Iterator[tuple[Standalone, Sandb
     progress.say("Starting the sandbox, a stand-in for the platforms")
     with SandboxProcess() as sandbox:
         for platform in PLATFORMS:
-            sandbox.control("POST", f"/{platform.name}/script", platform.script)
+            platform.prepare(sandbox)
         progress.say(f"The sandbox serves on {sandbox.url}")
         progress.say("Starting Airflow: database, scheduler, triggerer, DAG processor, API server (about 20 s)")
         settings = {
             "SESSIONS_EXPORT_PATH": files.resolve().as_uri(),
             "SESSIONS_POLL_INTERVAL": "2",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
+            # A file that was changed is read again at once all the same.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         }
         with Standalone(DAGS, settings=settings) as airflow:
             progress.say(f"Airflow is up on {airflow.url}")

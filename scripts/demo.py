@@ -13,11 +13,15 @@ from scripts._harvest import harvest
 from scripts._platforms import DAGS, PLATFORMS, Platform
 from scripts._processes import ChildFailed, orderly_end
 from scripts._progress import Progress, table
+from scripts._sandbox import SandboxProcess
 from scripts._setting import setting
 
 OUTPUT = DAGS.parent / "demo-output"
 PATIENCE = 180.0
 """Seconds that the runs may take; they take about 60."""
+
+LOOK_EVERY = 1.5
+"""Seconds between two looks at the runs; each costs the API server some of the processor's time."""
 
 TROUBLE = frozenset({"failed", "up_for_retry"})
 UNFINISHED = frozenset({"running", "deferred"})
@@ -33,8 +37,8 @@ def main() -> int:
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
     try:
-        with orderly_end(), setting(progress, OUTPUT) as (airflow, _):
-            follow(airflow.api, start_runs(airflow.api, progress), progress)
+        with orderly_end(), setting(progress, OUTPUT) as (airflow, sandbox):
+            follow(airflow.api, sandbox, start_runs(airflow.api, progress), progress)
         show()
     except KeyboardInterrupt:
         progress.say("Interrupted; everything that was started is stopped")
@@ -57,8 +61,8 @@ def start_runs(api: AirflowApi, progress: Progress) -> dict[Platform, str]:
     return runs
 
 
-def follow(api: AirflowApi, runs: Mapping[Platform, str], progress: Progress) -> None:
-    """Print what happens until all runs have ended, and the log of each task that fails.
+def follow(api: AirflowApi, sandbox: SandboxProcess, runs: Mapping[Platform, str], progress: Progress) -> None:
+    """Print what happens until all runs have ended, and the log of each task that fails; play the people in it.
 
     :raises DemoFailed: a run failed, or did not end in time.
     """
@@ -70,10 +74,12 @@ def follow(api: AirflowApi, runs: Mapping[Platform, str], progress: Progress) ->
                 print_logs(api, platform.dag_id, run_id, UNFINISHED)
             names = ", ".join(platform.name for platform in going)
             raise DemoFailed(f"{names}: the run did not end within {PATIENCE:.0f} s; its logs are above")
-        time.sleep(1)
+        time.sleep(LOOK_EVERY)
         for platform, run_id in list(going.items()):
             state = api.run_state(platform.dag_id, run_id)
-            if TROUBLE.intersection(progress.tasks(platform.name, api.task_states(platform.dag_id, run_id)).values()):
+            news = progress.tasks(platform.name, api.task_states(platform.dag_id, run_id))
+            platform.play(sandbox, news)
+            if TROUBLE.intersection(news.values()):
                 print_logs(api, platform.dag_id, run_id, TROUBLE)
             if state in FINAL_RUN_STATES:
                 del going[platform]
