@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
@@ -58,13 +59,19 @@ def columns_of(row: type) -> tuple[Column, ...]:
 
     :raises TypeError: the row type is written wrongly.
     """
-    hints = get_type_hints(row, include_extras=True)
-    return tuple(_column(field.name, hints[field.name]) for field in fields(row))
+    return _read(row)
 
 
 def values_of(row: type) -> Callable[[object], tuple[Any, ...]]:
     """A function that gives a row's values in the order of its columns."""
     return attrgetter(*(column.name for column in columns_of(row)))
+
+
+@cache
+def _read(row: Any) -> tuple[Column, ...]:
+    """Read once: this is asked for with every session."""
+    hints = get_type_hints(row, include_extras=True)
+    return tuple(_column(field.name, hints[field.name]) for field in fields(row))
 
 
 def _column(name: str, hint: Any) -> Column:

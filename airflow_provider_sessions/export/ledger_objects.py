@@ -62,7 +62,7 @@ _KEPT: Final = {"platform", "session_id", "title", "state", "scheduled_end", "ac
 """What is kept of a session: its id and its times. The title is left empty, it may be a person's name."""
 
 
-class SessionState(BaseModel):
+class Known(BaseModel):
     """One state of one session."""
 
     number: int = 0
@@ -129,7 +129,7 @@ class ObjectLedger:
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
         self.me = Try(run.stem, self._lease.tokens[0])
-        self._claimed: dict[str, SessionState] = {}
+        self._claimed: dict[str, Known] = {}
 
     def begin(self, owned: Collection[str]) -> dict[str, Late]:
         """Recover what died, and tell which sessions to look at besides those of the window."""
@@ -248,7 +248,7 @@ class ObjectLedger:
             return entry
         return released(entry, self._clock.now(), "the try that claimed it was over")
 
-    def _settle(self, state: SessionState) -> None:
+    def _settle(self, state: Known) -> None:
         mine = {name for name, entry in state.entries.items() if entry.claim == self.me.token}
 
         def done(name: str, entry: Entry) -> Entry:
@@ -269,7 +269,7 @@ class ObjectLedger:
             if entries == before.entries or self._append(before, before.session, entries) is not None:
                 return
 
-    def _append(self, before: SessionState | None, session: Session, entries: dict[str, Entry]) -> SessionState | None:
+    def _append(self, before: Known | None, session: Session, entries: dict[str, Entry]) -> Known | None:
         """Create the next state of a session; None if somebody else was quicker."""
         number = before.number + 1 if before else 0
         folder = self._folder(session.session_id)
@@ -278,7 +278,7 @@ class ObjectLedger:
         if times:
             name = folder.rpartition("/")[2]
             marker = f"{self._base}/pending/{min(times):{_TIME}}~{name}~{number:06d}.json"
-        state = SessionState(number=number, session=session, entries=entries, marker=marker)
+        state = Known(number=number, session=session, entries=entries, marker=marker)
         if marker is not None:
             self._create(marker, state)
         if not self._create(f"{folder}/{number:06d}.json", state):
@@ -287,9 +287,9 @@ class ObjectLedger:
             self._store.delete(before.marker)
         return state
 
-    def _latest(self, session_id: str) -> SessionState | None:
+    def _latest(self, session_id: str) -> Known | None:
         keys = list(self._store.list(self._folder(session_id)))
-        return self._read(keys[-1], SessionState) if keys else None
+        return self._read(keys[-1], Known) if keys else None
 
     # -- what is pending, and what died ------------------------------------------------------------------------------
 
@@ -297,9 +297,9 @@ class ObjectLedger:
         now = f"{self._clock.now():{_TIME}}"
         return [key for key in self._store.list(f"{self._base}/pending") if key.rpartition("/")[2][: len(now)] <= now]
 
-    def _of_marker(self, key: str) -> SessionState | None:
+    def _of_marker(self, key: str) -> Known | None:
         """The session that is due; a marker that a later state left behind is removed."""
-        noted = self._read(key, SessionState)
+        noted = self._read(key, Known)
         state = self._latest(noted.session.session_id) if noted else None
         if noted is None or state is None or state.marker == key:
             return state

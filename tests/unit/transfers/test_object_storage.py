@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.ledger import Seen, Status
+from airflow_provider_sessions.export.ledger_objects import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore, Store
 from airflow_provider_sessions.transfers._object_storage import store_for
+from tests.unit.export.stand_in import session
 
 MIB = 1024 * 1024
 
@@ -127,3 +133,30 @@ def test_what_is_no_place_is_refused(address: Any) -> None:
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(InputError, match="nowhere"):
         store_for("nowhere://folder")
+
+
+def test_of_runs_that_claim_at_once_on_s3_one_gets_each_session(s3: Store) -> None:
+    ready = {"sessions": Seen(Status.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
+    batch = [(session(f"s{number}"), ready) for number in range(4)]
+
+    def claims(run: str) -> list[bool]:
+        ledger = ObjectLedger(s3, "live.example.com", "jsonl", RunId("nightly", run, "export"))
+        ledger.begin(())
+        return [decisions["sessions"].write for decisions in ledger.claim(batch)]
+
+    with ThreadPoolExecutor(3) as pool:
+        writes = list(pool.map(claims, ["one", "two", "three"]))
+    assert [sum(of_session) for of_session in zip(*writes, strict=True)] == [1] * 4
+
+
+def test_what_is_pending_on_s3_is_found_when_it_is_due(s3: Store) -> None:
+    clock = VirtualClock()
+    not_yet = {"recordings": Seen(Status.PENDING, "", reason="there is no recording yet")}
+    for run, expected in (("first", set()), ("too soon", set()), ("later", {"s1"})):
+        ledger = ObjectLedger(s3, "live.example.com", "jsonl", RunId("nightly", run, "export"), clock=clock)
+        assert set(ledger.begin(())) == expected
+        if run == "first":
+            ledger.claim([(session(), not_yet)])
+        else:
+            clock.jump(3600)
+        ledger.finish()
