@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,13 @@ def test_tables_are_those_that_the_code_makes() -> None:
     assert rewritten(README) == README, "run `python -m scripts.reference`"
 
 
-def test_every_field_of_a_connection_is_explained() -> None:
-    [vidinfra] = [one for one in get_provider_info()["connection-types"] if one["connection-type"] == "vidinfra"]
-    for key, field in vidinfra["conn-fields"].items():
-        assert f"| {field['label']} | `{key}` |" in README
+@pytest.mark.parametrize("form", get_provider_info()["connection-types"], ids=lambda form: form["connection-type"])
+def test_every_field_of_a_connection_is_explained(form: dict[str, Any]) -> None:
+    chapter = README.partition(f"### {form['hook-name']}\n")[2].partition("\n### ")[0]
+    common = README.partition("### Fields of all connections\n")[2].partition("\n## ")[0]
+    fields = {key: field["label"] for key, field in form["conn-fields"].items()}
+    for key, label in (fields | form["ui-field-behaviour"]["relabeling"]).items():
+        assert f"| {label} | `{key}` |" in chapter + common
 
 
 def test_sample_of_a_test_passes(tmp_path: Path) -> None:
