@@ -57,6 +57,8 @@ class Standalone:
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
+            # Where this provider's processes agree on rate limits: no other Airflow of this host is concerned.
+            "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR": str(self.home / "rates"),
             # Airflow's own usage report goes to a host outside.
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             # A trigger that fires within a heartbeat of the deferral fails its task (Airflow's issue 66374 and others).
