@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     AnswerError,
     BrokenConnectionError,
@@ -29,7 +30,7 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.operators._bring import cancel
 from airflow_provider_sessions.platforms.base import Adapter, Question
-from airflow_provider_sessions.platforms.marks import Trace
+from airflow_provider_sessions.platforms.marks import Mark, Trace
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +69,23 @@ class OnExisting(StrEnum):
 class _Finding:
     """What a look has found.
 
-    :param ours: sessions that attempts at this create made and that are alive, the one that counts first.
+    :param traces: sessions that attempts at this create made and that are alive, the one that counts first.
     :param proven: ids of those of which that is certain.
     :param others: sessions that others made, alive and with the same title and times.
     :param turn: how many sessions of this create the platform has ever had, as far as it tells.
     :param mine: ids of those that this very attempt made.
     """
 
-    ours: tuple[Session, ...]
+    traces: tuple[Trace, ...]
     proven: frozenset[str]
     others: tuple[Session, ...]
     turn: int
     mine: frozenset[str]
+
+    @property
+    def ours(self) -> tuple[Session, ...]:
+        """The sessions that attempts at this create made."""
+        return tuple(trace.session for trace in self.traces)
 
 
 async def make_once(
@@ -102,7 +108,6 @@ async def make_once(
     """
     adapter.require(Question.CREATE)
     adapter.validate(draft)
-    draft = draft.model_copy(update={"attempt": secrets.token_hex(2)})
     remembered = await _alive(adapter, known)
     if remembered is not None and on_existing is not OnExisting.RECREATE:
         log.info("The session is there already: %s, %s", remembered.session_id, remembered.state)
@@ -154,22 +159,33 @@ async def _look(
     ours = [trace for trace in alive if trace.is_ours(draft)]
     _tell_of_other_requests(draft, alive)
     return _Finding(
-        ours=_by_age(trace.session for trace in ours),
+        traces=_by_age(ours),
         proven=frozenset(trace.session.session_id for trace in ours if trace.is_proven(draft)),
-        others=_by_age(trace.session for trace in alive if trace.alike and trace not in ours),
+        others=tuple(trace.session for trace in _by_age(alive) if trace.alike and trace not in ours),
         turn=max((trace.mark.turn for trace in made if trace.mark), default=0),
         mine=frozenset(t.session.session_id for t in ours if t.mark and t.mark.attempt == draft.attempt),
     )
 
 
-def _by_age(sessions: Iterable[Session]) -> tuple[Session, ...]:
-    """Each session once, in an order in which every attempt sees them; numbers are shorter the lower they are."""
+def _by_age(traces: Iterable[Trace]) -> tuple[Trace, ...]:
+    """Each session once, the oldest first: in an order in which every attempt sees them.
 
-    def age(session: Session) -> tuple[datetime, int, str]:
+    Of those made in the same instant, as far as the platform tells, the one that was asked for first counts as older.
+    Last the ids decide; where they are numbers, the lower are shorter.
+    """
+
+    def age(trace: Trace) -> tuple[datetime, str, int, str]:
+        session, attempt = trace.session, (trace.mark and trace.mark.attempt) or ""
         created_at = session.created_at or datetime.max.replace(tzinfo=UTC)
-        return created_at, len(session.session_id), session.session_id
+        return created_at, attempt, len(session.session_id), session.session_id
 
-    return tuple(sorted({session.session_id: session for session in sessions}.values(), key=age))
+    return tuple(sorted({trace.session.session_id: trace for trace in traces}.values(), key=age))
+
+
+def _new_attempt(clock: Clock) -> str:
+    """What tells an attempt from others; they sort by when they began (within 49 days, which is more than enough)."""
+    milliseconds = int(clock.now().timestamp() * 1000)
+    return f"{milliseconds % 2**32:08x}{secrets.token_hex(2)}"
 
 
 def _tell_of_other_requests(draft: SessionDraft, alive: Iterable[Trace]) -> None:
@@ -218,7 +234,7 @@ async def _make_anew(adapter: Adapter, draft: SessionDraft, found: _Finding, rem
 
     :raises ConflictError: one has begun, or it is not certain that this create made it; nothing was canceled.
     """
-    ours = _by_age([*found.ours, *([remembered] if remembered else [])])
+    ours = {session.session_id: session for session in (*found.ours, *([remembered] if remembered else []))}.values()
     certain = found.proven | ({remembered.session_id} if remembered else set())
     for session in ours:
         if session.session_id not in certain:
@@ -244,7 +260,9 @@ async def _make(adapter: Adapter, draft: SessionDraft, *, without: Set[str] = fr
 
     :param without: ids of sessions that were called off just now.
     """
-    draft = draft.model_copy(update={"since": adapter.client.clock.now()})  # what is older has been looked for
+    clock = adapter.client.clock
+    # What is older has been looked for.
+    draft = draft.model_copy(update={"since": clock.now(), "attempt": _new_attempt(clock)})
     try:
         made = await adapter.create(draft)
     except UNCLEAR as unclear:
@@ -304,8 +322,11 @@ async def _agree(adapter: Adapter, draft: SessionDraft, without: Set[str], made:
     except SessionsError as blind:
         log.warning("Could not look whether another attempt made the session at the same time: %s", blind)
         return made
-    seen = {session.session_id for session in found.ours}
-    winner = found.ours[0] if made.session_id in seen else _by_age([*found.ours, made])[0]
+    traces = found.traces
+    if made.session_id not in {session.session_id for session in found.ours}:  # lists may be late
+        mark = Mark(draft.key, draft.attempt) if draft.key else None
+        traces = _by_age([*traces, Trace(made, mark, alike=True, legible=False)])
+    winner = traces[0].session
     if winner.session_id == made.session_id:
         return made
     log.warning("Another attempt made session %s at the same time; it counts", winner.session_id)

@@ -40,7 +40,7 @@ class CreateSessionOperator(BaseOperator):
     """Make a session, once: a retried or cleared task returns the session that its first attempt made.
 
     That session is recognised by a key, made of DAG, run, task, map index and arguments. On Prevail it is part of the
-    session's address; elsewhere a mark such as ``[airflow 4f1c9a02b7-e83d51-7c2a]`` ends its description, where
+    session's address; elsewhere a mark such as ``[airflow 4f1c9a02b7-e83d51-3f0c2b17e9a1]`` ends its description, where
     attendees may see it, unless ``mark`` is false. Another run makes another session, and so do other arguments: give
     none that differ between tries, such as ``now()``.
 

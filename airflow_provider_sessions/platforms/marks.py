@@ -1,8 +1,8 @@
 """Marks: how a later attempt at a create knows a session that an earlier one made.
 
 No platform takes a key with a create. So the create's key is written where the platform keeps text: into the slug on
-Prevail, elsewhere as ``[airflow 4f1c9a02b7-e83d51-7c2a]`` at the end of the description, where people may see it. The
-first part stands for the task instance, the second for what was asked for, the third for the attempt.
+Prevail, elsewhere as ``[airflow 4f1c9a02b7-e83d51-3f0c2b17e9a1]`` at the end of the description, where people may see
+it. The first part stands for the task instance, the second for what was asked for, the third for the attempt.
 """
 
 from __future__ import annotations

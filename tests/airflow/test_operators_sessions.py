@@ -76,11 +76,19 @@ def test_cancelling_can_be_mapped(run_dag: RunDag, vidinfra: Any) -> None:
     assert [session["state"] for session in run.xcom("cancel")] == ["canceled"] * 2
 
 
+def test_every_task_of_every_run_makes_its_own_session(run_dag: RunDag, vidinfra: Any, options: dict[str, str]) -> None:
+    runs = [run_dag(FILE, "create_twice", options=options) for _ in range(2)]
+
+    made = [run.xcom(task)["session_id"] for run in runs for task in ("create", "again")]
+    assert sorted(made) == sorted(session["id"] for session in vidinfra.sessions())
+    assert len(set(made)) == 4
+
+
 @pytest.mark.parametrize("start", [None, "2026-03-02T18:00:00Z"])
-def test_a_session_that_is_made_again_is_the_same(
+def test_without_a_mark_a_session_of_that_title_and_start_is_the_one(
     run_dag: RunDag, vidinfra: Any, options: dict[str, str], start: str | None
 ) -> None:
-    run = run_dag(FILE, "create_twice", options=options, start=start)
+    run = run_dag(FILE, "create_twice", options=options, start=start, mark=False)
 
     assert run.xcom("again") == run.xcom("create")
     assert [session["id"] for session in vidinfra.sessions()] == [run.xcom("create")["session_id"]]

@@ -306,8 +306,8 @@ def _new_end(old: SessionItem, changes: SessionChanges) -> datetime:
 class _Depth:
     """Tells when the list has been read far enough back.
 
-    That is to a time, else for some pages; and to its end where it turns out not to be newest first (observed, but not
-    documented).
+    That is to a time, but a page at least, else for some pages; and to its end where it turns out not to be newest
+    first (which was observed, but is not documented).
 
     :param since: the time, if it is known.
     :param everywhere: to the end in any case.
@@ -316,7 +316,7 @@ class _Depth:
     def __init__(self, since: datetime | None, everywhere: bool) -> None:
         self._oldest = None if since is None else since - _SKEW
         self._everywhere = everywhere
-        self._left = _FIND_PAGES * endpoints.PAGES.size
+        self._read = 0
         self._last: datetime | None = None
 
     def is_reached(self, item: SessionItem) -> bool:
@@ -325,12 +325,12 @@ class _Depth:
         if made and self._last and made > self._last:
             self._everywhere = True
         self._last = made or self._last
-        self._left -= 1
-        if self._everywhere:
+        self._read += 1
+        if self._everywhere or self._read < endpoints.PAGES.size:
             return False
         if self._oldest is not None:
             return made is not None and made < self._oldest
-        return self._left <= 0
+        return self._read >= _FIND_PAGES * endpoints.PAGES.size
 
 
 def _is_alike(draft: SessionDraft, item: SessionItem) -> bool:

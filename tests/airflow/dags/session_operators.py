@@ -22,6 +22,7 @@ PARAMS = {
     "start": Param(None, type=["null", "string", "number"]),
     "duration": Param(None, type=["null", "string", "number"]),
     "options": Param({}, type="object"),
+    "mark": True,
     "endpoint": "list_rooms",
     "arguments": Param({}, type="object"),
     "rooms": Param([], type="array"),
@@ -63,6 +64,7 @@ with DAG("create_twice", schedule=None, params=PARAMS) as create_twice:
             title="{{ params.title }}",
             start="{{ params.start }}",
             options="{{ params.options | tojson }}",
+            mark="{{ params.mark }}",
         )
         for task_id in ("create", "again")
     )

@@ -1,0 +1,134 @@
+"""Attempts at one create: task instances as operators see them, a state store, and platforms to make sessions on."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from airflow_provider_sessions.operators.sessions import CreateSessionOperator
+from airflow_provider_sessions.sandbox import Sandbox
+from tests.connected import Connect, RecordingTaskInstance
+
+TITLE = "Town hall"
+START = datetime(2030, 3, 5, 9, 0, tzinfo=UTC)
+"""Still to come by the sandbox's clock and by ours."""
+RUN_AFTER = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+
+
+class FileStore:
+    """A task's state store, in a file: what one process keeps, the next one finds.
+
+    :param path: the file.
+    :param hold: whether to wait for ever before anything is kept; a file beside tells when it has come to that.
+    """
+
+    def __init__(self, path: Path, *, hold: bool = False) -> None:
+        self.path = path
+        self.holding = path.with_suffix(".holding")
+        self._hold = hold
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.path.read_text()).get(key, default) if self.path.exists() else default
+
+    def set(self, key: str, value: Any) -> None:
+        if self._hold:
+            self.holding.touch()
+            time.sleep(60)
+        self.path.write_text(json.dumps({key: value}))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A platform of the sandbox behind a connection, and what it wants to be told of a session."""
+
+    platform: Any
+    fields: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.platform.name)
+
+    @property
+    def conn_id(self) -> str:
+        return f"{self.name}_default"
+
+    def connection(self) -> dict[str, Any]:
+        """The fields of the connection; no limit of requests, because these tests run in real time."""
+        return {**self.platform.connection(), "extra": {"rate_limit": "1000/s"}}
+
+    def alive(self) -> list[str]:
+        """The ids of the sessions that are there."""
+        held = self.platform.sessions()
+        return sorted(one["id"] for one in held if one["state"] != "canceled" and one["deleted_at"] is None)
+
+    def theirs(self) -> str:
+        """Somebody else makes a session of the same title and times by hand."""
+        options: dict[str, Any] = {
+            "prevail": {
+                "case": "24-cv-1138",
+                "time_zone": "Eastern Time (US & Canada)",
+                "estimated_duration": 1,
+                "remote_session_id": "by-hand",
+            },
+            "vidinfra": {},
+            "sessions_us": {"planned_end": START.replace(hour=10)},
+        }[self.name]
+        (session_id,) = self.platform.create(TITLE, scheduled_start=START, **options)
+        return str(session_id)
+
+
+def places(sandbox: Sandbox) -> dict[str, Place]:
+    """All platforms."""
+    vidinfra = sandbox.vidinfra
+    hour = {"duration": 3600, "time_zone": "America/New_York"}
+    return {
+        "prevail": Place(sandbox.prevail, {**hour, "options": {"case": "24-cv-1138"}}),
+        "vidinfra": Place(vidinfra, {"options": {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}}),
+        "sessions_us": Place(sandbox.sessions_us, hour),
+    }
+
+
+@dataclass
+class Attempt:
+    """One try of a task that makes a session.
+
+    :param conn_id: the connection.
+    :param fields: arguments of the operator.
+    :param store: what an earlier try left in the task's state store; before Airflow 3.3 there is none.
+    """
+
+    conn_id: str
+    fields: dict[str, Any]
+    run_id: str = "manual__1"
+    map_index: int = -1
+    try_number: int = 1
+    store: FileStore | None = None
+
+    def make(self) -> str:
+        """Make the session, or find it; its id."""
+        ti = RecordingTaskInstance(self.run_id, self.map_index, self.try_number)
+        context = {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
+        if self.store is not None:
+            context["task_state_store"] = self.store
+        given = {"conn_id": self.conn_id, "title": TITLE, "start": START, **self.fields}
+        result = CreateSessionOperator(task_id="create", **given).execute(context)
+        return str(result["session_id"])
+
+
+def prepare(sandbox: Sandbox, name: str, connect: Connect) -> Place:
+    """One platform, behind a connection."""
+    place = places(sandbox)[name]
+    connect(place.conn_id, **place.connection())
+    if name == "sessions_us":
+        sandbox.sessions_us.unlimit_rate()
+    return place
+
+
+def make_and_tell(attempt: Attempt, path: Path) -> None:
+    """What a process of its own does: make the session, and write its id into a file."""
+    path.write_text(attempt.make())
