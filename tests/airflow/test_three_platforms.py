@@ -1,0 +1,313 @@
+"""Every operator, sensor and export on every platform, in Airflow's own task runner, against the sandbox over HTTP.
+
+Nothing here knows a platform but the table ``CASES``. What a platform cannot do, its adapter's capabilities say.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+
+from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.platforms.base import Adapter, Question, Support, adapter_class
+from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
+from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sensors import sessions as sensors
+from tests.airflow.conftest import RunDag
+from tests.airflow.dags.three_platforms import FORMATS, WAYS_TO_ASK
+from tests.connected import Connect, requests_of
+
+FILE = "three_platforms"
+STEP = 20.0
+"""Seconds that pass on the platforms from one thing that happens to a session to the next."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a platform is used.
+
+    :param options: what only the platform knows of a session that is to be made.
+    :param endpoint: an endpoint to call, and its arguments.
+    :param artifact: what a session leaves behind.
+    :param extra: fields of the connection.
+    :param made_as: the state of a session that was just made.
+    """
+
+    platform: str
+    options: dict[str, Any]
+    endpoint: str
+    arguments: dict[str, Any]
+    artifact: str
+    extra: dict[str, Any] = field(default_factory=dict)
+    made_as: str = "scheduled"
+
+
+DEPOSITION = {"case": "24-cv-1138", "deponent": {"name": "Malachite Yarrow", "email": "malachite@example.com"}}
+CASES = {
+    "prevail": Case("prevail", DEPOSITION, "list_session_requests", {}, "transcript"),
+    "prevail_by_request": Case(
+        "prevail", DEPOSITION | {"flow": "request"}, "list_session_requests", {}, "recording", made_as="requested"
+    ),
+    "vidinfra": Case(
+        "vidinfra",
+        {"room_id": "{room_id}", "preset_id": "{preset_id}"},
+        "get_room",
+        {"room_id": "{room_id}"},
+        "attendance",
+    ),
+    "sessions_us": Case(
+        "sessions_us", {}, "get_room", {"room_id": "{room_id}"}, "takeaways", extra={"rate_limit": "10/3s"}
+    ),
+}
+PLATFORMS = [name for name, case in CASES.items() if name == case.platform]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A platform of the sandbox, behind a connection, and how it is used."""
+
+    case: Case
+    platform: Any
+    adapter: type[Adapter]
+
+    @property
+    def conf(self) -> dict[str, Any]:
+        """What is the same in all runs."""
+        return {
+            "conn_id": f"{self.case.platform}_default",
+            "options": self._filled_in(self.case.options),
+            "endpoint": self.case.endpoint,
+            "arguments": self._filled_in(self.case.arguments),
+            "artifact": self.case.artifact,
+        }
+
+    def lacks(self, question: str) -> bool:
+        """Whether the platform cannot answer a question."""
+        return self.adapter.capabilities[Question(question)].support is Support.NO
+
+    def _filled_in(self, fields: dict[str, Any]) -> dict[str, Any]:
+        known = self.platform.credentials()
+        return {name: text.format(**known) if isinstance(text, str) else text for name, text in fields.items()}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox in real time, because Airflow is; tests step its clock on."""
+    made = Sandbox(clock=SandboxClock())
+    made.sessions_us.limit_rate(10, 3)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, connect: Connect, sandbox: Sandbox, sandbox_server: SandboxServer) -> Place:
+    case = CASES[request.param]
+    platform = sandbox.platform(case.platform)
+    connect(f"{case.platform}_default", **platform.connection() | {"extra": case.extra})
+    return Place(case, platform, adapter_class(case.platform))
+
+
+@pytest.fixture(autouse=True)
+def never_refused_for_its_rate(sandbox: Sandbox) -> Iterator[None]:
+    """Whatever a test does, it keeps to the platform's rate limit."""
+    yield
+    assert sandbox.log.count(status=429) == 0
+
+
+@pytest.fixture
+def held(place: Place) -> list[str]:
+    """Two sessions that were held yesterday, with all that they left behind."""
+    noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+    return [
+        session_id
+        for title, hours in (("Morning", 4), ("Noon", 1))
+        for session_id in place.platform.create(
+            title,
+            started_at=noon - timedelta(hours=hours),
+            ended_at=noon - timedelta(hours=hours - 0.5),
+            attendees=3,
+            recording_bytes=5_000,
+        )
+    ]
+
+
+@pytest.fixture
+def window(held: list[str], tmp_path: Path) -> dict[str, str]:
+    """The day on which these were held, and a folder."""
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"begin": (day - timedelta(days=1)).isoformat(), "end": day.isoformat(), "path": str(tmp_path)}
+
+
+def let_time_pass(sandbox: Sandbox, when: Callable[[], bool] = lambda: True) -> None:
+    """Let a step of time pass before each look that finds a condition true.
+
+    Looks are a second apart; the requests of one look follow each other at once.
+    """
+    stepped = time.time()
+
+    def step(entry: Entry) -> None:
+        nonlocal stepped
+        if entry.wall - stepped >= 0.9 and when():
+            stepped = entry.wall
+            sandbox.clock.advance(STEP)
+
+    sandbox.on_request(step)
+
+
+def somebody_is_deferred() -> bool:
+    """Whether a trigger runs; dag.test calls the state ``queued`` then."""
+    waits = TaskInstance.state.in_(["deferred", "queued"]) & TaskInstance.next_method.is_not(None)
+    with create_session() as session:
+        return session.query(TaskInstance).filter(waits).count() > 0
+
+
+all_cases = pytest.mark.parametrize("place", CASES, indirect=True)
+all_platforms = pytest.mark.parametrize("place", PLATFORMS, indirect=True)
+
+
+@all_cases
+def test_a_session_lives(run_dag: RunDag, place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The wait is for the scheduler's sake (it must see a deferral before its end), and dag.test has none.
+    monkeypatch.setattr(sensors, "SETTLING_SECONDS", 0.0)
+    place.platform.default_script(live_after=STEP, duration=2 * STEP, artifacts_after=STEP, approve_after=STEP)
+    let_time_pass(sandbox, somebody_is_deferred)
+    run = run_dag(FILE, "life", **place.conf)
+
+    assert set(map(tuple, run.tasks.values())) == {("success",)}
+    assert run.xcom("create")["state"] == place.case.made_as
+    assert run.xcom("create")["scheduled_start"] == "2030-04-01T18:00:00+00:00"
+    assert run.xcom("update")["scheduled_start"] == "2030-04-01T19:30:00+00:00"
+    assert [run.xcom(task)["state"] for task in ("scheduled", "live", "ended", "ready")] == [
+        "scheduled",
+        "live",
+        "ended",
+        "ended",
+    ]
+    (session,) = place.platform.sessions()
+    assert session["id"] == run.xcom("scheduled")["session_id"] == run.xcom("ready")["session_id"]
+    assert session["artifacts"][place.case.artifact]["ready"]
+    assert run.xcom("call")
+
+
+@all_platforms
+def test_a_wait_without_a_triggerer(run_dag: RunDag, place: Place, sandbox: Sandbox) -> None:
+    (session_id,) = place.platform.create(
+        scheduled_start=datetime.now(UTC) + timedelta(hours=1),
+        script={"live_after": STEP, "duration": 2 * STEP, "artifacts_after": 0},
+    )
+    let_time_pass(sandbox)
+    run = run_dag(FILE, "wait_in_a_worker", **place.conf, session_id=session_id)
+
+    assert run.tasks == {"poke": ["success"], "reschedule": ["success"]}
+    assert [run.xcom(task)["state"] for task in ("poke", "reschedule")] == ["live", "ended"]
+
+
+@all_platforms
+def test_a_session_is_made_once_and_called_off(run_dag: RunDag, place: Place, sandbox: Sandbox) -> None:
+    sandbox.faults.add("lost_answer", route="create_session")
+    run = run_dag(FILE, "call_off", **place.conf)
+
+    assert set(map(tuple, run.tasks.values())) == {("success",)}
+    made, later = run.xcom("create")["session_id"], run.xcom("later")["session_id"]
+    assert [session["id"] for session in place.platform.sessions()] == [made, later]
+    assert [run.xcom(task)["state"] for task in ("cancel", "canceled")] == ["canceled", "canceled"]
+    gone = {session["id"]: bool(session["canceled_at"] or session["deleted_at"]) for session in place.platform.sessions()}
+    assert gone == {made: True, later: False}
+
+
+@all_platforms
+def test_all_datasets_come_home_in_all_formats(
+    run_dag: RunDag, place: Place, held: list[str], window: dict[str, str]
+) -> None:
+    run = run_dag(FILE, "export", **place.conf, **window)
+
+    assert run.tasks == {"export": ["success"] * len(FORMATS)}
+    supported = [name for name, dataset in DATASETS.items() if not place.lacks(dataset.question)]
+    results = run.xcom("export")
+    for result in results:
+        assert (result["platform"], result["sessions"]) == (place.case.platform, 2)
+        assert list(result["datasets"]) == supported
+        assert all(sums["rows"] > 0 for sums in result["datasets"].values()), result["datasets"]
+    for dataset in supported:
+        lines, cells, table = (
+            read(result["datasets"][dataset]["paths"][0]) for read, result in zip(READERS, results, strict=True)
+        )
+        assert lines == cells == table
+        assert set(lines) == {(place.case.platform, session_id) for session_id in held}
+
+
+def from_lines(path: str) -> list[tuple[str, str]]:
+    rows = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return [(row["platform"], row["session_id"]) for row in rows]
+
+
+def from_cells(path: str) -> list[tuple[str, str]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return [(row["platform"], row["session_id"]) for row in csv.DictReader(file)]
+
+
+def from_table(path: str) -> list[tuple[str, str]]:
+    return duckdb.sql(f"select platform, session_id from read_parquet('{path}')").fetchall()
+
+
+READERS = (from_lines, from_cells, from_table)
+
+
+@pytest.mark.parametrize("question", WAYS_TO_ASK)
+@all_platforms
+def test_what_a_platform_can_do_is_done_and_the_rest_says_what_to_use_instead(
+    run_dag: RunDag,
+    place: Place,
+    held: list[str],
+    window: dict[str, str],
+    sandbox: Sandbox,
+    capfd: pytest.CaptureFixture[str],
+    question: str,
+) -> None:
+    session_id = held[0]
+    if question in ("start", "end", "cancel"):
+        (session_id,) = place.platform.create()
+    if question == "end":
+        place.platform.start(session_id)
+    run = run_dag(FILE, f"ask_{question}", **place.conf, **window, session_id=session_id)
+
+    if not place.lacks(question):
+        assert set(map(tuple, run.tasks.values())) == {("success",)}
+        return
+    note = place.adapter.capabilities[Question(question)].note
+    told = f"UnsupportedError: {place.case.platform} cannot do {question!r}. {note}"
+    assert set(map(tuple, run.tasks.values())) == {("failed",)}
+    assert "".join(capfd.readouterr()).count(told) >= len(run.tasks)
+    assert requests_of(sandbox) == []
+
+
+@all_platforms
+def test_what_cannot_be_meant_fails_before_any_request(
+    run_dag: RunDag, place: Place, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = run_dag(FILE, "cannot_be_meant", **place.conf)
+
+    assert {task: states for task, states in run.tasks.items() if states != ["failed"]} == {}
+    assert requests_of(sandbox) == []
+    log = "".join(capfd.readouterr())
+    for told in (
+        f"OptionsError: options.no_such_option for {place.case.platform}: Extra inputs are not permitted (given: 1)",
+        "InputError: start: 'noon' is not a time",
+        "InputError: nothing to change: give at least one of",
+        f"InputError: {place.case.platform} has no endpoint 'make_coffee'; it has",
+        "InputError: state: 'flying' is unknown; expected one of",
+        "InputError: artifact: 'perfume' is unknown; expected one of",
+        "InputError: start and end belong together, but end is missing",
+    ):
+        assert told in log
