@@ -176,7 +176,14 @@ class ObjectLedger:
         self._each(one, sorted(session_ids))
 
     def expect(self, session_ids: Collection[str]) -> None:
-        """Note which sessions are going to be claimed."""
+        """Note which sessions are going to be claimed.
+
+        The lease begins anew: nothing is claimed yet, and finding the sessions may have taken longer than it lasts.
+        """
+        held = self._read(self._open_key(self.me.run), Lease)
+        if held is not None and held.tokens[-1] != self.me.token:
+            raise self._lost()
+        self._renew()
         sessions = self._expected(self.me.run) | frozenset(session_ids)
         self._write(self._expected_key(self.me.run), Expected(sessions=sessions))
 
@@ -357,10 +364,13 @@ class ObjectLedger:
     def _still_mine(self) -> None:
         held = self._read(self._open_key(self.me.run), Lease)
         if held is None or held.tokens[-1] != self.me.token or self._clock.now() >= self._lease.until:
-            raise ExportError(
-                f"this try of the run lost its lease, to another try of it or after standing still for more than "
-                f"{LEASE}; it writes nothing more, and a retry goes on from here"
-            )
+            raise self._lost()
+
+    def _lost(self) -> ExportError:
+        return ExportError(
+            f"this try of the run lost its lease, to another try of it or after standing still for more than {LEASE}; "
+            "it writes nothing more, and a retry goes on from here"
+        )
 
     def _take_lock(self) -> None:
         if self._store.exclusive:

@@ -82,6 +82,16 @@ def test_a_try_whose_run_was_retried_writes_nothing_more(store, clock) -> None:
         old.intend(())
 
 
+def test_finding_the_sessions_may_take_longer_than_a_lease(store, clock) -> None:
+    slow = begun(store, clock)
+    clock.jump(2 * LEASE.total_seconds())
+    slow.expect(["s1"])
+    [decisions] = slow.claim([(session(), READY)])
+    assert decisions["sessions"].write
+    slow.settle()
+    slow.finish()
+
+
 def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, clock) -> None:
     died = begun(store, clock)
     died.expect(["s1"])
