@@ -48,6 +48,7 @@ from airflow_provider_sessions.export.ledger import (
 from airflow_provider_sessions.export.record import WrittenFile
 from airflow_provider_sessions.export.store import Store
 from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.model.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -343,7 +344,7 @@ class ObjectLedger:
 
         expected = self._expected(run)
         self._each(one, sorted(expected))
-        log.info("recovered %d sessions of the run %s", len(expected), run)
+        log.info("recovered %s of the run %s", counted(len(expected), "session"), run)
 
     def _expected(self, run: str) -> frozenset[str]:
         noted = self._read(self._expected_key(run), Expected)

@@ -21,6 +21,7 @@ from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.store import Store
 from airflow_provider_sessions.export.transcripts import FORMATS
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
+from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.base import Adapter
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,12 @@ async def ready_recordings(adapter: Adapter, session: Session) -> list[Recording
     found = await adapter.recordings(session)
     others = [f"{one.recording_id} ({one.status})" for one in found if one.status is not RecordingStatus.READY]
     if others:
-        log.warning("%d of %d recordings are not ready and left out: %s", len(others), len(found), ", ".join(others))
+        log.warning(
+            "Left out, because not ready: %s (%d of %s)",
+            ", ".join(others),
+            len(others),
+            counted(len(found), "recording"),
+        )
     ready = {one.recording_id: one for one in found if one.status is RecordingStatus.READY}
     return sorted(ready.values(), key=lambda one: (str(one.created_at or ""), one.recording_id))
 

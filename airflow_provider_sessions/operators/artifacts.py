@@ -15,6 +15,7 @@ from airflow_provider_sessions.export.transcripts.speakers import named_transcri
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, Transcript
+from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.transfers._object_storage import store_for
@@ -144,5 +145,6 @@ class FetchTranscriptOperator(BaseOperator):
         session, transcripts = hook_for(self.conn_id).ask(find)
         push_links(context, session)
         written = write_transcripts(store, session, transcripts, formats)
-        log.info("Wrote %d files of %d segments", len(written), sum(len(one.segments) for one in transcripts))
+        segments = sum(len(one.segments) for one in transcripts)
+        log.info("Wrote %s of %s", counted(len(written), "file"), counted(segments, "segment"))
         return written

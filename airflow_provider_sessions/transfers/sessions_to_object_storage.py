@@ -31,6 +31,7 @@ from airflow_provider_sessions.export.run import (
 from airflow_provider_sessions.export.store import Store
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
+from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._reading import count, given, structure
 from airflow_provider_sessions.transfers._object_storage import store_for
 from airflow_provider_sessions.transfers._window import window_of
@@ -145,11 +146,11 @@ class SessionsToObjectStorageOperator(BaseOperator):
         _warn_of_open_end(window)
         work = hook.ask(lambda adapter: plan(adapter, query, wanted))
         log.info(
-            "%d sessions of %s ended from %s to %s; exporting %s",
-            len(work.sessions),
+            "%s of %s ended from %s to %s; exporting %s",
+            counted(len(work.sessions), "session"),
             work.platform,
-            window.start.isoformat(),
-            window.end.isoformat(),
+            to_the_second(window.start),
+            to_the_second(window.end),
             ", ".join(dataset.name for dataset in work.datasets),
         )
         run = _run_of(context)
@@ -179,7 +180,7 @@ def _warn_of_open_end(window: Window) -> None:
 def _by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     counts = Counter(name for reasons in noted.values() for name in reasons)
     for name, sessions in sorted(counts.items()):
-        log.info("%s: %d sessions %s", name, sessions, status)
+        log.info("%s: %s %s", name, counted(sessions, "session"), status)
     return dict(sorted(counts.items()))
 
 
@@ -188,7 +189,8 @@ def _told(store: Store, run: RunId, work: Plan, window: Window, record: RunRecor
     for name, sums in totals(record).items():
         keys = [file.key for file in record.files if file.dataset == name]
         datasets[name] = {**sums, "paths": [store.location(key) for key in keys[:_PATHS_IN_XCOM]]}
-        log.info("%s: %d rows in %d files, %d bytes", name, sums["rows"], sums["files"], sums["bytes"])
+        rows, files, size = (counted(sums[key], key.removesuffix("s")) for key in ("rows", "files", "bytes"))
+        log.info("%s: %s in %s, %s", name, rows, files, size)
     if not work.sessions:
         log.warning("No session ended in this window: nothing was written but the run's record")
     return {

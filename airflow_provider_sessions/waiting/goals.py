@@ -22,6 +22,7 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
+from airflow_provider_sessions.model.wording import counted
 
 FAILURES = 10
 """Failed looks in a row that end a wait, where the user says nothing else."""
@@ -294,7 +295,7 @@ def _after_failure(error: Exception, failure: _Failure, history: History, tolera
         return Decision(Verdict.WAIT, told)
     if history.failures == 1:
         return Decision(Verdict.FAILED, told, error)
-    return Decision(Verdict.FAILED, f"{history.failures} looks in a row failed, the last with {told}")
+    return Decision(Verdict.FAILED, f"{counted(history.failures, 'look')} in a row failed, the last with {told}")
 
 
 def _is_used_up(limit: int | None, count: int) -> bool:

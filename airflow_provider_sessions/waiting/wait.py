@@ -13,6 +13,7 @@ from typing import Any
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.waiting.goals import (
     ArtifactGoal,
     Decision,
@@ -97,7 +98,7 @@ async def wait_for(wait: Wait, poller: Poller, clock: Clock) -> Outcome:
 
 
 def _overdue(wait: Wait, last: Observation) -> str:
-    deadline = datetime.fromtimestamp(wait.deadline, UTC).isoformat(timespec="seconds")
+    deadline = to_the_second(datetime.fromtimestamp(wait.deadline, UTC))
     state = "was not seen" if last.session is None else f"was {last.session.state.value}"
     failure = "" if last.error is None else f"; the last look failed with {type(last.error).__name__}: {last.error}"
     return f"waited for {wait.goal} of session {wait.session_id} until {deadline}: the session {state}{failure}"
@@ -118,7 +119,7 @@ class _Diary:
             self._write_failure(news.error, history)
         else:
             if self._failures:
-                log.info("Looked again with success, after %d failed looks", self._failures)
+                log.info("Looked again with success, after %s", counted(self._failures, "failed look"))
             if decision.message != self._before:
                 log.info("%s; waiting for %s", _sentence(decision.message), self._wait.goal)
             if news.session is not None:
@@ -137,7 +138,8 @@ class _Diary:
     def _write_move(self, session: Session) -> None:
         start = session.scheduled_start
         if self._start is not None and start is not None and start != self._start:
-            log.info("The session's planned start was moved from %s to %s", self._start, start)
+            moved = (to_the_second(self._start), to_the_second(start))
+            log.info("The session's planned start was moved from %s to %s", *moved)
         self._start = start or self._start
 
 

@@ -53,6 +53,7 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
+from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.marks import Trace
@@ -175,7 +176,7 @@ class PrevailAdapter(Adapter):
         async for _ in self.client.pages(list_of(window)):
             count += 1
         host = urlsplit(self.client.config.base_url).hostname
-        return f"Prevail at {host} answered: {count} sessions in the next 24 hours"
+        return f"Prevail at {host} answered: {counted(count, 'session')} in the next 24 hours"
 
     def validate(self, draft: SessionDraft) -> None:
         """See :meth:`Adapter.validate`."""

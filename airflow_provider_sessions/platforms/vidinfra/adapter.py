@@ -33,6 +33,7 @@ from airflow_provider_sessions.model import (
     SessionQuery,
     SessionState,
 )
+from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
@@ -136,7 +137,7 @@ class VidInfraAdapter(Adapter):
         host = httpx.URL(self.client.config.base_url).host
         place = "the library" if self.client.config.scope else "the account"
         return (
-            f"{host} accepted the credential; {place} has {stats.total_sessions or 0} sessions, "
+            f"{host} accepted the credential; {place} has {counted(stats.total_sessions or 0, 'session')}, "
             f"{stats.live_now or 0} live and {stats.scheduled or 0} scheduled"
         )
 

@@ -127,7 +127,7 @@ def test_what_never_comes_is_given_up_and_told(export, vidinfra: Any, two_days, 
     vidinfra.script(two_days[0], artifacts_after={"attendance": 30, "recording": None})
     result = export(give_up_after="P1D")
     assert (result["pending"], result["absent"]) == ({}, {"recordings": 1})
-    assert "recordings: 1 sessions absent" in caplog.text
+    assert "recordings: 1 session absent" in caplog.text
     record = json.loads(Path(result["record"]).read_text())
     assert "not ready 1 days after the end" in record["absent"][two_days[0]]["recordings"]
 

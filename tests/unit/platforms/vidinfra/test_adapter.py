@@ -433,7 +433,7 @@ async def test_a_library_narrows_what_is_seen(open_adapter: Open, sandbox: Sandb
     adapter = open_adapter(extra={"library_id": vidinfra.library_id})
     assert [session.session_id for session in await listed(adapter)] == ours
     assert sandbox.log.entries()[0].path == f"{vidinfra.mount}/libraries/{vidinfra.library_id}/sessions"
-    assert "the library has 1 sessions" in await adapter.check()
+    assert "the library has 1 session," in await adapter.check()
 
 
 # Update, start, end, cancel
