@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -129,6 +130,10 @@ def prepare(sandbox: Sandbox, name: str, connect: Connect) -> Place:
     return place
 
 
-def make_and_tell(attempt: Attempt, path: Path) -> None:
-    """What a process of its own does: make the session, and write its id into a file."""
+def make_and_tell(attempt: Attempt, path: Path, environment: dict[str, str]) -> None:
+    """What a process of its own does: make the session, and write its id into a file.
+
+    :param environment: holds the connection; a process made by a fork server inherits the server's.
+    """
+    os.environ.update(environment)
     path.write_text(attempt.make())

@@ -1,0 +1,153 @@
+"""A worker that dies while it makes a session: real processes, SIGKILL, and the retry. One session is left."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_sessions.operators import _create
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sandbox.log import Entry
+from tests.connected import Connect
+from tests.unit.operators.attempts import Attempt, FileStore, Place, make_and_tell, prepare
+
+LOOKS = ("list_session_requests", "list_room_sessions", "list_sessions")
+
+
+@pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
+def place(request: pytest.FixtureRequest, sandbox_server: SandboxServer, connect: Connect) -> Place:
+    return prepare(sandbox_server.sandbox, request.param, connect)
+
+
+@pytest.fixture
+def vidinfra(sandbox_server: SandboxServer, connect: Connect) -> Place:
+    return prepare(sandbox_server.sandbox, "vidinfra", connect)
+
+
+Start = Callable[[Attempt, Path], ForkServerProcess]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a process that makes the session and writes its id into a file."""
+    forkserver = multiprocessing.get_context("forkserver")
+    forkserver.set_forkserver_preload([make_and_tell.__module__])  # Airflow is imported once for all processes
+    started: list[ForkServerProcess] = []
+
+    def start(attempt: Attempt, told: Path) -> ForkServerProcess:
+        connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
+        process = forkserver.Process(target=make_and_tell, args=(attempt, told, connections))
+        process.start()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def until(happened: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def kill_at(sandbox: Sandbox, process: list[ForkServerProcess], routes: tuple[str, ...], number: int = 1) -> None:
+    """Kill the process while the platform is about to carry out its request to one of some operations."""
+    seen = 0
+
+    def listener(entry: Entry) -> None:
+        nonlocal seen
+        seen += entry.route in routes
+        if entry.route in routes and seen == number:
+            process[0].kill()
+
+    sandbox.on_request(listener)
+
+
+@pytest.mark.parametrize(
+    ("routes", "number", "left"),
+    [(LOOKS, 1, 0), (("create_session",), 1, 1), ((*LOOKS, "create_session"), 3, 1)],
+    ids=["before it is sent", "before it is answered", "after it is answered"],
+)
+def test_a_worker_is_killed_and_the_retry_leaves_one_session(
+    place: Place,
+    sandbox: Sandbox,
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    routes: tuple[str, ...],
+    number: int,
+    left: int,
+) -> None:
+    theirs = place.theirs()
+    monkeypatch.setattr(_create, "_ON_ITS_WAY", 0.0)
+    first = Attempt(place.conn_id, place.fields, store=FileStore(tmp_path / "store"))
+    process: list[ForkServerProcess] = []
+    kill_at(sandbox, process, routes, number)
+    sandbox.latency = 0.05  # so that the process is known before its requests are carried out
+    process.append(start(first, tmp_path / "told"))
+    process[0].join(30)
+
+    assert process[0].exitcode == -signal.SIGKILL
+    assert not (tmp_path / "told").exists()
+    assert len(place.alive()) == 1 + left
+    made = replace(first, try_number=2).make()
+    assert place.alive() == sorted([theirs, made])
+    assert replace(first, try_number=3).make() == made
+
+
+def test_a_worker_is_killed_before_it_remembers_what_it_made(
+    place: Place, sandbox: Sandbox, start: Start, tmp_path: Path
+) -> None:
+    theirs = place.theirs()
+    holding = FileStore(tmp_path / "store", hold=True)
+    first = Attempt(place.conn_id, place.fields, store=holding)
+    process = start(first, tmp_path / "told")
+    until(holding.holding.exists)
+    process.kill()
+    process.join()
+
+    made = replace(first, try_number=2, store=FileStore(tmp_path / "store")).make()
+    assert place.alive() == sorted([theirs, made])
+    assert sandbox.log.count(route="create_session") == 1
+
+
+def test_a_request_that_is_carried_out_after_its_sender_died_is_waited_for(
+    vidinfra: Place, sandbox: Sandbox, start: Start, tmp_path: Path
+) -> None:
+    sandbox.faults.add("delay", route="create_session", seconds=1.0)
+    process = start(Attempt(vidinfra.conn_id, vidinfra.fields), tmp_path / "told")
+    until(lambda: sandbox.log.count(route="create_session") == 1)
+    process.kill()
+    process.join()
+
+    assert vidinfra.alive() == []
+    made = Attempt(vidinfra.conn_id, vidinfra.fields, try_number=2).make()
+    assert vidinfra.alive() == [made]
+    assert sandbox.log.count(route="create_session") == 1
+
+
+def test_two_workers_at_once_leave_one_session(place: Place, sandbox: Sandbox, start: Start, tmp_path: Path) -> None:
+    theirs = place.theirs()
+    sandbox.latency = 0.3  # so that both have looked before one of them has made anything
+    told = [tmp_path / "first", tmp_path / "second"]
+    attempts = [Attempt(place.conn_id, place.fields, try_number=number) for number in (1, 1)]
+    processes = [start(attempt, path) for attempt, path in zip(attempts, told, strict=True)]
+    for process in processes:
+        process.join(30)
+
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert sandbox.log.count(route="create_session") == 2
+    (made,) = {path.read_text() for path in told}
+    assert place.alive() == sorted([theirs, made])
