@@ -118,7 +118,7 @@ def _sessions_us() -> dict[str, Any]:
             "hidden-fields": ["port", "schema", "login"],
             "relabeling": {"host": "Base URL (required)", "password": "API key"},
             "placeholders": {
-                "host": "no default: the vendor's old address https://api.app.sessions.us/api may have lapsed",
+                "host": "no default; https://api.app.sessions.us/api may have lapsed",
                 "password": "Profile > Workspace settings > Public API > New key",
             },
         },
@@ -196,7 +196,7 @@ def _common_fields(rate_limit: str = "as many as it likes") -> dict[str, Any]:
             "label": "Paths",
             "description": (
                 "Other paths for endpoints, where an inferred one is wrong: endpoint names and paths as a JSON object. "
-                'Example: {"get_share_urls": "/sessions/{session_id}/share_urls"}'
+                'Example: {"get_share_url": "/sessions/{session_id}/share_urls"}'
             ),
             "schema": {"type": ["object", "null"]},
         },
