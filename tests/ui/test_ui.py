@@ -37,8 +37,7 @@ FORMS = {
     "sessions_us": (
         "Sessions (sessions.us)",
         {
-            "Base URL (required)": "no default: the vendor's old address https://api.app.sessions.us/api "
-            "may have lapsed",
+            "Base URL (required)": "no default; https://api.app.sessions.us/api may have lapsed",
             "API key": "Profile > Workspace settings > Public API > New key",
         },
         ["Role of the key"],
