@@ -22,8 +22,8 @@ class Platform:
     :param conf: what is filled into its trigger form.
     :param datasets: what must have been brought home.
     :param script: the life of each session that is created, see the sandbox's control route ``/<platform>/script``.
-    :param cues: what people there do to a live session as soon as a task waits for it: task to control route. A life by
-        the clock alone would be over unseen on a slow machine.
+    :param cues: task to another script, which a live session follows from the moment that the task waits. A life by the
+        clock alone would be over unseen on a slow machine.
     :param page: path of a session below the sandbox's base URL, where the platform names no page itself: the button on
         a task then shows the session as the API gives it.
     :param limit: requests and seconds: the rate limit of the platform, and of the connection to it.
@@ -34,7 +34,7 @@ class Platform:
     conf: Mapping[str, Any]
     datasets: frozenset[str]
     script: Mapping[str, Any]
-    cues: Mapping[str, str] = field(default_factory=dict)
+    cues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     page: str | None = None
     limit: tuple[int, int] | None = None
 
@@ -51,12 +51,12 @@ class Platform:
             sandbox.control("POST", f"/{self.name}/rate_limit", {"limit": requests, "window": seconds})
 
     def play(self, sandbox: SandboxProcess, states: Mapping[str, str]) -> None:
-        """Do what tasks wait for that people on the platform do."""
-        for task, deed in self.cues.items():
+        """Let happen on the platform what tasks wait for."""
+        for task, script in self.cues.items():
             if states.get(task) == "deferred":
                 for session in sandbox.control("GET", f"/{self.name}/sessions")["sessions"]:
                     if session["state"] == "live":
-                        sandbox.control("POST", f"/{self.name}/sessions/{session['id']}/{deed}")
+                        sandbox.control("POST", f"/{self.name}/sessions/{session['id']}/script", script)
 
     def register(self, api: AirflowApi, sandbox: SandboxProcess) -> None:
         """Give Airflow a connection to the sandbox."""
@@ -90,7 +90,7 @@ PLATFORMS = (
         conf={"title": "Product update, spring"},
         datasets=frozenset({"sessions", "participants", "attendance", "attendance_summary", "recordings", "media"}),
         script={"live_after": 8, "duration": 60, "artifacts_after": 4},
-        cues={"wait_until_ended": "end"},
+        cues={"wait_until_ended": {"duration": 14}},
         page="/sessions/{session_id}",
     ),
     Platform(
