@@ -365,14 +365,16 @@ async def _material(adapter: Adapter, session: Session, account: str, questions:
 
 async def _asked(adapter: Adapter, session: Session, account: str, questions: set[Question]) -> Material:
     """Ask what is needed, one question after the other: sessions are asked about at once, not questions."""
-    participants = await adapter.participants(session) if Question.PARTICIPANTS in questions else None
     status = await _attendance_status(adapter, session) if Question.ATTENDANCE in questions else None
+    # Before the participants: where these are read from the same list, the platform's adapter reads it once.
+    attendance = await adapter.attendance(session) if Question.ATTENDANCE in questions else ()
+    participants = await adapter.participants(session) if Question.PARTICIPANTS in questions else None
     return Material(
         session,
         account,
         participants=participants or (),
         attendance_status=status,
-        attendance=await adapter.attendance(session) if Question.ATTENDANCE in questions else (),
+        attendance=attendance,
         transcripts=(
             await named_transcripts(adapter, session, participants) if Question.TRANSCRIPTS in questions else ()
         ),

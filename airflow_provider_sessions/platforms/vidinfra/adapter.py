@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx
 
 from airflow_provider_sessions.client.budget import Lane
-from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ConflictError,
@@ -38,6 +38,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
+from airflow_provider_sessions.platforms.vidinfra.attendance import AttendanceLists
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, ApiKeyAuth, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
@@ -90,6 +91,10 @@ class VidInfraAdapter(Adapter):
     default_base_url = BASE_URL
     keeps_canceled = False
     capabilities = CAPABILITIES
+
+    def __init__(self, account: Account, client: Client) -> None:
+        super().__init__(account, client)
+        self._attendance = AttendanceLists(client)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -333,12 +338,12 @@ class VidInfraAdapter(Adapter):
         """The host, co-hosts, moderators and those who came, each once."""
         key = session.session_id
         assigned = [answer async for answer in self.client.pages(endpoints.list_participants(key))]
-        present = [answer async for answer in self.client.pages(endpoints.list_attendance(key))]
+        present = await self._attendance.take(key)
         return words.participants_from(session, assigned, present)
 
     async def attendance(self, session: Session) -> list[AttendanceInterval]:
         """One envelope of all joins a person; see :func:`.words.interval_from`."""
-        rows = [answer async for answer in self.client.pages(endpoints.list_attendance(session.session_id))]
+        rows = await self._attendance.read(session.session_id)
         return [words.interval_from(row, number) for number, row in enumerate(rows)]
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:

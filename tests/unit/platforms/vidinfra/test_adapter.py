@@ -605,6 +605,24 @@ async def test_participants_are_those_with_a_role_and_those_who_came(
     }
 
 
+async def test_attendance_and_participants_together_read_the_attendance_once(
+    adapter: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock, held: Session
+) -> None:
+    clock.jump(120)
+    alone = await adapter.participants(held)
+    sandbox.log.clear()
+    await adapter.attendance(held)
+    assert await adapter.participants(held) == alone
+    assert sandbox.log.count(route="list_attendance") == 1
+
+    await adapter.participants(held)
+    assert sandbox.log.count(route="list_attendance") == 2, "it is asked anew each time it is wanted alone"
+    await adapter.attendance(held)
+    clock.jump(61)
+    await adapter.participants(held)
+    assert sandbox.log.count(route="list_attendance") == 4, "an old list will not do"
+
+
 async def test_the_platforms_own_csv_is_text(adapter: VidInfraAdapter, clock: VirtualClock, held: Session) -> None:
     clock.jump(120)
     text = await adapter.client.send(endpoints.export_attendance(held.session_id))
