@@ -170,12 +170,20 @@ def says_failure(content: Any) -> bool:
 
 
 def error_from(
-    response: httpx.Response, content: Any, dialect: Dialect, route: str | None, clock: Clock, *, what: str
+    response: httpx.Response,
+    content: Any,
+    dialect: Dialect,
+    route: str | None,
+    clock: Clock,
+    *,
+    what: str,
+    hint: str | None = None,
 ) -> ApiError:
     """The error that an answer stands for.
 
     :param content: the decoded body; None if it could not be decoded.
     :param what: the request in a few words, for the text.
+    :param hint: what a person should check besides what the platform's dialect says.
     """
     status = response.status_code
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else RejectedError)
@@ -186,7 +194,7 @@ def error_from(
     parts += [f": {reason}"] if reason else []
     parts += [f" (code {code})"] if code else []
     parts += [f" [request id {request_id}]"] if request_id else []
-    parts += [f". {hint}"] if (hint := dialect.hints.get(status)) else []
+    parts += [f". {said}" for said in (dialect.hints.get(status), hint) if said]
     return kind(
         "".join(parts),
         status=status,

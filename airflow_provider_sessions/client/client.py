@@ -23,7 +23,7 @@ from airflow_provider_sessions.client.answers import (
     unwrap,
 )
 from airflow_provider_sessions.client.budget import Lane, RateBudget, Unlimited
-from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.failures import our_errors
 from airflow_provider_sessions.client.memo import Memo
@@ -210,7 +210,8 @@ class Client:
                 body = await self._whole(response, call.route.name)
         if not response.is_success:
             reason = failure_reason(body, call.route.name)
-            raise error_from(response, reason, self.dialect, call.route.name, self.clock, what=call.route.name)
+            name, hint = call.route.name, self._hint(call.route, response.status_code)
+            raise error_from(response, reason, self.dialect, name, self.clock, what=name, hint=hint)
         if lane is not Lane.POLL or method != "GET":
             return self._read(call, response, body)
         key, telling = (str(request.url), call.answer, call.unwrap), self.dialect.telling_bytes(body)
@@ -219,6 +220,15 @@ class Client:
             known = self._read(call, response, body)
             self._memo.keep(key, telling, known)
         return known
+
+    def _hint(self, route: Route, status: int) -> str | None:
+        """What else may be wrong where nothing is found, or nothing that takes this method."""
+        if route.documented or route.name in self.config.paths or status not in (404, 405):
+            return None
+        return (
+            f"The path of {route.name} is inferred, not documented: if it is wrong, correct it in the field 'paths' "
+            f"of the connection"
+        )
 
     def _request(self, call: Call[Any], method: str, url: str, query: Mapping[str, Any], lane: Lane) -> httpx.Request:
         params = {key: _parameter(value) for key, value in query.items() if value is not None}

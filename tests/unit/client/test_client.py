@@ -188,6 +188,20 @@ async def test_an_error_holds_what_the_platform_said() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_path_that_is_only_inferred_may_be_what_is_wrong(status: int) -> None:
+    async with RawServer((says({"message": "no"}, status),)) as server:
+        async with connect(server.url) as client:
+            with pytest.raises(ApiError, match="The path of poke_thing is inferred.* the field 'paths'"):
+                await client.send(poke_thing("t1"))
+            with pytest.raises(ApiError) as documented:
+                await client.send(get_thing("t1"))
+        async with connect(server.url, paths={"poke_thing": "/poke/{thing_id}"}) as client:
+            with pytest.raises(ApiError) as corrected:
+                await client.send(poke_thing("t1"))
+    assert "inferred" not in f"{documented.value} {corrected.value}"
+
+
 async def test_a_credential_that_the_platform_quotes_back_is_hidden() -> None:
     answer = says({"error": f"API key {SECRET} is unknown", "errors": [{"field": "key", "message": SECRET}]}, 401)
     async with RawServer((answer,)) as server, connect(server.url) as client:
