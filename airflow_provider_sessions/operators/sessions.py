@@ -8,6 +8,7 @@ may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,7 +23,8 @@ from airflow_provider_sessions.errors import AnswerTooLargeError, InputError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
-from airflow_provider_sessions.operators._bring import bring_to, cancel
+from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.operators._bring import bring_to, cancel, update
 from airflow_provider_sessions.operators._create import OnExisting, make_once
 from airflow_provider_sessions.operators._key import create_key, earliest_attempt
 from airflow_provider_sessions.operators._memory import Memory
@@ -31,6 +33,8 @@ from airflow_provider_sessions.platforms.base import Adapter, Question, adapter_
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
 
 _XCOM_BYTES = 48 * 1024
 """An answer beyond this is refused: XCom is a row in Airflow's database, and 64 KiB is the end in some."""
@@ -219,12 +223,7 @@ class UpdateSessionOperator(_SessionOperator):
             add_participants=structure(self.add_participants, "add_participants"),
             options=structure(self.options, "options"),
         )
-
-        async def update(adapter: Adapter, session_id: str) -> Session:
-            adapter.require(Question.UPDATE)
-            return await adapter.update(session_id, changes)
-
-        return self._ask(context, update)
+        return self._ask(context, lambda adapter, session_id: update(adapter, session_id, changes))
 
 
 class StartSessionOperator(_SessionOperator):
@@ -325,7 +324,10 @@ class CallApiOperator(BaseOperator):
         limit = count(self.limit, "limit")
         hook = hook_for(self.conn_id)
         call = adapter_class(hook.conn_type).endpoints.make(self.endpoint, arguments)
-        return self._fit_for_xcom(_answer(hook, call, limit))
+        answer = _answer(hook, call, limit)
+        told = counted(len(answer), "item") if isinstance(answer, list) else "an answer"
+        log.info("Called %s of %s: %s", self.endpoint, hook.conn_type, told)
+        return self._fit_for_xcom(answer)
 
     def _fit_for_xcom(self, answer: Any) -> Any:
         content = redact(to_jsonable_python(answer), max_depth=100)
@@ -350,6 +352,8 @@ def _answer(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
 
 def _told(context: Context, session: Session) -> dict[str, Any]:
     """Make the session known: links first, its id for ``create.output["session_id"]``, then what the task returns."""
+    planned = "not planned" if session.scheduled_start is None else to_the_second(session.scheduled_start)
+    log.info("Session %s is %s; start: %s; page: %s", session.session_id, session.state, planned, session.url or "none")
     push_links(context, session)
     context["ti"].xcom_push(key="session_id", value=session.session_id)
     return session.summary()

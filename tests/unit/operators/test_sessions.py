@@ -22,8 +22,9 @@ from airflow_provider_sessions.operators.sessions import (
 )
 from airflow_provider_sessions.platforms.base import Capability, Question, Support
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.sandbox import Sandbox
-from tests.connected import requests_of
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from tests.connected import Connect, requests_of
+from tests.unit.operators.attempts import Place, prepare
 
 
 @pytest.fixture
@@ -44,6 +45,23 @@ def test_a_session_is_started_and_ended(run: Any, session_id: str, context: Any)
     assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
     assert run(EndSessionOperator, session_id=session_id)["state"] == "ended"
     assert context["ti"].xcoms["session_url"] == f"https://live.example.com/sessions/{session_id}"
+
+
+def test_what_was_done_is_told_in_the_log(run: Any, session_id: str, caplog: pytest.LogCaptureFixture) -> None:
+    page = f"https://live.example.com/sessions/{session_id}"
+    with caplog.at_level(logging.INFO):
+        run(UpdateSessionOperator, session_id=session_id, start="2031-01-02T03:04:05.678+01:00")
+        run(StartSessionOperator, session_id=session_id)
+        run(CallApiOperator, endpoint="list_rooms", limit=1)
+        run(CallApiOperator, endpoint="get_session", arguments={"session_id": session_id})
+
+    told = [text for text in caplog.messages if text.startswith((f"Session {session_id} is", "Called"))]
+    assert told == [
+        f"Session {session_id} is scheduled; start: 2031-01-02T02:04:05+00:00; page: {page}",
+        f"Session {session_id} is live; start: 2031-01-02T02:04:05+00:00; page: {page}",
+        "Called list_rooms of vidinfra: 1 item",
+        "Called get_session of vidinfra: an answer",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +182,56 @@ def test_what_a_platform_cannot_do_fails_before_any_request(
     with pytest.raises(UnsupportedError, match=r"vidinfra cannot do 'start'\. The host starts it by hand."):
         run(StartSessionOperator, session_id=session_id)
     assert sandbox.log.count() == 0
+
+
+@pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
+def place(request: pytest.FixtureRequest, sandbox_server: SandboxServer, connect: Connect) -> Place:
+    return prepare(sandbox_server.sandbox, request.param, connect)
+
+
+ROUTES = {"prevail": "edit_session", "vidinfra": "reschedule_session", "sessions_us": "update_session"}
+LATER = {"start": "2030-03-06T09:00:00Z", "time_zone": "America/New_York"}
+
+
+def test_a_change_whose_answer_is_lost_counts(place: Place, sandbox: Sandbox, context: Any) -> None:
+    session_id = place.theirs()
+    sandbox.faults.add("lost_answer", route=ROUTES[place.name])
+    update = UpdateSessionOperator(task_id="u", conn_id=place.conn_id, session_id=session_id, **LATER)
+
+    assert update.execute(context)["scheduled_start"] == "2030-03-06T09:00:00+00:00"
+
+
+def test_a_change_that_was_made_before_the_session_began_is_no_error_afterwards(
+    place: Place, context: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    session_id = place.theirs()
+    update = UpdateSessionOperator(task_id="u", conn_id=place.conn_id, session_id=session_id, **LATER)
+    first = update.execute(context)
+    place.platform.start(session_id)
+    with caplog.at_level(logging.INFO):
+        again = update.execute(context)
+
+    assert again == first | {"state": "live"}
+    assert f"Session {session_id} is already as wanted" in caplog.text
+    with pytest.raises(ConflictError):
+        UpdateSessionOperator(task_id="u", conn_id=place.conn_id, session_id=session_id, start=1893456000).execute(
+            context
+        )
+
+
+def test_people_who_are_invited_already_are_not_invited_again(
+    sandbox_server: SandboxServer, connect: Connect, sandbox: Sandbox, context: Any
+) -> None:
+    place = prepare(sandbox, "prevail", connect)
+    people = ["ada@example.com", {"email": sandbox.prevail.member_email, "role": "host"}]
+    update = UpdateSessionOperator(
+        task_id="u", conn_id=place.conn_id, session_id=place.theirs(), add_participants=people
+    )
+    for _ in range(2):
+        update.execute(context)
+
+    assert [email["to"] for email in sandbox.prevail.emails(to="ada@example.com")] == ["ada@example.com"]
+    assert sandbox.log.count(route="edit_session") == 1
 
 
 class TestCallApi:
