@@ -61,6 +61,8 @@ def get_provider_info() -> dict[str, Any]:
 
 
 _PACKAGE = "airflow_provider_sessions"
+_JSON = {"type": ["string", "null"], "format": "multiline"}
+"""JSON as a text of a few lines: the editor that Airflow shows for an object fills the screen."""
 
 
 def _modules(*names: str, integration: str = "VidInfra Live") -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ def _prevail() -> dict[str, Any]:
                     "State words that the documentation does not name, and what they mean here, as a JSON object. "
                     'Example: {"completed": "ended"}'
                 ),
-                "schema": {"type": ["object", "null"]},
+                "schema": _JSON,
             },
             **_common_fields(),
         },
@@ -198,7 +200,7 @@ def _common_fields(rate_limit: str = "as many as it likes") -> dict[str, Any]:
                 "Other paths for endpoints, where an inferred one is wrong: endpoint names and paths as a JSON object. "
                 'Example: {"get_share_url": "/sessions/{session_id}/share_urls"}'
             ),
-            "schema": {"type": ["object", "null"]},
+            "schema": _JSON,
         },
     }
 
