@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import struct
-import subprocess
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -228,11 +225,3 @@ def test_any_part_can_be_read_on_its_own(position: int) -> None:
     near = position - min(position, 1000)
     surroundings = b"".join(recording.read(near, position + 50))
     assert b"".join(recording.read(position, position + 50)) == surroundings[position - near :]
-
-
-@pytest.mark.skipif(shutil.which("file") is None, reason="the tool `file` is not installed")
-def test_the_tool_file_knows_what_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "recording.mp4"
-    path.write_bytes(content_of(Recording("seed", 100_000, 90)))
-    told = subprocess.run(["file", "--brief", path], capture_output=True, text=True, check=True).stdout
-    assert "MP4" in told
