@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.model.session import Session
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
     Value,
@@ -147,6 +148,28 @@ class SessionChanges(Value):
                 "add_participants, options"
             )
         return changes
+
+    def are_made_in(self, session: Session) -> bool:
+        """Whether a session is as wanted already; False where that cannot be seen (people, a platform's options)."""
+        if self.add_participants or self.options:
+            return False
+        wanted = {
+            "title": self.title,
+            "scheduled_start": self.start and self.start.replace(microsecond=0),
+            "duration_seconds": self.duration_seconds,
+            "time_zone": self.time_zone,
+            "description": self.description,
+        }
+        planned = session.model_copy(update={"actual_start": None, "actual_end": None})
+        start = session.scheduled_start
+        known = {
+            "title": session.title,
+            "scheduled_start": start and start.replace(microsecond=0),
+            "duration_seconds": planned.duration_seconds,
+            "time_zone": session.time_zone or self.time_zone,  # where none is kept, it only said when the start is
+            "description": session.description or "",
+        }
+        return all(value is None or value == known[name] for name, value in wanted.items())
 
 
 def _read_fields(

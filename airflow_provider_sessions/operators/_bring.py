@@ -13,7 +13,7 @@ from airflow_provider_sessions.errors import (
     RejectedError,
     ServerError,
 )
-from airflow_provider_sessions.model import Session, SessionState
+from airflow_provider_sessions.model import Session, SessionChanges, SessionState
 from airflow_provider_sessions.platforms.base import Adapter, Question
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,22 @@ async def bring_to(
         if session.state is not state:
             raise
         log.info("Session %s is already %s (asking for it was answered with: %s)", session_id, state, refused)
+        return session
+
+
+async def update(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
+    """Change a session, unless it turns out that an earlier attempt has.
+
+    :raises ConflictError: the session is in a state in which it cannot be changed, and is not as wanted.
+    """
+    adapter.require(Question.UPDATE)
+    try:
+        return await adapter.update(session_id, changes)
+    except _MAY_BE_SO as refused:
+        session = await adapter.get(session_id)
+        if not changes.are_made_in(session):
+            raise
+        log.info("Session %s is already as wanted (asking for it was answered with: %s)", session_id, refused)
         return session
 
 

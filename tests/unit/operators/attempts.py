@@ -130,10 +130,14 @@ def prepare(sandbox: Sandbox, name: str, connect: Connect) -> Place:
     return place
 
 
-def make_and_tell(attempt: Attempt, path: Path, environment: dict[str, str]) -> None:
+def make_and_tell(attempt: Attempt, path: Path, environment: dict[str, str], gate: Path | None = None) -> None:
     """What a process of its own does: make the session, and write its id into a file.
 
     :param environment: holds the connection; a process made by a fork server inherits the server's.
+    :param gate: a file to wait for; one beside ``path`` tells that the process has come so far.
     """
     os.environ.update(environment)
+    path.with_suffix(".ready").touch()
+    while gate is not None and not gate.exists():
+        time.sleep(0.005)
     path.write_text(attempt.make())

@@ -32,7 +32,7 @@ def vidinfra(sandbox_server: SandboxServer, connect: Connect) -> Place:
     return prepare(sandbox_server.sandbox, "vidinfra", connect)
 
 
-Start = Callable[[Attempt, Path], ForkServerProcess]
+Start = Callable[..., ForkServerProcess]
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def start() -> Iterator[Start]:
     forkserver.set_forkserver_preload([make_and_tell.__module__])  # Airflow is imported once for all processes
     started: list[ForkServerProcess] = []
 
-    def start(attempt: Attempt, told: Path) -> ForkServerProcess:
+    def start(attempt: Attempt, told: Path, gate: Path | None = None) -> ForkServerProcess:
         connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
-        process = forkserver.Process(target=make_and_tell, args=(attempt, told, connections))
+        process = forkserver.Process(target=make_and_tell, args=(attempt, told, connections, gate))
         process.start()
         started.append(process)
         return process
@@ -143,7 +143,10 @@ def test_two_workers_at_once_leave_one_session(place: Place, sandbox: Sandbox, s
     sandbox.latency = 0.3  # so that both have looked before one of them has made anything
     told = [tmp_path / "first", tmp_path / "second"]
     attempts = [Attempt(place.conn_id, place.fields, try_number=number) for number in (1, 1)]
-    processes = [start(attempt, path) for attempt, path in zip(attempts, told, strict=True)]
+    gate = tmp_path / "gate"
+    processes = [start(attempt, path, gate) for attempt, path in zip(attempts, told, strict=True)]
+    until(lambda: all(path.with_suffix(".ready").exists() for path in told))
+    gate.touch()
     for process in processes:
         process.join(30)
 
