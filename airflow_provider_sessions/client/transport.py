@@ -35,6 +35,8 @@ DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
 _MISSED = timedelta(seconds=0.5)
 """A request that would leave so long after its slot would arrive among those of later slots."""
+_LONG_WAIT = 5.0
+"""Seconds beyond which the wait for a slot is told to everybody."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _READING = ("GET", "HEAD")
 _SAME_METHOD = (307, 308)
@@ -119,7 +121,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             if wait is None:
                 raise await self._no_room(request, lane)
             if wait > 0:
-                log.debug("waiting %.2f s for a slot of the rate limit", wait)
+                _tell_wait(request, wait)
                 await self._clock.sleep(wait)
             slot = asked + timedelta(seconds=wait)
             missed = abs(self._clock.now() - slot) > _MISSED  # this process was frozen, or the clock was set
@@ -191,6 +193,17 @@ class _Bounded(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _tell_wait(request: httpx.Request, wait: float) -> None:
+    """Say that a request waits: so that a reader of the log sees why nothing happens, if it is for long."""
+    log.log(
+        logging.INFO if wait > _LONG_WAIT else logging.DEBUG,
+        "%s %s waits %.1f s for a slot of the account's rate limit: requests before it, or a 429, have used it up",
+        request.method,
+        redact_url(str(request.url)),
+        wait,
+    )
 
 
 def _refused_redirect(request: httpx.Request, response: httpx.Response) -> str | None:

@@ -192,7 +192,7 @@ async def test_an_error_holds_what_the_platform_said() -> None:
 async def test_a_path_that_is_only_inferred_may_be_what_is_wrong(status: int) -> None:
     async with RawServer((says({"message": "no"}, status),)) as server:
         async with connect(server.url) as client:
-            with pytest.raises(ApiError, match="The path of poke_thing is inferred.* the field 'paths'"):
+            with pytest.raises(ApiError, match=r"The path of poke_thing is inferred.* the field 'paths'"):
                 await client.send(poke_thing("t1"))
             with pytest.raises(ApiError) as documented:
                 await client.send(get_thing("t1"))

@@ -217,6 +217,22 @@ async def test_requests_to_other_hosts_are_not_counted() -> None:
     assert clock.now() == began
 
 
+@pytest.mark.parametrize(("period", "level"), [(4, logging.DEBUG), (20, logging.INFO)])
+async def test_a_long_wait_for_a_slot_is_told(period: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    clock = VirtualClock(auto=True)
+    budget = ProcessBudget(RateLimit(1, period), clock, margin=0)
+    async with RawServer((GOOD,)) as server, connect(server.url, clock, budget=budget) as client:
+        await client.send(get_thing("t1"))
+        await client.send(get_thing("t1"))
+    told = [(record.levelno, record.getMessage()) for record in caplog.records if "rate limit" in record.getMessage()]
+    assert len(told) == 1
+    assert told[0][0] == level
+    assert told[0][1].startswith(
+        f"GET {server.url}/things/t1 waits {period:.1f} s for a slot of the account's rate limit: "
+    )
+
+
 async def test_no_room_in_the_budget_is_an_error_and_reserves_nothing() -> None:
     clock = VirtualClock(auto=True)
     budget = ProcessBudget(RateLimit(1, 100), clock, margin=0)
