@@ -5,9 +5,7 @@ Values arrive as templates render them: as text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, task
 from airflow.sdk.bases.operator import BaseOperator
 
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
@@ -25,6 +23,8 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 PARAMS = {
     "conn_id": "vidinfra_default",
     "session_id": "",
+    "questions": Param([], type="array"),
+    "sessions": Param({}, type="object"),
     "title": "Quarterly review",
     "start": "2030-04-01T14:00",
     "moved": "2030-04-01T15:30",
@@ -100,15 +100,17 @@ with dag("export"):
     ).expand(format=list(FORMATS))
 
 
-def wait(artifact: str) -> BaseOperator:
+def wait(question: str, artifact: str) -> BaseOperator:
     """Wait for what a session leaves behind."""
-    return ArtifactSensor(task_id=f"wait_for_{artifact}", session_id=SESSION, artifact=artifact, timeout=5)
+    return ArtifactSensor(
+        task_id=f"{question}_wait", session_id=session_of(question), artifact=artifact, timeout=5, poll_interval=1
+    )
 
 
-def export(dataset: str) -> BaseOperator:
+def export(question: str, dataset: str) -> BaseOperator:
     """Export one dataset, by its name."""
     return SessionsToObjectStorageOperator(
-        task_id=f"export_{dataset}",
+        task_id=f"{question}_export_{dataset}",
         path="{{ params.path }}",
         datasets=[dataset],
         start="{{ params.begin }}",
@@ -116,31 +118,50 @@ def export(dataset: str) -> BaseOperator:
     )
 
 
-WAYS_TO_ASK: dict[str, Callable[[], object]] = {
-    "start": lambda: StartSessionOperator(task_id="start", session_id=SESSION),
-    "end": lambda: EndSessionOperator(task_id="end", session_id=SESSION),
-    "cancel": lambda: CancelSessionOperator(task_id="cancel", session_id=SESSION),
-    "participants": lambda: export("participants"),
-    "attendance": lambda: (wait("attendance"), export("attendance"), export("attendance_summary")),
-    "transcripts": lambda: (
-        wait("transcript"),
-        export("transcript_segments"),
-        FetchTranscriptOperator(
-            task_id="fetch", session_id=SESSION, path="{{ params.path }}/transcripts", formats="vtt, srt, txt, json"
-        ),
-    ),
-    "takeaways": lambda: (wait("takeaways"), export("takeaways")),
-    "recordings": lambda: (
-        wait("recording"),
-        export("recordings"),
-        DownloadRecordingsOperator(task_id="download", session_id=SESSION, path="{{ params.path }}/media"),
-    ),
-}
-"""Question to what makes all tasks that ask it of a platform."""
+def session_of(question: str) -> str:
+    """The session about which a question is asked."""
+    return f"{{{{ params.sessions.{question} }}}}"
 
-for question, tasks in WAYS_TO_ASK.items():
-    with dag(f"ask_{question}"):
-        tasks()
+
+with dag("ask") as ask:
+    WAYS_TO_ASK: dict[str, list[BaseOperator]] = {
+        "start": [StartSessionOperator(task_id="start", session_id=session_of("start"))],
+        "end": [EndSessionOperator(task_id="end", session_id=session_of("end"), trigger_rule="all_done")],
+        "cancel": [CancelSessionOperator(task_id="cancel", session_id=session_of("cancel"))],
+        "participants": [export("participants", "participants")],
+        "attendance": [
+            wait("attendance", "attendance"),
+            export("attendance", "attendance"),
+            export("attendance", "attendance_summary"),
+        ],
+        "transcripts": [
+            wait("transcripts", "transcript"),
+            export("transcripts", "transcript_segments"),
+            FetchTranscriptOperator(
+                task_id="transcripts_fetch",
+                session_id=session_of("transcripts"),
+                path="{{ params.path }}/transcripts",
+                formats="vtt, srt, txt, json",
+            ),
+        ],
+        "takeaways": [wait("takeaways", "takeaways"), export("takeaways", "takeaways")],
+        "recordings": [
+            wait("recordings", "recording"),
+            export("recordings", "recordings"),
+            DownloadRecordingsOperator(
+                task_id="recordings_download", session_id=session_of("recordings"), path="{{ params.path }}/media"
+            ),
+        ],
+    }
+    """Question to all tasks that ask it of a platform."""
+
+    @task.branch
+    def choose(params: dict[str, list[str]] | None = None) -> list[str]:
+        """Ask the questions that the run's configuration names."""
+        return [asking.task_id for question in (params or {})["questions"] for asking in WAYS_TO_ASK[question]]
+
+    choose() >> [asking for tasks in WAYS_TO_ASK.values() for asking in tasks]
+    WAYS_TO_ASK["start"] >> WAYS_TO_ASK["end"][0]
 
 with dag("cannot_be_meant"):
     create("unknown_option", options={"no_such_option": 1})
