@@ -86,6 +86,21 @@ async def test_who_is_cancelled_while_asleep_holds_up_nobody(auto: bool) -> None
     assert first.cancelled()
 
 
+async def test_a_clock_that_moves_itself_goes_on_though_sleepers_are_cancelled_at_any_turn() -> None:
+    clock = VirtualClock(auto=True)
+    began = clock.now()
+    for turns in range(40):
+        gone = [asyncio.create_task(clock.sleep(seconds)) for seconds in (5, 10, 50)]
+        stays = asyncio.create_task(clock.sleep(30))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for sleeper in gone:
+            sleeper.cancel()
+        await asyncio.wait_for(stays, 2)
+        assert stays.done()
+    assert passed(clock, began) >= 40 * 25
+
+
 async def test_time_does_not_go_back_by_advancing() -> None:
     clock = VirtualClock()
     began = clock.now()
