@@ -7,6 +7,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from importlib.metadata import distribution, requires
 from pathlib import Path
@@ -74,9 +75,11 @@ def test_every_module_can_be_imported_on_this_airflow() -> None:
         importlib.import_module(name)
 
 
-def test_documentation_has_an_address_for_the_providers_page() -> None:
-    urls = dict(url.split(", ", 1) for url in distribution(NAME).metadata.get_all("Project-URL") or [])
-    assert urls["Documentation"].startswith("https://")
+def test_the_providers_page_links_to_the_readme() -> None:
+    """Without an address Airflow would link to a page of Apache's that does not exist."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["readme"] == "README.md"
+    assert project["urls"] == {"Documentation": f"https://pypi.org/project/{NAME}/"}
 
 
 def test_extra_all_holds_every_other_extra() -> None:
