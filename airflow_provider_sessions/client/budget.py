@@ -35,10 +35,10 @@ class RateBudget(Protocol):
     async def next_slot(self, lane: Lane) -> float:
         """Seconds until the next free slot, without reserving it."""
 
-    async def closed_for(self) -> float:
-        """Seconds until the platform takes requests again, by what it said last; 0 if it does now.
+    async def leave(self) -> float:
+        """Ask to send a request whose slot has come, right before it is sent: much may have happened meanwhile.
 
-        Asked after waiting for a slot: a slot reserved before the platform closed is worth nothing.
+        :returns: seconds for which it is held; 0 where it may be sent now, which is then noted.
         """
 
     async def observe(self, news: RateNews) -> None:
@@ -72,9 +72,9 @@ class BookBudget:
         """Seconds until the next free slot, without reserving it."""
         return await self._shelf.look(lambda book: book.next_slot(lane))
 
-    async def closed_for(self) -> float:
-        """Seconds until the platform takes requests again."""
-        return await self._shelf.look(Book.closed_for)
+    async def leave(self) -> float:
+        """Ask to send a request whose slot has come."""
+        return await self._shelf.write(Book.leave)
 
     async def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""
@@ -129,10 +129,10 @@ class Unlimited:
 
     async def next_slot(self, lane: Lane) -> float:
         """Seconds until the next free slot, without reserving it."""
-        return await self.closed_for()
+        return await self.leave()
 
-    async def closed_for(self) -> float:
-        """Seconds until the platform takes requests again."""
+    async def leave(self) -> float:
+        """Ask to send a request: seconds until the platform takes requests again."""
         return max(0.0, self._closed_until - self._clock.now().timestamp())
 
     async def observe(self, news: RateNews) -> None:

@@ -1,11 +1,19 @@
 """The arithmetic of the rate budget: which slot a request gets. No clock, no file and no network here.
 
-A platform judges when requests *arrive*, and counts a strict sliding window. So between slot *n* and slot *n + limit*
-there is a window and a margin. The margin covers what happens between a slot and the arrival of its request: waking
-up, connecting, the network. It begins with 50 ms, grows to the spread of what was measured, is doubled by a 429, and
-shrinks slowly as long as all goes well. It is paid once a window: in the long run T / (T + margin) of a limit is used.
+A platform judges when requests *arrive*, and counts a strict sliding window. What is needed for that is kept twice:
 
-A fifth of a window's slots, at least one, belongs to polling, the others to calls; each lane keeps a ring of its own.
+- The plan, of slots: between slot *n* and slot *n + limit* there is a window and a margin. So whoever asks learns at
+  once how long to wait.
+- The record, of arrivals: a request whose slot has come asks to leave. It is held, for milliseconds as a rule, until a
+  window and half a margin after the arrival of the one *limit* before it. For the arrival stands the departure, and
+  once the answer is there, the latest that it can have been. So neither a process that woke up late nor a slow
+  connection makes the platform count one too many.
+
+The margin is 50 ms to begin with. A 429 doubles it; as long as all goes well it shrinks back. Whenever requests were
+held, the plan gets some slack besides, so that it does not run ahead of what happens. Both are paid once a window: in
+the long run T / (T + margin + slack) of a limit is used.
+
+A fifth of a window's slots, at least one, belongs to polling, the others to calls; each lane has a plan of its own.
 Two windows that are kept apart are together never more than the limit. So exports that reserved their slots far ahead
 do not keep a poll waiting, and polls do not use up an export's slots:
 
@@ -20,7 +28,7 @@ import math
 import struct
 import zlib
 from array import array
-from bisect import insort
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -28,9 +36,10 @@ from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 
 MARGIN_SECONDS = 0.05
-_LARGEST_SPREAD = 1.0
-"""Seconds: a platform that thinks for long before it answers looks like a slow network. That must not cost much."""
+_LONGEST_WAY = 1.0
+"""Seconds, or a third of a window: a request whose answer took longer was not on its way for all that time."""
 _FORGET_IN_WINDOWS = 4
+"""In how many windows, of requests that go well, margin and slack shrink to a third."""
 _IDLE_WINDOWS = 4
 _LONGEST_IDLE = 120.0
 """Seconds after which a lane that nobody uses lends its slots; sooner where windows are short."""
@@ -54,13 +63,14 @@ class Book:
     limit: RateLimit
     base_margin: float = MARGIN_SECONDS
     margin: float = 0.0
+    slack: float = 0.0
     present: float = _NEVER
     closed_until: float = _NEVER
     told: float = math.inf
     told_until: float = _NEVER
-    quickest: float = math.inf
     asked: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, _NEVER))
     slots: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    arrivals: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.margin = max(self.margin, self.base_margin)
@@ -73,12 +83,14 @@ class Book:
             for lane in Lane:
                 self.asked[lane] -= back
                 self.slots[lane] = [slot - back for slot in self.slots[lane]]
+            self.arrivals = [arrival - back for arrival in self.arrivals]
         self.present = present
 
     def use_up(self) -> None:
         """Take the whole window as used up just now: for when nobody knows what was."""
         for lane, size in self._sizes().items():
             self.slots[lane] = [self.present] * size
+            self.arrivals += self.slots[lane]
 
     def reserve(self, lane: Lane, max_wait: float) -> float | None:
         """Seconds until the slot that is now reserved; None, and nothing reserved, where that is over ``max_wait``."""
@@ -86,12 +98,26 @@ class Book:
         self.asked[lane] = self.present
         if slot - self.present > max_wait:
             return None
-        self._note(ring, slot)
+        self._note(self.slots[ring], slot)
         return slot - self.present
 
     def next_slot(self, lane: Lane) -> float:
         """Seconds until the next free slot."""
         return self._choose(lane)[1] - self.present
+
+    def leave(self) -> float:
+        """Seconds for which a request whose slot has come is held; 0 where it may leave, which is then noted."""
+        if (closed := self.closed_for()) > 0:
+            return closed
+        size, pace = sum(self._sizes().values()), _FORGET_IN_WINDOWS * self.limit.requests
+        if len(self.arrivals) >= size:
+            held = self.arrivals[-size] + self.limit.seconds + self.margin / 2 - self.present
+            if held > 0:
+                self.slack = min(self.limit.seconds, self.slack + held / pace)
+                return held
+        self._note(self.arrivals, self.present)
+        self.slack -= self.slack / pace
+        return 0.0
 
     def closed_for(self) -> float:
         """Seconds until the platform takes requests again."""
@@ -107,37 +133,39 @@ class Book:
             self.told, self.told_until = news.limit, self.present + _LIMIT_TOLD_FOR
         if news.remaining and news.reset is not None and news.reset <= self.limit.seconds:
             self._leave_only(news.remaining, self.present + news.reset)
-        if news.lag is not None and news.status < 400:
-            self._measure(news.lag)
+        if news.status < 400:
+            self.margin -= (self.margin - self.base_margin) / (_FORGET_IN_WINDOWS * self.limit.requests)
+        if news.lag is not None:
+            self._correct_arrival(news.lag)
 
-    def _measure(self, lag: float) -> None:
-        """Hold the margin at the spread of lags, or let it shrink by and by."""
-        self.quickest = min(lag, self.quickest)
-        largest = max(self.base_margin, min(_LARGEST_SPREAD, self.limit.seconds / 10))
-        spread = min(lag - self.quickest, largest)
-        shrinking = 1 - 1 / (_FORGET_IN_WINDOWS * self.limit.requests)
-        shrunk = self.base_margin + (self.margin - self.base_margin) * shrinking
-        self.margin = max(shrunk, spread)
+    def _correct_arrival(self, lag: float) -> None:
+        """Put the arrival of a request where the answer came, before which it must have been."""
+        late = min(lag, _LONGEST_WAY, self.limit.seconds / 3)
+        place = bisect_right(self.arrivals, self.present - lag) - 1
+        if place >= 0 and late > self.margin / 4:
+            insort(self.arrivals, self.arrivals.pop(place) + late)
 
     def _leave_only(self, remaining: int, until: float) -> None:
         """Somebody else uses the account too: take slots that look free as used, but for as many as there are."""
-        used = until - self.limit.seconds - self.margin  # such a slot is free again at ``until``
+        used = until - self._gap()  # such a slot is free again at ``until``
         surplus = sum(self._free_now(lane) for lane in Lane) - remaining
         for lane in Lane:
             for _ in range(min(surplus, self._free_now(lane))):
-                self._note(lane, used)
+                self._note(self.slots[lane], used)
                 surplus -= 1
 
-    def _note(self, lane: Lane, slot: float) -> None:
-        slots = self.slots[lane]
+    def _note(self, instants: list[float], instant: float) -> None:
         # Connections with another limit may share this page: what one of them still needs to know, another keeps.
-        keep = max(self.limit.requests, len(slots))
-        insort(slots, slot)
-        del slots[:-keep]
+        keep = max(self.limit.requests, len(instants))
+        insort(instants, instant)
+        del instants[:-keep]
 
     def _free_now(self, lane: Lane) -> int:
-        busy = self.present - self.limit.seconds - self.margin
+        busy = self.present - self._gap()
         return max(0, self._sizes()[lane] - sum(slot > busy for slot in self.slots[lane]))
+
+    def _gap(self) -> float:
+        return self.limit.seconds + self.margin + self.slack
 
     def _sizes(self) -> dict[Lane, int]:
         """Slots that each lane has in a window."""
@@ -166,15 +194,22 @@ class Book:
             return math.inf
         free = max(self.present, self.closed_until)
         if len(slots) >= size:
-            free = max(free, slots[-size] + self.limit.seconds + self.margin)
+            free = max(free, slots[-size] + self._gap())
         return max(free, slots[-1]) if slots else free
 
     def to_page(self) -> bytes:
         """The book as bytes that tell whether they are whole."""
-        told = (self.present, self.margin, self.closed_until, self.told, self.told_until, self.quickest)
-        numbers = array("d", told)
-        for lane in Lane:
-            numbers.extend((self.asked[lane], len(self.slots[lane]), *self.slots[lane]))
+        told = (
+            self.margin,
+            self.slack,
+            self.present,
+            self.closed_until,
+            self.told,
+            self.told_until,
+        )
+        numbers = array("d", (*told, *self.asked.values()))
+        for instants in (*self.slots.values(), self.arrivals):
+            numbers.extend((len(instants), *instants))
         content = numbers.tobytes()
         return _HEAD.pack(_MAGIC, len(content), zlib.crc32(content)) + content
 
@@ -188,9 +223,20 @@ class Book:
         if magic != _MAGIC or len(content) != length or zlib.crc32(content) != check or length % 8:
             return None
         numbers = iter(array("d", content))
-        present, margin, closed_until, told, told_until, quickest = (next(numbers) for _ in range(6))
-        book = cls(limit, base_margin, margin, present, closed_until, told, told_until, quickest)
-        for lane in Lane:
-            book.asked[lane] = next(numbers)
-            book.slots[lane] = [next(numbers) for _ in range(int(next(numbers)))]
-        return book
+
+        def instants() -> list[float]:
+            return [next(numbers) for _ in range(int(next(numbers)))]
+
+        return cls(
+            limit,
+            base_margin,
+            margin=next(numbers),
+            slack=next(numbers),
+            present=next(numbers),
+            closed_until=next(numbers),
+            told=next(numbers),
+            told_until=next(numbers),
+            asked={lane: next(numbers) for lane in Lane},
+            slots={lane: instants() for lane in Lane},
+            arrivals=instants(),
+        )

@@ -50,9 +50,9 @@ class Sheltered:
         """Seconds until the next free slot, without reserving it."""
         return await self._ask(lambda budget: budget.next_slot(lane))
 
-    async def closed_for(self) -> float:
-        """Seconds until the platform takes requests again."""
-        return await self._ask(lambda budget: budget.closed_for())
+    async def leave(self) -> float:
+        """Ask to send a request whose slot has come."""
+        return await self._ask(lambda budget: budget.leave())
 
     async def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""

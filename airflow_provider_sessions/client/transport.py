@@ -33,8 +33,9 @@ log = logging.getLogger(__name__)
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
 DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
-_MISSED = timedelta(seconds=0.5)
-"""A request that would leave so long after its slot would arrive among those of later slots."""
+_LONGEST_HOLD = 1.0
+_HOLDS = 20
+"""How long, in seconds, and how often a request whose slot has come is held; beyond, it asks for another slot."""
 _LONG_WAIT = 5.0
 """Seconds beyond which the wait for a slot is told to everybody."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -104,30 +105,39 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     async def _send_in_slot(self, request: httpx.Request) -> httpx.Response:
-        slot = await self._wait_for_slot(request)
+        left = await self._wait_for_slot(request)
         response = await self._send(request, redact_url(str(request.url)))
         now = self._clock.now()
         news = read_rate_headers(response.status_code, response.headers, now)
-        await self._budget.observe(replace(news, lag=max(0.0, (now - slot).total_seconds())))
+        await self._budget.observe(replace(news, lag=max(0.0, (now - left).total_seconds())))
         return response
 
     async def _wait_for_slot(self, request: httpx.Request) -> datetime:
-        """Wait for a slot in which the request may be sent; a slot that cannot be used is left for another."""
+        """Wait until the request may be sent; when that was."""
         lane = request.extensions.get("lane", Lane.CALL)
-        patience = self._max_wait
+        gives_up = self._clock.now() + timedelta(seconds=self._max_wait)
         while True:
-            asked = self._clock.now()
+            patience = (gives_up - self._clock.now()).total_seconds()
             wait = await self._budget.reserve(lane, max_wait=patience)
             if wait is None:
                 raise await self._no_room(request, lane)
             if wait > 0:
                 _tell_wait(request, wait)
                 await self._clock.sleep(wait)
-            slot = asked + timedelta(seconds=wait)
-            missed = abs(self._clock.now() - slot) > _MISSED  # this process was frozen, or the clock was set
-            if not missed and (wait <= 0 or await self._budget.closed_for() <= 0):
-                return slot
-            patience -= (self._clock.now() - asked).total_seconds()
+            if left := await self._leave():
+                return left
+
+    async def _leave(self) -> datetime | None:
+        """Leave in the slot that has come; None where it is worth nothing by now: the platform closed, say."""
+        for _ in range(_HOLDS):
+            now = self._clock.now()
+            held = await self._budget.leave()
+            if held <= 0:
+                return now
+            if held > _LONGEST_HOLD:
+                return None
+            await self._clock.sleep(held)
+        return None
 
     async def _no_room(self, request: httpx.Request, lane: Lane) -> RateLimitedError:
         later = await self._budget.next_slot(lane)

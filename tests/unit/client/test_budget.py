@@ -153,7 +153,7 @@ async def test_a_wait_that_is_too_long_reserves_nothing() -> None:
 async def test_what_the_platform_says_holds_everybody_back(news: RateNews, closed: float) -> None:
     for budget in (ProcessBudget(RateLimit(100, 1), VirtualClock()), Unlimited(VirtualClock())):
         await budget.observe(news)
-        assert await budget.closed_for() == pytest.approx(closed)
+        assert await budget.leave() == pytest.approx(closed)
         assert await budget.next_slot(Lane.POLL) == pytest.approx(closed)
         assert await budget.reserve(Lane.POLL, max_wait=closed + 1) == pytest.approx(closed)
         if closed:

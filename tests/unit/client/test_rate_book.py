@@ -53,7 +53,7 @@ def test_no_window_ever_holds_more_than_the_limit(
     limit: int, seconds: float, steps: list[tuple[float, Lane, float, RateNews | None, bool]]
 ) -> None:
     shared = book(limit, seconds, margin=0.05)
-    present, sent = 1000.0, []
+    present, sent, left = 1000.0, [], []
     for pause, lane, patience, news, handed_on in steps:
         present += pause
         shared.turn_to(present)
@@ -63,13 +63,16 @@ def test_no_window_ever_holds_more_than_the_limit(
         wait = shared.reserve(lane, patience)
         assert wait == (later if later <= patience else None)
         if wait is not None:
-            assert wait >= max(0, shared.closed_for())
+            assert wait >= shared.closed_for()
             sent.append(present + wait)
+        if shared.leave() == 0:
+            left.append(present)
         if handed_on:
             again = Book.from_page(shared.to_page(), shared.limit)
             assert again == shared
             shared = again
     assert most_in_a_window(sent, seconds) <= limit
+    assert most_in_a_window(left, seconds) <= limit
 
 
 def test_an_idle_lane_lends_its_slots_so_that_the_limit_is_used_up() -> None:
@@ -121,24 +124,97 @@ def test_a_limit_of_one_is_shared_by_both_lanes() -> None:
     assert reserve(shared, CALL) + reserve(shared, POLL) + reserve(shared, CALL) == [0, 3, 6]
 
 
-def test_the_margin_grows_to_the_spread_of_lags_and_shrinks_again() -> None:
-    shared = book(10, 60, margin=0.05)
-    for lag in (0.3, 0.3, 0.32):  # slow, but evenly so
+def leave(book: Book, count: int = 1) -> list[float]:
+    """How long each of them is held before it leaves; the time moves on with them."""
+    waits = []
+    for _ in range(count):
+        began = book.present
+        while held := book.leave():
+            book.turn_to(book.present + held)
+        waits.append(round(book.present - began, 6))
+    return waits
+
+
+def test_who_wakes_up_in_time_is_not_held() -> None:
+    shared = book(10, 3, margin=0.05)
+    assert leave(shared, 10) == [0] * 10
+    shared.turn_to(1000 + 3.05)
+    assert leave(shared, 10) == [0] * 10
+    assert shared.slack == 0
+
+
+def test_a_request_that_left_late_holds_the_one_a_window_behind_it() -> None:
+    shared = book(2, 3, margin=0.05)
+    shared.turn_to(1000.2)  # both had their slots at 1000
+    leave(shared, 2)
+    shared.turn_to(1003.05)  # the next slots
+    assert leave(shared, 2) == [0.175, 0]
+
+
+def test_a_process_that_was_frozen_does_not_break_the_limit() -> None:
+    shared = book(3, 60)
+    reserve(shared, CALL, 9)
+    shared.turn_to(1500)
+    assert [leave(shared, 3), shared.leave()] == [[0, 0, 0], 60]
+
+
+def test_a_request_that_was_slow_may_have_arrived_late() -> None:
+    shared = book(2, 3, margin=0.05)
+    leave(shared)
+    shared.turn_to(1000.2)
+    shared.observe(RateNews(200, lag=0.2))
+    shared.turn_to(1000.5)
+    leave(shared)
+    shared.turn_to(1003.05)
+    assert leave(shared) == [0.175]
+
+
+@given(
+    ways=st.lists(
+        st.tuples(st.floats(0, 0.2), st.floats(0.01, 1), st.floats(0, 1)),  # late, seconds to the answer, arrives after
+        max_size=60,
+    )
+)
+def test_arrivals_keep_to_the_limit_however_late_requests_leave_and_arrive(
+    ways: list[tuple[float, float, float]],
+) -> None:
+    """One after the other leaves in its slot or later, and arrives at any time before its answer."""
+    shared = book(5, 3, margin=0.05)
+    arrivals = []
+    for late, lag, arrives in ways:
+        wait = shared.reserve(CALL, math.inf)
+        assert wait is not None
+        shared.turn_to(shared.present + wait + late)
+        leave(shared)
+        arrivals.append(shared.present + arrives * lag)
+        shared.turn_to(shared.present + lag)
         shared.observe(RateNews(200, lag=lag))
-    assert shared.margin == 0.05
-    shared.observe(RateNews(200, lag=0.5))
-    assert shared.margin == pytest.approx(0.2)
-    for _ in range(400):
-        shared.observe(RateNews(200, lag=0.31))
-    assert shared.margin == pytest.approx(0.05, abs=0.001)
+    assert most_in_a_window(arrivals, 3) <= 5
+
+
+def test_the_plan_gets_slack_while_requests_are_held_and_loses_it_again() -> None:
+    shared = book(10, 3, margin=0.05)
+    shared.turn_to(1000.4)  # all had their slots at 1000
+    leave(shared, 10)
+    shared.turn_to(1003.05)
+    leave(shared, 10)
+    slack = shared.slack
+    assert slack > 0
+    shared.turn_to(1010)
+    for _ in range(120):
+        shared.turn_to(shared.present + 1)
+        assert leave(shared) == [0]
+    assert shared.slack < slack / 10
 
 
 def test_a_platform_that_thinks_for_long_costs_little() -> None:
-    for seconds, most in ((60, 1), (3, 0.3), (0.1, 0.05)):
-        shared = book(10, seconds, margin=0.05)
-        shared.observe(RateNews(200, lag=0.01))
-        shared.observe(RateNews(200, lag=30))
-        assert shared.margin == most
+    for seconds, lag, most in ((60, 30, 1), (3, 2, 1)):
+        shared = book(1, seconds)
+        leave(shared)
+        shared.turn_to(1000 + lag)
+        shared.observe(RateNews(200, lag=lag))
+        shared.turn_to(1000 + seconds)
+        assert leave(shared) == [most]
 
 
 def test_each_429_doubles_the_margin_but_those_of_one_burst_count_once() -> None:

@@ -61,7 +61,7 @@ async def test_all_workers_share_the_budget(account: str) -> None:
     one, other = budget(account), budget(account)
     assert await reserve(one, 3) + await reserve(other, 3) == [0, 0, 0, 0, 0, 60]
     await one.observe(RateNews(429, retry_after=300))
-    assert await other.closed_for() == pytest.approx(300, abs=5)
+    assert await other.leave() == pytest.approx(300, abs=5)
 
 
 async def test_looking_changes_nothing(account: str) -> None:

@@ -25,7 +25,7 @@ class Fragile(ProcessBudget):
 
     async def closed_for(self) -> float:
         self._fail()
-        return await super().closed_for()
+        return await super().leave()
 
     async def observe(self, news: RateNews) -> None:
         self._fail()
@@ -92,7 +92,7 @@ async def test_a_store_that_is_down_does_not_hold_up_every_request(scene: Scene)
 async def test_a_platform_that_closed_before_the_outage_stays_closed(scene: Scene) -> None:
     await scene.budget.observe(RateNews(429, retry_after=100))
     scene.store.down = True
-    assert await scene.budget.closed_for() == pytest.approx(100)
+    assert await scene.budget.leave() == pytest.approx(100)
     assert await scene.reserve(1) == [pytest.approx(100)]
 
 
