@@ -105,7 +105,7 @@ class Account:
         try:
             return parse_seconds(value, name)
         except ValueError as unreadable:
-            raise self.wrong(name, str(unreadable)) from None
+            raise self._unreadable(unreadable) from None
 
     def rate_limit(self, default: RateLimit | None) -> RateLimit | None:
         """The ``rate_limit`` field.
@@ -116,7 +116,7 @@ class Account:
         try:
             return default if text is None else RateLimit.read(text)
         except ValueError as unreadable:
-            raise self.wrong("rate_limit", str(unreadable)) from None
+            raise self._unreadable(unreadable) from None
 
     def paths(self, known: Mapping[str, Any]) -> dict[str, str]:
         """The ``paths`` field: endpoint names to paths, as an object or as its JSON.
@@ -142,6 +142,10 @@ class Account:
         """What tells accounts apart without telling a credential: connections to one account share a budget."""
         identity = "\n".join((self.conn_type, base_url, self.login or "", self.password or ""))
         return hashlib.sha256(identity.encode()).hexdigest()[:24]
+
+    def _unreadable(self, why: ValueError) -> ConnectionConfigError:
+        """The error for a field whose reader names it."""
+        return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {why}")
 
     def wrong(self, name: str, why: str) -> ConnectionConfigError:
         """The error for a field of this connection."""

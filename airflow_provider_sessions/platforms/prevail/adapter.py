@@ -232,6 +232,8 @@ class PrevailAdapter(Adapter):
 
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """One list of the sessions' days, and one of the requests where a session has no slug yet or is not listed."""
+        for session_id in known:
+            _refuse_no_id(session_id)
         answers: dict[str, Session | SessionsError] = {}
         slugs = {session_id: session_id for session_id in known if not session_id.startswith(REQUEST)}
         waiting = known.keys() - slugs.keys()
@@ -360,6 +362,7 @@ class PrevailAdapter(Adapter):
 
         :raises ConflictError: it is a request that has no slug yet.
         """
+        _refuse_no_id(session_id)
         if not session_id.startswith(REQUEST):
             return session_id
         for record in await self._lists.requests(Lane.CALL):
@@ -416,6 +419,18 @@ def _widened(query: SessionQuery) -> Window | None:
 def _around(start: datetime | None) -> Window | None:
     """Where a session is to be expected that is planned to start then."""
     return None if start is None else Window(start=start - timedelta(minutes=1), end=start + LONGEST)
+
+
+def _refuse_no_id(session_id: object) -> None:
+    """Refuse what can be nobody's id, as endpoints refuse it as a part of their path.
+
+    :raises InputError: it is no text, is empty, or would lead to another path.
+    """
+    text = session_id if isinstance(session_id, str) else ""
+    if not text.strip() or text in (".", "..", "None") or any(c in "/\\?#" or not c.isprintable() for c in text):
+        raise InputError(
+            f"session_id: {session_id!r} is no id; prevail's is the session's remote_session_id (the end of its URL)"
+        )
 
 
 def _missing(session_id: str) -> NotFoundError:

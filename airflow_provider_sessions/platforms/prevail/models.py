@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from airflow_provider_sessions.errors import UnknownStateError
 from airflow_provider_sessions.model import SessionState
@@ -67,10 +67,22 @@ class Deponent(Answer):
     role: str | None = None
 
 
+def _object(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _list(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _text(value: Any) -> Any:
+    return "" if value is None else value
+
+
 def _as_objects(invites: Any) -> Any:
     """Invites come as objects or as plain addresses."""
     if isinstance(invites, list):
-        return [{"email": invite} if isinstance(invite, str) else invite for invite in invites]
+        return [{"email": invite} if isinstance(invite, str) else invite for invite in invites if invite is not None]
     return invites or []
 
 
@@ -117,8 +129,8 @@ class RequestRecord(Answer):
     session_state: str | None = None
     session_url: str | None = None
     remote_session_id: str | None = None
-    session_request: SessionRequest = Field(default_factory=SessionRequest)
-    remote_session: RemoteSession = Field(default_factory=RemoteSession)
+    session_request: Annotated[SessionRequest, BeforeValidator(_object)] = Field(default_factory=SessionRequest)
+    remote_session: Annotated[RemoteSession, BeforeValidator(_object)] = Field(default_factory=RemoteSession)
     provider_specific_details: ProviderDetails | None = None
 
     @property
@@ -177,15 +189,20 @@ class TranscriptLine(Answer):
     """One stretch of speech: all names are inferred."""
 
     start: Annotated[float | None, BeforeValidator(_seconds)] = Field(
-        default=None, validation_alias=AliasChoices("start", "start_time", "startTime", "timestamp")
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("start", "start_time", "startTime", "timestamp"),
     )
     end: Annotated[float | None, BeforeValidator(_seconds)] = Field(
-        default=None, validation_alias=AliasChoices("end", "end_time", "endTime")
+        default=None, ge=0, allow_inf_nan=False, validation_alias=AliasChoices("end", "end_time", "endTime")
     )
     speaker: str | None = Field(
         default=None, validation_alias=AliasChoices("speaker", "speaker_name", "user", "participant")
     )
-    text: str = Field(default="", validation_alias=AliasChoices("text", "content", "transcript"))
+    text: Annotated[str, BeforeValidator(_text)] = Field(
+        default="", validation_alias=AliasChoices("text", "content", "transcript")
+    )
 
 
 class TranscriptItem(Answer):
@@ -195,6 +212,13 @@ class TranscriptItem(Answer):
     status: str | None = None
     language: str | None = None
     started_at: datetime | None = None
-    segments: list[TranscriptLine] = Field(
+    segments: Annotated[list[TranscriptLine], BeforeValidator(_list)] = Field(
         default_factory=list, validation_alias=AliasChoices("segments", "lines", "entries", "content")
     )
+
+    @model_validator(mode="after")
+    def _is_a_transcript(self) -> Self:
+        """Something else would pass for a transcript that is not there yet, for ever."""
+        if not self.model_fields_set & {"segments", "status"}:
+            raise ValueError("it has neither segments nor a status; was another path or shape meant?")
+        return self

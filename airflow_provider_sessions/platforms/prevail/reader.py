@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -33,10 +34,12 @@ class Reader:
     :param base_url: the API's.
     :param page: gives a session's page where the connection says how it is made up.
     :param clock: time.
+    :raises ConnectionConfigError: ``states`` or ``end_grace`` cannot be read.
     """
 
     def __init__(self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock) -> None:
-        self._account = account
+        self._own_words = _own_words(account)
+        self._grace = timedelta(seconds=account.seconds("end_grace", 3600.0))
         self._base_url = base_url
         self._page = page
         self._clock = clock
@@ -47,7 +50,7 @@ class Reader:
         return self._session(
             record.remote_session,
             record.remote_session_id or f"{REQUEST}{record.id}",
-            state_of(record.session_state, self._own_words()),
+            state_of(record.session_state, self._own_words),
             url=record.session_url,
             join_url=(details.prevail_join_url if details else None) or record.session_url,
         )
@@ -61,7 +64,7 @@ class Reader:
         """A session of the list of sessions; its request knows the case."""
         slug = record.remote_session_id or ""
         url = record.session_url or self._page(slug) or f"{self._site()}/sessions/{slug}"
-        session = self._session(record, slug, state_of(record.state, self._own_words()), url=url, join_url=url)
+        session = self._session(record, slug, state_of(record.state, self._own_words), url=url, join_url=url)
         if session.case is None and request is not None:
             session = session.model_copy(update={"case": request.remote_session.case})
         if session.state not in OPEN:
@@ -96,16 +99,28 @@ class Reader:
     def _is_past(self, session: Session) -> bool:
         """Whether the planned end and the grace have passed."""
         planned = _planned_end(session)
-        grace = timedelta(seconds=self._account.seconds("end_grace", 3600.0))
-        return planned is not None and self._clock.now() >= planned + grace
+        return planned is not None and self._clock.now() >= planned + self._grace
 
-    def _own_words(self) -> dict[str, SessionState]:
-        """State words that the connection adds: ``{"states": {"completed": "ended"}}`` in its extra."""
-        words = self._account.extra.get("states") or {}
+
+def _own_words(account: Account) -> dict[str, SessionState]:
+    """State words that the connection adds: ``{"states": {"completed": "ended"}}`` in its extra, or that as JSON.
+
+    :raises ConnectionConfigError: it is no mapping of words to our states.
+    """
+    words = account.extra.get("states") or {}
+    if isinstance(words, str):
         try:
-            return {str(word): SessionState(ours) for word, ours in dict(words).items()}
-        except ValueError as unknown:
-            raise self._account.wrong("states", f"maps a word to something else than our states: {unknown}") from None
+            words = json.loads(words) or {}
+        except ValueError:
+            raise account.wrong("states", "is not JSON") from None
+    if not isinstance(words, Mapping):
+        raise account.wrong("states", """must be an object such as {"completed": "ended"}""")
+    try:
+        return {str(word): SessionState(ours) for word, ours in words.items()}
+    except ValueError as unknown:
+        raise account.wrong(
+            "states", f"maps a word to something else than our states: {unknown}; they are {', '.join(SessionState)}"
+        ) from None
 
 
 def _planned_end(session: Session) -> datetime | None:

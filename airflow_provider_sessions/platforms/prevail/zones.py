@@ -232,7 +232,16 @@ def hours(seconds: float) -> float:
 
 
 def end_of(start: datetime | None, estimated_hours: float | None) -> datetime | None:
-    """The planned end."""
+    """The planned end.
+
+    :raises MalformedAnswerError: the duration is negative, or leads out of the calendar.
+    """
     if start is None or estimated_hours is None:
         return None
-    return start + timedelta(hours=estimated_hours)
+    try:
+        end = start + timedelta(hours=estimated_hours)
+    except (OverflowError, ValueError):
+        end = None
+    if end is None or end < start:
+        raise MalformedAnswerError(f"prevail gave an estimated_duration of {estimated_hours} hours: that is none")
+    return end

@@ -149,7 +149,10 @@ class SessionsUsAdapter(Adapter):
     async def _trace(self, item: SessionItem, draft: SessionDraft) -> Trace | None:
         alike = _is_alike(draft, item)
         if alike and item.description is None and item.id and is_marked(draft):
-            item = await self._send(endpoints.get_session(item.id))  # a list may show less of a session
+            try:
+                item = await self._send(endpoints.get_session(item.id))  # a list may show less of a session
+            except NotFoundError:  # another attempt has just taken it back
+                return None
         mark = mark_in(item.description)
         if not alike and not (mark and mark.is_of_same_task(draft)):
             return None

@@ -6,14 +6,20 @@ optional. Unknown ones are passed over in what our words are made of, and kept i
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 from pydantic.alias_generators import to_camel
 
-from airflow_provider_sessions.model import Participant, Presence, Session, SessionState
+from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, UtcDatetime
 from airflow_provider_sessions.platforms.marks import without_mark
+
+_EPOCH = 1e9
+"""A number of seconds that no session lasts: from here on it is an instant, of the year 2001 or later."""
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 class Answer(BaseModel):
@@ -81,13 +87,13 @@ class SessionItem(Answer):
     description: str | None = None
     room: Named | None = None
     event: Named | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    start_at: datetime | None = None
-    planned_end: datetime | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
+    start_at: UtcDatetime | None = None
+    planned_end: UtcDatetime | None = None
     time_zone: str | None = None
-    actual_start: datetime | None = None
-    ended_at: datetime | None = None
+    actual_start: UtcDatetime | None = None
+    ended_at: UtcDatetime | None = None
     session_link: str | None = None
     participants: list[ParticipantItem] | None = None
 
@@ -107,12 +113,15 @@ class SessionItem(Answer):
         """In our words.
 
         :param page: the address of the session's page, where the connection says how it is made up.
+        :raises MalformedAnswerError: it has no id: it is something else, which would pass for a scheduled session.
         """
+        if not self.id:
+            raise MalformedAnswerError(f"{platform} answered with a session that has no id")
         owner = next((p.to_model() for p in self.participants or [] if p.is_owner), None)
         return Session(
             platform=platform,
-            session_id=self.id or "",
-            title=self.name or self.id or "",
+            session_id=self.id,
+            title=self.name or self.id,
             state=self.state,
             description=without_mark(self.description),
             scheduled_start=self.start_at,
@@ -130,19 +139,38 @@ class SessionItem(Answer):
         )
 
 
+def _text(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _list(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _stamp(value: Any) -> Any:
+    """A number, also as a text, is a count of seconds; one as large as that of an instant is one, in milliseconds."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and _EPOCH <= value < _EPOCH * 10_000:
+        return datetime.fromtimestamp(value if value < _EPOCH * 100 else value / 1000, UTC)
+    return value
+
+
 class Words(Answer):
     """One language of what was said."""
 
-    text: str = ""
+    text: Annotated[str, BeforeValidator(_text)] = ""
     language: str | None = None
 
 
 class TranscriptEntry(Answer):
     """One utterance: in the language it was said in, and in translations."""
 
-    content: list[Words] = Field(default_factory=list)
+    content: Annotated[list[Words], BeforeValidator(_list)] = Field(default_factory=list)
     participant_id: str | None = None
-    source_timestamp: datetime | float | None = None
+    source_timestamp: Annotated[
+        datetime | Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_stamp)
+    ] = None
     source_language: str | None = None
 
 

@@ -53,7 +53,7 @@ def _offset(entry: TranscriptEntry, instant: datetime | None, zero: datetime | N
     """Seconds from second zero; a number instead of an instant is taken as such (inferred)."""
     if instant is not None and zero is not None:
         return max(0.0, (instant - zero) / timedelta(seconds=1))
-    return float(entry.source_timestamp) if isinstance(entry.source_timestamp, int | float) else 0.0
+    return max(0.0, entry.source_timestamp) if isinstance(entry.source_timestamp, int | float) else 0.0
 
 
 def _source_language(entry: TranscriptEntry) -> str | None:

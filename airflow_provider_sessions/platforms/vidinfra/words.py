@@ -78,9 +78,15 @@ def session_from(answer: SessionResponse | None, page: Callable[[str], str | Non
 
 
 def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
-    """When a session ended. A session that ended must have an end, or no window of time would ever hold it."""
+    """When a session ended. A session that ended must have an end, or no window of time would ever hold it.
+
+    :raises MalformedAnswerError: its duration leads out of the calendar.
+    """
     if answer.ended_at is None and state is SessionState.ENDED and answer.started_at and answer.duration is not None:
-        return answer.started_at + timedelta(seconds=answer.duration)
+        try:
+            return answer.started_at + timedelta(seconds=answer.duration)
+        except OverflowError:
+            raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
     return answer.ended_at
 
 

@@ -1,0 +1,185 @@
+"""Answers that no documentation shows: each is read, or refused by an error of ours that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import (
+    AuthenticationError,
+    ConnectionConfigError,
+    InputError,
+    MalformedAnswerError,
+)
+from airflow_provider_sessions.model import Session, SessionState
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+
+ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+PASSWORD = "correct horse battery staple"
+Answers = Mapping[str, Any] | Callable[[httpx.Request], httpx.Response]
+
+
+def adapter_of(platform: str, answers: Answers, **fields: Any) -> Adapter:
+    """An adapter of a platform that gives each path that ends so the answer it has for it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if callable(answers):
+            return answers(request)
+        body = next(body for end, body in answers.items() if request.url.path.endswith(end))
+        return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
+
+    account = Account("strange", platform, host="https://api.test/v1", password=PASSWORD, **fields)
+    return adapter_class(platform).open(account, clock=VirtualClock(auto=True), transport=httpx.MockTransport(answer))
+
+
+def meeting(**fields: Any) -> dict[str, Any]:
+    return {"id": ID, "name": "Review", "startAt": "2026-03-02T16:00:00.000Z", "actualStart": None} | fields
+
+
+def deposition(**fields: Any) -> dict[str, Any]:
+    planned = {"start_date": "2027-03-02", "start_time": "01:30 PM", "time_zone": "UTC"}
+    return {"title": "Smith", "remote_session_id": "smith", "state": "ready", **planned} | fields
+
+
+class TestSessionsUs:
+    """Sessions: no schema of the vendor's is known."""
+
+    @pytest.mark.parametrize("answer", [{}, {"statusCode": 404, "message": "Not Found"}, meeting(id=None)])
+    async def test_an_answer_without_an_id_is_no_scheduled_session(self, answer: object) -> None:
+        async with adapter_of("sessions_us", {ID: answer}) as adapter:
+            with pytest.raises(MalformedAnswerError, match="no id"):
+                await adapter.get(ID)
+
+    @pytest.mark.parametrize("name", ["startAt", "createdAt", "actualStart", "endedAt"])
+    async def test_a_time_without_a_zone_is_named(self, name: str) -> None:
+        async with adapter_of("sessions_us", {ID: meeting(**{name: "2026-03-02T16:00:00"})}) as adapter:
+            with pytest.raises(MalformedAnswerError, match=f"{name}.* has no time zone"):
+                await adapter.get(ID)
+
+    @pytest.mark.parametrize(
+        ("stamp", "start"),
+        [
+            ("2026-03-02T16:00:05+00:00", 5.0),
+            (1772467205, 5.0),
+            (1772467205000, 5.0),
+            ("5.5", 5.5),
+            (-5, 0.0),
+            (None, 0.0),
+        ],
+    )
+    async def test_the_time_of_an_utterance_may_be_an_instant_or_a_number(self, stamp: object, start: float) -> None:
+        said = {"content": [{"text": "Hello", "language": "en"}], "sourceTimestamp": stamp}
+        began = meeting(actualStart="2026-03-02T16:00:00Z", endedAt="2026-03-02T16:30:00Z")
+        answers = {"/transcripts": [said], "/participants": [], ID: began}
+        async with adapter_of("sessions_us", answers) as adapter:
+            [transcript] = await adapter.transcripts(await adapter.get(ID))
+        assert transcript.segments[0].start == start
+
+    async def test_an_utterance_without_words_takes_nothing_from_the_others(self) -> None:
+        entries = [
+            {"content": None},
+            {"content": [{"text": None, "language": "en"}]},
+            {"content": [{"text": "Yes", "language": "en"}]},
+        ]
+        async with adapter_of("sessions_us", {"/transcripts": entries, "/participants": [], ID: meeting()}) as adapter:
+            [transcript] = await adapter.transcripts(await adapter.get(ID))
+        assert [segment.text for segment in transcript.segments if segment.text] == ["Yes"]
+
+
+class TestVidInfra:
+    """VidInfra: no field is documented as required."""
+
+    async def test_a_duration_out_of_the_calendar_is_named(self) -> None:
+        over = {"id": ID, "title": "x", "status": "ended", "started_at": "2026-03-02T16:00:00Z", "duration": 10**17}
+        async with adapter_of("vidinfra", {ID: {"success": True, "data": over}}) as adapter:
+            with pytest.raises(MalformedAnswerError, match="duration"):
+                await adapter.get(ID)
+
+    async def test_a_refused_log_in_that_quotes_the_password_does_not_show_it(self) -> None:
+        def refuse(request: httpx.Request) -> httpx.Response:
+            said = {"message": f"no account with {PASSWORD}", "errors": [{"field": "password", "message": PASSWORD}]}
+            return httpx.Response(401, json=said)
+
+        fields = {"login": "ada@example.com", "extra": {"auth_mode": "login"}}
+        async with adapter_of("vidinfra", refuse, **fields) as adapter:
+            with pytest.raises(AuthenticationError, match=r"no account with \*\*\*") as caught:
+                await adapter.get(ID)
+        assert PASSWORD not in repr(caught.value) + str(caught.value.reason)
+
+
+class TestPrevail:
+    """Prevail: most of what is answered was never documented whole."""
+
+    def of(self, *, extra: Mapping[str, Any] | None = None, **answers: Any) -> Adapter:
+        standard = {"/recordings": [], "/transcripts": [], "/session_requests": [], "/sessions": [deposition()]}
+        answers = {f"/{name}": body for name, body in answers.items()}
+        return adapter_of("prevail", standard | answers, login="acme", extra=extra or {})
+
+    async def session(self, adapter: Adapter) -> Session:
+        return await adapter.get("smith")
+
+    @pytest.mark.parametrize("hours", [-1, 1e18, "inf", "nan"])
+    async def test_an_impossible_duration_is_named(self, hours: object) -> None:
+        async with self.of(sessions=[deposition(estimated_duration=hours)]) as adapter:
+            with pytest.raises(MalformedAnswerError, match="estimated_duration"):
+                await adapter.get("smith")
+
+    async def test_a_request_whose_parts_are_null_does_not_hide_the_others(self) -> None:
+        empty = {"id": 1, "session_state": "initial", "session_request": None, "remote_session": None}
+        invites = {"invites": [None, "ada@example.com"]}
+        whole = {"id": 2, "session_state": "ready", "remote_session_id": "smith", "session_request": invites}
+        async with self.of(session_requests=[empty, whole]) as adapter:
+            people = await adapter.participants(await adapter.get("smith"))
+        assert [person.email for person in people] == ["ada@example.com"]
+
+    @pytest.mark.parametrize(
+        "item", [{"start": 1, "text": "Hello"}, {"filename": "t.txt", "presigned_url": "https://x"}]
+    )
+    async def test_what_is_no_transcript_is_not_taken_for_one_that_is_not_there_yet(self, item: object) -> None:
+        async with self.of(transcripts=[item]) as adapter:
+            session = await adapter.get("smith")
+            with pytest.raises(MalformedAnswerError, match="neither segments nor a status"):
+                await adapter.transcripts(session)
+
+    @pytest.mark.parametrize("start", ["nan", -5, "inf"])
+    async def test_a_segment_at_no_time_is_named(self, start: object) -> None:
+        async with self.of(transcripts=[{"segments": [{"start": start, "text": "Hello"}]}]) as adapter:
+            session = await adapter.get("smith")
+            with pytest.raises(MalformedAnswerError, match=r"segments\.0\.start"):
+                await adapter.transcripts(session)
+
+    async def test_segments_without_words_are_read(self) -> None:
+        items = [{"segments": None}, {"segments": [{"start": 1, "text": None}, {"start": 2, "text": "Yes"}]}]
+        async with self.of(transcripts=items) as adapter:
+            [transcript] = await adapter.transcripts(await adapter.get("smith"))
+        assert transcript.segments[-1].text == "Yes"
+
+    async def test_further_state_words_may_be_json_as_forms_and_addresses_give_it(self) -> None:
+        extra = {"states": '{"completed": "ended"}'}
+        async with self.of(sessions=[deposition(state="completed")], extra=extra) as adapter:
+            assert (await adapter.get("smith")).state is SessionState.ENDED
+
+    @pytest.mark.parametrize("states", [5, "over", [1], ["a"], {"completed": "over"}, '{"completed": "over"}'])
+    def test_state_words_that_cannot_be_read_are_refused_at_once(self, states: object) -> None:
+        with pytest.raises(ConnectionConfigError, match="states"):
+            self.of(extra={"states": states})
+
+    def test_a_grace_that_cannot_be_read_is_refused_at_once(self) -> None:
+        with pytest.raises(ConnectionConfigError, match=r"\(prevail\): end_grace: 'soon' is not a duration"):
+            self.of(extra={"end_grace": "soon"})
+
+    @pytest.mark.parametrize("session_id", [None, 5, "", " ", "None", "..", "a/b", "a?b"])
+    async def test_what_is_nobodys_id_is_refused_before_any_request(self, session_id: Any) -> None:
+        def refuse(request: httpx.Request) -> httpx.Response:
+            raise AssertionError(f"{request.url} was asked for")
+
+        async with adapter_of("prevail", refuse, login="acme") as adapter:
+            for question in (adapter.get, adapter.cancel):
+                with pytest.raises(InputError, match="session_id"):
+                    await question(session_id)
