@@ -146,7 +146,8 @@ def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: date
         if now - ended < give_up:
             return Decision(_pending(before, seen, now), write=False)
         days = give_up / timedelta(days=1)
-        reason = f"not ready {days:g} days after the end" + (f": {seen.reason}" if seen.reason else "")
+        passed = f"{days:g} {'day' if days == 1 else 'days'}"
+        reason = f"not ready {passed} after the end" + (f": {seen.reason}" if seen.reason else "")
         seen = Seen(Status.ABSENT, seen.content, seen.file, reason)
     if before is not None and before.status is seen.status and before.content == seen.content:
         return Decision(before, write=before.run == me.run)

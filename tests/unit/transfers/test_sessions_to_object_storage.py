@@ -129,7 +129,7 @@ def test_what_never_comes_is_given_up_and_told(export, vidinfra: Any, two_days, 
     assert (result["pending"], result["absent"]) == ({}, {"recordings": 1})
     assert "recordings: 1 session absent" in caplog.text
     record = json.loads(Path(result["record"]).read_text())
-    assert "not ready 1 days after the end" in record["absent"][two_days[0]]["recordings"]
+    assert "not ready 1 day after the end" in record["absent"][two_days[0]]["recordings"]
 
 
 def test_it_writes_to_s3(export, two_days, bucket: Any) -> None:
