@@ -83,6 +83,14 @@ def test_a_form_can_be_saved_with_none_of_the_extra_fields_filled_in(conn_type: 
         assert field["description"], name
 
 
+@pytest.mark.parametrize("conn_type", CONNECTION_TYPES)
+def test_json_is_asked_for_in_a_small_box(conn_type: str) -> None:
+    """Airflow's editor of an object fills the screen."""
+    fields = CONNECTION_TYPES[conn_type]["conn-fields"]
+    assert all("object" not in field["schema"]["type"] for field in fields.values())
+    assert fields["paths"]["schema"]["format"] == "multiline"
+
+
 def test_nothing_is_imported_to_make_it() -> None:
     """Airflow asks for it while it starts: what it would import might import Airflow, half started."""
     code = (

@@ -110,7 +110,7 @@ def _own_words(account: Account) -> dict[str, SessionState]:
     words = account.extra.get("states") or {}
     if isinstance(words, str):
         try:
-            words = json.loads(words) or {}
+            words = json.loads(words.strip() or "{}") or {}
         except ValueError:
             raise account.wrong("states", "is not JSON") from None
     if not isinstance(words, Mapping):

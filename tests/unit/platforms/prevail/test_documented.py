@@ -182,8 +182,12 @@ async def test_an_unknown_state_word_is_quoted_and_can_be_added_by_the_connectio
     async with Recorder(answer).adapter(clock) as adapter:
         with pytest.raises(UnknownStateError, match="'wrapped_up'"):
             await adapter.create(SessionDraft.read(**PLAIN))
-    async with Recorder(answer).adapter(clock, states={"wrapped_up": "ended"}) as adapter:
-        assert (await adapter.create(SessionDraft.read(**PLAIN))).state is SessionState.ENDED
+    for states in ({"wrapped_up": "ended"}, '{"wrapped_up": "ended"}'):
+        async with Recorder(answer).adapter(clock, states=states) as adapter:
+            assert (await adapter.create(SessionDraft.read(**PLAIN))).state is SessionState.ENDED
+    async with Recorder(answer).adapter(clock, states=" \n") as adapter:  # a text box that was emptied
+        with pytest.raises(UnknownStateError):
+            await adapter.create(SessionDraft.read(**PLAIN))
 
 
 @pytest.mark.parametrize(
