@@ -28,7 +28,7 @@ import math
 import struct
 import zlib
 from array import array
-from bisect import bisect_right, insort
+from bisect import insort
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -141,9 +141,11 @@ class Book:
     def _correct_arrival(self, lag: float) -> None:
         """Put the arrival of a request where the answer came, before which it must have been."""
         late = min(lag, _LONGEST_WAY, self.limit.seconds / 3)
-        place = bisect_right(self.arrivals, self.present - lag) - 1
-        if place >= 0 and late > self.margin / 4:
-            insort(self.arrivals, self.arrivals.pop(place) + late)
+        if late <= self.margin / 4 or not self.arrivals:
+            return  # what the margin is for
+        left = min(self.arrivals, key=lambda instant: abs(instant - (self.present - lag)))
+        self.arrivals.remove(left)
+        insort(self.arrivals, left + late)
 
     def _leave_only(self, remaining: int, until: float) -> None:
         """Somebody else uses the account too: take slots that look free as used, but for as many as there are."""
