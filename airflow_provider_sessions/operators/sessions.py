@@ -141,7 +141,8 @@ class CreateSessionOperator(BaseOperator):
         session = hook.ask(
             lambda adapter: make_once(adapter, draft, on_existing, known=known, is_later_try=is_later_try)
         )
-        memory.keep(key, session.session_id)
+        if session.session_id != known:
+            memory.keep(key, session.session_id)
         return hook.ask(lambda adapter: adapter.complete(session, draft))
 
 

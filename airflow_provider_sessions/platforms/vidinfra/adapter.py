@@ -191,7 +191,10 @@ class VidInfraAdapter(Adapter):
     async def _trace(self, answer: SessionResponse, draft: SessionDraft) -> Trace | None:
         alike = _is_alike(draft, answer)
         if alike and answer.description is None and answer.id and is_marked(draft):
-            answer = await self.client.send(endpoints.get_session(answer.id))  # a list may show less of a session
+            try:
+                answer = await self.client.send(endpoints.get_session(answer.id))  # a list may show less of a session
+            except NotFoundError:  # another attempt has just taken it back
+                return None
         mark = mark_in(answer.description)
         if not alike and not (mark and mark.is_of_same_task(draft)):
             return None
