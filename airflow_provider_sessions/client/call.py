@@ -205,7 +205,12 @@ class Endpoints:
             signature.bind(**arguments)
         except TypeError as misfit:
             raise InputError(f"endpoint {name}{signature}: {misfit}") from None
-        return function(**arguments)
+        try:
+            return function(**arguments)
+        except InputError:
+            raise
+        except (TypeError, ValueError) as misfit:  # a value of another kind than the endpoint makes its request of
+            raise InputError(f"endpoint {name}{signature}: an argument has another type: {misfit}") from None
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self.table.values())

@@ -36,6 +36,8 @@ def store_for(path: str, conn_id: str | None = None) -> Store:
     if not text:
         raise InputError(f"path: {path!r} is not a folder; give for example 's3://bucket/folder' or '/data/folder'")
     parts = urlsplit(text)
+    if ":" in parts.netloc.rpartition("@")[0]:
+        raise InputError("path: holds a user name and password; name a connection: 's3://conn_id@bucket/folder'")
     if parts.scheme in ("", "file", "local"):
         folder = Path(parts.path if parts.scheme else text)
         if parts.netloc or not folder.is_absolute():

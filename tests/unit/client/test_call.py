@@ -56,6 +56,20 @@ def test_calls_are_made_by_name_for_operators() -> None:
         api.make("get_thing", {"thing_id": "t1", "thing": "t1"})
 
 
+def test_an_argument_of_another_type_is_an_input_error() -> None:
+    strict = Endpoints("testing")
+
+    @strict("POST", "/things", documented=True)
+    def change_thing(fields: dict[str, Any]) -> Call[Thing]:
+        """Change a thing."""
+        return call(Thing, body=dict(fields))
+
+    for wrong in ("text", 5, [1]):
+        with pytest.raises(InputError, match=r"endpoint change_thing\(fields.*another type"):
+            strict.make("change_thing", {"fields": wrong})
+    assert change_thing({"a": 1}).body == {"a": 1}
+
+
 def test_mistakes_in_a_table_are_found_when_it_is_read() -> None:
     own = Endpoints("own")
     with pytest.raises(TypeError, match="thing_id"):

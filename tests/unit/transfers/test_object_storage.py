@@ -130,6 +130,12 @@ def test_what_is_no_place_is_refused(address: Any) -> None:
         store_for(address)
 
 
+def test_a_password_in_an_address_is_refused_and_not_quoted() -> None:
+    with pytest.raises(InputError, match="name a connection") as caught:
+        store_for("s3://ada:hunter2@bucket/folder")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(InputError, match="nowhere"):
         store_for("nowhere://folder")
