@@ -79,7 +79,7 @@ def test_the_providers_page_links_to_the_readme() -> None:
     """Without an address Airflow would link to a page of Apache's that does not exist."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["readme"] == "README.md"
-    assert project["urls"] == {"Documentation": f"https://pypi.org/project/{NAME}/"}
+    assert project["urls"] == {"Documentation": f"https://{NAME}.readthedocs.io/"}
 
 
 def test_extra_all_holds_every_other_extra() -> None:
