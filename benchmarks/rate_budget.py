@@ -136,6 +136,12 @@ def hello() -> Call[dict[str, Any]]:
     return call(dict[str, Any])
 
 
+async def warm_up(url: str) -> None:
+    """Import what a first request imports."""
+    async with Client(ClientConfig(base_url=url), dialect=Dialect("benchmark")) as unlimited:
+        await unlimited.send(hello())
+
+
 @contextlib.asynccontextmanager
 async def our_client(url: str, place: str, skew: float) -> AsyncIterator[Client]:
     rate = RateLimit(LIMIT, WINDOW)
@@ -148,8 +154,7 @@ async def our_client(url: str, place: str, skew: float) -> AsyncIterator[Client]
 
 def ours(url: str, place: str, skew: float, start: Barrier, more: Callable[[], bool]) -> None:
     async def run() -> None:
-        async with Client(ClientConfig(base_url=url), dialect=Dialect("benchmark")) as unlimited:
-            await unlimited.send(hello())
+        await warm_up(url)
         async with our_client(url, place, skew) as client:
             start.wait()
             while more():
@@ -295,11 +300,13 @@ POLLING = (18.0, 36.0)
 POLL_EVERY = 2.0
 
 
-def exporter(url: str, place: str, seconds: float) -> None:
+def exporter(url: str, place: str, seconds: float, start: Barrier) -> None:
     """Send calls without a pause."""
 
     async def run() -> None:
+        await warm_up(url)
         async with our_client(url, place, 0) as client:
+            start.wait()
             ends = time.monotonic() + seconds
             while time.monotonic() < ends:
                 await client.send(take("call"))
@@ -307,10 +314,12 @@ def exporter(url: str, place: str, seconds: float) -> None:
     asyncio.run(run())
 
 
-async def poll(url: str, place: str) -> list[tuple[float, float]]:
+async def poll(url: str, place: str, start: Barrier) -> list[tuple[float, float]]:
     """Poll for a while; when each poll began, and how long it took."""
     looks = []
+    await warm_up(url)
     async with our_client(url, place, 0) as client:
+        await asyncio.to_thread(start.wait)
         began = time.monotonic()
         await asyncio.sleep(POLLING[0])
         while (asked := time.monotonic()) - began < POLLING[1]:
@@ -325,10 +334,11 @@ def lanes(processes: int, seconds: float = 60.0) -> bool:
     with tempfile.TemporaryDirectory() as folder, court() as url:
         Path(folder).chmod(0o700)
         place = f"{folder}/account"
-        exporters = [SPAWN.Process(target=exporter, args=(url, place, seconds)) for _ in range(processes)]
+        start = SPAWN.Barrier(processes + 1)
+        exporters = [SPAWN.Process(target=exporter, args=(url, place, seconds, start)) for _ in range(processes)]
         for process in exporters:
             process.start()
-        looks = asyncio.run(poll(url, place))
+        looks = asyncio.run(poll(url, place, start))
         for process in exporters:
             process.join()
         arrivals = arrivals_at(url)
