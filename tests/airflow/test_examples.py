@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,11 @@ from typing import Any
 import pytest
 from airflow import settings
 
-from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.platforms.base import Support, adapter_class
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sensors import sessions as sensors
+from tests.connected import Connect
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 FILES = sorted(file.stem for file in EXAMPLES.glob("*.py"))
@@ -46,6 +52,66 @@ def test_nightly_example_brings_home_one_day(
     from pyarrow import parquet
 
     assert parquet.read_table(sessions)["title"].to_pylist() == ["Of that day"]
+
+
+LIVES = [
+    ("any_platform", "prevail", {"options": {"case": "24-cv-1138", "deponent": {"name": "Malachite Yarrow"}}}),
+    ("any_platform", "vidinfra", {"options": {"room_id": "{room_id}", "preset_id": "{preset_id}"}}),
+    ("any_platform", "sessions_us", {}),
+    (
+        "deposition_lifecycle",
+        "prevail",
+        {"flow": "request", "hosts": ["{member_email}"], "deponent": "Malachite Yarrow"},
+    ),
+]
+"""What the demo does not run."""
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "platform", "conf"), LIVES, ids=lambda given: given if isinstance(given, str) else ""
+)
+def test_example_follows_a_session_from_its_beginning_to_its_files(
+    sandbox: Sandbox,
+    sandbox_server: SandboxServer,
+    connect: Connect,
+    metadata_database: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    dag_id: str,
+    platform: str,
+    conf: dict[str, Any],
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(EXAMPLES))
+    monkeypatch.setattr(settings, "DAGS_FOLDER", str(EXAMPLES))
+    # The wait is for the scheduler's sake (it must see a deferral before its end), and dag.test has none.
+    monkeypatch.setattr(sensors, "SETTLING_SECONDS", 0.0)
+    monkeypatch.setenv("SESSIONS_POLL_INTERVAL", "1")
+    place = sandbox.platform(platform)
+    place.unlimit_rate()
+    place.default_script(live_after=1, duration=2, artifacts_after=1, approve_after=1)
+    connect(f"{platform}_default", **place.connection() | {"extra": {"rate_limit": "1000/second"}})
+    sandbox.clock.move_to(datetime.now(UTC))
+    sandbox.clock.run(1)  # in real time, because Airflow is
+
+    filled = json.loads(_fill(json.dumps(conf), place.credentials()))
+    dag = _bag().dags[dag_id]
+    run = dag.test(run_conf={"conn_id": f"{platform}_default", "path": tmp_path.as_uri(), **filled})
+
+    assert str(run.state) == "success"
+    known = adapter_class(platform).capabilities
+    expected = {name for name, dataset in DATASETS.items() if known[dataset.question].support is not Support.NO}
+    brought = {
+        file.relative_to(tmp_path).parts[0]
+        for file in tmp_path.rglob("*.csv")
+        if len(file.read_text().splitlines()) > 1
+    }
+    assert brought == expected
+
+
+def _fill(text: str, known: Mapping[str, str]) -> str:
+    for name, value in known.items():
+        text = text.replace("{" + name + "}", value)
+    return text
 
 
 def _bag() -> Any:
