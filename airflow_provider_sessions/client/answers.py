@@ -37,6 +37,8 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     429: RateLimitedError,
 }
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
+_ERROR_KEYS = frozenset({"code", "error", "errors", "message", "messages", "success", "timestamp"})
+"""A body that holds errors and nothing beside these holds no answer."""
 _QUOTED = 300
 """Characters of a platform's own words that an error quotes."""
 _ID = 100
@@ -165,8 +167,15 @@ def read(answer: Any, content: Any, route: str) -> Any:
 
 
 def says_failure(content: Any) -> bool:
-    """Whether a body under a good status says that the request failed."""
-    return isinstance(content, dict) and content.get("success") is False
+    """Whether a body under a good status says that the request failed: each platform has its own way."""
+    if not isinstance(content, dict):
+        return False
+    status = content.get("statusCode")
+    return (
+        content.get("success") is False
+        or (isinstance(status, int) and status >= 400)
+        or (bool(content.get("errors")) and content.keys() <= _ERROR_KEYS)
+    )
 
 
 def error_from(

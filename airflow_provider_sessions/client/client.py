@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import NoneType, TracebackType
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, get_origin
 
 import httpx
 
@@ -247,7 +247,7 @@ class Client:
             raise error_from(response, content, self.dialect, name, self.clock, what=name)
         if call.answer is NoneType:
             return _Answer(None, {})
-        found = unwrap(content, call.unwrap, is_list=isinstance(call, Paged))
+        found = unwrap(content, call.unwrap, is_list=get_origin(call.answer) is list)
         return _Answer(read(call.answer, found.content, name), found.meta)
 
     async def _whole(self, response: httpx.Response, name: str) -> bytes:

@@ -60,7 +60,7 @@ from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.auth import SignedToken
 from airflow_provider_sessions.platforms.prevail.lists import LONGEST, Lists, list_of
-from airflow_provider_sessions.platforms.prevail.materials import people_of, recording_of, transcript_of
+from airflow_provider_sessions.platforms.prevail.materials import people_of, recordings_of, transcript_of
 from airflow_provider_sessions.platforms.prevail.models import (
     RecordingItem,
 )
@@ -342,12 +342,13 @@ class PrevailAdapter(Adapter):
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's audio; empty while there is none."""
         items = await self._recordings(await self._slug(session.session_id), Lane.CALL)
-        return [recording_of(item, session.session_id) for item in items]
+        return recordings_of(items, session.session_id)
 
     async def recording_address(self, recording: Recording) -> str:
         """A fresh presigned address."""
-        for item in await self._recordings(await self._slug(recording.session_id), Lane.CALL):
-            if recording_of(item, recording.session_id).recording_id == recording.recording_id and item.presigned_url:
+        items = await self._recordings(await self._slug(recording.session_id), Lane.CALL)
+        for item, one in zip(items, recordings_of(items, recording.session_id), strict=True):
+            if one.recording_id == recording.recording_id and item.presigned_url:
                 return item.presigned_url.get_secret_value()
         raise NotFoundError(f"{recording.session_id} has no recording {recording.recording_id} any more", status=404)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from airflow_provider_sessions.model import (
@@ -43,10 +45,23 @@ def people_of(record: RequestRecord) -> list[Participant]:
     return list(people.values())
 
 
-def recording_of(item: RecordingItem, session_id: str) -> Recording:
-    """A recording; Prevail gives none an id, so one is made of what does not change."""
-    made = item.created_at.isoformat() if isinstance(item.created_at, datetime) else ""
-    identity = hashlib.sha256(f"{item.filename}\n{item.user}\n{made}".encode()).hexdigest()[:16]
+def recordings_of(items: Sequence[RecordingItem], session_id: str) -> list[Recording]:
+    """The recordings, one for each item and in their order.
+
+    Prevail gives none an id, so one is made of what does not change; those that are alike in it are numbered.
+    """
+    alike: Counter[str] = Counter()
+    recordings = []
+    for item in items:
+        made = item.created_at.isoformat() if isinstance(item.created_at, datetime) else ""
+        identity = hashlib.sha256(f"{item.filename}\n{item.user}\n{made}".encode()).hexdigest()[:16]
+        alike[identity] += 1
+        number = f"-{alike[identity]}" if alike[identity] > 1 else ""
+        recordings.append(_recording(item, session_id, identity + number))
+    return recordings
+
+
+def _recording(item: RecordingItem, session_id: str, identity: str) -> Recording:
     guessed = mimetypes.guess_type(item.filename or "")[0] or ""
     audio = item.type == "audio" and guessed.startswith("video/")
     return Recording(

@@ -157,6 +157,8 @@ REFUSALS: list[tuple[Any, type[SessionsError]]] = [
     (says({"error": {"message": "no"}}, 410), NotFoundError),
     (says({"errors": [{"field": "f", "message": "no"}]}, 422), RejectedError),
     (says({"success": False, "error": "no"}, 200), RejectedError),
+    (says({"statusCode": 404, "message": "no"}, 200), RejectedError),
+    (says({"errors": [{"field": "f", "message": "no"}]}, 200), RejectedError),
 ]
 
 

@@ -15,6 +15,7 @@ from airflow_provider_sessions.errors import (
     ConnectionConfigError,
     InputError,
     MalformedAnswerError,
+    RejectedError,
 )
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
@@ -50,10 +51,15 @@ def deposition(**fields: Any) -> dict[str, Any]:
 class TestSessionsUs:
     """Sessions: no schema of the vendor's is known."""
 
-    @pytest.mark.parametrize("answer", [{}, {"statusCode": 404, "message": "Not Found"}, meeting(id=None)])
+    @pytest.mark.parametrize("answer", [{}, meeting(id=None)])
     async def test_an_answer_without_an_id_is_no_scheduled_session(self, answer: object) -> None:
         async with adapter_of("sessions_us", {ID: answer}) as adapter:
             with pytest.raises(MalformedAnswerError, match="no id"):
+                await adapter.get(ID)
+
+    async def test_a_refusal_under_a_good_status_is_quoted(self) -> None:
+        async with adapter_of("sessions_us", {ID: {"statusCode": 404, "message": "Not Found"}}) as adapter:
+            with pytest.raises(RejectedError, match="Not Found"):
                 await adapter.get(ID)
 
     @pytest.mark.parametrize("name", ["startAt", "createdAt", "actualStart", "endedAt"])

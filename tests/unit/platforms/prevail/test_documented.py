@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError, OptionsError, UnknownStateError
-from airflow_provider_sessions.model import SessionDraft, SessionState
+from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 
@@ -208,3 +208,13 @@ def test_bad_input_is_refused_before_any_request(
     with pytest.raises(error, match=told):
         platform.adapter(clock).validate(SessionDraft.read(**{**PLAIN, **change}))
     assert platform.requests == []
+
+
+async def test_recordings_that_are_alike_are_still_two_files(clock: VirtualClock) -> None:
+    item = {"filename": "audio.mp4", "type": "audio", "user": "Recording", "size": "5"}
+    answer = {"recordings": [{**item, "presigned_url": f"https://files.test/{number}"} for number in (1, 2)]}
+    session = Session(platform="prevail", session_id="smith", title="Smith", state=SessionState.ENDED)
+    async with Recorder(answer).adapter(clock) as adapter:
+        recordings = await adapter.recordings(session)
+        addresses = [await adapter.recording_address(recording) for recording in recordings]
+    assert addresses == ["https://files.test/1", "https://files.test/2"]
