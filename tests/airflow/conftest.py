@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow import settings
 from airflow.models.xcom import XComModel
+from airflow.sdk.execution_time import supervisor
 from airflow.utils import db
 from airflow.utils.session import create_session
 
@@ -24,6 +26,8 @@ DAGS = Path(__file__).parent / "dags"
 def metadata_database() -> None:
     """Airflow's database, in the home that all tests share."""
     db.initdb()
+    # Before 3.3, Airflow makes an API server for each task that dag.test runs, which takes a second or two.
+    supervisor.in_process_api_server = lru_cache(maxsize=1)(supervisor.in_process_api_server)
 
 
 @dataclass(frozen=True)
