@@ -27,8 +27,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one module: as long as Playwright is there, its event loop runs in this thread, and no other can."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         pytest.skip("there is no chromium on this machine")
@@ -38,18 +39,18 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Standalone, SandboxProcess]]:
     with setting(Progress(), tmp_path_factory.mktemp("exported")) as stage:
         yield stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow(stage: tuple[Standalone, SandboxProcess]) -> Standalone:
     return stage[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox(stage: tuple[Standalone, SandboxProcess]) -> SandboxProcess:
     return stage[1]
 
