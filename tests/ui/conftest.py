@@ -29,7 +29,7 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser for one module: as long as Playwright is there, its event loop runs in this thread, and no other can."""
+    """A browser for one module: while Playwright is there, no other event loop can run in this thread."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         pytest.skip("there is no chromium on this machine")
