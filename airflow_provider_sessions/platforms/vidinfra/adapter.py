@@ -35,11 +35,12 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.attendance import AttendanceLists
-from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, ApiKeyAuth, LoginAuth
+from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
 
@@ -103,7 +104,7 @@ class VidInfraAdapter(Adapter):
         :raises ConnectionConfigError: a part of the credential is missing.
         """
         if account.choice("auth_mode", ("api_key", "login"), "api_key") == "api_key":
-            return ApiKeyAuth(account.required_password("API key"))
+            return ApiKeyAuth("X-API-Key", account.required_password("API key"))
         if not account.login or not account.login.strip():
             raise account.wrong("login", "is empty; with auth_mode 'login' it holds the host's e-mail")
         password = account.required_password("password of the account in the login field")

@@ -57,21 +57,6 @@ _LOGIN_HINT = (
 _NO_LOGIN_HINT = "There is no log-in at this address: check the connection's host, or correct 'login' in its paths"
 
 
-class ApiKeyAuth(httpx.Auth):
-    """Puts an API key on each request.
-
-    :param key: the key.
-    """
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send the request with the key. There is nothing to renew."""
-        request.headers["X-API-Key"] = self._key
-        yield request
-
-
 class LoginAuth(httpx.Auth):
     """Logs in with e-mail and password, and keeps the token fresh.
 
