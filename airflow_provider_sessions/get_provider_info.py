@@ -106,7 +106,7 @@ def _prevail() -> dict[str, Any]:
                 ),
                 "schema": _JSON,
             },
-            **_common_fields(),
+            **_common_fields(example='{"list_transcripts": "/sessions/{remote_session_id}/transcript"}'),
         },
     }
 
@@ -130,7 +130,18 @@ def _sessions_us() -> dict[str, Any]:
                 "description": "USER for general use. GUEST serves guest requests alone.",
                 "schema": {"type": ["string", "null"], "enum": ["USER", "GUEST"], "default": "USER"},
             },
-            **_common_fields(rate_limit="10/minute, the vendor's limit"),
+            "first_page": {
+                "label": "Number of the first page",
+                "description": (
+                    "1 if left empty. The vendor does not say from where lists count their pages: if the sessions "
+                    "numbered 21 to 40 are missing from a list, enter 0."
+                ),
+                "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 1},
+            },
+            **_common_fields(
+                example='{"get_transcripts": "/sessions/{session_id}/transcript"}',
+                rate_limit="10/minute, the vendor's limit",
+            ),
         },
     }
 
@@ -161,14 +172,15 @@ def _vidinfra() -> dict[str, Any]:
             "video_host": _text(
                 "Video API base URL", "For calls of the video API. Example: https://api.tenbyte.io/v1/vidinfra"
             ),
-            **_common_fields(),
+            **_common_fields(example='{"get_share_url": "/sessions/{session_id}/share_urls"}'),
         },
     }
 
 
-def _common_fields(rate_limit: str = "as many as it likes") -> dict[str, Any]:
+def _common_fields(example: str, rate_limit: str = "as many as it likes") -> dict[str, Any]:
     """Fields that the connections of all platforms have.
 
+    :param example: of other paths.
     :param rate_limit: what holds where none is given.
     """
     return {
@@ -198,7 +210,7 @@ def _common_fields(rate_limit: str = "as many as it likes") -> dict[str, Any]:
             "label": "Paths",
             "description": (
                 "Other paths for endpoints, where an inferred one is wrong: endpoint names and paths as a JSON object. "
-                'Example: {"get_share_url": "/sessions/{session_id}/share_urls"}'
+                f"Example: {example}"
             ),
             "schema": _JSON,
         },

@@ -142,9 +142,10 @@ class Client:
         :raises PagingError: pages repeat, end too early, never end, or items go missing in every walk.
         """
         given: set[str] = set()
+        paging = self.config.paging(call.paging)
         for _ in range(_WALKS):
-            walk = Walk(call.route.name, call.paging)
-            query: Mapping[str, Any] | None = call.paging.first()
+            walk = Walk(call.route.name, paging)
+            query: Mapping[str, Any] | None = paging.first()
             while query is not None:
                 items, meta = await self._send(call, {**call.query, **query}, lane)
                 keys = tuple(_key(item, call.key) for item in items)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_sessions.client.call import REPEATABLE_METHODS, Call, Route, fill, placeholders
+from airflow_provider_sessions.client.paging import NumberedPages, Paging
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.errors import ConnectionConfigError
 
@@ -24,6 +25,8 @@ class ClientConfig:
     :param bases: other base URLs that routes name.
     :param scope: path that goes before scoped routes (``/libraries/...``).
     :param paths: overrides of inferred paths: route name to template, or to ``METHOD template``.
+    :param first_page: the number of a list's first page, where pages have numbers and nothing tells how many there are;
+        None for what the endpoint says.
     :param timeout: seconds without a byte before a request is given up.
     :param deadline: seconds that one request may last in all, waiting for its slot not counted; a download instead has
         to bring a mebibyte in each such span.
@@ -37,6 +40,7 @@ class ClientConfig:
     bases: Mapping[str, str] = field(default_factory=dict)
     scope: str | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
+    first_page: int | None = None
     timeout: float = 30.0
     deadline: float = 300.0
     proxy: str | None = field(default=None, repr=False)
@@ -64,6 +68,12 @@ class ClientConfig:
         scope = self.scope if route.scoped and self.scope else ""
         filled = fill(path, {name: quote(value, safe="") for name, value in call.arguments.items()})
         return method, base.rstrip("/") + scope + filled
+
+    def paging(self, paging: Paging) -> Paging:
+        """How a list's pages are asked for here."""
+        if self.first_page is None or not isinstance(paging, NumberedPages):
+            return paging
+        return replace(paging, first_page=self.first_page)
 
     def repeatable(self, route: Route) -> bool:
         """Whether a route may be sent twice here. An override that turns it into a POST takes that away."""

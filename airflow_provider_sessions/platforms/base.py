@@ -153,6 +153,7 @@ class Adapter(ABC):
             bases=cls.other_bases(account, base_url),
             scope=cls.scope(account),
             paths=account.paths(cls.endpoints.table),
+            first_page=cls.first_page(account),
             timeout=account.seconds("timeout", 30.0),
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
@@ -189,6 +190,11 @@ class Adapter(ABC):
     @classmethod
     def scope(cls, account: Account) -> str | None:
         """Path that goes before scoped routes, if the connection has one."""
+        return None
+
+    @classmethod
+    def first_page(cls, account: Account) -> int | None:
+        """The number of a list's first page, if the connection says so."""
         return None
 
     @classmethod

@@ -108,6 +108,19 @@ class SessionsUsAdapter(Adapter):
         account.choice("key_role", ("USER", "GUEST"), "USER")
         return ApiKeyAuth("x-api-key", account.required_password("API key"))
 
+    @classmethod
+    def first_page(cls, account: Account) -> int | None:
+        """0 or 1: public clients disagree, and the vendor says nothing.
+
+        :raises ConnectionConfigError: another number.
+        """
+        number = account.extra.get("first_page")
+        if number in (None, ""):
+            return None
+        if str(number) not in ("0", "1"):
+            raise account.wrong("first_page", f"is {number!r}; expected 0 or 1")
+        return int(number)
+
     async def check(self) -> str:
         """Read the first page of the list of sessions."""
         async for _ in self._pages(endpoints.list_sessions()):

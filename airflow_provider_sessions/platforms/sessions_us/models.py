@@ -175,12 +175,12 @@ class TranscriptEntry(Answer):
 
 
 class TranscriptAnswer(RootModel[list[TranscriptEntry]]):
-    """All utterances of a session; no answer at all is a list of none."""
+    """All utterances of a session; no answer at all, or an empty object, is a list of none."""
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_empty(cls, answer: Any) -> Any:
-        return [] if answer is None else answer
+        return [] if answer in (None, {}) else answer
 
 
 class TakeawaysAnswer(Answer):

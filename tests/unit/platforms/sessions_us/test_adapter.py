@@ -236,3 +236,24 @@ async def test_attendance_is_refused_with_what_to_use_instead() -> None:
     async with Platform({}).adapter() as adapter:
         with pytest.raises(UnsupportedError, match="'participants' dataset"):
             await adapter.attendance(session)
+
+
+@pytest.mark.parametrize("first_page", [0, "0", 1, None])
+async def test_lists_that_count_their_pages_from_0_are_read_whole_where_the_connection_says_so(
+    first_page: int | str | None,
+) -> None:
+    held = [{**SCHEDULED, "id": f"s{number}"} for number in range(50)]
+    lowest = int(first_page if first_page is not None else 1)
+
+    def page(request: httpx.Request) -> list[dict[str, Any]]:
+        number = int(request.url.params.get("page", lowest)) - lowest
+        return held[20 * number : 20 * number + 20]
+
+    async with Platform({"GET /sessions": page}).adapter(first_page=first_page) as adapter:
+        found = [session.session_id async for session in adapter.sessions(SessionQuery())]
+    assert found == [item["id"] for item in held]
+
+
+def test_pages_count_from_0_or_1() -> None:
+    with pytest.raises(ConnectionConfigError, match="first_page is 2; expected 0 or 1"):
+        Platform({}).adapter(first_page=2)
