@@ -160,11 +160,21 @@ class UnknownStateError(AnswerError):
     :param platform: the connection type.
     :param word: the word as it came.
     :param known: the words that are known.
-    :param thing: whose state it is, in two words.
+    :param thing: what kind of state it is, in two words.
+    :param of: the id of what is in that state.
     """
 
-    def __init__(self, platform: str, word: object, known: tuple[str, ...], *, thing: str = "session state") -> None:
-        super().__init__(f"{platform} answered with the unknown {thing} {word!r}; known are {', '.join(known)}")
+    def __init__(
+        self,
+        platform: str,
+        word: object,
+        known: tuple[str, ...],
+        *,
+        thing: str = "session state",
+        of: str | None = None,
+    ) -> None:
+        whose = f" of {of!r}" if of else ""
+        super().__init__(f"{platform} answered with the unknown {thing} {word!r}{whose}; known are {', '.join(known)}")
         self.platform = platform
         self.word = word
 

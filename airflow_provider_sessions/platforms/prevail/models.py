@@ -28,15 +28,16 @@ TRANSCRIPT_READY = frozenset({"ready", "complete", "completed", "available", "do
 """Values of ``transcript_status`` that are taken to mean that there is a transcript: inferred, none was ever seen."""
 
 
-def state_of(word: str | None, own_words: Mapping[str, SessionState]) -> SessionState:
+def state_of(word: str | None, own_words: Mapping[str, SessionState], of: str) -> SessionState:
     """Our word for a state.
 
     :param own_words: words that the connection adds in its ``states`` field.
+    :param of: id of the session, for the error.
     :raises UnknownStateError: neither the documentation nor the connection knows the word.
     """
     known = {**STATES, **own_words}
     if word not in known:
-        raise UnknownStateError("prevail", word, tuple(known))
+        raise UnknownStateError("prevail", word, tuple(known), of=of)
     return known[word]
 
 

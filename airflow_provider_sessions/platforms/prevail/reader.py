@@ -47,10 +47,11 @@ class Reader:
     def request(self, record: RequestRecord) -> Session:
         """A request, as it says itself."""
         details = record.provider_specific_details
+        session_id = record.remote_session_id or f"{REQUEST}{record.id}"
         return self._session(
             record.remote_session,
-            record.remote_session_id or f"{REQUEST}{record.id}",
-            state_of(record.session_state, self._own_words),
+            session_id,
+            state_of(record.session_state, self._own_words, session_id),
             url=record.session_url,
             join_url=(details.prevail_join_url if details else None) or record.session_url,
         )
@@ -64,7 +65,7 @@ class Reader:
         """A session of the list of sessions; its request knows the case."""
         slug = record.remote_session_id or ""
         url = record.session_url or self._page(slug) or f"{self._site()}/sessions/{slug}"
-        session = self._session(record, slug, state_of(record.state, self._own_words), url=url, join_url=url)
+        session = self._session(record, slug, state_of(record.state, self._own_words, slug), url=url, join_url=url)
         if session.case is None and request is not None:
             session = session.model_copy(update={"case": request.remote_session.case})
         if session.state not in OPEN:

@@ -55,7 +55,7 @@ def session_from(answer: SessionResponse | None, page: Callable[[str], str | Non
         raise MalformedAnswerError(f"{PLATFORM} answered with a session that has no id")
     state = _STATES.get(answer.status or "")
     if state is None:
-        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES))
+        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES), of=answer.id)
     room = answer.room
     host = room.host if room and room.host else UserResponse()
     return Session(
@@ -84,7 +84,7 @@ def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
     """
     if answer.ended_at is None and state is SessionState.ENDED and answer.started_at and answer.duration is not None:
         try:
-            return answer.started_at + timedelta(seconds=answer.duration)
+            return answer.started_at + timedelta(seconds=max(answer.duration, 0))
         except OverflowError:
             raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
     return answer.ended_at
@@ -100,7 +100,9 @@ def recording_from(answer: RecordingResponse, session_id: str) -> Recording:
         raise MalformedAnswerError(f"{PLATFORM} answered with a recording that has no id")
     status = _RECORDING_STATES.get(answer.status or "")
     if status is None:
-        raise UnknownStateError(PLATFORM, answer.status, tuple(_RECORDING_STATES), thing="recording status")
+        raise UnknownStateError(
+            PLATFORM, answer.status, tuple(_RECORDING_STATES), thing="recording status", of=answer.id
+        )
     finished = status is RecordingStatus.READY
     return Recording(
         recording_id=answer.id,

@@ -38,8 +38,8 @@ def test_states(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["paused", "", None, "LIVE"])
-def test_an_unknown_state_is_quoted(word: str | None) -> None:
-    with pytest.raises(UnknownStateError, match=f"unknown session state {word!r}; known are scheduled, live"):
+def test_an_unknown_state_is_quoted_with_the_session_it_belongs_to(word: str | None) -> None:
+    with pytest.raises(UnknownStateError, match=f"unknown session state {word!r} of '.+'; known are scheduled, live"):
         session(status=word)
 
 
@@ -141,7 +141,7 @@ def test_recording_statuses(word: str, status: RecordingStatus) -> None:
 
 
 def test_an_unknown_recording_status_is_quoted() -> None:
-    with pytest.raises(UnknownStateError, match="unknown recording status 'processing'; known are recording, comp"):
+    with pytest.raises(UnknownStateError, match="unknown recording status 'processing' of 'x1'; known are recording"):
         words.recording_from(RecordingResponse(id="x1", status="processing"), "s1")
 
 
@@ -152,3 +152,8 @@ def test_a_recordings_size_is_told_when_it_is_finished() -> None:
     fields |= {"file_size": 1000, "duration": 60}
     finished = words.recording_from(RecordingResponse(**fields, status="completed"), "s1")
     assert (finished.size_bytes, finished.duration_seconds, finished.media_type) == (1000, 60, "video/mp4")
+
+
+def test_a_negative_duration_ends_no_session_before_it_began() -> None:
+    started = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    assert session(status="ended", started_at=started, ended_at=None, duration=-60).actual_end == started
