@@ -14,7 +14,7 @@ from airflow_provider_sessions.export.layout import data_key, day_of
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.model import Artifact, ArtifactStatus
-from airflow_provider_sessions.platforms.base import Question, _recording_status
+from airflow_provider_sessions.platforms.base import Question, recordings_status
 
 Rows = Mapping[str, Sequence[Row]]
 """Rows of one session by dataset."""
@@ -86,5 +86,5 @@ def _artifact(question: Question, material: Material) -> ArtifactStatus | None:
     if question is Question.TAKEAWAYS:
         return ArtifactStatus(artifact=Artifact.TAKEAWAYS, ready=material.takeaways is not None)
     if question is Question.RECORDINGS:
-        return _recording_status(list(material.recordings), material.session)
+        return recordings_status(material.recordings, material.session)
     return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -344,7 +344,7 @@ class Adapter(ABC):
         if artifact is Artifact.TAKEAWAYS:
             takeaways = await self.takeaways(session)
             return ArtifactStatus(artifact=artifact, ready=takeaways is not None, count=int(takeaways is not None))
-        return _recording_status(await self.recordings(session), session)
+        return recordings_status(await self.recordings(session), session)
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
         """Whether a session's attendance is ready: when the session is over, and the platform has closed its books."""
@@ -386,7 +386,11 @@ class Adapter(ABC):
             ) from None
 
 
-def _recording_status(recordings: list[Recording], session: Session) -> ArtifactStatus:
+def recordings_status(recordings: Sequence[Recording], session: Session) -> ArtifactStatus:
+    """Whether a session's recordings are ready, as :meth:`Adapter.artifact_status` has it.
+
+    :param recordings: all of the session's recordings, finished or not.
+    """
     by_status = {status: [r for r in recordings if r.status is status] for status in RecordingStatus}
     ready, failed = by_status[RecordingStatus.READY], by_status[RecordingStatus.FAILED]
     absent = None
