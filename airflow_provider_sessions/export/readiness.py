@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.columns import values_of
 from airflow_provider_sessions.export.datasets import Dataset, Material
-from airflow_provider_sessions.export.layout import data_key, day_of
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.rows import Row
-from airflow_provider_sessions.model import Artifact, ArtifactStatus
+from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.base import Question, recordings_status
 
 Rows = Mapping[str, Sequence[Row]]
@@ -29,21 +29,34 @@ def rows_of(material: Material, datasets: Sequence[Dataset]) -> Rows:
     }
 
 
-def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows, stem: str, extension: str) -> dict[str, Seen]:
+def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict[str, Seen]:
     """What was seen of each dataset of a session.
 
     :raises ExportError: the session has no end.
     """
-    ended = material.session.ended_at
-    if ended is None:
-        raise ExportError(f"session {material.session.session_id!r} is to be exported, but has no time of its end")
+    end = ended(material.session)
     seen = {}
     for dataset in datasets:
-        made = rows.get(dataset.name, ())
         status, reason = _status(dataset.question, material)
-        file = data_key(dataset.name, day_of(ended), stem, extension) if made else None
-        seen[dataset.name] = Seen(status, content_of(_values(dataset, made), ended, status), file, reason)
+        content = content_of(_values(dataset, rows.get(dataset.name, ())), end, status)
+        seen[dataset.name] = Seen(status, content, reason=reason)
     return seen
+
+
+def goes_on(datasets: Sequence[Dataset]) -> dict[str, Seen]:
+    """What is seen of a session that was over, and is not any more."""
+    seen = Seen(Status.PENDING, content="", reason="the session was over, and goes on again")
+    return {dataset.name: seen for dataset in datasets}
+
+
+def ended(session: Session) -> datetime:
+    """When a session ended.
+
+    :raises ExportError: it has not.
+    """
+    if session.ended_at is None:
+        raise ExportError(f"session {session.session_id!r} is to be exported, but has no time at which it ended")
+    return session.ended_at
 
 
 def as_decided(rows: Rows, decisions: Mapping[str, Decision]) -> Rows:

@@ -1,8 +1,9 @@
-"""One export: which sessions, what is known of them, and writing it.
+"""One export: which sessions, what is known of them, and what became of them, whatever it is written into.
 
-:func:`plan` and :func:`materials` ask the platform and belong to an event loop; :func:`write` takes what they give
-and writes it, wherever the caller stands. So a slow store never holds up the requests, and the requests made ahead are
-bounded by what has been written.
+:func:`plan`, :func:`extend` and :func:`materials` ask the platform and belong to an event loop; a :class:`Target` takes
+what they give and writes it, wherever the caller stands. So a slow target never holds up the requests, and the requests
+made ahead are bounded by what has been written. In order: ``plan``, ``Target.begin``, ``extend`` if that named
+sessions, ``materials`` into ``Target.write``.
 """
 
 from __future__ import annotations
@@ -10,29 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from itertools import groupby, islice
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, Protocol
 
 from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, SessionsError
 from airflow_provider_sessions.export.datasets import Dataset, Material, account_name, supported
-from airflow_provider_sessions.export.files import day_files
-from airflow_provider_sessions.export.formats import Format
-from airflow_provider_sessions.export.layout import RunId, data_key, day_of
-from airflow_provider_sessions.export.ledger import Decision, Late, Ledger, Seen, Status
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
+from airflow_provider_sessions.export.ledger import Decision, Late, Status
 from airflow_provider_sessions.export.progress import Progress
-from airflow_provider_sessions.export.readiness import Rows, as_decided, rows_of, seen_of
-from airflow_provider_sessions.export.record import (
-    RunRecord,
-    WrittenFile,
-    read_record,
-    remove_left_over,
-    write_record,
-)
-from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.export.readiness import ended
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
 from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery
 from airflow_provider_sessions.platforms.base import Adapter, Question
@@ -42,8 +30,6 @@ log = logging.getLogger(__name__)
 DEFAULT_CONCURRENCY = 16
 MAX_CONCURRENCY = 32
 """More would not be faster: the client opens no more connections."""
-_BATCH: Final = 16
-"""Sessions that are claimed side by side."""
 _SETTLED: Final = timedelta(hours=1)
 """How long after a session's end its attendance is taken as settled without asking. Source: inferred."""
 
@@ -70,6 +56,57 @@ class Plan:
         """The datasets that are wanted of a session."""
         only = self.only.get(session_id)
         return self.datasets if only is None else tuple(one for one in self.datasets if one.name in only)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did.
+
+    :param sessions: how many have rows that this run wrote.
+    :param unchanged: how many other runs had written as they are.
+    :param pending: by session and dataset: why it is not there yet.
+    :param absent: by session and dataset: why it never comes.
+    :param deleted_sessions: ids of those that the platform lost.
+    :param owned: ids of those that a rerun looks at again, whatever its window says.
+    """
+
+    sessions: int
+    unchanged: int
+    pending: Mapping[str, Mapping[str, str]]
+    absent: Mapping[str, Mapping[str, str]]
+    deleted_sessions: tuple[str, ...]
+    owned: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a target tells once all is there.
+
+    :param datasets: for each dataset its ``rows``, and what else this kind of target counts.
+    :param where: what else helps to find it.
+    """
+
+    outcome: Outcome
+    datasets: Mapping[str, Mapping[str, Any]]
+    where: Mapping[str, Any]
+
+
+class Target(Protocol):
+    """What is written into: files or tables. It is made for one try of a run, and keeps the ledger of what it holds."""
+
+    def begin(self, work: Plan) -> dict[str, Late]:
+        """Recover what died, and tell which sessions to look at besides those that were found, by id.
+
+        :raises ExportError: nothing can be written there now.
+        """
+
+    def write(self, work: Plan, known: Iterable[Material]) -> Written:
+        """Write what belongs to this run, and note it.
+
+        :param work: the plan, with the sessions that :meth:`begin` named.
+        :param known: the material of ``work.sessions``, in their order.
+        :raises ExportError: it is not complete.
+        """
 
 
 async def plan(adapter: Adapter, query: SessionQuery, wanted: Sequence[Dataset] | None) -> Plan:
@@ -119,23 +156,6 @@ async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CON
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def begin(store: Store, run: RunId, work: Plan, form: Format, ledger: Ledger) -> dict[str, Late]:
-    """Recover what died, and tell which sessions to look at besides those that were found, by id.
-
-    What an earlier try of this run owned in another format, of another account or of datasets that are not wanted any
-    more is given up: :func:`write` removes those files.
-
-    :raises ExportError: the record of an earlier try cannot be read, or the store takes one writer at a time.
-    """
-    before = read_record(store, run)
-    same = before is not None and (before.format, before.account) == (form.name, work.account)
-    late = ledger.begin(before.owned if before is not None and same else ())
-    if before is not None:
-        former = ledger if same else ObjectLedger(store, before.account, before.format, run)
-        former.release(before.owned, keep=[dataset.name for dataset in work.datasets] if same else ())
-    return late
-
-
 async def extend(
     adapter: Adapter, work: Plan, late: Mapping[str, Late], concurrency: int = DEFAULT_CONCURRENCY
 ) -> Plan:
@@ -173,97 +193,63 @@ async def extend(
     return replace(work, sessions=_in_order(sessions), not_over=tuple(not_over), only=only, gone=frozenset(gone))
 
 
-def write(store: Store, run: RunId, work: Plan, form: Format, known: Iterable[Material], ledger: Ledger) -> RunRecord:
-    """Write the files of a run, day by day, and its record.
-
-    Files of an earlier try of the same run are replaced; those that are not written again are removed.
-
-    :param known: the material of ``work.sessions``, in their order.
-    :param ledger: decides what belongs to this run; see :mod:`~airflow_provider_sessions.export.ledger`.
-    :raises ExportError: the record of an earlier try cannot be read, or the lease is lost.
-    """
-    before = read_record(store, run)
-    left_over = (before.keys if before else set()) | _planned(run, work, form)
-    owned = {session.session_id for session in (*work.sessions, *work.not_over)}
-    ledger.expect(owned)
-    record = _record(run, work, form)
-    running = {"status": "running", "may_exist": tuple(sorted(left_over)), "owned": tuple(sorted(owned))}
-    write_record(store, run, record.model_copy(update=running))
-    tally = RunTally()
-    files: list[WrittenFile] = []
-    progress = Progress("sessions exported", len(work.sessions))
-    _put_off(ledger, work, tally)
-    for day, of_day in groupby(known, key=lambda material: day_of(ended(material.session))):
-        with day_files(store, day, run.stem, form) as open_files:
-            for batch in _batches(of_day):
-                for material, rows, decisions in _decided(ledger, batch, work, run, form):
-                    tally.add(material, decisions, run.stem, open_files.add(rows))
-                    progress.at(tally.done, f"{tally.rows:,} rows, {len(tally.pending):,} pending")
-            written = open_files.finish()
-            ledger.intend(written)
-        ledger.settle()
-        files += written
-    if tally.done != len(work.sessions):
-        raise ExportError(f"{tally.done} of {len(work.sessions)} sessions came: the export is not complete")
-    ledger.intend(())
-    remove_left_over(store, run, left_over - {file.key for file in files})
-    whole = record.model_copy(update={**tally.told(), "files": tuple(sorted(files, key=lambda f: f.key))})
-    write_record(store, run, whole)
-    ledger.finish()
-    return whole
-
-
 class RunTally:
-    """Counts what a run did."""
+    """Counts what a run did, and tells in the log how far it is.
 
-    def __init__(self) -> None:
-        self.done = self.rows = self.written = self.unchanged = 0
-        self.pending: dict[str, dict[str, str]] = {}
+    :param what: what is counted, for the log.
+    :param work: what is to be done.
+    """
+
+    def __init__(self, what: str, work: Plan) -> None:
+        self._expected = len(work.sessions)
+        self._progress = Progress(what, self._expected)
+        self._done = self._rows = self._written = self._unchanged = 0
+        self._pending: dict[str, dict[str, str]] = {}
         self._absent: dict[str, dict[str, str]] = {}
         self._deleted: list[str] = []
         self._owned: list[str] = []
 
     def add(self, material: Material, decisions: Mapping[str, Decision], stem: str, rows: int) -> None:
-        """Count one session."""
+        """Count one session.
+
+        :param stem: the run's.
+        :param rows: how many were written.
+        """
         key = material.session.session_id
-        self.done += 1
-        self.rows += rows
+        self._done += 1
+        self._rows += rows
         self.note(key, decisions)
         self._deleted += [key] if material.deleted else []
         self._owned += [key] if any(decision.entry.run == stem for decision in decisions.values()) else []
         if any(decision.write for decision in decisions.values()):
-            self.written += 1
-        elif key not in self.pending:
-            self.unchanged += 1
+            self._written += 1
+        elif key not in self._pending:
+            self._unchanged += 1
+        self._progress.at(self._done, f"{self._rows:,} rows, {len(self._pending):,} pending")
 
     def note(self, session_id: str, decisions: Mapping[str, Decision]) -> None:
         """Note why datasets of a session are not there."""
         entries = {name: decision.entry for name, decision in decisions.items()}
-        for status, noted in ((Status.PENDING, self.pending), (Status.ABSENT, self._absent)):
+        for status, noted in ((Status.PENDING, self._pending), (Status.ABSENT, self._absent)):
             found = {name: one.reason or "" for name, one in entries.items() if status in (one.status, one.becomes)}
             if found:
                 noted[session_id] = found
 
-    def told(self) -> dict[str, Any]:
-        """The fields of a record."""
-        return {
-            "sessions": self.written,
-            "unchanged": self.unchanged,
-            "pending": dict(sorted(self.pending.items())),
-            "absent": dict(sorted(self._absent.items())),
-            "deleted_sessions": tuple(self._deleted),
-            "owned": tuple(sorted(self._owned)),
-        }
+    def outcome(self) -> Outcome:
+        """What the run did, now that it is over.
 
-
-def ended(session: Session) -> datetime:
-    """When a session ended.
-
-    :raises ExportError: it has not.
-    """
-    if session.ended_at is None:
-        raise ExportError(f"session {session.session_id!r} is to be exported, but has no time at which it ended")
-    return session.ended_at
+        :raises ExportError: not every session of the plan came.
+        """
+        if self._done != self._expected:
+            raise ExportError(f"{self._done} of {self._expected} sessions came: the export is not complete")
+        return Outcome(
+            sessions=self._written,
+            unchanged=self._unchanged,
+            pending=dict(sorted(self._pending.items())),
+            absent=dict(sorted(self._absent.items())),
+            deleted_sessions=tuple(self._deleted),
+            owned=tuple(sorted(self._owned)),
+        )
 
 
 def check_concurrency(concurrency: int) -> int:
@@ -276,70 +262,8 @@ def check_concurrency(concurrency: int) -> int:
     return concurrency
 
 
-def totals(record: RunRecord) -> dict[str, dict[str, int]]:
-    """Rows, bytes and files of each dataset; zeros where nothing was written."""
-    sums: dict[str, dict[str, int]] = {name: {"rows": 0, "bytes": 0, "files": 0} for name in record.datasets}
-    for file in record.files:
-        sums[file.dataset]["rows"] += file.rows
-        sums[file.dataset]["bytes"] += file.bytes
-        sums[file.dataset]["files"] += 1
-    return sums
-
-
 def _in_order(sessions: Iterable[Session]) -> tuple[Session, ...]:
     return tuple(sorted(sessions, key=lambda session: (ended(session), session.session_id)))
-
-
-def _planned(run: RunId, work: Plan, form: Format) -> set[str]:
-    """The keys of all files that may come to exist."""
-    return {
-        data_key(dataset.name, day_of(ended(session)), run.stem, form.extension)
-        for session in work.sessions
-        for dataset in work.datasets
-    }
-
-
-def _batches(known: Iterable[Material]) -> Iterator[list[Material]]:
-    iterator = iter(known)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch
-
-
-def _decided(
-    ledger: Ledger, batch: Sequence[Material], work: Plan, run: RunId, form: Format
-) -> Iterator[tuple[Material, Rows, dict[str, Decision]]]:
-    """Claim what a batch of sessions brings; for each what is to be written."""
-    made = []
-    for material in batch:
-        datasets = work.datasets_of(material.session.session_id)
-        rows = rows_of(material, datasets)
-        made.append((material, rows, seen_of(material, datasets, rows, run.stem, form.extension)))
-    decided = ledger.claim([(material.session, seen) for material, _, seen in made])
-    for (material, rows, _), decisions in zip(made, decided, strict=True):
-        yield material, as_decided(rows, decisions), decisions
-
-
-def _put_off(ledger: Ledger, work: Plan, tally: RunTally) -> None:
-    """Let wait what goes on again."""
-    seen = Seen(Status.PENDING, content="", reason="the session was over, and goes on again")
-    batch = [(session, {one.name: seen for one in work.datasets_of(session.session_id)}) for session in work.not_over]
-    for session, decisions in zip(work.not_over, ledger.claim(batch), strict=True):
-        tally.note(session.session_id, decisions)
-
-
-def _record(run: RunId, work: Plan, form: Format) -> RunRecord:
-    return RunRecord(
-        status="complete",
-        dag_id=run.dag_id,
-        run_id=run.run_id,
-        task_id=run.task_id,
-        map_index=run.map_index,
-        platform=work.platform,
-        account=work.account,
-        query=work.query.model_dump(mode="json", exclude_none=True),
-        format=form.name,
-        datasets=tuple(dataset.name for dataset in work.datasets),
-    )
 
 
 async def _first(running: deque[asyncio.Task[Material]]) -> Material:

@@ -30,10 +30,9 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
-from airflow_provider_sessions.export.record import RunRecord
-from airflow_provider_sessions.export.run import begin, extend, materials, plan, write
+from airflow_provider_sessions.export.run import extend, materials, plan
 from airflow_provider_sessions.export.store import LocalStore
+from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import SessionQuery, Window
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
@@ -195,15 +194,13 @@ class World:
                 self.sandbox.vidinfra.delete(key)
                 self.deletions.remove((due, key))
 
-    def export(self, run: RunId, window: Window, store: LocalStore | None = None) -> RunRecord:
+    def export(self, run: RunId, window: Window, store: LocalStore | None = None) -> None:
         """One try of a run, in a thread and an event loop of its own."""
         self.runs[run] = window
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(
-                lambda: asyncio.run(self._export(run, window, store or LocalStore(self.root)))
-            ).result()
+            thread.submit(lambda: asyncio.run(self._export(run, window, store or LocalStore(self.root)))).result()
 
-    async def _export(self, run: RunId, window: Window, store: LocalStore) -> RunRecord:
+    async def _export(self, run: RunId, window: Window, store: LocalStore) -> None:
         account = Account(
             "vidinfra_default",
             "vidinfra",
@@ -211,13 +208,11 @@ class World:
             password=self.sandbox.vidinfra.api_key,
         )
         transport = httpx.ASGITransport(self.sandbox.app)
-        form = FORMATS["jsonl"]
         async with VidInfraAdapter.open(account, clock=self.clock, transport=transport, attempts=2) as adapter:
             work = await plan(adapter, SessionQuery(window=window), None)
-            ledger = ObjectLedger(store, work.account, form.name, run, clock=self.clock)
-            work = await extend(adapter, work, begin(store, run, work, form, ledger))
-            known = [material async for material in materials(adapter, work)]
-            return write(store, run, work, form, known, ledger)
+            target = FileTarget(store, FORMATS["jsonl"], run, clock=self.clock)
+            work = await extend(adapter, work, target.begin(work))
+            target.write(work, [material async for material in materials(adapter, work)])
 
     def attempt(self, run: RunId, window: Window, what: Attempt) -> bool:
         """One try with what happens in it; whether it came to its end."""

@@ -15,11 +15,11 @@ from airflow_provider_sessions.errors import ExportError, InputError, NotFoundEr
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
 from airflow_provider_sessions.export.progress import Progress
-from airflow_provider_sessions.export.record import RunRecord
-from airflow_provider_sessions.export.run import begin, extend, materials, plan, totals, write
+from airflow_provider_sessions.export.record import RunRecord, read_record
+from airflow_provider_sessions.export.run import extend, materials, plan
 from airflow_provider_sessions.export.store import LocalStore, Store
+from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Participant, Presence, Session
 from airflow_provider_sessions.platforms.base import Capability, Question, Support
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
@@ -31,11 +31,14 @@ OTHER_RUN = RunId("nightly", "scheduled__2026-03-03", "export")
 async def export(
     adapter: StandIn, store: Store, datasets: str | None = None, form: str = "jsonl", run: RunId = RUN, **more: Any
 ) -> RunRecord:
+    """Export, and read the record of it."""
     work = await plan(adapter, QUERY, read_datasets(datasets))
-    ledger = ObjectLedger(store, work.account, form, run)
-    work = await extend(adapter, work, begin(store, run, work, FORMATS[form], ledger))
-    known = [material async for material in materials(adapter, work, **more)]
-    return write(store, run, work, FORMATS[form], known, ledger)
+    target = FileTarget(store, FORMATS[form], run)
+    work = await extend(adapter, work, target.begin(work))
+    target.write(work, [material async for material in materials(adapter, work, **more)])
+    record = read_record(store, run)
+    assert record is not None
+    return record
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -65,7 +68,7 @@ async def test_files_lie_by_dataset_and_the_utc_day_a_session_ended(store: Local
         f"sessions/dt=2026-03-03/{RUN.stem}.jsonl",
     ]
     assert record.sessions == 2
-    assert totals(record)["attendance"] == {"rows": 1, "bytes": record.files[0].bytes, "files": 1}
+    assert [(file.dataset, file.rows) for file in record.files] == [("attendance", 1), ("sessions", 1), ("sessions", 1)]
 
 
 async def test_rows_come_in_the_order_in_which_sessions_ended(store: LocalStore, tmp_path: Path) -> None:
@@ -151,10 +154,10 @@ async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore,
     with pytest.raises(ServerError) as failure:
         await anext(given)
     assert failure.value.__notes__ == ["while exporting session s1"]
-    ledger = ObjectLedger(store, work.account, "jsonl", RUN)
-    begin(store, RUN, work, FORMATS["jsonl"], ledger)
+    target = FileTarget(store, FORMATS["jsonl"], RUN)
+    target.begin(work)
     with pytest.raises(ExportError, match="1 of 3 sessions came"):
-        write(store, RUN, work, FORMATS["jsonl"], known, ledger)
+        target.write(work, known)
     assert json.loads(store.read(RUN.record_key) or b"")["status"] == "running"
 
 
@@ -218,7 +221,7 @@ async def test_a_session_deleted_meanwhile_is_a_row_that_says_so(store: LocalSto
     rows = [json.loads(line) for line in data_files(tmp_path)[f"sessions/dt=2026-03-02/{RUN.stem}.jsonl"].splitlines()]
     assert [(row["session_id"], row["deleted"]) for row in rows] == [("s1", False), ("s2", True)]
     assert record.deleted_sessions == ("s2",)
-    assert totals(record)["attendance"]["rows"] == 1
+    assert [file.rows for file in record.files if file.dataset == "attendance"] == [1]
 
 
 async def test_an_answer_of_not_found_for_a_session_that_is_there_is_an_error(store: LocalStore) -> None:

@@ -1,0 +1,181 @@
+"""An export into files, day by day: one file a dataset and day, and the record of the run.
+
+Which of a run's sessions are written is decided by the ledger beside the files; see
+:mod:`~airflow_provider_sessions.export.ledger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+from itertools import groupby, islice
+from typing import Any, Final
+
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.export.datasets import Material
+from airflow_provider_sessions.export.files import DayFiles, day_files
+from airflow_provider_sessions.export.formats import Format
+from airflow_provider_sessions.export.layout import RunId, data_key, day_of
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Late, Seen
+from airflow_provider_sessions.export.ledger_objects import ObjectLedger
+from airflow_provider_sessions.export.readiness import Rows, as_decided, ended, goes_on, rows_of, seen_of
+from airflow_provider_sessions.export.record import (
+    RunRecord,
+    WrittenFile,
+    read_record,
+    remove_left_over,
+    write_record,
+)
+from airflow_provider_sessions.export.run import Plan, RunTally, Written
+from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.model import Session
+
+_BATCH: Final = 16
+"""Sessions that are claimed side by side."""
+_PATHS_TOLD: Final = 10
+
+
+class FileTarget:
+    """Files in a store; see :class:`~airflow_provider_sessions.export.run.Target`.
+
+    :param store: where they lie.
+    :param form: their format.
+    :param run: whose files they are.
+    :param give_up_after: how long after a session's end its artifacts are waited for.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        form: Format,
+        run: RunId,
+        *,
+        give_up_after: timedelta = GIVE_UP_AFTER,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._store = store
+        self._form = form
+        self._run = run
+        self._give_up = give_up_after
+        self._clock = clock
+        self._ledger: ObjectLedger
+        """There from :meth:`begin` on, which knows of which account."""
+
+    def begin(self, work: Plan) -> dict[str, Late]:
+        """Recover what died, and tell which sessions to look at besides those that were found.
+
+        What an earlier try of this run owned in another format, of another account or of datasets that are not wanted
+        any more is given up: :meth:`write` removes those files.
+
+        :raises ExportError: the record of an earlier try cannot be read, or the store takes one writer at a time.
+        """
+        before = read_record(self._store, self._run)
+        here = (work.account, self._form.name)
+        there = here if before is None else (before.account, before.format)
+        self._ledger = self._ledger_of(*here)
+        late = self._ledger.begin(before.owned if before is not None and there == here else ())
+        if before is not None and there == here:
+            self._ledger.release(before.owned, keep=[dataset.name for dataset in work.datasets])
+        elif before is not None:
+            self._ledger_of(*there).release(before.owned, keep=())
+        return late
+
+    def write(self, work: Plan, known: Iterable[Material]) -> Written:
+        """Write the files day by day, and the run's record.
+
+        Files of an earlier try of the same run are replaced; those that are not written again are removed.
+
+        :raises ExportError: the record of an earlier try cannot be read, the lease is lost, or sessions are missing.
+        """
+        before = read_record(self._store, self._run)
+        left_over = (before.keys if before else set()) | self._planned(work)
+        owned = {session.session_id for session in (*work.sessions, *work.not_over)}
+        self._ledger.expect(owned)
+        record = self._record(work)
+        running = {"status": "running", "may_exist": tuple(sorted(left_over)), "owned": tuple(sorted(owned))}
+        write_record(self._store, self._run, record.model_copy(update=running))
+        tally = RunTally("sessions exported", work)
+        self._put_off(work, tally)
+        files: list[WrittenFile] = []
+        for day, of_day in groupby(known, key=lambda material: day_of(ended(material.session))):
+            with day_files(self._store, day, self._run.stem, self._form) as open_files:
+                self._fill(open_files, of_day, work, tally)
+                written = open_files.finish()
+                self._ledger.intend(written)
+            self._ledger.settle()
+            files += written
+        outcome = tally.outcome()
+        self._ledger.intend(())
+        remove_left_over(self._store, self._run, left_over - {file.key for file in files})
+        whole = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
+        write_record(self._store, self._run, whole)
+        self._ledger.finish()
+        return Written(outcome, self._told(whole), {"record": self._store.location(self._run.record_key)})
+
+    def _fill(self, files: DayFiles, known: Iterable[Material], work: Plan, tally: RunTally) -> None:
+        """Claim what the sessions of a day bring, and write it."""
+        for batch in _batches(known):
+            made = [(material, *self._made(material, work)) for material in batch]
+            claimed = self._ledger.claim([(material.session, seen) for material, _, seen in made])
+            for (material, rows, _), decisions in zip(made, claimed, strict=True):
+                tally.add(material, decisions, self._run.stem, files.add(as_decided(rows, decisions)))
+
+    def _made(self, material: Material, work: Plan) -> tuple[Rows, dict[str, Seen]]:
+        """The rows of a session, and what was seen with the files that they belong into."""
+        datasets = work.datasets_of(material.session.session_id)
+        rows = rows_of(material, datasets)
+        seen = seen_of(material, datasets, rows)
+        return rows, {
+            name: replace(one, file=self._key(name, material.session)) if rows.get(name) else one
+            for name, one in seen.items()
+        }
+
+    def _put_off(self, work: Plan, tally: RunTally) -> None:
+        """Let wait what goes on again."""
+        batch = [(session, goes_on(work.datasets_of(session.session_id))) for session in work.not_over]
+        for session, decisions in zip(work.not_over, self._ledger.claim(batch), strict=True):
+            tally.note(session.session_id, decisions)
+
+    def _planned(self, work: Plan) -> set[str]:
+        """The keys of all files that may come to exist."""
+        return {self._key(dataset.name, session) for session in work.sessions for dataset in work.datasets}
+
+    def _key(self, dataset: str, session: Session) -> str:
+        return data_key(dataset, day_of(ended(session)), self._run.stem, self._form.extension)
+
+    def _ledger_of(self, account: str, form: str) -> ObjectLedger:
+        return ObjectLedger(self._store, account, form, self._run, clock=self._clock, give_up_after=self._give_up)
+
+    def _record(self, work: Plan) -> RunRecord:
+        return RunRecord(
+            status="complete",
+            dag_id=self._run.dag_id,
+            run_id=self._run.run_id,
+            task_id=self._run.task_id,
+            map_index=self._run.map_index,
+            platform=work.platform,
+            account=work.account,
+            query=work.query.model_dump(mode="json", exclude_none=True),
+            format=self._form.name,
+            datasets=tuple(dataset.name for dataset in work.datasets),
+        )
+
+    def _told(self, record: RunRecord) -> dict[str, dict[str, Any]]:
+        """Rows, bytes, files and the first paths of each dataset; zeros where nothing was written."""
+        told: dict[str, dict[str, Any]] = {}
+        for name in record.datasets:
+            files = [file for file in record.files if file.dataset == name]
+            told[name] = {
+                "rows": sum(file.rows for file in files),
+                "bytes": sum(file.bytes for file in files),
+                "files": len(files),
+                "paths": [self._store.location(file.key) for file in files[:_PATHS_TOLD]],
+            }
+        return told
+
+
+def _batches(known: Iterable[Material]) -> Iterator[list[Material]]:
+    iterator = iter(known)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch

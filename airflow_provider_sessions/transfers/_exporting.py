@@ -1,0 +1,160 @@
+"""What all exports share, whatever they write into: which sessions, asking for them, and telling what was written."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
+from airflow_provider_sessions.export.run import (
+    DEFAULT_CONCURRENCY,
+    Plan,
+    Target,
+    Written,
+    check_concurrency,
+    extend,
+    materials,
+    plan,
+)
+from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
+from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.operators._reading import count, given, structure
+from airflow_provider_sessions.transfers._window import window_of
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+SHARED_TEMPLATE_FIELDS = ("conn_id", "datasets", "start", "end", "room_id", "case", "title", "give_up_after")
+
+
+class ExportingOperator(BaseOperator):
+    """Export datasets of the sessions that ended in a window of time. A subclass says into what.
+
+    The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. The parameters
+    are described with each subclass.
+    """
+
+    template_fields: Sequence[str] = SHARED_TEMPLATE_FIELDS
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        datasets: Sequence[str] | str | None = None,
+        start: datetime | str | float | None = None,
+        end: datetime | str | float | None = None,
+        room_id: str | None = None,
+        case: str | None = None,
+        title: str | None = None,
+        give_up_after: timedelta | str | float = GIVE_UP_AFTER,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.datasets = datasets
+        self.start = start
+        self.end = end
+        self.room_id = room_id
+        self.case = case
+        self.title = title
+        self.give_up_after = give_up_after
+        self.concurrency = concurrency
+
+    @abstractmethod
+    def target(self, run: RunId, give_up_after: timedelta) -> Target:
+        """What is written into. Called before the platform is asked.
+
+        :param run: whose export it is.
+        :param give_up_after: how long after a session's end its artifacts are waited for.
+        :raises InputError: an argument cannot be meant.
+        """
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export the window."""
+        window = window_of(self.start, self.end, context)
+        wanted = read_datasets(given(structure(self.datasets, "datasets")))
+        concurrency = check_concurrency(count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
+        query = SessionQuery(
+            window=window,
+            by=WindowBy.ENDED,
+            room_id=given(self.room_id),
+            case=given(self.case),
+            title=given(self.title),
+        )
+        give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
+        target = self.target(_run_of(context), give_up_after)
+        hook = hook_for(self.conn_id)
+        _warn_of_open_end(window)
+        work = hook.ask(lambda adapter: plan(adapter, query, wanted))
+        _log_plan(work, window)
+        late = target.begin(work)
+        whole = hook.ask(lambda adapter: extend(adapter, work, late, concurrency)) if late else work
+        with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
+            written = target.write(whole, known)
+        return _told(whole, window, written)
+
+
+def _run_of(context: Context) -> RunId:
+    task_instance = context["ti"]
+    return RunId(
+        dag_id=task_instance.dag_id,
+        run_id=task_instance.run_id,
+        task_id=task_instance.task_id,
+        map_index=-1 if task_instance.map_index is None else task_instance.map_index,
+    )
+
+
+def _warn_of_open_end(window: Window) -> None:
+    if window.end > datetime.now(UTC):
+        log.warning("The window ends in the future: sessions that end after now are not in this export")
+
+
+def _log_plan(work: Plan, window: Window) -> None:
+    log.info(
+        "%s of %s ended from %s to %s; exporting %s",
+        counted(len(work.sessions), "session"),
+        work.platform,
+        to_the_second(window.start),
+        to_the_second(window.end),
+        ", ".join(dataset.name for dataset in work.datasets),
+    )
+
+
+def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
+    """What goes into XCom, and into the log."""
+    for name, sums in written.datasets.items():
+        log.info("%s: %s", name, ", ".join(counted(sum_, of.removesuffix("s")) for of, sum_ in sums.items() if type(sum_) is int))
+    if not work.sessions:
+        log.warning("No session ended in this window, and none of before was due: there was nothing to write")
+    outcome = written.outcome
+    return {
+        "platform": work.platform,
+        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+        "sessions": outcome.sessions,
+        "unchanged": outcome.unchanged,
+        "pending": _by_dataset("pending", outcome.pending),
+        "absent": _by_dataset("absent", outcome.absent),
+        "deleted": len(outcome.deleted_sessions),
+        "datasets": {name: dict(sums) for name, sums in written.datasets.items()},
+        **written.where,
+    }
+
+
+def _by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    counts = Counter(name for reasons in noted.values() for name in reasons)
+    for name, sessions in sorted(counts.items()):
+        log.info("%s: %s %s", name, counted(sessions, "session"), status)
+    return dict(sorted(counts.items()))
