@@ -143,12 +143,13 @@ async def warm_up(url: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def our_client(url: str, place: str, skew: float) -> AsyncIterator[Client]:
+async def our_client(url: str, place: str, skew: float, lane: Lane = Lane.CALL) -> AsyncIterator[Client]:
     rate = RateLimit(LIMIT, WINDOW)
     shelf = RedisShelf(RedisAddress(*REDIS), place, rate) if "/" not in place else FileShelf(Path(place), rate)
     config = ClientConfig(base_url=url, retry=RetryPolicy(attempts=50, max_wait=LONGEST))
     clock = SkewedClock(skew)
-    async with Client(config, dialect=Dialect("benchmark"), budget=BookBudget(shelf), clock=clock) as client:
+    budget = BookBudget(shelf, rate)
+    async with Client(config, dialect=Dialect("benchmark"), budget=budget, lane=lane, clock=clock) as client:
         yield client
 
 
@@ -318,12 +319,12 @@ async def poll(url: str, place: str, start: Barrier) -> list[tuple[float, float]
     """Poll for a while; when each poll began, and how long it took."""
     looks = []
     await warm_up(url)
-    async with our_client(url, place, 0) as client:
+    async with our_client(url, place, 0, Lane.POLL) as client:
         await asyncio.to_thread(start.wait)
         began = time.monotonic()
         await asyncio.sleep(POLLING[0])
         while (asked := time.monotonic()) - began < POLLING[1]:
-            await client.send(take("poll"), lane=Lane.POLL)
+            await client.send(take("poll"))
             looks.append((asked, time.monotonic() - asked))
             await asyncio.sleep(max(0.0, POLL_EVERY - looks[-1][1]))
     return looks

@@ -16,13 +16,31 @@ from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 from airflow_provider_sessions.clock import Clock
 
-__all__ = ["BookBudget", "Lane", "ProcessBudget", "RateBudget", "RateLimit", "Shelf", "Unlimited", "process_budget"]
+__all__ = [
+    "NO_LIMIT",
+    "BookBudget",
+    "Lane",
+    "OpenBudget",
+    "ProcessBudget",
+    "RateBudget",
+    "RateLimit",
+    "Shelf",
+    "Unlimited",
+    "process_budget",
+]
 
 T = TypeVar("T")
+
+NO_LIMIT = RateLimit(1, 1.0)
+"""What a book is opened for that knows of no limit: an open budget asks it for no slots."""
 
 
 class RateBudget(Protocol):
     """What the transport asks before and tells after each request."""
+
+    @property
+    def limit(self) -> RateLimit | None:
+        """What the account may send; None where only the platform knows."""
 
     async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
         """Reserve the next free slot.
@@ -59,10 +77,12 @@ class BookBudget:
     """A budget for all who share a book.
 
     :param shelf: where it lies.
+    :param limit: requests a window, for which the shelf opens it.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, limit: RateLimit) -> None:
         self._shelf = shelf
+        self.limit = limit
 
     async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
         """Reserve the next free slot."""
@@ -94,7 +114,47 @@ class ProcessBudget(BookBudget):
         self, limit: RateLimit, clock: Clock, *, margin: float = MARGIN_SECONDS, opens_in: float = 0.0
     ) -> None:
         opens_at = clock.now().timestamp() + opens_in
-        super().__init__(_ProcessShelf(Book(limit, margin, closed_until=opens_at), clock))
+        super().__init__(_ProcessShelf(Book(limit, margin, closed_until=opens_at), clock), limit)
+
+
+class OpenBudget:
+    """No limit of our own; what the platform says still holds everybody back who shares the book.
+
+    :param shelf: where the book lies. Nothing is in it but until when the platform takes no requests.
+    """
+
+    limit = None
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
+        """Ask for a slot: now, or when the platform takes requests again."""
+        wait = await self.leave()
+        return wait if wait <= max_wait else None
+
+    async def next_slot(self, lane: Lane) -> float:
+        """Seconds until the platform takes requests again."""
+        return await self.leave()
+
+    async def leave(self) -> float:
+        """Ask to send a request: seconds until the platform takes requests again."""
+        return await self._shelf.look(Book.closed_for)
+
+    async def observe(self, news: RateNews) -> None:
+        """Learn what the platform said of its limit."""
+        if news.closed_for:
+            await self._shelf.write(lambda book: book.close_for(news.closed_for))
+
+
+class Unlimited(OpenBudget):
+    """An open budget for all clients of one process.
+
+    :param clock: the time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(_ProcessShelf(Book(NO_LIMIT), clock))
 
 
 class _ProcessShelf:
@@ -110,35 +170,6 @@ class _ProcessShelf:
         with self._lock:
             self._book.turn_to(self._clock.now().timestamp())
             return work(self._book)
-
-
-class Unlimited:
-    """No limit of our own; what the platform says still holds everybody back.
-
-    :param clock: the time.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._closed_until = 0.0
-
-    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-        """Reserve the next free slot."""
-        wait = await self.next_slot(lane)
-        return wait if wait <= max_wait else None
-
-    async def next_slot(self, lane: Lane) -> float:
-        """Seconds until the next free slot, without reserving it."""
-        return await self.leave()
-
-    async def leave(self) -> float:
-        """Ask to send a request: seconds until the platform takes requests again."""
-        return max(0.0, self._closed_until - self._clock.now().timestamp())
-
-    async def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
-        if news.closed_for:
-            self._closed_until = max(self._closed_until, self._clock.now().timestamp() + news.closed_for)
 
 
 _budgets: dict[tuple[str, RateLimit | None, Clock], RateBudget] = {}

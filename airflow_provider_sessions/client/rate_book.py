@@ -123,12 +123,16 @@ class Book:
         """Seconds until the platform takes requests again."""
         return max(0.0, self.closed_until - self.present)
 
+    def close_for(self, seconds: float) -> None:
+        """Note that the platform takes no request for so long."""
+        if seconds > 0:
+            self.closed_until = max(self.closed_until, self.present + seconds)
+
     def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""
         if news.status == 429 and not self.closed_for():  # those that were on their way together count once
             self.margin = min(self.limit.seconds, 2 * self.margin)
-        if news.closed_for:
-            self.closed_until = max(self.closed_until, self.present + news.closed_for)
+        self.close_for(news.closed_for)
         if news.limit and (news.limit <= self.told or self.present > self.told_until):
             self.told, self.told_until = news.limit, self.present + _LIMIT_TOLD_FOR
         if news.remaining and news.reset is not None and news.reset <= self.limit.seconds:
@@ -217,19 +221,26 @@ class Book:
 
     @classmethod
     def from_page(cls, page: bytes, limit: RateLimit, base_margin: float = MARGIN_SECONDS) -> Self | None:
-        """The book on a page, or None where the page is torn, cut off or not one of ours."""
+        """The book on a page, or None where the page is torn, cut off, not one of ours or laid out in another way."""
         if len(page) < _HEAD.size:
             return None
         magic, length, check = _HEAD.unpack_from(page)
         content = page[_HEAD.size : _HEAD.size + length]
         if magic != _MAGIC or len(content) != length or zlib.crc32(content) != check or length % 8:
             return None
-        numbers = iter(array("d", content))
+        try:
+            return cls._from_numbers(array("d", content), limit, base_margin)
+        except (StopIteration, ValueError, OverflowError):
+            return None  # another version of this package has written it
+
+    @classmethod
+    def _from_numbers(cls, content: array[float], limit: RateLimit, base_margin: float) -> Self:
+        numbers = iter(content)
 
         def instants() -> list[float]:
             return [next(numbers) for _ in range(int(next(numbers)))]
 
-        return cls(
+        book = cls(
             limit,
             base_margin,
             margin=next(numbers),
@@ -242,3 +253,6 @@ class Book:
             slots={lane: instants() for lane in Lane},
             arrivals=instants(),
         )
+        if any(map(math.isnan, content)) or next(numbers, None) is not None:
+            raise ValueError("numbers that mean something else")
+        return book

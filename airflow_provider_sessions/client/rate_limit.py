@@ -10,6 +10,7 @@ from enum import StrEnum
 from airflow_provider_sessions.errors import InputError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_WORDS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
 _LIMIT = re.compile(r"(\d{1,9})\s*(?:/|per)\s*(\d{1,9}(?:\.\d{1,9})?)?\s*([smhd]|(?:sec|second|min|minute|hour|day)s?)")
 _MANY = 1000
 _SHORTEST_PART = 10.0
@@ -28,6 +29,11 @@ class RateLimit:
 
     requests: int
     seconds: float
+
+    def __str__(self) -> str:
+        """In words, for people: ``10 requests a minute``."""
+        requests = "1 request" if self.requests == 1 else f"{self.requests} requests"
+        return f"{requests} {_WORDS.get(self.seconds) or f'in {self.seconds:.3g} s'}"
 
     @classmethod
     def read(cls, text: str) -> RateLimit:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from airflow_provider_sessions.client.budget import RateBudget
 from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_limit import Lane
+from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 from airflow_provider_sessions.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ class Sheltered:
         self._meanwhile = meanwhile
         self._down = False
         self._retry_at = 0.0
+
+    @property
+    def limit(self) -> RateLimit | None:
+        """What the account may send, if that is known."""
+        return self._store.limit
 
     async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
         """Reserve the next free slot."""

@@ -6,7 +6,15 @@ import functools
 import os
 import random
 
-from airflow_provider_sessions.client.budget import BookBudget, ProcessBudget, RateBudget, process_budget
+from airflow_provider_sessions.client.budget import (
+    NO_LIMIT,
+    BookBudget,
+    OpenBudget,
+    ProcessBudget,
+    RateBudget,
+    Unlimited,
+    process_budget,
+)
 from airflow_provider_sessions.client.rate_file import FileShelf, rate_folder
 from airflow_provider_sessions.client.rate_limit import RateLimit
 from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
@@ -21,13 +29,16 @@ def account_budget(account: str, limit: RateLimit | None, clock: Clock, store: R
     """The budget of an account.
 
     :param account: what tells accounts apart; never a credential itself.
-    :param limit: None where the platform has no known limit: then there is nothing to share.
+    :param limit: None where the platform has no known limit: then all that is shared is until when the platform has
+        asked to be left alone.
     :param clock: the time. Another clock than the machine's has nothing to do with other processes.
     :param store: the Redis that all workers share; None for a file, which the processes of this host share.
     :raises ImportError: the package ``redis`` is needed and not installed.
     """
-    if limit is None or clock is not SYSTEM_CLOCK:
+    if clock is not SYSTEM_CLOCK:
         return process_budget(account, limit, clock)
+    if limit is None:
+        return _open(f"{account}.open", store)
     parts = limit.in_parts()
     return _in_file(f"{account}.rate", parts) if store is None else _in_redis(account, parts, store)
 
@@ -37,7 +48,7 @@ def _in_redis(account: str, limit: RateLimit, store: RedisAddress) -> RateBudget
     """A budget in Redis. Without it, each host sends evenly, at a quarter of the rate."""
     slow = RateLimit(1, _HOSTS * limit.seconds / limit.requests)
     return Sheltered(
-        BookBudget(RedisShelf(store, account, limit)),
+        BookBudget(RedisShelf(store, account, limit), limit),
         _in_file(f"{account}.alone.rate", slow),
         SYSTEM_CLOCK,
         meanwhile=f"this host sends at most one request every {slow.seconds:.3g} s",
@@ -49,16 +60,29 @@ def _in_file(name: str, limit: RateLimit) -> RateBudget:
     """A budget in a file. Without it, each process sends one request a window: safe for as many as the limit has."""
     spread = random.uniform(0, 0.8 * limit.seconds)  # noqa: S311 - else all processes began together
     return Sheltered(
-        BookBudget(FileShelf(rate_folder() / name, limit)),
+        BookBudget(FileShelf(rate_folder() / name, limit), limit),
         ProcessBudget(RateLimit(1, limit.seconds), SYSTEM_CLOCK, opens_in=spread),
         SYSTEM_CLOCK,
         meanwhile=f"this process sends at most one request every {limit.seconds:.3g} s",
     )
 
 
+@functools.cache
+def _open(name: str, store: RedisAddress | None) -> RateBudget:
+    """A budget without a limit. Without its store, each process learns by itself when the platform wants its peace."""
+    shelf = FileShelf(rate_folder() / f"{name}.rate", NO_LIMIT) if store is None else RedisShelf(store, name, NO_LIMIT)
+    return Sheltered(
+        OpenBudget(shelf),
+        Unlimited(SYSTEM_CLOCK),
+        SYSTEM_CLOCK,
+        meanwhile="this process does not learn what the platform answers others, and has no limit of its own",
+    )
+
+
 def _start_anew() -> None:
     _in_redis.cache_clear()
     _in_file.cache_clear()
+    _open.cache_clear()
 
 
 os.register_at_fork(after_in_child=_start_anew)

@@ -54,6 +54,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param inner: the transport that does the work.
     :param trusted: addresses on whose hosts the credential may be seen.
     :param budget: the rate budget of the account.
+    :param lane: what the requests are for.
     :param clock: time.
     :param max_wait: seconds that a request may wait for its slot.
     :param deadline: seconds that a request may last from then on.
@@ -66,6 +67,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         *,
         trusted: Iterable[str],
         budget: RateBudget,
+        lane: Lane,
         clock: Clock,
         max_wait: float,
         deadline: float,
@@ -74,6 +76,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._trusted = frozenset(origin(httpx.URL(url)) for url in trusted)
         self._budget = budget
+        self._lane = lane
         self._clock = clock
         self._max_wait = max_wait
         self._deadline = deadline
@@ -114,13 +117,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def _wait_for_slot(self, request: httpx.Request) -> datetime:
         """Wait until the request may be sent; when that was."""
-        lane = request.extensions.get("lane", Lane.CALL)
         gives_up = self._clock.now() + timedelta(seconds=self._max_wait)
         while True:
             patience = (gives_up - self._clock.now()).total_seconds()
-            wait = await self._budget.reserve(lane, max_wait=patience)
+            wait = await self._budget.reserve(self._lane, max_wait=patience)
             if wait is None:
-                raise await self._no_room(request, lane)
+                raise await self._no_room(request)
             if wait > 0:
                 _tell_wait(request, wait)
                 await self._clock.sleep(wait)
@@ -139,11 +141,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             await self._clock.sleep(held)
         return None
 
-    async def _no_room(self, request: httpx.Request, lane: Lane) -> RateLimitedError:
-        later = await self._budget.next_slot(lane)
+    async def _no_room(self, request: httpx.Request) -> RateLimitedError:
+        later, limit = await self._budget.next_slot(self._lane), self._budget.limit
+        known = "the platform has asked to be left alone" if limit is None else f"the account allows {limit}"
+        slot = (self._clock.now() + timedelta(seconds=later)).strftime("%H:%M:%S UTC")
         return RateLimitedError(
-            f"the rate limit leaves no room for {request.method} {request.url.path} within {self._max_wait:.0f} s; "
-            f"the next request may be sent in {later:.1f} s",
+            f"the rate limit leaves no room for {request.method} {request.url.path} within "
+            f"{self._max_wait:.0f} s: {known}; the next free slot is at {slot}, in {later:.1f} s",
             status=429,
             retry_after=later,
         )

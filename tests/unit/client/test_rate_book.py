@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
+import zlib
+from array import array
 
 import pytest
 from hypothesis import given
@@ -286,6 +289,24 @@ def test_a_page_that_is_not_whole_is_not_read(spoil: object) -> None:
     shared = book()
     reserve(shared, CALL, 3)
     assert Book.from_page(spoil(shared.to_page()), shared.limit) is None  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [],
+        [0.0] * 5,
+        [0.0] * 40,
+        [math.nan] * 12,
+        [0.0] * 8 + [math.inf, 0.0, 0.0],
+        [0.0] * 8 + [1e300, 0.0, 0.0],
+        [0.0] * 8 + [-1.0, math.nan, 0.0],
+    ],
+)
+def test_a_whole_page_of_another_layout_is_not_read(numbers: list[float]) -> None:
+    content = array("d", numbers).tobytes()
+    page = struct.pack("<4sII", b"aps1", len(content), zlib.crc32(content)) + content
+    assert Book.from_page(page, RateLimit(10, 3)) is None
 
 
 def test_what_a_longer_page_left_behind_is_passed_over() -> None:

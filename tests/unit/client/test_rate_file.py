@@ -49,7 +49,7 @@ def now() -> Time:
 
 
 def budget(path: Path, now: Time, limit: RateLimit = LIMIT) -> BookBudget:
-    return BookBudget(FileShelf(path, limit, now=now))
+    return BookBudget(FileShelf(path, limit, now=now), limit)
 
 
 async def reserve(budget: BookBudget, count: int = 1, lane: Lane = Lane.CALL) -> list[float]:

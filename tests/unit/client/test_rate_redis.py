@@ -19,7 +19,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from airflow_provider_sessions.client.budget import BookBudget, Lane, RateLimit
+from airflow_provider_sessions.client.budget import NO_LIMIT, BookBudget, Lane, OpenBudget, RateLimit
 from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
 from airflow_provider_sessions.client.rate_shelter import StoreError
@@ -49,7 +49,7 @@ def key(account: str) -> str:
 
 
 def budget(account: str, limit: RateLimit = LIMIT) -> BookBudget:
-    return BookBudget(RedisShelf(ADDRESS, account, limit))
+    return BookBudget(RedisShelf(ADDRESS, account, limit), limit)
 
 
 async def reserve(budget: Any, count: int = 1) -> list[float]:
@@ -61,6 +61,14 @@ async def test_all_workers_share_the_budget(account: str) -> None:
     one, other = budget(account), budget(account)
     assert await reserve(one, 3) + await reserve(other, 3) == [0, 0, 0, 0, 0, 60]
     await one.observe(RateNews(429, retry_after=300))
+    assert await other.leave() == pytest.approx(300, abs=5)
+
+
+async def test_without_a_limit_all_workers_learn_when_the_platform_wants_its_peace(account: str) -> None:
+    one, other = (OpenBudget(RedisShelf(ADDRESS, account, NO_LIMIT)) for _ in range(2))
+    assert await reserve(one, 50) == [0] * 50
+    await one.observe(RateNews(429, retry_after=300))
+    assert await other.reserve(Lane.CALL, max_wait=60) is None
     assert await other.leave() == pytest.approx(300, abs=5)
 
 
@@ -111,7 +119,8 @@ real = time.time
 time.time = lambda: real() + skew
 
 async def main():
-    budget = BookBudget(RedisShelf(RedisAddress("127.0.0.1"), sys.argv[1], RateLimit(5, 0.5)))
+    limit = RateLimit(5, 0.5)
+    budget = BookBudget(RedisShelf(RedisAddress("127.0.0.1"), sys.argv[1], limit), limit)
     slots = []
     for _ in range(8):
         slots.append(await budget.reserve(Lane.CALL, max_wait=60) + time.monotonic())
@@ -140,7 +149,7 @@ def free_port() -> int:
 async def test_a_redis_that_is_down_is_an_error_of_the_store() -> None:
     address = RedisAddress("127.0.0.1", free_port(), password="hush")
     with pytest.raises(StoreError, match="Redis: ConnectionError") as caught:
-        await BookBudget(RedisShelf(address, "a", LIMIT)).next_slot(Lane.CALL)
+        await BookBudget(RedisShelf(address, "a", LIMIT), LIMIT).next_slot(Lane.CALL)
     assert "hush" not in str(caught.value) + repr(address)
 
 
@@ -156,7 +165,7 @@ async def test_those_who_queued_behind_a_failure_do_not_each_wait_for_their_own(
         raise OSError("down")
 
     monkeypatch.setattr(shelf, "_read", fail)
-    asking = [asyncio.create_task(BookBudget(shelf).next_slot(Lane.CALL)) for _ in range(3)]
+    asking = [asyncio.create_task(BookBudget(shelf, LIMIT).next_slot(Lane.CALL)) for _ in range(3)]
     await asyncio.sleep(0.05)  # all are in their threads
     go_on.set()
     outcomes = await asyncio.gather(*asking, return_exceptions=True)

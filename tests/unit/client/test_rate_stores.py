@@ -1,20 +1,33 @@
 """Which budget an account has."""
 
-# ruff: noqa: ASYNC222, ASYNC240 - a child that ends at once, and small files
+# ruff: noqa: ASYNC221, ASYNC222, ASYNC240 - a child that ends at once, and small files
 
 from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_sessions.client.budget import Lane, RateLimit, Unlimited, process_budget
+from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.rate_stores import account_budget
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 
 LIMIT = RateLimit(10, 60)
+REFUSED = """
+import asyncio
+from airflow_provider_sessions.client.rate_headers import RateNews
+from airflow_provider_sessions.client.rate_stores import account_budget
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
+
+budget = account_budget("unlimited", None, SYSTEM_CLOCK, None)
+asyncio.run(budget.observe(RateNews(429, retry_after=300)))
+"""
+"""What another process does."""
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +72,27 @@ async def test_without_a_folder_a_process_is_slow(folder: Path, caplog: pytest.L
     assert "this process sends at most one request every 60 s" in caplog.text
 
 
-def test_accounts_without_a_limit_and_other_clocks_share_nothing(folder: Path) -> None:
+async def test_without_a_limit_all_processes_learn_when_the_platform_wants_its_peace(folder: Path) -> None:
+    budget = account_budget("unlimited", None, SYSTEM_CLOCK, None)
+    assert [await budget.reserve(Lane.CALL, max_wait=0) for _ in range(500)] == [0.0] * 500
+    subprocess.run([sys.executable, "-c", REFUSED], check=True)
+
+    assert await budget.reserve(Lane.CALL, max_wait=60) is None
+    assert 290 < await budget.leave() <= 300
+    assert 290 < await budget.next_slot(Lane.POLL) <= 300
+
+
+async def test_without_a_limit_and_a_folder_a_process_goes_on(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder.write_text("in the way")
+    budget = account_budget("unlimited-alone", None, SYSTEM_CLOCK, None)
+    assert await budget.leave() == 0
+    await budget.observe(RateNews(429, retry_after=30))
+    assert 25 < await budget.leave() <= 30
+    assert len(caplog.records) == 1
+
+
+def test_other_clocks_share_nothing(folder: Path) -> None:
     clock = VirtualClock()
-    assert isinstance(account_budget("a", None, SYSTEM_CLOCK, None), Unlimited)
     assert account_budget("a", LIMIT, clock, None) is process_budget("a", LIMIT, clock)
+    assert isinstance(account_budget("a", None, clock, None), Unlimited)
     assert not folder.exists()
