@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.platforms.base import Question, adapter_class
 
@@ -18,11 +18,20 @@ QUESTIONS = tuple(question for question in Question if question not in OURS)
 
 
 def datasets() -> Iterator[str]:
-    """One line for each dataset."""
-    yield "| dataset | one row is |"
-    yield "| --- | --- |"
+    """One line for each dataset, with the columns that are personal by the words of ``redact``."""
+    yield "| dataset | one row is | personal columns |"
+    yield "| --- | --- | --- |"
     for dataset in DATASETS.values():
-        yield f"| `{dataset.name}` | {dataset.description.rstrip('.')} |"
+        yield f"| `{dataset.name}` | {dataset.description.rstrip('.')} | {_personal(dataset)} |"
+
+
+def _personal(dataset: Dataset) -> str:
+    """The personal columns of a dataset, each after the word or words for what it may tell."""
+    columns: dict[str, list[str]] = {}
+    for column in dataset.columns:
+        if column.personal:
+            columns.setdefault("/".join(column.personal), []).append(f"`{column.name}`")
+    return "; ".join(f"{words}: {', '.join(names)}" for words, names in columns.items())
 
 
 def capabilities() -> Iterator[str]:

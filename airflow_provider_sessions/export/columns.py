@@ -1,7 +1,8 @@
 """How a row type says what its columns are.
 
-A column is a field of a frozen dataclass, its type ``Annotated`` with a description, and with :data:`KEY` where it
-belongs to the primary key. Everything that needs a schema (Parquet, SQL, the documentation) reads it from here.
+A column is a field of a frozen dataclass, its type ``Annotated`` with a description, with :data:`KEY` where it belongs
+to the primary key, and with what is :class:`Personal` about it. Everything that needs a schema (Parquet, SQL,
+redaction, the documentation) reads it from here.
 """
 
 from __future__ import annotations
@@ -27,15 +28,44 @@ class Kind(StrEnum):
     """An instant in UTC, to the microsecond."""
 
 
-class _Key:
-    """The type of :data:`KEY`."""
+class Personal(StrEnum):
+    """What a column may tell about people: the words by which users say what is to become of it.
+
+    A column that is marked with several of them may hold any.
+    """
+
+    EMAIL = "email"
+    NAME = "name"
+    """Names of people, and of files that are named after them."""
+    USER_ID = "user_id"
+    """Ids by which the platform knows a person: those of accounts, guests and rows."""
+    DEVICE = "device"
+    TITLE = "title"
+    """What a session or its case is called, which may be after a person."""
+    TEXT = "text"
+    """What was written or said freely."""
+    LINK = "link"
+    """Addresses of pages, which may be made of names."""
+
+
+class _Mark:
+    """The type of :data:`KEY` and :data:`PERSON`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def __repr__(self) -> str:
-        return "KEY"
+        return self._name
 
 
-KEY: Final = _Key()
+KEY: Final = _Mark("KEY")
 """Marks a column of the primary key."""
+
+PERSON: Final = _Mark("PERSON")
+"""Marks a column that tells who somebody is, as ``account:...``, ``email:...`` or ``name:...``, or by a bare id."""
+
+_OF_PERSON: Final = (Personal.EMAIL, Personal.NAME, Personal.USER_ID)
+"""What a column may hold that tells who somebody is."""
 
 _KINDS: Final = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.NUMBER, bool: Kind.BOOLEAN, datetime: Kind.INSTANT}
 
@@ -45,6 +75,8 @@ class Column:
     """One column of a dataset.
 
     :param key: whether it belongs to the primary key.
+    :param person: whether it is marked with :data:`PERSON`.
+    :param personal: what it may tell about people.
     """
 
     name: str
@@ -52,6 +84,8 @@ class Column:
     nullable: bool
     key: bool
     description: str
+    person: bool = False
+    personal: tuple[Personal, ...] = ()
 
 
 def columns_of(row: type) -> tuple[Column, ...]:
@@ -85,4 +119,8 @@ def _column(name: str, hint: Any) -> Column:
     key, nullable = KEY in notes, NoneType in options
     if key and nullable:
         raise TypeError(f"column {name} belongs to the primary key and cannot be None")
-    return Column(name, kinds[0], nullable, key, notes[0])
+    person = PERSON in notes
+    personal = _OF_PERSON if person else tuple(note for note in notes if isinstance(note, Personal))
+    if personal and kinds[0] is not Kind.TEXT:
+        raise TypeError(f"column {name} is personal and must be a text")
+    return Column(name, kinds[0], nullable, key, notes[0], person, personal)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from airflow_provider_sessions.export.columns import KEY
+from airflow_provider_sessions.export.columns import KEY, PERSON, Personal
 
 SCHEMA_VERSION: Final = 1
 """Written into the metadata of Parquet files and into the record of each run."""
@@ -38,8 +38,8 @@ class Row:
 class SessionRow(Row):
     """One session."""
 
-    title: Annotated[str, "Title."]
-    description: Annotated[str | None, "Description."]
+    title: Annotated[str, "Title.", Personal.TITLE]
+    description: Annotated[str | None, "Description.", Personal.TEXT]
     state: Annotated[str, "requested, scheduled, live, ended, canceled or expired."]
     state_inferred: Annotated[bool, "Whether a written rule found the state, because the platform has no word for it."]
     scheduled_start: Annotated[datetime | None, "When it was planned to start."]
@@ -53,13 +53,13 @@ class SessionRow(Row):
         "of the files.",
     ]
     duration_seconds: Annotated[float | None, "How long it lasted, or was planned to last."]
-    host_id: Annotated[str | None, "The platform's id of its host."]
-    host_name: Annotated[str | None, "Name of its host."]
+    host_id: Annotated[str | None, "The platform's id of its host.", PERSON]
+    host_name: Annotated[str | None, "Name of its host.", Personal.NAME]
     room_id: Annotated[str | None, "The room it was held in, on platforms with rooms."]
-    case_name: Annotated[str | None, "The case it belongs to, on platforms with cases."]
+    case_name: Annotated[str | None, "The case it belongs to, on platforms with cases.", Personal.TITLE]
     recording_enabled: Annotated[bool | None, "Whether it was to be recorded."]
-    url: Annotated[str | None, "The session's page."]
-    join_url: Annotated[str | None, "Address for participants; never one that holds a password."]
+    url: Annotated[str | None, "The session's page.", Personal.LINK]
+    join_url: Annotated[str | None, "Address for participants; never one that holds a password.", Personal.LINK]
     created_at: Annotated[datetime | None, "When it was made on the platform."]
     updated_at: Annotated[datetime | None, "When it was last changed on the platform."]
     deleted: Annotated[bool, "Whether the platform no longer has it: the other columns are what was known last."]
@@ -70,45 +70,47 @@ class ParticipantRow(Row):
     """One person invited, registered, present or given a role."""
 
     seq: Annotated[int, "Number of the row within its session, from 0.", KEY]
-    participant_key: Annotated[str, "The person; the same as in attendance and in speaker_key where it is known."]
+    participant_key: Annotated[
+        str, "The person; the same as in attendance and in speaker_key where it is known.", PERSON
+    ]
     presence: Annotated[str, "invited, registered, present or assigned."]
-    name: Annotated[str | None, "Name as shown."]
-    email: Annotated[str | None, "E-mail address."]
+    name: Annotated[str | None, "Name as shown.", Personal.NAME]
+    email: Annotated[str | None, "E-mail address.", Personal.EMAIL]
     role: Annotated[str | None, "Role in the platform's word."]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
-    source_id: Annotated[str | None, "The platform's id of its row."]
+    source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
 
 
 @dataclass(frozen=True, slots=True)
 class AttendanceRow(Row):
     """One stretch of presence, or the sum of several where the platform gives only totals."""
 
-    participant_key: Annotated[str, "The person.", KEY]
+    participant_key: Annotated[str, "The person.", KEY, PERSON]
     seq: Annotated[int, "Number of the stretch within the person's presence, by time, from 0.", KEY]
     attribution: Annotated[str, "How sure the person is: exact (account or e-mail), probable or name_only."]
-    name: Annotated[str | None, "Name as shown."]
-    email: Annotated[str | None, "E-mail address."]
+    name: Annotated[str | None, "Name as shown.", Personal.NAME]
+    email: Annotated[str | None, "E-mail address.", Personal.EMAIL]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
     joined_at: Annotated[datetime | None, "When the person joined."]
     left_at: Annotated[datetime | None, "When the person left."]
     left_at_inferred: Annotated[bool, "Whether the platform gave no time of leaving, so that it was inferred."]
     joins: Annotated[int, "How often the person joined within it: more than 1 where several stretches are one row."]
     reported_seconds: Annotated[float | None, "Presence as the platform itself reports it."]
-    device: Annotated[str | None, "Device, in the platform's word."]
-    source_id: Annotated[str | None, "The platform's id of its row."]
+    device: Annotated[str | None, "Device, in the platform's word.", Personal.DEVICE]
+    source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
 
 
 @dataclass(frozen=True, slots=True)
 class AttendanceSummaryRow(Row):
     """One person's presence in one session."""
 
-    participant_key: Annotated[str, "The person.", KEY]
+    participant_key: Annotated[str, "The person.", KEY, PERSON]
     attribution: Annotated[
         str,
         "exact (account or e-mail), probable, or name_only: people are never merged because their names are the same.",
     ]
-    name: Annotated[str | None, "Name as shown."]
-    email: Annotated[str | None, "E-mail address."]
+    name: Annotated[str | None, "Name as shown.", Personal.NAME]
+    email: Annotated[str | None, "E-mail address.", Personal.EMAIL]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
     first_join: Annotated[datetime | None, "When the person first joined."]
     last_leave: Annotated[datetime | None, "When the person last left."]
@@ -132,18 +134,18 @@ class TranscriptSegmentRow(Row):
     end_seconds: Annotated[float, "End, from the beginning of the transcript."]
     end_inferred: Annotated[bool, "Whether the platform gave no end, so that it was inferred from the next start."]
     started_at: Annotated[datetime | None, "Start as an instant, where the platform tells when the transcript begins."]
-    speaker_key: Annotated[str | None, "The person; joins with participant_key."]
-    speaker_name: Annotated[str | None, "Name of the person."]
-    text: Annotated[str, "What was said."]
+    speaker_key: Annotated[str | None, "The person; joins with participant_key.", PERSON]
+    speaker_name: Annotated[str | None, "Name of the person.", Personal.NAME]
+    text: Annotated[str, "What was said.", Personal.TEXT]
 
 
 @dataclass(frozen=True, slots=True)
 class TakeawaysRow(Row):
     """What the platform sums a session up to."""
 
-    text: Annotated[str, "As plain text."]
-    markdown: Annotated[str, "As Markdown."]
-    document: Annotated[str | None, "The platform's own document, as JSON."]
+    text: Annotated[str, "As plain text.", Personal.TEXT]
+    markdown: Annotated[str, "As Markdown.", Personal.TEXT]
+    document: Annotated[str | None, "The platform's own document, as JSON.", Personal.TEXT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class RecordingRow(Row):
     """One media file."""
 
     recording_id: Annotated[str, "The platform's id of the recording.", KEY]
-    name: Annotated[str | None, "Name in the platform's words; never a path."]
+    name: Annotated[str | None, "Name in the platform's words; never a path.", Personal.NAME, Personal.TITLE]
     status: Annotated[str, "in_progress, ready or failed."]
     media_type: Annotated[str | None, "Media type, such as video/mp4."]
     size_bytes: Annotated[int | None, "Size of the file."]

@@ -1,0 +1,244 @@
+"""What becomes of what is personal in a session's rows."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.columns import Personal
+from airflow_provider_sessions.export.datasets import DATASETS, Material
+from airflow_provider_sessions.export.readiness import rows_of
+from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
+from airflow_provider_sessions.model import (
+    Attribution,
+    Participant,
+    Presence,
+    Recording,
+    RecordingStatus,
+    Takeaways,
+    Transcript,
+    TranscriptSegment,
+)
+from tests.unit.export.stand_in import interval, session
+
+KEY = "correct horse battery staple"
+EVERYTHING = dict.fromkeys(Personal, Mode.DROP)
+PEOPLE = ("Ada", "ada@example.com", "a1"), ("Bo", "Bo@Example.com", "b2")
+
+
+def participant(key: str, **fields: Any) -> Participant:
+    return Participant(participant_key=key, presence=Presence.REGISTERED, **fields)
+
+
+def segment(key: str | None, name: str | None = None, text: str = "Hello") -> TranscriptSegment:
+    return TranscriptSegment(start=0, end=1, speaker_key=key, speaker_name=name, text=text)
+
+
+def material(**fields: Any) -> Material:
+    """A session with all that there is, of two people."""
+    held = session(
+        title="Ada and Bo", description="Ada asked", host_id="email:ada@example.com", host_name="Ada", case="Ada v. Bo"
+    )
+    given = {
+        "participants": [
+            participant("email:ada@example.com", name="Ada", email="ada@example.com", source_id="row-a"),
+            participant("account:b2", name="Bo", email=" Bo@Example.com", source_id="row-b"),
+        ],
+        "attendance": [
+            interval("email:ada@example.com", name="Ada", email="ADA@example.com", device="Ada's phone"),
+            interval("account:b2", name="Bo", email="bo@example.com"),
+            interval("name:Walk-in Cy", name="Walk-in Cy", attribution=Attribution.NAME_ONLY),
+        ],
+        "transcripts": [
+            Transcript(
+                session_id="s1",
+                segments=(
+                    segment("email:ada@example.com", "Ada", "I am Ada"),
+                    segment("account:b2", "bo@example.com"),
+                    segment("name:Dee", "Dee"),
+                    segment(None),
+                ),
+            )
+        ],
+        "takeaways": Takeaways(session_id="s1", text="Ada decides"),
+        "recordings": [
+            Recording(recording_id="r1", session_id="s1", name="speaker-ada.mp4", status=RecordingStatus.READY)
+        ],
+    }
+    return Material(held, "live.example.com", **given | fields)
+
+
+def redacted(modes: dict[str, str], of: Material | None = None, only: tuple[str, ...] = tuple(DATASETS)) -> Any:
+    """Rows by dataset, redacted as a user asks for."""
+    rows = rows_of(of or material(), [DATASETS[name] for name in only])
+    return Redaction(read_modes(modes), KEY).rows(rows)
+
+
+def column(rows: Any, dataset: str, name: str) -> list[Any]:
+    return [getattr(row, name) for row in rows[dataset]]
+
+
+def hashed(value: str) -> str:
+    """As the documentation tells others to do it."""
+    return hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()
+
+
+def test_every_word_has_its_columns() -> None:
+    marked = {
+        word.value: [
+            f"{name}.{column.name}"
+            for name, dataset in DATASETS.items()
+            for column in dataset.columns
+            if word in column.personal and not column.person
+        ]
+        for word in Personal
+    }
+    assert marked == {
+        "email": ["participants.email", "attendance.email", "attendance_summary.email"],
+        "name": [
+            "sessions.host_name",
+            "participants.name",
+            "attendance.name",
+            "attendance_summary.name",
+            "transcript_segments.speaker_name",
+            "recordings.name",
+        ],
+        "user_id": ["participants.source_id", "attendance.source_id"],
+        "device": ["attendance.device"],
+        "title": ["sessions.title", "sessions.case_name", "recordings.name"],
+        "text": [
+            "sessions.description",
+            "transcript_segments.text",
+            "takeaways.text",
+            "takeaways.markdown",
+            "takeaways.document",
+        ],
+        "link": ["sessions.url", "sessions.join_url"],
+    }
+    assert [f"{name}.{one.name}" for name, dataset in DATASETS.items() for one in dataset.columns if one.person] == [
+        "sessions.host_id",
+        "participants.participant_key",
+        "attendance.participant_key",
+        "attendance_summary.participant_key",
+        "transcript_segments.speaker_key",
+    ]
+
+
+def test_nothing_changes_where_nothing_is_asked_for() -> None:
+    rows = rows_of(material(), list(DATASETS.values()))
+    assert Redaction().rows(rows) is rows
+    assert Redaction(read_modes(dict.fromkeys(Personal, "keep"))).rows(rows) is rows
+
+
+def test_addresses_have_one_hash_however_they_are_spelt_and_wherever_they_are() -> None:
+    rows = redacted({"email": "hash"})
+    ada, bo = hashed("ada@example.com"), hashed("bo@example.com")
+    assert column(rows, "participants", "email") == [bo, ada]
+    assert column(rows, "attendance", "email") == [bo, ada, None]
+    assert column(rows, "attendance_summary", "participant_key") == ["account:b2", f"email:{ada}", "name:Walk-in Cy"]
+    assert column(rows, "sessions", "host_id") == [f"email:{ada}"]
+    assert column(rows, "participants", "name") == ["Bo", "Ada"]
+
+
+def test_an_address_in_the_place_of_a_name_counts_as_one() -> None:
+    assert column(redacted({"email": "hash"}), "transcript_segments", "speaker_name") == [
+        "Ada",
+        hashed("bo@example.com"),
+        "Dee",
+        None,
+    ]
+    assert column(redacted({"email": "drop"}), "transcript_segments", "speaker_name")[1] is None
+    assert column(redacted({"email": "drop", "name": "hash"}), "transcript_segments", "speaker_name")[1] is None
+
+
+def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:
+    rows = redacted(dict.fromkeys(Personal, "drop"))
+    [one] = rows["sessions"]
+    assert (one.title, one.description, one.host_id, one.host_name, one.case_name) == ("", None, None, None, None)
+    assert (one.session_id, one.actual_end) == ("s1", material().session.actual_end)
+    assert column(rows, "transcript_segments", "text") == [""] * 4
+    assert [(row.text, row.markdown, row.document) for row in rows["takeaways"]] == [("", "", None)]
+    assert column(rows, "recordings", "name") == [None]
+    told = repr(rows).casefold()
+    assert not [word for word in ("ada", "cy'", "dee", "@", "phone", "account:", "b2", "row-") if word in told]
+
+
+def test_people_who_have_no_key_any_more_are_numbered_so_that_datasets_join() -> None:
+    rows = redacted({"email": "drop", "name": "drop", "user_id": "drop"})
+    assert column(rows, "participants", "participant_key") == ["participants:1", "participants:2"]
+    assert column(rows, "attendance", "participant_key") == ["participants:1", "participants:2", "attendance:1"]
+    assert column(rows, "attendance_summary", "participant_key") == column(rows, "attendance", "participant_key")
+    assert column(rows, "transcript_segments", "speaker_key") == [
+        "participants:2",
+        "participants:1",
+        "transcripts:1",
+        None,
+    ]
+
+
+def test_a_dataset_that_comes_later_never_joins_with_somebody_else() -> None:
+    modes = {"email": "drop", "name": "drop", "user_id": "drop"}
+    late = redacted(modes, only=("transcript_segments",))
+    assert not set(column(late, "transcript_segments", "speaker_key")) & set(
+        column(redacted(modes), "attendance", "participant_key")
+    ) - {None}
+    hashes = {"email": "hash", "name": "hash", "user_id": "hash"}
+    late, whole = redacted(hashes, only=("transcript_segments",)), redacted(hashes)
+    assert late["transcript_segments"] == whole["transcript_segments"]
+
+
+def test_time_is_added_up_before_people_are_hidden() -> None:
+    guest = interval("email:bo@example.com", joined=90, left=120, email="bo@example.com")
+    twice = material(attendance=[interval("account:b2", email="Bo@example.com"), guest])
+    whole = rows_of(twice, [DATASETS["attendance_summary"]])["attendance_summary"]
+    hidden = redacted(dict.fromkeys(Personal, "drop"), twice)["attendance_summary"]
+    figures = ("attribution", "present_seconds", "connected_seconds", "rejoins", "first_join", "last_leave")
+    assert [[getattr(row, name) for name in figures] for row in hidden] == [
+        [getattr(row, name) for name in figures] for row in whole
+    ]
+    assert len(hidden) == 1
+
+
+@given(
+    keys=st.lists(
+        st.text(max_size=8).map(lambda name: f"name:{name}") | st.emails().map("email:{}".format), unique=True
+    ),
+    mode=st.sampled_from(["hash", "drop"]),
+)
+def test_different_people_stay_different(keys: list[str], mode: str) -> None:
+    people = material(attendance=[interval(key) for key in keys], participants=[participant(key) for key in keys])
+    rows = redacted({"email": mode, "name": mode}, people)
+    found = column(rows, "attendance_summary", "participant_key")
+    assert len(set(found)) == len(keys)
+    assert sorted(found) == sorted(column(rows, "participants", "participant_key"))
+
+
+@pytest.mark.parametrize(
+    ("redact", "told"),
+    [
+        ({"phone": "drop"}, "redact: 'phone' is unknown; there are email, name, user_id, device, title, text, link"),
+        ({"email": "mask"}, "redact: email: 'mask' is unknown; there are keep, hash, drop"),
+        ("email", "redact: 'email' is no mapping"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_choices(redact: Any, told: str) -> None:
+    with pytest.raises(InputError) as refused:
+        read_modes(redact)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_hashes_take_a_key(key: str | None) -> None:
+    with pytest.raises(InputError, match="hashing email takes a key; give redact_conn_id"):
+        Redaction(read_modes({"email": "hash", "name": "drop"}), key)
+    assert Redaction(read_modes({"name": "drop"}), key).modes == {Personal.NAME: Mode.DROP}
+
+
+def test_the_key_is_not_shown() -> None:
+    assert KEY not in repr(Redaction(read_modes({"email": "hash"}), KEY))
