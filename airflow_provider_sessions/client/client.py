@@ -66,6 +66,8 @@ class Client:
     :param dialect: how the platform talks.
     :param auth: puts the credential on requests.
     :param budget: the account's rate budget.
+    :param lane: what its requests are for, log-ins included. In the ``poll`` lane an answer whose bytes did not change
+        since the last look is not parsed again: the same object is returned, so do not change it.
     :param clock: time.
     :param transport: what sends bytes, for tests in one process; a real network by default.
     """
@@ -77,6 +79,7 @@ class Client:
         dialect: Dialect,
         auth: httpx.Auth | None = None,
         budget: RateBudget | None = None,
+        lane: Lane = Lane.CALL,
         clock: Clock = SYSTEM_CLOCK,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -84,11 +87,13 @@ class Client:
         self.dialect = dialect
         self.clock = clock
         self.budget = budget or Unlimited(clock)
+        self.lane = lane
         self._memo: Memo[_Answer] = Memo()
         self._guard = GuardedTransport(
             transport or network(config),
             trusted=config.trusted,
             budget=self.budget,
+            lane=lane,
             clock=clock,
             max_wait=config.retry.max_wait,
             deadline=config.deadline,
@@ -122,18 +127,16 @@ class Client:
         """Close all connections."""
         await self._http.aclose()
 
-    async def send(self, call: Call[T], *, lane: Lane = Lane.CALL) -> T:
+    async def send(self, call: Call[T]) -> T:
         """Send one call and read its answer.
 
         :param call: what an endpoint function returned.
-        :param lane: what the request is for. In the ``poll`` lane an answer whose bytes did not change since the last
-            look is not parsed again: the same object is returned, so do not change it.
         :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
         """
-        answer = await self._send(call, call.query, lane)
+        answer = await self._send(call, call.query)
         return answer.value  # type: ignore[no-any-return]
 
-    async def pages(self, call: Paged[T], *, lane: Lane = Lane.CALL) -> AsyncIterator[T]:
+    async def pages(self, call: Paged[T]) -> AsyncIterator[T]:
         """Walk all pages of a list and give its items, each once.
 
         A list that changed while it was walked is walked again where an item may have slipped from a page not yet read
@@ -147,7 +150,7 @@ class Client:
             walk = Walk(call.route.name, paging)
             query: Mapping[str, Any] | None = paging.first()
             while query is not None:
-                items, meta = await self._send(call, {**call.query, **query}, lane)
+                items, meta = await self._send(call, {**call.query, **query})
                 keys = tuple(_key(item, call.key) for item in items)
                 query = walk.next_query(query, keys, meta)
                 for key, item in zip(keys, items, strict=True):
@@ -168,11 +171,9 @@ class Client:
         """Whether an address is on the connection's own host."""
         return origin(httpx.URL(url)) == origin(httpx.URL(self.config.base_url))
 
-    def stream(
-        self, url: str, headers: Mapping[str, str], *, lane: Lane = Lane.CALL
-    ) -> AbstractAsyncContextManager[httpx.Response]:
+    def stream(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
         """Open an address (absolute) for streaming; for :mod:`airflow_provider_sessions.client.download`."""
-        request = self._http.build_request("GET", url, headers=dict(headers), extensions={"lane": lane, DOWNLOAD: True})
+        request = self._http.build_request("GET", url, headers=dict(headers), extensions={DOWNLOAD: True})
         return self._open(request)
 
     @asynccontextmanager
@@ -186,13 +187,13 @@ class Client:
         finally:
             await response.aclose()
 
-    async def _send(self, call: Call[Any], query: Mapping[str, Any], lane: Lane) -> _Answer:
+    async def _send(self, call: Call[Any], query: Mapping[str, Any]) -> _Answer:
         """Send until it succeeds or the retry policy gives up."""
         repeatable = self.config.repeatable(call.route)
         attempt = 1
         while True:
             try:
-                return await self._attempt(call, query, lane)
+                return await self._attempt(call, query)
             except SessionsError as error:
                 wait = self.config.retry.wait_before_retry(
                     error, repeatable=repeatable, attempt=attempt, random=random.random
@@ -203,17 +204,17 @@ class Client:
             attempt += 1
             await self.clock.sleep(wait)
 
-    async def _attempt(self, call: Call[Any], query: Mapping[str, Any], lane: Lane) -> _Answer:
+    async def _attempt(self, call: Call[Any], query: Mapping[str, Any]) -> _Answer:
         method, url = self.url(call)
         with our_errors(f"{call.route.name} ({method} {redact_url(url)})"):
-            request = self._request(call, method, url, query, lane)
+            request = self._request(call, method, url, query)
             async with self._open(request) as response:
                 body = await self._whole(response, call.route.name)
         if not response.is_success:
             reason = failure_reason(body, call.route.name)
             name, hint = call.route.name, self._hint(call.route, response.status_code)
             raise error_from(response, reason, self.dialect, name, self.clock, what=name, hint=hint)
-        if lane is not Lane.POLL or method != "GET":
+        if self.lane is not Lane.POLL or method != "GET":
             return self._read(call, response, body)
         key, telling = (str(request.url), call.answer, call.unwrap), self.dialect.telling_bytes(body)
         known = self._memo.find(key, telling)
@@ -231,13 +232,11 @@ class Client:
             f"of the connection"
         )
 
-    def _request(self, call: Call[Any], method: str, url: str, query: Mapping[str, Any], lane: Lane) -> httpx.Request:
+    def _request(self, call: Call[Any], method: str, url: str, query: Mapping[str, Any]) -> httpx.Request:
         params = {key: _parameter(value) for key, value in query.items() if value is not None}
         headers = {"Accept": _TEXT} if call.answer is str else None
         try:
-            return self._http.build_request(
-                method, url, params=params or None, json=call.body, headers=headers, extensions={"lane": lane}
-            )
+            return self._http.build_request(method, url, params=params or None, json=call.body, headers=headers)
         except (TypeError, ValueError) as unwritable:
             raise InputError(f"{call.route.name}: the body cannot be written as JSON: {unwritable}") from None
 

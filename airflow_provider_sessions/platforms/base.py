@@ -20,7 +20,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import RateBudget, RateLimit
+from airflow_provider_sessions.client.budget import Lane, RateBudget, RateLimit
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.rate_stores import account_budget
@@ -130,6 +130,7 @@ class Adapter(ABC):
         clock: Clock = SYSTEM_CLOCK,
         on_secret: Callable[[str], None] = lambda secret: None,
         budget: RateBudget | None = None,
+        lane: Lane = Lane.CALL,
         attempts: int = 4,
         max_wait: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -141,6 +142,7 @@ class Adapter(ABC):
         :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
         :param budget: a rate budget; by default the account's, which all processes of this host share, or all
             workers where the connection names a store.
+        :param lane: what all its requests are for: whoever polls opens an adapter of its own.
         :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
         :param max_wait: seconds that a request may wait for a retry or for its slot in the budget; the platform's
             ``default_max_wait`` if not given.
@@ -164,6 +166,7 @@ class Adapter(ABC):
             dialect=cls.dialect,
             auth=cls.auth(account, config, clock, on_secret),
             budget=budget or cls._budget(account, base_url, clock),
+            lane=lane,
             clock=clock,
             transport=transport,
         )
@@ -269,7 +272,7 @@ class Adapter(ABC):
 
     @abstractmethod
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """See how many sessions are, with the fewest requests there are, in the ``poll`` lane.
+        """See how many sessions are, with the fewest requests there are.
 
         :param known: id to what the last look saw; None where nothing is known or it is time to look closely.
         :returns: for every id the session, or the error that this one session alone met (``NotFoundError``).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
+from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.connections import aresolve
@@ -39,7 +40,12 @@ class Connector:
             return current
         # The poller is the retry loop: a second one inside of each look would multiply its requests.
         return adapter_class(account.conn_type).open(
-            account, clock=self._clock, on_secret=self._secrets.append, attempts=1, max_wait=_PATIENCE
+            account,
+            clock=self._clock,
+            on_secret=self._secrets.append,
+            lane=Lane.POLL,
+            attempts=1,
+            max_wait=_PATIENCE,
         )
 
     async def mask(self) -> None:

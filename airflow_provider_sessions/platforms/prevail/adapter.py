@@ -30,7 +30,6 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
@@ -211,14 +210,14 @@ class PrevailAdapter(Adapter):
         footprint = footprints(draft, self.options(PrevailOptions, draft.options))
         found = [
             Trace(self._reader.request(record), *told)
-            for record in await self._lists.requests(Lane.CALL)
+            for record in await self._lists.requests()
             if (told := footprint(record.remote_session_id, record.remote_session))
         ]
         if any(trace.is_ours(draft) and trace.session.state not in _GONE for trace in found):
             return found
         listed = self.client.pages(list_of(None if everywhere else _around(draft.start)))
         return found + [
-            Trace(await self._closely(self._reader.listed(record), Lane.CALL), *told)
+            Trace(await self._closely(self._reader.listed(record)), *told)
             async for record in listed
             if (told := footprint(record.remote_session_id, record))
         ]
@@ -237,7 +236,7 @@ class PrevailAdapter(Adapter):
         answers: dict[str, Session | SessionsError] = {}
         slugs = {session_id: session_id for session_id in known if not session_id.startswith(REQUEST)}
         waiting = known.keys() - slugs.keys()
-        requests = {f"{REQUEST}{r.id}": r for r in await self._lists.requests(Lane.POLL)} if waiting else {}
+        requests = {f"{REQUEST}{r.id}": r for r in await self._lists.requests()} if waiting else {}
         for session_id in waiting:
             request = requests.get(session_id)
             if request is None:
@@ -246,7 +245,7 @@ class PrevailAdapter(Adapter):
                 slugs[session_id] = request.remote_session_id
             else:
                 answers[session_id] = self._reader.request(request)
-        current = await self._current(set(slugs.values()), Lane.POLL) if slugs else {}
+        current = await self._current(set(slugs.values())) if slugs else {}
         for session_id, slug in slugs.items():
             seen = current.get(slug)
             answers[session_id] = await self._after(seen, known[session_id]) if seen else _missing(session_id)
@@ -283,7 +282,7 @@ class PrevailAdapter(Adapter):
         """Those who are not invited to a session, or not in their role."""
         if not invitees:
             return []
-        records = [record for record in await self._lists.requests(Lane.CALL) if record.remote_session_id == slug]
+        records = [record for record in await self._lists.requests() if record.remote_session_id == slug]
         there = {(person.email or "").lower(): person.role for record in records for person in people_of(record)}
         return [
             invitee
@@ -309,7 +308,7 @@ class PrevailAdapter(Adapter):
         The list of sessions shows no case, and perhaps not those that are over: the list of requests does.
         """
         window = _widened(query)
-        requests = await self._lists.scheduled(Lane.CALL, window=window)
+        requests = await self._lists.scheduled(window=window)
         listed: set[str] = set()
         canceled: dict[str, Session] = {}
         async for record in self.client.pages(list_of(window)):
@@ -326,7 +325,7 @@ class PrevailAdapter(Adapter):
 
     async def participants(self, session: Session) -> list[Participant]:
         """The people invited and the deponent, each once; nobody knows who came."""
-        for record in await self._lists.requests(Lane.CALL, max_age=_REQUESTS_KEPT):
+        for record in await self._lists.requests(max_age=_REQUESTS_KEPT):
             if session.session_id in (record.remote_session_id, f"{REQUEST}{record.id}"):
                 return people_of(record)
         return []
@@ -341,20 +340,20 @@ class PrevailAdapter(Adapter):
 
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's audio; empty while there is none."""
-        items = await self._recordings(await self._slug(session.session_id), Lane.CALL)
+        items = await self._recordings(await self._slug(session.session_id))
         return recordings_of(items, session.session_id)
 
     async def recording_address(self, recording: Recording) -> str:
         """A fresh presigned address."""
-        items = await self._recordings(await self._slug(recording.session_id), Lane.CALL)
+        items = await self._recordings(await self._slug(recording.session_id))
         for item, one in zip(items, recordings_of(items, recording.session_id), strict=True):
             if one.recording_id == recording.recording_id and item.presigned_url:
                 return item.presigned_url.get_secret_value()
         raise NotFoundError(f"{recording.session_id} has no recording {recording.recording_id} any more", status=404)
 
-    async def _recordings(self, slug: str, lane: Lane) -> list[RecordingItem]:
+    async def _recordings(self, slug: str) -> list[RecordingItem]:
         try:
-            return await self.client.send(endpoints.list_recordings(slug), lane=lane)
+            return await self.client.send(endpoints.list_recordings(slug))
         except NotFoundError:  # not documented: it may be the answer while there is none
             return []
 
@@ -366,7 +365,7 @@ class PrevailAdapter(Adapter):
         _refuse_no_id(session_id)
         if not session_id.startswith(REQUEST):
             return session_id
-        for record in await self._lists.requests(Lane.CALL):
+        for record in await self._lists.requests():
             if session_id == f"{REQUEST}{record.id}":
                 if not record.remote_session_id:
                     raise ConflictError(f"{session_id} is not scheduled yet; wait for state 'scheduled'", status=409)
@@ -375,12 +374,12 @@ class PrevailAdapter(Adapter):
 
     # --- how sessions are seen ----------------------------------------------------------------------------------------
 
-    async def _current(self, slugs: Set[str], lane: Lane) -> dict[str, _Seen]:
+    async def _current(self, slugs: Set[str]) -> dict[str, _Seen]:
         """Sessions as the list of sessions shows them, or else the list of requests."""
-        listed = await self._lists.sessions(slugs, lane)
+        listed = await self._lists.sessions(slugs)
         found = {slug: _Seen(self._reader.listed(record), listed=True) for slug, record in listed.items()}
         missing = slugs - found.keys()
-        requests = await self._lists.scheduled(lane, slugs=missing) if missing else {}
+        requests = await self._lists.scheduled(slugs=missing) if missing else {}
         return found | {slug: _Seen(self._reader.unlisted(r), listed=False) for slug, r in requests.items()}
 
     async def _after(self, seen: _Seen, before: Session | None) -> Session:
@@ -391,20 +390,20 @@ class PrevailAdapter(Adapter):
             return ended(session)
         if session.state is SessionState.LIVE:
             self._live.add(session.session_id)
-        return session if before is not None else await self._closely(session, Lane.POLL)
+        return session if before is not None else await self._closely(session)
 
     async def _settled(self, session: Session) -> Session:
         """A session of a list; looked at closely where it should be over by plan."""
         planned = session.scheduled_end
         if session.state in OPEN and planned is not None and planned <= self.client.clock.now():
-            return await self._closely(session, Lane.CALL)
+            return await self._closely(session)
         return session
 
-    async def _closely(self, session: Session, lane: Lane) -> Session:
+    async def _closely(self, session: Session) -> Session:
         """A session, looked at together with its recordings where they can decide."""
         begun = session.scheduled_start is None or session.scheduled_start <= self.client.clock.now()
         asked = session.state is SessionState.LIVE or (session.state is SessionState.SCHEDULED and begun)
-        return ended(session) if asked and await self._recordings(session.session_id, lane) else session
+        return ended(session) if asked and await self._recordings(session.session_id) else session
 
 
 def _widened(query: SessionQuery) -> Window | None:

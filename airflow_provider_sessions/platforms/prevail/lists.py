@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Set
 from datetime import datetime, timedelta
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.model import Window
@@ -39,7 +38,7 @@ class Lists:
         """Read the list of requests anew next time: something has changed."""
         self._last_requests = None
 
-    async def requests(self, lane: Lane, *, max_age: float = 0.0) -> list[RequestRecord]:
+    async def requests(self, *, max_age: float = 0.0) -> list[RequestRecord]:
         """The organization's requests.
 
         :param max_age: seconds for which the last list will do.
@@ -47,12 +46,12 @@ class Lists:
         now = self._client.clock.now()
         if self._last_requests is not None and now - self._last_requests[0] < timedelta(seconds=max_age):
             return self._last_requests[1]
-        records = [record async for record in self._client.pages(endpoints.list_session_requests(), lane=lane)]
+        records = [record async for record in self._client.pages(endpoints.list_session_requests())]
         self._last_requests = (now, records)
         return records
 
     async def scheduled(
-        self, lane: Lane, *, window: Window | None = None, slugs: Collection[str] | None = None
+        self, *, window: Window | None = None, slugs: Collection[str] | None = None
     ) -> dict[str, RequestRecord]:
         """The requests that were scheduled, by slug.
 
@@ -60,7 +59,7 @@ class Lists:
         :param slugs: only those that have one of these.
         """
         found: dict[str, RequestRecord] = {}
-        for record in await self.requests(lane):
+        for record in await self.requests():
             slug = record.remote_session_id
             if not slug or (slugs is not None and slug not in slugs):
                 continue
@@ -70,14 +69,14 @@ class Lists:
                 found[slug] = record
         return found
 
-    async def sessions(self, slugs: Set[str], lane: Lane, *, everywhere: bool = True) -> dict[str, SessionRecord]:
+    async def sessions(self, slugs: Set[str], *, everywhere: bool = True) -> dict[str, SessionRecord]:
         """Sessions by slug: from the list of their days, and where one is not in it, from all there is.
 
         A canceled session counts only where no other has its slug.
         """
         found: dict[str, SessionRecord] = {}
         for window in (self._days(slugs), None) if everywhere else (self._days(slugs),):
-            async for record in self._client.pages(list_of(window), lane=lane):
+            async for record in self._client.pages(list_of(window)):
                 slug = record.remote_session_id
                 if slug is not None and slug in slugs and (slug not in found or found[slug].is_canceled):
                     found[slug] = record

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane, RateLimit
+from airflow_provider_sessions.client.budget import RateLimit
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock
@@ -196,7 +196,7 @@ class SessionsUsAdapter(Adapter):
         answers: dict[str, Session] = {}
         seen, passed = 0, 0
         now = self.client.clock.now()
-        async for item in self._pages(endpoints.list_sessions(), lane=Lane.POLL):
+        async for item in self._pages(endpoints.list_sessions()):
             seen += 1
             if item.id is not None and item.id in wanted:
                 passed += 1
@@ -209,7 +209,7 @@ class SessionsUsAdapter(Adapter):
 
     async def _look_at_one(self, session_id: str) -> Session | SessionsError:
         try:
-            return self._read(await self._send(endpoints.get_session(session_id), lane=Lane.POLL))
+            return self._read(await self._send(endpoints.get_session(session_id)))
         except NotFoundError as gone:
             return gone
 
@@ -282,13 +282,13 @@ class SessionsUsAdapter(Adapter):
     def _read(self, item: SessionItem) -> Session:
         return item.to_model(self.platform, self.page(item.id or ""))
 
-    async def _send(self, call: Call[T], *, lane: Lane = Lane.CALL) -> T:
+    async def _send(self, call: Call[T]) -> T:
         self._refuse_guest_key(call.route.name)
-        return await self.client.send(call, lane=lane)
+        return await self.client.send(call)
 
-    def _pages(self, call: Paged[T], *, lane: Lane = Lane.CALL) -> AsyncIterator[T]:
+    def _pages(self, call: Paged[T]) -> AsyncIterator[T]:
         self._refuse_guest_key(call.route.name)
-        return self.client.pages(call, lane=lane)
+        return self.client.pages(call)
 
     def _refuse_guest_key(self, route: str) -> None:
         """A key of role GUEST serves guest requests alone: say so before the platform refuses.

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
@@ -231,7 +230,7 @@ class VidInfraAdapter(Adapter):
 
     async def _look_at_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         seen: dict[str, Session | SessionsError] = {}
-        async for answer in self.client.pages(endpoints.list_live_sessions(), lane=Lane.POLL):
+        async for answer in self.client.pages(endpoints.list_live_sessions()):
             if answer.id is not None and answer.id in wanted:
                 try:
                     seen[answer.id] = self._session(answer)
@@ -251,7 +250,7 @@ class VidInfraAdapter(Adapter):
         return seen
 
     async def _look_at(self, session_id: str) -> Session:
-        return self._session(await self.client.send(endpoints.get_session(session_id), lane=Lane.POLL))
+        return self._session(await self.client.send(endpoints.get_session(session_id)))
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Move a session, or change its settings.

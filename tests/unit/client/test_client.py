@@ -419,16 +419,16 @@ async def test_a_text_is_given_as_it_is() -> None:
 
 async def test_a_look_whose_bytes_did_not_change_gives_the_same_object() -> None:
     other = says({"success": True, "data": {"id": "t1", "name": "changed"}})
-    async with RawServer((GOOD, GOOD, other, GOOD)) as server, connect(server.url) as client:
-        looks = [await client.send(get_thing("t1"), lane=Lane.POLL) for _ in range(4)]
+    async with RawServer((GOOD, GOOD, other, GOOD)) as server, connect(server.url, lane=Lane.POLL) as client:
+        looks = [await client.send(get_thing("t1")) for _ in range(4)]
     assert looks[0] is looks[1]
     assert [look.name for look in looks] == ["one", "one", "changed", "one"]
 
 
 async def test_looks_at_different_things_are_not_mixed_up() -> None:
-    async with RawServer((GOOD,)) as server, connect(server.url) as client:
+    async with RawServer((GOOD,)) as server, connect(server.url, lane=Lane.POLL) as client:
         calls = (get_thing("t1"), get_thing("t2"), get_thing("t1", deep=True), get_thing("t1", deep=False))
-        looks = [await client.send(call, lane=Lane.POLL) for call in calls]
+        looks = [await client.send(call) for call in calls]
     assert len({id(look) for look in looks}) == 4
 
 
@@ -439,9 +439,9 @@ async def test_other_work_is_given_objects_of_its_own() -> None:
 
 
 async def test_what_was_made_is_never_remembered() -> None:
-    async with RawServer((GOOD,)) as server, connect(server.url) as client:
-        first = await client.send(make_thing("x"), lane=Lane.POLL)
-        assert await client.send(make_thing("x"), lane=Lane.POLL) is not first
+    async with RawServer((GOOD,)) as server, connect(server.url, lane=Lane.POLL) as client:
+        first = await client.send(make_thing("x"))
+        assert await client.send(make_thing("x")) is not first
 
 
 async def test_an_override_that_turns_reading_into_a_post_is_not_sent_twice() -> None:

@@ -266,7 +266,7 @@ async def test_whoever_waits_for_a_slot_hears_that_the_platform_closed() -> None
     assert times == [0, 45, 55, 65]  # those that had slots at 10 and 20 seconds did not use them
 
 
-async def test_the_lane_of_a_call_reaches_the_budget() -> None:
+async def test_the_lane_of_a_client_reaches_the_budget_with_every_request() -> None:
     class Noting(ProcessBudget):
         lanes: list[Lane] = []  # noqa: RUF012
 
@@ -276,9 +276,11 @@ async def test_the_lane_of_a_call_reaches_the_budget() -> None:
 
     clock = VirtualClock(auto=True)
     budget = Noting(RateLimit(9, 1), clock)
-    async with RawServer((to("/b"), GOOD)) as server, connect(server.url, clock, budget=budget) as client:
-        await client.send(get_thing("t1"), lane=Lane.POLL)
-        await client.send(get_thing("t1"))
+    async with RawServer((to("/b"), GOOD)) as server:
+        async with connect(server.url, clock, budget=budget, lane=Lane.POLL) as polling:
+            await polling.send(get_thing("t1"))
+        async with connect(server.url, clock, budget=budget) as calling:
+            await calling.send(get_thing("t1"))
     assert budget.lanes == [Lane.POLL, Lane.POLL, Lane.CALL]
 
 

@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import RateBudget
+from airflow_provider_sessions.client.budget import Lane, RateBudget
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.paging import PageLimit, Paging
@@ -74,6 +74,7 @@ def connect(
     *,
     auth: httpx.Auth | None = None,
     budget: RateBudget | None = None,
+    lane: Lane = Lane.CALL,
     attempts: int = 3,
     max_wait: float = 60.0,
     timeout: float = 5.0,
@@ -86,5 +87,6 @@ def connect(
         dialect=DIALECT,
         auth=auth or KeyAuth(),
         budget=budget,
+        lane=lane,
         clock=clock or VirtualClock(auto=True),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms.account import Account
@@ -35,12 +36,15 @@ async def open_adapter(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[O
     """Opens an adapter for a connection to the sandbox; ``extra`` and other fields of the account may be given."""
     opened: list[VidInfraAdapter] = []
 
-    def open_it(*, on_secret: Callable[[str], None] = lambda secret: None, **fields: Any) -> VidInfraAdapter:
+    def open_it(
+        *, on_secret: Callable[[str], None] = lambda secret: None, lane: Lane = Lane.CALL, **fields: Any
+    ) -> VidInfraAdapter:
         fields = {"host": sandbox.vidinfra.base_url, "password": sandbox.vidinfra.api_key} | fields
         adapter = VidInfraAdapter.open(
             Account("vidinfra_default", "vidinfra", **fields),
             clock=clock,
             on_secret=on_secret,
+            lane=lane,
             transport=httpx.ASGITransport(sandbox.app),
         )
         opened.append(adapter)

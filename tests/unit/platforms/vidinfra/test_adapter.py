@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client import client
+from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     ConflictError,
@@ -365,8 +366,9 @@ async def test_a_live_list_that_repeats_its_page_is_refused(clock: VirtualClock)
 
 
 async def test_an_unchanged_look_is_not_parsed_again(
-    adapter: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock, mocker: Any
+    open_adapter: Open, sandbox: Sandbox, clock: VirtualClock, mocker: Any
 ) -> None:
+    adapter = open_adapter(lane=Lane.POLL)
     ids = sandbox.vidinfra.create(count=3)
     known = {key: await adapter.get(key) for key in ids}
     read = mocker.spy(client, "read")
