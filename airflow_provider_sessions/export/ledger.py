@@ -7,13 +7,19 @@ or a table) follows them.
    ``exported``, ``absent`` (it never came, with the reason) or ``deleted`` (the platform lost the session).
 2. A run owns what it claimed first. The claim is part of the entry and is made before a row is written; of several
    runs that claim at once one succeeds. So windows may overlap, and runs may go on at the same time.
-3. A run looks at the sessions that ended in its window, at those it owned before, and at the pending ones whose time
-   has come. What is not ready is looked at again, after an hour at first and at most a day later, until
-   ``give_up_after`` has passed since the session's end; then it is ``absent``.
+3. A run looks at the sessions that ended in its window, at those it owned before, and at all whose time has come,
+   whatever their window. What is not ready is looked at again, after an hour at first and at most a day later, until
+   ``give_up_after`` has passed since the session's end; then it is ``absent``. What was exported is looked at again
+   too, because transcripts are corrected, attendance settles late and sessions are deleted: after a day, then after
+   twice as long each time, until the same ``give_up_after``. With its default that is three looks, 1, 3 and 7 days
+   after the export. Their cost: in a steady state each nightly run asks about the sessions of four days instead of
+   one, a fixed number of requests however old the export is, where reading the last week anew each night would be
+   seven. What changes later than that is seen by a run whose window holds the session, or whose own it is.
 4. What another run exported is left alone while its content is the same. Where it changed, the run that saw that
-   writes it as the next ``version`` and owns it from then on. A deleted session is a new version too, which says so.
+   writes it as the next ``version`` and owns it from then on. A deleted session is a new version too, which says so,
+   and is not looked at any more.
 5. A rerun writes again what its run still owns, and nothing else: unchanged content gives the same bytes and leaves
-   the ledger as it is. Its files no longer hold what another run wrote as a higher version.
+   the ledger as it is, but for when to look again. Its files no longer hold what another run wrote as a higher version.
 6. A run holds a lease. Before a file appears, the run makes sure that it still holds it, and notes the file's checksum
    and whose rows it has. If the run dies, its next try, or after the lease any other run, compares: what is in a file
    of that checksum was exported; every other claim goes back to ``pending``, and is due at once. A run that lost its
@@ -26,22 +32,23 @@ longer than that between the check of its lease and the appearance of a file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from airflow_provider_sessions.export.record import WrittenFile
 from airflow_provider_sessions.model import Session
 
 GIVE_UP_AFTER: Final = timedelta(days=14)
 LEASE: Final = timedelta(minutes=30)
 LEASE_MARGIN: Final = timedelta(minutes=2)
 _FIRST_CHECK: Final = timedelta(hours=1)
-_LONGEST_CHECK: Final = timedelta(days=1)
+_DAY: Final = timedelta(days=1)
+_SLACK: Final = timedelta(hours=4)
+"""What a day is short of one: the next nightly run may begin sooner after this one than a day, and is meant."""
 
 
 class Status(StrEnum):
@@ -65,6 +72,8 @@ class Entry(BaseModel):
     :param file: where the rows lie, if there are any.
     :param reason: why it is pending or absent.
     :param attempts: how often it was looked for without being ready.
+    :param looks: how often it was looked at again since it was written.
+    :param next_check: when it is to be looked at again; None: not by itself. It counts once nobody is writing it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +87,7 @@ class Entry(BaseModel):
     file: str | None = None
     reason: str | None = None
     attempts: int = 0
+    looks: int = 0
     first_seen: datetime
     next_check: datetime | None = None
 
@@ -142,16 +152,21 @@ def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: date
         return Decision(before, write=False)
     if seen.status is Status.PENDING:
         if before is not None and before.version and before.run != me.run and before.status is not Status.PENDING:
-            return Decision(before, write=False)
+            return Decision(_looked_at(before, now, ended, give_up), write=False)
         if now - ended < give_up:
             return Decision(_pending(before, seen, now), write=False)
         days = give_up / timedelta(days=1)
         passed = f"{days:g} {'day' if days == 1 else 'days'}"
         reason = f"not ready {passed} after the end" + (f": {seen.reason}" if seen.reason else "")
         seen = Seen(Status.ABSENT, seen.content, seen.file, reason)
-    if before is not None and before.status is seen.status and before.content == seen.content:
-        return Decision(before, write=before.run == me.run)
-    return Decision(_claimed(before, seen, me, now), write=True)
+    if before is not None and before.status is seen.status and _same(before, seen):
+        return Decision(_looked_at(before, now, ended, give_up), write=before.run == me.run)
+    return Decision(_claimed(before, seen, me, now, ended, give_up), write=True)
+
+
+def is_due(entry: Entry, now: datetime) -> bool:
+    """Whether it is time to look at an entry, whatever the window of the run that looks."""
+    return entry.status is not Status.WRITING and entry.next_check is not None and entry.next_check <= now
 
 
 def settled(entry: Entry) -> Entry:
@@ -198,7 +213,26 @@ def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status
 
 def next_check(attempts: int, now: datetime) -> datetime:
     """When to look again after so many attempts: after an hour, then after twice as long each time, up to a day."""
-    return now + min(_FIRST_CHECK * (1 << min(attempts - 1, 10)), _LONGEST_CHECK)
+    return now + min(_FIRST_CHECK * (1 << min(attempts - 1, 10)), _DAY - _SLACK)
+
+
+def next_look(looks: int, now: datetime, ended: datetime, give_up: timedelta) -> datetime | None:
+    """When to look again at what is exported, after so many looks; None once ``give_up`` will have passed."""
+    due = now + _DAY * (1 << min(looks, 10)) - _SLACK
+    return due if due - ended < give_up else None
+
+
+def _same(before: Entry, seen: Seen) -> bool:
+    """Whether nothing changed. What is left of a deleted session may be known better or worse: it is deleted."""
+    return before.content == seen.content or seen.status is Status.DELETED
+
+
+def _looked_at(before: Entry, now: datetime, ended: datetime, give_up: timedelta) -> Entry:
+    """An entry that stays as it is: the look that was due has been taken."""
+    if not is_due(before, now):
+        return before
+    looks = before.looks + 1
+    return before.model_copy(update={"looks": looks, "next_check": next_look(looks, now, ended, give_up)})
 
 
 def _pending(before: Entry | None, seen: Seen, now: datetime) -> Entry:
@@ -215,7 +249,7 @@ def _pending(before: Entry | None, seen: Seen, now: datetime) -> Entry:
     )
 
 
-def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime) -> Entry:
+def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Entry:
     again = before is not None and before.status is Status.WRITING
     return Entry(
         status=Status.WRITING,
@@ -228,46 +262,5 @@ def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime) -> Entry:
         reason=seen.reason,
         attempts=before.attempts if before else 0,
         first_seen=before.first_seen if before else now,
+        next_check=None if seen.status is Status.DELETED else next_look(0, now, ended, give_up),
     )
-
-
-class Ledger(Protocol):
-    """Keeps entries. It is made for one account and one try of a run, and used in this order."""
-
-    @property
-    def me(self) -> Try:
-        """The try that it was made for."""
-
-    def begin(self, owned: Collection[str]) -> dict[str, Late]:
-        """Recover what died, and tell which sessions to look at besides those of the window, by id.
-
-        :param owned: sessions that earlier tries of this run wrote.
-        :raises ExportError: the store takes one writer at a time, and there is another.
-        """
-
-    def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
-        """Give up what this run owns of datasets that it does not write any more.
-
-        :param keep: the datasets that it writes.
-        """
-
-    def expect(self, session_ids: Collection[str]) -> None:
-        """Note which sessions are going to be claimed, so that others find them if this run dies."""
-
-    def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
-        """Decide about sessions, and note it; for each the decisions by dataset."""
-
-    def intend(self, files: Sequence[WrittenFile]) -> None:
-        """Note which files are about to appear.
-
-        :raises ExportError: the lease is lost; they must not appear.
-        """
-
-    def settle(self) -> None:
-        """Note that what was claimed since the last time is written.
-
-        :raises ExportError: somebody else took a claim.
-        """
-
-    def finish(self) -> None:
-        """Give the lease back: all that was expected is settled or pending."""

@@ -6,7 +6,7 @@ All lie below ``_ledger/{format}/{account}/``, because two formats, and two acco
   is created only if there is none of that number yet; of two writers one succeeds, and the other decides anew. It is
   reached by the session's id and never listed as a whole, so years of settled sessions cost nothing.
 - ``pending/{time}~{session}~{number}.json``: when to look again. Written before the state of that number, removed
-  after the next one. Listing them costs what is pending, whatever has been settled.
+  after the next one. Listing them costs what is pending or was exported in the last days, whatever has been settled.
 - ``open/{run}.json``: the lease of a run that goes on or died, and the files it was about to write. A claim counts
   only while its run has a lease: one that a try made after it lost its own is nobody's.
 - ``expected/{run}.json``: the sessions that such a run was going to claim.
@@ -41,6 +41,7 @@ from airflow_provider_sessions.export.ledger import (
     Status,
     Try,
     decide,
+    is_due,
     recovered,
     released,
     settled,
@@ -105,7 +106,7 @@ class Lock(BaseModel):
 
 
 class ObjectLedger:
-    """See the module.
+    """See the module. It is made for one account and one try of a run; its methods are used in this order.
 
     :param store: where the export's files lie.
     :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
@@ -133,7 +134,11 @@ class ObjectLedger:
         self._claimed: dict[str, Known] = {}
 
     def begin(self, owned: Collection[str]) -> dict[str, Late]:
-        """Recover what died, and tell which sessions to look at besides those of the window."""
+        """Recover what died, and tell which sessions to look at besides those of the window, by id.
+
+        :param owned: sessions that earlier tries of this run wrote.
+        :raises ExportError: the store takes one writer at a time, and there is another.
+        """
         self._take_lock()
         mine = self._open_key(self.me.run)
         before = self._read(mine, Lease)
@@ -148,10 +153,11 @@ class ObjectLedger:
             if key != mine:
                 self._bury(key)
         found: dict[str, Late] = {}
-        for state in self._each(self._of_marker, self._due()):
+        now = self._clock.now()
+        for state in self._each(self._of_marker, self._due(now)):
             if state is not None:
-                pending = {name for name, entry in state.entries.items() if entry.status is Status.PENDING}
-                found[state.session.session_id] = Late(state.session, frozenset(pending), owned=False)
+                due = {name for name, entry in state.entries.items() if is_due(entry, now)}
+                found[state.session.session_id] = Late(state.session, frozenset(due), owned=False)
         for state in self._each(self._latest, sorted(owned)):
             if state is not None:
                 names = {name for name, entry in state.entries.items() if entry.run == self.me.run}
@@ -162,7 +168,10 @@ class ObjectLedger:
         return found
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
-        """Give up what this run owns of datasets that it does not write any more."""
+        """Give up what this run owns of datasets that it does not write any more.
+
+        :param keep: the datasets that it writes.
+        """
 
         def one(session_id: str) -> None:
             self._change(
@@ -177,7 +186,7 @@ class ObjectLedger:
         self._each(one, sorted(session_ids))
 
     def expect(self, session_ids: Collection[str]) -> None:
-        """Note which sessions are going to be claimed.
+        """Note which sessions are going to be claimed, so that others find them if this run dies.
 
         The lease begins anew: nothing is claimed yet, and finding the sessions may have taken longer than it lasts.
         """
@@ -189,14 +198,17 @@ class ObjectLedger:
         self._write(self._expected_key(self.me.run), Expected(sessions=sessions))
 
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
-        """Decide about sessions, and note it."""
+        """Decide about sessions, and note it; for each the decisions by dataset."""
         self._still_mine()
         if self._lease.until - self._clock.now() < LEASE / 2:
             self._renew()
         return self._each(lambda one: self._claim(*one), batch)
 
     def intend(self, files: Sequence[WrittenFile]) -> None:
-        """Note which files are about to appear."""
+        """Note which files are about to appear.
+
+        :raises ExportError: the lease is lost; they must not appear.
+        """
         self._still_mine()
         noted = dict(self._lease.files)
         for file in files:
@@ -210,13 +222,16 @@ class ObjectLedger:
         self._renew()
 
     def settle(self) -> None:
-        """Note that what was claimed since the last time is written."""
+        """Note that what was claimed since the last time is written.
+
+        :raises ExportError: somebody else took a claim.
+        """
         self._each(self._settle, list(self._claimed.values()))
         self._claimed.clear()
         self._lease = self._lease.model_copy(update={"files": {}})
 
     def finish(self) -> None:
-        """Give the lease back."""
+        """Give the lease back: all that was expected is settled or pending."""
         self._still_mine()
         self._store.delete(self._open_key(self.me.run))
         self._store.delete(self._expected_key(self.me.run))
@@ -281,7 +296,8 @@ class ObjectLedger:
         """Create the next state of a session; None if somebody else was quicker."""
         number = before.number + 1 if before else 0
         folder = self._folder(session.session_id)
-        times = [entry.next_check for entry in entries.values() if entry.status is Status.PENDING and entry.next_check]
+        settled_ones = (entry for entry in entries.values() if entry.status is not Status.WRITING)
+        times = [entry.next_check for entry in settled_ones if entry.next_check is not None]
         marker = None
         if times:
             name = folder.rpartition("/")[2]
@@ -301,9 +317,10 @@ class ObjectLedger:
 
     # -- what is pending, and what died ------------------------------------------------------------------------------
 
-    def _due(self) -> list[str]:
-        now = f"{self._clock.now():{_TIME}}"
-        return [key for key in self._store.list(f"{self._base}/pending") if key.rpartition("/")[2][: len(now)] <= now]
+    def _due(self, now: datetime) -> list[str]:
+        until = f"{now:{_TIME}}"
+        listed = self._store.list(f"{self._base}/pending")
+        return [key for key in listed if key.rpartition("/")[2][: len(until)] <= until]
 
     def _of_marker(self, key: str) -> Known | None:
         """The session that is due; a marker that a later state left behind is removed."""

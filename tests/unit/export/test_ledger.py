@@ -17,6 +17,7 @@ from airflow_provider_sessions.export.ledger import (
     Try,
     content_of,
     decide,
+    is_due,
     next_check,
     recovered,
     released,
@@ -70,8 +71,8 @@ def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> 
         assert entry.next_check is not None
         looked.append((entry.next_check - now) / timedelta(hours=1))
         now = entry.next_check
-    assert looked[:6] == [1, 2, 4, 8, 16, 24]
-    assert set(looked[5:]) == {24}
+    assert looked[:6] == [1, 2, 4, 8, 16, 20]
+    assert set(looked[5:]) == {20}
     assert now - ENDED >= GIVE_UP_AFTER > now - ENDED - timedelta(days=1)
     assert (entry.becomes, entry.reason) == (Status.ABSENT, "not ready 14 days after the end: no recording yet")
 
@@ -92,6 +93,53 @@ def test_what_comes_after_it_was_given_up_is_exported_after_all() -> None:
 def test_a_deleted_session_is_a_new_version_that_says_so() -> None:
     deleted = at(exported(OTHER), Seen(Status.DELETED, "gone", READY.file))
     assert (deleted.write, deleted.entry.becomes, deleted.entry.version) == (True, Status.DELETED, 2)
+    done = settled(deleted.entry)
+    assert done.next_check is None
+    assert at(done, Seen(Status.DELETED, "less is known of it", READY.file), OTHER) == Decision(done, write=False)
+
+
+def nights(entry: Entry, seen: Seen, count: int) -> list[tuple[int, Decision]]:
+    """The looks that nightly runs take at an entry because it is due: the night's number and what was decided."""
+    looks = []
+    for night in range(1, count):
+        now = NOON + timedelta(days=night, minutes=-night)  # each begins a little sooner than the one before
+        if is_due(entry, now):
+            looks.append((night, decide(entry, seen, Try(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER)))
+            entry = settled(looks[-1][1].entry)
+    return looks
+
+
+def test_what_is_exported_is_looked_at_again_after_1_3_and_7_days() -> None:
+    looks = nights(exported(), READY, 100)
+    assert [night for night, _ in looks] == [1, 3, 7]
+    assert not any(decision.write for _, decision in looks)
+    assert looks[-1][1].entry == exported().model_copy(update={"looks": 3, "next_check": None})
+
+
+def test_what_was_revised_in_the_meantime_is_exported_by_the_run_that_looks_again() -> None:
+    [(night, revised), *later] = nights(exported(), Seen(Status.EXPORTED, "revised", READY.file), 100)
+    assert (night, revised.write, revised.entry.version) == (1, True, 2)
+    assert [night for night, _ in later] == [2, 4, 8]
+    assert not any(decision.write for _, decision in later)
+
+
+def test_a_look_that_finds_what_was_exported_gone_for_now_leaves_it_and_takes_the_next_in_its_time() -> None:
+    looks = nights(exported(OTHER), NOT_YET, 100)
+    assert [(night, decision.entry.status) for night, decision in looks] == [
+        (1, Status.EXPORTED), (3, Status.EXPORTED), (7, Status.EXPORTED)
+    ]  # fmt: skip
+
+
+def test_what_ended_long_ago_is_not_looked_at_again() -> None:
+    old = decide(None, READY, ME, NOON, NOON - timedelta(days=30), GIVE_UP_AFTER).entry
+    assert old.next_check is None
+
+
+def test_what_is_being_written_is_not_due() -> None:
+    writing = at(None, READY).entry
+    assert writing.next_check is not None
+    assert not is_due(writing, NOON + timedelta(days=5))
+    assert is_due(settled(writing), NOON + timedelta(days=5))
 
 
 @pytest.mark.parametrize(("published", "status", "version"), [(True, Status.EXPORTED, 2), (False, Status.PENDING, 1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,57 @@ def test_what_is_pending_is_due_when_its_time_has_come(store, clock) -> None:
 def test_what_is_kept_of_a_session_is_its_id_and_its_times(store, clock, tmp_path: Path) -> None:
     begun(store, clock).claim([(session(title="Anna Smith v. Jones", host_name="Anna"), NOT_YET)])
     assert not any(b"Anna" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_what_is_exported_is_due_again_a_day_later_whatever_the_window(store, clock) -> None:
+    run = begun(store, clock)
+    run.claim([(session(), READY)])
+    run.settle()
+    run.finish()
+    assert begun(store, clock, "too soon").begin(()) == {}
+    clock.jump(24 * 3600)
+    next_night = ledger(store, clock, "next night")
+    [late] = next_night.begin(()).values()
+    assert (late.datasets, late.owned) == ({"sessions"}, False)
+    [decisions] = next_night.claim([(session(), READY)])
+    assert not decisions["sessions"].write
+    next_night.finish()
+    assert begun(store, clock, "once more").begin(()) == {}
+
+
+def test_nothing_is_listed_of_sessions_that_are_done_with(store, clock, tmp_path: Path) -> None:
+    for night in range(20):
+        run = ledger(store, clock, f"night {night}")
+        run.begin(())
+        run.claim([(session(), READY)])
+        run.settle()
+        run.finish()
+        clock.jump(24 * 3600)
+    assert [path for path in (tmp_path / "_ledger").rglob("*/pending/*") if path.is_file()] == []
+
+
+def test_a_marker_of_a_state_that_is_just_being_written_is_left_alone(store, clock, mocker) -> None:
+    """A marker appears before its state: who finds it in between must not remove it, or nobody would look again."""
+    first = begun(store, clock)
+    first.claim([(session(), NOT_YET)])
+    first.finish()
+    clock.jump(3600)
+
+    second = begun(store, clock, "second")
+    create = second._create
+
+    def while_another_lists_what_is_due(key: str, content: Any) -> bool:
+        if "/sessions/" in key:  # the marker of this state is there, the state is not
+            another = ledger(store, VirtualClock(clock.now() + timedelta(days=1)), "third")
+            mocker.patch.object(another, "_bury")  # that clock is there to make the marker due, not the lease
+            assert set(another.begin(())) == {"s1"}
+        return create(key, content)
+
+    mocker.patch.object(second, "_create", while_another_lists_what_is_due)
+    second.claim([(session(), NOT_YET)])
+    second.finish()
+    clock.jump(24 * 3600)
+    assert set(begun(store, clock, "fourth").begin(())) == {"s1"}
 
 
 def test_settled_sessions_are_not_read_to_find_what_is_pending(store, clock, mocker) -> None:
