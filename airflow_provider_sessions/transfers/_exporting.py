@@ -136,7 +136,8 @@ def _log_plan(work: Plan, window: Window) -> None:
 def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
     """What goes into XCom, and into the log."""
     for name, sums in written.datasets.items():
-        log.info("%s: %s", name, ", ".join(counted(sum_, of.removesuffix("s")) for of, sum_ in sums.items() if type(sum_) is int))
+        counts = [counted(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
+        log.info("%s: %s", name, ", ".join(counts))
     if not work.sessions:
         log.warning("No session ended in this window, and none of before was due: there was nothing to write")
     outcome = written.outcome
