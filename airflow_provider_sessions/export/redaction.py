@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import Counter
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.columns import Column, Personal
-from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.readiness import Rows
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.platforms.base import Question
@@ -55,7 +55,7 @@ class Redaction:
     """What becomes of what is personal. What is not named is kept.
 
     :param modes: by what it is.
-    :param key: the key of the hashes.
+    :param key: the key of the hashes; it serves for dropped keys of people too.
     :raises InputError: something is to be hashed, and there is no key.
     """
 
@@ -76,38 +76,45 @@ class Redaction:
     def rows(self, made: Rows) -> Rows:
         """The rows of one session, redacted.
 
-        A person's key is redacted as what it is made of. It is never null: where that is dropped, the person gets a
-        number within the session (``participants:3``), which says in which dataset it was counted.
+        A person's key is redacted as what it is made of, and stays different from all others. Where that is dropped,
+        the person gets a new one that is good for this session alone: ``person:`` and a hash, if there is a key to
+        hash with, and then all datasets join. Else ``attendance:3``, the third of the dataset's people: a number says
+        nothing, but only what is asked for together joins, ``attendance`` and ``attendance_summary``.
         """
         if self.mode(self.modes) is Mode.KEEP:
             return made
-        numbers = _Numbers()
-        done = {name: self._rows(name, made[name], numbers) for name in DATASETS if name in made}
-        return {name: done[name] for name in made}
+        return {name: self._rows(DATASETS[name], rows) for name, rows in made.items()}
 
-    def _rows(self, dataset: str, rows: Sequence[Row], numbers: _Numbers) -> Sequence[Row]:
-        columns = [one for one in DATASETS[dataset].columns if self.mode(_possible(one.personal)) is not Mode.KEEP]
-        question = DATASETS[dataset].question
+    def _rows(self, dataset: Dataset, rows: Sequence[Row]) -> Sequence[Row]:
+        columns = [one for one in dataset.columns if self.mode(_possible(one.personal)) is not Mode.KEEP]
+        people: dict[str, str] = {}
 
-        def value(column: Column, told: Any) -> Any:
+        def value(row: Row, column: Column) -> Any:
+            told = getattr(row, column.name)
             if not told:
                 return told
             if column.person:
-                return self._person(told, question, numbers)
+                return self._person(told) or self._person_here(told, row, dataset.question, people)
             hidden = self._hidden(column.personal, told)
             return "" if hidden is None and not column.nullable else hidden
 
         if not columns:
             return rows
-        return [replace(row, **{one.name: value(one, getattr(row, one.name)) for one in columns}) for row in rows]
+        return [replace(row, **{one.name: value(row, one) for one in columns}) for row in rows]
 
-    def _person(self, key: str, question: Question, numbers: _Numbers) -> str | None:
+    def _person(self, key: str) -> str | None:
         """The key of a person. What is hashed of it is not normalised, so that different keys stay different."""
         kind, word, told = _parts(key)
         hidden = self._hidden((word,), told, exactly=True)
-        if hidden is not None:
-            return kind + hidden
-        return None if question is Question.SESSIONS else numbers.of(key, question)
+        return None if hidden is None else kind + hidden
+
+    def _person_here(self, key: str, row: Row, question: Question, numbered: dict[str, str]) -> str | None:
+        """The new key of somebody whose own is dropped."""
+        if question is Question.SESSIONS:  # there it is no key of rows: null, as asked for
+            return None
+        if self.key:
+            return f"person:{self._hash(json.dumps([row.platform, row.account, row.session_id, key]))}"
+        return numbered.setdefault(key, f"{question}:{len(numbered) + 1}")
 
     def _hidden(self, words: tuple[Personal, ...], value: str, *, exactly: bool = False) -> str | None:
         """What is written instead of a value; None where it is dropped."""
@@ -120,28 +127,10 @@ class Redaction:
             return None
         if Personal.EMAIL in words and not exactly:
             value = value.strip().casefold()
+        return self._hash(value)
+
+    def _hash(self, value: str) -> str:
         return hmac.new((self.key or "").encode(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
-
-
-class _Numbers:
-    """Numbers for the people of one session whose keys are dropped.
-
-    Somebody has the number of the participants if these were asked for, else one of the question's own. So keys of
-    datasets that were asked for at different times may not join, but never join wrongly.
-    """
-
-    def __init__(self) -> None:
-        self._given: dict[tuple[Question, str], str] = {}
-        self._count: Counter[Question] = Counter()
-
-    def of(self, key: str, question: Question) -> str:
-        """The number of a person. Participants come first."""
-        for asked in (Question.PARTICIPANTS, question):
-            if (asked, key) in self._given:
-                return self._given[asked, key]
-        self._count[question] += 1
-        self._given[question, key] = f"{question}:{self._count[question]}"
-        return self._given[question, key]
 
 
 def read_modes(redact: object) -> dict[Personal, Mode]:

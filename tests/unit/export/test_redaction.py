@@ -74,10 +74,10 @@ def material(**fields: Any) -> Material:
     return Material(held, "live.example.com", **given | fields)
 
 
-def redacted(modes: dict[str, str], of: Material | None = None, only: tuple[str, ...] = tuple(DATASETS)) -> Any:
+def redacted(modes: dict[str, str], of: Material | None = None, *only: str, key: str | None = KEY) -> Any:
     """Rows by dataset, redacted as a user asks for."""
-    rows = rows_of(of or material(), [DATASETS[name] for name in only])
-    return Redaction(read_modes(modes), KEY).rows(rows)
+    rows = rows_of(of or material(), [DATASETS[name] for name in only or DATASETS])
+    return Redaction(read_modes(modes), key).rows(rows)
 
 
 def column(rows: Any, dataset: str, name: str) -> list[Any]:
@@ -169,28 +169,41 @@ def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:
     assert not [word for word in ("ada", "cy'", "dee", "@", "phone", "account:", "b2", "row-") if word in told]
 
 
-def test_people_who_have_no_key_any_more_are_numbered_so_that_datasets_join() -> None:
-    rows = redacted({"email": "drop", "name": "drop", "user_id": "drop"})
+PEOPLE = ("email", "name", "user_id")
+
+
+def test_without_a_key_people_are_numbered_in_each_dataset() -> None:
+    rows = redacted(dict.fromkeys(PEOPLE, "drop"), key=None)
     assert column(rows, "participants", "participant_key") == ["participants:1", "participants:2"]
-    assert column(rows, "attendance", "participant_key") == ["participants:1", "participants:2", "attendance:1"]
+    assert column(rows, "attendance", "participant_key") == ["attendance:1", "attendance:2", "attendance:3"]
     assert column(rows, "attendance_summary", "participant_key") == column(rows, "attendance", "participant_key")
     assert column(rows, "transcript_segments", "speaker_key") == [
-        "participants:2",
-        "participants:1",
         "transcripts:1",
+        "transcripts:2",
+        "transcripts:3",
         None,
     ]
+    assert column(rows, "sessions", "host_id") == [None]
 
 
-def test_a_dataset_that_comes_later_never_joins_with_somebody_else() -> None:
-    modes = {"email": "drop", "name": "drop", "user_id": "drop"}
-    late = redacted(modes, only=("transcript_segments",))
-    assert not set(column(late, "transcript_segments", "speaker_key")) & set(
-        column(redacted(modes), "attendance", "participant_key")
-    ) - {None}
-    hashes = {"email": "hash", "name": "hash", "user_id": "hash"}
-    late, whole = redacted(hashes, only=("transcript_segments",)), redacted(hashes)
-    assert late["transcript_segments"] == whole["transcript_segments"]
+@pytest.mark.parametrize("mode", ["hash", "drop"])
+def test_with_a_key_datasets_join_whenever_they_were_asked_for(mode: str) -> None:
+    modes = dict.fromkeys(PEOPLE, mode)
+    rows = redacted(modes)
+    bo, ada = column(rows, "participants", "participant_key")
+    assert column(rows, "attendance", "participant_key")[:2] == [bo, ada]
+    assert column(rows, "transcript_segments", "speaker_key")[:2] == [ada, bo]
+    assert redacted(modes, None, "transcript_segments")["transcript_segments"] == rows["transcript_segments"]
+
+
+def test_only_hashes_follow_a_person_from_session_to_session() -> None:
+    def keys(mode: str, session_id: str) -> set[str]:
+        there = material()
+        of = Material(session(session_id), there.account, attendance=there.attendance)
+        return set(column(redacted(dict.fromkeys(PEOPLE, mode), of), "attendance", "participant_key"))
+
+    assert keys("hash", "s1") == keys("hash", "s2")
+    assert not keys("drop", "s1") & keys("drop", "s2")
 
 
 def test_time_is_added_up_before_people_are_hidden() -> None:
@@ -210,13 +223,13 @@ def test_time_is_added_up_before_people_are_hidden() -> None:
         st.text(max_size=8).map(lambda name: f"name:{name}") | st.emails().map("email:{}".format), unique=True
     ),
     mode=st.sampled_from(["hash", "drop"]),
+    key=st.sampled_from([KEY, None]),
 )
-def test_different_people_stay_different(keys: list[str], mode: str) -> None:
+def test_different_people_stay_different(keys: list[str], mode: str, key: str | None) -> None:
     people = material(attendance=[interval(key) for key in keys], participants=[participant(key) for key in keys])
-    rows = redacted({"email": mode, "name": mode}, people)
+    rows = redacted({"email": mode, "name": mode}, people, key=KEY if mode == "hash" else key)
     found = column(rows, "attendance_summary", "participant_key")
-    assert len(set(found)) == len(keys)
-    assert sorted(found) == sorted(column(rows, "participants", "participant_key"))
+    assert len(set(found)) == len(keys) == len(set(column(rows, "participants", "participant_key")))
 
 
 @pytest.mark.parametrize(
