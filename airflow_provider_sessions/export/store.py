@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _LEFT_OVER_SECONDS = 24 * 3600.0
+_TEMPORARY = f".*.{'[0-9a-f]' * 12}.part"
 
 
 class Writable(Protocol):
@@ -80,6 +81,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._ready: set[Path] = set()
 
     def location(self, key: str) -> str:
         """The path of a file."""
@@ -130,15 +132,22 @@ class LocalStore:
 
     @contextmanager
     def _temporary(self, path: Path) -> Iterator[Path]:
-        """A name beside ``path`` for a while. A dot hides it; what a killed writer left behind is removed."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """A name beside ``path`` for a while. A dot hides it."""
+        self._make_ready(path.parent)
         name = safe_name(path.name, 100)
-        for old in path.parent.glob(f".{name}.*.part"):
-            with contextlib.suppress(FileNotFoundError):  # another writer was quicker
-                if time.time() - old.stat().st_mtime > _LEFT_OVER_SECONDS:
-                    old.unlink()
         temporary = path.parent / f".{name}.{secrets.token_hex(6)}.part"
         try:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
+
+    def _make_ready(self, folder: Path) -> None:
+        """Make a folder, and remove what killed writers left in it: once, because it may hold thousands of files."""
+        if folder in self._ready:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob(_TEMPORARY):
+            with contextlib.suppress(FileNotFoundError):  # another writer was quicker
+                if time.time() - old.stat().st_mtime > _LEFT_OVER_SECONDS:
+                    old.unlink()
+        self._ready.add(folder)

@@ -84,7 +84,7 @@ def test_keys_are_listed_in_order_below_a_folder(store: LocalStore) -> None:
 def test_what_a_killed_writer_left_is_removed_a_day_later(store: LocalStore, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    old, young = folder / ".a.txt.0123.part", folder / ".a.txt.4567.part"
+    old, young = folder / ".a.txt.0123456789ab.part", folder / ".b.txt.89ab01234567.part"
     for left_over in (old, young):
         left_over.write_bytes(b"half")
     os.utime(old, (0, 0))
