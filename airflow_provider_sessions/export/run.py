@@ -156,41 +156,43 @@ async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CON
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def extend(
-    adapter: Adapter, work: Plan, late: Mapping[str, Late], concurrency: int = DEFAULT_CONCURRENCY
-) -> Plan:
-    """Add the sessions that the ledger names, as they are now.
+async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan:
+    """Add the sessions that the ledger names, as they are now; they are asked for together.
 
-    Pending ones that the query would leave out, whatever its window, are left to other exports.
+    Those that the query would leave out, whatever its window, are left to other exports. Of one that is gone all
+    datasets are looked at, whichever was due: each is to say so.
     """
     listed = {session.session_id for session in work.sessions}
     wanted = {dataset.name for dataset in work.datasets}
-    meant = [one for key, one in late.items() if key not in listed and one.datasets & wanted]
-    limit = asyncio.Semaphore(check_concurrency(concurrency))
-
-    async def now(one: Late) -> Session | None:
-        async with limit:
-            try:
-                return await adapter.get(one.session.session_id)
-            except NotFoundError:
-                return None
-
+    meant = {key: one for key, one in late.items() if key not in listed and one.datasets & wanted}
     anywhere = work.query.model_copy(update={"window": None})
     narrowed = anywhere != SessionQuery(by=work.query.by)
-    sessions, not_over, only, gone = list(work.sessions), [], {}, set()
-    for one, session in zip(meant, await asyncio.gather(*map(now, meant)), strict=True):
+    sessions, not_over = list(work.sessions), list[Session]()
+    only, gone = dict[str, frozenset[str]](), set[str]()
+    for key, session in (await _as_they_are(adapter, list(meant))).items():
+        one = meant[key]
         if not one.owned and (narrowed if session is None else not anywhere.matches(session)):
             continue
-        key = one.session.session_id
-        only[key] = one.datasets & wanted
         if session is None:
             gone.add(key)
             sessions.append(one.session)
-        elif session.ended_at is None:
-            not_over.append(session)
-        else:
-            sessions.append(session)
+            continue
+        only[key] = one.datasets & wanted
+        (not_over if session.ended_at is None else sessions).append(session)
     return replace(work, sessions=_in_order(sessions), not_over=tuple(not_over), only=only, gone=frozenset(gone))
+
+
+async def _as_they_are(adapter: Adapter, session_ids: Sequence[str]) -> dict[str, Session | None]:
+    """Sessions by id; None where the platform does not know one any more."""
+    seen = await adapter.look(dict.fromkeys(session_ids)) if session_ids else {}
+    found: dict[str, Session | None] = {}
+    for key in session_ids:
+        session = seen[key]
+        if isinstance(session, SessionsError) and not isinstance(session, NotFoundError):
+            session.add_note(f"while exporting session {key}")
+            raise session
+        found[key] = session if isinstance(session, Session) else None
+    return found
 
 
 class RunTally:

@@ -101,7 +101,7 @@ class ExportingOperator(BaseOperator):
         work = hook.ask(lambda adapter: plan(adapter, query, wanted))
         _log_plan(work, window)
         late = target.begin(work)
-        whole = hook.ask(lambda adapter: extend(adapter, work, late, concurrency)) if late else work
+        whole = hook.ask(lambda adapter: extend(adapter, work, late)) if late else work
         with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
             written = target.write(whole, known)
         return _told(whole, window, written)

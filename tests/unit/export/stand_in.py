@@ -99,7 +99,8 @@ class StandIn(Adapter):
         return None
 
     async def look(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        return {}
+        gone = NotFoundError("no such session", status=404)
+        return {key: gone if key in self.gone else self.held.get(key, gone) for key in known}
 
     async def get(self, session_id: str) -> Session:
         if session_id in self.gone or session_id not in self.held:
