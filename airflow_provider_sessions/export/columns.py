@@ -1,8 +1,8 @@
 """How a row type says what its columns are.
 
 A column is a field of a frozen dataclass, its type ``Annotated`` with a description, with :data:`KEY` where it belongs
-to the primary key, and with what is :class:`Personal` about it. Everything that needs a schema (Parquet, SQL,
-redaction, the documentation) reads it from here.
+to the primary key, :data:`INDEX` where tables have an index on it, and with what is :class:`Personal` about it.
+Everything that needs a schema (Parquet, SQL, redaction, the documentation) reads it from here.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Personal(StrEnum):
 
 
 class _Mark:
-    """The type of :data:`KEY` and :data:`PERSON`."""
+    """The type of :data:`KEY`, :data:`INDEX` and :data:`PERSON`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -60,6 +60,9 @@ class _Mark:
 
 KEY: Final = _Mark("KEY")
 """Marks a column of the primary key."""
+
+INDEX: Final = _Mark("INDEX")
+"""Marks a column by which people look for rows: tables have an index on it."""
 
 PERSON: Final = _Mark("PERSON")
 """Marks a column that tells who somebody is, as ``account:...``, ``email:...`` or ``name:...``, or by a bare id."""
@@ -75,6 +78,7 @@ class Column:
     """One column of a dataset.
 
     :param key: whether it belongs to the primary key.
+    :param indexed: whether tables have an index on it.
     :param person: whether it is marked with :data:`PERSON`.
     :param personal: what it may tell about people.
     """
@@ -84,6 +88,7 @@ class Column:
     nullable: bool
     key: bool
     description: str
+    indexed: bool = False
     person: bool = False
     personal: tuple[Personal, ...] = ()
 
@@ -123,4 +128,4 @@ def _column(name: str, hint: Any) -> Column:
     personal = _OF_PERSON if person else tuple(note for note in notes if isinstance(note, Personal))
     if personal and kinds[0] is not Kind.TEXT:
         raise TypeError(f"column {name} is personal and must be a text")
-    return Column(name, kinds[0], nullable, key, notes[0], person, personal)
+    return Column(name, kinds[0], nullable, key, notes[0], INDEX in notes, person, personal)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from airflow_provider_sessions.export.columns import KEY, PERSON, Personal
+from airflow_provider_sessions.export.columns import INDEX, KEY, PERSON, Personal
 
 SCHEMA_VERSION: Final = 1
 """Written into the metadata of Parquet files and into the record of each run."""
@@ -26,7 +26,7 @@ class Row:
     account: Annotated[
         str, "Account on the platform: its host, and the company where the connection names one. No secret.", KEY
     ]
-    session_id: Annotated[str, "The platform's id of the session.", KEY]
+    session_id: Annotated[str, "The platform's id of the session.", KEY, INDEX]
     version: Annotated[
         int,
         "1, and one more each time the source changed after it was written. Where files hold several versions of a "
@@ -51,11 +51,12 @@ class SessionRow(Row):
         datetime | None,
         "actual_end; the planned end of a session that is over and of which no end is known. Its UTC day is the dt "
         "of the files.",
+        INDEX,
     ]
     duration_seconds: Annotated[float | None, "How long it lasted, or was planned to last."]
     host_id: Annotated[str | None, "The platform's id of its host.", PERSON]
     host_name: Annotated[str | None, "Name of its host.", Personal.NAME]
-    room_id: Annotated[str | None, "The room it was held in, on platforms with rooms."]
+    room_id: Annotated[str | None, "The room it was held in, on platforms with rooms.", INDEX]
     case_name: Annotated[str | None, "The case it belongs to, on platforms with cases.", Personal.TITLE]
     recording_enabled: Annotated[bool | None, "Whether it was to be recorded."]
     url: Annotated[str | None, "The session's page.", Personal.LINK]
@@ -71,11 +72,11 @@ class ParticipantRow(Row):
 
     seq: Annotated[int, "Number of the row within its session, from 0.", KEY]
     participant_key: Annotated[
-        str, "The person; the same as in attendance and in speaker_key where it is known.", PERSON
+        str, "The person; the same as in attendance and in speaker_key where it is known.", PERSON, INDEX
     ]
     presence: Annotated[str, "invited, registered, present or assigned."]
     name: Annotated[str | None, "Name as shown.", Personal.NAME]
-    email: Annotated[str | None, "E-mail address.", Personal.EMAIL]
+    email: Annotated[str | None, "E-mail address.", Personal.EMAIL, INDEX]
     role: Annotated[str | None, "Role in the platform's word."]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
     source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
@@ -85,13 +86,13 @@ class ParticipantRow(Row):
 class AttendanceRow(Row):
     """One stretch of presence, or the sum of several where the platform gives only totals."""
 
-    participant_key: Annotated[str, "The person.", KEY, PERSON]
+    participant_key: Annotated[str, "The person.", KEY, PERSON, INDEX]
     seq: Annotated[int, "Number of the stretch within the person's presence, by time, from 0.", KEY]
     attribution: Annotated[str, "How sure the person is: exact (account or e-mail), probable or name_only."]
     name: Annotated[str | None, "Name as shown.", Personal.NAME]
-    email: Annotated[str | None, "E-mail address.", Personal.EMAIL]
+    email: Annotated[str | None, "E-mail address.", Personal.EMAIL, INDEX]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
-    joined_at: Annotated[datetime | None, "When the person joined."]
+    joined_at: Annotated[datetime | None, "When the person joined.", INDEX]
     left_at: Annotated[datetime | None, "When the person left."]
     left_at_inferred: Annotated[bool, "Whether the platform gave no time of leaving, so that it was inferred."]
     joins: Annotated[int, "How often the person joined within it: more than 1 where several stretches are one row."]
@@ -104,15 +105,15 @@ class AttendanceRow(Row):
 class AttendanceSummaryRow(Row):
     """One person's presence in one session."""
 
-    participant_key: Annotated[str, "The person.", KEY, PERSON]
+    participant_key: Annotated[str, "The person.", KEY, PERSON, INDEX]
     attribution: Annotated[
         str,
         "exact (account or e-mail), probable, or name_only: people are never merged because their names are the same.",
     ]
     name: Annotated[str | None, "Name as shown.", Personal.NAME]
-    email: Annotated[str | None, "E-mail address.", Personal.EMAIL]
+    email: Annotated[str | None, "E-mail address.", Personal.EMAIL, INDEX]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
-    first_join: Annotated[datetime | None, "When the person first joined."]
+    first_join: Annotated[datetime | None, "When the person first joined.", INDEX]
     last_leave: Annotated[datetime | None, "When the person last left."]
     present_seconds: Annotated[
         float | None, "Time present: parallel stretches count once; never more than the session lasted."
@@ -134,7 +135,7 @@ class TranscriptSegmentRow(Row):
     end_seconds: Annotated[float, "End, from the beginning of the transcript."]
     end_inferred: Annotated[bool, "Whether the platform gave no end, so that it was inferred from the next start."]
     started_at: Annotated[datetime | None, "Start as an instant, where the platform tells when the transcript begins."]
-    speaker_key: Annotated[str | None, "The person; joins with participant_key.", PERSON]
+    speaker_key: Annotated[str | None, "The person; joins with participant_key.", PERSON, INDEX]
     speaker_name: Annotated[str | None, "Name of the person.", Personal.NAME]
     text: Annotated[str, "What was said.", Personal.TEXT]
 
