@@ -12,6 +12,7 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.columns import values_of
 from airflow_provider_sessions.export.datasets import Dataset, Material
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
+from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.base import Question, recordings_status
@@ -20,13 +21,17 @@ Rows = Mapping[str, Sequence[Row]]
 """Rows of one session by dataset."""
 
 
-def rows_of(material: Material, datasets: Sequence[Dataset]) -> Rows:
-    """The rows that a session would have, of version 1. Of a deleted one only the row that says so is left."""
-    return {
+def rows_of(material: Material, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
+    """The rows that a session would have, redacted, of version 1. Of a deleted one only the row that says so is left.
+
+    :param redaction: what becomes of what is personal.
+    """
+    made = {
         dataset.name: dataset.make(material)
         for dataset in datasets
         if not material.deleted or dataset.question is Question.SESSIONS
     }
+    return redaction.rows(made)
 
 
 def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict[str, Seen]:

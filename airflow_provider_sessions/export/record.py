@@ -38,7 +38,8 @@ class RunRecord(BaseModel):
 
     ``sessions`` counts those with rows in the run's files. ``pending`` and ``absent`` tell for each session which
     datasets are not there, and why. ``unchanged`` counts the sessions that other runs had written as they are.
-    ``owned`` are the sessions that a rerun looks at again, whatever its window says.
+    ``owned`` are the sessions that a rerun looks at again, whatever its window says. ``redaction`` tells what became of
+    what is personal; ``query`` leaves out filters that are so themselves.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,6 +53,7 @@ class RunRecord(BaseModel):
     platform: str
     account: str
     query: dict[str, Any]
+    redaction: dict[str, str] = {}
     format: str
     datasets: tuple[str, ...]
     sessions: int = 0

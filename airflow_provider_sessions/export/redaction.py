@@ -20,7 +20,6 @@ from typing import Any, Final, TypeVar
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.columns import Column, Personal
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
-from airflow_provider_sessions.export.readiness import Rows
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.platforms.base import Question
 
@@ -73,8 +72,8 @@ class Redaction:
         """What becomes of what may be any of several things: the strictest of what is asked for."""
         return max((self.modes.get(word, Mode.KEEP) for word in words), key=_STRICTNESS.index, default=Mode.KEEP)
 
-    def rows(self, made: Rows) -> Rows:
-        """The rows of one session, redacted.
+    def rows(self, made: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
+        """The rows of one session by dataset, redacted.
 
         A person's key is redacted as what it is made of, and stays different from all others. Where that is dropped,
         the person gets a new one that is good for this session alone: ``person:`` and a hash, if there is a key to

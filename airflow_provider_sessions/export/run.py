@@ -17,10 +17,12 @@ from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, SessionsError
+from airflow_provider_sessions.export.columns import Personal
 from airflow_provider_sessions.export.datasets import Dataset, Material, account_name, supported
 from airflow_provider_sessions.export.ledger import Decision, Late, Status
 from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.readiness import ended
+from airflow_provider_sessions.export.redaction import Mode, Redaction
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
 from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery
 from airflow_provider_sessions.platforms.base import Adapter, Question
@@ -41,6 +43,7 @@ class Plan:
     :param not_over: sessions that were over when they were looked at before, and go on again.
     :param only: by session id: the datasets of a session that is not looked at for its own window.
     :param gone: ids of sessions that the platform does not know any more.
+    :param redaction: what becomes of what is personal.
     """
 
     platform: str
@@ -51,6 +54,13 @@ class Plan:
     not_over: tuple[Session, ...] = ()
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    redaction: Redaction = field(default_factory=Redaction)
+
+    @property
+    def query_told(self) -> dict[str, Any]:
+        """The query as a record tells it: a filter by what may be personal is left out where that is not kept."""
+        kept = self.redaction.mode([Personal.TITLE]) is Mode.KEEP
+        return self.query.model_dump(mode="json", exclude_none=True, exclude=set() if kept else {"title", "case"})
 
     def datasets_of(self, session_id: str) -> tuple[Dataset, ...]:
         """The datasets that are wanted of a session."""
@@ -109,13 +119,19 @@ class Target(Protocol):
         """
 
 
-async def plan(adapter: Adapter, query: SessionQuery, wanted: Sequence[Dataset] | None) -> Plan:
+async def plan(
+    adapter: Adapter,
+    query: SessionQuery,
+    wanted: Sequence[Dataset] | None,
+    redaction: Redaction = Redaction(),  # noqa: B008 - frozen
+) -> Plan:
     """Find the sessions that are meant.
 
     The list is read to its end before anything else is asked, because page tokens expire while a slow consumer works.
 
     :param query: must be about the time at which sessions ended.
     :param wanted: datasets that were named; None for all that the platform can give.
+    :param redaction: what becomes of what is personal.
     :raises UnsupportedError: a dataset that was named cannot be had. Nothing was sent.
     """
     datasets = supported(adapter, wanted)
@@ -124,7 +140,8 @@ async def plan(adapter: Adapter, query: SessionQuery, wanted: Sequence[Dataset] 
     async for session in adapter.sessions(query):
         found[session.session_id] = session
         progress.at(len(found))
-    return Plan(adapter.platform, account_name(adapter), query, datasets, _in_order(found.values()))
+    sessions = _in_order(found.values())
+    return Plan(adapter.platform, account_name(adapter), query, datasets, sessions, redaction=redaction)
 
 
 async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> AsyncIterator[Material]:

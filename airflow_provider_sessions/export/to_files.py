@@ -124,7 +124,7 @@ class FileTarget:
     def _made(self, material: Material, work: Plan) -> tuple[Rows, dict[str, Seen]]:
         """The rows of a session, and what was seen with the files that they belong into."""
         datasets = work.datasets_of(material.session.session_id)
-        rows = rows_of(material, datasets)
+        rows = rows_of(material, datasets, work.redaction)
         seen = seen_of(material, datasets, rows)
         return rows, {
             name: replace(one, file=self._key(name, material.session)) if rows.get(name) else one
@@ -156,7 +156,8 @@ class FileTarget:
             map_index=self._run.map_index,
             platform=work.platform,
             account=work.account,
-            query=work.query.model_dump(mode="json", exclude_none=True),
+            query=work.query_told,
+            redaction={word.value: mode.value for word, mode in work.redaction.modes.items()},
             format=self._form.name,
             datasets=tuple(dataset.name for dataset in work.datasets),
         )
