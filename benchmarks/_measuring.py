@@ -1,0 +1,124 @@
+"""What the benchmarks share: work in a process of its own, and a table of what was asked for and what was found."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MIB = 1024 * 1024
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass
+class Meter:
+    """Measures what happens in a ``with`` block of a process that does nothing else.
+
+    Memory is what Linux says of the process (``/proc/self/status``): before the block, when everything is imported, and
+    at its highest.
+    """
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    base_bytes: int = 0
+    peak_bytes: int = 0
+    told: dict[str, Any] = field(default_factory=dict)
+    """What else the work has to say."""
+
+    @property
+    def grown_mib(self) -> float:
+        """How far memory went beyond what it was before."""
+        return (self.peak_bytes - self.base_bytes) / MIB
+
+    def __enter__(self) -> Meter:
+        self.base_bytes = _memory("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the highest begins anew
+        self.cpu_seconds, self.seconds = -_cpu(), -time.perf_counter()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds += time.perf_counter()
+        self.cpu_seconds += _cpu()
+        self.peak_bytes = _memory("VmHWM")
+
+
+def in_child(work: Callable[..., object], *arguments: Any) -> Meter:
+    """Run ``work(meter, *arguments)`` in a fresh process.
+
+    :returns: the meter, as the work left it.
+    :raises RuntimeError: it failed; its traceback is on the terminal.
+    """
+    with started(_metered, work, arguments) as (port, process):
+        try:
+            meter: Meter = port.recv()
+        except EOFError:
+            process.join()
+            raise RuntimeError(f"{work.__name__} failed with status {process.exitcode}") from None
+    return meter
+
+
+@contextmanager
+def started(work: Callable[..., object], *arguments: Any) -> Any:
+    """Run ``work(port, *arguments)`` in a fresh process for as long as a ``with`` block lasts.
+
+    Gives the other end of the port, and the process.
+    """
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=work, args=(theirs, *arguments), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours, process
+    finally:
+        process.kill()
+        process.join()
+
+
+def _metered(port: Any, work: Callable[..., object], arguments: Iterable[Any]) -> None:
+    meter = Meter()
+    work(meter, *arguments)
+    port.send(meter)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _memory(name: str) -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"this system does not tell {name}; the benchmarks need Linux")
+
+
+class Bounds:
+    """What was asked for and what was found, printed line by line."""
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+        print(f"\n{'':<72} {'target':>12} {'measured':>12}")
+
+    def at_most(self, what: str, limit: float, measured: float, form: str = ".2f") -> None:
+        """A value that may not be larger."""
+        self._line(what, "<=", limit, measured, form, reached=measured <= limit)
+
+    def at_least(self, what: str, limit: float, measured: float, form: str = ".2f") -> None:
+        """A value that may not be smaller."""
+        self._line(what, ">=", limit, measured, form, reached=measured >= limit)
+
+    def _line(self, what: str, sign: str, limit: float, measured: float, form: str, *, reached: bool) -> None:
+        target, found = f"{sign} {limit:{form}}", f"{measured:{form}}"
+        print(f"{what:<72} {target:>12} {found:>12}{'' if reached else '   MISSED'}", flush=True)
+        if not reached:
+            self.missed.append(what)
+
+    @property
+    def status(self) -> int:
+        """The process's exit status."""
+        return 1 if self.missed else 0

@@ -1,0 +1,228 @@
+"""Platforms for benchmarks: the sandbox's own answers, asked for once, then served from memory by next to no code.
+
+The sandbox makes each answer anew, which takes a millisecond or two of a core; on a small machine the benchmark would
+measure that. So every answer that a contender may ask for is made beforehand. Each takes the latency, whoever asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import httpx
+
+from airflow_provider_sessions.sandbox.clock import SandboxClock
+from airflow_provider_sessions.sandbox.sandbox import Sandbox
+
+FIRST_DAY, LAST_DAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
+"""When the sessions ended."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is read of a platform.
+
+    :param key_header: the header of the credential.
+    :param sessions: where the list of sessions is in its answer.
+    :param pages: the query of a page of the list.
+    :param parts: by name: the path of a request that is sent for each session, and where the list is in its answer.
+    :param datasets: what our operator is asked for: just what needs these requests.
+    """
+
+    platform: str
+    key_header: str
+    sessions: tuple[str, ...]
+    pages: dict[str, Any]
+    parts: dict[str, tuple[str, tuple[str, ...]]]
+    datasets: str
+
+    def page(self, number: int) -> dict[str, Any]:
+        """The query of one page."""
+        return {"page": number, **self.pages}
+
+
+SCENES = {
+    scene.platform: scene
+    for scene in (
+        Scene(
+            "vidinfra",
+            "X-API-Key",
+            ("data", "sessions"),
+            {"limit": 100},
+            {
+                "attendance": ("sessions/{id}/attendance", ("data", "attendance")),
+                "participants": ("sessions/{id}/participants", ("data", "participants")),
+            },
+            "sessions,participants,attendance,attendance_summary",
+        ),
+        Scene(
+            "sessions_us",
+            "x-api-key",
+            (),
+            {},
+            {"participants": ("sessions/{id}/participants", ()), "transcripts": ("sessions/{id}/transcripts", ())},
+            "sessions,participants,transcript_segments",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many requests in any window of so many seconds; the next is refused."""
+
+    requests: int
+    seconds: float
+
+
+async def _answers(scene: Scene, sessions: int) -> tuple[dict[str, bytes], str, str]:
+    """All answers by path and query, the path of the base URL, and the key."""
+    sandbox = Sandbox(1, clock=SandboxClock(LAST_DAY, speed=0), platforms=[scene.platform])
+    platform = sandbox.platform(scene.platform)
+    platform.unlimit_rate()
+    platform.default_script(artifacts_after=0)
+    platform.create(count=sessions, ended_between=(FIRST_DAY, LAST_DAY))
+    base = httpx.URL(platform.base_url).path
+    key = platform.credentials()["api_key"]
+    answers: dict[str, bytes] = {}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(sandbox.app), headers={scene.key_header: key}, base_url=platform.base_url
+    ) as client:
+
+        async def ask(path: str, **query: Any) -> Any:
+            answer = await client.get(path, params=query)
+            target = answer.request.url.raw_path.decode()
+            answers[_canonical(target)] = _whole(answer)
+            return answer.json()
+
+        ids: list[str] = []
+        for number in count(1):
+            found = down(await ask("sessions", **scene.page(number)), scene.sessions)
+            ids += [session["id"] for session in found]
+            if not found:
+                break
+        if not scene.pages:  # the first page without its number
+            await ask("sessions")
+        for one in ids:
+            for path, _ in scene.parts.values():
+                await ask(path.format(id=one))
+    return answers, base, key
+
+
+def down(answer: Any, path: tuple[str, ...]) -> Any:
+    """What is below some names in an answer."""
+    for name in path:
+        answer = answer[name]
+    return answer
+
+
+def _whole(answer: httpx.Response) -> bytes:
+    if answer.status_code != 200:
+        raise RuntimeError(f"{answer.request.url} was answered with {answer.status_code}: {answer.text}")
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer.content)}\r\n\r\n"
+    return head.encode() + answer.content
+
+
+def _canonical(target: str) -> str:
+    path, _, query = target.partition("?")
+    return f"{path}?{'&'.join(sorted(query.split('&')))}" if query else path
+
+
+class _Memory:
+    """What is served, and when what was asked for."""
+
+    def __init__(self, answers: dict[str, bytes], latency: float, limit: Limit | None) -> None:
+        self.answers = answers
+        self.latency = latency
+        self.limit = limit
+        self.granted: list[float] = []
+        self.refused = 0
+        self.unknown: list[str] = []
+
+    def answer(self, target: str) -> bytes:
+        """The answer to a request that arrives now."""
+        now = time.monotonic()
+        if self.limit is not None and len(self.granted) >= self.limit.requests:
+            wait = self.granted[-self.limit.requests] + self.limit.seconds - now
+            if wait > 0:
+                self.refused += 1
+                return _refusal("429 Too Many Requests", f"Retry-After: {math.ceil(wait)}\r\n")
+        self.granted.append(now)
+        found = self.answers.get(_canonical(target))
+        if found is None:
+            self.unknown.append(target)
+            return _refusal("404 Not Found")
+        return found
+
+    def story(self) -> bytes:
+        """What came, as an answer; then counting begins anew."""
+        came = {"granted": self.granted, "refused": self.refused, "unknown": self.unknown}
+        self.granted, self.refused, self.unknown = [], 0, []
+        body = json.dumps(came).encode()
+        return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _refusal(status: str, header: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\n{header}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection. Bodies of requests are not read: everything is a GET."""
+
+    def __init__(self, memory: _Memory) -> None:
+        self._memory = memory
+        self._loop = asyncio.get_running_loop()
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            head, _, self._received = self._received.partition(b"\r\n\r\n")
+            target = head.split(b" ", 2)[1].decode()
+            if target == "/story":
+                self._send(self._memory.story())
+            else:
+                self._loop.call_later(self._memory.latency, self._send, self._memory.answer(target))
+
+    def _send(self, answer: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer)
+
+
+def serve(port: Any, scene: Scene, sessions: int, latency: float, limit: Limit | None = None) -> None:
+    """Serve a scene for ever; tells ``(base URL, key)`` through the port once it does."""
+
+    async def run() -> None:
+        answers, base, key = await _answers(scene, sessions)
+        memory = _Memory(answers, latency, limit)
+        server = await asyncio.get_running_loop().create_server(lambda: _Connection(memory), "127.0.0.1", 0)
+        port.send((f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{base}", key))
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a platform saw since it was last asked."""
+
+    granted: list[float]
+    refused: int
+    unknown: list[str]
+
+
+def story_of(base_url: str) -> Story:
+    """Ask a served scene what it saw, and let it count anew."""
+    answer = httpx.get(httpx.URL(base_url).join("/story"), trust_env=False)
+    return Story(**answer.json())
