@@ -45,6 +45,7 @@ from airflow_provider_sessions.model import Session
 GIVE_UP_AFTER: Final = timedelta(days=14)
 LEASE: Final = timedelta(minutes=30)
 LEASE_MARGIN: Final = timedelta(minutes=2)
+_KEPT: Final = {"platform", "session_id", "state", "scheduled_end", "actual_start", "actual_end"}
 _FIRST_CHECK: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _SLACK: Final = timedelta(hours=4)
@@ -209,6 +210,11 @@ def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status
     for row in rows:
         digest.update(repr(row).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+def kept_of(session: Session) -> Session:
+    """What a ledger keeps of a session: its id and its times. The title is left empty, it may be a person's name."""
+    return Session.model_validate({**session.model_dump(include=_KEPT), "title": ""})
 
 
 def next_check(attempts: int, now: datetime) -> datetime:

@@ -42,6 +42,7 @@ from airflow_provider_sessions.export.ledger import (
     Try,
     decide,
     is_due,
+    kept_of,
     recovered,
     released,
     settled,
@@ -60,8 +61,6 @@ B = TypeVar("B")
 _AT_ONCE: Final = 8
 """Objects that are read or written side by side: a store answers slowly, but many at once."""
 _TIME: Final = "%Y%m%dT%H%M%SZ"
-_KEPT: Final = {"platform", "session_id", "title", "state", "scheduled_end", "actual_start", "actual_end"}
-"""What is kept of a session: its id and its times. The title is left empty, it may be a person's name."""
 
 
 class Known(BaseModel):
@@ -242,10 +241,7 @@ class ObjectLedger:
 
     def _claim(self, session: Session, seen: Mapping[str, Seen]) -> dict[str, Decision]:
         ended, now = session.ended_at, self._clock.now()
-        slim = session.model_copy(
-            update={name: None for name in type(session).model_fields if name not in _KEPT} | {"title": ""}
-        )
-        slim = Session.model_validate(slim.model_dump(include=_KEPT))
+        kept = kept_of(session)
         while True:
             before = self._latest(session.session_id)
             known = before.entries if before else {}
@@ -257,7 +253,7 @@ class ObjectLedger:
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
             if entries == known:
                 return decisions
-            after = self._append(before, slim, entries)
+            after = self._append(before, kept, entries)
             if after is not None:
                 if any(entry.claim == self.me.token for entry in after.entries.values()):
                     self._claimed[session.session_id] = after
