@@ -5,7 +5,7 @@ All triggers of a triggerer run in one event loop, so all of them that wait on o
 never ends a wait: it tells every subscriber what each look saw, errors included, and they decide.
 
 - It sleeps on every path: at least a poll interval lies between two looks, longer after failures, and as long as the
-  platform asks where it does.
+  platform asks where it does. Where the platform refuses one question of a look, the others are not asked.
 - Nothing that a look meets ends it, programming errors included: they are told to the subscribers as well.
 - Its task has an empty context, so that nothing it does is written into the log of whoever came first. It logs
   nothing itself.
@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 from airflow_provider_sessions.client.rate_headers import UNKNOWN_LIMIT_WAIT
@@ -24,15 +25,30 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
+    NoAnswerError,
     NotFoundError,
     RateLimitedError,
+    ServerError,
     SessionsError,
 )
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.base import Adapter
 from airflow_provider_sessions.waiting import schedule
 from airflow_provider_sessions.waiting.goals import Observation
+from airflow_provider_sessions.waiting.listing import Listed, Listing
 from airflow_provider_sessions.waiting.naps import within
+from airflow_provider_sessions.waiting.watch import (
+    AnyWatch,
+    ListSubscription,
+    ListWatch,
+    News,
+    Spot,
+    SpotSubscription,
+    SpotWatch,
+    Subject,
+    Subscription,
+    Watch,
+)
 
 Connect = Callable[[Adapter | None], Awaitable[Adapter]]
 """Reads the connection and opens an adapter. It is given the adapter that is in use, and may return it again where the
@@ -40,7 +56,10 @@ connection has not changed; None after a 401, and at first."""
 Settle = Callable[[], Awaitable[None]]
 """Awaited after each look and before anybody is told of it: secrets that came to exist can be masked."""
 
-_ARTIFACTS_AT_ONCE = 8
+_AT_ONCE = 8
+"""Questions that are asked side by side, once the first of a look was answered."""
+_ABOUT_ALL = (AuthenticationError, RateLimitedError, ServerError, NoAnswerError)
+"""Errors that the next question is likely to meet as well."""
 _NO_TIME = 0.001
 """Seconds not worth sleeping."""
 _NOTHING_TO_DO = 60.0
@@ -48,84 +67,6 @@ _NOTHING_TO_DO = 60.0
 
 async def _nothing_to_settle() -> None:
     pass
-
-
-class Subscription:
-    """What one waiter holds: the news of one session, or of one artifact of it.
-
-    :param session_id: the session.
-    :param artifact: None for the session itself.
-    :param poll_interval: seconds between looks that are often enough for this waiter.
-    """
-
-    __slots__ = ("_news", "_waiting", "artifact", "poll_interval", "session_id")
-
-    def __init__(self, session_id: str, artifact: Artifact | None, poll_interval: float) -> None:
-        self.session_id = session_id
-        self.artifact = artifact
-        self.poll_interval = poll_interval
-        self._news: list[Observation | BaseException] = []
-        self._waiting: asyncio.Future[None] | None = None
-
-    async def next(self) -> Observation:
-        """The next piece of news: a look that saw something else than the one before, or that failed.
-
-        :raises Exception: the poll has broken down for good.
-        """
-        while not self._news:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        news = self._news.pop(0)
-        if isinstance(news, BaseException):
-            raise news
-        return news
-
-    def tell(self, news: Observation | BaseException) -> None:
-        """Hand over a piece of news; called by the poller."""
-        self._news.append(news)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
-
-
-class _Watch:
-    """One thing that is looked at for any number of subscribers: a session, or an artifact of one."""
-
-    __slots__ = ("artifact", "due", "failures", "session_id", "subscribers", "told")
-
-    def __init__(self, session_id: str, artifact: Artifact | None, due: float) -> None:
-        self.session_id = session_id
-        self.artifact = artifact
-        self.due = due
-        self.failures = 0
-        self.told: Observation | None = None
-        self.subscribers: set[Subscription] = set()
-
-    @property
-    def poll_interval(self) -> float:
-        return min(subscription.poll_interval for subscription in self.subscribers)
-
-    def tell(self, observation: Observation) -> None:
-        """Tell all subscribers, unless it is nothing new."""
-        if observation.error is None and observation == self.told:
-            return
-        self.told = observation
-        for subscription in self.subscribers:
-            subscription.tell(observation)
-
-    def join(self, subscription: Subscription) -> None:
-        """Let one more listen. It is told what the others know; their errors are none of its business."""
-        self.subscribers.add(subscription)
-        if self.told is not None and self.told.error is None:
-            subscription.tell(self.told)
-
-    def looked(self, observation: Observation, now: float) -> None:
-        """Note what a look saw, and when the next one is due."""
-        if observation.error is None:
-            self.failures = 0
-            self.due = schedule.next_look(observation.session, now, self.poll_interval)
-        else:
-            self.failures += 1
-            self.due = now + schedule.after_failure(self.poll_interval, self.failures)
 
 
 class Poller:
@@ -140,7 +81,8 @@ class Poller:
         self._connect = connect
         self._settle = settle
         self._clock = clock
-        self._watches: dict[tuple[str, Artifact | None], _Watch] = {}
+        self._spots: dict[Spot, SpotWatch] = {}
+        self._lists: dict[Listing, ListWatch] = {}
         self._known: dict[str, Session | None] = {}
         self._looked_closely: dict[str, float] = {}
         self._adapter: Adapter | None = None
@@ -155,7 +97,7 @@ class Poller:
     @property
     def is_needed(self) -> bool:
         """Whether anybody subscribes."""
-        return bool(self._watches)
+        return bool(self._spots or self._lists)
 
     @property
     def is_running(self) -> bool:
@@ -174,39 +116,57 @@ class Poller:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def subscribe(self, session_id: str, artifact: Artifact | None, poll_interval: float) -> Subscription:
+    def subscribe(self, session_id: str, artifact: Artifact | None, poll_interval: float) -> SpotSubscription:
         """Listen to what looks see of a session, and of an artifact of it once the session is over.
 
         :param session_id: the session.
         :param artifact: None to listen to the session alone.
         :param poll_interval: seconds between looks.
         """
-        subscription = Subscription(session_id, artifact, poll_interval)
-        due = self._now() if self._last_look is None else max(self._now(), self._last_look + poll_interval)
-        watch = self._watches.setdefault((session_id, artifact), _Watch(session_id, artifact, due))
-        watch.due = min(watch.due, due)
-        watch.join(subscription)
+        subscription = SpotSubscription(Spot(session_id, artifact), poll_interval)
         self._known.setdefault(session_id, None)
-        self._woken.set()
+        self._join(self._spots, subscription)
         return subscription
 
-    def unsubscribe(self, subscription: Subscription) -> None:
+    def subscribe_list(self, listing: Listing, poll_interval: float) -> ListSubscription:
+        """Listen to each look at a list of sessions.
+
+        :param listing: which sessions.
+        :param poll_interval: seconds between looks.
+        """
+        subscription = ListSubscription(listing, poll_interval)
+        self._join(self._lists, subscription)
+        return subscription
+
+    def _join(self, watches: dict[Subject, Watch[Subject, News]], subscription: Subscription[Subject, News]) -> None:
+        due, interval = self._now(), subscription.poll_interval
+        if self._last_look is not None:
+            due = max(due, self._last_look + interval)
+        watch = watches.setdefault(subscription.subject, Watch(subscription.subject, due))
+        watch.due = min(watch.due, due)
+        watch.join(subscription)
+        self._woken.set()
+
+    def unsubscribe(self, subscription: SpotSubscription | ListSubscription) -> None:
         """Listen no more. What nobody listens to is forgotten."""
-        session_id = subscription.session_id
-        watch = self._watches[session_id, subscription.artifact]
-        watch.subscribers.remove(subscription)
-        if not watch.subscribers:
-            del self._watches[session_id, subscription.artifact]
-        if not any((session_id, artifact) in self._watches for artifact in (None, *Artifact)):
-            del self._known[session_id]
-            self._looked_closely.pop(session_id, None)
+        if isinstance(subscription, ListSubscription):
+            _leave(self._lists, subscription)
+            return
+        subject = subscription.subject
+        _leave(self._spots, subscription)
+        if not any(Spot(subject.session_id, artifact) in self._spots for artifact in (None, *Artifact)):
+            del self._known[subject.session_id]
+            self._looked_closely.pop(subject.session_id, None)
+
+    def _watches(self) -> Iterator[AnyWatch]:
+        return chain(self._spots.values(), self._lists.values())
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (defect := task.exception()) is not None:
-            for watch in self._watches.values():
+            for watch in self._watches():
                 for subscription in watch.subscribers:
                     subscription.tell(defect)
 
@@ -222,35 +182,39 @@ class Poller:
         while True:
             self._woken.clear()
             # Nothing is watched while it is about to be closed.
-            due = min((watch.due for watch in self._watches.values()), default=self._now() + _NOTHING_TO_DO)
+            due = min((watch.due for watch in self._watches()), default=self._now() + _NOTHING_TO_DO)
             wait = max(due, self._not_before) - self._now()
             if wait < _NO_TIME:
                 return
             await within(self._clock, wait, self._woken.wait())
 
     async def _look(self) -> None:
+        """Look at what is due, and tell each as soon as it is known: one account may be slow to let us ask for all."""
         due = self._due()
+        untold = dict.fromkeys(due)
         interval = min(watch.poll_interval for watch in due)
         try:
-            observations = await self._observe(due, interval)
-            await self._settle()
+            async for watch, news in self._observe(due, interval):
+                await self._settle()
+                self._tell(watch, news)
+                del untold[watch]
+            self._failures = 0
         except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
-            observations = {watch: self._failed(watch, failure) for watch in due}
             self._failures += 1
             self._pause(schedule.after_failure(interval, self._failures))
-        else:
-            self._failures = 0
+            for watch in untold:
+                self._tell(watch, self._failed(watch, failure))
         self._last_look = self._now()
-        for watch, observation in observations.items():
-            self._heed(observation.error)
-            if watch.subscribers:  # they may have left meanwhile
-                watch.looked(observation, self._last_look)
-                watch.tell(observation)
 
-    def _due(self) -> list[_Watch]:
+    def _tell(self, watch: AnyWatch, news: Observation | Listed) -> None:
+        self._heed(news.error)
+        if watch.subscribers:  # they may have left meanwhile
+            watch.looked(news, self._now())
+
+    def _due(self) -> list[AnyWatch]:
         """What is due, and what soon will be: looks at different things fall into step."""
-        soon = self._now() + min(watch.poll_interval for watch in self._watches.values()) / 2
-        return [watch for watch in self._watches.values() if watch.due <= soon]
+        soon = self._now() + min(watch.poll_interval for watch in self._watches()) / 2
+        return [watch for watch in self._watches() if watch.due <= soon]
 
     def _heed(self, error: Exception | None) -> None:
         """Do as the platform says with an error: come back later, or with another credential."""
@@ -264,28 +228,63 @@ class Poller:
         """Look at nothing for a while, whoever joins."""
         self._not_before = max(self._not_before, self._now() + seconds)
 
-    async def _observe(self, due: Collection[_Watch], interval: float) -> dict[_Watch, Observation]:
+    async def _observe(
+        self, due: Collection[AnyWatch], interval: float
+    ) -> AsyncIterator[tuple[AnyWatch, Observation | Listed]]:
+        """What a look sees of what is due: sessions in one go, then what each has left behind, and lists."""
         adapter = await self._connected()
-        errors = await self._see(adapter, {watch.session_id for watch in due}, interval)
-        observations = {
-            watch: self._failed(watch, error, missing=isinstance(error, NotFoundError))
-            if (error := errors.get(watch.session_id))
-            else Observation(session=self._known.get(watch.session_id))
-            for watch in due
-        }
-        left_behind = [
-            (watch, watch.artifact, seen.session)
-            for watch, seen in observations.items()
-            if watch.artifact is not None and seen.session is not None and seen.session.state is SessionState.ENDED
-        ]
-        gate = asyncio.Semaphore(_ARTIFACTS_AT_ONCE)
-        found = await asyncio.gather(
-            *(_ask_for(artifact, session, adapter, gate) for _, artifact, session in left_behind)
-        )
-        return observations | {watch: seen for (watch, _, _), seen in zip(left_behind, found, strict=True)}
+        spots = [watch for watch in due if isinstance(watch.subject, Spot)]
+        errors = await self._see(adapter, {watch.subject.session_id for watch in spots}, interval)
+        questions: list[AnyWatch] = [watch for watch in due if isinstance(watch.subject, Listing)]
+        for watch in spots:
+            session_id = watch.subject.session_id
+            session = self._known.get(session_id)
+            if error := errors.get(session_id):
+                yield watch, self._failed(watch, error, missing=isinstance(error, NotFoundError))
+            elif watch.subject.artifact and session and session.state is SessionState.ENDED:
+                questions.append(watch)
+            else:
+                yield watch, Observation(session=session)
+        # What was answered last time comes first: one bad question does not keep the others from being asked.
+        questions.sort(key=lambda watch: watch.failures)
+        async for answer in self._ask(adapter, questions):
+            yield answer
 
-    def _failed(self, watch: _Watch, failure: Exception, *, missing: bool = False) -> Observation:
-        return Observation(session=self._known.get(watch.session_id), error=failure, missing=missing)
+    async def _ask(
+        self, adapter: Adapter, questions: Sequence[AnyWatch]
+    ) -> AsyncIterator[tuple[AnyWatch, Observation | Listed]]:
+        """Ask one question, then several at once; none any more where an answer is the same for all."""
+        refusal: Exception | None = None
+        first = 0
+        while first < len(questions) and refusal is None:
+            batch = questions[first : first + (_AT_ONCE if first else 1)]
+            for watch, news in zip(
+                batch, await asyncio.gather(*(self._answer(adapter, w) for w in batch)), strict=True
+            ):
+                refusal = refusal or (news.error if isinstance(news.error, _ABOUT_ALL) else None)
+                yield watch, news
+            first += len(batch)
+        for watch in questions[first:]:
+            if refusal is not None:
+                yield watch, self._failed(watch, refusal)
+
+    async def _answer(self, adapter: Adapter, watch: AnyWatch) -> Observation | Listed:
+        try:
+            if isinstance(watch.subject, Listing):
+                at = self._clock.now()
+                sessions = [session async for session in adapter.sessions(watch.subject.query(at))]
+                return Listed(tuple(sessions), None, at)
+            session = self._known.get(watch.subject.session_id)
+            if session is None:  # its last subscriber has left meanwhile
+                return Observation()
+            return Observation(session, await adapter.artifact_status(session, watch.subject.artifact))
+        except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
+            return self._failed(watch, failure)
+
+    def _failed(self, watch: AnyWatch, failure: Exception, *, missing: bool = False) -> Observation | Listed:
+        if isinstance(watch.subject, Listing):
+            return Listed(None, failure, self._clock.now())
+        return Observation(session=self._known.get(watch.subject.session_id), error=failure, missing=missing)
 
     async def _see(self, adapter: Adapter, session_ids: Collection[str], interval: float) -> dict[str, SessionsError]:
         """Look at sessions, unless they are known to be over. Note what is seen, and return what went wrong."""
@@ -325,12 +324,11 @@ class Poller:
             await adapter.aclose()
 
 
-async def _ask_for(artifact: Artifact, session: Session, adapter: Adapter, gate: asyncio.Semaphore) -> Observation:
-    async with gate:
-        try:
-            return Observation(session=session, artifact=await adapter.artifact_status(session, artifact))
-        except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
-            return Observation(session=session, error=failure)
+def _leave(watches: dict[Subject, Watch[Subject, News]], subscription: Subscription[Subject, News]) -> None:
+    watch = watches[subscription.subject]
+    watch.subscribers.remove(subscription)
+    if not watch.subscribers:
+        del watches[subscription.subject]
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
@@ -357,15 +355,29 @@ def poller_for(
 @asynccontextmanager
 async def subscribed(
     poller: Poller, session_id: str, artifact: Artifact | None, poll_interval: float
-) -> AsyncIterator[Subscription]:
-    """Subscribe for a while. When the last subscriber leaves, the poller is closed."""
+) -> AsyncIterator[SpotSubscription]:
+    """Subscribe to a session for a while. When the last subscriber leaves, the poller is closed."""
     subscription = poller.subscribe(session_id, artifact, poll_interval)
     try:
         yield subscription
     finally:
-        poller.unsubscribe(subscription)
-        if not poller.is_needed:
-            await _retire(poller)
+        await _part(poller, subscription)
+
+
+@asynccontextmanager
+async def subscribed_list(poller: Poller, listing: Listing, poll_interval: float) -> AsyncIterator[ListSubscription]:
+    """Subscribe to a list for a while. When the last subscriber leaves, the poller is closed."""
+    subscription = poller.subscribe_list(listing, poll_interval)
+    try:
+        yield subscription
+    finally:
+        await _part(poller, subscription)
+
+
+async def _part(poller: Poller, subscription: SpotSubscription | ListSubscription) -> None:
+    poller.unsubscribe(subscription)
+    if not poller.is_needed:
+        await _retire(poller)
 
 
 async def _retire(poller: Poller) -> None:

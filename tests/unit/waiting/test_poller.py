@@ -421,7 +421,8 @@ async def test_a_poll_that_breaks_down_for_good_is_told_and_replaced(
 ) -> None:
     [session_id] = room.sandbox.vidinfra.create()
     with monkeypatch.context() as broken:
-        broken.setattr("airflow_provider_sessions.waiting.schedule.next_look", lambda *given: 1 / 0)
+        for name in ("next_look", "after_failure"):
+            broken.setattr(f"airflow_provider_sessions.waiting.schedule.{name}", lambda *given: 1 / 0)
         waiter = room.wait(session_id)
         await room.passes(1)
         with pytest.raises(ZeroDivisionError):

@@ -1,0 +1,126 @@
+"""What a poller looks at, and who is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from airflow_provider_sessions.model import Artifact
+from airflow_provider_sessions.waiting import schedule
+from airflow_provider_sessions.waiting.goals import Observation
+from airflow_provider_sessions.waiting.listing import Listed, Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A session, or an artifact of one: what somebody waits for.
+
+    :param session_id: the session.
+    :param artifact: None for the session itself.
+    """
+
+    session_id: str
+    artifact: Artifact | None = None
+
+
+Subject = TypeVar("Subject", Spot, Listing)
+News = TypeVar("News", Observation, Listed)
+
+
+class Subscription(Generic[Subject, News]):
+    """What one subscriber holds: the news of one subject.
+
+    :param subject: what is looked at.
+    :param poll_interval: seconds between looks that are often enough for this subscriber.
+    """
+
+    __slots__ = ("_news", "_waiting", "poll_interval", "subject")
+
+    def __init__(self, subject: Subject, poll_interval: float) -> None:
+        self.subject: Subject = subject
+        self.poll_interval = poll_interval
+        self._news: list[News | BaseException] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    async def next(self) -> News:
+        """The next piece of news.
+
+        Of a session or an artifact: a look that saw something else than the one before, or that failed. Of a list:
+        every look.
+
+        :raises Exception: the poll has broken down for good.
+        """
+        while not self._news:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        news = self._news.pop(0)
+        if isinstance(news, BaseException):
+            raise news
+        return news
+
+    def tell(self, news: News | BaseException) -> None:
+        """Hand over a piece of news; called by the poller."""
+        self._news.append(news)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+
+class SpotSubscription(Subscription[Spot, Observation]):
+    """The news of a session, or of an artifact of it."""
+
+    __slots__ = ()
+
+
+class ListSubscription(Subscription[Listing, Listed]):
+    """The news of a list."""
+
+    __slots__ = ()
+
+
+class Watch(Generic[Subject, News]):
+    """One subject that is looked at for any number of subscribers.
+
+    :param subject: what is looked at.
+    :param due: when to look first, in seconds since 1970.
+    """
+
+    __slots__ = ("due", "failures", "subject", "subscribers", "told")
+
+    def __init__(self, subject: Subject, due: float) -> None:
+        self.subject: Subject = subject
+        self.due = due
+        self.failures = 0
+        self.told: News | None = None
+        self.subscribers: set[Subscription[Subject, News]] = set()
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between looks: what the most eager subscriber wants."""
+        return min(subscription.poll_interval for subscription in self.subscribers)
+
+    def join(self, subscription: Subscription[Subject, News]) -> None:
+        """Let one more listen. It is told what the others know; their errors are none of its business."""
+        self.subscribers.add(subscription)
+        if self.told is not None and self.told.error is None:
+            subscription.tell(self.told)
+
+    def looked(self, news: News, now: float) -> None:
+        """Note what a look saw and when the next one is due, and tell all subscribers, unless it is nothing new."""
+        if news.error is None:
+            self.failures = 0
+            session = news.session if isinstance(news, Observation) else None
+            self.due = schedule.next_look(session, now, self.poll_interval)
+        else:
+            self.failures += 1
+            self.due = now + schedule.after_failure(self.poll_interval, self.failures)
+        if news.error is None and news == self.told:
+            return
+        self.told = news
+        for subscription in self.subscribers:
+            subscription.tell(news)
+
+
+AnyWatch: TypeAlias = Watch[Any, Any]
+SpotWatch: TypeAlias = Watch[Spot, Observation]
+ListWatch: TypeAlias = Watch[Listing, Listed]
