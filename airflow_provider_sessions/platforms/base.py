@@ -360,17 +360,19 @@ class Adapter(ABC):
         """
         return None if self._page is None else self._page.format(session_id=quote(session_id, safe=""))
 
-    def require(self, question: Question) -> None:
+    @classmethod
+    def require(cls, question: Question) -> None:
         """Refuse a question that this platform cannot answer, before any request.
 
         :raises UnsupportedError: it cannot.
         """
-        if self.capabilities[question].support is Support.NO:
-            raise self.unsupported(question)
+        if cls.capabilities[question].support is Support.NO:
+            raise cls.unsupported(question)
 
-    def unsupported(self, question: Question) -> UnsupportedError:
+    @classmethod
+    def unsupported(cls, question: Question) -> UnsupportedError:
         """The error for a question that this platform cannot answer."""
-        return UnsupportedError(self.platform, question.value, self.capabilities[question].note)
+        return UnsupportedError(cls.platform, question.value, cls.capabilities[question].note)
 
     def options(self, model: type[Options], given: Mapping[str, object]) -> Options:
         """Check ``options`` against the platform's model of them.
