@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from airflow_provider_sessions.model.session import Session, SessionState
@@ -13,13 +14,15 @@ class WindowBy(StrEnum):
 
     SCHEDULED_START = "scheduled_start"
     ENDED = "ended"
+    BEGINNING = "beginning"
+    """Its planned start; where nobody planned one, the actual start, or else its creation: every session has this."""
 
 
 class SessionQuery(Value):
     """Sessions of a window, narrowed down.
 
     :param window: None for all there are.
-    :param by: whether sessions planned to start in the window are meant, or those that ended in it.
+    :param by: whether sessions planned to start in the window are meant, those that begin, or those that ended in it.
     :param room_id: only sessions of this room.
     :param case: only sessions of this case.
     :param title: only sessions whose title holds this text, whatever its case.
@@ -35,11 +38,18 @@ class SessionQuery(Value):
 
     def matches(self, session: Session) -> bool:
         """Whether a session is meant. What the platform filtered already passes here too."""
-        instant = session.ended_at if self.by is WindowBy.ENDED else session.scheduled_start
         return (
-            (self.window is None or instant in self.window)
+            (self.window is None or _instant(session, self.by) in self.window)
             and (self.room_id is None or session.room_id == self.room_id)
             and (self.case is None or session.case == self.case)
             and (self.title is None or self.title.casefold() in session.title.casefold())
             and (not self.states or session.state in self.states)
         )
+
+
+def _instant(session: Session, by: WindowBy) -> datetime | None:
+    if by is WindowBy.ENDED:
+        return session.ended_at
+    if by is WindowBy.SCHEDULED_START:
+        return session.scheduled_start
+    return session.scheduled_start or session.actual_start or session.created_at

@@ -116,15 +116,18 @@ class Poller:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def subscribe(self, session_id: str, artifact: Artifact | None, poll_interval: float) -> SpotSubscription:
+    def subscribe(
+        self, session_id: str, artifact: Artifact | None, poll_interval: float, *, over: Session | None = None
+    ) -> SpotSubscription:
         """Listen to what looks see of a session, and of an artifact of it once the session is over.
 
         :param session_id: the session.
         :param artifact: None to listen to the session alone.
         :param poll_interval: seconds between looks.
+        :param over: the session, if it is known to be over: it is not looked at then.
         """
         subscription = SpotSubscription(Spot(session_id, artifact), poll_interval)
-        self._known.setdefault(session_id, None)
+        self._known[session_id] = self._known.get(session_id) or over
         self._join(self._spots, subscription)
         return subscription
 
@@ -354,10 +357,13 @@ def poller_for(
 
 @asynccontextmanager
 async def subscribed(
-    poller: Poller, session_id: str, artifact: Artifact | None, poll_interval: float
+    poller: Poller, session_id: str, artifact: Artifact | None, poll_interval: float, *, over: Session | None = None
 ) -> AsyncIterator[SpotSubscription]:
-    """Subscribe to a session for a while. When the last subscriber leaves, the poller is closed."""
-    subscription = poller.subscribe(session_id, artifact, poll_interval)
+    """Subscribe to a session for a while; see :meth:`Poller.subscribe`.
+
+    When the last subscriber leaves, the poller is closed.
+    """
+    subscription = poller.subscribe(session_id, artifact, poll_interval, over=over)
     try:
         yield subscription
     finally:

@@ -76,3 +76,16 @@ def test_a_query(query: dict[str, Any], meant: bool) -> None:
 def test_a_session_without_the_instant_is_in_no_window() -> None:
     assert not SessionQuery(window=WINDOW).matches(session())
     assert not SessionQuery(window=WINDOW, by=WindowBy.SCHEDULED_START).matches(session())
+
+
+@pytest.mark.parametrize(
+    ("fields", "meant"),
+    [
+        ({"scheduled_start": THREE, "actual_start": THREE - HOUR}, True),
+        ({"scheduled_start": THREE - HOUR, "actual_start": THREE}, False),
+        ({"actual_start": THREE, "created_at": THREE - HOUR}, True),
+        ({"created_at": THREE}, True),
+    ],
+)
+def test_every_session_has_a_beginning(fields: dict[str, Any], meant: bool) -> None:
+    assert SessionQuery(window=WINDOW, by=WindowBy.BEGINNING).matches(session(**fields)) is meant
