@@ -35,7 +35,7 @@ class Connector:
         :param current: an adapter that is still good if the connection has not changed.
         :raises ConnectionConfigError: there is no such connection, or a field of it is wrong.
         """
-        account = await self._account()
+        account = await self.account()
         if current is not None and current.account == account:
             return current
         # The poller is the retry loop: a second one inside of each look would multiply its requests.
@@ -53,7 +53,11 @@ class Connector:
         secrets, self._secrets[:] = list(self._secrets), []
         await amask(secrets)
 
-    async def _account(self) -> Account:
+    async def account(self) -> Account:
+        """Read the connection.
+
+        :raises ConnectionConfigError: there is no such connection, or a field of it is wrong.
+        """
         try:
             return await aresolve(self._conn_id)
         except AirflowNotFoundException as missing:
@@ -64,3 +68,12 @@ def shared_poller(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Poller:
     """The poller that all triggers of this triggerer share for a connection."""
     connector = Connector(conn_id, clock)
     return poller_for(conn_id, connector.connect, settle=connector.mask, clock=clock)
+
+
+async def platform_of(conn_id: str) -> type[Adapter]:
+    """The platform that a connection leads to. Nothing is sent to it.
+
+    :raises ConnectionConfigError: there is no such connection.
+    :raises InputError: its type is no platform of this provider.
+    """
+    return adapter_class((await Connector(conn_id).account()).conn_type)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from airflow_provider_sessions.errors import InputError, NotFoundError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.waiting.goals import ArtifactGoal, Goal, Observation
 
-_QUESTIONS = {
+QUESTION_OF: Mapping[Artifact, Question] = {
     Artifact.ATTENDANCE: Question.ATTENDANCE,
     Artifact.TRANSCRIPT: Question.TRANSCRIPTS,
     Artifact.TAKEAWAYS: Question.TAKEAWAYS,
     Artifact.RECORDING: Question.RECORDINGS,
 }
+"""What has to be answered by a platform that is asked for an artifact."""
 
 
 async def check(adapter: Adapter, goal: Goal, session_id: str) -> Observation:
@@ -25,7 +28,7 @@ async def check(adapter: Adapter, goal: Goal, session_id: str) -> Observation:
     :raises InputError: there can be no such session id, or the connection is set up wrong.
     """
     if isinstance(goal, ArtifactGoal):
-        adapter.require(_QUESTIONS[goal.artifact])
+        adapter.require(QUESTION_OF[goal.artifact])
     try:
         session = await adapter.get(session_id)
     except (InputError, UnsupportedError):
