@@ -17,8 +17,9 @@ A fifth of a window's slots, at least one, belongs to polling, the others to cal
 Two windows that are kept apart are together never more than the limit. So exports that reserved their slots far ahead
 do not keep a poll waiting, and polls do not use up an export's slots:
 
-- Nobody polled for a while: calls get polling's slots too. The first poll after that waits at most behind what calls
-  have reserved by then; from there on, polling has its slots to itself again.
+- Nobody polled for a while: calls get polling's slots too, but none that is further ahead than that while. The first
+  poll after that waits at most behind what calls have reserved by then; from there on, polling has its slots to itself
+  again.
 - Polls may take a call's slot whenever nobody called for a while, and else only if it is free at once.
 """
 
@@ -185,13 +186,16 @@ class Book:
         own = self._free_at(lane)
         lender = Lane.POLL if lane is Lane.CALL else Lane.CALL
         lent = self._free_at(lender)
-        if lent < own and self._lends(lender, at_once=lent <= self.present):
+        if lent < own and self._lends(lender, lent):
             return lender, lent
         return lane, own
 
-    def _lends(self, lender: Lane, *, at_once: bool) -> bool:
-        idle = self.present - self.asked[lender] > min(_LONGEST_IDLE, _IDLE_WINDOWS * self.limit.seconds)
+    def _lends(self, lender: Lane, slot: float) -> bool:
+        """Whether a lane lends a slot. An idle one lends only what comes soon: tickets may be for hours ahead."""
+        a_while = min(_LONGEST_IDLE, _IDLE_WINDOWS * self.limit.seconds)
+        idle = self.present - self.asked[lender] > a_while and slot - self.present <= a_while
         only_one = self._sizes()[Lane.POLL] == 0
+        at_once = slot <= self.present
         return idle or only_one or (at_once and lender is Lane.CALL)
 
     def _free_at(self, lane: Lane) -> float:

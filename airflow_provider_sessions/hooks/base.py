@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
@@ -11,11 +12,12 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client
+from airflow_provider_sessions.client.rate_tickets import Tickets
 from airflow_provider_sessions.errors import InputError, SessionsError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import aresolve, resolve
 from airflow_provider_sessions.hooks.masking import mask_soon
-from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.hooks.portal import Patience, process_portal
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -28,6 +30,7 @@ from airflow_provider_sessions.model import (
     SessionQuery,
     Takeaways,
     Transcript,
+    parse_seconds,
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
@@ -45,6 +48,9 @@ class SessionsHook(BaseHook):
     :meth:`get_conn` there. A hook may be made anywhere: the connection is read when the first question is asked.
 
     :param conn_id: id of the connection; the class's ``default_conn_name`` if not given.
+    :param max_wait: how long a request may wait for its slot in the account's rate limit, or for a retry: a timedelta,
+        seconds, or ISO 8601. What would wait longer is a :class:`~airflow_provider_sessions.errors.RateLimitedError`
+        that says when to come back. If not given, the platform's: 60 s, on Sessions 300 s.
     :param logger_name: see Airflow's BaseHook.
     """
 
@@ -53,9 +59,17 @@ class SessionsHook(BaseHook):
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
 
-    def __init__(self, conn_id: str | None = None, *, logger_name: str | None = None) -> None:
+    def __init__(
+        self,
+        conn_id: str | None = None,
+        *,
+        max_wait: timedelta | float | str | None = None,
+        logger_name: str | None = None,
+    ) -> None:
         super().__init__(logger_name=logger_name)
         self.conn_id = conn_id if conn_id is not None else self.default_conn_name
+        self.max_wait = max_wait
+        self._tickets: Tickets | None = None
 
     @cached_property
     def account(self) -> Account:
@@ -65,6 +79,23 @@ class SessionsHook(BaseHook):
         """
         return self._checked(resolve(self.conn_id))
 
+    @property
+    def _patience(self) -> Patience:
+        """How the account is asked.
+
+        :raises InputError: ``max_wait`` is no duration.
+        """
+        return Patience(None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait"), self._tickets)
+
+    def use_tickets(self, held: int, patience: float) -> Tickets:
+        """Ask with slots that were reserved before; for operators that are deferred until their slots have come.
+
+        :param held: how many.
+        :param patience: seconds that the first request may wait where there are none.
+        """
+        self._tickets = Tickets(adapter_class(self.conn_type).budget(self.account), held, patience)
+        return self._tickets
+
     def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
         """Ask the platform's adapter and wait for the answer: ``hook.ask(lambda adapter: adapter.get(session_id))``.
 
@@ -73,14 +104,14 @@ class SessionsHook(BaseHook):
 
         :param question: is given the adapter, in another thread: it must not touch Airflow.
         """
-        return process_portal().ask(self.account, question)
+        return process_portal().ask(self.account, question, self._patience)
 
     def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
         """Iterate over a list that comes in pages; a page is asked for when the one before it is used up.
 
         :param question: is given the adapter, in another thread: it must not touch Airflow.
         """
-        return process_portal().stream(self.account, question)
+        return process_portal().stream(self.account, question, self._patience)
 
     def call(self, call: Call[T]) -> T:
         """Send what an endpoint function returned, and read the answer.
@@ -112,7 +143,7 @@ class SessionsHook(BaseHook):
 
         ``async with hook.get_conn() as client: await client.send(call)``
         """
-        return adapter_class(self.conn_type).open(self.account, on_secret=mask_soon).client
+        return self._open().client
 
     def test_connection(self) -> tuple[bool, str]:
         """Send one cheap request that needs the credential. For the button "Test" of Airflow's connection list."""
@@ -210,7 +241,12 @@ class SessionsHook(BaseHook):
     async def _aopen(self) -> Adapter:
         if "account" not in self.__dict__:
             self.__dict__["account"] = self._checked(await aresolve(self.conn_id))
-        return adapter_class(self.conn_type).open(self.account, on_secret=mask_soon)
+        return self._open()
+
+    def _open(self) -> Adapter:
+        return adapter_class(self.conn_type).open(
+            self.account, on_secret=mask_soon, max_wait=self._patience.max_wait, budget=self._tickets
+        )
 
     def _checked(self, account: Account) -> Account:
         if account.conn_type != self.conn_type:
@@ -221,10 +257,11 @@ class SessionsHook(BaseHook):
         return account
 
 
-def hook_for(conn_id: str) -> SessionsHook:
+def hook_for(conn_id: str, *, max_wait: timedelta | float | str | None = None) -> SessionsHook:
     """The hook for a connection, whatever its platform. The connection is read here, on the caller's thread.
 
     :param conn_id: id of a connection of one of this provider's types.
+    :param max_wait: how long a request may wait; see :class:`SessionsHook`.
     :raises InputError: the connection has another type.
     :raises AirflowNotFoundException: there is no such connection.
     """
@@ -238,6 +275,6 @@ def hook_for(conn_id: str) -> SessionsHook:
             f"known are {', '.join(hooks)}"
         )
     module, _, name = hooks[account.conn_type].rpartition(".")
-    hook: SessionsHook = getattr(importlib.import_module(module), name)(conn_id)
+    hook: SessionsHook = getattr(importlib.import_module(module), name)(conn_id, max_wait=max_wait)
     hook.__dict__["account"] = account
     return hook

@@ -20,6 +20,7 @@ from typing import Generic, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from airflow_provider_sessions.client.budget import RateBudget
 from airflow_provider_sessions.hooks.masking import mask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
@@ -30,11 +31,28 @@ IDLE_SECONDS = 60.0
 """An adapter that nobody asked for so long is closed, with its connections and tokens."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How an account is asked.
+
+    :param max_wait: seconds that a request may wait for its slot in the rate budget, or for a retry; the platform's
+        ``default_max_wait`` if not given.
+    :param budget: the rate budget; the account's own if not given.
+    """
+
+    max_wait: float | None = None
+    budget: RateBudget | None = None
+
+
+USUAL = Patience()
+
+
 @dataclass(slots=True)
 class _Opened:
-    """An adapter in the portal's loop, and how many questions it is answering."""
+    """An adapter in the portal's loop, how it asks, and how many questions it is answering."""
 
     adapter: Adapter
+    patience: Patience
     users: int = 0
     closing: asyncio.TimerHandle | None = None
 
@@ -81,31 +99,35 @@ class Portal:
         self._opened: list[_Opened] = []  # touched in the portal's loop alone
         self._closings: set[asyncio.Task[None]] = set()
 
-    def ask(self, account: Account, question: Callable[[Adapter], Awaitable[T]]) -> T:
+    def ask(self, account: Account, question: Callable[[Adapter], Awaitable[T]], patience: Patience = USUAL) -> T:
         """Ask the account's adapter one question and wait for the answer.
 
         :param account: the connection.
         :param question: is given the adapter, in the portal's loop.
+        :param patience: how long a request may wait.
         :raises RuntimeError: called from inside a question: that would wait for itself.
         """
         kind = adapter_class(account.conn_type)  # imported on the caller's thread, who may be importing as well
 
         async def ask() -> T:
-            async with self._adapter(kind, account) as adapter:
+            async with self._adapter(kind, account, patience) as adapter:
                 return await question(adapter)
 
         return self.run(ask)
 
-    def stream(self, account: Account, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
+    def stream(
+        self, account: Account, question: Callable[[Adapter], AsyncIterator[T]], patience: Patience = USUAL
+    ) -> Generator[T, None, None]:
         """Iterate over what an adapter gives bit by bit. The next bit is asked for when the caller wants it.
 
         :param account: the connection.
         :param question: is given the adapter, in the portal's loop.
+        :param patience: how long a request may wait.
         """
         kind = adapter_class(account.conn_type)
 
         async def items() -> AsyncGenerator[T, None]:
-            async with self._adapter(kind, account) as adapter:
+            async with self._adapter(kind, account, patience) as adapter:
                 source = question(adapter)
                 try:
                     async for item in source:
@@ -171,11 +193,13 @@ class Portal:
                 mask(self._secrets.popleft())
 
     @asynccontextmanager
-    async def _adapter(self, kind: type[Adapter], account: Account) -> AsyncIterator[Adapter]:
-        """The account's adapter: one that is open, or a new one."""
-        found = next((opened for opened in self._opened if opened.adapter.account == account), None)
+    async def _adapter(self, kind: type[Adapter], account: Account, patience: Patience) -> AsyncIterator[Adapter]:
+        """The account's adapter: one that is open and asks in this way, or a new one."""
+        alike = (one for one in self._opened if one.adapter.account == account and one.patience == patience)
+        found = next(alike, None)
         if found is None:
-            found = _Opened(kind.open(account, on_secret=self.secret))
+            adapter = kind.open(account, on_secret=self.secret, max_wait=patience.max_wait, budget=patience.budget)
+            found = _Opened(adapter, patience)
             self._opened.append(found)
         if found.closing is not None:
             found.closing.cancel()

@@ -165,7 +165,7 @@ class Adapter(ABC):
             config,
             dialect=cls.dialect,
             auth=cls.auth(account, config, clock, on_secret),
-            budget=budget or cls._budget(account, base_url, clock),
+            budget=budget or cls.budget(account, clock),
             lane=lane,
             clock=clock,
             transport=transport,
@@ -173,10 +173,15 @@ class Adapter(ABC):
         return cls(account, client)
 
     @classmethod
-    def _budget(cls, account: Account, base_url: str, clock: Clock) -> RateBudget:
+    def budget(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> RateBudget:
+        """The rate budget of an account.
+
+        :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
+        """
+        fingerprint = account.fingerprint(account.base_url(cls.default_base_url))
         limit = account.rate_limit(cls.default_rate_limit)
         try:
-            return account_budget(account.fingerprint(base_url), limit, clock, account.rate_store)
+            return account_budget(fingerprint, limit, clock, account.rate_store)
         except ImportError:
             raise account.wrong(
                 "rate_store_conn_id", "needs the package redis: pip install 'airflow-provider-sessions[redis]'"

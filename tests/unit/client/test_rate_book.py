@@ -112,6 +112,13 @@ def test_a_poll_takes_a_call_slot_that_is_free_at_once() -> None:
     assert reserve(shared, POLL, 10) == [0] * 9 + [3]
 
 
+def test_an_idle_lane_lends_none_that_are_far_ahead() -> None:
+    shared = book(10, 60)
+    ahead = reserve(shared, CALL, 100)
+    assert [ahead.count(window * 60) for window in range(4)] == [10, 10, 10, 8]
+    assert reserve(shared, POLL) == [180]  # and not behind them all
+
+
 def test_polling_lends_again_once_it_has_been_idle() -> None:
     shared = book(10, 3)
     reserve(shared, POLL)
@@ -232,8 +239,10 @@ def test_each_429_doubles_the_margin_but_those_of_one_burst_count_once() -> None
 
 
 def test_the_margin_is_paid_once_a_window() -> None:
-    waits = reserve(book(10, 3, margin=0.05), CALL, 200)
-    assert waits[-1] == pytest.approx(19 * 3.05)
+    shared = book(10, 3, margin=0.05)
+    for _ in range(200):
+        shared.turn_to(shared.present + (shared.reserve(CALL, math.inf) or 0))
+    assert shared.present - 1000 == pytest.approx(19 * 3.05)
 
 
 def test_a_lower_limit_than_configured_is_taken_over_and_a_higher_one_is_not() -> None:
