@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FORMULA: Final = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  full-width signs count as well
 _SPACES: Final = frozenset(" \u00a0\u3000")
 _SUSPICIOUS: Final = _FORMULA | _SPACES
+_AT_ONCE: Final = 1000
+"""Rows whose cells are in memory at once."""
 
 
 class CsvWriter:
@@ -35,11 +37,10 @@ class CsvWriter:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add rows. Cells are made column by column: that takes half the time of making them row by row."""
-        if not rows:
-            return
-        columns = zip(*map(self._values, rows), strict=True)
-        cells = [make(column) if make else column for make, column in zip(self._columns, columns, strict=True)]
-        self._put(zip(*cells, strict=True))
+        for first in range(0, len(rows), _AT_ONCE):
+            columns = zip(*map(self._values, rows[first : first + _AT_ONCE]), strict=True)
+            cells = [make(column) if make else column for make, column in zip(self._columns, columns, strict=True)]
+            self._put(zip(*cells, strict=True))
 
     def finish(self) -> None:
         """Nothing is held back."""
