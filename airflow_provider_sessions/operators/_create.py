@@ -23,6 +23,7 @@ from airflow_provider_sessions.errors import (
     ConflictError,
     InputError,
     NotFoundError,
+    RateLimitedError,
     RejectedError,
     ServerError,
     SessionsError,
@@ -40,6 +41,8 @@ _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
 _ON_ITS_WAY = 3.0
 """Seconds after which a later try looks again: the request of one that was killed may still be being carried out."""
+_LONGEST_WAIT = 60.0
+"""Seconds that a look after the create waits for its slot."""
 _PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each look for who has a name that the platform says is taken: lists may be late."""
 
@@ -167,6 +170,17 @@ async def _look(
     )
 
 
+async def _look_in_time(adapter: Adapter, draft: SessionDraft, without: Set[str]) -> _Finding:
+    """Look; where the account has no slot just now, wait for it here: what was made is not to be left in between."""
+    try:
+        return await _look(adapter, draft, without=without)
+    except RateLimitedError as full:
+        if full.retry_after is None or full.retry_after > _LONGEST_WAIT:
+            raise
+        await adapter.client.clock.sleep(full.retry_after)
+        return await _look(adapter, draft, without=without)
+
+
 def _by_age(traces: Iterable[Trace]) -> tuple[Trace, ...]:
     """Each session once, the oldest first: in an order in which every attempt sees them.
 
@@ -283,6 +297,8 @@ async def _find_made(adapter: Adapter, draft: SessionDraft, without: Set[str], u
     """
     try:
         found = await _look(adapter, draft, without=without)
+    except RateLimitedError:
+        raise  # says when the task may look again, before it makes anything
     except SessionsError as blind:
         log.warning("Looking failed as well (%s); a retry of this task looks again before it makes anything", blind)
         raise unclear from blind
@@ -318,7 +334,7 @@ async def _find_holder(
 async def _agree(adapter: Adapter, draft: SessionDraft, without: Set[str], made: Session) -> Session:
     """Agree with attempts that ran at the same time: the oldest session counts, and ours is taken back if it is not."""
     try:
-        found = await _look(adapter, draft, without=without)
+        found = await _look_in_time(adapter, draft, without)
     except SessionsError as blind:
         log.warning("Could not look whether another attempt made the session at the same time: %s", blind)
         return made

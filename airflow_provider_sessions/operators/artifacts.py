@@ -6,16 +6,15 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
 from airflow_provider_sessions.export.transcripts import read_formats
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
-from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
+from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.transfers._object_storage import store_for
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 _DEFAULT_AT_ONCE = 4
 
 
-class DownloadRecordingsOperator(BaseOperator):
+class DownloadRecordingsOperator(DeferringOperator):
     """Download all recordings of a session that are ready, streamed: memory does not grow with their size.
 
     Files lie at ``{path}/{session_id}/{recording_id}.{extension}`` (ids are made safe as names). Each appears whole,
@@ -43,12 +42,16 @@ class DownloadRecordingsOperator(BaseOperator):
     :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
     :param allow_none: whether it is all right if no recording is ready: the list is empty then. (templated)
     :param concurrency: how many files at once.
+    :param deferrable: whether the task is deferred, without holding a worker, when its first request would have to wait
+        long for a slot of the account's rate limit; that needs a triggerer.
     :raises ExportError: no recording is ready, or a file is not what was announced.
     :raises UnsupportedError: the platform gives no recordings; nothing was sent.
     """
 
     template_fields: Sequence[str] = ("conn_id", "session_id", "path", "object_storage_conn_id", "allow_none")
     operator_extra_links = (SessionLink(), JoinLink())
+    usual_requests = 3
+    repeated_after = ()  # what is downloaded is not thrown away
 
     def __init__(
         self,
@@ -61,21 +64,19 @@ class DownloadRecordingsOperator(BaseOperator):
         concurrency: int = _DEFAULT_AT_ONCE,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, **kwargs)
         self.session_id = session_id
         self.path = path
         self.object_storage_conn_id = object_storage_conn_id
         self.allow_none = allow_none
         self.concurrency = concurrency
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    def work(self, context: Context, hook: SessionsHook) -> list[dict[str, Any]]:
         """Download the files."""
         session_id = identifier(self.session_id)
         allow_none = flag(self.allow_none, "allow_none")
         at_once = count(self.concurrency, "concurrency") or _DEFAULT_AT_ONCE
         store = store_for(self.path, given(self.object_storage_conn_id))
-        hook = hook_for(self.conn_id)
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
             adapter.require(Question.RECORDINGS)
@@ -93,7 +94,7 @@ class DownloadRecordingsOperator(BaseOperator):
         return hook.ask(lambda adapter: download_all(adapter, store, ready, at_once))
 
 
-class FetchTranscriptOperator(BaseOperator):
+class FetchTranscriptOperator(DeferringOperator):
     """Write the transcript of a session, and its translations, as files.
 
     Files lie at ``{path}/{session_id}/transcript.{format}``, translations at ``transcript.{language}.{format}``. Each
@@ -107,11 +108,14 @@ class FetchTranscriptOperator(BaseOperator):
     :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
     :param formats: some of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
     :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises ExportError: there is no transcript yet.
     :raises UnsupportedError: the platform gives no transcripts; nothing was sent.
     """
 
     template_fields: Sequence[str] = ("conn_id", "session_id", "path", "formats", "object_storage_conn_id")
+    usual_requests = 3
     operator_extra_links = (SessionLink(), JoinLink())
 
     def __init__(
@@ -124,14 +128,13 @@ class FetchTranscriptOperator(BaseOperator):
         object_storage_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, **kwargs)
         self.session_id = session_id
         self.path = path
         self.formats = formats
         self.object_storage_conn_id = object_storage_conn_id
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    def work(self, context: Context, hook: SessionsHook) -> list[dict[str, Any]]:
         """Write the files."""
         session_id = identifier(self.session_id)
         formats = read_formats(structure(self.formats, "formats") or ())
@@ -142,7 +145,7 @@ class FetchTranscriptOperator(BaseOperator):
             session = await adapter.get(session_id)
             return session, await named_transcripts(adapter, session)
 
-        session, transcripts = hook_for(self.conn_id).ask(find)
+        session, transcripts = hook.ask(find)
         push_links(context, session)
         written = write_transcripts(store, session, transcripts, formats)
         segments = sum(len(one.segments) for one in transcripts)

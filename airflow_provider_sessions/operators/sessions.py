@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # compat.sdk has it only from Airflow 3.3 on
 from pydantic_core import to_jsonable_python
 
 from airflow_provider_sessions.client.call import Call, Paged
-from airflow_provider_sessions.errors import AnswerTooLargeError, InputError
-from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
+from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, RateLimitedError
+from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._bring import bring_to, cancel, update
 from airflow_provider_sessions.operators._create import OnExisting, make_once
+from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._key import create_key, earliest_attempt
 from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
@@ -40,7 +41,7 @@ _XCOM_BYTES = 48 * 1024
 """An answer beyond this is refused: XCom is a row in Airflow's database, and 64 KiB is the end in some."""
 
 
-class CreateSessionOperator(BaseOperator):
+class CreateSessionOperator(DeferringOperator):
     """Make a session, once: a retried or cleared task returns the session that its first attempt made.
 
     That session is recognised by a key, made of DAG, run, task, map index and arguments. On Prevail it is part of the
@@ -67,6 +68,8 @@ class CreateSessionOperator(BaseOperator):
         times. ``recreate``: cancel the one that this task made, if it has not begun, and make another.
     :param mark: whether the description may end with the mark. Without it VidInfra and Sessions know the session by its
         exact title and times, whoever made it. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises InputError: an argument cannot be meant, or the platform cannot do it; nothing was sent.
     :raises ConflictError: see ``on_existing``.
     """
@@ -85,6 +88,7 @@ class CreateSessionOperator(BaseOperator):
     )
     template_fields_renderers = {"options": "json", "participants": "json"}  # noqa: RUF012 - as Airflow declares it
     operator_extra_links = (SessionLink(), JoinLink())
+    usual_requests = 3  # a look, the request that makes it, and another look
 
     def __init__(
         self,
@@ -102,8 +106,7 @@ class CreateSessionOperator(BaseOperator):
         mark: bool | str = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, **kwargs)
         self.title = title
         self.start = start
         self.duration = duration
@@ -115,7 +118,7 @@ class CreateSessionOperator(BaseOperator):
         self.on_existing = on_existing
         self.mark = mark
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Make the session, or find it."""
         on_existing = OnExisting.read(self.on_existing)
         draft = SessionDraft.read(
@@ -128,16 +131,15 @@ class CreateSessionOperator(BaseOperator):
             participants=structure(self.participants, "participants"),
             options=structure(self.options, "options"),
         )
-        return _told(context, self._make(context, draft, on_existing))
+        return _told(context, self._make(context, hook, draft, on_existing))
 
-    def _make(self, context: Context, draft: SessionDraft, on_existing: OnExisting) -> Session:
+    def _make(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
         key = create_key(context, draft)
         since = earliest_attempt(context)
         draft = draft.model_copy(update={"key": key, "since": since, "mark": flag(self.mark, "mark")})
         memory = Memory(context, self.conn_id)
         known = memory.recall(key)
         is_later_try = context["ti"].try_number > 1
-        hook = hook_for(self.conn_id)
         session = hook.ask(
             lambda adapter: make_once(adapter, draft, on_existing, known=known, is_later_try=is_later_try)
         )
@@ -146,21 +148,27 @@ class CreateSessionOperator(BaseOperator):
         return hook.ask(lambda adapter: adapter.complete(session, draft))
 
 
-class _SessionOperator(BaseOperator):
+class _SessionOperator(DeferringOperator):
     """What operators on one existing session share: how it is named, and its links."""
 
     template_fields: Sequence[str] = ("conn_id", "session_id")
     operator_extra_links = (SessionLink(), JoinLink())
 
     def __init__(self, *, conn_id: str, session_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, **kwargs)
         self.session_id = session_id
 
-    def _ask(self, context: Context, question: Callable[[Adapter, str], Awaitable[Session]]) -> dict[str, Any]:
-        session_id = identifier(self.session_id)
-        session = hook_for(self.conn_id).ask(lambda adapter: question(adapter, session_id))
-        return _told(context, session)
+    @abstractmethod
+    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """What is asked of the platform, given the session's id.
+
+        :raises InputError: an argument cannot be meant.
+        """
+
+    def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
+        """Ask, and make the session known that is the answer."""
+        session_id, question = identifier(self.session_id), self.question()
+        return _told(context, hook.ask(lambda adapter: question(adapter, session_id)))
 
 
 class UpdateSessionOperator(_SessionOperator):
@@ -175,6 +183,8 @@ class UpdateSessionOperator(_SessionOperator):
     :param description: its new description. (templated)
     :param add_participants: who is invited besides those who are. (templated)
     :param options: what only the platform knows. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises InputError: nothing is to be changed, or the platform cannot change it; nothing was sent.
     """
 
@@ -213,7 +223,7 @@ class UpdateSessionOperator(_SessionOperator):
         self.add_participants = add_participants
         self.options = options
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Change the session."""
         changes = SessionChanges.read(
             title=given(self.title),
@@ -224,7 +234,7 @@ class UpdateSessionOperator(_SessionOperator):
             add_participants=structure(self.add_participants, "add_participants"),
             options=structure(self.options, "options"),
         )
-        return self._ask(context, lambda adapter, session_id: update(adapter, session_id, changes))
+        return lambda adapter, session_id: update(adapter, session_id, changes)
 
 
 class StartSessionOperator(_SessionOperator):
@@ -232,16 +242,15 @@ class StartSessionOperator(_SessionOperator):
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises ConflictError: the session is over.
     """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Start the session."""
-        return self._ask(
-            context,
-            lambda adapter, session_id: bring_to(
-                adapter, session_id, SessionState.LIVE, Question.START, lambda: adapter.start(session_id)
-            ),
+        return lambda adapter, session_id: bring_to(
+            adapter, session_id, SessionState.LIVE, Question.START, lambda: adapter.start(session_id)
         )
 
 
@@ -250,16 +259,15 @@ class EndSessionOperator(_SessionOperator):
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises ConflictError: the session is not live.
     """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """End the session."""
-        return self._ask(
-            context,
-            lambda adapter, session_id: bring_to(
-                adapter, session_id, SessionState.ENDED, Question.END, lambda: adapter.end(session_id)
-            ),
+        return lambda adapter, session_id: bring_to(
+            adapter, session_id, SessionState.ENDED, Question.END, lambda: adapter.end(session_id)
         )
 
 
@@ -269,6 +277,8 @@ class CancelSessionOperator(_SessionOperator):
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
     :param notify: whether participants are told, where the platform leaves a choice. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises ConflictError: the session is live or over.
     """
 
@@ -278,13 +288,13 @@ class CancelSessionOperator(_SessionOperator):
         super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
         self.notify = notify
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Cancel the session."""
         notify = flag(self.notify, "notify")
-        return self._ask(context, lambda adapter, session_id: cancel(adapter, session_id, notify=notify))
+        return lambda adapter, session_id: cancel(adapter, session_id, notify=notify)
 
 
-class CallApiOperator(BaseOperator):
+class CallApiOperator(DeferringOperator):
     """Call any endpoint of a platform, for what the other operators do not cover.
 
     Returns the platform's answer as JSON, read down to its content; a list that comes in pages is returned as one list.
@@ -295,12 +305,16 @@ class CallApiOperator(BaseOperator):
         ``airflow_provider_sessions.platforms.<platform>.endpoints``. (templated)
     :param arguments: its arguments by name. (templated)
     :param limit: how many items of a list to return at most; all by default. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for a slot of the account's rate limit; that needs a triggerer.
     :raises InputError: there is no such endpoint, or the arguments do not fit it; nothing was sent.
     :raises AnswerTooLargeError: the answer is larger than 48 KiB, too large for XCom.
     """
 
     template_fields: Sequence[str] = ("conn_id", "endpoint", "arguments", "limit")
     template_fields_renderers = {"arguments": "json"}  # noqa: RUF012 - as Airflow declares it
+    usual_requests = 1
+    repeated_after = (RateLimitedError,)  # after a 5xx the call may have been carried out
 
     def __init__(
         self,
@@ -311,19 +325,17 @@ class CallApiOperator(BaseOperator):
         limit: int | str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, **kwargs)
         self.endpoint = endpoint
         self.arguments = arguments
         self.limit = limit
 
-    def execute(self, context: Context) -> Any:
+    def work(self, context: Context, hook: SessionsHook) -> Any:
         """Make the call and return its answer."""
         arguments = structure(self.arguments, "arguments") or {}
         if not isinstance(arguments, Mapping):
             raise InputError(f"arguments: expected a mapping of names and values, got {type(arguments).__name__}")
         limit = count(self.limit, "limit")
-        hook = hook_for(self.conn_id)
         call = adapter_class(hook.conn_type).endpoints.make(self.endpoint, arguments)
         answer = _answer(hook, call, limit)
         told = counted(len(answer), "item") if isinstance(answer, list) else "an answer"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from airflow_provider_sessions.errors import (
     ConnectionConfigError,
     InputError,
     NotFoundError,
+    RateLimitedError,
     UnsupportedError,
 )
 from airflow_provider_sessions.hooks import base, portal
@@ -256,3 +258,28 @@ def test_a_wrong_field_fails_before_any_request(connect: Connect, vidinfra: Any,
     with pytest.raises(ConnectionConfigError, match="session_url is 'no/url'; expected an address such as"):
         hook_for("bad").get_session("s")
     assert sandbox.log.count() == 0
+
+
+@pytest.mark.parametrize("max_wait", [5, "PT5S", timedelta(seconds=5)])
+def test_a_hook_waits_no_longer_than_it_is_told(vidinfra: Any, sandbox: Sandbox, max_wait: Any) -> None:
+    sandbox.faults.add("status", status=429, headers={"Retry-After": "30"})
+    impatient = hook_for("vidinfra_default", max_wait=max_wait)
+    with pytest.raises(RateLimitedError, match="429") as refused:
+        impatient.call(endpoints.list_rooms())
+    assert refused.value.retry_after == 30
+    with pytest.raises(RateLimitedError, match="within 5 s: the platform has asked to be left alone") as caught:
+        VidInfraHook(max_wait=max_wait).call(endpoints.list_rooms())
+    assert caught.value.retry_after == pytest.approx(30, abs=5)
+    assert sandbox.log.count() == 1
+
+
+async def test_a_hook_waits_no_longer_than_it_is_told_in_an_event_loop_too(vidinfra: Any, sandbox: Sandbox) -> None:
+    sandbox.faults.add("status", status=429, headers={"Retry-After": "30"})
+    hook = VidInfraHook(max_wait=5)
+    with pytest.raises(RateLimitedError):
+        await hook.acall(endpoints.list_rooms())
+    async with hook.get_conn() as client:
+        with pytest.raises(RateLimitedError, match="within 5 s"):
+            await client.send(endpoints.list_rooms())
+    with pytest.raises(InputError, match="max_wait: 'soon'"):
+        await VidInfraHook(max_wait="soon").acall(endpoints.list_rooms())

@@ -1,0 +1,256 @@
+"""Tasks whose slot is far: they let go of their worker until it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+from airflow_provider_sessions.client.budget import Lane
+from airflow_provider_sessions.errors import RateLimitedError, ServerError
+from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
+from airflow_provider_sessions.operators.sessions import (
+    CallApiOperator,
+    CancelSessionOperator,
+    CreateSessionOperator,
+    EndSessionOperator,
+    StartSessionOperator,
+    UpdateSessionOperator,
+)
+from airflow_provider_sessions.platforms.base import adapter_class
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from tests.connected import Connect, RecordingTaskInstance, requests_of
+from tests.unit.operators.attempts import RUN_AFTER, START, Place, places
+
+
+class Slots:
+    """The slots of the account behind a connection."""
+
+    def __init__(self, conn_id: str, folder: Path) -> None:
+        self._conn_id = conn_id
+        self._folder = folder
+
+    def use_up(self) -> None:
+        """Others have just used up the window."""
+        hook = hook_for(self._conn_id)
+        budget = adapter_class(hook.conn_type).budget(hook.account)
+
+        async def use_up() -> None:
+            while await budget.reserve(Lane.CALL, max_wait=0) is not None:
+                await budget.leave()
+
+        asyncio.run(use_up())
+
+    def are_free_again(self) -> None:
+        """Time has passed."""
+        for page in self._folder.iterdir():
+            page.unlink()
+
+
+@pytest.fixture
+def slots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Slots]:
+    monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "rates"))
+    return lambda conn_id: Slots(conn_id, tmp_path / "rates")
+
+
+@pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
+def place(request: pytest.FixtureRequest, sandbox_server: SandboxServer, connect: Connect) -> Place:
+    return _limited(sandbox_server.sandbox, request.param, connect)
+
+
+@pytest.fixture
+def webinars(sandbox_server: SandboxServer, connect: Connect) -> Place:
+    return _limited(sandbox_server.sandbox, "vidinfra", connect)
+
+
+def _limited(sandbox: Sandbox, name: str, connect: Connect) -> Place:
+    place = places(sandbox)[name]
+    connect(place.conn_id, **{**place.connection(), "extra": {"rate_limit": "10/minute"}})
+    return place
+
+
+def create(place: Place, **fields: Any) -> CreateSessionOperator:
+    given = {"title": "Town hall", "start": START, **place.fields, **fields}
+    return CreateSessionOperator(task_id="create", conn_id=place.conn_id, **given)
+
+
+def context(map_index: int = -1) -> dict[str, Any]:
+    return {"ti": RecordingTaskInstance(map_index=map_index), "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
+
+
+def deferral(work: Callable[..., Any], *arguments: Any, **keywords: Any) -> TaskDeferred:
+    with pytest.raises(TaskDeferred) as deferred:
+        work(*arguments, **keywords)
+    return deferred.value
+
+
+def wait_of(deferred: TaskDeferred) -> float:
+    assert isinstance(deferred.trigger, DateTimeTrigger)
+    return float((deferred.trigger.moment - datetime.now(UTC)).total_seconds())
+
+
+def resume(operator: Any, deferred: TaskDeferred, context: dict[str, Any]) -> Any:
+    """What Airflow does when the trigger has fired."""
+    return operator.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": None}, context)
+
+
+def test_a_create_waits_elsewhere_for_its_slot_and_makes_one_session(
+    place: Place, sandbox: Sandbox, slots: Callable[[str], Slots], caplog: pytest.LogCaptureFixture
+) -> None:
+    slots(place.conn_id).use_up()
+    operator = create(place)
+    with caplog.at_level(logging.INFO):
+        deferred = deferral(operator.execute, context())
+
+    assert 50 < wait_of(deferred) <= 61
+    assert requests_of(sandbox) == []
+    (told,) = [text for text in caplog.messages if text.startswith("Deferred for")]
+    assert "the account allows 10 requests a minute; the next free slot is at" in told
+
+    slots(place.conn_id).are_free_again()
+    made = resume(operator, deferred, context())
+    assert place.alive() == [made["session_id"]]
+    assert operator.execute(context())["session_id"] == made["session_id"]
+
+
+def test_the_slots_are_reserved_so_that_each_task_has_a_time_of_its_own(
+    webinars: Place, slots: Callable[[str], Slots]
+) -> None:
+    slots(webinars.conn_id).use_up()
+    deferrals = [deferral(create(webinars).execute, context(number)) for number in range(8)]
+
+    waits = [round(wait_of(deferred) / 60) for deferred in deferrals]
+    assert waits == sorted(waits)
+    assert waits[0] == 1
+    assert waits[-1] >= 3  # eight tasks of three requests each, ten a minute and fewer
+    assert all(waits.count(minute) <= 3 for minute in waits)
+
+
+@pytest.mark.parametrize("route", ["list_room_sessions", "create_session"])
+def test_a_refusal_midway_is_waited_for_elsewhere_as_well(
+    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots], route: str
+) -> None:
+    sandbox.faults.add("status", route=route, status=429, headers={"Retry-After": "300"})
+    operator = create(webinars)
+    deferred = deferral(operator.execute, context())
+
+    assert 290 < wait_of(deferred) <= 301
+    assert webinars.alive() == []
+    slots(webinars.conn_id).are_free_again()
+    made = resume(operator, deferred, context())
+    assert webinars.alive() == [made["session_id"]]
+    assert sandbox.log.count(route="create_session") == 1 + (route == "create_session")
+
+
+def test_a_create_that_may_have_been_carried_out_is_looked_for_after_the_deferral(
+    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots]
+) -> None:
+    busy = {"status": 503, "headers": {"Retry-After": "120"}, "carried_out": True}
+    sandbox.faults.add("status", route="create_session", **busy)
+    operator = create(webinars)
+    deferred = deferral(operator.execute, context())
+
+    assert wait_of(deferred) > 110
+    slots(webinars.conn_id).are_free_again()
+    made = resume(operator, deferred, context())
+    assert webinars.alive() == [made["session_id"]]
+    assert sandbox.log.count(route="create_session") == 1
+
+
+def test_where_no_limit_is_known_tasks_do_not_come_back_all_at_once(
+    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots], connect: Connect
+) -> None:
+    connect(webinars.conn_id, **webinars.platform.connection())
+    sandbox.faults.add("status", status=429, headers={"Retry-After": "90"})
+    waits = {wait_of(deferral(create(webinars).execute, context(number))) for number in range(5)}
+
+    assert requests_of(sandbox) == ["list_room_sessions"]
+    assert 89 < min(waits) <= max(waits) <= 95
+    assert max(waits) - min(waits) > 0.1
+
+
+SESSION = {"session_id": "any"}
+OPERATORS = [
+    (UpdateSessionOperator, {**SESSION, "start": START}),
+    (StartSessionOperator, SESSION),
+    (EndSessionOperator, SESSION),
+    (CancelSessionOperator, SESSION),
+    (CallApiOperator, {"endpoint": "list_rooms"}),
+    (FetchTranscriptOperator, {**SESSION, "path": "/tmp/t"}),
+    (DownloadRecordingsOperator, {**SESSION, "path": "/tmp/t"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), OPERATORS, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_operator_that_asks_a_platform_does_so(
+    webinars: Place,
+    sandbox_server: SandboxServer,
+    slots: Callable[[str], Slots],
+    connect: Connect,
+    kind: Any,
+    fields: Any,
+) -> None:
+    place = webinars
+    if kind is FetchTranscriptOperator:  # VidInfra has no transcripts
+        place = _limited(sandbox_server.sandbox, "prevail", connect)
+    slots(place.conn_id).use_up()
+    operator = kind(task_id="task", conn_id=place.conn_id, **fields)
+
+    assert 50 < wait_of(deferral(operator.execute, context())) <= 61
+    assert requests_of(sandbox_server.sandbox) == []
+
+
+def test_a_task_that_may_not_be_deferred_fails_and_says_when_to_come_back(
+    webinars: Place, slots: Callable[[str], Slots], connect: Connect
+) -> None:
+    connect(webinars.conn_id, **{**webinars.connection(), "extra": {"rate_limit": "1/hour"}})
+    slots(webinars.conn_id).use_up()
+    with pytest.raises(RateLimitedError, match="the account allows 1 request an hour") as caught:
+        create(webinars, deferrable=False).execute(context())
+    assert caught.value.retry_after == pytest.approx(3600, abs=30)
+
+
+def test_a_task_is_deferred_no_longer_than_it_may_last_in_all(webinars: Place, slots: Callable[[str], Slots]) -> None:
+    slots(webinars.conn_id).use_up()
+    with pytest.raises(RateLimitedError):
+        create(webinars, execution_timeout=timedelta(seconds=40)).execute(context())
+
+    operator = create(webinars, execution_timeout=timedelta(seconds=90))
+    deferred = deferral(operator.execute, context())
+    late = {**(deferred.kwargs or {}), "began": deferred.kwargs["began"] - 60, "slots": 0}  # type: ignore[index]
+    with pytest.raises(RateLimitedError):
+        operator.execute_in_slot(context(), **late)
+
+
+def test_a_platform_that_refuses_for_ever_is_not_asked_for_ever(webinars: Place, sandbox: Sandbox, slots: Any) -> None:
+    sandbox.faults.add("status", status=429, headers={"Retry-After": "20"}, times=None)
+    operator = create(webinars)
+    deferred = deferral(operator.execute, context())
+    for _ in range(19):
+        slots(webinars.conn_id).are_free_again()
+        deferred = deferral(resume, operator, deferred, context())
+    slots(webinars.conn_id).are_free_again()
+    with pytest.raises(RateLimitedError):
+        resume(operator, deferred, context())
+    assert len(requests_of(sandbox)) == 21
+
+
+def test_a_call_that_may_have_been_carried_out_is_not_repeated(
+    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots]
+) -> None:
+    busy = {"status": 503, "headers": {"Retry-After": "120"}, "carried_out": True}
+    sandbox.faults.add("status", route="create_room", **busy)
+    operator = CallApiOperator(
+        task_id="call", conn_id=webinars.conn_id, endpoint="create_room", arguments={"title": "A room"}
+    )
+    with pytest.raises(ServerError):
+        operator.execute(context())
