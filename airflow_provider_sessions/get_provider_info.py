@@ -39,6 +39,11 @@ def get_provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://airflow.apache.org/docs/apache-airflow/stable/core-concepts/objectstorage.html",
                 "tags": ["software"],
             },
+            {
+                "integration-name": "SQL database",
+                "external-doc-url": "https://airflow.apache.org/docs/apache-airflow-providers-common-sql/stable/index.html",
+                "tags": ["software"],
+            },
         ],
         "hooks": [
             *_modules("hooks.vidinfra"),
@@ -53,7 +58,12 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": "VidInfra Live",
                 "target-integration-name": "Object storage",
                 "python-module": f"{_PACKAGE}.transfers.sessions_to_object_storage",
-            }
+            },
+            {
+                "source-integration-name": "VidInfra Live",
+                "target-integration-name": "SQL database",
+                "python-module": f"{_PACKAGE}.transfers.sessions_to_sql",
+            },
         ],
         "extra-links": [f"{_PACKAGE}.links.SessionLink", f"{_PACKAGE}.links.JoinLink"],
         "connection-types": [_prevail(), _vidinfra(), _sessions_us()],
@@ -141,6 +151,7 @@ def _sessions_us() -> dict[str, Any]:
             **_common_fields(
                 example='{"get_transcripts": "/sessions/{session_id}/transcript"}',
                 rate_limit="10/minute, the vendor's limit",
+                max_wait=300,
             ),
         },
     }
@@ -177,11 +188,12 @@ def _vidinfra() -> dict[str, Any]:
     }
 
 
-def _common_fields(example: str, rate_limit: str = "as many as it likes") -> dict[str, Any]:
+def _common_fields(example: str, rate_limit: str = "as many as it likes", max_wait: int = 60) -> dict[str, Any]:
     """Fields that the connections of all platforms have.
 
     :param example: of other paths.
     :param rate_limit: what holds where none is given.
+    :param max_wait: the same.
     """
     return {
         "session_url": _text(
@@ -202,6 +214,14 @@ def _common_fields(example: str, rate_limit: str = "as many as it likes") -> dic
             "Id of a connection of the type redis, where workers on several hosts share the rate limit. "
             "Empty: a file, which the processes of each host share.",
         ),
+        "max_wait": {
+            "label": "Longest wait (s)",
+            "description": (
+                "Seconds that a request waits for its slot in the rate limit, or after the platform asked to come back "
+                f"later; what would wait longer fails, or its task is deferred. Empty: {max_wait}."
+            ),
+            "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 86400},
+        },
         "proxy": _text("Proxy", "Example: http://proxy.example.com:3128"),
         "ca_bundle": _text(
             "CA bundle", "Path of a file of certificates to trust instead of the system's. Example: /etc/ssl/corp.pem"

@@ -1,0 +1,99 @@
+"""The ledger as a table.
+
+It follows the rules of :mod:`~airflow_provider_sessions.export.ledger`, the last one aside: a claim, the rows and the
+entry that says they are exported become visible together. So nobody ever finds a claim that is not settled, there is no
+lease, and what died left nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from airflow_provider_sessions.export.ledger import Entry, Late, is_due, kept_of
+from airflow_provider_sessions.export.sql.values import storable_key, storable_text
+from airflow_provider_sessions.model import Session
+
+_CLAIMS: Final = {"becomes", "claim", "file"}
+"""What an entry says only where it is claimed before its rows are there, or where these lie in files."""
+
+
+class TableLedger:
+    """The entries of one account.
+
+    :param table: where they are.
+    :param platform: the platform's connection type.
+    :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
+    """
+
+    def __init__(self, table: sa.Table, platform: str, account: str) -> None:
+        self._table = table
+        self.key = {"platform": platform, "account": storable_key(account)}
+
+    def late(self, connection: Connection, run: str, now: datetime) -> dict[str, Late]:
+        """Which sessions to look at besides those of the window: those that are due, and those that the run owns.
+
+        :param run: the run, as it is in entries.
+        """
+        columns = self._table.c
+        wanted = sa.select(self._table).where(
+            columns.platform == self.key["platform"],
+            columns.account == self.key["account"],
+            sa.or_(columns.run == run, columns.next_check <= now),
+        )
+        found: dict[str, Late] = {}
+        for row in connection.execute(wanted).mappings():
+            entry, session = _entry(row), Session.model_validate_json(row["session"])
+            owned = entry.run == run
+            if owned or is_due(entry, now):
+                known = found.get(session.session_id, Late(session, frozenset(), owned=False))
+                found[session.session_id] = Late(session, known.datasets | {row["dataset"]}, known.owned or owned)
+        return found
+
+    def held(self, connection: Connection, session_id: str) -> dict[str, Entry]:
+        """What is known of a session, by dataset. Nobody else changes it until the transaction is over."""
+        wanted = sa.select(self._table).where(*self._of(session_id)).order_by(self._table.c.dataset).with_for_update()
+        return {row["dataset"]: _entry(row) for row in connection.execute(wanted).mappings()}
+
+    def note(
+        self, connection: Connection, session: Session, before: Mapping[str, Entry], after: Mapping[str, Entry]
+    ) -> None:
+        """Note what became of a session's entries.
+
+        Of two that note the first entries of a session at once, one fails here, and has to look again.
+        """
+        for name, entry in sorted(after.items()):
+            if entry == before.get(name):
+                continue
+            values = {**_values(entry), "session": storable_text(kept_of(session).model_dump_json(exclude_none=True))}
+            if name in before:
+                there = (*self._of(session.session_id), self._table.c.dataset == name)
+                connection.execute(sa.update(self._table).where(*there).values(values))
+            else:
+                key = {**self.key, "session_id": storable_key(session.session_id), "dataset": name}
+                connection.execute(sa.insert(self._table).values({**key, **values}))
+
+    def _of(self, session_id: str) -> list[sa.ColumnElement[bool]]:
+        return rows_of_session(self._table, {**self.key, "session_id": session_id})
+
+
+def rows_of_session(table: sa.Table, key: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
+    """What finds a session's rows in a table.
+
+    :param key: ``platform``, ``account`` and ``session_id``.
+    """
+    return [table.c[name] == storable_key(value) for name, value in key.items()]
+
+
+def _entry(row: RowMapping) -> Entry:
+    # A column that was added later holds nothing for entries of before.
+    return Entry.model_validate({k: v for k, v in row.items() if k in Entry.model_fields and v is not None})
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    reason = None if entry.reason is None else storable_text(entry.reason)
+    return {**entry.model_dump(exclude=_CLAIMS), "status": entry.status.value, "reason": reason}

@@ -1,0 +1,133 @@
+"""Writing an export into tables, session by session."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.export.datasets import DATASETS, Material
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Decision, Late, Seen, Status, Try, decide, settled
+from airflow_provider_sessions.export.readiness import Rows, as_decided, goes_on, rows_of, seen_of
+from airflow_provider_sessions.export.rows import Row
+from airflow_provider_sessions.export.run import Plan, RunTally, Written
+from airflow_provider_sessions.export.sql.database import Database
+from airflow_provider_sessions.export.sql.ledger import TableLedger, rows_of_session
+from airflow_provider_sessions.export.sql.tables import Tables
+from airflow_provider_sessions.export.sql.values import storable_key, storable_rows
+from airflow_provider_sessions.model import Session
+
+_ROWS_AT_ONCE: Final = 1000
+
+
+class SqlTarget:
+    """Tables in a database; see :class:`~airflow_provider_sessions.export.run.Target`.
+
+    The tables hold the newest version of each session. Of a session that the platform lost, all that was exported
+    stays, and its row in ``sessions`` says that it is deleted.
+
+    :param run: whose export it is.
+    :param give_up_after: how long after a session's end its artifacts are waited for.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: Tables,
+        run: RunId,
+        *,
+        give_up_after: timedelta = GIVE_UP_AFTER,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._database = database
+        self._tables = tables
+        self._me = Try(storable_key(run.stem), token="")
+        self._give_up = give_up_after
+        self._clock = clock
+
+    def begin(self, work: Plan) -> dict[str, Late]:
+        """Make the tables, and tell which sessions to look at besides those that were found.
+
+        :raises ExportError: the tables cannot be made or read.
+        """
+        names = [dataset.name for dataset in work.datasets]
+        self._database.transaction("preparing the tables", lambda one: self._tables.prepare(one, names))
+        ledger, now = self._ledger(work), self._clock.now()
+        return self._database.transaction("reading the ledger", lambda one: ledger.late(one, self._me.run, now))
+
+    def write(self, work: Plan, known: Iterable[Material]) -> Written:
+        """Replace the rows of each session, each with its entries of the ledger in one transaction.
+
+        :raises ExportError: the database refused a session, or sessions are missing. Those before it are there.
+        """
+        tally = RunTally("sessions loaded", work)
+        counts: Counter[str] = Counter()
+        for session in work.not_over:
+            tally.note(
+                session.session_id, self._store(work, session, goes_on(work.datasets_of(session.session_id)), {})
+            )
+        for material in known:
+            datasets = work.datasets_of(material.session.session_id)
+            rows = rows_of(material, datasets, work.redaction)
+            decisions = self._store(work, material.session, seen_of(material, datasets, rows), rows)
+            stored = {name: len(made) for name, made in as_decided(rows, decisions).items()}
+            counts.update(stored)
+            tally.add(material, decisions, self._me.run, sum(stored.values()))
+        tables = {dataset.name: self._tables.of(dataset.name) for dataset in work.datasets}
+        told = {name: {"rows": counts[name], "table": table.fullname} for name, table in tables.items()}
+        assets = {name: self._database.uri(table) for name, table in tables.items()}
+        return Written(tally.outcome(), told, {"ledger": self._tables.ledger.fullname}, assets)
+
+    def _store(self, work: Plan, session: Session, seen: Mapping[str, Seen], rows: Rows) -> dict[str, Decision]:
+        """Decide about a session, note it, and replace the rows that are this run's."""
+        replace_rows = partial(self._replace, ledger=self._ledger(work), session=session, seen=seen, rows=rows)
+        return self._database.transaction(f"session {session.session_id!r}", replace_rows)
+
+    def _replace(
+        self, connection: Connection, ledger: TableLedger, session: Session, seen: Mapping[str, Seen], rows: Rows
+    ) -> dict[str, Decision]:
+        before, now = ledger.held(connection, session.session_id), self._clock.now()
+        decisions = {
+            name: _at_once(decide(before.get(name), one, self._me, now, session.ended_at or now, self._give_up))
+            for name, one in seen.items()
+        }
+        # First of all: where two runs meet at a new session, one of them goes no further.
+        ledger.note(connection, session, before, {name: one.entry for name, one in decisions.items()})
+        key = {**ledger.key, "session_id": session.session_id}
+        for name, made in as_decided(rows, decisions).items():
+            if decisions[name].entry.status is Status.DELETED:
+                self._mark_deleted(connection, name, key, made)
+            else:
+                connection.execute(sa.delete(self._tables.of(name)).where(*rows_of_session(self._tables.of(name), key)))
+                self._insert(connection, name, made)
+        return decisions
+
+    def _mark_deleted(self, connection: Connection, name: str, key: Mapping[str, str], made: Sequence[Row]) -> None:
+        """Let a session's row say that it is deleted, and keep what else was known."""
+        table = self._tables.of(name)
+        for row in made:
+            marked = sa.update(table).where(*rows_of_session(table, key)).values(deleted=True, version=row.version)
+            if connection.execute(marked).rowcount == 0:
+                self._insert(connection, name, [row])
+
+    def _insert(self, connection: Connection, name: str, made: Sequence[Row]) -> None:
+        rows = storable_rows(DATASETS[name], made)
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            connection.execute(sa.insert(self._tables.of(name)), batch)
+
+    def _ledger(self, work: Plan) -> TableLedger:
+        return TableLedger(self._tables.ledger, work.platform, work.account)
+
+
+def _at_once(decision: Decision) -> Decision:
+    """A decision whose rows appear together with its entry: a claim is settled as soon as it is made."""
+    return replace(decision, entry=settled(decision.entry))

@@ -1,0 +1,83 @@
+"""The sessions of a window of time, as rows in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.run import Target
+from airflow_provider_sessions.operators._reading import given
+from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
+from airflow_provider_sessions.transfers._sql import engine_for
+
+
+class SessionsToSqlOperator(ExportingOperator):
+    """Write datasets of the sessions that ended in a window of time into tables of a database.
+
+    The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. There is one
+    table for each dataset, named like it; they are made when they are first needed, and get new columns when a later
+    version of this package brings some. Each has a primary key that begins with ``platform``, ``account`` and
+    ``session_id``, so several connections may share the tables. Times are ``TIMESTAMP WITH TIME ZONE`` in UTC; where a
+    database has no such type (SQLite), text such as ``2026-03-02 08:00:00.000000+00:00``, which sorts by time.
+
+    Nothing is lost and nothing is there twice: the rows of a session are replaced in one transaction, together with
+    what the table ``sessions_export_ledger`` says of it. What is not ready yet (a transcript, a recording) stays
+    pending, and the next run whose time has come brings it, whatever its window. Runs may overlap, go on at the same
+    time, break off and be cleared. What changed at the source replaces the rows as a higher ``version``. Of a session
+    that was deleted at the source, all rows stay, and the one in ``sessions`` gets ``deleted``.
+
+    Tested on PostgreSQL and SQLite. Any database will do that Airflow has a ``DbApiHook`` and SQLAlchemy a dialect for,
+    if it has transactions and holds its primary keys.
+
+    Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows that this run wrote), ``unchanged`` (those
+    that other runs had written), ``pending`` and ``absent`` (sessions by dataset), ``deleted``, ``ledger`` (its table),
+    and in ``datasets`` for each dataset ``rows`` and ``table``.
+
+    :param conn_id: the connection to read from, of any of this provider's types. (templated)
+    :param sql_conn_id: the connection of the database. (templated)
+    :param schema: the schema that the tables are in, which must exist; by default the connection's own. (templated)
+    :param table_prefix: what the names of all tables begin with: up to 20 letters, digits and underscores. (templated)
+    :param datasets: some of ``sessions``, ``participants``, ``attendance``, ``attendance_summary``,
+        ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as text with commas. By default all that
+        the platform can give. (templated)
+    :param start: begin of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
+    :param end: end of the window; goes with ``start``. (templated)
+    :param room_id: only sessions of this room. (templated)
+    :param case: only sessions of this case, on platforms with cases. (templated)
+    :param title: only sessions whose title holds this text. (templated)
+    :param redact: what becomes of what is personal: a mapping of ``email``, ``name``, ``user_id``, ``device``,
+        ``title``, ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see
+        :mod:`~airflow_provider_sessions.export.redaction`. What is not named is kept. (templated)
+    :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
+    :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
+        ISO 8601, or seconds. (templated)
+    :param concurrency: how many sessions are asked about at once, at most 32.
+    :raises InputError: an argument cannot be meant, the connection is none of a database, or there is no window;
+        nothing was sent.
+    :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
+    :raises ExportError: the database refused; sessions before that are there, and a retry goes on from here.
+    """
+
+    template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "sql_conn_id", "schema", "table_prefix")
+
+    def __init__(self, *, sql_conn_id: str, schema: str | None = None, table_prefix: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sql_conn_id = sql_conn_id
+        self.schema = schema
+        self.table_prefix = table_prefix
+
+    @contextmanager
+    def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
+        """Tables behind ``sql_conn_id``."""
+        engine = engine_for(self.sql_conn_id)
+        # Only now: importing this module must not take SQLAlchemy, which comes with the extra.
+        from airflow_provider_sessions.export.sql.database import Database
+        from airflow_provider_sessions.export.sql.tables import Tables
+        from airflow_provider_sessions.export.sql.target import SqlTarget
+
+        with closing(Database(engine)) as database:
+            tables = Tables(given(self.schema), given(self.table_prefix) or "")
+            yield SqlTarget(database, tables, run, give_up_after=give_up_after)

@@ -1,0 +1,84 @@
+"""Databases that tests write to: a file of SQLite, and a schema of its own on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+__all__ = ["Place", "database", "postgres", "sqlite"]
+
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg2://postgres@127.0.0.1:5432/test")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tables go, and a look at them past everything that is tested."""
+
+    url: str
+    schema: str | None
+
+    def engine(self) -> sa.Engine:
+        """A new engine."""
+        return sa.create_engine(self.url)
+
+    def rows(self, query: str, **values: Any) -> list[Any]:
+        """What a query gives; ``{schema}`` stands for the tables' schema and a dot."""
+        engine = self.engine()
+        with engine.connect() as connection:
+            found = connection.execute(sa.text(self._here(query)), values).all()
+        engine.dispose()
+        return list(found)
+
+    def column(self, query: str, **values: Any) -> list[Any]:
+        """The first column of what a query gives."""
+        return [row[0] for row in self.rows(query, **values)]
+
+    def run(self, *statements: str) -> None:
+        """Change something."""
+        engine = self.engine()
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(self._here(statement))
+        engine.dispose()
+
+    def tables(self) -> set[str]:
+        """Names of the tables that are there."""
+        engine = self.engine()
+        names = set(sa.inspect(engine).get_table_names(schema=self.schema))
+        engine.dispose()
+        return names
+
+    def _here(self, statement: str) -> str:
+        return statement.replace("{schema}", f'"{self.schema}".' if self.schema else "")
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Place:
+    """A file that is made when it is first written to."""
+    return Place(f"sqlite:///{tmp_path}/sessions.db", None)
+
+
+@pytest.fixture
+def postgres() -> Iterator[Place]:
+    """A schema of its own."""
+    place = Place(POSTGRES, f"test_{uuid.uuid4().hex[:12]}")
+    try:
+        place.run(f'CREATE SCHEMA "{place.schema}"')
+    except sa.exc.OperationalError:
+        pytest.skip(f"no PostgreSQL answers at {sa.make_url(POSTGRES).host}:{sa.make_url(POSTGRES).port}")
+    yield place
+    place.run(f'DROP SCHEMA "{place.schema}" CASCADE')
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> Place:
+    """Each of the two."""
+    place: Place = request.getfixturevalue(request.param)
+    return place

@@ -1,0 +1,384 @@
+"""Exports into SQLite and PostgreSQL, from a platform that gives what a test put into it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import ExportError, InputError
+from airflow_provider_sessions.export.datasets import DATASETS, read_datasets
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.run import Written, extend, materials, plan
+from airflow_provider_sessions.export.sql.database import Database
+from airflow_provider_sessions.export.sql.tables import LEDGER, Tables
+from airflow_provider_sessions.export.sql.target import SqlTarget
+from airflow_provider_sessions.model import (
+    Participant,
+    Presence,
+    Recording,
+    RecordingStatus,
+    Transcript,
+    TranscriptSegment,
+    Window,
+)
+from tests.databases import Place, database, postgres, sqlite
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+
+__all__ = ["database", "postgres", "sqlite"]
+
+Export = Callable[..., Any]
+WINDOW = QUERY.window
+LATER = Window(start=NOON + timedelta(days=100), end=NOON + timedelta(days=101))
+"""In which nothing ended."""
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock(NOON + timedelta(hours=12))
+
+
+@pytest.fixture
+def export(database: Place, clock: VirtualClock) -> Export:
+    """Run an export: ``await export(adapter, "sessions,attendance", run="another night")``."""
+
+    async def export(
+        adapter: StandIn,
+        datasets: str | None = None,
+        *,
+        run: str = "night",
+        prefix: str = "",
+        window: Window = WINDOW,
+        give_up_after: timedelta = timedelta(days=14),
+    ) -> Written:
+        engine = database.engine()
+        work = await plan(adapter, QUERY.model_copy(update={"window": window}), read_datasets(datasets))
+        target = SqlTarget(
+            Database(engine),
+            Tables(database.schema, prefix),
+            RunId("nightly", run, "load"),
+            give_up_after=give_up_after,
+            clock=clock,
+        )
+        work = await extend(adapter, work, target.begin(work))
+        known = [material async for material in materials(adapter, work)]
+        try:
+            return target.write(work, known)
+        finally:
+            engine.dispose()
+
+    return export
+
+
+def said(text: str = "Good morning", **fields: Any) -> Transcript:
+    segments = [TranscriptSegment(start=0, end=1.5, text=text, speaker_name="Anna")]
+    return Transcript(session_id="s1", started_at=NOON, segments=segments, **fields)
+
+
+def recording(name: str = "r1", status: RecordingStatus = RecordingStatus.READY, **fields: Any) -> Recording:
+    return Recording(recording_id=name, session_id="s1", status=status, **fields)
+
+
+async def test_tables_follow_from_the_written_schema(export: Export, database: Place) -> None:
+    written = await export(StandIn.of(session()))
+    assert database.tables() == {*DATASETS, LEDGER}
+    there = sa.inspect(database.engine())
+    for name, dataset in DATASETS.items():
+        assert [one["name"] for one in there.get_columns(name, database.schema)] == [c.name for c in dataset.columns]
+        keys = there.get_pk_constraint(name, database.schema)["constrained_columns"]
+        assert keys == [column.name for column in dataset.columns if column.key]
+        indexed = {tuple(one["column_names"]) for one in there.get_indexes(name, database.schema)}
+        assert indexed == {(column.name,) for column in dataset.columns if column.indexed}
+    assert written.datasets["sessions"]["rows"] == 1
+    assert written.datasets["sessions"]["table"].endswith("sessions")
+
+
+async def test_values_come_back_as_they_were(export: Export, database: Place) -> None:
+    start = datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=UTC)
+    await export(
+        StandIn.of(
+            session(start=start, title='Smith v. "Jones"; DROP TABLE sessions; %s %(x)s :y', recording_enabled=False),
+            attendance={"s1": [interval(joined=0, left=30)]},
+            transcripts={"s1": [said("Grüße 👋\n'quoted'")]},
+            recordings={"s1": [recording(size_bytes=2**62, duration_seconds=3600.25)]},
+        )
+    )
+    tables, engine = Tables(database.schema), database.engine()
+    with engine.connect() as connection:
+
+        def one(name: str) -> Any:
+            return connection.execute(sa.select(tables.of(name))).one()
+
+        assert one("sessions").title == 'Smith v. "Jones"; DROP TABLE sessions; %s %(x)s :y'
+        assert one("sessions").actual_start == start
+        assert one("sessions").actual_start.tzinfo is not None
+        assert (one("sessions").recording_enabled, one("sessions").deleted) == (False, False)
+        assert one("attendance").joined_at == NOON
+        assert one("attendance_summary").present_seconds == 1800.0
+        assert one("transcript_segments").text == "Grüße 👋\n'quoted'"
+        assert (one("recordings").size_bytes, one("recordings").duration_seconds) == (2**62, 3600.25)
+    engine.dispose()
+
+
+async def test_times_on_postgres_have_a_zone_and_on_sqlite_are_text_that_sorts(export: Export, database: Place) -> None:
+    await export(StandIn.of(session()), "sessions")
+    if database.schema is not None:
+        kinds = "select data_type from information_schema.columns where table_schema = :s and column_name = 'ended_at'"
+        assert set(database.column(kinds, s=database.schema)) == {"timestamp with time zone"}
+    else:
+        assert database.column("select ended_at from sessions") == ["2026-03-02 13:00:00.000000+00:00"]
+        assert database.column("select strftime('%s', ended_at) from sessions") == [str(int(NOON.timestamp()) + 3600)]
+
+
+async def test_a_rerun_leaves_everything_as_it_is(export: Export, database: Place) -> None:
+    adapter = StandIn.of(
+        session("s1"), session("s2"), attendance={key: [interval(), interval("account:b")] for key in ("s1", "s2")}
+    )
+    await export(adapter, "sessions,attendance")
+    before = {name: database.rows(f"select * from {{schema}}{name} order by 1,2,3,4,5") for name in DATASETS_OF_TWO}
+    again = await export(adapter, "sessions,attendance")
+    assert (again.outcome.sessions, again.outcome.unchanged) == (2, 0)
+    assert before == {name: database.rows(f"select * from {{schema}}{name} order by 1,2,3,4,5") for name in before}
+    other = await export(adapter, "sessions,attendance", run="another")
+    assert (other.outcome.sessions, other.outcome.unchanged) == (0, 2)
+    assert before == {name: database.rows(f"select * from {{schema}}{name} order by 1,2,3,4,5") for name in before}
+
+
+DATASETS_OF_TWO = ("sessions", "attendance", LEDGER)
+
+
+async def test_what_was_revised_replaces_the_rows_as_a_higher_version(export: Export, database: Place) -> None:
+    adapter = StandIn.of(
+        session(), transcripts={"s1": [said("Good morning"), said("Guten Morgen", is_translation=True)]}
+    )
+    await export(adapter, "sessions,transcript_segments")
+    adapter.answers["transcripts"]["s1"] = [said("Good evening")]
+    written = await export(adapter, "sessions,transcript_segments", run="later")
+    assert written.outcome.sessions == 1
+    assert database.rows("select text, version from {schema}transcript_segments") == [("Good evening", 2)]
+    assert database.rows("select version from {schema}sessions") == [(1,)]
+    assert database.rows(f"select dataset, version, run like '%later%' from {{schema}}{LEDGER} order by 1") == [
+        ("sessions", 1, 0),
+        ("transcript_segments", 2, 1),
+    ]
+
+
+async def test_what_is_late_comes_with_a_later_run(export: Export, database: Place, clock: VirtualClock) -> None:
+    adapter = StandIn.of(session())
+    first = await export(adapter, "sessions,transcript_segments")
+    assert dict(first.outcome.pending) == {"s1": {"transcript_segments": "there is no transcript yet"}}
+    adapter.answers["transcripts"] = {"s1": [said()]}
+    too_soon = await export(adapter, "sessions,transcript_segments", run="too soon", window=LATER)
+    assert too_soon.outcome.sessions == 0
+    clock.jump(3600)
+    later = await export(adapter, "sessions,transcript_segments", run="later", window=LATER)
+    assert (later.outcome.sessions, dict(later.outcome.pending)) == (1, {})
+    assert database.rows("select text, version from {schema}transcript_segments") == [("Good morning", 1)]
+    assert len(database.rows("select * from {schema}sessions")) == 1
+
+
+async def test_what_never_comes_is_given_up_with_the_reason(export: Export, database: Place) -> None:
+    written = await export(StandIn.of(session()), "sessions,transcript_segments", give_up_after=timedelta(hours=1))
+    assert dict(written.outcome.pending) == {}
+    [(status, reason)] = database.rows(
+        f"select status, reason from {{schema}}{LEDGER} where dataset = 'transcript_segments'"
+    )
+    assert status == "absent"
+    assert reason == "not ready 0.0416667 days after the end: there is no transcript yet"
+
+
+async def test_a_deleted_session_is_marked_and_what_was_exported_stays(
+    export: Export, database: Place, clock: VirtualClock
+) -> None:
+    adapter = StandIn.of(session(title="The title"), attendance={"s1": [interval()]})
+    await export(adapter, "sessions,attendance")
+    adapter.gone = {"s1"}
+    for run in ("night", "night", "another"):
+        clock.jump(86400)
+        written = await export(adapter, "sessions,attendance", run=run, window=LATER)
+        assert database.rows("select title, deleted, version from {schema}sessions") == [("The title", True, 2)]
+        assert database.column("select participant_key from {schema}attendance") == ["account:anna"]
+    assert written.outcome.sessions == 0
+    assert set(database.column(f"select status from {{schema}}{LEDGER}")) == {"deleted"}
+
+    adapter.gone = set()
+    await export(adapter, "sessions,attendance", run="it is back")
+    assert database.rows("select deleted, version from {schema}sessions") == [(False, 3)]
+
+
+async def test_a_session_deleted_before_it_was_loaded_is_a_row_that_says_so(export: Export, database: Place) -> None:
+    adapter = StandIn.of(session("s1"), session("s2"))
+    adapter.gone = {"s2"}
+    written = await export(adapter, "sessions,attendance")
+    assert database.rows("select session_id, deleted from {schema}sessions order by 1") == [("s1", False), ("s2", True)]
+    assert written.outcome.deleted_sessions == ("s2",)
+
+
+async def test_accounts_share_the_tables(export: Export, database: Place) -> None:
+    for login, title in (("acme", "Ours"), ("other", "Theirs"), ("acme", "Ours, renamed")):
+        await export(StandIn.of(session(title=title), login=login), "sessions", run=f"of {title}")
+    assert database.rows("select account, title, version from {schema}sessions order by 1") == [
+        ("live.example.com/acme", "Ours, renamed", 2),
+        ("live.example.com/other", "Theirs", 1),
+    ]
+
+
+async def test_a_table_prefix_keeps_exports_apart(export: Export, database: Place) -> None:
+    await export(StandIn.of(session()), "sessions", prefix="A_b_")
+    await export(StandIn.of(session(), session("s2")), "sessions", prefix="other_")
+    assert database.tables() == {"A_b_sessions", f"A_b_{LEDGER}", "other_sessions", f"other_{LEDGER}"}
+    assert len(database.rows('select * from {schema}"A_b_sessions"')) == 1
+
+
+async def test_columns_that_came_later_are_added_and_old_rows_stay(export: Export, database: Place) -> None:
+    adapter = StandIn.of(session(), attendance={"s1": [interval(device="phone")]})
+    await export(adapter, "attendance")
+    database.run(
+        *(
+            f"DROP INDEX {{schema}}{name}"
+            for name in ("attendance_email_ix",)
+            if name in {one["name"] for one in sa.inspect(database.engine()).get_indexes("attendance", database.schema)}
+        ),
+        "ALTER TABLE {schema}attendance DROP COLUMN email",
+        "ALTER TABLE {schema}attendance DROP COLUMN left_at_inferred",
+        "ALTER TABLE {schema}attendance ADD COLUMN of_the_user INTEGER",
+        "UPDATE {schema}attendance SET of_the_user = 7",
+        f"ALTER TABLE {{schema}}{LEDGER} DROP COLUMN looks",
+    )
+    other = StandIn.of(session("s2"), attendance={"s2": [interval(email="anna@example.com")]})
+    await export(other, "attendance", run="after the upgrade")
+    rows = "select session_id, device, email, left_at_inferred, of_the_user from {schema}attendance order by 1"
+    assert database.rows(rows) == [("s1", "phone", None, None, 7), ("s2", None, "anna@example.com", False, None)]
+    await export(adapter, "attendance")
+    assert database.rows(rows)[0] == ("s1", "phone", None, False, None)
+    indexes = sa.inspect(database.engine()).get_indexes("attendance", database.schema)
+    assert ["email"] in [one["column_names"] for one in indexes]
+
+
+async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, database: Place) -> None:
+    database.run("CREATE TABLE {schema}sessions (id INTEGER PRIMARY KEY, token TEXT)")
+    with pytest.raises(ExportError, match=r"not one of an export: give schema or table_prefix"):
+        await export(StandIn.of(session()), "sessions")
+    assert [one["name"] for one in sa.inspect(database.engine()).get_columns("sessions", database.schema)] == [
+        "id",
+        "token",
+    ]
+    assert database.tables() == {"sessions"}
+
+
+async def test_a_schema_that_is_not_there_is_told(clock: VirtualClock, postgres: Place) -> None:
+    work = await plan(StandIn.of(session()), QUERY, read_datasets("sessions"))
+    target = SqlTarget(Database(postgres.engine()), Tables("nowhere"), RunId("a", "b", "c"), clock=clock)
+    with pytest.raises(ExportError, match="no schema 'nowhere'"):
+        target.begin(work)
+
+
+@pytest.mark.parametrize("prefix", ['a"; drop table', "x" * 21, "a-b", "ü"])
+def test_a_prefix_that_is_no_name_is_refused(prefix: str) -> None:
+    with pytest.raises(InputError, match="table_prefix"):
+        Tables(None, prefix)
+
+
+async def test_texts_that_no_database_stores_are_mended(export: Export, database: Place) -> None:
+    long = "word " * 400_000
+    key = "name:" + "".join(f"{number} " for number in range(2000))
+    adapter = StandIn.of(
+        session(title="a\0b", description=long),
+        participants={"s1": [Participant(participant_key=key, presence=Presence.PRESENT, name="n" * 5000)]},
+        attendance={"s1": [interval(key)]},
+    )
+    await export(adapter, "sessions,participants,attendance")
+    assert database.rows("select title, description from {schema}sessions") == [("a\ufffdb", long)]
+    joined = (
+        "select length(p.participant_key), length(p.name) from {schema}participants p "
+        "join {schema}attendance a on a.participant_key = p.participant_key"
+    )
+    assert database.rows(joined) == [(180, 5000)]
+
+
+async def test_a_number_that_no_column_holds_is_an_error_that_names_session_and_column(export, database) -> None:
+    adapter = StandIn.of(session("s0", minutes=1), session(), recordings={"s1": [recording(size_bytes=2**63)]})
+    with pytest.raises(ExportError, match=rf"session 's1': recordings\.size_bytes is {2**63}, which no column holds"):
+        await export(adapter, "sessions,recordings")
+    assert database.column("select session_id from {schema}sessions") == ["s0"]
+    assert set(database.column(f"select session_id from {{schema}}{LEDGER}")) == {"s0"}
+
+
+async def test_a_crash_in_a_session_leaves_nothing_of_it_and_a_retry_completes(
+    export: Export, database: Place, mocker: Any
+) -> None:
+    adapter = StandIn.of(
+        *(session(f"s{number}", minutes=number + 1) for number in range(3)),
+        attendance={f"s{number}": [interval()] for number in range(3)},
+    )
+    insert = SqlTarget._insert
+
+    def breaks(self, connection, name, made):
+        insert(self, connection, name, made)
+        if name == "attendance" and made[0].session_id == "s1":
+            raise KeyboardInterrupt
+
+    mocker.patch.object(SqlTarget, "_insert", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        await export(adapter, "sessions,attendance")
+    for table in ("sessions", "attendance", LEDGER):
+        assert set(database.column(f"select session_id from {{schema}}{table}")) == {"s0"}
+    mocker.stopall()
+    await export(adapter, "sessions,attendance")
+    assert database.column("select session_id from {schema}attendance order by 1") == ["s0", "s1", "s2"]
+
+
+async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_written_by_one(
+    database: Place, clock: VirtualClock
+) -> None:
+    runs, sessions = 3, 8
+    adapter = StandIn.of(
+        *(session(f"s{number}", minutes=number + 1) for number in range(sessions)),
+        attendance={f"s{number}": [interval(), interval("account:b")] for number in range(sessions)},
+    )
+    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
+    known = [material async for material in materials(adapter, work)]
+    meet = threading.Barrier(runs)
+
+    def load(run: int) -> Written:
+        one = Database(database.engine())
+        target = SqlTarget(one, Tables(database.schema), RunId("nightly", f"run {run}", "load"), clock=clock)
+        meet.wait()
+        target.begin(work)  # which makes the tables, in all of them at once
+        written = target.write(work, known)
+        one.close()
+        return written
+
+    with ThreadPoolExecutor(runs) as pool:
+        done = list(pool.map(load, range(runs)))
+    assert sum(one.outcome.sessions for one in done) == sessions
+    assert all(one.outcome.sessions + one.outcome.unchanged == sessions for one in done)
+    assert len(database.rows("select * from {schema}sessions")) == sessions
+    assert len(database.rows("select * from {schema}attendance where version = 1")) == 2 * sessions
+
+
+async def test_a_database_that_cannot_be_reached_is_told_without_its_password(clock: VirtualClock) -> None:
+    engine = sa.create_engine("postgresql+psycopg2://ada:hunter2@127.0.0.1:1/test")
+    work = await plan(StandIn.of(session()), QUERY, read_datasets("sessions"))
+    with pytest.raises(ExportError, match="preparing the tables: the database refused") as caught:
+        SqlTarget(Database(engine), Tables(), RunId("a", "b", "c"), clock=clock).begin(work)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_what_the_database_refuses_is_told_without_the_rows(export: Export, database: Place) -> None:
+    await export(StandIn.of(session()), "participants")
+    database.run("ALTER TABLE {schema}participants RENAME COLUMN role TO function_of_the_person")
+    database.run("ALTER TABLE {schema}participants ADD COLUMN role INTEGER CHECK (role < 0)")
+    people = [Participant(participant_key="account:a", presence=Presence.PRESENT, name="Ada", role="host")]
+    with pytest.raises(ExportError) as caught:
+        await export(StandIn.of(session("s2"), participants={"s2": people}), "participants", run="later")
+    assert str(caught.value).startswith("session 's2': the database refused: ")
+    assert "Ada" not in str(caught.value)
+    assert set(database.column(f"select session_id from {{schema}}{LEDGER}")) == {"s1"}
