@@ -147,7 +147,7 @@ def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: date
     """What a run does about one dataset of a session that it looked at.
 
     :param before: what the ledger knows; None if nothing.
-    :param ended: when the session ended.
+    :param ended: when the session ended; see :func:`end_of`.
     """
     if before is not None and before.status is Status.WRITING and before.claim != me.token:
         return Decision(before, write=False)
@@ -163,6 +163,11 @@ def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: date
     if before is not None and before.status is seen.status and _same(before, seen):
         return Decision(_looked_at(before, now, ended, give_up), write=before.run == me.run)
     return Decision(_claimed(before, seen, me, now, ended, give_up), write=True)
+
+
+def end_of(session: Session, now: datetime) -> datetime:
+    """What waiting is counted from: a session's end; while nobody knows of one its planned end, or else the present."""
+    return session.ended_at or session.scheduled_end or session.scheduled_start or now
 
 
 def is_due(entry: Entry, now: datetime) -> bool:

@@ -41,6 +41,7 @@ from airflow_provider_sessions.export.ledger import (
     Status,
     Try,
     decide,
+    end_of,
     is_due,
     kept_of,
     recovered,
@@ -240,14 +241,15 @@ class ObjectLedger:
     # -- one session -------------------------------------------------------------------------------------------------
 
     def _claim(self, session: Session, seen: Mapping[str, Seen]) -> dict[str, Decision]:
-        ended, now = session.ended_at, self._clock.now()
+        now = self._clock.now()
+        ended = end_of(session, now)
         kept = kept_of(session)
         while True:
             before = self._latest(session.session_id)
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             decisions = {
-                name: decide(valid.get(name), one, self.me, now, ended or now, self._give_up)
+                name: decide(valid.get(name), one, self.me, now, ended, self._give_up)
                 for name, one in seen.items()
             }
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}

@@ -48,9 +48,12 @@ def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict
     return seen
 
 
-def goes_on(datasets: Sequence[Dataset]) -> dict[str, Seen]:
-    """What is seen of a session that was over, and is not any more."""
-    seen = Seen(Status.PENDING, content="", reason="the session was over, and goes on again")
+def goes_on(session: Session, datasets: Sequence[Dataset]) -> dict[str, Seen]:
+    """What is seen of a session that should be over, or was, and is not."""
+    if session.state.is_final:
+        seen = Seen(Status.ABSENT, content="", reason=f"the session was not held: it is {session.state.value}")
+    else:
+        seen = Seen(Status.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}")
     return {dataset.name: seen for dataset in datasets}
 
 

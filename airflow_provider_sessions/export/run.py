@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, SessionsError
 from airflow_provider_sessions.export.columns import Personal
 from airflow_provider_sessions.export.datasets import Dataset, Material, account_name, supported
-from airflow_provider_sessions.export.ledger import Decision, Late, Status
+from airflow_provider_sessions.export.ledger import Decision, Late, Status, end_of
 from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.readiness import ended
 from airflow_provider_sessions.export.redaction import Mode, Redaction
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
-from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery
+from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery, WindowBy
 from airflow_provider_sessions.platforms.base import Adapter, Question
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ _SETTLED: Final = timedelta(hours=1)
 class Plan:
     """What is to be exported. ``sessions`` are in the order in which they are written.
 
-    :param not_over: sessions that were over when they were looked at before, and go on again.
+    :param not_over: sessions that should be over by plan, or were when they were looked at before, and are not.
     :param only: by session id: the datasets of a session that is not looked at for its own window.
     :param gone: ids of sessions that the platform does not know any more.
     :param redaction: what becomes of what is personal.
@@ -128,6 +128,8 @@ async def plan(
     """Find the sessions that are meant.
 
     The list is read to its end before anything else is asked, because page tokens expire while a slow consumer works.
+    Sessions that should have ended in the window, as far as anybody knows, are meant too: where a platform has no word
+    for the end, it may become known only when the window of no other run holds it.
 
     :param query: must be about the time at which sessions ended.
     :param wanted: datasets that were named; None for all that the platform can give.
@@ -137,11 +139,19 @@ async def plan(
     datasets = supported(adapter, wanted)
     found: dict[str, Session] = {}
     progress = Progress("sessions listed")
-    async for session in adapter.sessions(query):
+    async for session in adapter.sessions(query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})):
         found[session.session_id] = session
         progress.at(len(found))
-    sessions = _in_order(found.values())
-    return Plan(adapter.platform, account_name(adapter), query, datasets, sessions, redaction=redaction)
+    now = adapter.client.clock.now()
+    return Plan(
+        adapter.platform,
+        account_name(adapter),
+        query,
+        datasets,
+        _in_order(one for one in found.values() if one.ended_at is not None),
+        not_over=tuple(one for one in found.values() if one.ended_at is None and end_of(one, now) <= now),
+        redaction=redaction,
+    )
 
 
 async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> AsyncIterator[Material]:
@@ -179,12 +189,12 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
     Those that the query would leave out, whatever its window, are left to other exports. Of one that is gone all
     datasets are looked at, whichever was due: each is to say so.
     """
-    listed = {session.session_id for session in work.sessions}
+    listed = {session.session_id for session in (*work.sessions, *work.not_over)}
     wanted = {dataset.name for dataset in work.datasets}
     meant = {key: one for key, one in late.items() if key not in listed and one.datasets & wanted}
     anywhere = work.query.model_copy(update={"window": None})
     narrowed = anywhere != SessionQuery(by=work.query.by)
-    sessions, not_over = list(work.sessions), list[Session]()
+    sessions, not_over = list(work.sessions), list(work.not_over)
     only, gone = dict[str, frozenset[str]](), set[str]()
     for key, session in (await _as_they_are(adapter, list(meant))).items():
         one = meant[key]

@@ -133,9 +133,10 @@ class FileTarget:
 
     def _put_off(self, work: Plan, tally: RunTally) -> None:
         """Let wait what goes on again."""
-        batch = [(session, goes_on(work.datasets_of(session.session_id))) for session in work.not_over]
+        batch = [(session, goes_on(session, work.datasets_of(session.session_id))) for session in work.not_over]
         for session, decisions in zip(work.not_over, self._ledger.claim(batch), strict=True):
             tally.note(session.session_id, decisions)
+        self._ledger.settle()  # what never comes is noted like this; there are no rows to wait for
 
     def _planned(self, work: Plan) -> set[str]:
         """The keys of all files that may come to exist."""

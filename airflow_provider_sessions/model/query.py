@@ -14,6 +14,8 @@ class WindowBy(StrEnum):
 
     SCHEDULED_START = "scheduled_start"
     ENDED = "ended"
+    ENDED_OR_DUE = "ended_or_due"
+    """When it ended; of one that is not known to be over its planned end, or its start where that is not planned."""
     BEGINNING = "beginning"
     """Its planned start; where nobody planned one, the actual start, or else its creation: every session has this."""
 
@@ -22,7 +24,8 @@ class SessionQuery(Value):
     """Sessions of a window, narrowed down.
 
     :param window: None for all there are.
-    :param by: whether sessions planned to start in the window are meant, those that begin, or those that ended in it.
+    :param by: whether sessions planned to start in the window are meant, those that begin, those that ended in it, or
+        also those that should have.
     :param room_id: only sessions of this room.
     :param case: only sessions of this case.
     :param title: only sessions whose title holds this text, whatever its case.
@@ -50,6 +53,9 @@ class SessionQuery(Value):
 def _instant(session: Session, by: WindowBy) -> datetime | None:
     if by is WindowBy.ENDED:
         return session.ended_at
+    if by is WindowBy.ENDED_OR_DUE:
+        is_open = session.state in (SessionState.SCHEDULED, SessionState.LIVE)
+        return session.ended_at or ((session.scheduled_end or session.scheduled_start) if is_open else None)
     if by is WindowBy.SCHEDULED_START:
         return session.scheduled_start
     return session.scheduled_start or session.actual_start or session.created_at

@@ -411,7 +411,7 @@ def _widened(query: SessionQuery) -> Window | None:
     window = query.window
     if window is None:
         return None
-    if query.by is WindowBy.ENDED:
+    if query.by in (WindowBy.ENDED, WindowBy.ENDED_OR_DUE):
         return Window(start=window.start - LONGEST, end=window.end)
     return Window(start=window.start, end=window.end + LONGEST)
 
