@@ -94,11 +94,13 @@ class Written:
 
     :param datasets: for each dataset its ``rows``, and what else this kind of target counts.
     :param where: what else helps to find it.
+    :param assets: for each dataset the URI of the folder or table that holds its rows, without a secret.
     """
 
     outcome: Outcome
     datasets: Mapping[str, Mapping[str, Any]]
     where: Mapping[str, Any]
+    assets: Mapping[str, str]
 
 
 class Target(Protocol):

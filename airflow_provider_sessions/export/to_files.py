@@ -111,7 +111,8 @@ class FileTarget:
         whole = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
         write_record(self._store, self._run, whole)
         self._ledger.finish()
-        return Written(outcome, self._told(whole), {"record": self._store.location(self._run.record_key)})
+        where = {"record": self._store.location(self._run.record_key)}
+        return Written(outcome, self._told(whole), where, {name: self._asset(name) for name in whole.datasets})
 
     def _fill(self, files: DayFiles, known: Iterable[Material], work: Plan, tally: RunTally) -> None:
         """Claim what the sessions of a day bring, and write it."""
@@ -144,6 +145,11 @@ class FileTarget:
 
     def _key(self, dataset: str, session: Session) -> str:
         return data_key(dataset, day_of(ended(session)), self._run.stem, self._form.extension)
+
+    def _asset(self, dataset: str) -> str:
+        """The URI of the folder of a dataset."""
+        location = self._store.location(dataset)
+        return location if "://" in location else f"file://{location}"
 
     def _ledger_of(self, account: str, form: str) -> ObjectLedger:
         return ObjectLedger(self._store, account, form, self._run, clock=self._clock, give_up_after=self._give_up)

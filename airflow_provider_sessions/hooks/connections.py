@@ -76,6 +76,20 @@ async def aresolve(conn_id: str) -> Account:
     return account
 
 
+def password_of(conn_id: str) -> str:
+    """Read the password of a connection of any type, and mask it. On a worker, and on the thread that runs the task.
+
+    :param conn_id: the connection's id.
+    :raises AirflowNotFoundException: there is no such connection.
+    :raises ConnectionConfigError: it has no password.
+    """
+    password = BaseHook.get_connection(conn_id).password
+    if not password:
+        raise ConnectionConfigError(f"connection {conn_id!r} has no password")
+    mask(password)
+    return password
+
+
 def _mask(account: Account) -> None:
     for secret in secrets_of(account):
         mask(secret)

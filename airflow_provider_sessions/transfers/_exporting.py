@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
+from airflow_provider_sessions.export.redaction import Redaction, read_modes
 from airflow_provider_sessions.export.run import (
     DEFAULT_CONCURRENCY,
     Plan,
@@ -26,9 +27,11 @@ from airflow_provider_sessions.export.run import (
     plan,
 )
 from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._reading import count, given, structure
+from airflow_provider_sessions.transfers._lineage import report_lineage, tell_outlets
 from airflow_provider_sessions.transfers._window import window_of
 
 if TYPE_CHECKING:
@@ -36,7 +39,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SHARED_TEMPLATE_FIELDS = ("conn_id", "datasets", "start", "end", "room_id", "case", "title", "give_up_after")
+SHARED_TEMPLATE_FIELDS = (
+    "conn_id",
+    "datasets",
+    "start",
+    "end",
+    "room_id",
+    "case",
+    "title",
+    "give_up_after",
+    "redact",
+    "redact_conn_id",
+)
 
 
 class ExportingOperator(BaseOperator):
@@ -60,6 +74,8 @@ class ExportingOperator(BaseOperator):
         title: str | None = None,
         give_up_after: timedelta | str | float = GIVE_UP_AFTER,
         concurrency: int = DEFAULT_CONCURRENCY,
+        redact: Mapping[str, str] | str | None = None,
+        redact_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -72,6 +88,8 @@ class ExportingOperator(BaseOperator):
         self.title = title
         self.give_up_after = give_up_after
         self.concurrency = concurrency
+        self.redact = redact
+        self.redact_conn_id = redact_conn_id
 
     @abstractmethod
     def target(self, run: RunId, give_up_after: timedelta) -> Target:
@@ -95,16 +113,20 @@ class ExportingOperator(BaseOperator):
             title=given(self.title),
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
+        redaction = _redaction(self.redact, self.redact_conn_id)
         target = self.target(_run_of(context), give_up_after)
         hook = hook_for(self.conn_id)
         _warn_of_open_end(window)
-        work = hook.ask(lambda adapter: plan(adapter, query, wanted))
+        work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
         _log_plan(work, window)
         late = target.begin(work)
         whole = hook.ask(lambda adapter: extend(adapter, work, late)) if late else work
         with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
             written = target.write(whole, known)
-        return _told(whole, window, written)
+        told = _told(whole, window, written)
+        report_lineage(hook, whole, written)
+        tell_outlets(self.outlets, context, written, told)
+        return told
 
 
 def _run_of(context: Context) -> RunId:
@@ -115,6 +137,14 @@ def _run_of(context: Context) -> RunId:
         task_id=task_instance.task_id,
         map_index=-1 if task_instance.map_index is None else task_instance.map_index,
     )
+
+
+def _redaction(redact: Any, conn_id: Any) -> Redaction:
+    modes, conn_id = read_modes(structure(redact, "redact")), given(conn_id)
+    redaction = Redaction(modes, password_of(conn_id) if conn_id is not None and modes else None)
+    if modes:
+        log.info("Redacting: %s", ", ".join(f"{word} {mode}" for word, mode in modes.items()))
+    return redaction
 
 
 def _warn_of_open_end(window: Window) -> None:

@@ -48,6 +48,10 @@ class SessionsToObjectStorageOperator(ExportingOperator):
     :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
         ISO 8601, or seconds. (templated)
     :param concurrency: how many sessions are asked about at once, at most 32.
+    :param redact: what becomes of what is personal: a mapping of ``email``, ``name``, ``user_id``, ``device``,
+        ``title``, ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see
+        :mod:`~airflow_provider_sessions.export.redaction`. What is not named is kept. (templated)
+    :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
     :raises InputError: an argument cannot be meant, or there is no window; nothing was sent.
     :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
     """

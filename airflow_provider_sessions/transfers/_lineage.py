@@ -1,0 +1,57 @@
+"""What Airflow is told about an export: its lineage, and what its asset events carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+from airflow.sdk.definitions.asset import AssetRef
+
+from airflow_provider_sessions.export.run import Plan, Written
+from airflow_provider_sessions.hooks.base import SessionsHook
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+def report_lineage(hook: SessionsHook, work: Plan, written: Written) -> None:
+    """Tell the collector of hook lineage what was read, and into which folders or tables it went.
+
+    What was read is ``{platform}://{account}/{question}``: ``vidinfra://api.tenbyte.io/attendance``.
+
+    :param hook: that of the platform, which is the context of both.
+    """
+    collector = get_hook_lineage_collector()
+    # An underscore may stand in a connection type, but not in the scheme of an address.
+    account = f"{work.platform.replace('_', '-')}://{work.account}"
+    for question in dict.fromkeys(dataset.question for dataset in work.datasets):
+        collector.add_input_asset(context=hook, uri=f"{account}/{question}")
+    for uri in _with_rows(written).values():
+        collector.add_output_asset(context=hook, uri=uri)
+
+
+def tell_outlets(outlets: Iterable[Any], context: Context, written: Written, told: Mapping[str, Any]) -> None:
+    """Give the events of the task's outlets what was written; a task without outlets emits none.
+
+    The event of an asset carries what the task returns, and in ``rows`` the rows of each dataset. An asset alias gets
+    an event for each folder or table that rows were written into, with its ``dataset``, and its own ``rows``.
+
+    :param outlets: of the task: assets, references to some, and aliases; others are passed over.
+    :param told: what the task returns.
+    """
+    about = {name: value for name, value in told.items() if name != "datasets"}
+    rows = {name: sums["rows"] for name, sums in written.datasets.items()}
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            for name, uri in _with_rows(written).items():
+                extra = {**about, "dataset": name, "rows": rows[name]}
+                context["outlet_events"][outlet].add(Asset(uri=uri), extra=extra)
+        elif isinstance(outlet, Asset | AssetRef):
+            context["outlet_events"][outlet].extra.update(about, rows=rows)
+
+
+def _with_rows(written: Written) -> dict[str, str]:
+    """Where rows were written, by dataset."""
+    return {name: uri for name, uri in written.assets.items() if written.datasets[name]["rows"]}
