@@ -47,6 +47,8 @@ _TELLS: Mapping[SessionState, tuple[SessionEvent, ...]] = {
 }
 _PASSED_AT_THE_END = frozenset({SessionEvent.LIVE, SessionEvent.CANCELED})
 """What is no news any more when a session has ended."""
+_NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
+"""No session that was live goes back to these: on a platform that has no word for it, they mean that it has ended."""
 _FORGET_AFTER = 86_400.0
 """Seconds beyond the window for which sessions are remembered: a list may be read while its window moves."""
 _ASKS_AT_ONCE = 10
@@ -212,6 +214,8 @@ def _open_questions(
 def _follow(known: Known | None, session: Session, memory: Memory, now: float) -> tuple[list[Happening], Known]:
     """What the state of one session tells, and what to remember of it."""
     settled = known.settled if known else frozenset()
+    if SessionEvent.LIVE in settled and session.state in _NOT_BEGUN:
+        session = session.model_copy(update={"state": SessionState.ENDED, "state_inferred": True})
     news = [event for event in _TELLS[session.state] if event not in settled]
     told = [event for event in news if known is not None or _is_recent(event, session, memory)]
     settled |= set(news)

@@ -317,10 +317,10 @@ class PrevailAdapter(Adapter):
                 canceled[session.session_id] = session  # its slug may have been taken again by one that counts
                 continue
             listed.add(session.session_id)
-            if query.matches(session := await self._settled(session)):
+            if query.matches(session := await self._settled(_Seen(session, listed=True))):
                 yield session
         for slug, session in (canceled | {slug: self._reader.unlisted(r) for slug, r in requests.items()}).items():
-            if slug not in listed and query.matches(settled := await self._settled(session)):
+            if slug not in listed and query.matches(settled := await self._settled(_Seen(session, listed=False))):
                 yield settled
 
     async def participants(self, session: Session) -> list[Participant]:
@@ -384,16 +384,25 @@ class PrevailAdapter(Adapter):
 
     async def _after(self, seen: _Seen, before: Session | None) -> Session:
         """A session, knowing what the last look saw of it: rules 2 and 4 of the module's docstring."""
+        if before is not None and before.state is SessionState.LIVE:
+            self._live.add(before.session_id)
+        session = self._live_no_more(seen)
+        return session if before is not None else await self._closely(session)
+
+    def _live_no_more(self, seen: _Seen) -> Session:
+        """A session, as ended if it was live when it was seen last and is not now: rule 4."""
         session = seen.session
-        was_live = session.session_id in self._live or (before is not None and before.state is SessionState.LIVE)
-        if was_live and (session.state is SessionState.SCHEDULED or (session.state in OPEN and not seen.listed)):
+        if session.session_id in self._live and (
+            session.state is SessionState.SCHEDULED or (session.state in OPEN and not seen.listed)
+        ):
             return ended(session)
         if session.state is SessionState.LIVE:
             self._live.add(session.session_id)
-        return session if before is not None else await self._closely(session)
+        return session
 
-    async def _settled(self, session: Session) -> Session:
+    async def _settled(self, seen: _Seen) -> Session:
         """A session of a list; looked at closely where it should be over by plan."""
+        session = self._live_no_more(seen)
         planned = session.scheduled_end
         if session.state in OPEN and planned is not None and planned <= self.client.clock.now():
             return await self._closely(session)

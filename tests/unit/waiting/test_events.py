@@ -69,6 +69,7 @@ def through(memory: Memory, *states: str, **fields: Any) -> list[SessionEvent]:
         (["scheduled", "live", "ended"], [SCHEDULED, LIVE, ENDED]),
         (["requested", "scheduled", "scheduled"], [SCHEDULED]),
         (["scheduled", "ended"], [SCHEDULED, ENDED]),
+        (["live", "scheduled", "scheduled"], [SCHEDULED, LIVE, ENDED]),
         (["live", "ended", "live", "ended"], [SCHEDULED, LIVE, ENDED]),
         (["ended", "live"], [SCHEDULED, ENDED]),
         (["scheduled", "canceled", "canceled"], [SCHEDULED, CANCELED]),
