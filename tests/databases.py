@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-__all__ = ["Place", "database", "postgres", "sqlite"]
+__all__ = ["Place", "database", "fields_of", "postgres", "sqlite", "warehouse"]
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg2://postgres@127.0.0.1:5432/test")
 
@@ -82,3 +82,25 @@ def database(request: pytest.FixtureRequest) -> Place:
     """Each of the two."""
     place: Place = request.getfixturevalue(request.param)
     return place
+
+
+@pytest.fixture
+def warehouse(database: Place, connect: Any) -> Place:
+    """Each of the two, behind the connection ``warehouse``."""
+    connect("warehouse", **fields_of(database))
+    return database
+
+
+def fields_of(place: Place) -> dict[str, Any]:
+    """An Airflow connection to it."""
+    url = sa.make_url(place.url)
+    if url.get_backend_name() == "sqlite":
+        return {"conn_type": "sqlite", "host": url.database}
+    return {
+        "conn_type": "postgres",
+        "host": url.host,
+        "port": url.port,
+        "login": url.username,
+        "password": url.password or "",
+        "schema": url.database,
+    }

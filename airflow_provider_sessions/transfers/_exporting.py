@@ -6,7 +6,7 @@ import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from airflow_provider_sessions.export.run import (
     materials,
     plan,
 )
-from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
@@ -92,8 +92,8 @@ class ExportingOperator(BaseOperator):
         self.redact_conn_id = redact_conn_id
 
     @abstractmethod
-    def target(self, run: RunId, give_up_after: timedelta) -> Target:
-        """What is written into. Called before the platform is asked.
+    def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[Target]:
+        """What is written into, open for the time of the block. Called before the platform is asked.
 
         :param run: whose export it is.
         :param give_up_after: how long after a session's end its artifacts are waited for.
@@ -114,19 +114,24 @@ class ExportingOperator(BaseOperator):
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = _redaction(self.redact, self.redact_conn_id)
-        target = self.target(_run_of(context), give_up_after)
-        hook = hook_for(self.conn_id)
-        _warn_of_open_end(window)
-        work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
-        _log_plan(work, window)
-        late = target.begin(work)
-        whole = hook.ask(lambda adapter: extend(adapter, work, late)) if late else work
-        with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
-            written = target.write(whole, known)
+        with self.target(_run_of(context), give_up_after) as target:
+            hook = hook_for(self.conn_id)
+            _warn_of_open_end(window)
+            work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
+            _log_plan(work, window)
+            whole, written = _exported(hook, work, target, concurrency)
         told = _told(whole, window, written)
         report_lineage(hook, whole, written)
         tell_outlets(self.outlets, context, written, told)
         return told
+
+
+def _exported(hook: SessionsHook, work: Plan, target: Target, concurrency: int) -> tuple[Plan, Written]:
+    """Add to a plan what the target's ledger names, and let all of it be written."""
+    late = target.begin(work)
+    whole = hook.ask(lambda adapter: extend(adapter, work, late)) if late else work
+    with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
+        return whole, target.write(whole, known)
 
 
 def _run_of(context: Context) -> RunId:

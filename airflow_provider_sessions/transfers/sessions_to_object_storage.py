@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from airflow_provider_sessions.export.formats import read_format
 from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.run import Target
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.operators._reading import given
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
@@ -71,8 +73,9 @@ class SessionsToObjectStorageOperator(ExportingOperator):
         self.format = format
         self.object_storage_conn_id = object_storage_conn_id
 
-    def target(self, run: RunId, give_up_after: timedelta) -> FileTarget:
+    @contextmanager
+    def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
         """Files at ``path``."""
         form = read_format(self.format)
         store = store_for(self.path, given(self.object_storage_conn_id))
-        return FileTarget(store, form, run, give_up_after=give_up_after)
+        yield FileTarget(store, form, run, give_up_after=give_up_after)

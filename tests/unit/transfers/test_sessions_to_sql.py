@@ -1,0 +1,207 @@
+"""The transfer into databases against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_sessions.clock import SystemClock
+from airflow_provider_sessions.errors import AuthenticationError, ExportError, InputError, UnsupportedError
+from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.sql.tables import LEDGER
+from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
+from tests.connected import requests_of
+from tests.databases import Place, database, postgres, sqlite, warehouse
+
+__all__ = ["database", "postgres", "sqlite", "warehouse"]
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+ALL_OF_VIDINFRA = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
+
+
+@pytest.fixture
+def load(warehouse: Place, context: dict[str, Any], vidinfra: Any) -> Callable[..., dict[str, Any]]:
+    def load(**fields: Any) -> dict[str, Any]:
+        given = {
+            "conn_id": "vidinfra_default",
+            "sql_conn_id": "warehouse",
+            "schema": warehouse.schema,
+            **fields,
+        }
+        return SessionsToSqlOperator(task_id="load", **given).execute(context)
+
+    return load
+
+
+@pytest.fixture
+def two_days(vidinfra: Any) -> list[str]:
+    """Two sessions that ended on 2 March, one that did late on the day before."""
+    return [
+        *vidinfra.create("Morning", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9)),
+        *vidinfra.create("Noon", started_at=DAY + timedelta(hours=11), ended_at=DAY + timedelta(hours=12)),
+        *vidinfra.create("Night", started_at=DAY - timedelta(hours=1), ended_at=DAY - timedelta(minutes=30)),
+    ]
+
+
+def dump(place: Place) -> dict[str, list[str]]:
+    """All that there is, by table."""
+    return {name: sorted(map(repr, place.rows(f"select * from {{schema}}{name}"))) for name in place.tables()}
+
+
+def test_it_loads_all_the_platform_gives_of_the_data_interval(load, two_days, warehouse: Place, caplog) -> None:
+    result = load()
+    assert result["platform"] == "vidinfra"
+    assert result["window"] == {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-03T00:00:00+00:00"}
+    assert list(result["datasets"]) == ALL_OF_VIDINFRA
+    assert (result["sessions"], result["unchanged"], result["pending"], result["deleted"]) == (2, 0, {}, 0)
+    prefix = f"{warehouse.schema}." if warehouse.schema else ""
+    assert result["ledger"] == prefix + LEDGER
+    for name in ALL_OF_VIDINFRA:
+        count = len(warehouse.rows(f"select * from {{schema}}{name}"))
+        assert result["datasets"][name] == {"rows": count, "table": prefix + name}
+        assert count > 0
+        assert f"{name}: {count} row" in caplog.text
+    assert warehouse.column("select session_id from {schema}sessions order by ended_at") == two_days[:2]
+    assert json.dumps(result)
+
+
+def test_hours_attended_are_one_query_away(load, two_days, warehouse: Place) -> None:
+    load()
+    hours = warehouse.rows(
+        "select p.participant_key, sum(p.present_seconds) / 3600.0 as hours from {schema}attendance_summary p "
+        "join {schema}sessions s on (s.platform, s.account, s.session_id) = (p.platform, p.account, p.session_id) "
+        "where not s.deleted group by p.participant_key order by hours desc"
+    )
+    assert len(hours) > 5
+    assert all(0 <= one.hours <= 2 for one in hours)
+
+
+def test_a_cleared_run_and_one_that_overlaps_write_nothing_twice(load, two_days, context, warehouse: Place) -> None:
+    load()
+    first = dump(warehouse)
+    load()
+    assert dump(warehouse) == first
+    context["ti"].run_id = "manual__another"
+    result = load(start=DAY - timedelta(days=1), end=DAY + timedelta(days=1))
+    assert (result["sessions"], result["unchanged"]) == (1, 2)
+    assert [row for row in dump(warehouse)["sessions"] if row in first["sessions"]] == first["sessions"]
+    assert len(dump(warehouse)["sessions"]) == 3
+
+
+def test_a_late_recording_is_brought_by_a_later_run(load, vidinfra: Any, context, warehouse: Place, mocker) -> None:
+    soon = datetime.now(UTC) - timedelta(hours=3)
+    vidinfra.world.clock.move_to(soon + timedelta(hours=2))
+    [late] = vidinfra.create("Late", started_at=soon, ended_at=soon + timedelta(hours=1))
+    vidinfra.script(late, artifacts_after={"attendance": 30, "recording": 86400})
+    result = load(start=soon - timedelta(days=1), end=soon + timedelta(days=1))
+    assert (result["sessions"], result["pending"]) == (1, {"recordings": 1})
+
+    mocker.patch.object(SystemClock, "now", return_value=datetime.now(UTC) + timedelta(days=2))
+    vidinfra.world.clock.advance(2 * 86400)
+    context["ti"].run_id = "scheduled__later"
+    result = load(start=soon + timedelta(days=1), end=soon + timedelta(days=2))
+    assert (result["datasets"]["recordings"]["rows"], result["pending"]) == (1, {})
+    assert warehouse.column("select session_id from {schema}recordings") == [late]
+    assert warehouse.column("select count(*) from {schema}sessions") == [1]
+
+
+def test_a_key_that_is_revoked_midway_leaves_whole_sessions_and_a_retry_completes(
+    load, two_days, vidinfra: Any, sandbox: Sandbox, warehouse: Place
+) -> None:
+    sandbox.faults.add("status", status=401, times=None, skip=1, route="list_session_recordings")
+    with pytest.raises(AuthenticationError) as failure:
+        load()
+    assert any("while exporting session" in note for note in failure.value.__notes__)
+    attended = set(warehouse.column("select session_id from {schema}attendance"))
+    assert attended == set(warehouse.column("select session_id from {schema}sessions"))
+    assert attended == set(warehouse.column(f"select session_id from {{schema}}{LEDGER}"))
+    assert len(attended) < 2
+    sandbox.faults.clear()
+    assert load()["sessions"] == 2
+
+
+def test_what_is_redacted_is_never_there(load, two_days, connect, warehouse: Place) -> None:
+    connect("redaction_key", conn_type="generic", password="a key of many letters")
+    load(redact={"email": "hash", "name": "drop", "title": "drop"}, redact_conn_id="redaction_key")
+    emails = warehouse.column("select email from {schema}participants where email is not null")
+    assert emails
+    assert not any("@" in email for email in emails)
+    assert set(warehouse.column("select name from {schema}attendance")) == {None}
+    joined = "select 1 from {schema}participants p join {schema}attendance a on a.participant_key = p.participant_key"
+    assert warehouse.rows(joined)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "reason"),
+    [
+        ({"sql_conn_id": ""}, InputError, "sql_conn_id"),
+        ({"sql_conn_id": "vidinfra_default"}, InputError, r"type 'vidinfra', which is no database with a DbApiHook"),
+        ({"sql_conn_id": "strange"}, InputError, r"type 'strange_base', for which a package is missing"),
+        ({"sql_conn_id": "erased"}, AirflowNotFoundException, "erased"),
+        ({"table_prefix": "a;b"}, InputError, "table_prefix"),
+        ({"datasets": ["session"]}, InputError, "'session' unknown"),
+        ({"datasets": ["transcript_segments"]}, UnsupportedError, "download the recording"),
+        ({"start": "2026-03-02", "end": "2026-03-03"}, InputError, "no time zone"),
+    ],
+)
+def test_bad_input_is_refused_before_any_request(
+    load, connect, sandbox: Sandbox, warehouse: Place, fields: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    connect("strange", conn_type="strange_base", host="somewhere")
+    with pytest.raises(error, match=reason):
+        load(**fields)
+    assert requests_of(sandbox) == []
+    assert warehouse.tables() == set()
+
+
+@pytest.mark.parametrize("module", ["sqlalchemy.exc", "airflow.providers.common.sql.hooks.sql"])
+def test_a_missing_package_is_told_with_the_extra(load, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=r"pip install 'airflow-provider-sessions\[sql\]'"):
+        load()
+
+
+def test_a_database_that_does_not_answer_is_told(load, connect, vidinfra, two_days) -> None:
+    connect("warehouse", conn_type="postgres", host="127.0.0.1", port=1, login="ada", password="hunter2", schema="x")
+    with pytest.raises(ExportError, match="preparing the tables: the database refused") as failure:
+        load(schema="x")
+    assert "hunter2" not in str(failure.value)
+
+
+def test_values_come_as_templates_render_them(load, two_days, warehouse: Place) -> None:
+    result = load(
+        datasets='["sessions", "attendance"]',
+        schema=warehouse.schema or "None",
+        table_prefix="None",
+        title="None",
+        start="None",
+        end="",
+    )
+    assert list(result["datasets"]) == ["sessions", "attendance"]
+    assert warehouse.tables() == {"sessions", "attendance", LEDGER}
+    assert set(DATASETS) > warehouse.tables() - {LEDGER}
+
+
+def test_template_fields_are_those_a_user_may_template() -> None:
+    assert set(SessionsToSqlOperator.template_fields) == {
+        "conn_id",
+        "sql_conn_id",
+        "schema",
+        "table_prefix",
+        "datasets",
+        "start",
+        "end",
+        "room_id",
+        "case",
+        "title",
+        "give_up_after",
+        "redact",
+        "redact_conn_id",
+    }
