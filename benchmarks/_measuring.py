@@ -1,8 +1,11 @@
-"""What the benchmarks share: work in a process of its own, and a table of what was asked for and what was found."""
+"""What benchmarks share: work in a process of its own, Airflow in it, and a table of targets and what was measured."""
 
 from __future__ import annotations
 
+import json
+import logging
 import multiprocessing
+import os
 import resource
 import time
 from collections.abc import Callable, Iterable
@@ -95,6 +98,22 @@ def _memory(name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"this system does not tell {name}; the benchmarks need Linux")
+
+
+def quiet_airflow(home: str) -> None:
+    """Import Airflow with a home of its own, and let operators be run without a task."""
+    os.environ["AIRFLOW_HOME"] = f"{home}/airflow"
+    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+    os.environ["AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"] = f"{home}/rates"
+    logging.disable(logging.INFO)
+    from airflow.sdk.bases.operator import ExecutorSafeguard
+
+    ExecutorSafeguard.test_mode = True  # it would warn
+
+
+def connection(name: str, **fields: Any) -> None:
+    """Make an Airflow connection."""
+    os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
 
 
 class Bounds:

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import math
 import os
 import sys
@@ -37,26 +36,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks._measuring import MIB, Bounds, Meter, in_child, started
+from benchmarks._measuring import MIB, Bounds, Meter, connection, in_child, quiet_airflow, started
 from benchmarks._platforms import FIRST_DAY, LAST_DAY, SCENES, Limit, Scene, down, serve, story_of
 
 LATENCY, CONCURRENCY = 0.05, 16
 LIMIT = Limit(10, 3.0)
 TIMES_THE_LOOP, TIMES_THE_IDEAL, SHARE_OF_THE_LIMIT = 10.0, 1.25, 0.98
 CONTENDERS = ("ours", "dlt", "loop")
-
-
-def quiet_airflow(home: str) -> None:
-    """Keep Airflow away from the developer's own, before it is imported."""
-    os.environ["AIRFLOW_HOME"] = f"{home}/airflow"
-    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    os.environ["AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"] = f"{home}/rates"
-    logging.disable(logging.INFO)
-
-
-def connection(name: str, **fields: Any) -> None:
-    """Make an Airflow connection."""
-    os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
 
 
 # The contenders: each imports what it needs, then does its work within the meter
@@ -67,11 +53,8 @@ def ours(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
     quiet_airflow(folder)
     extra = {"rate_limit": rate_limit} if rate_limit else {}
     connection("platform", conn_type=scene.platform, host=url, password=key, extra=extra)
-    from airflow.sdk.bases.operator import ExecutorSafeguard
-
     from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
-    ExecutorSafeguard.test_mode = True  # it would warn that no task runner called
     export = SessionsToObjectStorageOperator(
         task_id="export",
         conn_id="platform",
