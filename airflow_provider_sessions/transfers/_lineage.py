@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
 
 
 def report_lineage(hook: SessionsHook, work: Plan, written: Written) -> None:
@@ -28,8 +31,8 @@ def report_lineage(hook: SessionsHook, work: Plan, written: Written) -> None:
     account = f"{work.platform.replace('_', '-')}://{work.account}"
     for question in dict.fromkeys(dataset.question for dataset in work.datasets):
         collector.add_input_asset(context=hook, uri=f"{account}/{question}")
-    for uri in _with_rows(written).values():
-        collector.add_output_asset(context=hook, uri=uri)
+    for asset in _with_rows(written).values():
+        collector.add_output_asset(context=hook, uri=asset.uri)
 
 
 def tell_outlets(outlets: Iterable[Any], context: Context, written: Written, told: Mapping[str, Any]) -> None:
@@ -45,13 +48,19 @@ def tell_outlets(outlets: Iterable[Any], context: Context, written: Written, tol
     rows = {name: sums["rows"] for name, sums in written.datasets.items()}
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for name, uri in _with_rows(written).items():
-                extra = {**about, "dataset": name, "rows": rows[name]}
-                context["outlet_events"][outlet].add(Asset(uri=uri), extra=extra)
+            for name, asset in _with_rows(written).items():
+                context["outlet_events"][outlet].add(asset, extra={**about, "dataset": name, "rows": rows[name]})
         elif isinstance(outlet, Asset | AssetRef):
             context["outlet_events"][outlet].extra.update(about, rows=rows)
 
 
-def _with_rows(written: Written) -> dict[str, str]:
-    """Where rows were written, by dataset."""
-    return {name: uri for name, uri in written.assets.items() if written.datasets[name]["rows"]}
+def _with_rows(written: Written) -> dict[str, Asset]:
+    """The folder or table of each dataset that rows were written into."""
+    assets = {}
+    for name, uri in written.assets.items():
+        if written.datasets[name]["rows"]:
+            try:
+                assets[name] = Asset(uri=uri)
+            except ValueError as refused:  # a provider has rules for its scheme, such as that there is a host
+                log.warning("%s: Airflow takes %s for no asset: %s", name, uri, refused)
+    return assets

@@ -1,0 +1,90 @@
+"""What an export tells the collector of hook lineage, as a lineage tool reads it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
+from tests.databases import Place, database, postgres, sqlite, warehouse
+
+__all__ = ["database", "postgres", "sqlite", "warehouse"]
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+READ = [f"vidinfra://127.0.0.1/{question}" for question in ("sessions", "participants", "attendance", "recordings")]
+WRITTEN = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
+
+Told = Callable[[], tuple[list[str], list[str]]]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What Airflow's collector has, as it is where a plugin reads it; URIs of inputs and outputs, each as told."""
+    try:
+        lineage = importlib.import_module("airflow.sdk.lineage")
+    except ImportError:  # Airflow 3.1
+        lineage = importlib.import_module("airflow.lineage.hook")
+    collector = lineage.HookLineageCollector()
+    monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
+
+    def told() -> tuple[list[str], list[str]]:
+        collected = collector.collected_assets
+        assert all(one.context.conn_id == "vidinfra_default" for one in (*collected.inputs, *collected.outputs))
+        assert all(one.count == 1 for one in (*collected.inputs, *collected.outputs))
+        return [one.asset.uri for one in collected.inputs], [one.asset.uri for one in collected.outputs]
+
+    return told
+
+
+@pytest.fixture(autouse=True)
+def webinar(vidinfra: Any) -> None:
+    """One session of the day."""
+    vidinfra.create("Noon", started_at=DAY + timedelta(hours=11), ended_at=DAY + timedelta(hours=12))
+
+
+def test_files_are_told_as_the_folders_of_their_datasets(told: Told, context: Any, tmp_path: Path) -> None:
+    SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
+    assert told() == (READ, [f"file://{tmp_path}/{name}" for name in WRITTEN])
+
+
+def test_object_stores_too_and_only_once(told: Told, context: Any, bucket: Any) -> None:
+    SessionsToObjectStorageOperator(
+        task_id="export", conn_id="vidinfra_default", path=f"s3://s3_here@{bucket.name}/exports", datasets="attendance"
+    ).execute(context)
+    assert told() == (["vidinfra://127.0.0.1/attendance"], [f"s3://{bucket.name}/exports/attendance"])
+
+
+def test_tables_are_told_by_their_addresses(told: Told, context: Any, warehouse: Place) -> None:
+    SessionsToSqlOperator(
+        task_id="load", conn_id="vidinfra_default", sql_conn_id="warehouse", schema=warehouse.schema
+    ).execute(context)
+    read, written = told()
+    assert read == READ
+    if warehouse.schema:
+        assert written == [f"postgres://127.0.0.1:5432/test/{warehouse.schema}/{name}" for name in WRITTEN]
+    else:
+        assert [uri.partition(":")[0] for uri in written] == ["sqlite"] * len(WRITTEN)
+        assert [uri.rpartition("/")[2] for uri in written] == WRITTEN
+
+
+def test_nothing_is_told_to_be_written_where_nothing_was(told: Told, context: Any, tmp_path: Path) -> None:
+    context["data_interval_start"], context["data_interval_end"] = DAY + timedelta(days=7), DAY + timedelta(days=8)
+    SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
+    assert told() == (READ, [])
+
+
+def test_what_airflow_takes_for_no_asset_fails_no_export(context: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from airflow.providers.common.compat.sdk import AssetAlias
+
+    from airflow_provider_sessions.transfers._lineage import tell_outlets
+
+    written = SimpleNamespace(assets={"sessions": "postgres:///test/sessions"}, datasets={"sessions": {"rows": 1}})
+    tell_outlets([AssetAlias("loaded")], context, written, {})
+    assert "Airflow takes postgres:///test/sessions for no asset" in caplog.text
