@@ -71,15 +71,28 @@ class DeferringOperator(BaseOperator):
         """Do the work, or defer until it can be done."""
         return self._attempt(context, slots=0, began=SYSTEM_CLOCK.now().timestamp(), times=0)
 
-    def execute_in_slot(self, context: Context, event: Any = None, *, slots: int, began: float, times: int) -> Any:
-        """Do the work after a deferral, or defer once more.
+    def execute_in_slot(
+        self,
+        context: Context,
+        event: Any = None,
+        *,
+        slots: int | None = None,
+        began: float | None = None,
+        times: int = 1,
+    ) -> Any:
+        """Do the work after a deferral, or defer once more. ``dag.test`` hands over nothing but the event.
 
         :param event: the trigger's; it says nothing but that the time has come.
-        :param slots: how many slots were reserved.
-        :param began: when the task first began, in seconds since 1970.
+        :param slots: how many slots were reserved; as many as usual if not given.
+        :param began: when the task first began, in seconds since 1970; now if not given.
         :param times: how often it was deferred.
         """
-        return self._attempt(context, slots, began, times)
+        return self._attempt(
+            context,
+            slots=self.usual_requests if slots is None else slots,
+            began=SYSTEM_CLOCK.now().timestamp() if began is None else began,
+            times=times,
+        )
 
     def _attempt(self, context: Context, slots: int, began: float, times: int) -> Any:
         if not self.deferrable:

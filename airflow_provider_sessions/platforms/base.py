@@ -144,8 +144,8 @@ class Adapter(ABC):
             workers where the connection names a store.
         :param lane: what all its requests are for: whoever polls opens an adapter of its own.
         :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
-        :param max_wait: seconds that a request may wait for a retry or for its slot in the budget; the platform's
-            ``default_max_wait`` if not given.
+        :param max_wait: seconds that a request may wait for a retry or for its slot in the budget; if not given, what
+            the connection says, or the platform's ``default_max_wait``.
         :param transport: what sends bytes, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
@@ -159,7 +159,10 @@ class Adapter(ABC):
             timeout=account.seconds("timeout", 30.0),
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
-            retry=RetryPolicy(attempts=attempts, max_wait=cls.default_max_wait if max_wait is None else max_wait),
+            retry=RetryPolicy(
+                attempts=attempts,
+                max_wait=account.seconds("max_wait", cls.default_max_wait) if max_wait is None else max_wait,
+            ),
         )
         client = Client(
             config,

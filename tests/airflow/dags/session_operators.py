@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
+from contextlib import suppress
 
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_sessions.errors import RateLimitedError
+from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,
     CancelSessionOperator,
@@ -12,6 +16,7 @@ from airflow_provider_sessions.operators.sessions import (
     StartSessionOperator,
     UpdateSessionOperator,
 )
+from airflow_provider_sessions.platforms.vidinfra import endpoints
 
 CONNECTION = "{{ params.conn_id }}"
 PARAMS = {
@@ -100,3 +105,18 @@ with DAG("call_api", schedule=None, params=PARAMS) as call_api:
         arguments="{{ params.arguments | tojson }}",
         limit="{{ params.limit }}",
     )
+
+with DAG("create_when_full", schedule=None, params=PARAMS) as create_when_full:
+
+    @task
+    def use_up(conn_id: str) -> None:
+        """Send requests until the account has no slot left."""
+        hook = hook_for(conn_id, max_wait=0.1)
+        with suppress(RateLimitedError):
+            while True:
+                hook.call(endpoints.list_rooms())
+
+    create = CreateSessionOperator(
+        task_id="create", conn_id=CONNECTION, title="{{ params.title }}", options="{{ params.options | tojson }}"
+    )
+    use_up(CONNECTION) >> create

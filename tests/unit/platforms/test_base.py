@@ -111,6 +111,13 @@ def test_an_unknown_connection_type_is_an_error_that_names_the_known() -> None:
         adapter_class("zoom")
 
 
+@pytest.mark.parametrize(("extra", "seconds"), [({}, 60), ({"max_wait": 5}, 5), ({"max_wait": "PT2M"}, 120)])
+def test_the_connection_says_how_long_a_request_may_wait(extra: dict[str, Any], seconds: float) -> None:
+    assert opened(**extra).client.config.retry.max_wait == seconds
+    asked_for = Plain.open(Account("c1", "plain", extra=extra), max_wait=7)
+    assert asked_for.client.config.retry.max_wait == 7
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [

@@ -1,0 +1,29 @@
+"""A task whose account has no slot left, in Airflow's own task runner: it is deferred, and goes on in time."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox
+from tests.airflow.conftest import RunDag
+from tests.connected import Connect, requests_of
+
+
+def test_a_create_without_a_slot_is_deferred_and_makes_one_session(
+    run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    limited = {"rate_limit": "8/20s"}
+    connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password=vidinfra.api_key, extra=limited)
+    options = {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}
+    with caplog.at_level(logging.INFO):
+        run = run_dag("session_operators", "create_when_full", options=options)
+
+    assert run.state == "success"
+    (told,) = [text for text in caplog.messages if text.startswith("Deferred for ")]
+    assert "the account allows 8 requests in 20 s; the next free slot is at" in told
+    (session,) = vidinfra.sessions()
+    assert run.xcom("create")["session_id"] == session["id"]
+    assert requests_of(sandbox, method="POST") == ["create_session"]
