@@ -37,6 +37,7 @@ from airflow_provider_sessions.waiting import schedule
 from airflow_provider_sessions.waiting.goals import Observation
 from airflow_provider_sessions.waiting.listing import Listed, Listing
 from airflow_provider_sessions.waiting.naps import within
+from airflow_provider_sessions.waiting.schedule import Sighting
 from airflow_provider_sessions.waiting.watch import (
     AnyWatch,
     ListSubscription,
@@ -83,8 +84,7 @@ class Poller:
         self._clock = clock
         self._spots: dict[Spot, SpotWatch] = {}
         self._lists: dict[Listing, ListWatch] = {}
-        self._known: dict[str, Session | None] = {}
-        self._looked_closely: dict[str, float] = {}
+        self._seen: dict[str, Sighting] = {}
         self._adapter: Adapter | None = None
         self._connected_at = 0.0
         self._last_look: float | None = None
@@ -127,7 +127,8 @@ class Poller:
         :param over: the session, if it is known to be over: it is not looked at then.
         """
         subscription = SpotSubscription(Spot(session_id, artifact), poll_interval)
-        self._known[session_id] = self._known.get(session_id) or over
+        if self._session(session_id) is None:
+            self._seen[session_id] = Sighting(over)
         self._join(self._spots, subscription)
         return subscription
 
@@ -158,8 +159,7 @@ class Poller:
         subject = subscription.subject
         _leave(self._spots, subscription)
         if not any(Spot(subject.session_id, artifact) in self._spots for artifact in (None, *Artifact)):
-            del self._known[subject.session_id]
-            self._looked_closely.pop(subject.session_id, None)
+            del self._seen[subject.session_id]
 
     def _watches(self) -> Iterator[AnyWatch]:
         return chain(self._spots.values(), self._lists.values())
@@ -215,9 +215,9 @@ class Poller:
             watch.looked(news, self._now())
 
     def _due(self) -> list[AnyWatch]:
-        """What is due, and what soon will be: looks at different things fall into step."""
-        soon = self._now() + min(watch.poll_interval for watch in self._watches()) / 2
-        return [watch for watch in self._watches() if watch.due <= soon]
+        """What is due, and what will be before the next look could be: looks at different things fall into step."""
+        soon = self._now() + min(watch.poll_interval for watch in self._watches())
+        return [watch for watch in self._watches() if watch.due < soon]
 
     def _heed(self, error: Exception | None) -> None:
         """Do as the platform says with an error: come back later, or with another credential."""
@@ -241,7 +241,7 @@ class Poller:
         questions: list[AnyWatch] = [watch for watch in due if isinstance(watch.subject, Listing)]
         for watch in spots:
             session_id = watch.subject.session_id
-            session = self._known.get(session_id)
+            session = self._session(session_id)
             if error := errors.get(session_id):
                 yield watch, self._failed(watch, error, missing=isinstance(error, NotFoundError))
             elif watch.subject.artifact and session and session.state is SessionState.ENDED:
@@ -277,7 +277,7 @@ class Poller:
                 at = self._clock.now()
                 sessions = [session async for session in adapter.sessions(watch.subject.query(at))]
                 return Listed(tuple(sessions), None, at)
-            session = self._known.get(watch.subject.session_id)
+            session = self._session(watch.subject.session_id)
             if session is None:  # its last subscriber has left meanwhile
                 return Observation()
             return Observation(session, await adapter.artifact_status(session, watch.subject.artifact))
@@ -287,28 +287,26 @@ class Poller:
     def _failed(self, watch: AnyWatch, failure: Exception, *, missing: bool = False) -> Observation | Listed:
         if isinstance(watch.subject, Listing):
             return Listed(None, failure, self._clock.now())
-        return Observation(session=self._known.get(watch.subject.session_id), error=failure, missing=missing)
+        return Observation(session=self._session(watch.subject.session_id), error=failure, missing=missing)
 
     async def _see(self, adapter: Adapter, session_ids: Collection[str], interval: float) -> dict[str, SessionsError]:
         """Look at sessions, unless they are known to be over. Note what is seen, and return what went wrong."""
-        known = {session_id: self._known.get(session_id) for session_id in session_ids}
-        known = {key: session for key, session in known.items() if session is None or not session.state.is_final}
-        if not known:
+        seen = {key: self._seen.get(key, Sighting()) for key in session_ids}
+        seen = {key: last for key, last in seen.items() if last.session is None or not last.session.state.is_final}
+        if not seen:
             return {}
+        closely = schedule.due_for_a_close_look(seen, self._now(), interval)
+        answers = await adapter.look({key: None if key in closely else last.session for key, last in seen.items()})
         now = self._now()
-        looked_closely = {key: self._looked_closely.get(key, now) for key in known}
-        closely = schedule.due_for_a_close_look(looked_closely, now, interval)
-        asked = {key: None if key in closely else session for key, session in known.items()}
-        seen = await adapter.look(asked)
-        for key in seen.keys() & self._known.keys():  # others may have left meanwhile
-            self._note(key, seen[key], closely=asked[key] is None)
-        return {key: error for key, error in seen.items() if isinstance(error, SessionsError)}
+        for key, answer in answers.items():
+            if key in self._seen:  # its last subscriber may have left meanwhile
+                # After an error the session is looked at closely: being left out of a list would say nothing.
+                session = answer if isinstance(answer, Session) else None
+                self._seen[key] = Sighting(session, now, now if key in closely else seen[key].closely)
+        return {key: error for key, error in answers.items() if isinstance(error, SessionsError)}
 
-    def _note(self, session_id: str, seen: Session | SessionsError, *, closely: bool) -> None:
-        if closely:
-            self._looked_closely[session_id] = self._now()
-        # After an error the session is asked for by itself: being left out of a list would say nothing.
-        self._known[session_id] = seen if isinstance(seen, Session) else None
+    def _session(self, session_id: str) -> Session | None:
+        return self._seen.get(session_id, Sighting()).session
 
     async def _connected(self) -> Adapter:
         if self._refused:

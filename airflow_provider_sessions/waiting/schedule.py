@@ -4,25 +4,74 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.model import Session, SessionState
 
+MAX_IDLE = 900.0
+"""Seconds after which everything is looked at again, however far away a change seems."""
 RECONNECT_AFTER = 300.0
 """Seconds after which the connection is read again: somebody may have edited it in the middle of a wait."""
 _BACKOFF_AT_MOST = 120.0
+_UNKNOWN_LENGTH = 8 * 3600.0
+"""Seconds: a session whose planned end nobody knows may take a day's work."""
+_LATE_AFTER = 2 * 3600.0
+_LATE_PART = 60
 _CLOSE_LOOK_AT_LEAST = 60.0
 _CLOSE_LOOK_EVERY = 10
 """Looks, of which one is a close one."""
+_RARE = 2
+"""Intervals: who is looked at more seldom than that is looked at closely each time."""
 
 
-def next_look(session: Session | None, now: float, poll_interval: float) -> float:
+def next_look(session: Session | None, now: float, poll_interval: float, max_idle: float = MAX_IDLE) -> float:
     """When a session, or what it leaves behind, is to be looked at again after a look that went well.
 
+    ====================================  ===========================================================================
+    the session                           the next look comes
+    ====================================  ===========================================================================
+    is to start                           after a quarter of the time until then: so the last ones before the start,
+                                          and those around it, come every ``poll_interval``
+    is late: scheduled or live although   every ``poll_interval`` for two hours; then after a sixtieth of the time
+    its planned end has passed            beyond these, so that it is a minute after three hours
+    has ended, and something that it      the same, from its end on
+    leaves behind is waited for
+    is requested, live, or has no         after ``poll_interval``
+    planned start
+    ====================================  ===========================================================================
+
+    It never comes before ``poll_interval`` nor after ``max_idle``, unless the former is longer. So who starts early,
+    moves or cancels a session long before its time is noticed after ``max_idle`` at the latest, and in the last hour
+    before the start after a quarter of what is left of it.
+
     :param session: what the look saw.
-    :param now: when the look was over.
+    :param now: when the look was over, in seconds since 1970.
     :param poll_interval: seconds; the smallest of those who wait for it.
+    :param max_idle: seconds.
     """
-    return now + poll_interval
+    pause = 0.0 if session is None else _pause(session, now)
+    return now + max(poll_interval, min(pause, max_idle))
+
+
+def _pause(session: Session, now: float) -> float:
+    """Seconds that nothing is likely to happen."""
+    if session.state is SessionState.SCHEDULED and session.scheduled_start is not None:
+        start = session.scheduled_start.timestamp()
+        if now < start:
+            return (start - now) / 4
+    expected = _expected_end(session)
+    return 0.0 if expected is None else max(0.0, now - expected - _LATE_AFTER) / _LATE_PART
+
+
+def _expected_end(session: Session) -> float | None:
+    """When a session that has begun, or should have, is to be over, or was; None where nobody can tell."""
+    if session.state is SessionState.REQUESTED:
+        return None
+    end = session.ended_at or session.scheduled_end
+    if end is not None:
+        return end.timestamp()
+    start = session.actual_start or session.scheduled_start
+    return None if start is None else start.timestamp() + _UNKNOWN_LENGTH
 
 
 def after_failure(poll_interval: float, failures: int) -> float:
@@ -36,17 +85,35 @@ def after_failure(poll_interval: float, failures: int) -> float:
     return min(doubled, max(poll_interval, _BACKOFF_AT_MOST))
 
 
-def due_for_a_close_look(looked_closely: Mapping[str, float], now: float, poll_interval: float) -> set[str]:
-    """Sessions that a list has told about long enough: they may have been moved, or have gone by between two looks.
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A session as it was last seen.
 
-    The oldest come first, and no more of them at once than it takes to have all in turn: a thousand sessions that were
-    first seen together are not asked for together ever after.
+    :param session: None where nothing is known of it: it was never seen, or the last look at it failed.
+    :param looked: when it was looked at.
+    :param closely: when it was last looked at closely.
+    """
 
-    :param looked_closely: session id to when it was last asked for by itself.
+    session: Session | None = None
+    looked: float = -math.inf
+    closely: float = -math.inf
+
+
+def due_for_a_close_look(sightings: Mapping[str, Sighting], now: float, poll_interval: float) -> set[str]:
+    """Sessions of which a list's silence is not enough: they may have been moved, or have gone by between two looks.
+
+    Those are all of which nothing is known, and those that are looked at seldom. Of the others, those that a list has
+    told about long enough; the oldest come first, and no more of them at once than it takes to have all in turn: a
+    thousand sessions that were first seen together are not asked for together ever after.
+
+    :param sightings: by session id, what the last looks saw.
     :param now: the present.
     :param poll_interval: seconds between looks.
     """
+    seldom = now - _RARE * poll_interval
+    due = {key for key, sighting in sightings.items() if sighting.session is None or sighting.looked <= seldom}
     every = max(_CLOSE_LOOK_AT_LEAST, _CLOSE_LOOK_EVERY * poll_interval)
-    at_once = math.ceil(len(looked_closely) * poll_interval / every)
-    oldest = sorted(looked_closely, key=looked_closely.__getitem__)[:at_once]
-    return {session_id for session_id in oldest if looked_closely[session_id] + every <= now}
+    others = {key: sighting.closely for key, sighting in sightings.items() if key not in due}
+    at_once = math.ceil(len(others) * poll_interval / every)
+    oldest = sorted(others, key=others.__getitem__)[:at_once]
+    return due | {key for key in oldest if others[key] + every <= now}
