@@ -41,7 +41,7 @@ async def amask(secrets: Iterable[str]) -> None:
         if _ASYNC_MASK is not None:
             await _ASYNC_MASK(secret)
         elif supervisor_is_async():
-            await _supervisor().asend(MaskSecret(value=secret))
+            await supervisor().asend(MaskSecret(value=secret))
         else:
             mask_secret(secret)
 
@@ -88,14 +88,14 @@ def _password_of(address: str) -> Iterator[str]:
         yield address
 
 
-def _supervisor() -> Any:
+def supervisor() -> Any:
     """What talks to the process that watches this one; None outside of workers and triggerers."""
     return getattr(task_runner, "SUPERVISOR_COMMS", None)
 
 
 def supervisor_is_async() -> bool:
     """Whether Airflow can be asked without blocking: in a triggerer, and in a worker from Airflow 3.2 on."""
-    kind = type(_supervisor())
+    kind = type(supervisor())
     if not hasattr(kind, "asend"):
         return False
     return kind.asend is not CommsDecoder.asend or not airflow.__version__.startswith("3.1.")

@@ -38,6 +38,7 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, parse_seconds
 from airflow_provider_sessions.operators._reading import count, given, identifier
 from airflow_provider_sessions.sensors._history import recall, remember
+from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
 from airflow_provider_sessions.triggers.sessions import (
     SETTLING_SECONDS,
     ArtifactTrigger,
@@ -251,6 +252,10 @@ class SessionStateSensor(_SessionSensor):
         failure. (templated)
     :param on_unreachable: what to do where the state can no longer be reached, say because the session was canceled:
         ``fail``, ``skip`` or ``succeed``. (templated)
+    :param cancel_on_kill: cancel the session, unless it has begun, when somebody marks the task failed or successful
+        while it is deferred, or its DAG run runs out of time. Nothing else does: no clear, no restart or failure of a
+        triggerer, no timeout of the sensor. Has an effect from Airflow 3.3 on, with ``deferrable=True``, and if a
+        triggerer runs at that time; where it can have none, a warning is logged.
     :param deferrable: wait in the triggerer, without holding a worker.
     :param timeout: seconds, or a timedelta, after which the wait ends; 7 days by default (``[sensors]
         default_timeout``). ``execution_timeout`` is not kept by Airflow while a task is deferred.
@@ -264,9 +269,22 @@ class SessionStateSensor(_SessionSensor):
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "state")
 
-    def __init__(self, *, state: str = "live", **kwargs: Any) -> None:
+    def __init__(self, *, state: str = "live", cancel_on_kill: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.state = state
+        self.cancel_on_kill = cancel_on_kill
+
+    def execute(self, context: Context) -> Any:
+        """Look once; if what is waited for is not there, defer, or poke on."""
+        if self.cancel_on_kill:
+            self._prepare_for_kill(context)
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
+        """Make sense of the trigger's event."""
+        if self.cancel_on_kill:
+            note_end(context["ti"])
+        return super().execute_complete(context, event)
 
     def goal(self) -> Goal:
         """What is waited for."""
@@ -274,7 +292,17 @@ class SessionStateSensor(_SessionSensor):
 
     def trigger(self, **arguments: Any) -> WaitTrigger:
         """The trigger that waits in this sensor's stead."""
-        return SessionStateTrigger(state=StateGoal.read(self.state).state.value, **arguments)
+        state = StateGoal.read(self.state).state
+        return SessionStateTrigger(state=state.value, cancel_on_kill=self.cancel_on_kill, **arguments)
+
+    def _prepare_for_kill(self, context: Context) -> None:
+        if not TRIGGERS_ARE_TOLD:
+            log.warning("cancel_on_kill has no effect before Airflow 3.3: triggers do not learn of a kill")
+        elif not self.deferrable:
+            # A worker's on_kill comes with every SIGTERM and in the middle of anything: it cannot ask what happened.
+            log.warning("cancel_on_kill has no effect with deferrable=False: a worker cannot tell a kill from a clear")
+        else:
+            note_try(context["ti"])
 
 
 class ArtifactSensor(_SessionSensor):

@@ -5,7 +5,9 @@ arguments are plain JSON. Each fires one event, a small dict::
 
     {"status": "success" | "unreachable" | "failed" | "timeout", "session": Session.summary() | None, "message": "..."}
 
-A trigger never changes a session: a triggerer that stops, restarts or hands its triggers on does no harm.
+A trigger changes no session: a triggerer that stops, restarts or hands its triggers on does no harm. The one exception
+is asked for with ``cancel_on_kill``, and is made only where the task was marked; see
+:mod:`airflow_provider_sessions.triggers._killing`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.triggers._connecting import shared_poller
+from airflow_provider_sessions.triggers._killing import call_off_if_marked
 from airflow_provider_sessions.triggers.events import SessionEventTrigger
 from airflow_provider_sessions.waiting.goals import FAILURES, ArtifactGoal, Goal, StateGoal, Tolerance, Verdict
 from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
@@ -32,7 +35,16 @@ SETTLING_SECONDS = 6.0
 
 
 class WaitTrigger(BaseTrigger):
-    """What both triggers have in common: all but what is waited for."""
+    """What both triggers have in common: all but what is waited for.
+
+    :param conn_id: the connection.
+    :param session_id: the session.
+    :param poll_interval: seconds between looks.
+    :param deadline: when to give up, in seconds since 1970.
+    :param not_before: when the event may fire at the earliest, in seconds since 1970.
+    :param max_consecutive_failures: failed looks in a row that end the wait.
+    :param last_seen: the session's summary when it was last seen; None if it was not.
+    """
 
     clock: Clock = SYSTEM_CLOCK
 
@@ -43,9 +55,9 @@ class WaitTrigger(BaseTrigger):
         session_id: str,
         poll_interval: float,
         deadline: float,
-        not_before: float,
-        max_consecutive_failures: int,
-        last_seen: dict[str, Any] | None,
+        not_before: float = 0.0,
+        max_consecutive_failures: int = FAILURES,
+        last_seen: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.conn_id = conn_id
@@ -100,38 +112,16 @@ class WaitTrigger(BaseTrigger):
 class SessionStateTrigger(WaitTrigger):
     """Waits until a session is in a state.
 
-    :param conn_id: the connection.
-    :param session_id: the session.
     :param state: the state, one of :class:`~airflow_provider_sessions.model.SessionState`.
-    :param poll_interval: seconds between looks.
-    :param deadline: when to give up, in seconds since 1970.
-    :param not_before: when the event may fire at the earliest, in seconds since 1970.
-    :param max_consecutive_failures: failed looks in a row that end the wait.
-    :param last_seen: the session's summary when it was last seen; None if it was not.
+    :param cancel_on_kill: whether the session is canceled, if it has not begun, when the task is marked while it is
+        deferred. From Airflow 3.3 on; before, nothing happens.
+    :param waiting: what :class:`WaitTrigger` takes.
     """
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        session_id: str,
-        state: str,
-        poll_interval: float,
-        deadline: float,
-        not_before: float = 0.0,
-        max_consecutive_failures: int = FAILURES,
-        last_seen: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(
-            conn_id=conn_id,
-            session_id=session_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            not_before=not_before,
-            max_consecutive_failures=max_consecutive_failures,
-            last_seen=last_seen,
-        )
+    def __init__(self, *, state: str, cancel_on_kill: bool = False, **waiting: Any) -> None:
+        super().__init__(**waiting)
         self.state = state
+        self.cancel_on_kill = cancel_on_kill
 
     def goal(self) -> Goal:
         """What is waited for."""
@@ -139,44 +129,24 @@ class SessionStateTrigger(WaitTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what it takes to make the trigger again elsewhere."""
-        path, arguments = super().serialize()
-        return path, arguments | {"state": self.state}
+        path, waiting = super().serialize()
+        return path, {"state": self.state, "cancel_on_kill": self.cancel_on_kill, **waiting}
+
+    async def on_kill(self) -> None:
+        """Cancel the session, if that was asked for and the task was marked: Airflow calls this not only then."""
+        if self.cancel_on_kill:
+            await call_off_if_marked(self.task_instance, self.conn_id, self.session_id)
 
 
 class ArtifactTrigger(WaitTrigger):
     """Waits until something that a session leaves behind is ready. It is not asked for before the session is over.
 
-    :param conn_id: the connection.
-    :param session_id: the session.
     :param artifact: what is waited for, one of :class:`~airflow_provider_sessions.model.Artifact`.
-    :param poll_interval: seconds between looks.
-    :param deadline: when to give up, in seconds since 1970.
-    :param not_before: when the event may fire at the earliest, in seconds since 1970.
-    :param max_consecutive_failures: failed looks in a row that end the wait.
-    :param last_seen: the session's summary when it was last seen; None if it was not.
+    :param waiting: what :class:`WaitTrigger` takes.
     """
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        session_id: str,
-        artifact: str,
-        poll_interval: float,
-        deadline: float,
-        not_before: float = 0.0,
-        max_consecutive_failures: int = FAILURES,
-        last_seen: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(
-            conn_id=conn_id,
-            session_id=session_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            not_before=not_before,
-            max_consecutive_failures=max_consecutive_failures,
-            last_seen=last_seen,
-        )
+    def __init__(self, *, artifact: str, **waiting: Any) -> None:
+        super().__init__(**waiting)
         self.artifact = artifact
 
     def goal(self) -> Goal:
@@ -185,5 +155,5 @@ class ArtifactTrigger(WaitTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give what it takes to make the trigger again elsewhere."""
-        path, arguments = super().serialize()
-        return path, arguments | {"artifact": self.artifact}
+        path, waiting = super().serialize()
+        return path, {"artifact": self.artifact, **waiting}

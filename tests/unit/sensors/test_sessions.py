@@ -24,6 +24,7 @@ from airflow_provider_sessions.errors import (
     WaitError,
 )
 from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sensors import sessions
 from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
 from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger
 from tests.connected import RecordingTaskInstance, requests_of
@@ -78,6 +79,50 @@ def test_what_a_deferral_hands_to_the_trigger(
     assert timedelta(hours=2, seconds=55) < deferred.value.timeout <= timedelta(hours=2, seconds=60)
     assert context["ti"].xcoms["session_url"].endswith(session_id), "the button is there while the task waits"
     assert requests_of(sandbox) == ["get_session"]
+
+
+@pytest.mark.needs_airflow("3.3")
+def test_cancel_on_kill_is_handed_on_with_a_note_of_the_try(session_id: str, context: dict[str, Any]) -> None:
+    context["ti"].try_number = 3
+    sensor = state_sensor(session_id, cancel_on_kill=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(context)
+
+    assert deferred.value.trigger.serialize()[1]["cancel_on_kill"] is True
+    assert context["ti"].xcoms["waiting_try"] == 3
+    with pytest.raises(UnreachableError):
+        sensor.execute_complete(context, event("unreachable"))
+    assert context["ti"].xcoms["waiting_try"] == 0, "the wait is over: what comes now is no kill"
+
+
+def test_where_cancel_on_kill_is_not_set_no_note_is_made(session_id: str, context: dict[str, Any]) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        state_sensor(session_id).execute(context)
+
+    assert deferred.value.trigger.serialize()[1]["cancel_on_kill"] is False
+    assert "waiting_try" not in context["ti"].xcoms
+
+
+@pytest.mark.parametrize(
+    ("triggers_are_told", "deferrable", "told"),
+    [(False, True, "no effect before Airflow 3.3"), (True, False, "no effect with deferrable=False")],
+)
+def test_where_cancel_on_kill_can_do_nothing_the_log_says_so(
+    vidinfra: Any,
+    session_id: str,
+    context: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    triggers_are_told: bool,
+    deferrable: bool,
+    told: str,
+) -> None:
+    monkeypatch.setattr(sessions, "TRIGGERS_ARE_TOLD", triggers_are_told)
+    vidinfra.start(session_id)
+
+    state_sensor(session_id, cancel_on_kill=True, deferrable=deferrable).execute(context)
+
+    assert caplog.text.count(told) == 1
 
 
 def test_the_button_and_the_wait_do_not_need_the_first_look(

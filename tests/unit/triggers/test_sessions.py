@@ -39,6 +39,7 @@ async def event_of(trigger: WaitTrigger) -> dict[str, Any]:
     "trigger",
     [
         SessionStateTrigger(state="ended", **arguments("s-1")),
+        SessionStateTrigger(state="live", cancel_on_kill=True, **arguments("s-1")),
         ArtifactTrigger(
             artifact="recording",
             **arguments("s-1", not_before=1.5, max_consecutive_failures=4, last_seen={"session_id": "s-1"}),
@@ -52,6 +53,28 @@ def test_a_trigger_can_be_made_again_from_what_it_serializes(trigger: WaitTrigge
     assert path == f"airflow_provider_sessions.triggers.sessions.{type(trigger).__name__}"
     assert json.loads(json.dumps(given)) == given
     assert type(trigger)(**given).serialize() == (path, given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "goal"), [(SessionStateTrigger, {"state": "live"}), (ArtifactTrigger, {"artifact": "recording"})]
+)
+def test_a_task_that_the_first_release_deferred_resumes(kind: type[WaitTrigger], goal: dict[str, str]) -> None:
+    stored = {
+        "conn_id": "vidinfra_default",
+        "session_id": "s-1",
+        "poll_interval": 30.0,
+        "deadline": 1767225600.0,
+        "not_before": 1767139206.0,
+        "max_consecutive_failures": 10,
+        "last_seen": {"session_id": "s-1", "state": "scheduled"},
+        **goal,
+    }
+
+    path, given = kind(**stored).serialize()
+
+    assert path == f"airflow_provider_sessions.triggers.sessions.{kind.__name__}"
+    assert stored.items() <= given.items()
+    assert not given.get("cancel_on_kill")
 
 
 async def test_a_session_that_is_there_already(vidinfra: Any) -> None:

@@ -1,0 +1,133 @@
+"""Calling a session off when the task that waited for it is killed, and only then.
+
+Airflow calls a trigger's ``on_kill`` (from 3.3 on) when somebody has marked the deferred task; but also when the task
+was cleared, and when a triggerer that was frozen finds its triggers in the hands of another. So the task instance is
+asked for before anything is done, and where that is not possible nothing is.
+
+=======================================  ===============================================================================
+the task instance, when it is asked for  what is done
+=======================================  ===============================================================================
+success, failed or skipped               somebody marked it, or its DAG run ran out of time: the session is called off
+the same, but the wait ended by itself,  nothing: while this triggerer was frozen another one took over, or the task was
+or another try has begun                 cleared and done with before this trigger heard of it
+in any other state                       nothing: it was cleared, or it still waits
+not to be found out                      nothing
+=======================================  ===============================================================================
+
+Whether a wait ended by itself, or another try has begun, shows in the note that :func:`note_try` and :func:`note_end`
+keep.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom
+from airflow.triggers.base import BaseTrigger
+
+from airflow_provider_sessions.client.budget import Lane
+from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.hooks.connections import aresolve
+from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
+from airflow_provider_sessions.model import SessionState
+from airflow_provider_sessions.operators._bring import cancel
+from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+
+log = logging.getLogger(__name__)
+
+TRIGGERS_ARE_TOLD = hasattr(BaseTrigger, "on_kill")
+"""Whether this Airflow tells a trigger that its task was killed: from 3.3 on."""
+
+_MARKED = frozenset({"success", "failed", "skipped"})
+"""States in which somebody can put a task. ``removed`` is none: a DAG without the task was deployed."""
+_NOT_BEGUN = frozenset({SessionState.REQUESTED, SessionState.SCHEDULED})
+_WAITING_TRY = "waiting_try"
+_OVER = 0
+_PATIENCE = 15.0
+"""Seconds that a request waits for its slot or a retry: Airflow gives up on ``on_kill`` after 30 s."""
+
+
+def note_try(task_instance: Any) -> None:
+    """Note, in an XCom, which try of a task waits: before it is deferred. A new try makes the note anew."""
+    task_instance.xcom_push(key=_WAITING_TRY, value=task_instance.try_number)
+
+
+def note_end(task_instance: Any) -> None:
+    """Note that a wait has ended by itself: before its task ends."""
+    task_instance.xcom_push(key=_WAITING_TRY, value=_OVER)
+
+
+async def call_off_if_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
+    """Cancel a session that has not begun, if the task that waits for it has been marked. Never raises; logs instead.
+
+    :param task_instance: the trigger's; None where it has none.
+    :param conn_id: the connection.
+    :param session_id: the session.
+    """
+    if await _was_marked(task_instance):
+        try:
+            await _call_off(conn_id, session_id)
+        except (SessionsError, AirflowNotFoundException) as failure:
+            log.error("Session %s was not canceled: %s: %s", session_id, type(failure).__name__, failure)
+
+
+async def _was_marked(task_instance: Any) -> bool:
+    """Whether the trigger's try was put into a final state from outside."""
+    try:
+        state = await _state_of(task_instance)
+        waiting_try = await _waiting_try(task_instance) if state in _MARKED else None
+    except Exception:  # whatever keeps us from knowing, nothing may be canceled
+        log.exception("Nothing is canceled: the state of the task cannot be found out")
+        return False
+    if state not in _MARKED:
+        log.info("Nothing is canceled: the task is %s, so it was cleared or waits on", state or "to be scheduled")
+        return False
+    if waiting_try not in (None, task_instance.try_number):
+        log.info("Nothing is canceled: the task is %s, but not because this wait was killed", state)
+        return False
+    log.info("The task was marked %s while it waited", state)
+    return True
+
+
+async def _state_of(task_instance: Any) -> str | None:
+    """The state of exactly this instance of a task: its run and its map index.
+
+    :raises LookupError: there is no such instance any more.
+    """
+    task_id, run_id, map_index = task_instance.task_id, task_instance.run_id, task_instance.map_index
+    asked = GetTaskStates(dag_id=task_instance.dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
+    answer = await supervisor().asend(asked)
+    is_mapped = map_index is not None and map_index >= 0
+    name = f"{task_id}_{map_index}" if is_mapped else task_id
+    state: str | None = answer.task_states[run_id][name]
+    return state
+
+
+async def _waiting_try(task_instance: Any) -> Any:
+    """What was noted; None if nothing was, as where a task of somebody else's uses the trigger."""
+    asked = GetXCom(
+        key=_WAITING_TRY,
+        dag_id=task_instance.dag_id,
+        run_id=task_instance.run_id,
+        task_id=task_instance.task_id,
+        map_index=task_instance.map_index,
+    )
+    return getattr(await supervisor().asend(asked), "value", None)
+
+
+async def _call_off(conn_id: str, session_id: str) -> None:
+    account = await aresolve(conn_id)
+    adapter: Adapter
+    async with adapter_class(account.conn_type).open(
+        account, on_secret=mask_soon, lane=Lane.CALL, max_wait=_PATIENCE
+    ) as adapter:
+        session = await adapter.get(session_id)
+        if session.state not in _NOT_BEGUN:
+            log.info(
+                "Session %s is %s and left alone: only one that has not begun is canceled", session_id, session.state
+            )
+            return
+        await cancel(adapter, session.session_id, notify=True)
+    log.info("Session %s was canceled, as cancel_on_kill is set", session.session_id)
