@@ -20,7 +20,11 @@ from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.platforms.base import PLATFORMS
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
 from tests.connected import Connect, requests_of
+from tests.databases import Place, database, postgres, sqlite, warehouse
+
+__all__ = ["database", "postgres", "sqlite", "warehouse"]
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 FORMATS = ("jsonl", "csv", "parquet")
@@ -97,6 +101,29 @@ def test_nothing_personal_is_left_anywhere(
     assert KEY not in said
     assert [result["sessions"] for result in results] == [1] * 3
     assert json.loads(Path(results[0]["record"]).read_text())["redaction"] == redact
+
+
+def test_nothing_personal_is_left_in_a_database(
+    export: Export, sandbox: Sandbox, context: dict[str, Any], warehouse: Place, tmp_path: Path
+) -> None:
+    def load(**fields: Any) -> str:
+        """All that the database holds after a load."""
+        given = {"sql_conn_id": "warehouse", "schema": warehouse.schema, "redact_conn_id": "pepper", **fields}
+        for name in PLATFORMS:
+            SessionsToSqlOperator(task_id="load", conn_id=f"{name}_here", **given).execute(context)
+        rows = [row for name in warehouse.tables() for row in warehouse.rows(f"select * from {{schema}}{name}")]
+        return "\n".join(map(str, rows))
+
+    people = {one for name in PLATFORMS for one in sandbox.platform(name).population.people}
+    known = {person.name for person in people} | {person.email for person in people} | {TITLE}
+    held = load()
+    assert sum(one in held for one in known) > 10
+    for redact in (dict.fromkeys(Personal, "hash"), dict.fromkeys(Personal, "drop")):
+        held = load(redact=redact)
+        assert [one for one in sorted(known) if one in held] == []
+        joined = "select count(*) from {schema}attendance join {schema}participants using (session_id, participant_key)"
+        assert warehouse.column(joined) == warehouse.column("select count(*) from {schema}attendance")
+    assert KEY not in held
 
 
 def test_people_join_across_platforms_by_the_hash_that_anybody_with_the_key_can_make(
