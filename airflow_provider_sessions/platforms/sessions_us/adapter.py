@@ -46,6 +46,8 @@ from airflow_provider_sessions.platforms.sessions_us.transcript import read_tran
 
 T = TypeVar("T")
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
+_WALKS = 3
+"""How often the list of sessions is read at most, while it changes."""
 _FIND_PAGES = 5
 """Pages that are searched for what an earlier attempt made, where nobody knows since when to search."""
 _SKEW = timedelta(hours=1)
@@ -248,11 +250,23 @@ class SessionsUsAdapter(Adapter):
         return session.model_copy(update={"state": SessionState.CANCELED})
 
     async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """Every session of the list that is meant: an old one may have ended just now, so all pages are read."""
-        async for item in self._pages(endpoints.list_sessions()):
-            session = self._read(item)
-            if query.matches(session):
-                yield session
+        """Every session of the list that is meant: an old one may have ended just now, so all pages are read.
+
+        The list has no total. Where a session is deleted while it is read, another one slips from a page not yet read
+        to one that was, and nothing tells. So a list of several pages is read until that brings nothing new: twice, as
+        a rule.
+        """
+        known: set[str | None] = set()
+        for walk in range(_WALKS):
+            before = len(known)
+            async for item in self._pages(endpoints.list_sessions()):
+                if item.id not in known:
+                    known.add(item.id)
+                    session = self._read(item)
+                    if query.matches(session):
+                        yield session
+            if len(known) < endpoints.PAGES.size or (walk and len(known) == before):
+                return
 
     async def participants(self, session: Session) -> list[Participant]:
         """The people of a session."""
