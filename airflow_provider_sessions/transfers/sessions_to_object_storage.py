@@ -34,6 +34,9 @@ class SessionsToObjectStorageOperator(ExportingOperator):
     address of the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the first ten
     ``paths``.
 
+    The event of an asset among ``outlets`` carries the same, with ``rows`` by dataset; an asset alias gets an event for
+    each folder that rows were written into.
+
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param path: where to write: ``s3://bucket/folder``, ``file:///folder``, any address that Airflow's
         ``ObjectStoragePath`` knows. (templated)

@@ -36,6 +36,9 @@ class SessionsToSqlOperator(ExportingOperator):
     that other runs had written), ``pending`` and ``absent`` (sessions by dataset), ``deleted``, ``ledger`` (its table),
     and in ``datasets`` for each dataset ``rows`` and ``table``.
 
+    The event of an asset among ``outlets`` carries the same, with ``rows`` by dataset; an asset alias gets an event for
+    each table that rows were written into.
+
     :param conn_id: the connection to read from, of any of this provider's types. (templated)
     :param sql_conn_id: the connection of the database. (templated)
     :param schema: the schema that the tables are in, which must exist; by default the connection's own. (templated)
