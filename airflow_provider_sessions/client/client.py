@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import NoneType, TracebackType
@@ -30,6 +30,7 @@ from airflow_provider_sessions.client.memo import Memo
 from airflow_provider_sessions.client.network import network
 from airflow_provider_sessions.client.paging import Walk
 from airflow_provider_sessions.client.quiet import quiet
+from airflow_provider_sessions.client.read_ahead import ReadAhead
 from airflow_provider_sessions.client.redact import redact_url
 from airflow_provider_sessions.client.transport import DOWNLOAD, GuardedTransport, origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
@@ -47,6 +48,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _WALKS = 3
+_PAGES = 8
+"""Pages of a list that are asked for side by side."""
 _ENCODINGS = "gzip, deflate"
 """Not all that httpx knows: some others grow by a factor of thousands within one chunk."""
 _TEXT = "text/*, */*;q=0.5"
@@ -136,12 +139,14 @@ class Client:
         answer = await self._send(call, call.query)
         return answer.value  # type: ignore[no-any-return]
 
-    async def pages(self, call: Paged[T]) -> AsyncIterator[T]:
+    async def pages(self, call: Paged[T], *, ahead: bool = False) -> AsyncIterator[T]:
         """Walk all pages of a list and give its items, each once.
 
         A list that changed while it was walked is walked again where an item may have slipped from a page not yet read
         to one that was: see :class:`~airflow_provider_sessions.client.paging.Walk`.
 
+        :param ahead: for who wants the whole list: pages are asked for side by side, as far as the platform says how
+            long it is. It still shows whether it changed meanwhile: each page tells the total that was right then.
         :raises PagingError: pages repeat, end too early, never end, or items go missing in every walk.
         """
         given: set[str] = set()
@@ -149,14 +154,16 @@ class Client:
         for _ in range(_WALKS):
             walk = Walk(call.route.name, paging)
             query: Mapping[str, Any] | None = paging.first()
-            while query is not None:
-                items, meta = await self._send(call, {**call.query, **query})
-                keys = tuple(_key(item, call.key) for item in items)
-                query = walk.next_query(query, keys, meta)
-                for key, item in zip(keys, items, strict=True):
-                    if key not in given:
-                        given.add(key)
-                        yield item
+            async with ReadAhead(lambda query: self._send(call, {**call.query, **query})) as reader:
+                while query is not None:
+                    items, meta = await reader.read(query)
+                    keys = tuple(_key(item, call.key) for item in items)
+                    query = walk.next_query(query, keys, meta)
+                    reader.expect(walk.ahead(_PAGES) if ahead and query is not None else ())
+                    for key, item in zip(keys, items, strict=True):
+                        if key not in given:
+                            given.add(key)
+                            yield item
             if not walk.shifted:
                 return
             log.info("%s: the list changed while it was read; reading it once more", call.route.name)

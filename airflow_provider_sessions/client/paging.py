@@ -8,7 +8,7 @@ page to the next come once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from airflow_provider_sessions.errors import PagingError
@@ -156,6 +156,7 @@ class Walk:
     shifted: bool = False
     shrank: bool = False
     _total: int | None = None
+    _page: Page | None = None
     _keys: set[str] = field(default_factory=set)
     _contents: set[int] = field(default_factory=set)
 
@@ -171,7 +172,7 @@ class Walk:
         """
         self.pages += 1
         self.seen += len(keys)
-        page = Page(query=query, items=len(keys), seen=self.seen, meta=meta)
+        self._page = page = Page(query=query, items=len(keys), seen=self.seen, meta=meta)
         self._watch(self.paging.total(page), keys)
         self._refuse_repetition(query, keys)
         following = self.paging.after(page)
@@ -182,6 +183,17 @@ class Walk:
         if self.pages >= MAX_PAGES:
             raise PagingError(f"{self.route}: no end after {MAX_PAGES} pages")
         return following
+
+    def ahead(self, most: int) -> list[Mapping[str, Any]]:
+        """The queries of the pages that follow the last one, as far as its total tells that there are such."""
+        page, queries = self._page, list[Mapping[str, Any]]()
+        while page is not None and page.items and page.seen < (self.paging.total(page) or 0) and len(queries) < most:
+            query = self.paging.after(page)
+            if query is None:
+                break
+            queries.append(query)
+            page = replace(page, query=query, seen=page.seen + page.items)
+        return queries
 
     def _watch(self, total: int | None, keys: tuple[str, ...]) -> None:
         """Notice that the list changed since the page before."""

@@ -311,7 +311,7 @@ class PrevailAdapter(Adapter):
         requests = await self._lists.scheduled(window=window)
         listed: set[str] = set()
         canceled: dict[str, Session] = {}
-        async for record in self.client.pages(list_of(window)):
+        async for record in self.client.pages(list_of(window), ahead=True):
             session = self._reader.listed(record, requests.get(record.remote_session_id or ""))
             if session.state is SessionState.CANCELED:
                 canceled[session.session_id] = session  # its slug may have been taken again by one that counts

@@ -16,7 +16,7 @@ import httpx
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.budget import RateLimit
 from airflow_provider_sessions.client.call import Call, Paged
-from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import ConflictError, InputError, NotFoundError, SessionsError
 from airflow_provider_sessions.model import (
@@ -33,6 +33,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
+from airflow_provider_sessions.platforms.read_once import ReadOnce
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
@@ -100,6 +101,10 @@ class SessionsUsAdapter(Adapter):
         ),
         Question.RECORDING_ADDRESS: Capability(_NO, "Sessions' API has no recordings"),
     }
+
+    def __init__(self, account: Account, client: Client) -> None:
+        super().__init__(account, client)
+        self._people = ReadOnce(self._people_of, client.clock)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -270,7 +275,10 @@ class SessionsUsAdapter(Adapter):
 
     async def participants(self, session: Session) -> list[Participant]:
         """The people of a session."""
-        return [item.to_model() for item in await self._send(endpoints.list_participants(session.session_id))]
+        return await self._people.read(session.session_id)
+
+    async def _people_of(self, session_id: str) -> list[Participant]:
+        return [item.to_model() for item in await self._send(endpoints.list_participants(session_id))]
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         """The original and its translations; a missing or empty one means that there is none yet."""
@@ -280,7 +288,7 @@ class SessionsUsAdapter(Adapter):
             return []
         if not any(words.text for entry in entries for words in entry.content):
             return []
-        people = await self.participants(session)
+        people = await self._people.take(session.session_id)
         return read_transcripts(entries, session, {p.source_id: p for p in people if p.source_id})
 
     async def takeaways(self, session: Session) -> Takeaways | None:

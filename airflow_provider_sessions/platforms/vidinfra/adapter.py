@@ -37,10 +37,10 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
+from airflow_provider_sessions.platforms.read_once import ReadOnce
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
-from airflow_provider_sessions.platforms.vidinfra.attendance import AttendanceLists
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
-from airflow_provider_sessions.platforms.vidinfra.models import SessionResponse
+from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class VidInfraAdapter(Adapter):
 
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
-        self._attendance = AttendanceLists(client)
+        self._attendance = ReadOnce(self._attendance_of, client.clock)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -332,7 +332,7 @@ class VidInfraAdapter(Adapter):
         listed = endpoints.list_sessions() if room_id is None else endpoints.list_room_sessions(room_id)
         # The room's own list holds its sessions alone: comparing ids again could only lose one that is spelt otherwise.
         rest = query.model_copy(update={"room_id": None})
-        async for answer in self.client.pages(listed):
+        async for answer in self.client.pages(listed, ahead=True):
             session = self._session(answer)
             if rest.matches(session):
                 yield session
@@ -348,6 +348,9 @@ class VidInfraAdapter(Adapter):
         """One envelope of all joins a person; see :func:`.words.interval_from`."""
         rows = await self._attendance.read(session.session_id)
         return [words.interval_from(row, number) for number, row in enumerate(rows)]
+
+    async def _attendance_of(self, session_id: str) -> list[AttendanceResponse]:
+        return [row async for row in self.client.pages(endpoints.list_attendance(session_id))]
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
         """Whether people have stopped counting as watching, which may take a while after a session's end (inferred)."""

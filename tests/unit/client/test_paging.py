@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.client import paging as paging_module
 from airflow_provider_sessions.client.paging import LimitOffset, NumberedPages, Page, PageLimit, Paging, Walk
-from airflow_provider_sessions.errors import MalformedAnswerError, PagingError
+from airflow_provider_sessions.errors import MalformedAnswerError, NotFoundError, PagingError
 from tests.unit.client.servers import Answer, RawServer, Received, by, reply, says
 from tests.unit.client.things import connect, list_things
 
@@ -130,6 +131,73 @@ async def test_no_list_is_no_empty_list(answer: Answer) -> None:
             await walk(server, PageLimit(2))
 
 
+# Pages that are asked for before it is their turn
+
+
+async def walk_ahead(server: RawServer, paging: Paging) -> list[str]:
+    async with connect(server.url) as client:
+        return [item.id async for item in client.pages(list_things(paging=paging), ahead=True)]
+
+
+class Crowd:
+    """Keeps requests after the first waiting until so many are there."""
+
+    def __init__(self, answer: Callable[[Received], Answer], together: int) -> None:
+        self._answer, self._together, self._asked = answer, together, 0
+        self._there = asyncio.Event()
+
+    async def __call__(self, request: Received, writer: asyncio.StreamWriter) -> bool:
+        self._asked += 1
+        if self._asked > self._together:
+            self._there.set()
+        if self._asked > 1:
+            await asyncio.wait_for(self._there.wait(), 10)
+        return await self._answer(request)(request, writer)
+
+
+@pytest.mark.parametrize("paging", [PageLimit(2), LimitOffset(2)])
+async def test_pages_of_a_list_whose_length_is_known_are_asked_for_side_by_side(paging: Paging) -> None:
+    async with RawServer((Crowd(lister(ITEMS), together=3),)) as server:
+        assert await walk_ahead(server, paging) == ITEMS
+    assert len(server.requests) == 4  # none past the end
+
+
+async def test_nothing_is_asked_for_ahead_where_nobody_says_how_long_the_list_is() -> None:
+    async with RawServer((by(lister(ITEMS, total=False, size=3)),)) as server:
+        assert await walk_ahead(server, NumberedPages(3)) == ITEMS
+    assert len(server.requests) == 3
+
+
+async def test_what_was_asked_for_ahead_is_taken_back_when_nobody_wants_it() -> None:
+    hangs = asyncio.Event()
+
+    def answer(request: Received) -> Answer:
+        async def later(request: Received, writer: asyncio.StreamWriter) -> bool:
+            if "page=1&" not in request.target:
+                await hangs.wait()
+            return await lister(ITEMS)(request)(request, writer)
+
+        return later
+
+    async with RawServer((by(answer),)) as server, connect(server.url) as client:
+        pages = client.pages(list_things(paging=PageLimit(2)), ahead=True)
+        assert (await anext(pages)).id == "i0"
+        await asyncio.wait_for(pages.aclose(), 10)
+        hangs.set()
+
+
+async def test_a_failure_of_a_page_that_was_asked_for_ahead_is_told_when_it_is_its_turn() -> None:
+    def answer(request: Received) -> Answer:
+        return reply(404) if "page=3&" in request.target else lister(ITEMS)(request)
+
+    found = []
+    async with RawServer((by(answer),)) as server, connect(server.url) as client:
+        with pytest.raises(NotFoundError):
+            async for item in client.pages(list_things(paging=PageLimit(2)), ahead=True):
+                found.append(item.id)  # noqa: PERF401 - what came before the failure counts
+    assert found == ITEMS[:4]
+
+
 # Lists that change while they are walked
 
 
@@ -146,10 +214,11 @@ class Changing:
         return answer
 
 
-async def test_a_deletion_on_a_page_already_read_loses_nothing() -> None:
+@pytest.mark.parametrize("read", [walk, walk_ahead])
+async def test_a_deletion_on_a_page_already_read_loses_nothing(read: Callable[..., Any]) -> None:
     source = Changing(ITEMS, {1: lambda items: items.remove("i0")})
     async with RawServer((by(source),)) as server:
-        found = await walk(server, PageLimit(3))
+        found = await read(server, PageLimit(3))
     assert sorted(found) == ITEMS  # i3 moved to the first page after that was read: the second walk finds it
 
 

@@ -485,7 +485,7 @@ async def test_a_revised_transcript_reads_differently(adapter: SessionsUsAdapter
 
 async def test_who_was_removed_still_speaks_under_the_same_id(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     session = await ended(adapter, sandbox, languages="en")
-    people = [person.source_id for person in (await adapter.participants(session))[1:]]
+    people = [item.id for item in (await adapter.client.send(endpoints.list_participants(session.session_id)))[1:]]
     gone = endpoints.remove_participants(session.session_id, [str(person) for person in people])
     await adapter.client.send(gone)
     (transcript,) = await adapter.transcripts(session)
