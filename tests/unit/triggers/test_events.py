@@ -1,0 +1,305 @@
+"""The trigger for asset watchers: its arguments, its events against the sandbox over HTTP, and Airflow's own store."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from airflow.sdk import Asset, AssetWatcher
+from airflow.serialization.serialized_objects import BaseSerialization
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.triggers import events
+from airflow_provider_sessions.triggers._event_store import AssetStore
+from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
+from airflow_provider_sessions.waiting import reporter
+from airflow_provider_sessions.waiting.event_memory import Memory
+from tests.connected import Connect, requests_of
+
+BY_DEFAULT = {
+    "conn_id": "vidinfra_default",
+    "events": ["ended"],
+    "title": None,
+    "room_id": None,
+    "case": None,
+    "poll_interval": 60.0,
+    "look_back": 3600.0,
+    "ahead": 90 * 86400.0,
+    "give_up_after": 14 * 86400.0,
+}
+
+
+def trigger(**changed: Any) -> SessionEventTrigger:
+    given: dict[str, Any] = {"conn_id": "vidinfra_default", "events": ["ended"], "poll_interval": 1}
+    return SessionEventTrigger(**given | changed)
+
+
+def imported(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+class Accessor:
+    """As much of Airflow's accessor of one asset's state as there is to it."""
+
+    def __init__(self, kept: dict[str, Any]) -> None:
+        self.kept = kept
+        self.written: list[str] = []
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.written.append(key)
+        self.kept[key] = json.dumps(value)
+
+
+class Accessors(Accessor):
+    """What Airflow gives to a trigger: of one asset, or of several, which then have to be named."""
+
+    def __init__(self, **assets: Accessor) -> None:
+        super().__init__({})
+        self._by_name = assets
+
+
+# --- arguments ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "changed"),
+    [
+        ({}, {}),
+        ({"events": "ended"}, {}),
+        ({"events": ("transcript_ready", "ended", "ended")}, {"events": ["ended", "transcript_ready"]}),
+        ({"poll_interval": timedelta(minutes=1), "look_back": "PT1H", "ahead": "P90D"}, {}),
+        ({"title": "", "room_id": "", "case": ""}, {}),
+        ({"title": "Board", "look_back": 0}, {"title": "Board", "look_back": 0.0}),
+    ],
+)
+def test_what_means_the_same_is_serialized_alike(given: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Airflow makes one trigger of watchers whose arguments are equal, and a new one where they differ."""
+    made = trigger(**{"poll_interval": 60} | given)
+    path, arguments = made.serialize()
+
+    assert imported(path) is SessionEventTrigger
+    assert arguments == BY_DEFAULT | changed
+    assert json.loads(json.dumps(arguments)) == arguments
+    assert imported(path)(**arguments).serialize() == (path, arguments)
+    assert BaseEventTrigger.hash(path, arguments) == BaseEventTrigger.hash(*type(made)(**arguments).serialize())
+    assert BaseSerialization.deserialize(BaseSerialization.serialize(arguments)) == arguments
+
+
+def test_a_watcher_takes_it() -> None:
+    asset = Asset("webinars-ended", watchers=[AssetWatcher(name="ended", trigger=trigger())])
+    assert asset.watchers[0].trigger.serialize()[1]["events"] == ["ended"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"events": ["finished"]}, "events: 'finished' is unknown"),
+        ({"events": []}, "names no event"),
+        ({"conn_id": ""}, "conn_id"),
+        ({"poll_interval": 0.1}, "poll_interval: 0.1 s is too often"),
+        ({"look_back": "yesterday"}, "look_back: 'yesterday' is not a duration"),
+        ({"ahead": 0}, "ahead: 0 must be longer than zero"),
+        ({"give_up_after": -1}, "give_up_after"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_when_the_dag_file_is_read(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        trigger(**given)
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+class Watching:
+    """A trigger that runs as the triggerer runs it."""
+
+    def __init__(self, watched: SessionEventTrigger) -> None:
+        self.fired: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.task = asyncio.ensure_future(self._run(watched))
+
+    async def _run(self, watched: SessionEventTrigger) -> None:
+        async with aclosing(cast("Any", watched.run())) as fired:
+            async for event in fired:
+                assert isinstance(event, TriggerEvent)
+                self.fired.put_nowait(event.payload)
+
+    async def next(self) -> dict[str, Any]:
+        return await asyncio.wait_for(self.fired.get(), 20)
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait({self.task})
+
+
+@pytest.fixture
+async def watch(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Any]:
+    caplog.set_level(logging.INFO)
+    sandbox.clock.move_to(datetime.now(UTC))  # triggers watch what happens about now
+    begun: list[Watching] = []
+
+    def watch(watched: SessionEventTrigger) -> Watching:
+        begun.append(Watching(watched))
+        return begun[-1]
+
+    yield watch
+    for each in begun:
+        await each.stop()
+
+
+async def test_a_session_that_people_hold(watch: Any, vidinfra: Any) -> None:
+    [session_id] = vidinfra.create("Launch", script={"artifacts_after": 0})
+    watching = watch(trigger(events=["live", "ended", "recording_ready"]))
+    vidinfra.start(session_id)
+    live = await watching.next()
+    vidinfra.end(session_id)
+    ended, ready = await watching.next(), await watching.next()
+
+    assert [live["event"], ended["event"], ready["event"]] == ["live", "ended", "recording_ready"]
+    assert live["session"]["session_id"] == session_id
+    assert live["session"]["url"] == f"https://live.example.com/sessions/{session_id}"
+    assert timedelta(0) <= datetime.now(UTC) - datetime.fromisoformat(ended["at"]) < timedelta(minutes=1)
+    assert ended["key"] == f"vidinfra:{session_id}:ended"
+    payloads = json.dumps([live, ended, ready])
+    assert vidinfra.api_key not in payloads
+    assert len(payloads) < 3000
+
+
+async def test_what_airflow_remembers_is_not_fired_again(
+    vidinfra: Any, watch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter, "HANDING_OVER", 0.0)
+    webinars, copy = Accessor({}), Accessor({})
+    first, second = vidinfra.create(count=2)
+    vidinfra.start(first)
+    vidinfra.end(first)
+
+    def with_store(**assets: Accessor) -> SessionEventTrigger:
+        made = trigger()
+        cast("Any", made).asset_state_store = Accessors(**assets)
+        return made
+
+    watching = watch(with_store(webinars=webinars))
+    assert (await watching.next())["session"]["session_id"] == first
+    await until(lambda: webinars.kept)
+    await watching.stop()
+    vidinfra.start(second)
+    vidinfra.end(second)
+
+    watching = watch(with_store(copy=copy, webinars=webinars))  # now two assets have the same watcher
+    assert (await watching.next())["session"]["session_id"] == second
+    assert watching.fired.empty()
+    await until(lambda: set(copy.kept) >= {key for key in webinars.kept if key.endswith(".head")})
+
+
+async def until(condition: Any) -> None:
+    """Wait for something that happens in another task."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen")
+
+
+async def test_watchers_of_one_asset_have_memories_of_their_own() -> None:
+    names = {
+        trigger(**changed)._memory_name()
+        for changed in ({}, {"events": "live"}, {"title": "a"}, {"room_id": "a"}, {"case": "a"}, {"conn_id": "other"})
+    }
+    assert len(names) == 6
+    assert trigger(poll_interval=30, look_back=5)._memory_name() == trigger()._memory_name()
+
+
+async def test_only_pages_that_have_changed_are_written() -> None:
+    accessor = Accessor({})
+    store = AssetStore([accessor], "sessions.x")
+    await store.save(Memory(since=1.0))
+    assert accessor.written[-1] == "sessions.x.head", "without it nothing counts, so it comes last"
+    accessor.written.clear()
+    await store.save(Memory(since=1.0))
+    assert accessor.written == []
+    assert await AssetStore([accessor], "sessions.x").load() == Memory(since=1.0, is_fresh=False)
+    assert await AssetStore([accessor], "sessions.y").load() is None
+
+
+# --- what goes wrong ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("platform", "event", "told"),
+    [
+        ("vidinfra", "transcript_ready", "vidinfra cannot do 'transcripts'"),
+        ("sessions_us", "recording_ready", "sessions_us cannot do 'recordings'"),
+    ],
+)
+async def test_an_event_that_a_platform_does_not_have_is_told_before_any_request(
+    connect: Connect,
+    sandbox_server: SandboxServer,
+    watch: Any,
+    caplog: pytest.LogCaptureFixture,
+    platform: str,
+    event: str,
+    told: str,
+) -> None:
+    connect("the_platform", **sandbox_server.sandbox.platform(platform).connection())
+    watching = watch(trigger(conn_id="the_platform", events=["ended", event]))
+    await until(lambda: told in caplog.text)
+
+    assert requests_of(sandbox_server.sandbox) == []
+    assert not watching.task.done()
+
+
+async def test_a_connection_that_somebody_mends(
+    vidinfra: Any, connect: Connect, watch: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_RETRY_AT_MOST", 0.1)
+    connect("vidinfra_default", conn_type="vidinfra", host="http://127.0.0.1:1")
+    watching = watch(trigger(events=["scheduled"]))
+    await until(lambda: "password is empty" in caplog.text)
+    connect("vidinfra_default", **vidinfra.connection())
+    await until(lambda: "remembered" in caplog.text)
+    [session_id] = vidinfra.create("Launch")
+
+    assert (await watching.next())["session"]["session_id"] == session_id
+
+
+async def test_a_key_that_is_replaced(
+    connect: Connect, sandbox_server: SandboxServer, watch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    prevail = sandbox_server.sandbox.prevail
+    connect("prevail_default", **prevail.connection())
+    watch(trigger(conn_id="prevail_default", events=["scheduled"]))
+    await until(lambda: requests_of(sandbox_server.sandbox))
+    prevail.new_api_key()
+    await until(lambda: "AuthenticationError" in caplog.text)
+    connect("prevail_default", **prevail.connection())
+    await until(lambda: "It works again" in caplog.text)
+
+
+async def test_being_stopped_leaves_sessions_alone_and_says_no_secret(
+    vidinfra: Any, sandbox: Sandbox, watch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    [session_id] = vidinfra.create("Launch")
+    vidinfra.start(session_id)
+    watched = trigger(events=["live"])
+    watching = watch(watched)
+    await watching.next()
+    await watching.stop()
+    await watched.cleanup()
+
+    assert vidinfra.session(session_id)["state"] == "live"
+    assert set(requests_of(sandbox)) == {"list_sessions"}
+    assert vidinfra.api_key not in caplog.text + repr(watched)
