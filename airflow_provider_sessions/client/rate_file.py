@@ -37,6 +37,17 @@ def rate_folder() -> Path:
     return Path(named) if named else Path(tempfile.gettempdir()) / f"airflow-provider-sessions-{os.getuid()}"
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that somebody else made in a temporary directory that is everybody's.
+
+    :raises PermissionError: it is not this user's, or open to others.
+    """
+    found = folder.lstat()
+    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    if not ours:
+        raise PermissionError(0, "the folder has to be one of this user, and closed to others (mode 0700)")
+
+
 def host_time() -> float:
     """Seconds of a clock that all processes of this host share; it goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC)
@@ -101,23 +112,16 @@ class FileShelf:
 
     def _file(self) -> int:
         try:
-            self._check_folder()
+            check_folder(self._path.parent)
             return os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             self._make()
             raise BlockingIOError from None
 
-    def _check_folder(self) -> None:
-        """Refuse a folder that somebody else made in a temporary directory that is everybody's."""
-        folder = self._path.parent.lstat()
-        ours = stat.S_ISDIR(folder.st_mode) and folder.st_uid == os.getuid() and not folder.st_mode & 0o077
-        if not ours:
-            raise PermissionError(0, "the folder has to be one of this user, and closed to others (mode 0700)")
-
     def _make(self) -> None:
         """Put an empty book in place, whole: nobody ever sees a new file without its page."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._check_folder()
+        check_folder(self._path.parent)
         draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

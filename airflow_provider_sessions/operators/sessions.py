@@ -24,6 +24,7 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.operators._alone import alone
 from airflow_provider_sessions.operators._bring import bring_to, cancel, update
 from airflow_provider_sessions.operators._create import OnExisting, make_once
 from airflow_provider_sessions.operators._deferring import DeferringOperator
@@ -140,9 +141,10 @@ class CreateSessionOperator(DeferringOperator):
         memory = Memory(context, self.conn_id)
         known = memory.recall(key)
         is_later_try = context["ti"].try_number > 1
-        session = hook.ask(
-            lambda adapter: make_once(adapter, draft, on_existing, known=known, is_later_try=is_later_try)
-        )
+        with alone(key, hook.account.rate_store):
+            session = hook.ask(
+                lambda adapter: make_once(adapter, draft, on_existing, known=known, is_later_try=is_later_try)
+            )
         if session.session_id != known:
             memory.keep(key, session.session_id)
         return hook.ask(lambda adapter: adapter.complete(session, draft))

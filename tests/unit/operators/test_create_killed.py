@@ -12,7 +12,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
+from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators import _create
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.log import Entry
@@ -42,8 +45,8 @@ def start() -> Iterator[Start]:
     forkserver.set_forkserver_preload([make_and_tell.__module__])  # Airflow is imported once for all processes
     started: list[ForkServerProcess] = []
 
-    def start(attempt: Attempt, told: Path, gate: Path | None = None) -> ForkServerProcess:
-        connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
+    def start(attempt: Attempt, told: Path, gate: Path | None = None, **settings: str) -> ForkServerProcess:
+        connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")} | settings
         process = forkserver.Process(target=make_and_tell, args=(attempt, told, connections, gate))
         process.start()
         started.append(process)
@@ -138,19 +141,102 @@ def test_a_request_that_is_carried_out_after_its_sender_died_is_waited_for(
     assert sandbox.log.count(route="create_session") == 1
 
 
-def test_two_workers_at_once_leave_one_session(place: Place, sandbox: Sandbox, start: Start, tmp_path: Path) -> None:
+Together = Callable[..., tuple[str, ...]]
+
+
+@pytest.fixture
+def together(start: Start, tmp_path: Path) -> Together:
+    """Two workers make the session at once, each with a folder for locks; the ids that they got."""
+
+    def together(attempt: Attempt, folders: tuple[str, str]) -> tuple[str, ...]:
+        told, gate = [tmp_path / "first", tmp_path / "second"], tmp_path / "gate"
+        processes = [
+            start(attempt, path, gate, AIRFLOW_PROVIDER_SESSIONS_RATE_DIR=str(tmp_path / folder))
+            for path, folder in zip(told, folders, strict=True)
+        ]
+        until(lambda: all(path.with_suffix(".ready").exists() for path in told))
+        gate.touch()
+        for process in processes:
+            process.join(30)
+        assert [process.exitcode for process in processes] == [0, 0]
+        return tuple(path.read_text() for path in told)
+
+    return together
+
+
+ONE_HOST, TWO_HOSTS = ("host", "host"), ("one host", "another host")
+
+
+@pytest.mark.parametrize(("hosts", "sent"), [(ONE_HOST, 1), (TWO_HOSTS, 2)])
+def test_two_workers_at_once_leave_one_session(
+    place: Place, sandbox: Sandbox, together: Together, hosts: tuple[str, str], sent: int
+) -> None:
     theirs = place.theirs()
     sandbox.latency = 0.3  # so that both have looked before one of them has made anything
-    told = [tmp_path / "first", tmp_path / "second"]
-    attempts = [Attempt(place.conn_id, place.fields, try_number=number) for number in (1, 1)]
-    gate = tmp_path / "gate"
-    processes = [start(attempt, path, gate) for attempt, path in zip(attempts, told, strict=True)]
-    until(lambda: all(path.with_suffix(".ready").exists() for path in told))
-    gate.touch()
-    for process in processes:
-        process.join(30)
+    (made,) = set(together(Attempt(place.conn_id, place.fields), hosts))
 
-    assert [process.exitcode for process in processes] == [0, 0]
-    assert sandbox.log.count(route="create_session") == 2
-    (made,) = {path.read_text() for path in told}
+    assert sandbox.log.count(route="create_session") == sent
     assert place.alive() == sorted([theirs, made])
+
+
+@pytest.fixture
+def requests(sandbox_server: SandboxServer, connect: Connect) -> Place:
+    """Prevail, where staff are asked for a session: such a request cannot be taken back."""
+    place = prepare(sandbox_server.sandbox, "prevail", connect)
+    place.fields["options"]["flow"] = "request"
+    return place
+
+
+def test_two_workers_at_once_on_one_host_leave_one_request(
+    requests: Place, sandbox: Sandbox, together: Together
+) -> None:
+    sandbox.latency = 0.3
+    (made,) = set(together(Attempt(requests.conn_id, requests.fields), ONE_HOST))
+
+    assert sandbox.log.count(route="create_session_request") == 1
+    assert len(requests.alive()) == 1
+    assert made.startswith("request")
+
+
+def test_two_workers_at_once_on_two_hosts_leave_one_request_where_they_share_a_store(
+    requests: Place, sandbox: Sandbox, together: Together, connect: Connect, redis: Redis
+) -> None:
+    connect("redis_default", conn_type="redis", host="127.0.0.1", port=6379)
+    extra = {"rate_limit": "1000/s", "rate_store_conn_id": "redis_default"}
+    connect(requests.conn_id, **{**requests.connection(), "extra": extra})
+    sandbox.latency = 0.3
+    (made,) = set(together(Attempt(requests.conn_id, requests.fields), TWO_HOSTS))
+
+    assert sandbox.log.count(route="create_session_request") == 1
+    assert made.startswith("request")
+    account = hook_for(requests.conn_id).account
+    assert redis.delete(f"airflow-provider-sessions:rate:{account.fingerprint(account.base_url(None))}") == 1
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A real Redis."""
+    with Redis("127.0.0.1", socket_connect_timeout=1) as server:
+        try:
+            server.ping()
+        except RedisError:
+            pytest.skip("no Redis answers at 127.0.0.1:6379")
+        yield server
+
+
+def test_a_worker_that_dies_holds_up_nobody(
+    requests: Place, sandbox: Sandbox, start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    process: list[ForkServerProcess] = []
+    kill_at(sandbox, process, ("create_session_request",))
+    sandbox.latency = 0.05
+    attempt = Attempt(requests.conn_id, requests.fields)
+    process.append(start(attempt, tmp_path / "told"))
+    process[0].join(30)
+    assert process[0].exitcode == -signal.SIGKILL
+
+    began = time.monotonic()
+    replace(attempt, try_number=2).make()
+    assert time.monotonic() - began < 10
+    assert len(requests.alive()) == 1
+    assert sandbox.log.count(route="create_session_request") == 1

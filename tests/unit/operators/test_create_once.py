@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from airflow_provider_sessions.errors import BrokenConnectionError, ConflictError, RejectedError, SessionsError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.model import SessionChanges
-from airflow_provider_sessions.operators import _create
+from airflow_provider_sessions.operators import _create, sessions
 from airflow_provider_sessions.operators.sessions import UpdateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from tests.connected import Connect, requests_of
@@ -137,9 +138,15 @@ def test_a_session_that_people_called_off_is_made_again(place: Place, make: Make
     assert make(try_number=3) == second
 
 
-# Attempts at once
+# Attempts at once, on hosts that share no store
 
 
+@pytest.fixture
+def on_different_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "alone", lambda key, store: nullcontext())
+
+
+@pytest.mark.usefixtures("on_different_hosts")
 def test_attempts_at_once_agree_on_one_session(place: Place, make: Make, sandbox: Sandbox) -> None:
     theirs = place.theirs()
     sandbox.latency = 0.05  # so that all have looked before one is there
@@ -151,6 +158,7 @@ def test_attempts_at_once_agree_on_one_session(place: Place, make: Make, sandbox
     assert place.alive() == sorted([theirs, *made])
 
 
+@pytest.mark.usefixtures("on_different_hosts")
 def test_an_attempt_whose_answer_is_lost_still_takes_back_what_it_made(
     place: Place, make: Make, sandbox: Sandbox
 ) -> None:

@@ -1,0 +1,85 @@
+"""One attempt at a time."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from airflow_provider_sessions.client.rate_redis import RedisAddress
+from airflow_provider_sessions.operators._alone import alone
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "rates"))
+    return tmp_path / "rates"
+
+
+def test_who_comes_second_waits_until_the_first_is_done_and_nothing_is_left(folder: Path) -> None:
+    order: list[str] = []
+    waiting = Event()
+
+    def second() -> None:
+        waiting.set()
+        with alone("key", None):
+            order.append("second")
+
+    thread = Thread(target=second)
+    with alone("key", None):
+        thread.start()
+        assert waiting.wait(5)
+        with alone("another key", None):
+            order.append("first")
+    thread.join(5)
+    assert order == ["first", "second"]
+    assert list(folder.iterdir()) == []
+
+
+def test_many_at_once_come_one_after_another(folder: Path) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            with alone("key", None):
+                inside.append(number)
+                most.append(len(inside))
+                inside.remove(number)
+
+    threads = [Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == [1] * 80
+
+
+def test_an_error_lets_go_as_well() -> None:
+    with pytest.raises(ValueError, match="inside"), alone("key", None):
+        raise ValueError("inside")
+    with alone("key", None):
+        pass
+
+
+def test_without_a_folder_the_work_goes_on(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder.write_text("in the way")
+    with alone("key", None):
+        pass
+    assert "Other attempts at this create cannot be kept waiting" in caplog.text
+
+
+def test_a_folder_that_others_may_write_into_is_not_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder.mkdir()
+    folder.chmod(0o777)
+    with caplog.at_level(logging.WARNING), alone("key", None):
+        pass
+    assert "closed to others" in caplog.text
+
+
+def test_without_redis_the_work_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    with alone("key", RedisAddress("127.0.0.1", port=1)):
+        pass
+    assert "cannot be kept waiting (Redis: ConnectionError" in caplog.text
