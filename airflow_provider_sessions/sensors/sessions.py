@@ -36,6 +36,7 @@ from airflow_provider_sessions.errors import InputError, TooManyFailuresError, U
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, parse_seconds
+from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.operators._reading import count, given, identifier
 from airflow_provider_sessions.sensors._history import recall, remember
 from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
@@ -163,7 +164,8 @@ class _SessionSensor(BaseSensorOperator):
     def _look(self, context: Context, before: History, patience: Tolerance) -> tuple[Decision, Session | None, History]:
         """Look once, and decide."""
         goal, session_id = self.goal(), identifier(self.session_id)
-        seen = hook_for(self.conn_id).ask(lambda adapter: check(adapter, goal, session_id))
+        hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.deferrable else None)
+        seen = hook.ask(lambda adapter: check(adapter, goal, session_id))
         if seen.session is not None and not self._has_links:  # a rescheduled task loses them with each run
             push_links(context, seen.session)
             self._has_links = True

@@ -23,11 +23,12 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
     WaitError,
 )
+from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.sensors import sessions
 from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
 from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger
-from tests.connected import RecordingTaskInstance, requests_of
+from tests.connected import Connect, RecordingTaskInstance, requests_of
 
 A_PAGE: dict[str, Any] = {"kind": "html", "status": 200}
 """A fault that is not met with another attempt at once, as a 503 would be."""
@@ -57,6 +58,20 @@ def test_a_session_that_is_there_already_needs_no_deferral(
 
     assert (result["session_id"], result["state"]) == (session_id, "live")
     assert context["ti"].xcoms["session_url"].endswith(session_id)
+
+
+def test_a_look_whose_slot_is_far_is_left_to_the_trigger(
+    vidinfra: Any, session_id: str, sandbox: Sandbox, context: dict[str, Any], connect: Connect
+) -> None:
+    limited = {"rate_limit": "1/30s"}  # sooner than others would give up
+    connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password=vidinfra.api_key, extra=limited)
+    hook_for("vidinfra_default").get_session(session_id)
+    vidinfra.start(session_id)
+    with pytest.raises(TaskDeferred) as deferred:
+        state_sensor(session_id).execute(context)
+
+    assert isinstance(deferred.value.trigger, SessionStateTrigger)
+    assert requests_of(sandbox) == ["get_session"]
 
 
 def test_what_a_deferral_hands_to_the_trigger(
