@@ -10,6 +10,7 @@ from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.model import Window
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord, start_of
+from airflow_provider_sessions.platforms.prevail.zones import end_of
 
 LONGEST = timedelta(days=2)
 """No session is planned to last longer: how far around a window sessions have to be read."""
@@ -26,13 +27,14 @@ class Lists:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._starts: dict[str, datetime] = {}
+        self._planned: dict[str, tuple[datetime, datetime]] = {}
         self._last_requests: tuple[datetime, list[RequestRecord]] | None = None
 
-    def expect(self, slug: str, start: datetime | None) -> None:
-        """Note when a session is planned to start: that is where it is looked for."""
+    def _expect(self, slug: str, record: SessionRecord) -> None:
+        """Note when a session is planned: that is where it is looked for."""
+        start = start_of(record)
         if start is not None:
-            self._starts[slug] = start
+            self._planned[slug] = (start, end_of(start, record.estimated_duration) or start + LONGEST)
 
     def forget(self) -> None:
         """Read the list of requests anew next time: something has changed."""
@@ -69,29 +71,27 @@ class Lists:
                 found[slug] = record
         return found
 
-    async def sessions(self, slugs: Set[str], *, everywhere: bool = True) -> dict[str, SessionRecord]:
+    async def sessions(self, slugs: Set[str]) -> dict[str, SessionRecord]:
         """Sessions by slug: from the list of their days, and where one is not in it, from all there is.
 
         A canceled session counts only where no other has its slug.
         """
         found: dict[str, SessionRecord] = {}
-        for window in (self._days(slugs), None) if everywhere else (self._days(slugs),):
+        for window in (self._days(slugs), None):
             async for record in self._client.pages(list_of(window)):
                 slug = record.remote_session_id
                 if slug is not None and slug in slugs and (slug not in found or found[slug].is_canceled):
                     found[slug] = record
-                    self.expect(slug, start_of(record))
+                    self._expect(slug, record)
                     if len(found) == len(slugs) and not any(record.is_canceled for record in found.values()):
                         return found
         return found
 
     def _days(self, slugs: Iterable[str]) -> Window:
-        """The days in which sessions are planned; where that is not known of one, the weeks around now as well."""
+        """The least time that holds sessions as planned; where that is not known of one, the weeks around now too."""
         now = self._client.clock.now()
-        days = [self._starts.get(slug) for slug in slugs]
-        near = [now - _BEFORE, now + _AHEAD] if None in days else []
-        instants = [*near, *(day for day in days if day is not None)]
-        return Window(start=min(instants) - _MINUTE, end=max(instants) + LONGEST)
+        spans = [self._planned.get(slug, (now - _BEFORE, now + _AHEAD + LONGEST)) for slug in slugs]
+        return Window(start=min(start for start, _ in spans), end=max(end for _, end in spans))
 
 
 def list_of(window: Window | None) -> Paged[SessionRecord]:

@@ -32,6 +32,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.read_once import ReadOnce
 from airflow_provider_sessions.platforms.sessions_us import endpoints
@@ -105,6 +106,7 @@ class SessionsUsAdapter(Adapter):
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
         self._people = ReadOnce(self._people_of, client.clock)
+        self._depth = Depth(endpoints.PAGES.size)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -190,34 +192,29 @@ class SessionsUsAdapter(Adapter):
         answers: dict[str, Session | SessionsError] = {
             key: session for key, session in known.items() if session is not None and session.state.is_final
         }
-        rest = [key for key in known if key not in answers]
-        if len(rest) > 1:
-            answers |= await self._look_at_pages(rest)
-        for session_id in rest:
-            if session_id not in answers:
-                answers[session_id] = await self._look_at_one(session_id)
+        rest = known.keys() - answers.keys()
+        answers |= await self._look_at_pages(rest)
+        for session_id in rest - answers.keys():
+            answers[session_id] = await self._look_at_one(session_id)
         return answers
 
     async def _look_at_pages(self, wanted: Collection[str]) -> dict[str, Session]:
-        """What the newest pages tell, reading no more pages than there are sessions to look at."""
+        """What the newest pages tell."""
         answers: dict[str, Session] = {}
-        seen, passed = 0, 0
-        now = self.client.clock.now()
-        async for item in self._pages(endpoints.list_sessions()):
-            seen += 1
-            if item.id is not None and item.id in wanted:
-                passed += 1
-                near = item.start_at is None or item.start_at - _SOON <= now
-                if item.tells_whether_live or not near:
-                    answers[item.id] = self._read(item)
-            if passed == len(wanted) or seen >= len(wanted) * endpoints.PAGES.size:
-                break
+        soon = self.client.clock.now() + _SOON
+        items = await self._depth.search(self._pages(endpoints.list_sessions()), wanted, lambda item: item.id)
+        for key, item in items.items():
+            if item.tells_whether_live or (item.start_at is not None and item.start_at > soon):
+                answers[key] = self._read(item)
+            else:
+                self._depth.forget(key)
         return answers
 
     async def _look_at_one(self, session_id: str) -> Session | SessionsError:
         try:
             return self._read(await self._send(endpoints.get_session(session_id)))
         except NotFoundError as gone:
+            self._depth.forget(session_id)
             return gone
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:

@@ -36,6 +36,7 @@ from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.read_once import ReadOnce
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
@@ -51,6 +52,8 @@ _AT_ONCE = 8
 """Single looks that are sent side by side."""
 _BOOKS_CLOSED = timedelta(minutes=15)
 """How long after a session's end its attendance is taken as complete, whatever the counters say."""
+_LISTED = (SessionState.SCHEDULED, SessionState.LIVE)
+"""States of which the list of live sessions tells whether they have changed."""
 _TITLE_LENGTH = range(3, 256)
 
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
@@ -95,6 +98,7 @@ class VidInfraAdapter(Adapter):
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
         self._attendance = ReadOnce(self._attendance_of, client.clock)
+        self._depth = Depth(endpoints.PAGE_SIZE)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -209,34 +213,44 @@ class VidInfraAdapter(Adapter):
         return self._session(await self.client.send(endpoints.get_session(session_id)))
 
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """See how many sessions are: one list of all live ones, and single requests where it does not tell.
+        """See how many sessions are: by the list of live ones, and closely where it does not tell.
 
-        The list says of a session that was scheduled, and is not in it, that it is not live: it is taken as unchanged.
-        It may have been live and over between two looks, or moved, expired or deleted; so the caller passes None for
-        it now and then. What is over stays as it is.
+        The list of live ones says of a session that was scheduled, and is not in it, that it is not live: it is taken
+        as unchanged. It may have been live and over between two looks, or moved, expired or deleted; so the caller
+        passes None for it now and then. What is over stays as it is.
         """
         seen: dict[str, Session | SessionsError] = {
             key: session for key, session in known.items() if session is not None and session.state.is_final
         }
         rest = {key: session for key, session in known.items() if key not in seen}
-        if len(rest) > 1:
+        listed = {key: session for key, session in rest.items() if session is not None and session.state in _LISTED}
+        live_list = 1 + self._depth.cost(rest.keys() - listed.keys())
+        if len(listed) > 1 and live_list <= self._depth.cost(rest):
             seen |= await self._look_at_live(rest)
             seen |= {
                 key: session
-                for key, session in rest.items()
-                if key not in seen and session is not None and session.state is SessionState.SCHEDULED
+                for key, session in listed.items()
+                if key not in seen and session.state is SessionState.SCHEDULED
             }
-        return seen | await self._look_at_each([key for key in rest if key not in seen])
+        return seen | await self._look_closely(rest.keys() - seen.keys())
 
     async def _look_at_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
-        seen: dict[str, Session | SessionsError] = {}
-        async for answer in self.client.pages(endpoints.list_live_sessions()):
-            if answer.id is not None and answer.id in wanted:
-                try:
-                    seen[answer.id] = self._session(answer)
-                except UnknownStateError as unknown:
-                    seen[answer.id] = unknown
-        return seen
+        answers = self.client.pages(endpoints.list_live_sessions())
+        return {answer.id: self._told(answer) async for answer in answers if answer.id and answer.id in wanted}
+
+    async def _look_closely(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
+        """By pages of the list of all sessions, or one by one, whichever takes fewer requests."""
+        answers = await self._depth.search(
+            self.client.pages(endpoints.list_sessions()), wanted, lambda answer: answer.id
+        )
+        seen = {key: self._told(answer) for key, answer in answers.items()}
+        return seen | await self._look_at_each([key for key in wanted if key not in seen])
+
+    def _told(self, answer: SessionResponse) -> Session | SessionsError:
+        try:
+            return self._session(answer)
+        except UnknownStateError as unknown:
+            return unknown
 
     async def _look_at_each(self, session_ids: Sequence[str]) -> dict[str, Session | SessionsError]:
         seen: dict[str, Session | SessionsError] = {}
@@ -246,6 +260,8 @@ class VidInfraAdapter(Adapter):
             for key, session in zip(batch, found, strict=True):
                 if isinstance(session, BaseException) and not isinstance(session, NotFoundError | UnknownStateError):
                     raise session
+                if isinstance(session, NotFoundError):
+                    self._depth.forget(key)
                 seen[key] = session
         return seen
 

@@ -41,6 +41,7 @@ from airflow_provider_sessions.platforms.vidinfra.models import (
 api = Endpoints("vidinfra")
 
 _NO_PAGES = PageLimit(limit=None)
+PAGE_SIZE = 100
 """Lists without documented pages: more are only asked for where ``total`` says that some are missing."""
 
 
@@ -185,7 +186,7 @@ def create_session(
 
 
 @api("GET", "/sessions", documented=True, scoped=True)
-def list_sessions(*, limit: int = 100) -> Paged[SessionResponse]:
+def list_sessions(*, limit: int = PAGE_SIZE) -> Paged[SessionResponse]:
     """List all sessions.
 
     :param limit: sessions a page; the platform may give fewer.

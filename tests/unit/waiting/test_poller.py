@@ -58,7 +58,7 @@ async def test_fifty_sessions_cost_one_list_a_look(room: Room) -> None:
     for session_id in sessions:
         room.wait(session_id, LIVE)
     await room.passes(1)
-    assert Counter(room.requests()) == {"list_live_sessions": 1, "get_session": 50}
+    assert room.requests() == ["list_sessions"]
 
     room.sandbox.log.clear()
     await room.passes(120)

@@ -126,16 +126,17 @@ def test_pauses_grow_with_a_run_of_failures() -> None:
     assert [after_failure(5, failures) for failures in range(1, 8)] == [5, 10, 20, 40, 80, 120, 120]
 
 
-@given(some.integers(min_value=1, max_value=300), some.floats(min_value=1, max_value=600))
+@given(some.integers(min_value=1, max_value=100), some.floats(min_value=5, max_value=600))
 def test_every_session_gets_its_close_look_and_they_are_spread(sessions: int, poll_interval: float) -> None:
     every = max(60.0, 10 * poll_interval)
-    seen = {str(number): Sighting(session(), 0.0, 0.0) for number in range(sessions)}
+    known = session()
+    seen = {str(number): Sighting(known, 0.0, 0.0) for number in range(sessions)}
     now = 0.0
     while now < 3 * every:
         now += poll_interval
         closely = due_for_a_close_look(seen, now, poll_interval)
         assert len(closely) <= sessions * poll_interval / every + 1
-        seen = {key: Sighting(session(), now, now if key in closely else last.closely) for key, last in seen.items()}
+        seen = {key: Sighting(known, now, now if key in closely else last.closely) for key, last in seen.items()}
 
     assert min(last.closely for last in seen.values()) > now - 2 * every - 2 * poll_interval
 

@@ -1,0 +1,156 @@
+"""What a look costs on each platform: pages of a list or single requests, whichever are fewer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.model import Session, SessionState
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.depth import Depth
+from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
+
+Known = dict[str, Session | None]
+
+
+class Place:
+    """A platform of the sandbox, and an adapter that speaks to it."""
+
+    def __init__(self, name: str, clock: VirtualClock) -> None:
+        self.sandbox = Sandbox(clock=SandboxClock(follow=clock))
+        self.platform: Any = getattr(self.sandbox, name)
+        self.clock = clock
+        if name == "sessions_us":
+            self.platform.unlimit_rate()
+        fields = {"login": self.platform.company_id} if name == "prevail" else {}
+        account = Account(
+            "c",
+            name,
+            host=self.platform.base_url,
+            password=self.platform.api_key,
+            extra={"rate_limit": "100000/s"},
+            **fields,
+        )
+        transport = httpx.ASGITransport(self.sandbox.app)
+        self.adapter: Adapter = adapter_class(name).open(account, clock=clock, transport=transport)
+
+    def make(self, count: int, hours: float = 1.0) -> list[str]:
+        made: list[str] = self.platform.create(count=count, scheduled_start=self.clock.now() + timedelta(hours=hours))
+        return made
+
+    async def look(self, known: Known) -> tuple[Known, int]:
+        """What a look sees, and the requests that it took."""
+        self.sandbox.log.clear()
+        seen = await self.adapter.look(known)
+        assert seen.keys() == known.keys()
+        return {k: v if isinstance(v, Session) else None for k, v in seen.items()}, self.sandbox.log.count()
+
+
+@pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
+async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    made = Place(request.param, VirtualClock(auto=True))
+    yield made
+    await made.adapter.aclose()
+    made.sandbox.close()
+
+
+def pages(place: Place, count: int) -> int:
+    return -(-count // (20 if place.adapter.platform == "sessions_us" else 100))
+
+
+@pytest.mark.parametrize("count", [1, 100, 1000])
+async def test_a_look_costs_no_more_than_its_sessions_or_their_pages(place: Place, count: int) -> None:
+    made = place.make(count)
+    bound = min(count, pages(place, count))
+
+    known, first = await place.look(dict.fromkeys(made))
+    assert first <= bound, "all unknown"
+    known, steady = await place.look(known)
+    assert steady <= bound
+    _, closely = await place.look(dict.fromkeys(made))
+    assert closely <= bound
+    place.platform.start(made[0])
+    seen, transition = await place.look(known)
+    assert transition <= bound + 1
+    assert [key for key, session in seen.items() if session and session.state is SessionState.LIVE] == made[:1]
+
+
+@pytest.mark.parametrize("place", ["vidinfra", "sessions_us"], indirect=True)
+async def test_sessions_among_many_strangers_are_searched_for_once(place: Place) -> None:
+    """Three of ours are the oldest of a long list, where pages cost more than asking for each."""
+    made = place.make(3)
+    place.make(600)
+    known, first = await place.look(dict.fromkeys(made))
+    assert first <= 2 * len(made)
+    for _ in range(3):
+        known, later = await place.look(dict.fromkeys(made))
+        assert later <= len(made)
+    assert None not in known.values()
+
+
+@pytest.mark.parametrize("place", ["prevail"], indirect=True)
+async def test_a_window_of_prevails_list_is_no_larger_than_it_must_be(place: Place) -> None:
+    made = place.make(3)
+    place.make(500, hours=30)
+    known, _ = await place.look(dict.fromkeys(made))
+    _, later = await place.look(known)
+
+    assert later == 1
+
+
+class TestDepth:
+    """Pages or single requests."""
+
+    @staticmethod
+    async def walk(depth: Depth, wanted: set[str], items: list[str]) -> tuple[set[str], int]:
+        """What is found, and how many pages were begun."""
+        read: list[int] = []
+
+        async def given() -> AsyncIterator[str]:
+            for number, item in enumerate(items):
+                read.append(number // 10 + 1)
+                yield item
+
+        found = await depth.search(given(), wanted, lambda item: item)
+        return set(found), max(read, default=0)
+
+    @pytest.fixture
+    def items(self) -> list[str]:
+        return [f"s{number}" for number in range(100)]
+
+    async def test_one_session_is_asked_for(self, items: list[str]) -> None:
+        assert await self.walk(Depth(10), {"s0"}, items) == (set(), 0)
+
+    async def test_new_ones_are_expected_on_the_first_page(self, items: list[str]) -> None:
+        assert await self.walk(Depth(10), {"s0", "s9"}, items) == ({"s0", "s9"}, 1)
+
+    async def test_fewer_pages_are_read_in_vain_than_there_are_sessions_missing(self, items: list[str]) -> None:
+        depth, wanted = Depth(10), {"s70", "s71", "s72"}
+        assert await self.walk(depth, wanted, items) == (set(), 2)
+        assert await self.walk(depth, wanted, items) == (set(), 0), "asked for from now on"
+        assert depth.cost(wanted) == 3
+
+    async def test_deep_pages_are_read_where_many_are_on_them(self, items: list[str]) -> None:
+        depth, wanted = Depth(10), {f"s{number}" for number in range(40, 60)}
+        for _ in range(3):
+            assert await self.walk(depth, wanted, items) == (wanted, 6)
+        assert depth.cost(wanted) == 6
+
+    async def test_one_that_moved_down_is_asked_for_and_two_are_followed(self, items: list[str]) -> None:
+        depth, wanted = Depth(10), {"s0", "s8", "s9"}
+        await self.walk(depth, wanted, items)
+        assert await self.walk(depth, wanted, ["new", *items]) == ({"s0", "s8"}, 1)
+        assert await self.walk(depth, wanted, ["new", "newer", "newest", *items]) == ({"s0"}, 1)
+        assert await self.walk(depth, wanted, ["new", "newer", "newest", *items]) == (wanted, 2)
+
+    async def test_what_the_list_lacks_is_expected_there_no_more(self, items: list[str]) -> None:
+        depth, wanted = Depth(10), {"x1", "x2", "x3", "s0"}
+        short = items[:12]
+        assert await self.walk(depth, wanted, short) == ({"s0"}, 2)
+        assert depth.cost(wanted) == 4
