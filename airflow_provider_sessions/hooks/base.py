@@ -50,7 +50,7 @@ class SessionsHook(BaseHook):
     :param conn_id: id of the connection; the class's ``default_conn_name`` if not given.
     :param max_wait: how long a request may wait for its slot in the account's rate limit, or for a retry: a timedelta,
         seconds, or ISO 8601. What would wait longer is a :class:`~airflow_provider_sessions.errors.RateLimitedError`
-        that says when to come back. If not given, the platform's: 60 s, on Sessions 300 s.
+        that says when to come back. If not given, what the connection says: 60 s by default, on Sessions 300 s.
     :param logger_name: see Airflow's BaseHook.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib.util
 import os
 import threading
 from collections import deque
@@ -29,14 +30,16 @@ T = TypeVar("T")
 
 IDLE_SECONDS = 60.0
 """An adapter that nobody asked for so long is closed, with its connections and tokens."""
+_HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
+"""Airflow brings it. An export has hundreds of answers a second to take, and the loop's own share of that is large."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How an account is asked.
 
-    :param max_wait: seconds that a request may wait for its slot in the rate budget, or for a retry; the platform's
-        ``default_max_wait`` if not given.
+    :param max_wait: seconds that a request may wait for its slot in the rate budget, or for a retry; if not
+        given, what the connection says.
     :param budget: the rate budget; the account's own if not given.
     """
 
@@ -183,7 +186,9 @@ class Portal:
     def _open(self) -> BlockingPortal:
         with self._lock:
             if self._portal is None:
-                self._thread = start_blocking_portal("asyncio", name="airflow-provider-sessions")
+                self._thread = start_blocking_portal(
+                    "asyncio", backend_options={"use_uvloop": _HAS_UVLOOP}, name="airflow-provider-sessions"
+                )
                 self._portal = self._thread.__enter__()
             return self._portal
 

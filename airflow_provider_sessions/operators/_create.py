@@ -2,8 +2,9 @@
 
 An attempt looks for what earlier attempts made, and makes a session only where it finds none. When it is not clear
 whether a request was carried out, it looks again instead of sending it again. After making one it looks once more,
-because another attempt may have done so at the same time: then the oldest counts for both, and whoever made another one
-takes that back. Only what this very attempt made is taken back, and only what its mark proves to be of this create is
+because another attempt may have done so at the same time, on a host where this one could not wait for it (see
+:mod:`airflow_provider_sessions.operators._alone`): then the oldest counts for both, and whoever made another one takes
+that back. Only what this very attempt made is taken back, and only what its mark proves to be of this create is
 canceled to make it anew. What others made is left alone.
 """
 

@@ -48,7 +48,7 @@ class DeferringOperator(BaseOperator):
     :cvar usual_requests: how many requests the work sends as a rule: so many slots are reserved at once.
     :cvar repeated_after: errors after which the work may be done again from the beginning without harm. Where one of
         them says when to come back, and that is far, the task is deferred. If there are none, the task is deferred only
-        before its first request, and requests after that wait as long as the platform's ``default_max_wait``.
+        before its first request, and requests after that wait as long as the connection's ``max_wait`` says.
     """
 
     usual_requests: ClassVar[int] = 2
