@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from airflow_provider_sessions.client.rate_limit import RateLimit
 from airflow_provider_sessions.errors import (
     AuthenticationError,
     ConflictError,
@@ -90,6 +91,22 @@ def _read(kind: type[_Word], word: object, field: str) -> _Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How often looks come where it is not as often as was asked for.
+
+    :param seconds: between two looks.
+    :param limit: the account's rate limit, which is why; None where it has none, and the platform is slow to answer.
+    """
+
+    seconds: float
+    limit: RateLimit | None = None
+
+    def __str__(self) -> str:
+        why = "the platform is slow to answer" if self.limit is None else f"the account allows {self.limit}"
+        return f"every {self.seconds:.0f} s or so: {why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What one look saw.
 
@@ -97,12 +114,14 @@ class Observation:
     :param artifact: the artifact that is waited for; None until the session is over, and for a state.
     :param error: why the look saw nothing.
     :param missing: whether the error says that this one session is not there.
+    :param pace: how often looks come, if that is not as often as was asked for.
     """
 
     session: Session | None = None
     artifact: ArtifactStatus | None = None
     error: Exception | None = None
     missing: bool = False
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import chain
 from weakref import WeakKeyDictionary
 
@@ -34,7 +35,7 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.base import Adapter
 from airflow_provider_sessions.waiting import schedule
-from airflow_provider_sessions.waiting.goals import Observation
+from airflow_provider_sessions.waiting.goals import Observation, Pace
 from airflow_provider_sessions.waiting.listing import Listed, Listing
 from airflow_provider_sessions.waiting.naps import within
 from airflow_provider_sessions.waiting.schedule import Sighting
@@ -88,6 +89,8 @@ class Poller:
         self._adapter: Adapter | None = None
         self._connected_at = 0.0
         self._last_look: float | None = None
+        self._took = 0.0
+        self._pace: Pace | None = None
         self._not_before = 0.0
         self._failures = 0
         self._refused = False
@@ -196,9 +199,11 @@ class Poller:
         due = self._due()
         untold = dict.fromkeys(due)
         interval = min(watch.poll_interval for watch in due)
+        began = self._now()
         try:
             async for watch, news in self._observe(due, interval):
                 await self._settle()
+                self._keep_pace(max(self._took, self._now() - began), interval)
                 self._tell(watch, news)
                 del untold[watch]
             self._failures = 0
@@ -208,9 +213,18 @@ class Poller:
             for watch in untold:
                 self._tell(watch, self._failed(watch, failure))
         self._last_look = self._now()
+        self._took = self._last_look - began
+
+    def _keep_pace(self, took: float, interval: float) -> None:
+        """Note how often looks come, if the budget or the platform makes them rarer than was asked for."""
+        every = schedule.pace_of(took, interval, None if self._pace is None else self._pace.seconds)
+        limit = self._adapter.client.budget.limit if self._adapter is not None else None
+        self._pace = None if every is None else Pace(every, limit)
 
     def _tell(self, watch: AnyWatch, news: Observation | Listed) -> None:
         self._heed(news.error)
+        if isinstance(news, Observation):
+            news = replace(news, pace=self._pace)
         if watch.subscribers:  # they may have left meanwhile
             watch.looked(news, self._now())
 
@@ -248,8 +262,8 @@ class Poller:
                 questions.append(watch)
             else:
                 yield watch, Observation(session=session)
-        # What was answered last time comes first: one bad question does not keep the others from being asked.
-        questions.sort(key=lambda watch: watch.failures)
+        # Who was not asked for longest comes first: so nobody starves, however little may be asked in one look.
+        questions.sort(key=lambda watch: watch.asked)
         async for answer in self._ask(adapter, questions):
             yield answer
 
@@ -272,6 +286,7 @@ class Poller:
                 yield watch, self._failed(watch, refusal)
 
     async def _answer(self, adapter: Adapter, watch: AnyWatch) -> Observation | Listed:
+        watch.asked = self._now()
         try:
             if isinstance(watch.subject, Listing):
                 at = self._clock.now()

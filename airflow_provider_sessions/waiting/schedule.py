@@ -20,6 +20,7 @@ _LATE_PART = 60
 _CLOSE_LOOK_AT_LEAST = 60.0
 _CLOSE_LOOK_EVERY = 10
 """Looks, of which one is a close one."""
+_NOTABLE = 1.5
 _RARE = 2
 """Intervals: who is looked at more seldom than that is looked at closely each time."""
 
@@ -83,6 +84,21 @@ def after_failure(poll_interval: float, failures: int) -> float:
     # The exponent is bounded because a run of failures is not; 2 ** 16 is beyond any interval.
     doubled = poll_interval * 2.0 ** min(failures - 1, 16)
     return min(doubled, max(poll_interval, _BACKOFF_AT_MOST))
+
+
+def pace_of(took: float, poll_interval: float, known: float | None) -> float | None:
+    """Seconds between looks, where one takes longer than lies between them; None where it does not.
+
+    What is known stays as it is until it is wrong by half: those who wait are told of each change.
+
+    :param took: seconds that the last look took, or the present one has taken so far.
+    :param poll_interval: seconds between looks as asked for.
+    :param known: what was found before.
+    """
+    if took <= poll_interval:
+        return None
+    every = took + poll_interval
+    return known if known is not None and known / _NOTABLE <= every <= known * _NOTABLE else every
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from airflow_provider_sessions.waiting.goals import (
     Goal,
     History,
     Observation,
+    Pace,
     Tolerance,
     Verdict,
     decide,
@@ -112,6 +113,7 @@ class _Diary:
         self._before: str | None = None
         self._start: datetime | None = None
         self._failures = 0
+        self._pace: Pace | None = None
 
     def write(self, news: Observation, history: History, decision: Decision) -> None:
         """Write down what a look saw."""
@@ -126,6 +128,7 @@ class _Diary:
                 self._write_move(news.session)
             self._before = decision.message
         self._failures = history.failures
+        self._write_pace(news.pace)
 
     def _write_failure(self, error: Exception, history: History) -> None:
         if isinstance(error, SessionsError):
@@ -134,6 +137,13 @@ class _Diary:
             )
         else:
             log.error("A look broke down (%d in a row)", history.failures, exc_info=error)
+
+    def _write_pace(self, pace: Pace | None) -> None:
+        asked = self._wait.poll_interval
+        pace = pace if pace is not None and pace.seconds > asked else None
+        if pace != self._pace:
+            log.info("Looks come %s", f"every {asked:g} s again" if pace is None else f"{pace}, not every {asked:g} s")
+        self._pace = pace
 
     def _write_move(self, session: Session) -> None:
         start = session.scheduled_start

@@ -85,11 +85,13 @@ class Watch(Generic[Subject, News]):
     :param due: when to look first, in seconds since 1970.
     """
 
-    __slots__ = ("due", "failures", "subject", "subscribers", "told")
+    __slots__ = ("asked", "due", "failures", "subject", "subscribers", "told")
 
     def __init__(self, subject: Subject, due: float) -> None:
         self.subject: Subject = subject
         self.due = due
+        self.asked = 0.0
+        """When it was last asked for by a request of its own."""
         self.failures = 0
         self.told: News | None = None
         self.subscribers: set[Subscription[Subject, News]] = set()

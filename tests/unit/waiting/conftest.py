@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
@@ -42,17 +43,29 @@ class Room:
         self.opened: list[Adapter] = []
         self.closed: list[Adapter] = []
         self.api_key = sandbox.vidinfra.api_key
+        self.extra: dict[str, Any] = {}
         self.on_connect: Callable[[], None] = lambda: None
         self.tasks: list[asyncio.Task[Outcome]] = []
 
     async def connect(self, current: Adapter | None) -> Adapter:
         """As the triggers do: the same adapter, unless the connection was edited."""
         self.on_connect()
-        account = Account("vidinfra_default", "vidinfra", host=self.sandbox.vidinfra.base_url, password=self.api_key)
+        account = Account(
+            "vidinfra_default",
+            "vidinfra",
+            host=self.sandbox.vidinfra.base_url,
+            password=self.api_key,
+            extra=self.extra,
+        )
         if current is not None and current.account == account:
             return current
         adapter = VidInfraAdapter.open(
-            account, clock=self.clock, attempts=1, transport=httpx.ASGITransport(self.sandbox.app)
+            account,
+            clock=self.clock,
+            lane=Lane.POLL,
+            attempts=1,
+            max_wait=300.0,
+            transport=httpx.ASGITransport(self.sandbox.app),
         )
         self.opened.append(adapter)
         closing = adapter.aclose
