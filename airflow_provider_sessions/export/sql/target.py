@@ -16,7 +16,17 @@ from sqlalchemy.engine import Connection
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.export.datasets import DATASETS, Material
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Decision, Late, Seen, Status, Try, decide, settled
+from airflow_provider_sessions.export.ledger import (
+    GIVE_UP_AFTER,
+    Decision,
+    Late,
+    Seen,
+    Status,
+    Try,
+    decide,
+    end_of,
+    settled,
+)
 from airflow_provider_sessions.export.readiness import Rows, as_decided, goes_on, rows_of, seen_of
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.export.run import Plan, RunTally, Written
@@ -72,9 +82,8 @@ class SqlTarget:
         tally = RunTally("sessions loaded", work)
         counts: Counter[str] = Counter()
         for session in work.not_over:
-            tally.note(
-                session.session_id, self._store(work, session, goes_on(work.datasets_of(session.session_id)), {})
-            )
+            seen = goes_on(session, work.datasets_of(session.session_id))
+            tally.note(session.session_id, self._store(work, session, seen, rows={}))
         for material in known:
             datasets = work.datasets_of(material.session.session_id)
             rows = rows_of(material, datasets, work.redaction)
@@ -97,17 +106,18 @@ class SqlTarget:
     ) -> dict[str, Decision]:
         before, now = ledger.held(connection, session.session_id), self._clock.now()
         decisions = {
-            name: _at_once(decide(before.get(name), one, self._me, now, session.ended_at or now, self._give_up))
+            name: _at_once(decide(before.get(name), one, self._me, now, end_of(session, now), self._give_up))
             for name, one in seen.items()
         }
         # First of all: where two runs meet at a new session, one of them goes no further.
         ledger.note(connection, session, before, {name: one.entry for name, one in decisions.items()})
         key = {**ledger.key, "session_id": session.session_id}
         for name, made in as_decided(rows, decisions).items():
+            table = self._tables.of(name)
             if decisions[name].entry.status is Status.DELETED:
                 self._mark_deleted(connection, name, key, made)
-            else:
-                connection.execute(sa.delete(self._tables.of(name)).where(*rows_of_session(self._tables.of(name), key)))
+            elif name in rows:  # else nobody asked what there is now, and what is there stays
+                connection.execute(sa.delete(table).where(*rows_of_session(table, key)))
                 self._insert(connection, name, made)
         return decisions
 
