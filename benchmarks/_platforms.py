@@ -31,6 +31,8 @@ class Scene:
     :param key_header: the header of the credential.
     :param sessions: where the list of sessions is in its answer.
     :param pages: the query of a page of the list.
+    :param has_total: whether the list says how long it is. Where it does not, only a page tells whether there is
+        another, so pages can only be asked for one after the other.
     :param parts: by name: the path of a request that is sent for each session, and where the list is in its answer.
     :param datasets: what our operator is asked for: just what needs these requests.
     """
@@ -39,6 +41,7 @@ class Scene:
     key_header: str
     sessions: tuple[str, ...]
     pages: dict[str, Any]
+    has_total: bool
     parts: dict[str, tuple[str, tuple[str, ...]]]
     datasets: str
 
@@ -55,6 +58,7 @@ SCENES = {
             "X-API-Key",
             ("data", "sessions"),
             {"limit": 100},
+            True,
             {
                 "attendance": ("sessions/{id}/attendance", ("data", "attendance")),
                 "participants": ("sessions/{id}/participants", ("data", "participants")),
@@ -66,6 +70,7 @@ SCENES = {
             "x-api-key",
             (),
             {},
+            False,
             {"participants": ("sessions/{id}/participants", ()), "transcripts": ("sessions/{id}/transcripts", ())},
             "sessions,participants,transcript_segments",
         ),
@@ -142,7 +147,7 @@ class _Memory:
         self.latency = latency
         self.limit = limit
         self.granted: list[float] = []
-        self.refused = 0
+        self.lists = self.refused = 0
         self.unknown: list[str] = []
 
     def answer(self, target: str) -> bytes:
@@ -154,6 +159,7 @@ class _Memory:
                 self.refused += 1
                 return _refusal("429 Too Many Requests", f"Retry-After: {math.ceil(wait)}\r\n")
         self.granted.append(now)
+        self.lists += target.partition("?")[0].endswith("/sessions")
         found = self.answers.get(_canonical(target))
         if found is None:
             self.unknown.append(target)
@@ -162,8 +168,8 @@ class _Memory:
 
     def story(self) -> bytes:
         """What came, as an answer; then counting begins anew."""
-        came = {"granted": self.granted, "refused": self.refused, "unknown": self.unknown}
-        self.granted, self.refused, self.unknown = [], 0, []
+        came = {"granted": self.granted, "lists": self.lists, "refused": self.refused, "unknown": self.unknown}
+        self.granted, self.lists, self.refused, self.unknown = [], 0, 0, []
         body = json.dumps(came).encode()
         return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -215,9 +221,10 @@ def serve(port: Any, scene: Scene, sessions: int, latency: float, limit: Limit |
 
 @dataclass(frozen=True)
 class Story:
-    """What a platform saw since it was last asked."""
+    """What a platform saw since it was last asked: when it answered, and how often with a page of the list."""
 
     granted: list[float]
+    lists: int
     refused: int
     unknown: list[str]
 
