@@ -63,7 +63,7 @@ class Database:
         """The address of a table, without a secret: ``postgresql://host:port/database/schema/table``."""
         url, schema = self._engine.url, table.schema or self._engine.dialect.default_schema_name
         host = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
-        parts = [url.database, schema if schema != url.database else None, table.name]
+        parts = [(url.database or "").lstrip("/"), schema if schema != url.database else None, table.name]
         return f"{url.get_backend_name()}://{host}/{'/'.join(part for part in parts if part)}"
 
     def close(self) -> None:

@@ -1,0 +1,40 @@
+"""A load in a process of its own: ``python -m tests.unit.export.sql.loading URL SCHEMA RUN``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.run import extend, materials, plan
+from airflow_provider_sessions.export.sql.database import Database
+from airflow_provider_sessions.export.sql.tables import Tables
+from airflow_provider_sessions.export.sql.target import SqlTarget
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+
+SESSIONS, PEOPLE = 300, 3
+
+
+def held() -> StandIn:
+    """The platform as every process sees it."""
+    sessions = [session(f"s{number}", start=NOON + timedelta(minutes=number)) for number in range(SESSIONS)]
+    people = [interval(f"account:{number}") for number in range(PEOPLE)]
+    return StandIn.of(*sessions, attendance={one.session_id: people for one in sessions})
+
+
+async def load(url: str, schema: str, run: str) -> None:
+    """Load everything, as one try of a run."""
+    adapter, database = held(), Database(sa.create_engine(url))
+    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
+    target = SqlTarget(database, Tables(schema or None), RunId("nightly", run, "load"))
+    work = await extend(adapter, work, target.begin(work))
+    target.write(work, [material async for material in materials(adapter, work)])
+    database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(load(*sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""Loads in processes of their own: at once, and killed in the middle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from airflow_provider_sessions.export.sql.tables import LEDGER
+from tests.databases import Place, database, postgres, sqlite
+from tests.unit.export.sql.loading import PEOPLE, SESSIONS
+
+__all__ = ["database", "postgres", "sqlite"]
+
+ROOT = Path(__file__).parents[4]
+PATIENCE = 120.0
+
+
+def start(place: Place, run: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.unit.export.sql.loading", place.url, place.schema or "", run]
+    return subprocess.Popen(command, cwd=ROOT)
+
+
+def loaded(place: Place) -> int:
+    """How many sessions are there, once there is a table."""
+    return place.column("select count(*) from {schema}sessions")[0] if "sessions" in place.tables() else 0
+
+
+def whole(place: Place) -> set[str]:
+    """The sessions that are there; each is whole, and there once."""
+    sessions = place.column("select session_id from {schema}sessions")
+    assert len(sessions) == len(set(sessions))
+    people = dict(tuple(row) for row in place.rows("select session_id, count(*) from {schema}attendance group by 1"))
+    assert people == dict.fromkeys(sessions, PEOPLE)
+    noted = place.rows(f"select session_id, count(*) from {{schema}}{LEDGER} where status = 'exported' group by 1")
+    assert {row[0]: row[1] for row in noted} == dict.fromkeys(sessions, 2)
+    return set(sessions)
+
+
+def test_processes_that_load_the_same_at_once_leave_everything_once(database: Place) -> None:
+    loads = [start(database, f"run {number}") for number in range(2)]
+    assert [one.wait(PATIENCE) for one in loads] == [0, 0]
+    assert len(whole(database)) == SESSIONS
+
+
+def test_a_process_killed_in_the_middle_leaves_whole_sessions_and_a_retry_the_rest(database: Place) -> None:
+    dies, deadline = start(database, "night"), time.monotonic() + PATIENCE
+    while loaded(database) < 50:
+        assert dies.poll() is None
+        assert time.monotonic() < deadline
+    dies.kill()
+    dies.wait()
+    assert 50 <= len(whole(database)) < SESSIONS
+    assert start(database, "night").wait(PATIENCE) == 0
+    assert len(whole(database)) == SESSIONS
