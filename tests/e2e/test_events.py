@@ -1,0 +1,107 @@
+"""The example that runs for what happens to sessions, in a real Airflow whose triggerer is killed meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from scripts._airflow_api import AirflowApi
+from scripts._standalone import Standalone
+
+DAG_ID = "export_each_session"
+EXAMPLES = Path(__file__).parents[2] / "dags_examples"
+INTERVAL = 2
+
+# Before, Airflow has no place where a watcher could remember what it told.
+pytestmark = [pytest.mark.e2e, pytest.mark.needs_airflow("3.3.2")]
+
+
+def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_nothing(tmp_path: Path) -> None:
+    sandbox = Sandbox()
+    meetings = sandbox.sessions_us
+    meetings.unlimit_rate()
+    settings = {"SESSIONS_EXPORT_PATH": tmp_path.as_uri(), "SESSIONS_POLL_INTERVAL": str(INTERVAL)}
+    with SandboxServer(sandbox), Standalone(EXAMPLES, settings=settings) as airflow:
+        api = airflow.api
+        api.add_connection("sessions_us_default", meetings.connection() | {"extra": {"rate_limit": "1000/second"}})
+        api.wait_for("the DAG", lambda: api.knows_dag(DAG_ID), timeout=90)
+        api.unpause(DAG_ID)
+        let_it_look(api, sandbox)
+
+        first = hold(meetings, "Board meeting")
+        api.wait_for("the events of the first", lambda: told(api) == once(first), timeout=120, interval=2)
+        api.wait_for("its files", lambda: has_files(tmp_path, first), timeout=120)
+        let_it_look(api, sandbox)
+
+        airflow.kill("triggerer")
+        second = hold(meetings, "Customer round table")
+        airflow.start("triggerer")
+        api.wait_for("the events of the second", lambda: told(api) >= once(second), timeout=120, interval=2)
+        api.wait_for("its files", lambda: has_files(tmp_path, second), timeout=120)
+        let_it_look(api, sandbox)
+
+        assert told(api) == once(first) + once(second), "nothing is repeated"
+        assert consumed(api) == once(first) + once(second), "each event is in exactly one run"
+        assert {run["state"] for run in runs(api)} == {"success"}
+        assert {entry.method for entry in sandbox.log.entries()} == {"GET"}, "no session was touched"
+
+
+def hold(meetings: Any, title: str) -> str:
+    """What people do without Airflow: schedule a session, hold it, and leave."""
+    begin = datetime.now(UTC) + timedelta(minutes=5)
+    [session_id] = meetings.create(title, scheduled_start=begin, script={"artifacts_after": 1})
+    meetings.start(session_id)
+    time.sleep(3 * INTERVAL)
+    meetings.end(session_id)
+    return str(session_id)
+
+
+def let_it_look(api: AirflowApi, sandbox: Sandbox) -> None:
+    """Watch the watcher for a few looks: after them, what it told is written down."""
+    looks = sandbox.log.count()
+    api.wait_for("some looks", lambda: sandbox.log.count() >= looks + 5, timeout=90)
+
+
+Told = Counter[tuple[str, str]]
+
+
+def once(session_id: str) -> Told:
+    """What is to be told of a session."""
+    return Counter({(session_id, "ended"): 1, (session_id, "transcript_ready"): 1})
+
+
+def _told(events: list[dict[str, Any]]) -> Told:
+    payloads = [event["extra"]["payload"] for event in events]
+    return Counter((payload["session"]["session_id"], payload["event"]) for payload in payloads)
+
+
+def told(api: AirflowApi) -> Told:
+    """What all asset events tell."""
+    return _told(api.ask("GET", "assets/events", limit=100)["asset_events"])
+
+
+def runs(api: AirflowApi) -> list[dict[str, Any]]:
+    """All runs of the example."""
+    found: list[dict[str, Any]] = api.ask("GET", f"dags/{DAG_ID}/dagRuns", limit=100)["dag_runs"]
+    return found
+
+
+def consumed(api: AirflowApi) -> Told:
+    """What the runs were started for."""
+    total: Told = Counter()
+    for run in runs(api):
+        path = f"dags/{DAG_ID}/dagRuns/{run['dag_run_id']}/upstreamAssetEvents"
+        total += _told(api.ask("GET", path)["asset_events"])
+    return total
+
+
+def has_files(folder: Path, session_id: str) -> bool:
+    """Whether a session was brought home: its row, and its transcript."""
+    rows = "".join(file.read_text() for file in folder.glob("sessions/**/*.csv"))
+    return session_id in rows and (folder / "transcripts" / session_id / "transcript.vtt").exists()
