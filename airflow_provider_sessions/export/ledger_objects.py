@@ -255,7 +255,9 @@ class ObjectLedger:
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
             if entries == known:
                 return decisions
-            after = self._append(before, kept, entries)
+            # Of one that goes on again the end is kept: should it be deleted, its rows are there and have to say so.
+            last = kept if before is None or session.ended_at is not None else before.session
+            after = self._append(before, last, entries)
             if after is not None:
                 if any(entry.claim == self.me.token for entry in after.entries.values()):
                     self._claimed[session.session_id] = after

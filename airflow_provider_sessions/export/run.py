@@ -24,7 +24,7 @@ from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.readiness import ended
 from airflow_provider_sessions.export.redaction import Mode, Redaction
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
-from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery, WindowBy
+from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery, SessionState, WindowBy
 from airflow_provider_sessions.platforms.base import Adapter, Question
 
 log = logging.getLogger(__name__)
@@ -201,6 +201,10 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
     for key, session in (await _as_they_are(adapter, list(meant))).items():
         one = meant[key]
         if not one.owned and (narrowed if session is None else not anywhere.matches(session)):
+            continue
+        if session is None and one.session.ended_at is None:
+            # It was never known to be over, so nothing of it was exported: for us it was called off.
+            not_over.append(one.session.model_copy(update={"state": SessionState.CANCELED}))
             continue
         if session is None:
             gone.add(key)
