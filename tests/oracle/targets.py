@@ -1,0 +1,183 @@
+"""What exports are written into, as somebody sees it who reads it afterwards: past everything that is tested."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_sessions.export.datasets import DATASETS
+
+Rows = dict[str, list[dict[str, Any]]]
+"""Rows by dataset."""
+
+
+class Target(ABC):
+    """A place that exports are written into."""
+
+    operator: str
+    """The operator that writes into it, as ``module:name``."""
+
+    @property
+    @abstractmethod
+    def arguments(self) -> dict[str, Any]:
+        """What the operator is told about the place."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its process needs to find the place."""
+        return {}
+
+    @abstractmethod
+    def rows(self) -> Rows:
+        """All rows there are now."""
+
+    @abstractmethod
+    def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """What must hold at the end of all, besides the rows.
+
+        :param told: by run id: what the last try of each run returned.
+        """
+
+
+class Files(Target):
+    """Files, whatever they lie in."""
+
+    operator = "airflow_provider_sessions.transfers.sessions_to_object_storage:SessionsToObjectStorageOperator"
+
+    @abstractmethod
+    def everything(self) -> dict[str, bytes]:
+        """All files by key."""
+
+    def rows(self) -> Rows:
+        """The rows of all files, each by its dataset."""
+        found: Rows = defaultdict(list)
+        for key, data in self.everything().items():
+            if not key.startswith("_"):
+                found[key.partition("/")[0]] += [json.loads(line) for line in data.splitlines()]
+        return found
+
+    def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """Records agree with the files and with what was told, every file is in one, and nothing is left open."""
+        files = self.everything()
+        records = {key: json.loads(data) for key, data in files.items() if key.startswith("_runs/")}
+        assert {record["status"] for record in records.values()} <= {"complete"}
+        listed = [file for record in records.values() for file in record["files"]]
+        held = {key: data for key, data in files.items() if not key.startswith("_")}
+        assert Counter(file["key"] for file in listed) == Counter(held.keys())
+        for file in listed:
+            data = held[file["key"]]
+            assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+            assert file["rows"] == len(data.splitlines())
+        by_run = {record["run_id"]: record for record in records.values()}
+        for run_id, answer in told.items():
+            for name, sums in answer["datasets"].items():
+                own = [file for file in by_run[run_id]["files"] if file["dataset"] == name]
+                counted = {
+                    "files": len(own),
+                    "rows": sum(f["rows"] for f in own),
+                    "bytes": sum(f["bytes"] for f in own),
+                }
+                assert {word: sums[word] for word in counted} == counted
+        self._check_ledger(files)
+
+    def _check_ledger(self, files: Mapping[str, bytes]) -> None:
+        """Nobody holds a lease, nothing is claimed, and the versions it knows are those that are there."""
+        parts = [key.split("/") for key in files if key.startswith("_ledger/")]
+        assert not [part for part in parts if part[3] in ("open", "expected")]
+        newest = {}
+        for key in sorted(key for key in files if "/sessions/" in key and key.startswith("_ledger/")):
+            newest[key.rpartition("/")[0]] = json.loads(files[key])
+        there: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for name, rows in self.rows().items():
+            for row in rows:
+                there[row["session_id"], name].add(row["version"])
+        for state in newest.values():
+            for name, entry in state["entries"].items():
+                assert entry["status"] != "writing"
+                versions = there.pop((state["session"]["session_id"], name), set())
+                assert max(versions, default=0) <= entry["version"]
+                if entry.get("file"):
+                    assert entry["version"] in versions
+        assert there == {}, "rows that the ledger does not know"
+
+
+class LocalFiles(Files):
+    """A folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The folder."""
+        return {"path": str(self._folder)}
+
+    def everything(self) -> dict[str, bytes]:
+        """All files; hidden ones are none yet."""
+        paths = [path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+        return {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in paths}
+
+
+class S3(Files):
+    """A bucket.
+
+    :param endpoint: address of the S3.
+    :param bucket: its name; it is made.
+    """
+
+    def __init__(self, endpoint: str, bucket: str) -> None:
+        import boto3
+
+        self._endpoint, self._bucket = endpoint, bucket
+        self._client = boto3.client(
+            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        self._client.create_bucket(Bucket=bucket)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """A folder of the bucket."""
+        return {"path": f"s3://{self._bucket}/exports", "object_storage_conn_id": "s3_here"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The connection."""
+        extra = {"endpoint_url": self._endpoint, "region_name": "us-east-1"}
+        fields = {"conn_type": "aws", "login": "a", "password": "b", "extra": extra}
+        return {"AIRFLOW_CONN_S3_HERE": json.dumps(fields)}
+
+    def everything(self) -> dict[str, bytes]:
+        """All objects."""
+        found = {}
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix="exports/"):
+            for one in page.get("Contents", []):
+                body = self._client.get_object(Bucket=self._bucket, Key=one["Key"])["Body"]
+                found[one["Key"].removeprefix("exports/")] = body.read()
+        return found
+
+
+def nothing_twice(rows: Rows) -> None:
+    """No primary key is there twice in one version."""
+    for name, of_dataset in rows.items():
+        keys = ["version", *(column.name for column in DATASETS[name].columns if column.key)]
+        counts = Counter(tuple(row[key] for key in keys) for row in of_dataset)
+        assert {key: count for key, count in counts.items() if count > 1} == {}, f"{name}: rows that are there twice"
+
+
+def newest(rows: Rows) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """By dataset and session, the rows of the highest version, as the documentation tells readers to take them."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for name, of_dataset in rows.items():
+        top: dict[str, int] = {}
+        for row in of_dataset:
+            top[row["session_id"]] = max(top.get(row["session_id"], 0), row["version"])
+        found[name] = {key: [] for key in top}
+        for row in of_dataset:
+            if row["version"] == top[row["session_id"]]:
+                found[name][row["session_id"]].append(row)
+    return found

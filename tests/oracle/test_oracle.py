@@ -1,0 +1,141 @@
+"""Nights of exports under all kinds of trouble, compared with what the sandbox knows to have happened.
+
+Each example is a :class:`~tests.oracle.schedule.Schedule`. It is played with the operators themselves, in processes of
+their own, over real HTTP. Then it is calm, and what lies in the files must be what was there: the latest of each
+session, each thing once.
+
+``ORACLE_EXAMPLES=500 pytest tests/oracle`` searches for longer.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, note, settings
+from moto.server import ThreadedMotoServer
+
+from tests.oracle.exporter import Exporter
+from tests.oracle.schedule import (
+    DAY,
+    HOUR,
+    MINUTE,
+    AtOnce,
+    Fault,
+    Held,
+    Killed,
+    Meanwhile,
+    Night,
+    Schedule,
+    Shift,
+    Try,
+    schedules,
+)
+from tests.oracle.targets import S3, LocalFiles, Target
+from tests.oracle.world import World
+
+SEARCHED = int(os.environ.get("ORACLE_EXAMPLES", "0"))
+
+
+def searching(examples: int) -> Callable[..., object]:
+    """So many drawn schedules in the usual test run. A long search does not shrink what it finds: it prints it."""
+    phases = [Phase.explicit, Phase.reuse, Phase.generate]
+    return settings(
+        max_examples=SEARCHED or examples,
+        deadline=None,
+        print_blob=True,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.fixture(scope="module")
+def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
+    made = Exporter(tmp_path_factory.mktemp("exporter"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    """An S3 on loopback; its address."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def play(schedule: Schedule, exporter: Exporter, target: Callable[[Path], Target]) -> None:
+    for line in schedule.lines():
+        note(line)
+    with tempfile.TemporaryDirectory() as folder:
+        World(Path(folder), exporter, target(Path(folder)), schedule).play()
+
+
+TROUBLES = {
+    "429": Try(fault=Fault("status", 429, times=9)),
+    "500": Try(fault=Fault("status", 500, times=None, skip=5)),
+    "503": Try(fault=Fault("status", 503, times=2)),
+    "401": Try(fault=Fault("status", 401, times=None, skip=3)),
+    "truncated answers": Try(fault=Fault("truncate", times=2, skip=2)),
+    "shortened answers": Try(fault=Fault("shorten", times=9, skip=4)),
+    "connections reset": Try(fault=Fault("reset", times=3)),
+    "pages of a proxy": Try(fault=Fault("html", 502, times=None, skip=6)),
+    "killed at a request": Try(Killed("request", 6)),
+    **{f"killed at touch {number}": Try(Killed("touch", number)) for number in (4, 9, 14, 20, 27, 35, 44, 54, 66, 80)},
+    "another run in the middle": Try(Meanwhile("another run", 12)),
+    "another run while it stood still for long": Try(Meanwhile("another run", 20, stands_for=40 * MINUTE)),
+    "its retry in the middle": Try(Meanwhile("its retry", 20)),
+    "another run before it was killed": Try(Meanwhile("another run", 25, then="killed")),
+    "another run at once": Try(AtOnce("another run")),
+    "its retry at once": Try(AtOnce("its retry")),
+    "deleted between pages": Try(Shift(2, "deleted")),
+    "put in between pages": Try(Shift(2, "inserted")),
+}
+SOURCES = {
+    "late by an hour": Held(ready_after=HOUR),
+    "late by a day": Held(ready_after=DAY),
+    "late by 8 days": Held(ready_after=8 * DAY),
+    "never ready": Held(ready_after=None),
+    "revised": Held(revised_after=30 * HOUR),
+    "deleted": Held(deleted_after=30 * HOUR),
+    "deleted before its artifacts came": Held(ready_after=8 * DAY, deleted_after=5 * DAY),
+    "restarted": Held(restarted_after=3 * HOUR),
+    "restarted a day later": Held(restarted_after=30 * HOUR, revised_after=5 * DAY),
+}
+
+
+def one_after_the_other(platform: Any) -> Schedule:
+    """All troubles, each in a night of its own, whose run is retried once."""
+    return Schedule(platform, tuple(Night((Held(), Held()), (one, Try())) for one in TROUBLES.values()))
+
+
+def side_by_side(platform: Any) -> Schedule:
+    """All that can happen to sessions, to those of one day."""
+    return Schedule(platform, (Night(tuple(SOURCES.values())), Night((Held(),))))
+
+
+@example(schedule=one_after_the_other("vidinfra"))
+@example(schedule=one_after_the_other("prevail"))
+@example(schedule=one_after_the_other("sessions_us"))
+@example(schedule=side_by_side("vidinfra"))
+@example(schedule=side_by_side("prevail"))
+@example(schedule=side_by_side("sessions_us"))
+@searching(8)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_a_folder(schedule: Schedule, exporter: Exporter) -> None:
+    play(schedule, exporter, lambda folder: LocalFiles(folder / "exports"))
+
+
+@example(schedule=one_after_the_other("vidinfra"))
+@example(schedule=side_by_side("sessions_us"))
+@searching(2)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_s3(schedule: Schedule, exporter: Exporter, s3_server: str) -> None:
+    play(schedule, exporter, lambda _: S3(s3_server, f"exports-{uuid.uuid4().hex[:12]}"))
