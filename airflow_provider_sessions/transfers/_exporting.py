@@ -31,6 +31,7 @@ from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._reading import count, given, structure
+from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import report_lineage, tell_outlets
 from airflow_provider_sessions.transfers._window import window_of
 
@@ -114,7 +115,7 @@ class ExportingOperator(BaseOperator):
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = _redaction(self.redact, self.redact_conn_id)
-        with self.target(_run_of(context), give_up_after) as target:
+        with frozen_heap(), self.target(_run_of(context), give_up_after) as target:
             hook = hook_for(self.conn_id)
             _warn_of_open_end(window)
             work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
