@@ -34,6 +34,20 @@ def _personal(dataset: Dataset) -> str:
     return "; ".join(f"{words}: {', '.join(names)}" for words, names in columns.items())
 
 
+def columns() -> Iterator[str]:
+    """One folded table for each dataset, with all of its columns."""
+    for dataset in DATASETS.values():
+        yield f"<details><summary><code>{dataset.name}</code></summary>"
+        yield ""
+        yield "| column | type | what it is |"
+        yield "| --- | --- | --- |"
+        for column in dataset.columns:
+            notes = ["key"] * column.key + ["indexed"] * column.indexed + ["or null"] * column.nullable
+            yield f"| `{column.name}` | {', '.join([column.kind.value, *notes])} | {column.description} |"
+        yield ""
+        yield "</details>"
+
+
 def capabilities() -> Iterator[str]:
     """One line for each thing that can be asked, with how well founded each platform's answer is."""
     platforms = [entry["connection-type"] for entry in get_provider_info()["connection-types"]]
@@ -50,7 +64,7 @@ def capabilities() -> Iterator[str]:
                 yield f"- {platform}, {question}: {note}"
 
 
-PARTS = {"datasets": datasets, "capabilities": capabilities}
+PARTS = {"datasets": datasets, "columns": columns, "capabilities": capabilities}
 
 
 def rewritten(text: str) -> str:
