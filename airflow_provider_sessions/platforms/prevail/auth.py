@@ -16,7 +16,7 @@ _LEAD_SECONDS = 30.0
 
 
 class SignedToken(httpx.Auth):
-    """Puts a fresh token on each request, and once a new one after a 401.
+    """Puts a fresh token on each request, and once a new one after a 401, unless it was signed for that very request.
 
     :param key: the organization's active API key.
     :param slug: the organization's company ID.
@@ -39,11 +39,12 @@ class SignedToken(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request."""
         lead = min(_LEAD_SECONDS, self._lifetime / 2)
-        if self._clock.now().timestamp() >= self._expires - lead:
+        is_old = self._clock.now().timestamp() < self._expires - lead
+        if not is_old:
             self._mint()
         request.headers["Authorization"] = f"Bearer {self._token}"
         response = yield request
-        if response.status_code == 401:
+        if response.status_code == 401 and is_old:
             self._mint()
             request.headers["Authorization"] = f"Bearer {self._token}"
             yield request

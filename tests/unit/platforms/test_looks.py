@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
@@ -154,3 +155,13 @@ class TestDepth:
         short = items[:12]
         assert await self.walk(depth, wanted, short) == ({"s0"}, 2)
         assert depth.cost(wanted) == 4
+
+
+@pytest.mark.parametrize("place", ["prevail"], indirect=True)
+async def test_a_key_that_is_refused_from_the_start_is_refused_once(place: Place) -> None:
+    """Signing the same again would be no other token."""
+    place.sandbox.faults.add("status", status=401, times=None)
+    with pytest.raises(AuthenticationError):
+        await place.adapter.look({"smith-v-jones": None})
+
+    assert place.sandbox.log.count() == 1
