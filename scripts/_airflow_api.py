@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -120,6 +120,16 @@ class AirflowApi:
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Task id (with the map index, if it is mapped) to the state of each task instance of a run."""
         return {_name(task): task["state"] or "none" for task in self.tasks(dag_id, run_id)}
+
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Put a task into a final state (``success``, ``failed``), as the button in the UI does."""
+        self.ask("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str, map_indexes: Iterable[int] = (-1,)) -> None:
+        """Clear a task, or instances of a mapped one, whatever their state: they begin anew."""
+        tasks = [[task_id, index] if index >= 0 else task_id for index in map_indexes]
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": tasks}
+        self.ask("POST", f"dags/{dag_id}/clearTaskInstances", body)
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:
         """The log of one try of a task, as lines of text."""

@@ -66,7 +66,7 @@ class Standalone:
             **(settings or {}),
         }
         self.api = AirflowApi(self.url, self.login)
-        self._children: dict[str, Child] = {}
+        self._children: list[Child] = []
 
     def __enter__(self) -> Self:
         try:
@@ -82,11 +82,14 @@ class Standalone:
     ) -> None:
         self.stop()
 
-    def start(self, component: str) -> None:
-        """Start ``airflow <component>``: after :meth:`kill`, a component that `standalone` will not start again."""
-        self._children[component] = Child(
-            f"airflow {component}", ["airflow", component], self.environment, self.home / f"{component}.log"
-        )
+    def start(self, component: str) -> Child:
+        """Start ``airflow <component>``: one more, or again after :meth:`kill`, as `standalone` does not."""
+        # A port can be had once: the environment's is for the triggerer that `standalone` runs.
+        own = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_ports(1)[0])} if self._children else {}
+        log = self.home / f"{component}-{len(self._children)}.log"
+        child = Child(f"airflow {component}", ["airflow", component], self.environment | own, log)
+        self._children.append(child)
+        return child
 
     def kill(self, component: str) -> None:
         """End a component (``triggerer``, ``scheduler``, ...) and its children with SIGKILL, as a crash would."""
@@ -97,7 +100,7 @@ class Standalone:
 
     def processes(self, component: str) -> list[psutil.Process]:
         """The processes of a component, its children included."""
-        known = [process for child in self._children.values() for process in family(child.process)]
+        known = [process for child in self._children for process in family(child.process)]
         found = [member for process in known if _runs(process, component) for member in family(process)]
         return list(dict.fromkeys(found))
 
@@ -105,7 +108,7 @@ class Standalone:
         """Stop everything and throw the home away."""
         self.api.close()
         while self._children:
-            self._children.popitem()[1].stop()
+            self._children.pop().stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def must_run(self) -> None:
@@ -113,7 +116,7 @@ class Standalone:
 
         :raises ChildFailed: something has ended.
         """
-        for child in self._children.values():
+        for child in self._children:
             child.must_run()
 
     def login(self) -> tuple[str, str]:
@@ -124,7 +127,7 @@ class Standalone:
 
     def output(self) -> str:
         """The end of what Airflow has printed."""
-        return "\n".join(child.last_words() for child in self._children.values())
+        return "\n".join(child.last_words() for child in self._children)
 
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + START_PATIENCE

@@ -20,15 +20,15 @@ keep.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom
 from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_sessions.client.budget import Lane
-from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.hooks.connections import aresolve
 from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
 from airflow_provider_sessions.model import SessionState
@@ -45,8 +45,11 @@ _MARKED = frozenset({"success", "failed", "skipped"})
 _NOT_BEGUN = frozenset({SessionState.REQUESTED, SessionState.SCHEDULED})
 _WAITING_TRY = "waiting_try"
 _OVER = 0
-_PATIENCE = 15.0
-"""Seconds that a request waits for its slot or a retry: Airflow gives up on ``on_kill`` after 30 s."""
+_PATIENCE = 25.0
+"""Seconds for all of it: Airflow gives up on ``on_kill`` after 30 s."""
+
+_at_work: set[asyncio.Future[None]] = set()
+"""Keeps what is at work from being collected before it is done."""
 
 
 def note_try(task_instance: Any) -> None:
@@ -60,17 +63,28 @@ def note_end(task_instance: Any) -> None:
 
 
 async def call_off_if_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
-    """Cancel a session that has not begun, if the task that waits for it has been marked. Never raises; logs instead.
+    """Cancel a session that has not begun, if the task that waits for it has been marked. Never fails; logs instead.
 
     :param task_instance: the trigger's; None where it has none.
     :param conn_id: the connection.
     :param session_id: the session.
     """
-    if await _was_marked(task_instance):
-        try:
-            await _call_off(conn_id, session_id)
-        except (SessionsError, AirflowNotFoundException) as failure:
-            log.error("Session %s was not canceled: %s: %s", session_id, type(failure).__name__, failure)
+    work = asyncio.ensure_future(_call_off_if_marked(task_instance, conn_id, session_id))
+    _at_work.add(work)
+    work.add_done_callback(_at_work.discard)
+    # A trigger that is not gone at the triggerer's next round, a second later, is stopped again: in the middle of this.
+    while not work.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(work)
+
+
+async def _call_off_if_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            if await _was_marked(task_instance):
+                await _call_off(conn_id, session_id)
+    except Exception as failure:  # Airflow would tell it as a warning of its own, without the session
+        log.exception("Session %s was not canceled: %s: %s", session_id, type(failure).__name__, failure)
 
 
 async def _was_marked(task_instance: Any) -> bool:
@@ -82,7 +96,7 @@ async def _was_marked(task_instance: Any) -> bool:
         log.exception("Nothing is canceled: the state of the task cannot be found out")
         return False
     if state not in _MARKED:
-        log.info("Nothing is canceled: the task is %s, so it was cleared or waits on", state or "to be scheduled")
+        log.info("Nothing is canceled: the task was not marked, it is %s", state or "to be scheduled")
         return False
     if waiting_try not in (None, task_instance.try_number):
         log.info("Nothing is canceled: the task is %s, but not because this wait was killed", state)

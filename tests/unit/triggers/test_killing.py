@@ -5,6 +5,7 @@ Airflow's side of the talk is played here; tests/e2e/test_triggerer.py has the r
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -74,6 +75,19 @@ async def test_a_marked_task_calls_its_session_off(
     supervisor.states = {"wait": state}
 
     await trigger_for(session_id).on_kill()
+
+    assert not is_there(vidinfra, session_id)
+
+
+async def test_a_triggerer_that_stops_the_trigger_again_does_not_stop_it_halfway(
+    vidinfra: Any, session_id: str, supervisor: Supervisor
+) -> None:
+    killing = asyncio.ensure_future(trigger_for(session_id).on_kill())
+    while not supervisor.asked:
+        await asyncio.sleep(0)
+    while not killing.done():
+        killing.cancel()
+        await asyncio.sleep(0)
 
     assert not is_there(vidinfra, session_id)
 
