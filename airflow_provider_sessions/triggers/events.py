@@ -82,7 +82,8 @@ class SessionEventTrigger(BaseEventTrigger):
     :param poll_interval: time between two looks: a timedelta, seconds (1 at least) or ISO 8601.
     :param look_back: what happened up to this long before the first start is reported too; before Airflow 3.3.2, before
         each start: there, let it be longer than any downtime, and for artifacts as long as they take to come. Artifacts
-        of sessions that had ended before are not asked for.
+        of sessions that had ended before are not asked for, and what nobody knows when it happened (Prevail does not
+        say when a session was made) is taken as older.
     :param ahead: only sessions planned to start within this time are watched, of later ones nothing is reported yet.
     :param give_up_after: how long after a session's end its artifacts are asked for, at intervals that grow up to six
         hours; never more than ten sessions in one look.

@@ -51,7 +51,8 @@ _NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
 """No session that was live goes back to these: on a platform that has no word for it, they mean that it has ended."""
 _FORGET_AFTER = 86_400.0
 """Seconds beyond the window for which sessions are remembered: a list may be read while its window moves."""
-_ASKS_AT_ONCE = 10
+ASKS_AT_ONCE = 10
+"""Questions about single sessions that may wait for their answers at the same time."""
 _SLOWEST_ASK = 6 * 3600.0
 _SLOWER_WITH_AGE = 6.0
 _ABSENT_AGAIN = 600.0
@@ -194,7 +195,7 @@ def asks(
         turn = asked[ask] + max(again, poll_interval) if ask in asked else 0.0
         if turn <= now:
             due.append((turn, -latest, ask))
-    return [ask for _, _, ask in sorted(due, key=lambda one: one[:2])[:_ASKS_AT_ONCE]]
+    return [ask for _, _, ask in sorted(due, key=lambda one: one[:2])[:ASKS_AT_ONCE]]
 
 
 def _open_questions(

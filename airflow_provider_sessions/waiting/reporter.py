@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -19,7 +19,15 @@ from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session, SessionState, WindowBy
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.waiting.event_memory import Memory, SessionEvent
-from airflow_provider_sessions.waiting.events import ARTIFACT_OF, Ask, Happening, after_answer, after_list, asks
+from airflow_provider_sessions.waiting.events import (
+    ARTIFACT_OF,
+    ASKS_AT_ONCE,
+    Ask,
+    Happening,
+    after_answer,
+    after_list,
+    asks,
+)
 from airflow_provider_sessions.waiting.goals import Observation
 from airflow_provider_sessions.waiting.listing import Listed, Listing
 from airflow_provider_sessions.waiting.naps import within
@@ -29,7 +37,6 @@ log = logging.getLogger(__name__)
 
 HANDING_OVER = 3.0
 """Seconds from an event to its being remembered: until Airflow has written it into its database, it may be lost."""
-_QUESTIONS = 10
 _PATIENCE_LOOKS = 5.0
 """Poll intervals after which a question is dropped; it is asked again in its turn."""
 _COMPLAIN_EVERY = 600.0
@@ -201,7 +208,7 @@ class Reporter:
             poll_interval=interest.poll_interval,
             give_up_after=interest.give_up_after,
         )
-        for ask in due[: _QUESTIONS - len(self._waiting_for)]:
+        for ask in due[: ASKS_AT_ONCE - len(self._waiting_for)]:
             if ask not in self._waiting_for:
                 self._asked[ask] = now
                 self._waiting_for.add(ask)
@@ -250,7 +257,7 @@ class Reporter:
         return self._clock.now().timestamp()
 
 
-async def _forward(following: Any, news: asyncio.Queue[_News]) -> None:
+async def _forward(following: Callable[[], Awaitable[_News]], news: asyncio.Queue[_News]) -> None:
     """Put news into the queue, and at last what ended them."""
     try:
         while True:

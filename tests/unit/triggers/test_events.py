@@ -19,7 +19,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.triggers import events
-from airflow_provider_sessions.triggers._event_store import AssetStore
+from airflow_provider_sessions.triggers._event_store import AssetStore, store_for
 from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
 from airflow_provider_sessions.waiting import reporter
 from airflow_provider_sessions.waiting.event_memory import Memory
@@ -232,6 +232,16 @@ async def test_only_pages_that_have_changed_are_written() -> None:
     assert accessor.written == []
     assert await AssetStore([accessor], "sessions.x").load() == Memory(since=1.0, is_fresh=False)
     assert await AssetStore([accessor], "sessions.y").load() is None
+
+
+@pytest.mark.needs_airflow("3.3.2")
+def test_airflow_names_the_assets_that_share_a_trigger() -> None:
+    """It says so in private attributes alone: without them there would be one accessor, which refuses to serve two."""
+    context = importlib.import_module("airflow.sdk.execution_time.context")
+    accessors = context.AssetStateStoreAccessors(inlets=[Asset("a"), Asset("b")])
+    store = store_for(accessors, "sessions.x")
+    assert isinstance(store, AssetStore)
+    assert {repr(each) for each in store._accessors} == {repr(accessors[Asset(name)]) for name in "ab"}
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------------------
