@@ -66,16 +66,18 @@ class TableLedger:
 
         Of two that note the first entries of a session at once, one fails here, and has to look again.
         """
+        kept = storable_text(kept_of(session).model_dump_json(exclude_none=True))
+        new = []
         for name, entry in sorted(after.items()):
-            if entry == before.get(name):
-                continue
-            values = {**_values(entry), "session": storable_text(kept_of(session).model_dump_json(exclude_none=True))}
-            if name in before:
+            values = {**_values(entry), "session": kept}
+            if name not in before:
+                key = {**self.key, "session_id": storable_key(session.session_id), "dataset": name}
+                new.append({**key, **values})
+            elif entry != before[name]:
                 there = (*self._of(session.session_id), self._table.c.dataset == name)
                 connection.execute(sa.update(self._table).where(*there).values(values))
-            else:
-                key = {**self.key, "session_id": storable_key(session.session_id), "dataset": name}
-                connection.execute(sa.insert(self._table).values({**key, **values}))
+        if new:
+            connection.execute(sa.insert(self._table), new)
 
     def _of(self, session_id: str) -> list[sa.ColumnElement[bool]]:
         return rows_of_session(self._table, {**self.key, "session_id": session_id})
