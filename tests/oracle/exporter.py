@@ -27,10 +27,13 @@ from typing import Any, Literal
 ROOT = Path(__file__).parents[2]
 _WHAT_EXPORTS_NEED = (
     "airflow.providers.amazon.aws.fs.s3",
+    "airflow.providers.postgres.hooks.postgres",
     "airflow_provider_sessions.platforms.prevail.adapter",
     "airflow_provider_sessions.platforms.sessions_us.adapter",
     "airflow_provider_sessions.platforms.vidinfra.adapter",
+    "airflow_provider_sessions.export.sql.target",
     "airflow_provider_sessions.transfers.sessions_to_object_storage",
+    "airflow_provider_sessions.transfers.sessions_to_sql",
     "psycopg2",
     "s3fs",
 )
@@ -219,6 +222,23 @@ def _count_touches(last: int, happens: signal.Signals) -> None:
         for name in ("create", "read", "list", "delete", "exists"):
             setattr(store, name, _touching(getattr(store, name), touch))
         store.write = _touching_twice(store.write, touch)  # type: ignore[method-assign]
+    _count_touches_of_databases(touch, within=happens is signal.SIGKILL)
+
+
+def _count_touches_of_databases(touch: Callable[[], None], *, within: bool) -> None:
+    """Touch before each transaction.
+
+    :param within: also before each statement and commit. Who only stops must not do so there: others would wait for
+        its locks until it goes on.
+    """
+    import sqlalchemy as sa
+
+    from airflow_provider_sessions.export.sql.database import Database
+
+    Database.transaction = _touching(Database.transaction, touch)  # type: ignore[method-assign]
+    if within:
+        for moment in ("before_cursor_execute", "commit"):
+            sa.event.listen(sa.Engine, moment, lambda *_: touch())
 
 
 def _touching(method: Callable[..., Any], touch: Callable[[], None]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_sessions.export.datasets import DATASETS
+from tests.databases import Place, fields_of
 
 Rows = dict[str, list[dict[str, Any]]]
 """Rows by dataset."""
@@ -159,6 +160,46 @@ class S3(Files):
                 body = self._client.get_object(Bucket=self._bucket, Key=one["Key"])["Body"]
                 found[one["Key"].removeprefix("exports/")] = body.read()
         return found
+
+
+class Tables(Target):
+    """A schema of a database.
+
+    :param place: where it is.
+    """
+
+    operator = "airflow_provider_sessions.transfers.sessions_to_sql:SessionsToSqlOperator"
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The schema."""
+        return {"sql_conn_id": "warehouse", "schema": self._place.schema}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The connection."""
+        return {"AIRFLOW_CONN_WAREHOUSE": json.dumps(fields_of(self._place))}
+
+    def rows(self) -> Rows:
+        """The rows of all tables that are there. A session's rows are all of its newest version."""
+        there = self._place.tables()
+        return {name: self._all_of(name) for name in DATASETS if name in there}
+
+    def _all_of(self, table: str) -> list[dict[str, Any]]:
+        return [dict(row._mapping) for row in self._place.rows(f"SELECT * FROM {{schema}}{table}")]
+
+    def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """The ledger knows the versions that are there, and nothing is claimed."""
+        ledger = self._all_of("sessions_export_ledger")
+        assert {entry["status"] for entry in ledger} <= {"exported", "absent", "deleted", "pending"}
+        known = {(entry["session_id"], entry["dataset"]): entry for entry in ledger}
+        for name, rows in self.rows().items():
+            for row in rows:
+                entry = known[row["session_id"], name]
+                assert row["version"] == entry["version"] or entry["status"] == "deleted"
 
 
 def nothing_twice(rows: Rows) -> None:

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
 from moto.server import ThreadedMotoServer
 
+from tests.databases import postgres_schema
 from tests.oracle.exporter import Exporter
 from tests.oracle.schedule import (
     DAY,
@@ -36,7 +37,7 @@ from tests.oracle.schedule import (
     Try,
     schedules,
 )
-from tests.oracle.targets import S3, LocalFiles, Target
+from tests.oracle.targets import S3, LocalFiles, Tables, Target
 from tests.oracle.world import World
 
 SEARCHED = int(os.environ.get("ORACLE_EXAMPLES", "0"))
@@ -139,3 +140,13 @@ def test_into_a_folder(schedule: Schedule, exporter: Exporter) -> None:
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_s3(schedule: Schedule, exporter: Exporter, s3_server: str) -> None:
     play(schedule, exporter, lambda _: S3(s3_server, f"exports-{uuid.uuid4().hex[:12]}"))
+
+
+@example(schedule=one_after_the_other("vidinfra"))
+@example(schedule=side_by_side("prevail"))
+@example(schedule=side_by_side("sessions_us"))
+@searching(3)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_postgresql(schedule: Schedule, exporter: Exporter) -> None:
+    with postgres_schema() as place:
+        play(schedule, exporter, lambda _: Tables(place))
