@@ -28,18 +28,20 @@ _leave_the_developers_airflow_alone()
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 AIRFLOW = Version(version("apache-airflow"))
+MINOR = f"{AIRFLOW.major}.{AIRFLOW.minor}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked ``needs_airflow`` where Airflow is older: it is not there to be tested."""
+    """Leave out what is not for this Airflow: by ``needs_airflow`` it is too old, by ``spared`` its neighbours do."""
 
-    def is_too_new(item: pytest.Item) -> bool:
-        return any(Version(mark.args[0]) > AIRFLOW for mark in item.iter_markers("needs_airflow"))
+    def is_not_for_it(item: pytest.Item) -> bool:
+        is_too_old = any(Version(mark.args[0]) > AIRFLOW for mark in item.iter_markers("needs_airflow"))
+        return is_too_old or any(mark.args[0] == MINOR for mark in item.iter_markers("spared"))
 
-    too_new = [item for item in items if is_too_new(item)]
-    if too_new:
-        items[:] = [item for item in items if not is_too_new(item)]
-        config.hook.pytest_deselected(items=too_new)
+    left_out = [item for item in items if is_not_for_it(item)]
+    if left_out:
+        items[:] = [item for item in items if not is_not_for_it(item)]
+        config.hook.pytest_deselected(items=left_out)
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -28,9 +28,11 @@ class Supervisor:
         self.states: dict[str, Any] = {"wait": "failed"}
         self.waiting_try: Any = TRY
         self.asked: list[Any] = []
+        self.was_asked = asyncio.Event()
 
     async def asend(self, message: Any) -> Any:
         self.asked.append(message)
+        self.was_asked.set()
         if isinstance(message, GetTaskStates):
             return TaskStatesResult(task_states={"run-1": self.states})
         if isinstance(message, GetXCom):
@@ -83,8 +85,7 @@ async def test_a_triggerer_that_stops_the_trigger_again_does_not_stop_it_halfway
     vidinfra: Any, session_id: str, supervisor: Supervisor
 ) -> None:
     killing = asyncio.ensure_future(trigger_for(session_id).on_kill())
-    while not supervisor.asked:
-        await asyncio.sleep(0)
+    await supervisor.was_asked.wait()
     while not killing.done():
         killing.cancel()
         await asyncio.sleep(0)
