@@ -10,8 +10,8 @@
 5. ``active``, and listed: it is live.
 6. The planned end and the connection's grace have passed: it has ended. When is not known: as planned, it is taken.
 
-Recordings are asked for only where they can decide, and in looks at many sessions only at those that are looked at
-closely. A session that the list of sessions no longer shows is looked up in the list of requests, which shows it as
+Recordings are asked for only where they can decide, and in looks at many sessions only at some of those that are looked
+at closely. A session that the list of sessions no longer shows is looked up in the list of requests, which shows it as
 long as there is one.
 
 **Ids.** A session's id is its ``remote_session_id``. While staff have not scheduled a request it has none; its id is
@@ -20,9 +20,11 @@ long as there is one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -75,6 +77,8 @@ from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 _REQUESTS_KEPT = 60.0
 """Seconds for which a list of requests serves when people of many sessions are asked for."""
+_CLOSELY_ONE_IN = 10
+"""Sessions of a look, of which one at most is asked for its recordings."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _TURNS = 9
 """Slugs that are tried for one create, one after the other, as its sessions are called off."""
@@ -246,9 +250,15 @@ class PrevailAdapter(Adapter):
             else:
                 answers[session_id] = self._reader.request(request)
         current = await self._current(set(slugs.values())) if slugs else {}
+        unknown = (session_id for session_id in slugs if known[session_id] is None)
+        closely = set(islice(unknown, math.ceil(len(known) / _CLOSELY_ONE_IN)))
         for session_id, slug in slugs.items():
             seen = current.get(slug)
-            answers[session_id] = await self._after(seen, known[session_id]) if seen else _missing(session_id)
+            if seen is None:
+                answers[session_id] = _missing(session_id)
+                continue
+            session = self._after(seen, known[session_id])
+            answers[session_id] = await self._closely(session) if session_id in closely else session
         return answers
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
@@ -306,7 +316,11 @@ class PrevailAdapter(Adapter):
         """Sessions of a window, from the list of those that start around it and from the list of requests.
 
         The list of sessions shows no case, and perhaps not those that are over: the list of requests does.
+
+        :raises InputError: a room is asked for; Prevail has none.
         """
+        if query.room_id is not None:
+            raise InputError(f"room_id: {self.platform} knows no rooms; filter by case or title")
         window = _widened(query)
         requests = await self._lists.scheduled(window=window)
         listed: set[str] = set()
@@ -382,12 +396,11 @@ class PrevailAdapter(Adapter):
         requests = await self._lists.scheduled(slugs=missing) if missing else {}
         return found | {slug: _Seen(self._reader.unlisted(r), listed=False) for slug, r in requests.items()}
 
-    async def _after(self, seen: _Seen, before: Session | None) -> Session:
+    def _after(self, seen: _Seen, before: Session | None) -> Session:
         """A session, knowing what the last look saw of it: rules 2 and 4 of the module's docstring."""
         if before is not None and before.state is SessionState.LIVE:
             self._live.add(before.session_id)
-        session = self._live_no_more(seen)
-        return session if before is not None else await self._closely(session)
+        return self._live_no_more(seen)
 
     def _live_no_more(self, seen: _Seen) -> Session:
         """A session, as ended if it was live when it was seen last and is not now: rule 4."""

@@ -35,6 +35,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.read_once import ReadOnce
+from airflow_provider_sessions.platforms.readings import Readings
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
@@ -107,6 +108,7 @@ class SessionsUsAdapter(Adapter):
         super().__init__(account, client)
         self._people = ReadOnce(self._people_of, client.clock)
         self._depth = Depth(endpoints.PAGES.size)
+        self._readings = Readings(self._read)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -205,7 +207,7 @@ class SessionsUsAdapter(Adapter):
         items = await self._depth.search(self._pages(endpoints.list_sessions()), wanted, lambda item: item.id)
         for key, item in items.items():
             if item.tells_whether_live or (item.start_at is not None and item.start_at > soon):
-                answers[key] = self._read(item)
+                answers[key] = self._readings.of(key, item)
             else:
                 self._depth.forget(key)
         return answers
@@ -257,7 +259,11 @@ class SessionsUsAdapter(Adapter):
         The list has no total. Where a session is deleted while it is read, another one slips from a page not yet read
         to one that was, and nothing tells. So a list of several pages is read until that brings nothing new: twice, as
         a rule.
+
+        :raises InputError: a case is asked for; Sessions has none.
         """
+        if query.case is not None:
+            raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
         known: set[str | None] = set()
         for walk in range(_WALKS):
             before = len(known)

@@ -821,3 +821,8 @@ async def test_a_create_that_broke_off_is_found_and_its_recording_comes_from_ano
         assert (sha256, size) == (prevail.oracle()[0]["content"]["recording"][0]["sha256"], recording.size_bytes)
         assert sandbox.log.count(route="create_session") == 1
         assert sandbox.log.entries(route="get_file")[-1].credential == ()
+
+
+async def test_rooms_are_refused_rather_than_never_found(adapter: PrevailAdapter) -> None:
+    with pytest.raises(InputError, match="room_id: prevail knows no rooms; filter by case or title"):
+        await listed(adapter, room_id="r-1")

@@ -682,3 +682,8 @@ def test_payloads_of_webhooks_read_in_our_words() -> None:
     assert (item.title, item.state, item.host_name) == ("Intro call", SessionState.SCHEDULED, "Ada Byron")
     event = known("webhook_event_published")["data"]["session"]
     assert read.answer.model_validate(event).event.slug == event["event"]["slug"]
+
+
+async def test_cases_are_refused_rather_than_never_found(adapter: SessionsUsAdapter) -> None:
+    with pytest.raises(InputError, match="case: sessions_us knows no cases; filter by room_id or title"):
+        [session async for session in adapter.sessions(SessionQuery(case="24-cv-1138"))]
