@@ -331,19 +331,17 @@ def crowds(platforms: list[str], sizes: list[int]) -> Iterator[Callable[[Bounds]
     for name in platforms:
         for size in sizes:
             with platform_of(name) as platform:
-                made = tuple(platform.ask("make", size))
+                one = tuple(platform.ask("make", 1)) * size
                 if size not in idle_mib:
-                    idle_mib[size] = measure("idle", platform, made, settle=0, watch=1, change=False).grown_mib
-                idle = idle_mib[size]
-                kinds = [("the same", made[:1] * size)] + [("different", made)] * (size > 1)
-                for which, sessions in kinds:
+                    idle_mib[size] = measure("idle", platform, one, settle=0, watch=1, change=False).grown_mib
+                for which in ("the same", "different") if size > 1 else ("one session",):
+                    sessions = tuple(platform.ask("make", size)) if which == "different" else one
                     found = measure("ours", platform, sessions, settle=3, watch=WATCHED, change=True)
-                    what = f"{name}, {size} for {which}" if size > 1 else f"{name}, 1 waiter"
-                    print_line(what, "ours", found, idle)
-                    yield _bounds_of(what, name, len(set(sessions)), found, idle)
-                    made = tuple(platform.ask("make", size))  # one of the others is live now
-                found = measure("HttpSensor", platform, made, settle=1, watch=WATCHED, change=False)
-                print_line(f"{name}, {size} waiters", "HttpSensor", found, idle)
+                    what = f"{name}, {size} for {which}"
+                    print_line(what, "ours", found, idle_mib[size])
+                    yield _bounds_of(what, name, len(set(sessions)), found, idle_mib[size])
+                found = measure("HttpSensor", platform, one, settle=1, watch=WATCHED, change=False)
+                print_line(f"{name}, {size}", "HttpSensor", found, idle_mib[size])
 
 
 def _bounds_of(what: str, name: str, sessions: int, found: Finding, idle: float) -> Callable[[Bounds], None]:

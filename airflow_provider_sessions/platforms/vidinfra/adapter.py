@@ -39,6 +39,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.read_once import ReadOnce
+from airflow_provider_sessions.platforms.readings import Readings
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
@@ -99,6 +100,7 @@ class VidInfraAdapter(Adapter):
         super().__init__(account, client)
         self._attendance = ReadOnce(self._attendance_of, client.clock)
         self._depth = Depth(endpoints.PAGE_SIZE)
+        self._readings = Readings(self._told)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -236,14 +238,18 @@ class VidInfraAdapter(Adapter):
 
     async def _look_at_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         answers = self.client.pages(endpoints.list_live_sessions())
-        return {answer.id: self._told(answer) async for answer in answers if answer.id and answer.id in wanted}
+        return {
+            answer.id: self._readings.of(answer.id, answer)
+            async for answer in answers
+            if answer.id and answer.id in wanted
+        }
 
     async def _look_closely(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         """By pages of the list of all sessions, or one by one, whichever takes fewer requests."""
         answers = await self._depth.search(
             self.client.pages(endpoints.list_sessions()), wanted, lambda answer: answer.id
         )
-        seen = {key: self._told(answer) for key, answer in answers.items()}
+        seen = {key: self._readings.of(key, answer) for key, answer in answers.items()}
         return seen | await self._look_at_each([key for key in wanted if key not in seen])
 
     def _told(self, answer: SessionResponse) -> Session | SessionsError:
