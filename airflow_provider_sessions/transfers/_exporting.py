@@ -174,6 +174,8 @@ def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
     for name, sums in written.datasets.items():
         counts = [counted(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
         log.info("%s: %s", name, ", ".join(counts))
+    for name, place in written.where.items():
+        log.info("%s: %s", name, place)
     if not work.sessions:
         log.warning("No session ended in this window, and none of before was due: there was nothing to write")
     outcome = written.outcome
