@@ -5,8 +5,16 @@ for. With ``schedule="@daily"`` Airflow 3 gives runs an interval without length,
 than write files for no time at all.
 
 - Catch-up is on: the first run is for ``start_date``, and nights on which Airflow was down are made up for.
-- One run at a time, so that catching up on many days does not use up the platform's rate limit.
-- A run that is cleared and run again replaces its own files, so a day can be exported anew at any time.
+- One run at a time, so that catching up on many days does not use up the platform's rate limit. A backfill has its own
+  ``max_active_runs``: runs may go on side by side, and no session is lost or there twice. Airflow runs nothing of
+  before ``start_date``, so for a backfill of earlier days set that first.
+- What is not ready in its night (a recording that is still being made) stays pending: the task's XCom counts it, the
+  record in ``_runs`` tells why, and the run of a later night brings it. After ``give_up_after``, 14 days if not given,
+  it is noted as absent, and not waited for any more.
+- A run that is cleared and run again replaces its own files: with the same bytes while nothing changed on the platform.
+  It brings at once what was pending of its day and is ready now. What a later run has brought stays in that run's file.
+- A run that breaks off, because its connection was erased for example, leaves no half-written file. Clear the task when
+  the connection is back: it begins anew, and what other runs wrote is left alone.
 """
 
 from __future__ import annotations
