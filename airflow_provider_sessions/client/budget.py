@@ -6,8 +6,10 @@ it lies, a :class:`Shelf` says: in this process, in a file on this host, in Redi
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -121,12 +123,17 @@ class OpenBudget:
     """No limit of our own; what the platform says still holds everybody back who shares the book.
 
     :param shelf: where the book lies. Nothing is in it but until when the platform takes no requests.
+    :param good_for: seconds for which what was found there is taken to be so still. Other processes' news may come as
+        late as that, which costs a request or two; a file or a server asked for each of hundreds a second costs more.
     """
 
     limit = None
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, *, good_for: float = 0.0) -> None:
         self._shelf = shelf
+        self._good_for = good_for
+        self._looked_at = -math.inf
+        self._closed_until = 0.0
 
     async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
         """Ask for a slot: now, or when the platform takes requests again."""
@@ -139,12 +146,16 @@ class OpenBudget:
 
     async def leave(self) -> float:
         """Ask to send a request: seconds until the platform takes requests again."""
-        return await self._shelf.look(Book.closed_for)
+        now = time.monotonic()
+        if now - self._looked_at >= self._good_for:
+            self._looked_at, self._closed_until = now, now + await self._shelf.look(Book.closed_for)
+        return max(0.0, self._closed_until - now)
 
     async def observe(self, news: RateNews) -> None:
         """Learn what the platform said of its limit."""
         if news.closed_for:
             await self._shelf.write(lambda book: book.close_for(news.closed_for))
+            self._looked_at = -math.inf
 
 
 class Unlimited(OpenBudget):

@@ -21,6 +21,8 @@ from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
 from airflow_provider_sessions.client.rate_shelter import Sheltered
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 
+_GOOD_FOR = 0.05
+"""Seconds for which an account without a limit is taken to be open, or closed, as its store said."""
 _HOSTS = 4
 """Hosts that may fall back on their own at once without breaking the limit together."""
 
@@ -72,7 +74,7 @@ def _open(name: str, store: RedisAddress | None) -> RateBudget:
     """A budget without a limit. Without its store, each process learns by itself when the platform wants its peace."""
     shelf = FileShelf(rate_folder() / f"{name}.rate", NO_LIMIT) if store is None else RedisShelf(store, name, NO_LIMIT)
     return Sheltered(
-        OpenBudget(shelf),
+        OpenBudget(shelf, good_for=_GOOD_FOR),
         Unlimited(SYSTEM_CLOCK),
         SYSTEM_CLOCK,
         meanwhile="this process does not learn what the platform answers others, and has no limit of its own",

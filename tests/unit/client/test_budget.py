@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client.budget import Lane, ProcessBudget, RateLimit, Unlimited, process_budget
+from airflow_provider_sessions.client.budget import (
+    NO_LIMIT,
+    Lane,
+    OpenBudget,
+    ProcessBudget,
+    RateLimit,
+    Unlimited,
+    process_budget,
+)
+from airflow_provider_sessions.client.rate_book import Book
 from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError
+
+T = TypeVar("T")
 
 
 @pytest.mark.parametrize(
@@ -188,3 +201,32 @@ def test_one_account_has_one_budget() -> None:
     assert process_budget("a", limit, clock) is not process_budget("a", RateLimit(2, 1), clock)
     assert process_budget("a", limit, clock) is not process_budget("a", limit, VirtualClock())
     assert isinstance(process_budget("a", None, clock), Unlimited)
+
+
+class _CountedShelf:
+    """A book that is not shared, and how often it was opened."""
+
+    def __init__(self) -> None:
+        self.book = Book(NO_LIMIT)
+        self.looks = 0
+
+    async def look(self, work: Callable[[Book], T]) -> T:
+        self.looks += 1
+        return await self.write(work)
+
+    async def write(self, work: Callable[[Book], T]) -> T:
+        self.book.turn_to(0.0)
+        return work(self.book)
+
+
+async def test_an_account_without_a_limit_does_not_open_its_book_for_every_request() -> None:
+    shelf = _CountedShelf()
+    budget = OpenBudget(shelf, good_for=3600.0)
+    for _ in range(100):
+        assert await budget.reserve(Lane.CALL, max_wait=1.0) == 0
+        assert await budget.leave() == 0
+    assert shelf.looks == 1
+
+    await budget.observe(RateNews(closed_for=30.0))
+    assert await budget.reserve(Lane.CALL, max_wait=1.0) is None
+    assert 29 < await budget.next_slot(Lane.CALL) <= 30
