@@ -227,6 +227,6 @@ async def test_an_account_without_a_limit_does_not_open_its_book_for_every_reque
         assert await budget.leave() == 0
     assert shelf.looks == 1
 
-    await budget.observe(RateNews(closed_for=30.0))
+    await budget.observe(RateNews(429, retry_after=30.0))
     assert await budget.reserve(Lane.CALL, max_wait=1.0) is None
     assert 29 < await budget.next_slot(Lane.CALL) <= 30
