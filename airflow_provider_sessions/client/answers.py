@@ -142,7 +142,8 @@ def unwrap(content: Any, keys: tuple[str, ...], *, is_list: bool = False) -> Unw
             content = content[key]
     if content is None and ((is_list and keys[-1:] and keys[-1] in meta) or meta.get("total") == 0):
         content = []
-    return Unwrapped(content, meta)
+    # Without the content itself: what stands beside it is kept for longer than the raw answer should be.
+    return Unwrapped(content, {key: value for key, value in meta.items() if value is not content})
 
 
 @functools.cache
