@@ -239,7 +239,7 @@ class Reporter:
                 return
             self._store_complaints.about(None)
             self._saved, self._handed_over = self._handed_over[1], None
-        if self._handed_over is None and memory != self._saved:
+        if self._handed_over is None and memory != self._saved and not memory.is_fresh:
             self._handed_over = (self._now() + HANDING_OVER, memory)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

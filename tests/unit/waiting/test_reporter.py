@@ -365,6 +365,20 @@ async def test_an_outage_ends_nothing_and_is_logged_once(newsroom: Opens, caplog
     assert "503" in complaints[0].getMessage()
 
 
+async def test_who_never_saw_anything_has_nothing_to_remember(newsroom: Opens) -> None:
+    """Prevail does not say when a session was made: what is there at the first look that sees anything is not new."""
+    room = newsroom("prevail")
+    room.platform.create(count=3, scheduled_start=room.in_an_hour())
+    room.sandbox.faults.add("status", status=503, times=None)
+    watcher = room.watch("scheduled")
+    await room.passes(5 * EVERY)
+    await room.kill(watcher)
+    room.sandbox.faults.clear()
+    room.watch("scheduled")
+    await room.passes(5 * EVERY)
+    assert room.words() == []
+
+
 async def test_a_store_that_fails_is_tried_again(newsroom: Opens, caplog: pytest.LogCaptureFixture) -> None:
     room = newsroom("vidinfra")
     shelf = Shelf()
