@@ -17,6 +17,8 @@ from scripts._standalone import Standalone
 DAG_ID = "export_each_session"
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 INTERVAL = 2
+PATIENCE = 240.0
+"""Seconds. A DAG that is unpaused is read anew before its watchers begin: half a minute, and more on a busy machine."""
 
 # Before, Airflow has no place where a watcher could remember what it told.
 pytestmark = [pytest.mark.e2e, pytest.mark.needs_airflow("3.3.2")]
@@ -30,20 +32,20 @@ def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_
     with SandboxServer(sandbox), Standalone(EXAMPLES, settings=settings) as airflow:
         api = airflow.api
         api.add_connection("sessions_us_default", meetings.connection() | {"extra": {"rate_limit": "1000/second"}})
-        api.wait_for("the DAG", lambda: api.knows_dag(DAG_ID), timeout=90)
+        api.wait_for("the DAG", lambda: api.knows_dag(DAG_ID), timeout=PATIENCE)
         api.unpause(DAG_ID)
         let_it_look(api, sandbox)
 
         first = hold(meetings, "Board meeting")
-        api.wait_for("the events of the first", lambda: told(api) == once(first), timeout=120, interval=2)
-        api.wait_for("its files", lambda: has_files(tmp_path, first), timeout=120)
+        api.wait_for("the events of the first", lambda: told(api) == once(first), timeout=PATIENCE, interval=2)
+        api.wait_for("its files", lambda: has_files(tmp_path, first), timeout=PATIENCE)
         let_it_look(api, sandbox)
 
         airflow.kill("triggerer")
         second = hold(meetings, "Customer round table")
         airflow.start("triggerer")
-        api.wait_for("the events of the second", lambda: told(api) >= once(second), timeout=120, interval=2)
-        api.wait_for("its files", lambda: has_files(tmp_path, second), timeout=120)
+        api.wait_for("the events of the second", lambda: told(api) >= once(second), timeout=PATIENCE, interval=2)
+        api.wait_for("its files", lambda: has_files(tmp_path, second), timeout=PATIENCE)
         let_it_look(api, sandbox)
 
         assert told(api) == once(first) + once(second), "nothing is repeated"
@@ -65,7 +67,7 @@ def hold(meetings: Any, title: str) -> str:
 def let_it_look(api: AirflowApi, sandbox: Sandbox) -> None:
     """Watch the watcher for a few looks: after them, what it told is written down."""
     looks = sandbox.log.count()
-    api.wait_for("some looks", lambda: sandbox.log.count() >= looks + 5, timeout=90)
+    api.wait_for("some looks", lambda: sandbox.log.count() >= looks + 5, timeout=PATIENCE)
 
 
 Told = Counter[tuple[str, str]]
