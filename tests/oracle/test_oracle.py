@@ -123,12 +123,11 @@ def side_by_side(platform: Any) -> Schedule:
 
 
 @example(schedule=one_after_the_other("vidinfra"))
-@example(schedule=one_after_the_other("prevail"))
 @example(schedule=one_after_the_other("sessions_us"))
 @example(schedule=side_by_side("vidinfra"))
 @example(schedule=side_by_side("prevail"))
 @example(schedule=side_by_side("sessions_us"))
-@searching(8)
+@searching(6)
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_a_folder(schedule: Schedule, exporter: Exporter) -> None:
     play(schedule, exporter, lambda folder: LocalFiles(folder / "exports"))
@@ -145,7 +144,7 @@ def test_into_s3(schedule: Schedule, exporter: Exporter, s3_server: str) -> None
 @example(schedule=one_after_the_other("vidinfra"))
 @example(schedule=side_by_side("prevail"))
 @example(schedule=side_by_side("sessions_us"))
-@searching(3)
+@searching(2)
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_postgresql(schedule: Schedule, exporter: Exporter) -> None:
     with postgres_schema() as place:

@@ -102,7 +102,7 @@ def _of_sessions_us(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[
             for words in said["content"]
             if told["artifacts"]["transcript"]["ready"]
         ],
-        "takeaways": [(takeaways["takeawaysText"],)] if told["artifacts"]["takeaways"]["ready"] else [],
+        "takeaways": [(takeaways["takeawaysText"],)] if takeaways and told["artifacts"]["takeaways"]["ready"] else [],
     }
 
 
