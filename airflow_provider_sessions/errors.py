@@ -16,7 +16,8 @@
     │   ├── NotFoundError                       404, 410
     │   ├── ConflictError                       409
     │   ├── RejectedError                       400, 422 and every other 4xx
-    │   ├── RateLimitedError                    429, or our own budget is spent
+    │   ├── RateLimitedError                    429
+    │   │   └── NoSlotError                         our own budget leaves no room soon enough; nothing was sent
     │   └── ServerError                         5xx
     ├── AnswerError                         the platform answered, but not in a way that can be used
     │   ├── MalformedAnswerError                not JSON, or JSON of another shape
@@ -136,6 +137,10 @@ class RateLimitedError(ApiError):
 
     ``retry_after`` is None only where a 429 did not say when to come back.
     """
+
+
+class NoSlotError(RateLimitedError):
+    """The account's own rate budget leaves no room within the time that the request may wait. Nothing was sent."""
 
 
 class ServerError(ApiError):

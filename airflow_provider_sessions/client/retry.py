@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_sessions.client.rate_headers import UNKNOWN_LIMIT_WAIT
-from airflow_provider_sessions.errors import ConnectError, NoAnswerError, RateLimitedError, ServerError, SessionsError
+from airflow_provider_sessions.errors import (
+    ConnectError,
+    NoAnswerError,
+    NoSlotError,
+    RateLimitedError,
+    ServerError,
+    SessionsError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,7 @@ class RetryPolicy:
         ========================================  ==================================================================
         429                                       always: it was not carried out. After ``retry_after``
         no connection                             always: nothing was sent
+        our own budget has no slot                never: it has waited as long as it may
         5xx, broken connection, truncated answer  only a repeatable call: it may have been carried out
         everything else (401, 403, 404, 409 ...)  never
         ========================================  ==================================================================
@@ -47,6 +55,8 @@ class RetryPolicy:
             return None
         doubled = 2.0 ** (attempt - 1)
         wait = self.backoff * doubled * (0.5 + random() / 2)
+        if isinstance(error, NoSlotError):
+            return None
         if isinstance(error, RateLimitedError):
             asked = self.unknown_limit_wait * doubled if error.retry_after is None else error.retry_after
         elif isinstance(error, ConnectError) or (repeatable and isinstance(error, ServerError | NoAnswerError)):

@@ -26,7 +26,7 @@ from airflow_provider_sessions.client.network import is_loopback
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.redact import redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import AnswerTooLargeError, RateLimitedError, RedirectRefusedError
+from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, guarded.
 
-        :raises RateLimitedError: no slot is free soon enough.
+        :raises NoSlotError: no slot is free soon enough.
         :raises RedirectRefusedError: a request was redirected to where it must not go.
         """
         if self.trusts(request.url):
@@ -141,11 +141,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             await self._clock.sleep(held)
         return None
 
-    async def _no_room(self, request: httpx.Request) -> RateLimitedError:
+    async def _no_room(self, request: httpx.Request) -> NoSlotError:
         later, limit = await self._budget.next_slot(self._lane), self._budget.limit
         known = "the platform has asked to be left alone" if limit is None else f"the account allows {limit}"
         slot = (self._clock.now() + timedelta(seconds=later)).strftime("%H:%M:%S UTC")
-        return RateLimitedError(
+        return NoSlotError(
             f"the rate limit leaves no room for {request.method} {request.url.path} within "
             f"{self._max_wait:.0f} s: {known}; the next free slot is at {slot}, in {later:.1f} s",
             status=429,

@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
@@ -26,10 +24,11 @@ from airflow_provider_sessions.export.run import (
     materials,
     plan,
 )
-from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
+from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._reading import count, given, structure
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import report_lineage, tell_outlets
@@ -54,13 +53,16 @@ SHARED_TEMPLATE_FIELDS = (
 )
 
 
-class ExportingOperator(BaseOperator):
+class ExportingOperator(DeferringOperator):
     """Export datasets of the sessions that ended in a window of time. A subclass says into what.
 
     The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. The parameters
     are described with each subclass.
     """
 
+    usual_requests = 1
+    # Once it has begun it goes on at the account's pace: from the beginning it might never come to an end.
+    repeated_after = ()
     template_fields: Sequence[str] = SHARED_TEMPLATE_FIELDS
 
     def __init__(
@@ -79,8 +81,7 @@ class ExportingOperator(BaseOperator):
         redact_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.conn_id = conn_id
+        super().__init__(conn_id=conn_id, **kwargs)
         self.datasets = datasets
         self.start = start
         self.end = end
@@ -101,7 +102,7 @@ class ExportingOperator(BaseOperator):
         :raises InputError: an argument cannot be meant.
         """
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Export the window."""
         window = window_of(self.start, self.end, context)
         wanted = read_datasets(given(structure(self.datasets, "datasets")))
@@ -116,7 +117,6 @@ class ExportingOperator(BaseOperator):
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = _redaction(self.redact, self.redact_conn_id)
         with frozen_heap(), self.target(_run_of(context), give_up_after) as target:
-            hook = hook_for(self.conn_id)
             _warn_of_open_end(window)
             work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
             _log_plan(work, window)

@@ -58,6 +58,8 @@ class SessionsToSqlOperator(ExportingOperator):
     :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
         ISO 8601, or seconds. (templated)
     :param concurrency: how many sessions are asked about at once, at most 32.
+    :param deferrable: whether the task is deferred, without holding a worker, when its first request would have to wait
+        long for a slot of the account's rate limit. Once it has begun it goes on at the account's pace.
     :raises InputError: an argument cannot be meant, the connection is none of a database, or there is no window;
         nothing was sent.
     :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.

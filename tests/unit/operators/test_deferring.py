@@ -28,6 +28,7 @@ from airflow_provider_sessions.operators.sessions import (
 )
 from airflow_provider_sessions.platforms.base import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import Connect, RecordingTaskInstance, requests_of
 from tests.unit.operators.attempts import RUN_AFTER, START, Place, places
 
@@ -187,6 +188,7 @@ OPERATORS = [
     (CallApiOperator, {"endpoint": "list_rooms"}),
     (FetchTranscriptOperator, {**SESSION, "path": "/tmp/t"}),
     (DownloadRecordingsOperator, {**SESSION, "path": "/tmp/t"}),
+    (SessionsToObjectStorageOperator, {"path": "/tmp/t", "start": START, "end": START + timedelta(days=1)}),
 ]
 
 
@@ -207,6 +209,29 @@ def test_every_operator_that_asks_a_platform_does_so(
 
     assert 50 < wait_of(deferral(operator.execute, context())) <= 61
     assert requests_of(sandbox_server.sandbox) == []
+
+
+def test_an_export_goes_on_in_its_slot(
+    webinars: Place, sandbox_server: SandboxServer, slots: Callable[[str], Slots], tmp_path: Path
+) -> None:
+    slots(webinars.conn_id).use_up()
+    [webinar] = sandbox_server.sandbox.vidinfra.create(
+        "Town hall", started_at="2026-03-02T14:00:00Z", ended_at="2026-03-02T14:45:00Z"
+    )
+    export = SessionsToObjectStorageOperator(
+        task_id="export",
+        conn_id=webinars.conn_id,
+        path=tmp_path.as_uri(),
+        start="2026-03-02T00:00:00Z",
+        end="2026-03-03T00:00:00Z",
+    )
+    deferred = deferral(export.execute, context())
+    assert not list(tmp_path.glob("sessions/**/*.jsonl"))
+
+    slots(webinars.conn_id).are_free_again()
+    told = resume(export, deferred, context())
+    assert told["sessions"] == 1
+    assert webinar in next(tmp_path.glob("sessions/**/*.jsonl")).read_text()
 
 
 def test_a_task_that_may_not_be_deferred_fails_and_says_when_to_come_back(
