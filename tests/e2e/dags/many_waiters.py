@@ -8,5 +8,10 @@ from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 
 with DAG("many_waiters", schedule=None, params={"sessions": Param([], type="array")}):
     SessionStateSensor.partial(
-        task_id="wait", conn_id="vidinfra_default", state="ended", poll_interval=2, retries=0
+        task_id="wait",
+        conn_id="vidinfra_default",
+        state="live",
+        poll_interval=2,
+        cancel_on_kill=True,
+        retries=0,
     ).expand(session_id=[f"{{{{ params.sessions[{index} % (params.sessions | length)] }}}}" for index in range(50)])

@@ -1,0 +1,173 @@
+"""What may happen to a triggerer, and to tasks that wait in one, in a real Airflow: no wait and no session is lost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from scripts._airflow_api import AirflowApi
+from scripts._processes import family, kill
+from scripts._standalone import Standalone
+from tests.databases import postgres_database
+
+WAITERS = 50
+SESSIONS = 3
+INTERVAL = 2.0
+FREEZE = 45.0
+CLEARED_WHILE_FROZEN = range(5)
+CLEARED_AFTERWARDS = range(5, 10)
+BEYOND_LOOKS = 25
+"""Requests beyond one for each look, at most: single gets when a triggerer takes over, and what each cleared task looks
+for before it defers. Half of what it would take to ask once for every waiter."""
+
+MARKED = {"failed": "failed", "succeeded": "success", "not_asked": "failed", "begun": "failed"}
+"""Tasks of the DAG marked_waits to what they are marked as while they wait."""
+
+SETTINGS = {
+    # How soon another triggerer takes over. By default 30 s, so that a freeze of 45 s is long either way.
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+}
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    with SandboxServer(sandbox):
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def airflow(sandbox: Sandbox) -> Iterator[Standalone]:
+    with ExitStack() as stack:
+        # SQLite has one writer: a triggerer that is frozen while it writes would stop all of Airflow.
+        database = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stack.enter_context(postgres_database())}
+        dags = Path(__file__).parent / "dags"
+        airflow = stack.enter_context(Standalone(dags, settings=SETTINGS | database, parallelism=8))
+        airflow.api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
+        for dag_id in ("many_waiters", "marked_waits"):
+            airflow.api.wait_for("the DAG", lambda dag_id=dag_id: airflow.api.knows_dag(dag_id), timeout=60)
+            airflow.api.unpause(dag_id)
+        yield airflow
+
+
+@pytest.mark.needs_airflow("3.3")
+def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: Sandbox) -> None:
+    api, dag_id = airflow.api, "marked_waits"
+    sessions = dict(zip(MARKED | {"cleared": ""}, overdue(sandbox, len(MARKED) + 1), strict=True))
+    sandbox.vidinfra.start(sessions["begun"])
+    run_id = api.trigger(dag_id, {"sessions": sessions})
+    api.wait_for("the deferrals", lambda: states(api, dag_id, run_id)["deferred"] == len(sessions), timeout=120)
+
+    def told(task_id: str, words: str) -> Callable[[], bool]:
+        return lambda: words in "\n".join(api.log(dag_id, run_id, task_id))
+
+    for task_id in sessions:  # Airflow kills no trigger that no triggerer has begun to run
+        api.wait_for(f"the trigger of {task_id}", told(task_id, "; waiting for state 'ended'"), timeout=120)
+    api.clear(dag_id, run_id, "cleared")
+    for task_id, state in MARKED.items():
+        api.mark(dag_id, run_id, task_id, state)
+
+    api.wait_for("a session that is called off", told("failed", f"{sessions['failed']} was canceled"), timeout=60)
+    api.wait_for("another", told("succeeded", f"{sessions['succeeded']} was canceled"), timeout=60)
+    api.wait_for("one that is not", told("begun", f"{sessions['begun']} is live and left alone"), timeout=60)
+    api.wait_for("a clear", told("cleared", "Nothing is canceled"), timeout=60)
+    deleted = {task_id for task_id, id_ in sessions.items() if sandbox.vidinfra.session(id_)["deleted_at"]}
+    assert deleted == {"failed", "succeeded"}
+
+    sandbox.vidinfra.start(sessions["cleared"])
+    sandbox.vidinfra.end(sessions["cleared"])
+    api.wait_for("the cleared one", lambda: api.task_states(dag_id, run_id)["cleared"] == "success", timeout=60)
+
+
+@pytest.mark.matrix
+@pytest.mark.spared("3.2")
+def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalone, sandbox: Sandbox) -> None:
+    api, vidinfra = airflow.api, sandbox.vidinfra
+    sessions, requests_before = overdue(sandbox, SESSIONS), sandbox.log.count()
+    run_id = api.trigger("many_waiters", {"sessions": sessions})
+
+    def wait_until_deferred(count: int) -> None:
+        def deferred() -> bool:
+            now = states(api, "many_waiters", run_id)
+            assert not now["failed"], now
+            return now["deferred"] == count
+
+        api.wait_for(f"{count} deferred tasks", deferred, timeout=180)
+
+    wait_until_deferred(WAITERS)
+    first = airflow.processes("triggerer")
+    second = airflow.start("triggerer")
+    with watched(sandbox):
+        time.sleep(5 * INTERVAL)
+
+    with watched(sandbox):
+        with frozen(first, FREEZE):
+            api.clear("many_waiters", run_id, "wait", CLEARED_WHILE_FROZEN)
+            looks_again(api, sandbox)
+            vidinfra.start(sessions[0])
+            wait_until_deferred(WAITERS - len(range(0, WAITERS, SESSIONS)))
+        api.clear("many_waiters", run_id, "wait", CLEARED_AFTERWARDS)
+        time.sleep(5 * INTERVAL)
+    vidinfra.start(sessions[1])
+
+    kill(family(second.process))
+    airflow.start("triggerer")
+    with watched(sandbox):
+        looks_again(api, sandbox)
+        time.sleep(5 * INTERVAL)
+    vidinfra.start(sessions[2])
+
+    assert api.wait_for_run("many_waiters", run_id, timeout=180) == "success", airflow.output()
+    assert {entry.method for entry in sandbox.log.entries()[requests_before:]} == {"GET"}, "no session was touched"
+    assert vidinfra.api_key not in "\n".join(api.log("many_waiters", run_id, "wait", map_index=0))
+
+
+def overdue(sandbox: Sandbox, count: int) -> list[str]:
+    """Sessions that should have begun a minute ago: they are looked at all the time, and can be called off."""
+    start = datetime.now(UTC) - timedelta(minutes=1)
+    return list(sandbox.vidinfra.create("Board meeting", count=count, scheduled_start=start))
+
+
+def states(api: AirflowApi, dag_id: str, run_id: str) -> Counter[str]:
+    return Counter(api.task_states(dag_id, run_id).values())
+
+
+@contextmanager
+def frozen(processes: Sequence[psutil.Process], seconds: float) -> Iterator[None]:
+    """Stop processes with SIGSTOP, as a laptop's lid or a busy hypervisor does, and let them go on in the end."""
+    thaw = time.monotonic() + seconds
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+        time.sleep(max(0.0, thaw - time.monotonic()))
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def looks_again(api: AirflowApi, sandbox: Sandbox) -> None:
+    """Wait until some triggerer has the waiters in its hands."""
+    before = sandbox.log.count()
+    api.wait_for("looks of another triggerer", lambda: sandbox.log.count() > before, timeout=90)
+
+
+@contextmanager
+def watched(sandbox: Sandbox) -> Iterator[None]:
+    """Count what is asked meanwhile: one request for each look, whatever the number of waiters."""
+    began, before = time.time(), sandbox.log.count()
+    yield
+    asked = sandbox.log.entries()[before:]
+    looks = (time.time() - began) / INTERVAL
+    assert len(asked) <= looks + BEYOND_LOOKS, Counter(str(entry.route) for entry in asked)
