@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
 
-__all__ = ["Place", "database", "fields_of", "postgres", "sqlite", "warehouse"]
+__all__ = ["Place", "database", "fields_of", "postgres", "postgres_database", "postgres_schema", "sqlite", "warehouse"]
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg2://postgres@127.0.0.1:5432/test")
 
@@ -65,16 +66,51 @@ def sqlite(tmp_path: Path) -> Place:
     return Place(f"sqlite:///{tmp_path}/sessions.db", None)
 
 
-@pytest.fixture
-def postgres() -> Iterator[Place]:
-    """A schema of its own."""
+@contextmanager
+def postgres_schema() -> Iterator[Place]:
+    """A schema of its own on PostgreSQL, for as long as the block."""
     place = Place(POSTGRES, f"test_{uuid.uuid4().hex[:12]}")
     try:
         place.run(f'CREATE SCHEMA "{place.schema}"')
     except sa.exc.OperationalError:
-        pytest.skip(f"no PostgreSQL answers at {sa.make_url(POSTGRES).host}:{sa.make_url(POSTGRES).port}")
-    yield place
-    place.run(f'DROP SCHEMA "{place.schema}" CASCADE')
+        _skip()
+    try:
+        yield place
+    finally:
+        place.run(f'DROP SCHEMA "{place.schema}" CASCADE')
+
+
+@contextmanager
+def postgres_database() -> Iterator[str]:
+    """The URL of a database of its own on PostgreSQL, for as long as the block: for an Airflow to keep its state in."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server = sa.create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+
+    def run(statement: str) -> None:
+        with server.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    try:
+        run(f'CREATE DATABASE "{name}"')
+    except sa.exc.OperationalError:
+        _skip()
+    try:
+        yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    finally:
+        run(f'DROP DATABASE "{name}" WITH (FORCE)')
+        server.dispose()
+
+
+def _skip() -> NoReturn:
+    url = sa.make_url(POSTGRES)
+    pytest.skip(f"no PostgreSQL answers at {url.host}:{url.port}")
+
+
+@pytest.fixture
+def postgres() -> Iterator[Place]:
+    """A schema of its own."""
+    with postgres_schema() as place:
+        yield place
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
