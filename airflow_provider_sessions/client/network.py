@@ -10,6 +10,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 import httpx
 
 from airflow_provider_sessions.client.config import ClientConfig
+from airflow_provider_sessions.client.pools import SmallPools
 from airflow_provider_sessions.client.redact import redact_url
 from airflow_provider_sessions.errors import ConnectionConfigError
 
@@ -89,13 +90,13 @@ def _default_trust() -> ssl.SSLContext:
     return context
 
 
-def _transport(context: ssl.SSLContext, proxy: str | None, named_by: str) -> httpx.AsyncHTTPTransport:
+def _transport(context: ssl.SSLContext, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
     # Idle connections outlive the pause between two looks (httpx drops them after 5 s by itself).
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=120)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120)
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
     try:
-        return httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits)
+        return SmallPools(lambda: httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits))
     except (ValueError, httpx.InvalidURL, ImportError):
         # The cause is not quoted: it may hold the proxy's password.
         raise ConnectionConfigError(

@@ -14,6 +14,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from airflow_provider_sessions.errors import InputError
 
@@ -37,14 +38,20 @@ class RunId:
     @property
     def stem(self) -> str:
         """What its files are called: readable, safe as a name, and like no other run's."""
-        parts = [self.dag_id, self.run_id, self.task_id, *([str(self.map_index)] if self.map_index >= 0 else [])]
-        readable = "__".join(_readable(part, 50) for part in parts)
-        return f"{readable}-{_hash(json.dumps(asdict(self), sort_keys=True))}"
+        return _stem(self)
 
     @property
     def record_key(self) -> str:
         """Where its record lies."""
         return f"_runs/{self.stem}.json"
+
+
+@lru_cache(maxsize=16)
+def _stem(run: RunId) -> str:
+    """Made once: each file and each session asks for it."""
+    parts = [run.dag_id, run.run_id, run.task_id, *([str(run.map_index)] if run.map_index >= 0 else [])]
+    readable = "__".join(_readable(part, 50) for part in parts)
+    return f"{readable}-{_hash(json.dumps(asdict(run), sort_keys=True))}"
 
 
 def day_of(instant: datetime) -> date:

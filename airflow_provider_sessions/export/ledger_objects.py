@@ -59,8 +59,6 @@ M = TypeVar("M", bound=BaseModel)
 A = TypeVar("A")
 B = TypeVar("B")
 
-_AT_ONCE: Final = 8
-"""Objects that are read or written side by side: a store answers slowly, but many at once."""
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -249,8 +247,7 @@ class ObjectLedger:
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             decisions = {
-                name: decide(valid.get(name), one, self.me, now, ended, self._give_up)
-                for name, one in seen.items()
+                name: decide(valid.get(name), one, self.me, now, ended, self._give_up) for name, one in seen.items()
             }
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
             if entries == known:
@@ -448,7 +445,7 @@ class ObjectLedger:
     def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Do something for each item, some at once."""
         listed = list(items)
-        if len(listed) < 2:
+        if len(listed) < 2 or self._store.at_once == 1:
             return [do(item) for item in listed]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(self._store.at_once) as pool:
             return list(pool.map(do, listed))

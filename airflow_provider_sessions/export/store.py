@@ -42,6 +42,10 @@ class Store(Protocol):
     def exclusive(self) -> bool:
         """Whether :meth:`create` can promise what it says."""
 
+    @property
+    def at_once(self) -> int:
+        """How many small files are best read or written side by side."""
+
     def location(self, key: str) -> str:
         """The full address of a file, for people and other tasks."""
 
@@ -78,6 +82,7 @@ class LocalStore:
     """
 
     exclusive = True
+    at_once = 1  # each takes no time; threads would only get into each other's way
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -1,0 +1,91 @@
+"""Connections in pools of their own: as few as there are requests at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.client.pools import MAX_CONNECTIONS, SmallPools
+
+
+class Body(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"done"
+
+
+class Connection(httpx.AsyncBaseTransport):
+    """Answers when it is told to; remembers what went over it."""
+
+    def __init__(self, answers: asyncio.Event) -> None:
+        self.requests: list[str] = []
+        self.closed = False
+        self._answers = answers
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request.url.path)
+        await self._answers.wait()
+        if request.url.path == "/broken":
+            raise httpx.ReadError("reset")
+        return httpx.Response(200, stream=Body())
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+class Pools:
+    def __init__(self) -> None:
+        self.made: list[Connection] = []
+        self.answers = asyncio.Event()
+        self.transport = SmallPools(self._make)
+
+    def _make(self) -> Connection:
+        self.made.append(Connection(self.answers))
+        return self.made[-1]
+
+
+@pytest.fixture
+async def pools() -> Pools:
+    return Pools()
+
+
+async def test_one_request_after_the_other_keeps_using_one_connection(pools: Pools) -> None:
+    pools.answers.set()
+    async with httpx.AsyncClient(transport=pools.transport) as client:
+        for number in range(5):
+            await client.get(f"http://platform.test/{number}")
+    assert [one.requests for one in pools.made] == [["/0", "/1", "/2", "/3", "/4"]]
+    assert pools.made[0].closed
+
+
+async def test_requests_at_once_have_a_connection_each_and_more_than_there_may_be_share(pools: Pools) -> None:
+    count = MAX_CONNECTIONS + 2
+    async with httpx.AsyncClient(transport=pools.transport) as client:
+        asked = [asyncio.create_task(client.get(f"http://platform.test/{number}")) for number in range(count)]
+        while sum(len(one.requests) for one in pools.made) < count:  # noqa: ASYNC110 - a few turns of the loop
+            await asyncio.sleep(0)
+        pools.answers.set()
+        await asyncio.gather(*asked)
+    assert len(pools.made) == MAX_CONNECTIONS
+    assert sorted(len(one.requests) for one in pools.made) == [1] * (MAX_CONNECTIONS - 2) + [2, 2]
+
+
+async def test_a_connection_is_free_when_its_answer_is_closed_and_not_before(pools: Pools) -> None:
+    pools.answers.set()
+    async with httpx.AsyncClient(transport=pools.transport) as client:
+        async with client.stream("GET", "http://platform.test/film") as film:
+            await client.get("http://platform.test/list")
+            assert await film.aread() == b"done"
+        await client.get("http://platform.test/next")
+    assert [one.requests for one in pools.made] == [["/film", "/next"], ["/list"]]
+
+
+async def test_a_request_that_fails_frees_its_connection(pools: Pools) -> None:
+    pools.answers.set()
+    async with httpx.AsyncClient(transport=pools.transport) as client:
+        with pytest.raises(httpx.ReadError):
+            await client.get("http://platform.test/broken")
+        await client.get("http://platform.test/next")
+    assert [one.requests for one in pools.made] == [["/broken", "/next"]]
