@@ -139,7 +139,7 @@ class Client:
         answer = await self._send(call, call.query)
         return answer.value  # type: ignore[no-any-return]
 
-    async def pages(self, call: Paged[T], *, ahead: bool = False) -> AsyncIterator[T]:
+    async def pages(self, call: Paged[T], *, ahead: bool = False, expected: int = 0) -> AsyncIterator[T]:
         """Walk all pages of a list and give its items, each once.
 
         A list that changed while it was walked is walked again where an item may have slipped from a page not yet read
@@ -147,12 +147,13 @@ class Client:
 
         :param ahead: for who wants the whole list: pages are asked for side by side, as far as the platform says how
             long it is. It still shows whether it changed meanwhile: each page tells the total that was right then.
+        :param expected: how long it is where the platform does not say, and the caller has reason to believe.
         :raises PagingError: pages repeat, end too early, never end, or items go missing in every walk.
         """
         given: set[str] = set()
         paging = self.config.paging(call.paging)
         for _ in range(_WALKS):
-            walk = Walk(call.route.name, paging)
+            walk = Walk(call.route.name, paging, expected)
             query: Mapping[str, Any] | None = paging.first()
             async with ReadAhead(lambda query: self._send(call, {**call.query, **query})) as reader:
                 while query is not None:

@@ -146,10 +146,12 @@ class Walk:
 
     :param route: the endpoint's name, for error texts.
     :param paging: how pages are asked for.
+    :param expected: how many items there are, as far as the caller knows, where the platform does not say.
     """
 
     route: str
     paging: Paging
+    expected: int = 0
     seen: int = 0
     pages: int = 0
     changed: bool = False
@@ -185,9 +187,10 @@ class Walk:
         return following
 
     def ahead(self, most: int) -> list[Mapping[str, Any]]:
-        """The queries of the pages that follow the last one, as far as its total tells that there are such."""
+        """The queries of the pages that follow the last one, as far as anybody knows that there are such."""
         page, queries = self._page, list[Mapping[str, Any]]()
-        while page is not None and page.items and page.seen < (self.paging.total(page) or 0) and len(queries) < most:
+        total = (self.paging.total(page) if page is not None else None) or self.expected
+        while page is not None and page.items and page.seen < total and len(queries) < most:
             query = self.paging.after(page)
             if query is None:
                 break

@@ -105,7 +105,7 @@ class FileShelf:
                 book.use_up()
             result = work(book)
             if keep or not known:
-                _write(file, book.to_page())
+                _write(file, book.to_page(), found.st_size)
             return result
         finally:
             os.close(file)
@@ -127,7 +127,7 @@ class FileShelf:
         try:
             book = Book(self._limit)
             book.turn_to(self._now())
-            _write(file, book.to_page())
+            _write(file, book.to_page(), 0)
             os.link(draft, self._path)
         except FileExistsError:
             pass  # somebody was quicker
@@ -136,8 +136,12 @@ class FileShelf:
             draft.unlink()
 
 
-def _write(file: int, page: bytes) -> None:
-    """Write a page with one call, which no signal cuts short; what an earlier, longer page leaves behind is cut off."""
+def _write(file: int, page: bytes, size: int) -> None:
+    """Write a page with one call, which no signal cuts short; what an earlier, longer page leaves behind is cut off.
+
+    :param size: of the file until now.
+    """
     if os.pwrite(file, page, 0) != len(page):
         raise OSError(0, "no room to write")
-    os.ftruncate(file, len(page))
+    if size > len(page):
+        os.ftruncate(file, len(page))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import RateLimit
+from airflow_provider_sessions.client.budget import Lane, RateLimit
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
@@ -258,16 +258,16 @@ class SessionsUsAdapter(Adapter):
 
         The list has no total. Where a session is deleted while it is read, another one slips from a page not yet read
         to one that was, and nothing tells. So a list of several pages is read until that brings nothing new: twice, as
-        a rule.
+        a rule, the second time with its pages side by side. Who polls reads it once, and again with the next look.
 
         :raises InputError: a case is asked for; Sessions has none.
         """
         if query.case is not None:
             raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
         known: set[str | None] = set()
-        for walk in range(_WALKS):
+        for walk in range(1 if self.client.lane is Lane.POLL else _WALKS):
             before = len(known)
-            async for item in self._pages(endpoints.list_sessions()):
+            async for item in self._pages(endpoints.list_sessions(), ahead=walk > 0, expected=before):
                 if item.id not in known:
                     known.add(item.id)
                     session = self._read(item)
@@ -311,9 +311,9 @@ class SessionsUsAdapter(Adapter):
         self._refuse_guest_key(call.route.name)
         return await self.client.send(call)
 
-    def _pages(self, call: Paged[T]) -> AsyncIterator[T]:
+    def _pages(self, call: Paged[T], *, ahead: bool = False, expected: int = 0) -> AsyncIterator[T]:
         self._refuse_guest_key(call.route.name)
-        return self.client.pages(call)
+        return self.client.pages(call, ahead=ahead, expected=expected)
 
     def _refuse_guest_key(self, route: str) -> None:
         """A key of role GUEST serves guest requests alone: say so before the platform refuses.

@@ -293,3 +293,12 @@ def test_a_list_without_documented_pages_is_only_asked_for_more_where_some_are_m
     assert unpaged.after(Page(query={}, items=5, seen=5, meta={})) is None
     assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 5})) is None
     assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 9})) == {"page": 2}
+
+
+def test_pages_are_asked_for_ahead_as_far_as_a_caller_expects_them() -> None:
+    known, unknown = (Walk("list_sessions", NumberedPages(size=20), expected=expected) for expected in (70, 0))
+    page = tuple(f"s{number}" for number in range(20))
+    for walk in (known, unknown):
+        assert walk.next_query({}, page, {}) == {"page": 2}
+    assert known.ahead(8) == [{"page": 2}, {"page": 3}, {"page": 4}]
+    assert unknown.ahead(8) == []
