@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,8 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
 
     filled = json.loads(_fill(json.dumps(conf), place.credentials()))
     dag = _bag().dags[dag_id]
-    run = dag.test(run_conf={"conn_id": f"{platform}_default", "path": tmp_path.as_uri(), **filled})
+    soon = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
+    run = dag.test(run_conf={"conn_id": f"{platform}_default", "path": tmp_path.as_uri(), "start": soon, **filled})
 
     assert str(run.state) == "success"
     known = adapter_class(platform).capabilities
