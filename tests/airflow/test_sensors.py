@@ -77,7 +77,7 @@ def test_sensors_can_be_mapped(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox,
     [over] = vidinfra.create()
     vidinfra.start(over)
     vidinfra.end(over)
-    end_at_look(sandbox, 4, session_id)
+    end_at_look(sandbox, 2, session_id)
 
     run = run_dag(FILE, "wait_for_many", sessions=[session_id, over])
 
