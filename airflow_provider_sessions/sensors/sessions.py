@@ -58,6 +58,7 @@ from airflow_provider_sessions.waiting.goals import (
     Verdict,
     decide,
 )
+from airflow_provider_sessions.waiting.schedule import MAX_IDLE
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -77,6 +78,7 @@ class _SessionSensor(BaseSensorOperator):
         "conn_id",
         "session_id",
         "poll_interval",
+        "max_idle",
         "max_consecutive_failures",
         "on_unreachable",
     )
@@ -88,6 +90,7 @@ class _SessionSensor(BaseSensorOperator):
         conn_id: str,
         session_id: str,
         poll_interval: float | timedelta | str | None = None,
+        max_idle: float | timedelta | str = MAX_IDLE,
         max_consecutive_failures: int | str = FAILURES,
         on_unreachable: str = "fail",
         deferrable: bool = True,
@@ -97,6 +100,7 @@ class _SessionSensor(BaseSensorOperator):
         self.conn_id = conn_id
         self.session_id = session_id
         self.poll_interval = poll_interval
+        self.max_idle = max_idle
         self.max_consecutive_failures = max_consecutive_failures
         self.on_unreachable = on_unreachable
         self.deferrable = deferrable
@@ -117,6 +121,7 @@ class _SessionSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Look once; if what is waited for is not there, defer, or poke on."""
         self.poke_interval = self._interval()
+        self.max_idle = parse_seconds(self.max_idle, "max_idle")
         self._unreachable_means()
         self._bearable()
         if not self.deferrable:
@@ -188,6 +193,7 @@ class _SessionSensor(BaseSensorOperator):
             not_before=not_before,
             max_consecutive_failures=self._bearable(),
             last_seen=_summary(session),
+            max_idle=parse_seconds(self.max_idle, "max_idle"),
         )
         # The trigger keeps the deadline and says what it saw; Airflow's own limit is only a backstop behind it.
         backstop = max(deadline, not_before) - now + max(2 * self.poke_interval, _LEEWAY)
@@ -250,6 +256,8 @@ class SessionStateSensor(_SessionSensor):
     :param state: ``requested``, ``scheduled``, ``live``, ``ended``, ``canceled`` or ``expired``. (templated)
     :param poll_interval: time between two looks: a timedelta, seconds (1 at least) or ISO 8601. ``poke_interval``, 60 s
         by default, if not given. All that wait on a connection share the looks. (templated)
+    :param max_idle: time between two looks at most, however far away the planned start is, for a deferred wait: as late
+        you may learn that a session was moved, canceled or begun early. 15 minutes by default. (templated)
     :param max_consecutive_failures: failed looks in a row that end the wait; being told to come back later (429) is no
         failure. (templated)
     :param on_unreachable: what to do where the state can no longer be reached, say because the session was canceled:

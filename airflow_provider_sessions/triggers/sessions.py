@@ -24,6 +24,7 @@ from airflow_provider_sessions.triggers._connecting import shared_poller
 from airflow_provider_sessions.triggers._killing import call_off_if_marked
 from airflow_provider_sessions.triggers.events import SessionEventTrigger
 from airflow_provider_sessions.waiting.goals import FAILURES, ArtifactGoal, Goal, StateGoal, Tolerance, Verdict
+from airflow_provider_sessions.waiting.schedule import MAX_IDLE
 from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
 
 __all__ = ["SETTLING_SECONDS", "ArtifactTrigger", "SessionEventTrigger", "SessionStateTrigger", "WaitTrigger"]
@@ -44,6 +45,7 @@ class WaitTrigger(BaseTrigger):
     :param not_before: when the event may fire at the earliest, in seconds since 1970.
     :param max_consecutive_failures: failed looks in a row that end the wait.
     :param last_seen: the session's summary when it was last seen; None if it was not.
+    :param max_idle: seconds between looks at most, however far away a change seems.
     """
 
     clock: Clock = SYSTEM_CLOCK
@@ -58,6 +60,7 @@ class WaitTrigger(BaseTrigger):
         not_before: float = 0.0,
         max_consecutive_failures: int = FAILURES,
         last_seen: dict[str, Any] | None = None,
+        max_idle: float = MAX_IDLE,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.conn_id = conn_id
@@ -67,6 +70,7 @@ class WaitTrigger(BaseTrigger):
         self.not_before = not_before
         self.max_consecutive_failures = max_consecutive_failures
         self.last_seen = last_seen
+        self.max_idle = max_idle
 
     @abstractmethod
     def goal(self) -> Goal:
@@ -83,6 +87,7 @@ class WaitTrigger(BaseTrigger):
             "not_before": self.not_before,
             "max_consecutive_failures": self.max_consecutive_failures,
             "last_seen": self.last_seen,
+            "max_idle": self.max_idle,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -105,6 +110,7 @@ class WaitTrigger(BaseTrigger):
             deadline=self.deadline,
             tolerance=Tolerance(failures=self.max_consecutive_failures),
             seen=self.last_seen is not None,
+            max_idle=self.max_idle,
         )
         return await wait_for(wait, shared_poller(self.conn_id, self.clock), self.clock)
 

@@ -120,16 +120,23 @@ class Poller:
             await asyncio.wait({self._task})
 
     def subscribe(
-        self, session_id: str, artifact: Artifact | None, poll_interval: float, *, over: Session | None = None
+        self,
+        session_id: str,
+        artifact: Artifact | None,
+        poll_interval: float,
+        *,
+        max_idle: float = schedule.MAX_IDLE,
+        over: Session | None = None,
     ) -> SpotSubscription:
         """Listen to what looks see of a session, and of an artifact of it once the session is over.
 
         :param session_id: the session.
         :param artifact: None to listen to the session alone.
         :param poll_interval: seconds between looks.
+        :param max_idle: seconds between looks at most, however far away a change seems.
         :param over: the session, if it is known to be over: it is not looked at then.
         """
-        subscription = SpotSubscription(Spot(session_id, artifact), poll_interval)
+        subscription = SpotSubscription(Spot(session_id, artifact), poll_interval, max_idle)
         if self._session(session_id) is None:
             self._seen[session_id] = Sighting(over)
         self._join(self._spots, subscription)
@@ -370,13 +377,19 @@ def poller_for(
 
 @asynccontextmanager
 async def subscribed(
-    poller: Poller, session_id: str, artifact: Artifact | None, poll_interval: float, *, over: Session | None = None
+    poller: Poller,
+    session_id: str,
+    artifact: Artifact | None,
+    poll_interval: float,
+    *,
+    max_idle: float = schedule.MAX_IDLE,
+    over: Session | None = None,
 ) -> AsyncIterator[SpotSubscription]:
     """Subscribe to a session for a while; see :meth:`Poller.subscribe`.
 
     When the last subscriber leaves, the poller is closed.
     """
-    subscription = poller.subscribe(session_id, artifact, poll_interval, over=over)
+    subscription = poller.subscribe(session_id, artifact, poll_interval, max_idle=max_idle, over=over)
     try:
         yield subscription
     finally:

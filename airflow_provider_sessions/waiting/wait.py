@@ -27,6 +27,7 @@ from airflow_provider_sessions.waiting.goals import (
 )
 from airflow_provider_sessions.waiting.naps import within
 from airflow_provider_sessions.waiting.poller import Poller, subscribed
+from airflow_provider_sessions.waiting.schedule import MAX_IDLE
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Wait:
     :param session_id: the session.
     :param goal: what it, or what it leaves behind, shall become.
     :param poll_interval: seconds between looks.
+    :param max_idle: seconds between looks at most, however far away a change seems.
     :param deadline: when to give up, in seconds since 1970: an absolute time, so that no restart prolongs it.
     :param tolerance: how many failed looks in a row are borne.
     :param seen: whether the session was seen before.
@@ -48,6 +50,7 @@ class Wait:
     poll_interval: float
     deadline: float
     tolerance: Tolerance
+    max_idle: float = MAX_IDLE
     seen: bool = False
 
 
@@ -84,7 +87,9 @@ async def wait_for(wait: Wait, poller: Poller, clock: Clock) -> Outcome:
     history = History(seen=wait.seen)
     last = Observation()
     diary = _Diary(wait)
-    async with subscribed(poller, wait.session_id, artifact, wait.poll_interval) as subscription:
+    async with subscribed(
+        poller, wait.session_id, artifact, wait.poll_interval, max_idle=wait.max_idle
+    ) as subscription:
         while True:
             patience = wait.deadline - clock.now().timestamp()
             news = await within(clock, patience, subscription.next()) if patience > 0 else None

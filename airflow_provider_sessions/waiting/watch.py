@@ -33,13 +33,15 @@ class Subscription(Generic[Subject, News]):
 
     :param subject: what is looked at.
     :param poll_interval: seconds between looks that are often enough for this subscriber.
+    :param max_idle: seconds between looks at most, however far away a change seems.
     """
 
-    __slots__ = ("_news", "_waiting", "poll_interval", "subject")
+    __slots__ = ("_news", "_waiting", "max_idle", "poll_interval", "subject")
 
-    def __init__(self, subject: Subject, poll_interval: float) -> None:
+    def __init__(self, subject: Subject, poll_interval: float, max_idle: float = schedule.MAX_IDLE) -> None:
         self.subject: Subject = subject
         self.poll_interval = poll_interval
+        self.max_idle = max_idle
         self._news: list[News | BaseException] = []
         self._waiting: asyncio.Future[None] | None = None
 
@@ -101,6 +103,11 @@ class Watch(Generic[Subject, News]):
         """Seconds between looks: what the most eager subscriber wants."""
         return min(subscription.poll_interval for subscription in self.subscribers)
 
+    @property
+    def max_idle(self) -> float:
+        """Seconds between looks at most: what the least patient subscriber wants."""
+        return min(subscription.max_idle for subscription in self.subscribers)
+
     def join(self, subscription: Subscription[Subject, News]) -> None:
         """Let one more listen. It is told what the others know; their errors are none of its business."""
         self.subscribers.add(subscription)
@@ -112,7 +119,7 @@ class Watch(Generic[Subject, News]):
         if news.error is None:
             self.failures = 0
             session = news.session if isinstance(news, Observation) else None
-            self.due = schedule.next_look(session, now, self.poll_interval)
+            self.due = schedule.next_look(session, now, self.poll_interval, self.max_idle)
         else:
             self.failures += 1
             self.due = now + schedule.after_failure(self.poll_interval, self.failures)

@@ -36,7 +36,7 @@ PARAMS = {
     "begin": "",
     "end": "",
 }
-DEFAULTS = {"conn_id": "{{ params.conn_id }}"}
+DEFAULTS = {"conn_id": "{{ params.conn_id }}", "max_idle": 1}  # the sandbox begins long before the planned time
 SESSION = "{{ params.session_id }}"
 FORMATS = ("jsonl", "csv", "parquet")
 
