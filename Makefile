@@ -55,10 +55,10 @@ format: .venv/.ready-dev ## put code and imports into the project's style
 
 matrix: test-3.1 test-3.2 ## test-3.1 and test-3.2
 
-test-3.1: .venv-3.1/.ready-test ## unit, sandbox and dag.test tests and one real deferral on the newest Airflow 3.1
+test-3.1: .venv-3.1/.ready-test ## unit and dag.test tests, and waits in a real Airflow, on the newest Airflow 3.1
 test-3.2: .venv-3.2/.ready-test ## the same on the newest Airflow 3.2
 test-3.1 test-3.2: test-%:
-	$(call with,.venv-$*) python -m pytest tests/unit tests/sandbox tests/airflow
+	$(call with,.venv-$*) python -m pytest tests/unit tests/airflow
 	$(call with,.venv-$*) python -m pytest tests/e2e -m matrix
 
 constraints: ## resolve the pinned versions anew (needs uv)
