@@ -87,6 +87,7 @@ def test_what_a_deferral_hands_to_the_trigger(
     _, given = trigger.serialize()
     assert given["session_id"] == session_id
     assert (given["state"], given["poll_interval"], given["max_consecutive_failures"]) == ("ended", 30.0, 10)
+    assert given["max_idle"] == 900.0
     assert 0 <= given["deadline"] - before - 7200 < 5
     assert 6 <= given["not_before"] - before < 11
     assert given["last_seen"]["state"] == "scheduled"
@@ -191,6 +192,7 @@ def test_an_artifact_the_platform_lacks_is_refused_before_any_request(
         ({"session_id": "../rooms"}, "session_id"),
         ({"poll_interval": 0.5}, r"poll_interval: 0.5 s is too often; expected 1 s or more"),
         ({"poke_interval": 0}, r"poll_interval: 0 s is too often"),
+        ({"max_idle": "soon"}, r"max_idle: 'soon'"),
         ({"poll_interval": "soon"}, "poll_interval: 'soon' is not a duration"),
         ({"max_consecutive_failures": 0}, "max_consecutive_failures: 0 is not a whole number above zero"),
         ({"on_unreachable": "ignore"}, "on_unreachable: 'ignore' is unknown; expected one of fail, skip, succeed"),
