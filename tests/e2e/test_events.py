@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from scripts._airflow_api import AirflowApi
 from scripts._standalone import Standalone
+from tests.databases import postgres_database
 
 DAG_ID = "export_each_session"
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
@@ -29,7 +30,12 @@ def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_
     meetings = sandbox.sessions_us
     meetings.unlimit_rate()
     settings = {"SESSIONS_EXPORT_PATH": tmp_path.as_uri(), "SESSIONS_POLL_INTERVAL": str(INTERVAL)}
-    with SandboxServer(sandbox), Standalone(EXAMPLES, settings=settings) as airflow:
+    # SQLite has one writer: an API server that cannot write what it must answers 500.
+    with (
+        postgres_database() as database,
+        SandboxServer(sandbox),
+        Standalone(EXAMPLES, settings=settings | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database}) as airflow,
+    ):
         api = airflow.api
         api.add_connection("sessions_us_default", meetings.connection() | {"extra": {"rate_limit": "1000/second"}})
         api.wait_for("the DAG", lambda: api.knows_dag(DAG_ID), timeout=PATIENCE)
