@@ -6,7 +6,7 @@ import codecs
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any
 
@@ -57,6 +57,10 @@ class Dialect:
     platform: str
     hints: Mapping[int, str] = field(default_factory=dict)
     volatile: re.Pattern[bytes] | None = None
+
+    def about(self, conn_id: str) -> Dialect:
+        """The same, with hints that name the connection that a person should check."""
+        return replace(self, hints={status: f"{hint} (connection {conn_id!r})" for status, hint in self.hints.items()})
 
     def telling_bytes(self, body: bytes) -> bytes:
         """The part of a body by which two answers are compared."""

@@ -166,7 +166,7 @@ class Adapter(ABC):
         )
         client = Client(
             config,
-            dialect=cls.dialect,
+            dialect=cls.dialect.about(account.conn_id),
             auth=cls.auth(account, config, clock, on_secret),
             budget=budget or cls.budget(account, clock),
             lane=lane,
