@@ -71,7 +71,7 @@ def test_of_two_in_a_deadlock_one_begins_anew(postgres: Place) -> None:
     for thread in threads:
         thread.join(60)
     assert postgres.column("SELECT times FROM {schema}t") == [2, 2]
-    assert len(tries) == 3
+    assert len(tries) >= 3, "the one that was undone did it again"
 
 
 def test_a_connection_that_breaks_is_made_anew(postgres: Place) -> None:
