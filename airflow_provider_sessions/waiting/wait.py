@@ -128,7 +128,8 @@ class _Diary:
             if self._failures:
                 log.info("Looked again with success, after %s", counted(self._failures, "failed look"))
             if decision.message != self._before:
-                log.info("%s; waiting for %s", _sentence(decision.message), self._wait.goal)
+                waits = f"; waiting for {self._wait.goal}" if decision.verdict is Verdict.WAIT else ""
+                log.info("%s%s", _sentence(decision.message), waits)
             if news.session is not None:
                 self._write_move(news.session)
             self._before = decision.message

@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
-from moto.server import ThreadedMotoServer
 
 from tests.databases import postgres_schema
 from tests.oracle.exporter import Exporter
@@ -60,16 +59,6 @@ def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exporter]:
     made = Exporter(tmp_path_factory.mktemp("exporter"))
     yield made
     made.close()
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    """An S3 on loopback; its address."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def play(schedule: Schedule, exporter: Exporter, target: Callable[[Path], Target]) -> None:

@@ -2,28 +2,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.connected import close_portal, connect, sandbox, sandbox_server, vidinfra
+from tests.storage import s3_server
 
-__all__ = ["close_portal", "connect", "sandbox", "sandbox_server", "vidinfra"]
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """An S3 on loopback; its address."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+__all__ = ["close_portal", "connect", "s3_server", "sandbox", "sandbox_server", "vidinfra"]
 
 
 class Bucket:

@@ -412,7 +412,7 @@ async def test_each_waiter_writes_what_changed_and_nothing_twice(room: Room, cap
     assert [message.partition(" is ")[2] for message in caplog.messages] == [
         "scheduled; waiting for state 'ended'",
         "live; waiting for state 'ended'",
-        "ended; waiting for state 'ended'",
+        "ended",
     ]
 
 
