@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from collections.abc import Callable
 from ipaddress import ip_address
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
@@ -14,16 +15,19 @@ from airflow_provider_sessions.client.pools import SmallPools
 from airflow_provider_sessions.client.redact import redact_url
 from airflow_provider_sessions.errors import ConnectionConfigError
 
+Trust = Callable[[], ssl.SSLContext]
+"""Gives the certificates to trust. It is asked when the first request goes by TLS: reading them takes 60 ms and 2 MiB."""
+
 
 def network(config: ClientConfig) -> httpx.AsyncBaseTransport:
     """What sends bytes for a connection.
 
     :raises ConnectionConfigError: ``proxy`` or ``ca_bundle`` cannot be used.
     """
-    context = _trust(config.ca_bundle)
+    trust = _trust(config.ca_bundle)
     if config.proxy:
-        return _transport(context, config.proxy, "the connection's proxy")
-    return EnvironmentProxies(context)
+        return _transport(trust, config.proxy, "the connection's proxy")
+    return EnvironmentProxies(trust)
 
 
 class EnvironmentProxies(httpx.AsyncBaseTransport):
@@ -33,14 +37,14 @@ class EnvironmentProxies(httpx.AsyncBaseTransport):
     ``ALL_PROXY`` and ``NO_PROXY`` (host names, endings of them, with or without a port, or ``*``) are read once. The
     machine itself is never reached through a proxy.
 
-    :param context: the certificates to trust.
+    :param trust: the certificates to trust.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, trust: Trust) -> None:
         self._proxies: dict[str, str] = getproxies_environment()
-        self._direct = _transport(context, None, "")
+        self._direct = _transport(trust, None, "")
         self._by_scheme = {
-            scheme: _transport(context, proxy, f"{scheme.upper()}_PROXY of the environment")
+            scheme: _transport(trust, proxy, f"{scheme.upper()}_PROXY of the environment")
             for scheme in ("http", "https")
             if (proxy := self._proxies.get(scheme) or self._proxies.get("all"))
         }
@@ -68,15 +72,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+def _trust(ca_bundle: str | None) -> Trust:
+    if not ca_bundle:
+        return _default_trust
     try:
-        if ca_bundle:
-            return ssl.create_default_context(cafile=ca_bundle)
+        context = ssl.create_default_context(cafile=ca_bundle)
     except (OSError, ssl.SSLError) as unreadable:
         raise ConnectionConfigError(
             f"ca_bundle: {ca_bundle!r} cannot be read as a file of certificates (PEM): {unreadable}"
         ) from None
-    return _default_trust()
+    return lambda: context
 
 
 @functools.cache
@@ -90,13 +95,51 @@ def _default_trust() -> ssl.SSLContext:
     return context
 
 
-def _transport(context: ssl.SSLContext, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
+@functools.cache
+def _no_trust() -> ssl.SSLContext:
+    """No authorities: with this, no connection by TLS comes about."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class _BySchemes(httpx.AsyncBaseTransport):
+    """Sends each request over connections for its scheme: certificates are not even read for plain ones.
+
+    :param make: makes the connections, given what they trust.
+    :param trust: what those by TLS trust.
+    """
+
+    def __init__(self, make: Callable[[ssl.SSLContext], httpx.AsyncBaseTransport], trust: Trust) -> None:
+        self._make = make
+        self._trust = trust
+        self._plain = make(_no_trust())
+        self._secured: httpx.AsyncBaseTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request. Only plain HTTP goes over connections that trust nobody."""
+        if request.url.scheme == "http":
+            return await self._plain.handle_async_request(request)
+        if self._secured is None:
+            self._secured = self._make(self._trust())
+        return await self._secured.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for transport in (self._plain, self._secured):
+            if transport is not None:
+                await transport.aclose()
+
+
+def _transport(trust: Trust, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
     # Idle connections outlive the pause between two looks (httpx drops them after 5 s by itself).
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120)
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
-    try:
+
+    def make(context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
         return SmallPools(lambda: httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits))
+
+    try:
+        return _BySchemes(make, trust)
     except (ValueError, httpx.InvalidURL, ImportError):
         # The cause is not quoted: it may hold the proxy's password.
         raise ConnectionConfigError(
