@@ -18,12 +18,13 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from airflow_provider_sessions.client.paging import Paging
 from airflow_provider_sessions.errors import InputError
 
 T = TypeVar("T")
+U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 P = ParamSpec("P")
 C = TypeVar("C", bound="Call[Any]")
@@ -103,10 +104,21 @@ class Paged(Call[list[T]], Generic[T]):
 
     :param paging: how the next page is asked for.
     :param key: the field that tells items apart, so that one that moves between pages comes once.
+    :param each: what is made of each item; None: it is left as it is.
     """
 
     paging: Paging = field(kw_only=True)
     key: str = "id"
+    each: Callable[[Any], Any] | None = None
+
+    def read_as(self, each: Callable[[T], U], key: str) -> Paged[U]:
+        """The same list, of whose items only that is kept which is made of them.
+
+        :param each: makes it of an item. Nothing but the item may matter: a polling client asks once, as long as the
+            page stays the same.
+        :param key: the field that tells apart what is made.
+        """
+        return cast(Paged[U], replace(self, each=each, key=key))
 
 
 def call(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import NoneType, TracebackType
@@ -224,7 +224,8 @@ class Client:
             raise error_from(response, reason, self.dialect, name, self.clock, what=name, hint=hint)
         if self.lane is not Lane.POLL or method != "GET":
             return self._read(call, response, body)
-        key, telling = (str(request.url), call.answer, call.unwrap), self.dialect.telling_bytes(body)
+        key = (str(request.url), call.answer, call.unwrap, _each(call))
+        telling = self.dialect.telling_bytes(body)
         known = self._memo.find(key, telling)
         if known is None:
             known = self._read(call, response, body)
@@ -256,7 +257,8 @@ class Client:
         if call.answer is NoneType:
             return _Answer(None, {})
         found = unwrap(content, call.unwrap, is_list=get_origin(call.answer) is list)
-        return _Answer(read(call.answer, found.content, name), found.meta)
+        value, each = read(call.answer, found.content, name), _each(call)
+        return _Answer(value if each is None else [each(item) for item in value], found.meta)
 
     async def _whole(self, response: httpx.Response, name: str) -> bytes:
         encoding = response.headers.get("content-encoding", "identity").lower()
@@ -268,6 +270,10 @@ class Client:
             if len(body) > self.config.max_json_bytes:
                 raise AnswerTooLargeError(f"{name}: the answer is larger than {self.config.max_json_bytes} bytes")
         return bytes(body)
+
+
+def _each(call: Call[Any]) -> Callable[[Any], Any] | None:
+    return call.each if isinstance(call, Paged) else None
 
 
 def _parameter(value: Any) -> Any:

@@ -16,7 +16,7 @@ from airflow_provider_sessions.client.redact import redact_url
 from airflow_provider_sessions.errors import ConnectionConfigError
 
 Trust = Callable[[], ssl.SSLContext]
-"""Gives the certificates to trust. It is asked when the first request goes by TLS: reading them takes 60 ms and 2 MiB."""
+"""Gives the certificates to trust. It is asked when a first request goes by TLS: reading them takes 60 ms and 2 MiB."""
 
 
 def network(config: ClientConfig) -> httpx.AsyncBaseTransport:

@@ -1,30 +1,52 @@
-"""What answers were read as, so that an answer that did not change is not read again at every look."""
+"""What lists tell of sessions: as little of each item as looks need.
+
+A polling client keeps what it read for as long as the answer stays the same, since a thousand new values at every look
+would set off full garbage collections, which hold up the event loop that all waiters share. Whole answers are many
+times as large as the sessions in them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
+
+from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.model import Session
 
 Answer = TypeVar("Answer")
-Value = TypeVar("Value")
 
 
-class Readings(Generic[Answer, Value]):
-    """Remembers for each session what its last answer was read as.
+def outcome(read: Callable[[Answer], Session], answer: Answer) -> Session | SessionsError:
+    """What an answer is read as: a session, or the error that says why it is none.
 
-    A polling client gives the same object where the bytes are the same. A thousand new values at every look would set
-    off full garbage collections, which hold up the event loop that all waiters share.
+    :param read: reads it.
+    """
+    try:
+        return read(answer)
+    except SessionsError as unfit:
+        return unfit.with_traceback(None)  # which would keep the answer
 
-    :param read: reads an answer; nothing but the answer may matter.
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an item of a list was read as.
+
+    :param key: tells it from the other items: its id, as a rule.
+    :param outcome: the session; or why the item cannot be read as one.
+    :param is_silent: whether the item leaves out what would tell the session's state.
     """
 
-    def __init__(self, read: Callable[[Answer], Value]) -> None:
-        self._read = read
-        self._last: dict[str, tuple[Answer, Value]] = {}
+    key: str
+    outcome: Session | SessionsError
+    is_silent: bool = False
 
-    def of(self, session_id: str, answer: Answer) -> Value:
-        """What a session's answer reads as."""
-        last = self._last.get(session_id)
-        if last is None or last[0] is not answer:
-            last = self._last[session_id] = (answer, self._read(answer))
-        return last[1]
+    @property
+    def session(self) -> Session:
+        """The session.
+
+        :raises SessionsError: the item cannot be read as one.
+        """
+        if isinstance(self.outcome, SessionsError):
+            raise self.outcome.with_traceback(None)  # raised again and again, it would become longer each time
+        return self.outcome

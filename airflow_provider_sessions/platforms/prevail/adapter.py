@@ -150,9 +150,9 @@ class PrevailAdapter(Adapter):
 
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
-        self._lists = Lists(client)
         self._live: set[str] = set()
         self._reader = Reader(account, client.config.base_url, self.page, client.clock)
+        self._lists = Lists(client, self._reader)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -221,7 +221,7 @@ class PrevailAdapter(Adapter):
             return found
         listed = self.client.pages(list_of(None if everywhere else _around(draft.start)))
         return found + [
-            Trace(await self._closely(self._reader.listed(record)), *told)
+            Trace(await self._closely(self._reader.record(record)), *told)
             async for record in listed
             if (told := footprint(record.remote_session_id, record))
         ]
@@ -286,7 +286,7 @@ class PrevailAdapter(Adapter):
             return await self.get(slug)
         self._lists.forget()
         records = await self.client.send(endpoints.edit_session(slug, remote_session))
-        return self._reader.listed(records[0]) if records and records[0].state else await self.get(slug)
+        return self._reader.record(records[0]) if records and records[0].state else await self.get(slug)
 
     async def _uninvited(self, slug: str, invitees: Sequence[Invitee]) -> list[Invitee]:
         """Those who are not invited to a session, or not in their role."""
@@ -325,8 +325,8 @@ class PrevailAdapter(Adapter):
         requests = await self._lists.scheduled(window=window)
         listed: set[str] = set()
         canceled: dict[str, Session] = {}
-        async for record in self.client.pages(list_of(window), ahead=True):
-            session = self._reader.listed(record, requests.get(record.remote_session_id or ""))
+        async for reading in self._lists.walk(window, ahead=True):
+            session = self._reader.listed(reading, requests.get(reading.slug or ""))
             if session.state is SessionState.CANCELED:
                 canceled[session.session_id] = session  # its slug may have been taken again by one that counts
                 continue
@@ -391,7 +391,7 @@ class PrevailAdapter(Adapter):
     async def _current(self, slugs: Set[str]) -> dict[str, _Seen]:
         """Sessions as the list of sessions shows them, or else the list of requests."""
         listed = await self._lists.sessions(slugs)
-        found = {slug: _Seen(self._reader.listed(record), listed=True) for slug, record in listed.items()}
+        found = {slug: _Seen(self._reader.listed(reading), listed=True) for slug, reading in listed.items()}
         missing = slugs - found.keys()
         requests = await self._lists.scheduled(slugs=missing) if missing else {}
         return found | {slug: _Seen(self._reader.unlisted(r), listed=False) for slug, r in requests.items()}

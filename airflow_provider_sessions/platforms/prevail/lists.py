@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Set
+from collections.abc import AsyncIterator, Collection, Iterable, Set
 from datetime import datetime, timedelta
 
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client
-from airflow_provider_sessions.model import Window
+from airflow_provider_sessions.model import Session, Window
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord, start_of
-from airflow_provider_sessions.platforms.prevail.zones import end_of
+from airflow_provider_sessions.platforms.prevail.reader import Listed, Reader
 
 LONGEST = timedelta(days=2)
 """No session is planned to last longer: how far around a window sessions have to be read."""
@@ -23,18 +23,20 @@ class Lists:
     """The list of requests and the list of sessions.
 
     :param client: sends the requests.
+    :param reader: reads what they answer.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, reader: Reader) -> None:
         self._client = client
+        self._reader = reader
         self._planned: dict[str, tuple[datetime, datetime]] = {}
         self._last_requests: tuple[datetime, list[RequestRecord]] | None = None
 
-    def _expect(self, slug: str, record: SessionRecord) -> None:
+    def _expect(self, slug: str, session: Session) -> None:
         """Note when a session is planned: that is where it is looked for."""
-        start = start_of(record)
+        start = session.scheduled_start
         if start is not None:
-            self._planned[slug] = (start, end_of(start, record.estimated_duration) or start + LONGEST)
+            self._planned[slug] = (start, session.scheduled_end or start + LONGEST)
 
     def forget(self) -> None:
         """Read the list of requests anew next time: something has changed."""
@@ -71,19 +73,28 @@ class Lists:
                 found[slug] = record
         return found
 
-    async def sessions(self, slugs: Set[str]) -> dict[str, SessionRecord]:
+    def walk(self, window: Window | None, *, ahead: bool = False) -> AsyncIterator[Listed]:
+        """The list of sessions, page by page; see :func:`list_of`.
+
+        :param ahead: as :meth:`Client.pages` has it.
+        """
+        return self._client.pages(list_of(window).read_as(self._reader.reading, key="key"), ahead=ahead)
+
+    async def sessions(self, slugs: Set[str]) -> dict[str, Listed]:
         """Sessions by slug: from the list of their days, and where one is not in it, from all there is.
 
         A canceled session counts only where no other has its slug.
+
+        :raises SessionsError: one of them cannot be read.
         """
-        found: dict[str, SessionRecord] = {}
+        found: dict[str, Listed] = {}
         for window in (self._days(slugs), None):
-            async for record in self._client.pages(list_of(window)):
-                slug = record.remote_session_id
+            async for listed in self.walk(window):
+                slug = listed.slug
                 if slug is not None and slug in slugs and (slug not in found or found[slug].is_canceled):
-                    found[slug] = record
-                    self._expect(slug, record)
-                    if len(found) == len(slugs) and not any(record.is_canceled for record in found.values()):
+                    found[slug] = listed
+                    self._expect(slug, listed.session)
+                    if len(found) == len(slugs) and not any(listed.is_canceled for listed in found.values()):
                         return found
         return found
 

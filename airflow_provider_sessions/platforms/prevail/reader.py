@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -19,12 +20,25 @@ from airflow_provider_sessions.platforms.prevail.models import (
     state_of,
 )
 from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name
+from airflow_provider_sessions.platforms.readings import Reading, outcome
 
 REQUEST = "request:"
 """Goes before a request's number: the id of a session that has no slug yet."""
 OPEN = (SessionState.SCHEDULED, SessionState.LIVE)
 _API = "/api/v1"
 _UNKNOWN_LENGTH = timedelta(hours=8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed(Reading):
+    """What a record of the list of sessions was read as, whatever time it is.
+
+    :param slug: the session's ``remote_session_id``.
+    :param is_canceled: whether another session may have taken its slug.
+    """
+
+    slug: str | None
+    is_canceled: bool
 
 
 class Reader:
@@ -61,17 +75,33 @@ class Reader:
         session = self.request(record)
         return ended(session) if session.state in OPEN and self._is_past(session) else session
 
-    def listed(self, record: SessionRecord, request: RequestRecord | None = None) -> Session:
-        """A session of the list of sessions; its request knows the case."""
+    def record(self, record: SessionRecord) -> Session:
+        """A session of the list of sessions, as it is now."""
+        return self.listed(self.reading(record))
+
+    def reading(self, record: SessionRecord) -> Listed:
+        """What the list of sessions tells of a session, whatever time it is."""
+        return Listed(
+            record.place,
+            outcome(self._planned, record),
+            slug=record.remote_session_id,
+            is_canceled=record.is_canceled,
+        )
+
+    def _planned(self, record: SessionRecord) -> Session:
         slug = record.remote_session_id or ""
         url = record.session_url or self._page(slug) or f"{self._site()}/sessions/{slug}"
         session = self._session(record, slug, state_of(record.state, self._own_words, slug), url=url, join_url=url)
+        return ended(session) if session.state in OPEN and is_finished(record.transcript_status) else session
+
+    def listed(self, listed: Listed, request: RequestRecord | None = None) -> Session:
+        """A session of the list of sessions, as it is now; its request knows the case.
+
+        :raises SessionsError: the list's record cannot be read as a session.
+        """
+        session = listed.session
         if session.case is None and request is not None:
             session = session.model_copy(update={"case": request.remote_session.case})
-        if session.state not in OPEN:
-            return session
-        if is_finished(record.transcript_status):
-            return ended(session)
         return ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
 
     def _site(self) -> str:

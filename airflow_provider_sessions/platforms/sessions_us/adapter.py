@@ -35,7 +35,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Readings
+from airflow_provider_sessions.platforms.readings import Reading, outcome
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
@@ -108,7 +108,6 @@ class SessionsUsAdapter(Adapter):
         super().__init__(account, client)
         self._people = ReadOnce(self._people_of, client.clock)
         self._depth = Depth(endpoints.PAGES.size)
-        self._readings = Readings(self._read)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -204,12 +203,13 @@ class SessionsUsAdapter(Adapter):
         """What the newest pages tell."""
         answers: dict[str, Session] = {}
         soon = self.client.clock.now() + _SOON
-        items = await self._depth.search(self._pages(endpoints.list_sessions()), wanted, lambda item: item.id)
-        for key, item in items.items():
-            if item.tells_whether_live or (item.start_at is not None and item.start_at > soon):
-                answers[key] = self._readings.of(key, item)
-            else:
+        found = await self._depth.search(self._readings(), wanted, lambda reading: reading.key)
+        for key, reading in found.items():
+            start = reading.session.scheduled_start
+            if reading.is_silent and (start is None or start <= soon):
                 self._depth.forget(key)
+            else:
+                answers[key] = reading.session
         return answers
 
     async def _look_at_one(self, session_id: str) -> Session | SessionsError:
@@ -264,14 +264,13 @@ class SessionsUsAdapter(Adapter):
         """
         if query.case is not None:
             raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
-        known: set[str | None] = set()
+        known: set[str] = set()
         for walk in range(1 if self.client.lane is Lane.POLL else _WALKS):
             before = len(known)
-            async for item in self._pages(endpoints.list_sessions(), ahead=walk > 0, expected=before):
-                if item.id not in known:
-                    known.add(item.id)
-                    session = self._read(item)
-                    if query.matches(session):
+            async for reading in self._readings(ahead=walk > 0, expected=before):
+                if reading.key not in known:
+                    known.add(reading.key)
+                    if query.matches(session := reading.session):
                         yield session
             if len(known) < endpoints.PAGES.size or (walk and len(known) == before):
                 return
@@ -303,6 +302,14 @@ class SessionsUsAdapter(Adapter):
         if not (answer.takeaways_text or answer.takeaways_raw):
             return None
         return Takeaways(session_id=session.session_id, text=answer.takeaways_text or "", document=answer.takeaways_raw)
+
+    def _readings(self, *, ahead: bool = False, expected: int = 0) -> AsyncIterator[Reading]:
+        """The list of sessions."""
+        listed = endpoints.list_sessions().read_as(self._reading, key="key")
+        return self._pages(listed, ahead=ahead, expected=expected)
+
+    def _reading(self, item: SessionItem) -> Reading:
+        return Reading(item.id or repr(item), outcome(self._read, item), is_silent=not item.tells_whether_live)
 
     def _read(self, item: SessionItem) -> Session:
         return item.to_model(self.platform, self.page(item.id or ""))

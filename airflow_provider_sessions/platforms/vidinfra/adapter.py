@@ -11,6 +11,7 @@ from uuid import UUID
 
 import httpx
 
+from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
@@ -39,7 +40,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Readings
+from airflow_provider_sessions.platforms.readings import Reading, outcome
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
@@ -100,7 +101,6 @@ class VidInfraAdapter(Adapter):
         super().__init__(account, client)
         self._attendance = ReadOnce(self._attendance_of, client.clock)
         self._depth = Depth(endpoints.PAGE_SIZE)
-        self._readings = Readings(self._told)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -237,26 +237,20 @@ class VidInfraAdapter(Adapter):
         return seen | await self._look_closely(rest.keys() - seen.keys())
 
     async def _look_at_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
-        answers = self.client.pages(endpoints.list_live_sessions())
-        return {
-            answer.id: self._readings.of(answer.id, answer)
-            async for answer in answers
-            if answer.id and answer.id in wanted
-        }
+        live = self._readings(endpoints.list_live_sessions())
+        return {reading.key: reading.outcome async for reading in live if reading.key in wanted}
 
     async def _look_closely(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         """By pages of the list of all sessions, or one by one, whichever takes fewer requests."""
-        answers = await self._depth.search(
-            self.client.pages(endpoints.list_sessions()), wanted, lambda answer: answer.id
-        )
-        seen = {key: self._readings.of(key, answer) for key, answer in answers.items()}
+        found = await self._depth.search(self._readings(endpoints.list_sessions()), wanted, lambda reading: reading.key)
+        seen = {key: reading.outcome for key, reading in found.items()}
         return seen | await self._look_at_each([key for key in wanted if key not in seen])
 
-    def _told(self, answer: SessionResponse) -> Session | SessionsError:
-        try:
-            return self._session(answer)
-        except UnknownStateError as unknown:
-            return unknown
+    def _readings(self, listed: Paged[SessionResponse], *, ahead: bool = False) -> AsyncIterator[Reading]:
+        return self.client.pages(listed.read_as(self._reading, key="key"), ahead=ahead)
+
+    def _reading(self, answer: SessionResponse) -> Reading:
+        return Reading(answer.id or repr(answer), outcome(self._session, answer))
 
     async def _look_at_each(self, session_ids: Sequence[str]) -> dict[str, Session | SessionsError]:
         seen: dict[str, Session | SessionsError] = {}
@@ -354,9 +348,8 @@ class VidInfraAdapter(Adapter):
         listed = endpoints.list_sessions() if room_id is None else endpoints.list_room_sessions(room_id)
         # The room's own list holds its sessions alone: comparing ids again could only lose one that is spelt otherwise.
         rest = query.model_copy(update={"room_id": None})
-        async for answer in self.client.pages(listed, ahead=True):
-            session = self._session(answer)
-            if rest.matches(session):
+        async for reading in self._readings(listed, ahead=True):
+            if rest.matches(session := reading.session):
                 yield session
 
     async def participants(self, session: Session) -> list[Participant]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -430,6 +431,25 @@ async def test_looks_at_different_things_are_not_mixed_up() -> None:
         calls = (get_thing("t1"), get_thing("t2"), get_thing("t1", deep=True), get_thing("t1", deep=False))
         looks = [await client.send(call) for call in calls]
     assert len({id(look) for look in looks}) == 4
+
+
+async def test_of_a_page_whose_bytes_did_not_change_the_same_is_kept_that_was_made_of_its_items() -> None:
+    @dataclass(frozen=True)
+    class Made:
+        place: str
+        name: str
+
+    page, other = ([{"id": "t1", "name": name}, {"id": "t2"}] for name in ("one", "changed"))
+    answers = tuple(says({"data": {"things": things, "total": 2}}) for things in (page, page, other))
+
+    def made(thing: Thing) -> Made:
+        return Made(thing.id, thing.name or "nameless")
+
+    async with RawServer(answers) as server, connect(server.url, lane=Lane.POLL) as client:
+        call = list_things().read_as(made, key="place")
+        looks = [[item async for item in client.pages(call)] for _ in range(3)]
+    assert [[item.name for item in look] for look in looks] == [["one", "nameless"]] * 2 + [["changed", "nameless"]]
+    assert [one is two for one, two in zip(*looks[:2], strict=True)] == [True, True]
 
 
 async def test_other_work_is_given_objects_of_its_own() -> None:
