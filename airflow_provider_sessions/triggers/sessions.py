@@ -112,7 +112,7 @@ class WaitTrigger(BaseTrigger):
             seen=self.last_seen is not None,
             max_idle=self.max_idle,
         )
-        return await wait_for(wait, shared_poller(self.conn_id, self.clock), self.clock)
+        return await wait_for(wait, shared_poller(self.conn_id, self.clock))
 
 
 class SessionStateTrigger(WaitTrigger):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -44,6 +45,7 @@ from airflow_provider_sessions.waiting.watch import (
     ListSubscription,
     ListWatch,
     News,
+    OverdueError,
     Spot,
     SpotSubscription,
     SpotWatch,
@@ -95,6 +97,8 @@ class Poller:
         self._failures = 0
         self._refused = False
         self._woken = asyncio.Event()
+        self._alarm_at = math.inf
+        self._alarm_set = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -126,6 +130,7 @@ class Poller:
         poll_interval: float,
         *,
         max_idle: float = schedule.MAX_IDLE,
+        until: float = math.inf,
         over: Session | None = None,
     ) -> SpotSubscription:
         """Listen to what looks see of a session, and of an artifact of it once the session is over.
@@ -134,9 +139,10 @@ class Poller:
         :param artifact: None to listen to the session alone.
         :param poll_interval: seconds between looks.
         :param max_idle: seconds between looks at most, however far away a change seems.
+        :param until: when the subscriber's time is up, in seconds since 1970: it is told then, also during a look.
         :param over: the session, if it is known to be over: it is not looked at then.
         """
-        subscription = SpotSubscription(Spot(session_id, artifact), poll_interval, max_idle)
+        subscription = SpotSubscription(Spot(session_id, artifact), poll_interval, max_idle, until)
         if self._session(session_id) is None:
             self._seen[session_id] = Sighting(over)
         self._join(self._spots, subscription)
@@ -160,6 +166,8 @@ class Poller:
         watch.due = min(watch.due, due)
         watch.join(subscription)
         self._woken.set()
+        if subscription.until < self._alarm_at:
+            self._alarm_set.set()
 
     def unsubscribe(self, subscription: SpotSubscription | ListSubscription) -> None:
         """Listen no more. What nobody listens to is forgotten."""
@@ -184,12 +192,30 @@ class Poller:
                     subscription.tell(defect)
 
     async def _run(self) -> None:
+        alarm = asyncio.create_task(self._tell_the_time())
+        alarm.add_done_callback(self._ended)
         try:
             while True:
                 await self._sleep_until_due()
                 await self._look()
         finally:
+            alarm.cancel()
             await self._disconnect()
+
+    async def _tell_the_time(self) -> None:
+        """Tell each subscriber when its time is up: one alarm for all, since one for each is most of what it costs."""
+        while True:
+            self._alarm_set.clear()
+            now, self._alarm_at = self._now(), math.inf
+            for subscription in chain.from_iterable(watch.subscribers for watch in self._watches()):
+                if subscription.until - now < _NO_TIME:
+                    subscription.until = math.inf
+                    subscription.tell(OverdueError())
+                self._alarm_at = min(self._alarm_at, subscription.until)
+            if self._alarm_at < math.inf:
+                await within(self._clock, self._alarm_at - now, self._alarm_set.wait())
+            else:
+                await self._alarm_set.wait()
 
     async def _sleep_until_due(self) -> None:
         while True:
@@ -383,13 +409,14 @@ async def subscribed(
     poll_interval: float,
     *,
     max_idle: float = schedule.MAX_IDLE,
+    until: float = math.inf,
     over: Session | None = None,
 ) -> AsyncIterator[SpotSubscription]:
     """Subscribe to a session for a while; see :meth:`Poller.subscribe`.
 
     When the last subscriber leaves, the poller is closed.
     """
-    subscription = poller.subscribe(session_id, artifact, poll_interval, max_idle=max_idle, over=over)
+    subscription = poller.subscribe(session_id, artifact, poll_interval, max_idle=max_idle, until=until, over=over)
     try:
         yield subscription
     finally:

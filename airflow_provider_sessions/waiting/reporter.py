@@ -32,6 +32,7 @@ from airflow_provider_sessions.waiting.goals import Observation
 from airflow_provider_sessions.waiting.listing import Listed, Listing
 from airflow_provider_sessions.waiting.naps import within
 from airflow_provider_sessions.waiting.poller import Poller, subscribed, subscribed_list
+from airflow_provider_sessions.waiting.watch import OverdueError
 
 log = logging.getLogger(__name__)
 
@@ -218,10 +219,11 @@ class Reporter:
         interval = self._interest.poll_interval
         try:
             over = self._over.get(ask.session_id)  # and need not be looked at again
-            async with subscribed(poller, ask.session_id, ask.artifact, interval, over=over) as subscription:
-                observation = await within(self._clock, _PATIENCE_LOOKS * interval, subscription.next())
-            if observation is not None:
-                news.put_nowait(_Answer(ask, observation))
+            until = self._now() + _PATIENCE_LOOKS * interval
+            async with subscribed(poller, ask.session_id, ask.artifact, interval, until=until, over=over) as answers:
+                news.put_nowait(_Answer(ask, await answers.next()))
+        except OverdueError:
+            pass  # the question is dropped
         except Exception as defect:  # noqa: BLE001 - whoever listens is told
             news.put_nowait(defect)
         finally:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.model.wording import counted, to_the_second
@@ -25,9 +24,9 @@ from airflow_provider_sessions.waiting.goals import (
     Verdict,
     decide,
 )
-from airflow_provider_sessions.waiting.naps import within
 from airflow_provider_sessions.waiting.poller import Poller, subscribed
 from airflow_provider_sessions.waiting.schedule import MAX_IDLE
+from airflow_provider_sessions.waiting.watch import OverdueError
 
 log = logging.getLogger(__name__)
 
@@ -76,24 +75,23 @@ class Outcome:
         }
 
 
-async def wait_for(wait: Wait, poller: Poller, clock: Clock) -> Outcome:
+async def wait_for(wait: Wait, poller: Poller) -> Outcome:
     """Wait until the goal is reached, can no longer be reached, or patience is at its end.
 
     :param wait: what is waited for.
     :param poller: the connection's poller.
-    :param clock: time.
     """
     artifact = wait.goal.artifact if isinstance(wait.goal, ArtifactGoal) else None
     history = History(seen=wait.seen)
     last = Observation()
     diary = _Diary(wait)
     async with subscribed(
-        poller, wait.session_id, artifact, wait.poll_interval, max_idle=wait.max_idle
+        poller, wait.session_id, artifact, wait.poll_interval, max_idle=wait.max_idle, until=wait.deadline
     ) as subscription:
         while True:
-            patience = wait.deadline - clock.now().timestamp()
-            news = await within(clock, patience, subscription.next()) if patience > 0 else None
-            if news is None:
+            try:
+                news = await subscription.next()
+            except OverdueError:
                 return Outcome(Verdict.TIMEOUT, _overdue(wait, last), last.session)
             history = history.after(news)
             decision = decide(wait.goal, news, history, wait.tolerance)

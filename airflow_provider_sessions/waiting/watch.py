@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -24,6 +25,10 @@ class Spot:
     artifact: Artifact | None = None
 
 
+class OverdueError(Exception):
+    """A subscriber's time is up."""
+
+
 Subject = TypeVar("Subject", Spot, Listing)
 News = TypeVar("News", Observation, Listed)
 
@@ -34,14 +39,22 @@ class Subscription(Generic[Subject, News]):
     :param subject: what is looked at.
     :param poll_interval: seconds between looks that are often enough for this subscriber.
     :param max_idle: seconds between looks at most, however far away a change seems.
+    :param until: when its time is up, in seconds since 1970.
     """
 
-    __slots__ = ("_news", "_waiting", "max_idle", "poll_interval", "subject")
+    __slots__ = ("_news", "_waiting", "max_idle", "poll_interval", "subject", "until")
 
-    def __init__(self, subject: Subject, poll_interval: float, max_idle: float = schedule.MAX_IDLE) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        poll_interval: float,
+        max_idle: float = schedule.MAX_IDLE,
+        until: float = math.inf,
+    ) -> None:
         self.subject: Subject = subject
         self.poll_interval = poll_interval
         self.max_idle = max_idle
+        self.until = until
         self._news: list[News | BaseException] = []
         self._waiting: asyncio.Future[None] | None = None
 
@@ -51,6 +64,7 @@ class Subscription(Generic[Subject, News]):
         Of a session or an artifact: a look that saw something else than the one before, or that failed. Of a list:
         every look.
 
+        :raises OverdueError: its time is up, and there is no news from before.
         :raises Exception: the poll has broken down for good.
         """
         while not self._news:

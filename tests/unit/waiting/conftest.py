@@ -103,7 +103,7 @@ class Room:
             tolerance=Tolerance(**tolerance),
             seen=seen,
         )
-        task = asyncio.ensure_future(wait_for(wait, self.poller(), self.clock))
+        task = asyncio.ensure_future(wait_for(wait, self.poller()))
         self.tasks.append(task)
         return task
 

@@ -387,6 +387,20 @@ async def test_the_deadline_is_kept_also_while_a_look_takes_its_time(
     assert waiter.result().verdict is Verdict.TIMEOUT
 
 
+async def test_each_keeps_a_deadline_of_its_own_whoever_came_first(room: Room) -> None:
+    made = room.sandbox.vidinfra.create(count=2)
+    late, early = room.wait(made[0], LIVE, timeout=100), room.wait(made[1], LIVE, timeout=50)
+    await room.passes(10)
+    next_one = room.wait(made[1], LIVE, timeout=20)
+    over = room.wait(made[0], LIVE, timeout=-5)
+    ended = []
+    for _ in range(10):
+        await room.passes(10)
+        ended.append([waiter.done() for waiter in (over, next_one, early, late)])
+    assert [sum(done) for done in ended] == [1, 2, 2, 3, 3, 3, 3, 3, 4, 4]
+    assert {waiter.result().verdict for waiter in (over, next_one, early, late)} == {Verdict.TIMEOUT}
+
+
 async def test_what_was_known_is_told_at_the_deadline(room: Room) -> None:
     [session_id] = room.sandbox.vidinfra.create()
     waiter = room.wait(session_id, LIVE, timeout=90)

@@ -319,7 +319,7 @@ async def test_an_artifact_is_asked_for_once_for_a_watcher_and_a_deferred_task(n
         deadline=room.clock.now().timestamp() + DAY,
         tolerance=Tolerance(),
     )
-    waiter = asyncio.ensure_future(wait_for(wait, room.poller(), room.clock))
+    waiter = asyncio.ensure_future(wait_for(wait, room.poller()))
     await room.passes(700)
     room.requests()
     await room.passes(10 * EVERY)
