@@ -9,23 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session
 
 Answer = TypeVar("Answer")
-
-
-def outcome(read: Callable[[Answer], Session], answer: Answer) -> Session | SessionsError:
-    """What an answer is read as: a session, or the error that says why it is none.
-
-    :param read: reads it.
-    """
-    try:
-        return read(answer)
-    except SessionsError as unfit:
-        return unfit.with_traceback(None)  # which would keep the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +40,26 @@ class Reading:
         if isinstance(self.outcome, SessionsError):
             raise self.outcome.with_traceback(None)  # raised again and again, it would become longer each time
         return self.outcome
+
+
+class Readings(Generic[Answer]):
+    """Reads items as sessions. One that reads as it did before is the same object, whatever pages tell of it.
+
+    :param read: reads an item.
+    """
+
+    def __init__(self, read: Callable[[Answer], Session]) -> None:
+        self._read = read
+        self._held: WeakValueDictionary[str, Session] = WeakValueDictionary()
+
+    def outcome(self, item: Answer) -> Session | SessionsError:
+        """The session that an item tells of, or the error that says why it cannot be read as one."""
+        try:
+            session = self._read(item)
+        except SessionsError as unfit:
+            return unfit.with_traceback(None)  # which would keep the item
+        held = self._held.get(session.session_id)
+        if held == session:
+            return held
+        self._held[session.session_id] = session
+        return session

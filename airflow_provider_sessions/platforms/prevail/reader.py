@@ -20,7 +20,7 @@ from airflow_provider_sessions.platforms.prevail.models import (
     state_of,
 )
 from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name
-from airflow_provider_sessions.platforms.readings import Reading, outcome
+from airflow_provider_sessions.platforms.readings import Reading, Readings
 
 REQUEST = "request:"
 """Goes before a request's number: the id of a session that has no slug yet."""
@@ -57,6 +57,7 @@ class Reader:
         self._base_url = base_url
         self._page = page
         self._clock = clock
+        self._known = Readings(self._planned)
 
     def request(self, record: RequestRecord) -> Session:
         """A request, as it says itself."""
@@ -83,7 +84,7 @@ class Reader:
         """What the list of sessions tells of a session, whatever time it is."""
         return Listed(
             record.place,
-            outcome(self._planned, record),
+            self._known.outcome(record),
             slug=record.remote_session_id,
             is_canceled=record.is_canceled,
         )

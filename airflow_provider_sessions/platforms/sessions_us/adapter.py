@@ -35,7 +35,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Reading, outcome
+from airflow_provider_sessions.platforms.readings import Reading, Readings
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
@@ -108,6 +108,7 @@ class SessionsUsAdapter(Adapter):
         super().__init__(account, client)
         self._people = ReadOnce(self._people_of, client.clock)
         self._depth = Depth(endpoints.PAGES.size)
+        self._known = Readings(self._read)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -309,7 +310,7 @@ class SessionsUsAdapter(Adapter):
         return self._pages(listed, ahead=ahead, expected=expected)
 
     def _reading(self, item: SessionItem) -> Reading:
-        return Reading(item.id or repr(item), outcome(self._read, item), is_silent=not item.tells_whether_live)
+        return Reading(item.id or repr(item), self._known.outcome(item), is_silent=not item.tells_whether_live)
 
     def _read(self, item: SessionItem) -> Session:
         return item.to_model(self.platform, self.page(item.id or ""))

@@ -40,7 +40,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Reading, outcome
+from airflow_provider_sessions.platforms.readings import Reading, Readings
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
@@ -101,6 +101,7 @@ class VidInfraAdapter(Adapter):
         super().__init__(account, client)
         self._attendance = ReadOnce(self._attendance_of, client.clock)
         self._depth = Depth(endpoints.PAGE_SIZE)
+        self._known = Readings(self._session)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -250,7 +251,7 @@ class VidInfraAdapter(Adapter):
         return self.client.pages(listed.read_as(self._reading, key="key"), ahead=ahead)
 
     def _reading(self, answer: SessionResponse) -> Reading:
-        return Reading(answer.id or repr(answer), outcome(self._session, answer))
+        return Reading(answer.id or repr(answer), self._known.outcome(answer))
 
     async def _look_at_each(self, session_ids: Sequence[str]) -> dict[str, Session | SessionsError]:
         seen: dict[str, Session | SessionsError] = {}

@@ -82,6 +82,14 @@ async def test_a_look_costs_no_more_than_its_sessions_or_their_pages(place: Plac
     assert [key for key, session in seen.items() if session and session.state is SessionState.LIVE] == made[:1]
 
 
+async def test_a_session_that_did_not_change_is_held_once_though_its_page_did(place: Place) -> None:
+    made = place.make(50)
+    known, _ = await place.look(dict.fromkeys(made))
+    place.platform.start(made[0])
+    seen, _ = await place.look(dict.fromkeys(made))
+    assert [key for key in made if seen[key] is not known[key]] == made[:1]
+
+
 @pytest.mark.parametrize("place", ["vidinfra", "sessions_us"], indirect=True)
 async def test_sessions_among_many_strangers_are_searched_for_once(place: Place) -> None:
     """Three of ours are the oldest of a long list, where pages cost more than asking for each."""
