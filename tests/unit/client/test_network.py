@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from airflow_provider_sessions.client.config import ClientConfig
-from airflow_provider_sessions.client.network import is_loopback, network
+from airflow_provider_sessions.client.network import _default_trust, is_loopback, network
 from airflow_provider_sessions.errors import ConnectError, ConnectionConfigError
 from tests.unit.client.servers import RawServer, reply, says
 from tests.unit.client.things import SECRET, connect, get_thing
@@ -92,3 +99,62 @@ def test_a_ca_bundle_that_cannot_be_read_is_named(tmp_path: Path, content: str |
         bundle.write_text(content)
     with pytest.raises(ConnectionConfigError, match=r"ca_bundle: '.*ca\.pem' cannot be read"):
         network(ClientConfig("https://x.example", ca_bundle=str(bundle)))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine, signed by nobody else, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "platform")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem, nothing = serialization.Encoding.PEM, serialization.NoEncryption()
+    written = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, nothing)
+    path.write_bytes(made.public_bytes(pem) + written)
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+async def test_a_platform_is_trusted_that_the_ca_bundle_vouches_for(certificate: Path, tls: ssl.SSLContext) -> None:
+    async with RawServer((GOOD,), tls=tls) as server, connect(server.url, ca_bundle=str(certificate)) as client:
+        assert (await client.send(get_thing("t1"))).id == "t1"
+        assert (await client.send(get_thing("t1"))).id == "t1"
+
+
+async def test_a_platform_is_trusted_that_the_machine_vouches_for(
+    certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    _default_trust.cache_clear()
+    try:
+        async with RawServer((GOOD,), tls=tls) as server, connect(server.url) as client:
+            assert (await client.send(get_thing("t1"))).id == "t1"
+    finally:
+        _default_trust.cache_clear()
+
+
+@pytest.mark.parametrize("redirected", [False, True])
+async def test_a_platform_is_not_trusted_that_nobody_vouches_for(tls: ssl.SSLContext, redirected: bool) -> None:
+    async with RawServer((GOOD,), tls=tls) as stranger:
+        away = reply(302, Location=f"{stranger.url}/things/t1")
+        async with (
+            RawServer((away,)) as plain,
+            connect(plain.url if redirected else stranger.url, attempts=1) as client,
+        ):
+            with pytest.raises(ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await client.send(get_thing("t1"))
+    assert stranger.requests == []
