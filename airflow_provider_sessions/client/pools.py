@@ -2,73 +2,82 @@
 
 httpcore goes through all connections of a pool, and asks the operating system about each idle one, twice for every
 request: with sixteen of them that took a third of the time of an export. A pool of one connection is gone through in
-no time, and which of the pools is free a counter says.
+no time, and which of the pools is free is known here.
+
+Where a task is canceled while it closes an answer, httpcore goes on to count its connection as busy, and in a pool of
+one the next request would wait for it in vain. So a pool that saw a failure is not used again.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import httpx
 
 MAX_CONNECTIONS = 64
-"""More requests than that wait for a connection."""
+"""More requests than that wait until one is done."""
 
 
 class SmallPools(httpx.AsyncBaseTransport):
-    """Sends each request over the first connection that is free: who sends one at a time keeps using the same.
+    """Sends each request over a connection that is free, the one that was used last: so there are as few as can be.
 
     :param make: makes a transport for one connection. It is called at once, so that it fails at once.
     """
 
     def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
         self._make = make
-        self._pools = [_Pool(make())]
+        self._free = [make()]
+        self._busy: set[httpx.AsyncBaseTransport] = set()
+        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request. Its connection is free again when the answer is closed."""
-        return await self._free().send(request)
+        await self._room.acquire()
+        pool = self._free.pop() if self._free else self._make()
+        self._busy.add(pool)
+        try:
+            response = await pool.handle_async_request(request)
+        except BaseException:
+            self._drop(pool)
+            raise
+        response.stream = _Body(
+            cast(httpx.AsyncByteStream, response.stream), lambda: self._keep(pool), lambda: self._drop(pool)
+        )
+        return response
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for pool in self._pools:
-            await pool.transport.aclose()
+        for pool in (*self._free, *self._busy):
+            await pool.aclose()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _free(self) -> _Pool:
-        for pool in self._pools:
-            if not pool.requests:
-                return pool
-        if len(self._pools) < MAX_CONNECTIONS:
-            self._pools.append(_Pool(self._make()))
-            return self._pools[-1]
-        return min(self._pools, key=lambda pool: pool.requests)
+    def _keep(self, pool: httpx.AsyncBaseTransport) -> None:
+        self._busy.discard(pool)
+        self._free.append(pool)
+        self._room.release()
 
-
-class _Pool:
-    """One connection, and how many requests have it or wait for it."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self.transport = transport
-        self.requests = 0
-
-    async def send(self, request: httpx.Request) -> httpx.Response:
-        self.requests += 1
-        try:
-            response = await self.transport.handle_async_request(request)
-        except BaseException:
-            self.requests -= 1
-            raise
-        response.stream = _Body(cast(httpx.AsyncByteStream, response.stream), self)
-        return response
+    def _drop(self, pool: httpx.AsyncBaseTransport) -> None:
+        self._busy.discard(pool)
+        self._room.release()
+        closing = asyncio.ensure_future(pool.aclose())  # whoever is canceled now could not wait for it
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 class _Body(httpx.AsyncByteStream):
-    """An answer's body, which frees its connection when it is closed."""
+    """An answer's body.
 
-    def __init__(self, inner: httpx.AsyncByteStream, pool: _Pool) -> None:
+    :param keep: called once, when it has been closed.
+    :param drop: called instead where that failed.
+    """
+
+    def __init__(self, inner: httpx.AsyncByteStream, keep: Callable[[], None], drop: Callable[[], None]) -> None:
         self._inner = inner
-        self._pool = pool
+        self._keep = keep
+        self._drop = drop
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -77,9 +86,12 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Close the body, once or several times."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             await self._inner.aclose()
-        finally:
-            if not self._closed:
-                self._closed = True
-                self._pool.requests -= 1
+        except BaseException:
+            self._drop()
+            raise
+        self._keep()

@@ -112,7 +112,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         response = await self._send(request, redact_url(str(request.url)))
         now = self._clock.now()
         news = read_rate_headers(response.status_code, response.headers, now)
-        await self._budget.observe(replace(news, lag=max(0.0, (now - left).total_seconds())))
+        try:
+            await self._budget.observe(replace(news, lag=max(0.0, (now - left).total_seconds())))
+        except BaseException:
+            await response.aclose()
+            raise
         return response
 
     async def _wait_for_slot(self, request: httpx.Request) -> datetime:
