@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import functools
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any
@@ -78,6 +80,9 @@ class Unwrapped:
 def decode(body: bytes, route: str, content_type: str) -> Any:
     """Decode JSON; an empty body is None.
 
+    Half an emoji, as is left where a platform cuts a text to a length, becomes the replacement character: no file takes
+    it, and a list must not be lost for a title.
+
     :raises MalformedAnswerError: it is no JSON. The beginning of a web page is quoted; broken JSON is not, because it
         may be a token's.
     """
@@ -87,11 +92,19 @@ def decode(body: bytes, route: str, content_type: str) -> Any:
     try:
         return from_json(body)
     except ValueError as unreadable:
+        with suppress(ValueError, RecursionError):
+            return from_json(_whole_characters(json.loads(body)))
         start = body.lstrip()[:80].decode("utf-8", "replace")
         raise MalformedAnswerError(
             f"{route}: the answer is not JSON ({content_type[:80] or 'no content type'}, {len(body)} bytes, "
             f"{unreadable})" + (f"; it begins with {start!r}" if start.startswith("<") else "")
         ) from None
+
+
+def _whole_characters(content: Any) -> str:
+    """The JSON of some content, without halves of surrogate pairs."""
+    text = json.dumps(content, ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def decode_as(answer: Any, body: bytes, route: str, content_type: str) -> Any:

@@ -302,6 +302,15 @@ async def test_broken_json_is_not_quoted_because_it_may_hold_a_token() -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\uDE00", "\ud83d".encode("utf-8", "surrogatepass")])
+async def test_half_an_emoji_where_a_text_was_cut_is_replaced(half: bytes) -> None:
+    body = b'{"data": {"id": "t1", "name": "Welcome \\ud83d\\ude00 all ' + half + b'"}}'
+    async with RawServer((reply(200, body),)) as server, connect(server.url) as client:
+        thing = await client.send(get_thing("t1"))
+    assert thing.name.rstrip("\ufffd") == "Welcome \N{GRINNING FACE} all "
+    assert thing.name.endswith("\ufffd")
+
+
 async def test_another_shape_is_named_without_its_values() -> None:
     async with RawServer((says({"data": {"id": {"secret": "hush"}}}),)) as server, connect(server.url) as client:
         with pytest.raises(MalformedAnswerError, match="another shape than expected at id") as caught:
