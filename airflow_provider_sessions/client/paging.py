@@ -7,6 +7,7 @@ page to the next come once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from typing import Any, Protocol
 from airflow_provider_sessions.errors import PagingError
 
 MAX_PAGES = 20_000
+_PAGES_A_GUESS = 8
+"""Full pages read for each page that is asked for on the guess that there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +190,17 @@ class Walk:
         return following
 
     def ahead(self, most: int) -> list[Mapping[str, Any]]:
-        """The queries of the pages that follow the last one, as far as anybody knows that there are such."""
+        """The queries of the pages that follow the last one, as far as anybody knows that there are such.
+
+        Where nobody knows how long the list is: the next page, and one more for every eight that were read. Whoever has
+        read many full pages asks for a few in vain at the end, and is spared most of the waiting.
+
+        :param most: how many queries at most.
+        """
         page, queries = self._page, list[Mapping[str, Any]]()
-        total = (self.paging.total(page) if page is not None else None) or self.expected
+        total: float = (self.paging.total(page) if page is not None else None) or self.expected
+        if not total:
+            total, most = math.inf, min(most, 1 + self.pages // _PAGES_A_GUESS)
         while page is not None and page.items and page.seen < total and len(queries) < most:
             query = self.paging.after(page)
             if query is None:

@@ -266,9 +266,10 @@ class SessionsUsAdapter(Adapter):
         if query.case is not None:
             raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
         known: set[str] = set()
-        for walk in range(1 if self.client.lane is Lane.POLL else _WALKS):
+        polls = self.client.lane is Lane.POLL
+        for walk in range(1 if polls else _WALKS):
             before = len(known)
-            async for reading in self._readings(ahead=walk > 0, expected=before):
+            async for reading in self._readings(ahead=not polls, expected=before):
                 if reading.key not in known:
                     known.add(reading.key)
                     if query.matches(session := reading.session):

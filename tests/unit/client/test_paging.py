@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -301,4 +301,27 @@ def test_pages_are_asked_for_ahead_as_far_as_a_caller_expects_them() -> None:
     for walk in (known, unknown):
         assert walk.next_query({}, page, {}) == {"page": 2}
     assert known.ahead(8) == [{"page": 2}, {"page": 3}, {"page": 4}]
-    assert unknown.ahead(8) == []
+    assert unknown.ahead(8) == [{"page": 2}]
+
+
+def test_a_long_list_of_unknown_length_is_guessed_to_be_somewhat_longer() -> None:
+    walk = Walk("list_sessions", NumberedPages(size=20))
+    query: Mapping[str, Any] | None = {}
+    for number in range(40):
+        assert query is not None
+        query = walk.next_query(query, tuple(f"s{number}-{place}" for place in range(20)), {})
+        assert len(walk.ahead(100)) == 1 + (number + 1) // 8
+    assert walk.ahead(3) == [{"page": 41}, {"page": 42}, {"page": 43}]
+    assert walk.next_query({"page": 41}, ("the last",), {}) is None
+    assert walk.ahead(8) == []
+
+
+async def test_pages_that_were_asked_for_in_vain_are_no_failure() -> None:
+    items = [f"i{number}" for number in range(30)]
+
+    def answer(request: Received) -> Answer:
+        beyond = int(request.query.get("page", 1)) > 11
+        return reply(404) if beyond else lister(items, total=False, size=3)(request)
+
+    async with RawServer((by(answer),)) as server:
+        assert await walk_ahead(server, NumberedPages(3)) == items
