@@ -50,6 +50,8 @@ _SET_BACK = 1.0
 """Seconds by which a clock has to go back to be taken as set back."""
 _NEVER = -1e18
 _HEAD = struct.Struct("<4sII")
+_NUMBERS = 6 + len(Lane)
+"""How many stand on a page before its lists."""
 _MAGIC = b"aps1"
 
 
@@ -219,7 +221,8 @@ class Book:
         )
         numbers = array("d", (*told, *self.asked.values()))
         for instants in (*self.slots.values(), self.arrivals):
-            numbers.extend((len(instants), *instants))
+            numbers.append(len(instants))
+            numbers.fromlist(instants)
         content = numbers.tobytes()
         return _HEAD.pack(_MAGIC, len(content), zlib.crc32(content)) + content
 
@@ -234,29 +237,32 @@ class Book:
             return None
         try:
             return cls._from_numbers(array("d", content), limit, base_margin)
-        except (StopIteration, ValueError, OverflowError):
+        except (StopIteration, IndexError, ValueError, OverflowError):
             return None  # another version of this package has written it
 
     @classmethod
     def _from_numbers(cls, content: array[float], limit: RateLimit, base_margin: float) -> Self:
-        numbers = iter(content)
-
-        def instants() -> list[float]:
-            return [next(numbers) for _ in range(int(next(numbers)))]
-
+        told = iter(content[:_NUMBERS])
         book = cls(
             limit,
             base_margin,
-            margin=next(numbers),
-            slack=next(numbers),
-            present=next(numbers),
-            closed_until=next(numbers),
-            told=next(numbers),
-            told_until=next(numbers),
-            asked={lane: next(numbers) for lane in Lane},
-            slots={lane: instants() for lane in Lane},
-            arrivals=instants(),
+            margin=next(told),
+            slack=next(told),
+            present=next(told),
+            closed_until=next(told),
+            told=next(told),
+            told_until=next(told),
+            asked={lane: next(told) for lane in Lane},
         )
-        if any(map(math.isnan, content)) or next(numbers, None) is not None:
+        rest, lists = content[_NUMBERS:], list[list[float]]()
+        while len(lists) <= len(Lane):
+            count = int(rest[0])
+            lists.append(rest[1 : 1 + count].tolist())
+            if count < 0 or len(lists[-1]) != count:
+                raise ValueError("numbers that mean something else")
+            rest = rest[1 + count :]
+        if rest or math.isnan(sum(content)):
             raise ValueError("numbers that mean something else")
+        *slots, book.arrivals = lists
+        book.slots = dict(zip(Lane, slots, strict=True))
         return book

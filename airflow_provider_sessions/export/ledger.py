@@ -39,6 +39,7 @@ from enum import StrEnum
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
 from airflow_provider_sessions.model import Session
 
@@ -212,8 +213,7 @@ def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status
     :param rows: values of each row, all of the same version.
     """
     digest = hashlib.sha256(f"{status} {ended.isoformat()}".encode())
-    for row in rows:
-        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    digest.update(to_json(rows, inf_nan_mode="strings"))
     return digest.hexdigest()
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.columns import values_of
 from airflow_provider_sessions.export.datasets import Dataset, Material
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.redaction import Redaction
@@ -80,10 +79,9 @@ def as_decided(rows: Rows, decisions: Mapping[str, Decision]) -> Rows:
 
 
 def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
-    names = [column.name for column in dataset.columns]
-    told = itemgetter(*(place for place, name in enumerate(names) if name != "version"))
-    values = values_of(dataset.row)
-    return [told(values(row)) for row in rows]
+    """What the rows say, whatever their version is."""
+    told = attrgetter(*(column.name for column in dataset.columns if column.name != "version"))
+    return [told(row) for row in rows]
 
 
 def _status(question: Question, material: Material) -> tuple[Status, str | None]:

@@ -30,14 +30,26 @@ def read_transcripts(
     last = (session.actual_end - zero).total_seconds() if session.actual_end and zero else 0.0
     original: list[TranscriptSegment] = []
     translations: dict[str, list[TranscriptSegment]] = {}
+    names = {entry.participant_id: _speaker(entry.participant_id, speakers) for entry in entries}
     for rank, position in enumerate(order):
         start = starts[position]
         end = starts[order[rank + 1]] if rank + 1 < len(order) else max(start, last)
         entry = entries[position]
+        spoken = _source_language(entry)
+        key, name = names[entry.participant_id]
         for words in entry.content:
-            is_original = len(entry.content) == 1 or words.language == _source_language(entry)
-            target = original if is_original else translations.setdefault(words.language or "", [])
-            target.append(_segment(entry, words.text, words.language, start, end, speakers))
+            target = original if words.language == spoken else translations.setdefault(words.language or "", [])
+            target.append(
+                TranscriptSegment(
+                    start=start,
+                    end=end,
+                    end_inferred=True,
+                    speaker_key=key,
+                    speaker_name=name,
+                    language=words.language,
+                    text=words.text,
+                )
+            )
     found = [_transcript(session, original, zero, is_translation=False)] if original else []
     return found + [_transcript(session, part, zero, is_translation=True) for _, part in sorted(translations.items())]
 
@@ -58,31 +70,18 @@ def _offset(entry: TranscriptEntry, instant: datetime | None, zero: datetime | N
 
 def _source_language(entry: TranscriptEntry) -> str | None:
     """The language it was said in; the first one given, where the platform does not say or names another."""
-    languages = [words.language for words in entry.content]
-    return entry.source_language if entry.source_language in languages else languages[0]
+    given = entry.content
+    if len(given) > 1 and any(words.language == entry.source_language for words in given):
+        return entry.source_language
+    return given[0].language if given else None
 
 
-def _segment(
-    entry: TranscriptEntry,
-    text: str,
-    language: str | None,
-    start: float,
-    end: float,
-    speakers: Mapping[str, Participant],
-) -> TranscriptSegment:
-    speaker = speakers.get(entry.participant_id or "")
-    key = (
-        speaker.participant_key if speaker else f"participant:{entry.participant_id}" if entry.participant_id else None
-    )
-    return TranscriptSegment(
-        start=start,
-        end=end,
-        end_inferred=True,
-        speaker_key=key,
-        speaker_name=(speaker.name or speaker.email) if speaker else None,
-        language=language,
-        text=text,
-    )
+def _speaker(participant_id: str | None, speakers: Mapping[str, Participant]) -> tuple[str | None, str | None]:
+    """A speaker's key and name."""
+    speaker = speakers.get(participant_id or "")
+    if speaker is not None:
+        return speaker.participant_key, speaker.name or speaker.email
+    return f"participant:{participant_id}" if participant_id else None, None
 
 
 def _transcript(
