@@ -22,6 +22,8 @@ from airflow_provider_sessions.sandbox.sandbox import Sandbox
 
 FIRST_DAY, LAST_DAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
 """When the sessions ended."""
+_PAGES_BEYOND = 10
+"""Pages after the last that may be asked for in vain, where nobody tells which is the last."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,12 @@ async def _answers(scene: Scene, sessions: int) -> tuple[dict[str, bytes], str, 
             return answer.json()
 
         ids: list[str] = []
+        empty = 0
         for number in count(1):
             found = down(await ask("sessions", **scene.page(number)), scene.sessions)
             ids += [session["id"] for session in found]
-            if not found:
+            empty += not found
+            if empty == _PAGES_BEYOND:
                 break
         if not scene.pages:  # the first page without its number
             await ask("sessions")

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_origin
 
@@ -62,6 +62,13 @@ class _Answer(NamedTuple):
     meta: Mapping[str, Any]
 
 
+class _NoCookies(CookieJar):
+    """Takes none: a cookie would be a credential that nobody configured, and that outlives the one somebody did."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Leave them where they are."""
+
+
 class Client:
     """Sends calls and reads their answers. It belongs to one event loop; close it with :meth:`aclose`.
 
@@ -113,8 +120,7 @@ class Client:
                 "Accept": "application/json",
                 "Accept-Encoding": _ENCODINGS,
             },
-            # A cookie would be a credential that nobody configured, and that outlives the one somebody did.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            cookies=_NoCookies(),
             transport=self._guard,
         )
 
