@@ -5,7 +5,7 @@ request: with sixteen of them that took a third of the time of an export. A pool
 no time, and which of the pools is free is known here.
 
 Where a task is canceled while it closes an answer, httpcore goes on to count its connection as busy, and in a pool of
-one the next request would wait for it in vain. So a pool that saw a failure is not used again.
+one the next request would wait for it in vain. So a pool is used again only after an answer that came to its end.
 """
 
 from __future__ import annotations
@@ -70,28 +70,31 @@ class SmallPools(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """An answer's body.
 
-    :param keep: called once, when it has been closed.
-    :param drop: called instead where that failed.
+    :param keep: called once, when it has been read to its end and closed.
+    :param drop: called instead where either did not come about.
     """
 
     def __init__(self, inner: httpx.AsyncByteStream, keep: Callable[[], None], drop: Callable[[], None]) -> None:
         self._inner = inner
         self._keep = keep
         self._drop = drop
+        self._whole = False
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._inner:
             yield chunk
+        self._whole = True
 
     async def aclose(self) -> None:
         """Close the body, once or several times."""
         if self._closed:
             return
         self._closed = True
+        ended = self._drop
         try:
             await self._inner.aclose()
-        except BaseException:
-            self._drop()
-            raise
-        self._keep()
+            if self._whole:
+                ended = self._keep
+        finally:
+            ended()

@@ -121,3 +121,12 @@ async def test_a_connection_whose_request_was_taken_back_while_its_answer_was_cl
         await client.get("http://platform.test/next")
     assert [one.requests for one in pools.made] == [["/taken-back"], ["/next"]]
     assert [one.closed for one in pools.made] == [True, True]
+
+
+async def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_used_again(pools: Pools) -> None:
+    pools.answers.set()
+    async with httpx.AsyncClient(transport=pools.transport) as client:
+        async with client.stream("GET", "http://platform.test/film"):
+            pass
+        await client.get("http://platform.test/next")
+    assert [one.requests for one in pools.made] == [["/film"], ["/next"]]
