@@ -6,7 +6,8 @@ A platform judges when requests *arrive*, and counts a strict sliding window. Wh
   once how long to wait.
 - The record, of arrivals: a request whose slot has come asks to leave. It is held, for milliseconds as a rule, until a
   window and half a margin after the arrival of the one *limit* before it. For the arrival stands the departure, and
-  once the answer is there, the latest that it can have been. So neither a process that woke up late nor a slow
+  once the answer is there, as much later as it took longer than the quickest answer of late: what all requests take is
+  the same for all, and does not bring two of them closer together. So neither a process that woke up late nor a slow
   connection makes the platform count one too many.
 
 The margin is 50 ms to begin with. A 429 doubles it; as long as all goes well it shrinks back. Whenever requests were
@@ -39,6 +40,8 @@ from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 MARGIN_SECONDS = 0.05
 _LONGEST_WAY = 1.0
 """Seconds, or a third of a window: a request whose answer took longer was not on its way for all that time."""
+_FEW = 5
+"""Answers of which the quickest says nothing yet."""
 _FORGET_IN_WINDOWS = 4
 """In how many windows, of requests that go well, margin and slack shrink to a third."""
 _IDLE_WINDOWS = 4
@@ -50,9 +53,9 @@ _SET_BACK = 1.0
 """Seconds by which a clock has to go back to be taken as set back."""
 _NEVER = -1e18
 _HEAD = struct.Struct("<4sII")
-_NUMBERS = 6 + len(Lane)
+_NUMBERS = 9 + len(Lane)
 """How many stand on a page before its lists."""
-_MAGIC = b"aps1"
+_MAGIC = b"aps2"
 
 
 @dataclass(slots=True)
@@ -71,6 +74,9 @@ class Book:
     closed_until: float = _NEVER
     told: float = math.inf
     told_until: float = _NEVER
+    quickest: float = 0.0
+    quickest_now: float = math.inf
+    answers: float = 0
     asked: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, _NEVER))
     slots: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
     arrivals: list[float] = field(default_factory=list)
@@ -146,13 +152,22 @@ class Book:
             self._correct_arrival(news.lag)
 
     def _correct_arrival(self, lag: float) -> None:
-        """Put the arrival of a request where the answer came, before which it must have been."""
-        late = min(lag, _LONGEST_WAY, self.limit.seconds / 3)
+        """Put the arrival of a request as much later as it can have been on its way for longer than others."""
+        late = min(self._longer_than_others(lag), _LONGEST_WAY, self.limit.seconds / 3)
         if late <= self.margin / 4 or not self.arrivals:
             return  # what the margin is for
         left = min(self.arrivals, key=lambda instant: abs(instant - (self.present - lag)))
         self.arrivals.remove(left)
         insort(self.arrivals, left + late)
+
+    def _longer_than_others(self, lag: float) -> float:
+        """By how much an answer took longer than the quickest of this window and the last; all of it, at first."""
+        self.answers += 1
+        self.quickest_now = min(self.quickest_now, lag)
+        if self.answers >= max(_FEW, self.limit.requests):
+            self.quickest, self.quickest_now, self.answers = self.quickest_now, math.inf, 0
+        self.quickest = min(self.quickest, lag)
+        return lag - self.quickest
 
     def _leave_only(self, remaining: int, until: float) -> None:
         """Somebody else uses the account too: take slots that look free as used, but for as many as there are."""
@@ -218,6 +233,9 @@ class Book:
             self.closed_until,
             self.told,
             self.told_until,
+            self.quickest,
+            self.quickest_now,
+            self.answers,
         )
         numbers = array("d", (*told, *self.asked.values()))
         for instants in (*self.slots.values(), self.arrivals):
@@ -252,6 +270,9 @@ class Book:
             closed_until=next(told),
             told=next(told),
             told_until=next(told),
+            quickest=next(told),
+            quickest_now=next(told),
+            answers=next(told),
             asked={lane: next(told) for lane in Lane},
         )
         rest, lists = content[_NUMBERS:], list[list[float]]()

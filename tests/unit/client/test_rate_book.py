@@ -180,26 +180,46 @@ def test_a_request_that_was_slow_may_have_arrived_late() -> None:
 
 
 @given(
-    ways=st.lists(
-        st.tuples(st.floats(0, 0.2), st.floats(0.01, 1), st.floats(0, 1)),  # late, seconds to the answer, arrives after
-        max_size=60,
-    )
+    way=st.tuples(st.floats(0, 0.5), st.floats(0, 1)),  # seconds that every request takes, arrives after
+    delays=st.lists(
+        st.tuples(st.floats(0, 0.2), st.floats(0, 1), st.floats(0, 1)),  # leaves late, takes longer, on its way there
+        max_size=120,
+    ),
 )
 def test_arrivals_keep_to_the_limit_however_late_requests_leave_and_arrive(
-    ways: list[tuple[float, float, float]],
+    way: tuple[float, float], delays: list[tuple[float, float, float]]
 ) -> None:
-    """One after the other leaves in its slot or later, and arrives at any time before its answer."""
+    """One after the other leaves in its slot or later, and may be delayed there and back; one in a window is not."""
     shared = book(5, 3, margin=0.05)
     arrivals = []
-    for late, lag, arrives in ways:
+    for number, (late, delay, there) in enumerate(delays):
         wait = shared.reserve(CALL, math.inf)
         assert wait is not None
         shared.turn_to(shared.present + wait + late)
         leave(shared)
-        arrivals.append(shared.present + arrives * lag)
+        longer = delay if number % 5 else 0.0
+        arrivals.append(shared.present + way[1] * way[0] + there * longer)
+        lag = way[0] + longer
         shared.turn_to(shared.present + lag)
         shared.observe(RateNews(200, lag=lag))
     assert most_in_a_window(arrivals, 3) <= 5
+
+
+@pytest.mark.parametrize("lag", [0.01, 0.06, 0.5])
+def test_a_platform_that_always_takes_as_long_costs_no_more_than_the_margin(lag: float) -> None:
+    shared = book(10, 3, margin=0.05)
+    windows = []
+    for _ in range(60):
+        for _ in range(10):
+            wait = shared.reserve(CALL, math.inf)
+            assert wait is not None
+            shared.turn_to(shared.present + wait)
+            leave(shared)
+        windows.append(shared.present)
+        shared.turn_to(shared.present + lag)
+        for _ in range(10):
+            shared.observe(RateNews(200, lag=lag))
+    assert windows[-1] - windows[-21] == pytest.approx(20 * 3.05, abs=0.02)
 
 
 def test_the_plan_gets_slack_while_requests_are_held_and_loses_it_again() -> None:
