@@ -59,20 +59,21 @@ def harmless(text: str) -> str:
     return f"'{text}" if first in _FORMULA else text
 
 
-def _texts(column: Iterable[str | None]) -> list[str | None]:
-    return [harmless(text) if text and text[0] in _SUSPICIOUS else text for text in column]
+def _texts(column: Sequence[str | None]) -> Sequence[str | None]:
+    changed = {text: harmless(text) for text in set(column) if text and text[0] in _SUSPICIOUS}
+    return [changed.get(text, text) if text else text for text in column] if changed else column
 
 
-def _booleans(column: Iterable[bool | None]) -> list[str | None]:
+def _booleans(column: Sequence[bool | None]) -> list[str | None]:
     words = {True: "true", False: "false", None: None}
     return [words[value] for value in column]
 
 
-def _instants(column: Iterable[datetime | None]) -> list[str | None]:
+def _instants(column: Sequence[datetime | None]) -> list[str | None]:
     return [None if instant is None else f"{instant.isoformat()[:-6]}Z" for instant in column]  # all end in +00:00
 
 
-_COLUMNS: Final[dict[Kind, Callable[[Any], list[str | None]]]] = {
+_COLUMNS: Final[dict[Kind, Callable[[Any], Sequence[str | None]]]] = {
     Kind.TEXT: _texts,
     Kind.BOOLEAN: _booleans,
     Kind.INSTANT: _instants,
