@@ -48,6 +48,8 @@ class World:
         self._to_come: list[tuple[datetime, str, str]] = []
         self._told: dict[str, dict[str, Any]] = {}
         self._failed: list[tuple[int, int]] = []
+        self._beside: dict[str, tuple[int, int]] = {}
+        """Runs beside others that did not come to their end."""
 
     def play(self) -> None:
         """Let everything happen, and see that nothing was lost and nothing is there twice."""
@@ -215,6 +217,8 @@ class World:
 
     def _start(self, number: int, looks_back: int = 1, *, beside: bool = False, **touch: Any) -> int:
         end = FIRST + number * ONE_DAY
+        if beside:
+            self._beside[self._name(number, beside=True)] = (number, looks_back)
         return self._exporter.start(
             Job(
                 clock=str(self._clock_file),
@@ -241,6 +245,7 @@ class World:
         ended = self._exporter.wait(pid)
         if ended.how == "done":
             self._told[run] = ended.told
+            self._beside.pop(run, None)
         return ended
 
     def _calm(self) -> None:
@@ -249,13 +254,16 @@ class World:
         self.clock.jump(3600)
         for number, looks_back in self._failed:
             self._must_succeed(number, looks_back)
+        for number, looks_back in list(self._beside.values()):
+            self._must_succeed(number, looks_back, beside=True)
         for before, night in zip((0, *CALM_NIGHTS), CALM_NIGHTS, strict=False):
             self._move_to(FIRST + (nights + night) * ONE_DAY + timedelta(hours=1))
             self._must_succeed(nights + night, night - before)
 
-    def _must_succeed(self, number: int, looks_back: int = 1) -> None:
-        ended = self._over(f"night {number}", self._start(number, looks_back))
-        assert ended.how == "done", f"night {number}: {ended.how} {ended.error}\n{self._exporter.log()[-3000:]}"
+    def _must_succeed(self, number: int, looks_back: int = 1, *, beside: bool = False) -> None:
+        run = self._name(number, beside=beside)
+        ended = self._over(run, self._start(number, looks_back, beside=beside))
+        assert ended.how == "done", f"{run}: {ended.how} {ended.error}\n{self._exporter.log()[-3000:]}"
 
     # -- in the end --------------------------------------------------------------------------------------------------
 
