@@ -1,14 +1,14 @@
 """How a row type says what its columns are.
 
-A column is a field of a frozen dataclass, its type ``Annotated`` with a description, with :data:`KEY` where it belongs
-to the primary key, :data:`INDEX` where tables have an index on it, and with what is :class:`Personal` about it.
+A column is a field of a struct or a dataclass, its type ``Annotated`` with a description, with :data:`KEY` where it
+belongs to the primary key, :data:`INDEX` where tables have an index on it, and with what is :class:`Personal` about it.
 Everything that needs a schema (Parquet, SQL, redaction, the documentation) reads it from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -109,8 +109,7 @@ def values_of(row: type) -> Callable[[object], tuple[Any, ...]]:
 @cache
 def _read(row: Any) -> tuple[Column, ...]:
     """Read once: this is asked for with every session."""
-    hints = get_type_hints(row, include_extras=True)
-    return tuple(_column(field.name, hints[field.name]) for field in fields(row))
+    return tuple(_column(name, hint) for name, hint in get_type_hints(row, include_extras=True).items())
 
 
 def _column(name: str, hint: Any) -> Column:

@@ -38,8 +38,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import to_json
 
 from airflow_provider_sessions.model import Session
 
@@ -213,7 +213,7 @@ def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status
     :param rows: values of each row, all of the same version.
     """
     digest = hashlib.sha256(f"{status} {ended.isoformat()}".encode())
-    digest.update(to_json(rows, inf_nan_mode="strings"))
+    digest.update(msgspec.json.encode(rows))
     return digest.hexdigest()
 
 

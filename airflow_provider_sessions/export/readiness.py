@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
+
+from msgspec.structs import replace
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import Dataset, Material

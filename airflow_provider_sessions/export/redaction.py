@@ -13,9 +13,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.columns import Column, Personal

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from pydantic_core import to_json
+import msgspec
 
 from airflow_provider_sessions.export.rows import Row
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.export.datasets import Dataset
+
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 class JsonLinesWriter:
@@ -21,7 +23,7 @@ class JsonLinesWriter:
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add rows."""
-        self._file.write(b"".join([to_json(row, inf_nan_mode="null") + b"\n" for row in rows]))
+        self._file.write(_ENCODER.encode_lines(rows))
 
     def finish(self) -> None:
         """Nothing is held back."""

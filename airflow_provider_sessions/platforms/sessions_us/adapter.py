@@ -287,10 +287,10 @@ class SessionsUsAdapter(Adapter):
     async def transcripts(self, session: Session) -> list[Transcript]:
         """The original and its translations; a missing or empty one means that there is none yet."""
         try:
-            entries = (await self._send(endpoints.get_transcripts(session.session_id))).root
+            entries = await self._send(endpoints.get_transcripts(session.session_id))
         except NotFoundError:
             return []
-        if not any(words.text for entry in entries for words in entry.content):
+        if not any(words.get("text") for entry in entries for words in entry.get("content") or ()):
             return []
         people = await self._people.take(session.session_id)
         return read_transcripts(entries, session, {p.source_id: p for p in people if p.source_id})

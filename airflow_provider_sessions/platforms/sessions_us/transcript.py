@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow_provider_sessions.model import Participant, Session, Transcript, TranscriptSegment
 from airflow_provider_sessions.platforms.sessions_us.models import TranscriptEntry
@@ -22,58 +22,58 @@ def read_transcripts(
     :param session: whose transcript it is; its actual start is second zero, else the first utterance.
     :param speakers: participants by their id on the platform.
     """
-    instants = [_instant(entry) for entry in entries]
-    known = [instant for instant in instants if instant is not None]
+    stamps = [_stamp(entry) for entry in entries]
+    known = [stamp for stamp in stamps if isinstance(stamp, datetime)]
     zero = session.actual_start or (min(known) if known else None)
-    starts = [_offset(entry, instant, zero) for entry, instant in zip(entries, instants, strict=True)]
-    order = sorted(range(len(entries)), key=lambda position: starts[position])
+    starts = [_offset(stamp, zero) for stamp in stamps]
+    order = sorted(range(len(entries)), key=starts.__getitem__)
     last = (session.actual_end - zero).total_seconds() if session.actual_end and zero else 0.0
+    ends = [*(starts[position] for position in order[1:]), None]
     original: list[TranscriptSegment] = []
     translations: dict[str, list[TranscriptSegment]] = {}
-    names = {entry.participant_id: _speaker(entry.participant_id, speakers) for entry in entries}
-    for rank, position in enumerate(order):
-        start = starts[position]
-        end = starts[order[rank + 1]] if rank + 1 < len(order) else max(start, last)
-        entry = entries[position]
+    who = {entry.get("participant_id"): _speaker(entry.get("participant_id"), speakers) for entry in entries}
+    for position, following in zip(order, ends, strict=True):
+        entry, start = entries[position], starts[position]
         spoken = _source_language(entry)
-        key, name = names[entry.participant_id]
-        for words in entry.content:
-            target = original if words.language == spoken else translations.setdefault(words.language or "", [])
+        key, name = who[entry.get("participant_id")]
+        for words in entry.get("content") or ():
+            language = words.get("language")
+            target = original if language == spoken else translations.setdefault(language or "", [])
             target.append(
                 TranscriptSegment(
                     start=start,
-                    end=end,
+                    end=max(start, last) if following is None else following,
                     end_inferred=True,
                     speaker_key=key,
                     speaker_name=name,
-                    language=words.language,
-                    text=words.text,
+                    language=language,
+                    text=words.get("text") or "",
                 )
             )
     found = [_transcript(session, original, zero, is_translation=False)] if original else []
     return found + [_transcript(session, part, zero, is_translation=True) for _, part in sorted(translations.items())]
 
 
-def _instant(entry: TranscriptEntry) -> datetime | None:
-    stamp = entry.source_timestamp
-    if not isinstance(stamp, datetime):
-        return None
-    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+def _stamp(entry: TranscriptEntry) -> datetime | float | None:
+    """When it was said; an instant without a zone is taken as UTC (inferred)."""
+    stamp = entry.get("source_timestamp")
+    return stamp.replace(tzinfo=UTC) if isinstance(stamp, datetime) and stamp.tzinfo is None else stamp
 
 
-def _offset(entry: TranscriptEntry, instant: datetime | None, zero: datetime | None) -> float:
+def _offset(stamp: datetime | float | None, zero: datetime | None) -> float:
     """Seconds from second zero; a number instead of an instant is taken as such (inferred)."""
-    if instant is not None and zero is not None:
-        return max(0.0, (instant - zero) / timedelta(seconds=1))
-    return max(0.0, entry.source_timestamp) if isinstance(entry.source_timestamp, int | float) else 0.0
+    if isinstance(stamp, datetime):
+        return max(0.0, (stamp - zero).total_seconds()) if zero is not None else 0.0
+    return max(0.0, stamp or 0.0)
 
 
 def _source_language(entry: TranscriptEntry) -> str | None:
     """The language it was said in; the first one given, where the platform does not say or names another."""
-    given = entry.content
-    if len(given) > 1 and any(words.language == entry.source_language for words in given):
-        return entry.source_language
-    return given[0].language if given else None
+    given = [words.get("language") for words in entry.get("content") or ()]
+    named = entry.get("source_language")
+    if len(given) > 1 and named in given:
+        return named
+    return given[0] if given else None
 
 
 def _speaker(participant_id: str | None, speakers: Mapping[str, Participant]) -> tuple[str | None, str | None]:
@@ -87,7 +87,7 @@ def _speaker(participant_id: str | None, speakers: Mapping[str, Participant]) ->
 def _transcript(
     session: Session, segments: list[TranscriptSegment], zero: datetime | None, *, is_translation: bool
 ) -> Transcript:
-    languages = Counter(segment.language for segment in segments)
+    languages = Counter([segment.language for segment in segments])
     return Transcript(
         session_id=session.session_id,
         language=languages.most_common(1)[0][0],
