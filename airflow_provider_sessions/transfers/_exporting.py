@@ -31,7 +31,7 @@ from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._reading import count, given, structure
 from airflow_provider_sessions.transfers._heap import frozen_heap
-from airflow_provider_sessions.transfers._lineage import report_lineage, tell_outlets
+from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
 from airflow_provider_sessions.transfers._window import window_of
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class ExportingOperator(DeferringOperator):
         redaction = _redaction(self.redact, self.redact_conn_id)
         with frozen_heap(), self.target(_run_of(context), give_up_after) as target:
             _warn_of_open_end(window)
-            work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
+            with collector_made():
+                work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
             _log_plan(work, window)
             whole, written = _exported(hook, work, target, concurrency)
         told = _told(whole, window, written)

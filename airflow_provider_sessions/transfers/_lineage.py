@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
@@ -17,6 +19,22 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def collector_made() -> Iterator[None]:
+    """Let Airflow make its collector of hook lineage while the block waits for the network.
+
+    At first use it imports the asset factories of all providers that are installed, Amazon's with all of boto3: up to
+    half a second, which each export would pay at its end. It is there when the block is left, and not before: who asks
+    for it at the same time might get another one.
+    """
+    making = threading.Thread(target=get_hook_lineage_collector, name="lineage", daemon=True)
+    making.start()
+    try:
+        yield
+    finally:
+        making.join()
 
 
 def report_lineage(hook: SessionsHook, work: Plan, written: Written) -> None:
