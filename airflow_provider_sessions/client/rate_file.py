@@ -65,6 +65,8 @@ class FileShelf:
         self._path = path
         self._limit = limit
         self._now = now
+        self._last: tuple[bytes, Book] | None = None
+        """What was written last, as it was read: the only one who asks finds its own page again."""
 
     async def look(self, work: Callable[[Book], T]) -> T:
         """Open the book at the present and look something up."""
@@ -97,7 +99,7 @@ class FileShelf:
             found = os.fstat(file)
             if not found.st_nlink:
                 raise BlockingIOError  # somebody cleans up: this file is no longer the one that others open
-            book = Book.from_page(os.pread(file, found.st_size, 0), self._limit)
+            book = self._read(os.pread(file, found.st_size, 0))
             known = book is not None
             book = book or Book(self._limit)
             book.turn_to(self._now())
@@ -105,10 +107,17 @@ class FileShelf:
                 book.use_up()
             result = work(book)
             if keep or not known:
-                _write(file, book.to_page(), found.st_size)
+                page = book.to_page()
+                _write(file, page, found.st_size)
+                self._last = page, book
             return result
         finally:
             os.close(file)
+
+    def _read(self, page: bytes) -> Book | None:
+        """The book on a page. It is ours to change: where that is not written, the page is read again next time."""
+        last, self._last = self._last, None
+        return last[1] if last is not None and last[0] == page else Book.from_page(page, self._limit)
 
     def _file(self) -> int:
         try:
