@@ -13,6 +13,7 @@ import httpx
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.pools import SmallPools
 from airflow_provider_sessions.client.redact import redact_url
+from airflow_provider_sessions.client.wire import Direct
 from airflow_provider_sessions.errors import ConnectionConfigError
 
 Trust = Callable[[], ssl.SSLContext]
@@ -130,12 +131,13 @@ class _BySchemes(httpx.AsyncBaseTransport):
 
 
 def _transport(trust: Trust, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
-    # Idle connections outlive the pause between two looks (httpx drops them after 5 s by itself).
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120)
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
 
     def make(context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+        if proxy is None:
+            return SmallPools(lambda: Direct(context))
         return SmallPools(lambda: httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits))
 
     try:

@@ -1,8 +1,7 @@
 """Connections that are kept open, each in a pool of its own.
 
-httpcore goes through all connections of a pool, and asks the operating system about each idle one, twice for every
-request: with sixteen of them that took a third of the time of an export. A pool of one connection is gone through in
-no time, and which of the pools is free is known here.
+Which of them is free is known here. A pool of many would go through all of them, and ask the operating system about
+each idle one, twice for every request: with sixteen that took a third of the time of an export.
 
 Where a task is canceled while it closes an answer, httpcore goes on to count its connection as busy, and in a pool of
 one the next request would wait for it in vain. So a pool is used again only after an answer that came to its end.

@@ -1,0 +1,176 @@
+"""Connections straight over the event loop: kept while they are good, read no faster than somebody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.client.wire import _PLENTY, Direct
+from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
+
+WORD = b"x" * 65536
+
+
+@pytest.fixture
+def direct() -> Direct:
+    return Direct(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+def ports(server: RawServer) -> list[str]:
+    """From which port of the client each request came."""
+    return [request.headers["x-port"] for request in server.requests]
+
+
+def noting(answer: Answer) -> Answer:
+    """The same answer; the port that the request came from is noted with it."""
+
+    async def answered(request: Received, writer: asyncio.StreamWriter) -> bool:
+        request.headers["x-port"] = str(writer.get_extra_info("peername")[1])
+        return await answer(request, writer)
+
+    return answered
+
+
+async def test_a_connection_is_used_again(direct: Direct) -> None:
+    async with RawServer((noting(reply(body=b"one")),)) as server, httpx.AsyncClient(transport=direct) as client:
+        assert [(await client.get(server.url)).text for _ in range(3)] == ["one"] * 3
+    assert len(set(ports(server))) == 1
+
+
+async def test_a_connection_that_the_platform_closed_meanwhile_is_not(direct: Direct) -> None:
+    async with (
+        RawServer((noting(raw(head(200, {"Content-Length": "3"}) + b"one")), noting(reply(body=b"two")))) as server,
+        httpx.AsyncClient(transport=direct) as client,
+    ):
+        assert (await client.get(server.url)).text == "one"
+        while server._tasks:  # noqa: ASYNC110 - a few turns of the loop, until it has closed
+            await asyncio.sleep(0)
+        assert (await client.get(server.url)).text == "two"
+    assert len(set(ports(server))) == 2
+
+
+async def test_another_host_gets_a_connection_of_its_own(direct: Direct) -> None:
+    async with (
+        RawServer((reply(body=b"one"),)) as one,
+        RawServer((reply(body=b"two"),)) as two,
+        httpx.AsyncClient(transport=direct) as client,
+    ):
+        assert [(await client.get(server.url)).text for server in (one, two, one)] == ["one", "two", "one"]
+    assert [len(server.requests) for server in (one, two)] == [2, 1]
+
+
+async def test_what_nobody_reads_is_left_to_the_platform(direct: Direct) -> None:
+    sent = 0
+
+    async def film(request: Received, writer: asyncio.StreamWriter) -> bool:
+        nonlocal sent
+        writer.write(head(200, {"Content-Length": str(1000 * len(WORD))}))
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(WORD))
+        for _ in range(1000):
+            writer.write(WORD)
+            await writer.drain()
+            sent += len(WORD)
+        return True
+
+    async with (
+        RawServer((film,)) as server,
+        httpx.AsyncClient(transport=direct) as client,
+        client.stream("GET", server.url) as answer,
+    ):
+        before = -1
+        while sent > before:  # until the platform stands still
+            before = sent
+            for _ in range(1000):
+                await asyncio.sleep(0)
+        held = sent
+        read = sum([len(chunk) async for chunk in answer.aiter_raw()])
+    assert held < 500 * len(WORD), "the platform sent a file of 64 MiB that nobody read"
+    assert held >= _PLENTY
+    assert read == 1000 * len(WORD)
+
+
+async def test_a_large_body_is_sent_whole_however_slowly_it_is_read(direct: Direct) -> None:
+    async with RawServer((reply(),)) as server, httpx.AsyncClient(transport=direct) as client:
+        await client.post(server.url, content=100 * WORD)
+    assert server.requests[0].body == 100 * WORD
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (RESET, httpx.ReadError),
+        (raw(head(200, {"Content-Length": "9"}), b"half", end="reset"), httpx.ReadError),
+        (raw(head(200, {"Content-Length": "9"}), b"half"), httpx.RemoteProtocolError),
+        (raw(b""), httpx.RemoteProtocolError),
+        (raw(b"SSH-2.0\r\n\r\n"), httpx.RemoteProtocolError),
+        (raw(end="hang"), httpx.ReadTimeout),
+        (raw(head(200, {"Content-Length": "9"}), b"half", end="hang"), httpx.ReadTimeout),
+    ],
+)
+async def test_what_goes_wrong_on_the_way_is_told_in_httpxs_words(
+    direct: Direct, answer: Answer, error: type[httpx.HTTPError]
+) -> None:
+    async with RawServer((answer,)) as server, httpx.AsyncClient(transport=direct, timeout=0.2) as client:
+        with pytest.raises(error) as told:
+            await client.get(server.url)
+    assert type(told.value) is error
+    assert told.value.request.url == server.url
+
+
+async def test_a_connection_that_is_refused(direct: Direct) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        async with httpx.AsyncClient(transport=direct) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+
+
+async def test_a_host_that_cannot_be_found(direct: Direct) -> None:
+    async with httpx.AsyncClient(transport=direct) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("http://nowhere.invalid")
+
+
+async def test_who_does_not_speak_tls_is_no_https_platform(direct: Direct) -> None:
+    async with RawServer((raw(end="hang"),)) as server, httpx.AsyncClient(transport=direct, timeout=0.2) as client:
+        with pytest.raises((httpx.ConnectTimeout, httpx.ConnectError)):
+            await client.get(server.url.replace("http:", "https:"))
+
+
+async def test_an_address_that_is_no_web_address(direct: Direct) -> None:
+    async with httpx.AsyncClient(transport=direct) as client:
+        with pytest.raises(httpx.UnsupportedProtocol):
+            await client.get("ftp://platform.test/file")
+
+
+async def test_a_host_of_which_only_one_address_answers(direct: Direct, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with RawServer((reply(body=b"one"),)) as server, httpx.AsyncClient(transport=direct) as client:
+        loop = asyncio.get_running_loop()
+        good = await loop.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+        # An address of this machine at which nobody listens, before the one at which the server does.
+        family, kind, protocol, name, _ = good[0]
+
+        async def two(*_: object, **__: object) -> list[object]:
+            return [(family, kind, protocol, name, ("127.0.0.2", server.port)), *good]
+
+        monkeypatch.setattr(loop, "getaddrinfo", two)
+        assert (await client.get(f"http://platform.test:{server.port}")).text == "one"
+
+
+async def test_a_request_that_is_taken_back_leaves_nothing_behind(direct: Direct) -> None:
+    async with (
+        RawServer((noting(raw(end="hang")), noting(reply(body=b"two")))) as server,
+        httpx.AsyncClient(transport=direct) as client,
+    ):
+        asked = asyncio.create_task(client.get(server.url))
+        while not server.requests:  # noqa: ASYNC110 - a few turns of the loop
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert (await client.get(server.url)).text == "two"
+    assert len(set(ports(server))) == 2
