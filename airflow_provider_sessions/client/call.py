@@ -191,12 +191,16 @@ class Endpoints:
             if route.name in self.table:
                 raise TypeError(f"{self.platform} has two endpoints {route.name!r}")
 
+            names = tuple(signature.parameters)
+            defaults = {name: one.default for name, one in signature.parameters.items()}
+            in_path = route.placeholders
+
             @functools.wraps(function)
             def endpoint(*args: P.args, **kwargs: P.kwargs) -> C:
-                given = signature.bind(*args, **kwargs)
-                given.apply_defaults()
-                arguments = {name: _segment(route, name, given.arguments[name]) for name in route.placeholders}
-                return replace(function(*args, **kwargs), route=route, arguments=arguments)
+                made = function(*args, **kwargs)
+                given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+                arguments = {name: _segment(route, name, given[name]) for name in in_path}
+                return replace(made, route=route, arguments=arguments)
 
             self.table[route.name] = route
             self._functions[route.name] = endpoint

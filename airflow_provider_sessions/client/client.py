@@ -220,7 +220,7 @@ class Client:
 
     async def _attempt(self, call: Call[Any], query: Mapping[str, Any]) -> _Answer:
         method, url = self.url(call)
-        with our_errors(f"{call.route.name} ({method} {redact_url(url)})"):
+        with our_errors(lambda: f"{call.route.name} ({method} {redact_url(url)})"):
             request = self._request(call, method, url, query)
             async with self._open(request) as response:
                 body = await self._whole(response, call.route.name)

@@ -132,7 +132,7 @@ class Download:
             self._begin_anew()  # nothing tells whether the file is still the same
         elif self._size and self._validator:
             headers |= {"Range": f"bytes={self._size}-", "If-Range": self._validator}
-        with our_errors(f"download from {redact_path(url)}"):
+        with our_errors(lambda: f"download from {redact_path(url)}"):
             async with self._client.stream(url, headers) as response:
                 if response.status_code == 416 and self._size:
                     self._settle_end(response)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -17,10 +17,10 @@ from airflow_provider_sessions.errors import (
 
 
 @contextmanager
-def our_errors(what: str) -> Iterator[None]:
+def our_errors(what: Callable[[], str]) -> Iterator[None]:
     """Raise our error instead of httpx's.
 
-    :param what: the request in a few words, without secrets.
+    :param what: tells the request in a few words, without secrets.
     :raises ConnectError: nothing was sent.
     :raises BrokenConnectionError: the request may have arrived.
     :raises ConnectionConfigError: the address or the credential cannot be put into a request.
@@ -30,17 +30,17 @@ def our_errors(what: str) -> Iterator[None]:
     except (httpx.LocalProtocolError, UnicodeEncodeError):
         # Neither quoted nor chained: the text of the cause shows the header, which may be the credential.
         raise ConnectionConfigError(
-            f"{what}: a header cannot be sent; check the connection's credential for line breaks and "
+            f"{what()}: a header cannot be sent; check the connection's credential for line breaks and "
             f"other characters that cannot be seen"
         ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as failure:
-        raise ConnectError(f"{what}: no connection: {str(failure) or type(failure).__name__}") from failure
+        raise ConnectError(f"{what()}: no connection: {str(failure) or type(failure).__name__}") from failure
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as failure:
-        raise ConnectionConfigError(f"{what}: {failure}; check the connection's host") from None
+        raise ConnectionConfigError(f"{what()}: {failure}; check the connection's host") from None
     except httpx.TooManyRedirects:
-        raise RedirectRefusedError(f"{what}: too many redirects") from None
+        raise RedirectRefusedError(f"{what()}: too many redirects") from None
     except httpx.DecodingError:
-        raise MalformedAnswerError(f"{what}: the answer's compression is broken") from None
+        raise MalformedAnswerError(f"{what()}: the answer's compression is broken") from None
     except (httpx.HTTPError, TimeoutError) as failure:
         told = str(failure) or "no answer in time"
-        raise BrokenConnectionError(f"{what}: {type(failure).__name__}: {told}") from failure
+        raise BrokenConnectionError(f"{what()}: {type(failure).__name__}: {told}") from failure

@@ -100,12 +100,14 @@ def _member(text: str | None, names: tuple[str, ...]) -> str | None:
 
 
 def _seconds_until(text: str | None, now: datetime) -> float | None:
+    if not text:
+        return None
     number = _number(text)
     if number is not None:
         if number >= _EPOCH_MILLISECONDS:
             number /= 1000
         return max(0.0, number - now.timestamp()) if number > _EPOCH else number
     try:
-        return max(0.0, (parsedate_to_datetime(text or "").astimezone(UTC) - now).total_seconds())
+        return max(0.0, (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -93,7 +93,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         else:
             self._refuse_abroad(request)
             self._strip(request)
-            response = await self._send(request, redact_path(str(request.url)))
+            response = await self._send(request, redact_path)
         if refused := _refused_redirect(request, response):
             await response.aclose()
             raise RedirectRefusedError(refused)
@@ -109,7 +109,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def _send_in_slot(self, request: httpx.Request) -> httpx.Response:
         left = await self._wait_for_slot(request)
-        response = await self._send(request, redact_url(str(request.url)))
+        response = await self._send(request, redact_url)
         now = self._clock.now()
         news = read_rate_headers(response.status_code, response.headers, now)
         try:
@@ -172,17 +172,18 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             if header in request.headers:
                 del request.headers[header]
 
-    async def _send(self, request: httpx.Request, address: str) -> httpx.Response:
+    async def _send(self, request: httpx.Request, redact: Callable[[str], str]) -> httpx.Response:
         began = time.perf_counter()
         ends = asyncio.get_running_loop().time() + self._deadline
         try:
             async with asyncio.timeout_at(ends):
                 response = await self._inner.handle_async_request(request)
         except (httpx.HTTPError, TimeoutError) as failure:
-            log.debug("%s %s: %s", request.method, address, type(failure).__name__)
+            log.debug("%s %s: %s", request.method, redact(str(request.url)), type(failure).__name__)
             raise
-        took = 1000 * (time.perf_counter() - began)
-        log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)
+        if log.isEnabledFor(logging.DEBUG):
+            address, took = redact(str(request.url)), 1000 * (time.perf_counter() - began)
+            log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)
         is_file = DOWNLOAD in request.extensions and response.is_success
         if not is_file and isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _Bounded(response.stream, ends, self._max_bytes)
