@@ -189,11 +189,11 @@ def _assigned(answer: SessionParticipantResponse) -> Participant:
 
 
 def _visitor(row: AttendanceResponse, number: int) -> Participant:
-    interval = interval_from(row, number)
+    key, _ = _identity(row, number)
     return Participant(
-        participant_key=interval.participant_key,
-        name=interval.name,
-        email=interval.email,
+        participant_key=key,
+        name=row.username or None,
+        email=row.email or None,
         is_guest=row.is_guest,
         presence=Presence.PRESENT,
         source_id=row.user_id,
