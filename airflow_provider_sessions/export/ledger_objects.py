@@ -49,7 +49,7 @@ from airflow_provider_sessions.export.ledger import (
     settled,
 )
 from airflow_provider_sessions.export.record import WrittenFile
-from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.export.store import Guarded, Store
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.model.wording import counted
 
@@ -143,7 +143,7 @@ class ObjectLedger:
         owned = set(owned) | self._expected(self.me.run)
         if before is not None:
             self._lease = before.model_copy(update={"tokens": (*before.tokens, self.me.token)})
-        self._renew()
+        self._take_lease()
         if before is not None:
             self._recover(self.me.run, before)
             self._lease = self._lease.model_copy(update={"files": {}})
@@ -191,13 +191,13 @@ class ObjectLedger:
         held = self._read(self._open_key(self.me.run), Lease)
         if held is not None and held.tokens[-1] != self.me.token:
             raise self._lost()
-        self._renew()
+        self._take_lease()
         sessions = self._expected(self.me.run) | frozenset(session_ids)
         self._write(self._expected_key(self.me.run), Expected(sessions=sessions))
 
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
         """Decide about sessions, and note it; for each the decisions by dataset."""
-        self._still_mine()
+        self.still_mine()
         if self._lease.until - self._clock.now() < LEASE / 2:
             self._renew()
         return self._each(lambda one: self._claim(*one), batch)
@@ -207,7 +207,6 @@ class ObjectLedger:
 
         :raises ExportError: the lease is lost; they must not appear.
         """
-        self._still_mine()
         noted = dict(self._lease.files)
         for file in files:
             inside = frozenset(
@@ -230,11 +229,26 @@ class ObjectLedger:
 
     def finish(self) -> None:
         """Give the lease back: all that was expected is settled or pending."""
-        self._still_mine()
-        self._store.delete(self._open_key(self.me.run))
-        self._store.delete(self._expected_key(self.me.run))
-        if not self._store.exclusive:
-            self._store.delete(self._lock_key)
+        self.still_mine()
+        self._leave()
+
+    def withdraw(self) -> None:
+        """Take back what this try noted since :meth:`begin`. It claimed nothing; what another try noted stays."""
+        held = self._read(self._open_key(self.me.run), Lease)
+        if held is None:  # it was given back by another try, before this one noted what it expects
+            self._store.delete(self._expected_key(self.me.run))
+        elif held.tokens[-1] == self.me.token:
+            self._leave()
+
+    def still_mine(self) -> None:
+        """Make sure of the lease: nothing may appear, or go, without it.
+
+        :raises ExportError: it is lost.
+        """
+        held = self._read(self._open_key(self.me.run), Lease)
+        if held is None or held.tokens[-1] != self.me.token:
+            raise self._lost()
+        self._not_over()
 
     # -- one session -------------------------------------------------------------------------------------------------
 
@@ -370,16 +384,31 @@ class ObjectLedger:
 
     # -- lease and lock ----------------------------------------------------------------------------------------------
 
-    def _renew(self) -> None:
+    def _take_lease(self) -> None:
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
         self._write(self._open_key(self.me.run), self._lease)
+        self._prolong_lock()
+
+    def _renew(self) -> None:
+        """Note the lease, and that it lasts longer; not if it is lost."""
+        self._not_over()
+        self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
+        self._write(self._open_key(self.me.run), self._lease, Guarded(self._store, self.still_mine))
+        self._prolong_lock()
+
+    def _prolong_lock(self) -> None:
         if not self._store.exclusive:
             self._write(self._lock_key, Lock(token=self.me.token, until=self._lease.until))
 
-    def _still_mine(self) -> None:
-        held = self._read(self._open_key(self.me.run), Lease)
-        if held is None or held.tokens[-1] != self.me.token or self._clock.now() >= self._lease.until:
+    def _not_over(self) -> None:
+        if self._clock.now() >= self._lease.until:
             raise self._lost()
+
+    def _leave(self) -> None:
+        self._store.delete(self._open_key(self.me.run))
+        self._store.delete(self._expected_key(self.me.run))
+        if not self._store.exclusive:
+            self._store.delete(self._lock_key)
 
     def _lost(self) -> ExportError:
         return ExportError(
@@ -427,8 +456,8 @@ class ObjectLedger:
         self._write(key, content)
         return True
 
-    def _write(self, key: str, content: BaseModel) -> None:
-        with self._store.write(key) as file:
+    def _write(self, key: str, content: BaseModel, store: Store | None = None) -> None:
+        with (store or self._store).write(key) as file:
             file.write(content.model_dump_json(exclude_none=True).encode())
 
     def _read(self, key: str, kind: type[M]) -> M | None:

@@ -91,7 +91,16 @@ def read_record(store: Store, run: RunId) -> RunRecord | None:
 def write_record(store: Store, run: RunId, record: RunRecord) -> None:
     """Put the record in its place."""
     with store.write(run.record_key) as file:
-        file.write(record.model_dump_json(indent=2).encode() + b"\n")
+        file.write(_bytes_of(record))
+
+
+def create_record(store: Store, run: RunId, record: RunRecord) -> bool:
+    """Put the first record of a run in its place, unless there is one; whether there was none."""
+    return store.create(run.record_key, _bytes_of(record))
+
+
+def _bytes_of(record: RunRecord) -> bytes:
+    return record.model_dump_json(indent=2).encode() + b"\n"
 
 
 def remove_left_over(store: Store, run: RunId, keys: set[str]) -> None:

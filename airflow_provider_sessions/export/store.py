@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -156,3 +156,51 @@ class LocalStore:
                 if time.time() - old.stat().st_mtime > _LEFT_OVER_SECONDS:
                     old.unlink()
         self._ready.add(folder)
+
+
+class Guarded:
+    """A store in which nothing appears and nothing goes before a last question, asked in that moment.
+
+    :param store: the store.
+    :param allowed: raises where that must not happen any more.
+    """
+
+    def __init__(self, store: Store, allowed: Callable[[], None]) -> None:
+        self._store = store
+        self._allowed = allowed
+        self.exclusive = store.exclusive
+        self.at_once = store.at_once
+
+    def location(self, key: str) -> str:
+        """The full address of a file."""
+        return self._store.location(key)
+
+    @contextmanager
+    def write(self, key: str) -> Iterator[Writable]:
+        """Write a file. It does not appear if that is not allowed once it is whole."""
+        with self._store.write(key) as file:
+            yield file
+            self._allowed()
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write a small file whole, unless there is one of that name."""
+        self._allowed()
+        return self._store.create(key, data)
+
+    def read(self, key: str) -> bytes | None:
+        """A small file; None where there is none."""
+        return self._store.read(key)
+
+    def list(self, folder: str) -> Iterator[str]:
+        """The keys of all files below a folder, sorted."""
+        return self._store.list(folder)
+
+    def delete(self, key: str) -> None:
+        """Remove a file. Where there is none nothing is asked."""
+        if self._store.exists(key):
+            self._allowed()
+            self._store.delete(key)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a file."""
+        return self._store.exists(key)

@@ -13,6 +13,7 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import Material
 from airflow_provider_sessions.export.files import DayFiles, day_files
 from airflow_provider_sessions.export.formats import Format
@@ -23,12 +24,13 @@ from airflow_provider_sessions.export.readiness import Rows, as_decided, ended, 
 from airflow_provider_sessions.export.record import (
     RunRecord,
     WrittenFile,
+    create_record,
     read_record,
     remove_left_over,
     write_record,
 )
 from airflow_provider_sessions.export.run import Plan, RunTally, Written
-from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.export.store import Guarded, Store
 from airflow_provider_sessions.model import Session
 
 _BATCH: Final = 16
@@ -43,6 +45,7 @@ class FileTarget:
     :param form: their format.
     :param run: whose files they are.
     :param give_up_after: how long after a session's end its artifacts are waited for.
+    :raises ExportError: the record of an earlier try cannot be read.
     """
 
     def __init__(
@@ -61,6 +64,10 @@ class FileTarget:
         self._clock = clock
         self._ledger: ObjectLedger
         """There from :meth:`begin` on, which knows of which account."""
+        self._guarded = Guarded(store, self._make_sure)
+        """The store, for what another try of the run may have written meanwhile."""
+        self._found = read_record(store, run)
+        """The run's record of before this try."""
 
     def begin(self, work: Plan) -> dict[str, Late]:
         """Recover what died, and tell which sessions to look at besides those that were found.
@@ -68,9 +75,10 @@ class FileTarget:
         What an earlier try of this run owned in another format, of another account or of datasets that are not wanted
         any more is given up: :meth:`write` removes those files.
 
-        :raises ExportError: the record of an earlier try cannot be read, or the store takes one writer at a time.
+        :raises ExportError: another try of the run came to its end since this one began, its record cannot be read, or
+            the store takes one writer at a time.
         """
-        before = read_record(self._store, self._run)
+        before = self._record_now()
         here = (work.account, self._form.name)
         there = here if before is None else (before.account, before.format)
         self._ledger = self._ledger_of(*here)
@@ -86,20 +94,22 @@ class FileTarget:
 
         Files of an earlier try of the same run are replaced; those that are not written again are removed.
 
-        :raises ExportError: the record of an earlier try cannot be read, the lease is lost, or sessions are missing.
+        :raises ExportError: another try of the run took the place of this one, the lease is lost, the record of an
+            earlier try cannot be read, or sessions are missing.
         """
-        before = read_record(self._store, self._run)
-        left_over = (before.keys if before else set()) | self._planned(work)
         owned = {session.session_id for session in (*work.sessions, *work.not_over)}
         self._ledger.expect(owned)
         record = self._record(work)
-        running = {"status": "running", "may_exist": tuple(sorted(left_over)), "owned": tuple(sorted(owned))}
-        write_record(self._store, self._run, record.model_copy(update=running))
+        try:
+            left_over = self._begun(record, self._planned(work), owned)
+        except ExportError:
+            self._ledger.withdraw()
+            raise
         tally = RunTally("sessions exported", work)
         self._put_off(work, tally)
         files: list[WrittenFile] = []
         for day, of_day in groupby(known, key=lambda material: day_of(ended(material.session))):
-            with day_files(self._store, day, self._run.stem, self._form) as open_files:
+            with day_files(self._guarded, day, self._run.stem, self._form) as open_files:
                 self._fill(open_files, of_day, work, tally)
                 written = open_files.finish()
                 self._ledger.intend(written)
@@ -107,12 +117,38 @@ class FileTarget:
             files += written
         outcome = tally.outcome()
         self._ledger.intend(())
-        remove_left_over(self._store, self._run, left_over - {file.key for file in files})
+        remove_left_over(self._guarded, self._run, left_over - {file.key for file in files})
         whole = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
-        write_record(self._store, self._run, whole)
+        write_record(self._guarded, self._run, whole)
         self._ledger.finish()
         where = {"record": self._store.location(self._run.record_key)}
         return Written(outcome, self._told(whole), where, {name: self._asset(name) for name in whole.datasets})
+
+    def _begun(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
+        """Let the record say that the run goes on; the keys of all files that may be there."""
+        before = self._record_now()
+        keys = planned | (before.keys if before else set())
+        told = {"status": "running", "may_exist": tuple(sorted(keys)), "owned": tuple(sorted(owned))}
+        running = record.model_copy(update=told)
+        if before is None and self._store.exclusive:
+            if not create_record(self._guarded, self._run, running):
+                raise self._replaced()
+        elif before != running:
+            write_record(self._guarded, self._run, running)
+        return keys
+
+    def _record_now(self) -> RunRecord | None:
+        """The run's record, which no other try has completed since this one began."""
+        record = read_record(self._store, self._run)
+        if record is not None and record.status == "complete" and record != self._found:
+            raise self._replaced()
+        return record
+
+    def _make_sure(self) -> None:
+        self._ledger.still_mine()
+
+    def _replaced(self) -> ExportError:
+        return ExportError("another try of this run took its place after it had begun: this one writes nothing more")
 
     def _fill(self, files: DayFiles, known: Iterable[Material], work: Plan, tally: RunTally) -> None:
         """Claim what the sessions of a day bring, and write it."""

@@ -1,6 +1,6 @@
 """The ledger as a table.
 
-It follows the rules of :mod:`~airflow_provider_sessions.export.ledger`, the last one aside: a claim, the rows and the
+It follows the rules of :mod:`~airflow_provider_sessions.export.ledger`, the last two aside: a claim, the rows and the
 entry that says they are exported become visible together. So nobody ever finds a claim that is not settled, there is no
 lease, and what died left nothing.
 """

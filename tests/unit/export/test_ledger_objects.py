@@ -164,7 +164,7 @@ def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, 
 
 def test_a_claim_that_a_try_made_after_it_lost_its_lease_is_nobodys(store, clock, mocker) -> None:
     old = begun(store, clock)
-    mocker.patch.object(old, "_still_mine")  # it asked just before the retry began
+    mocker.patch.object(old, "still_mine")  # it asked just before the retry began
     retry = begun(store, clock)
     old.claim([(session(), READY)])
     [decisions] = retry.claim([(session(), READY)])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.store import LocalStore
+from airflow_provider_sessions.errors import ExportError, InputError
+from airflow_provider_sessions.export.store import Guarded, LocalStore
 
 
 @pytest.fixture
@@ -99,3 +99,25 @@ def test_a_key_cannot_leave_the_folder(store: LocalStore, tmp_path: Path) -> Non
     with pytest.raises(InputError):
         store.delete("/etc/hostname")
     assert files(store, tmp_path) == []
+
+
+def test_what_is_not_allowed_any_more_neither_appears_nor_goes(store: LocalStore) -> None:
+    refusals: list[ExportError] = []
+
+    def allowed() -> None:
+        if refusals:
+            raise refusals[0]
+
+    guarded = Guarded(store, allowed)
+    with guarded.write("a.txt") as file:
+        file.write(b"a")
+    assert guarded.create("b.txt", b"b")
+    refusals.append(ExportError("not any more"))
+    with pytest.raises(ExportError, match="not any more"), guarded.write("a.txt") as file:
+        file.write(b"something else")
+    with pytest.raises(ExportError, match="not any more"):
+        guarded.create("c.txt", b"c")
+    with pytest.raises(ExportError, match="not any more"):
+        guarded.delete("b.txt")
+    guarded.delete("c.txt")
+    assert [guarded.read(key) for key in ("a.txt", "b.txt", "c.txt")] == [b"a", b"b", None]
