@@ -130,6 +130,8 @@ class ObjectLedger:
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
         self.me = Try(run.stem, self._lease.tokens[0])
         self._claimed: dict[str, Known] = {}
+        self._claims = False
+        """Whether anything may have been claimed."""
 
     def begin(self, owned: Collection[str]) -> dict[str, Late]:
         """Recover what died, and tell which sessions to look at besides those of the window, by id.
@@ -198,6 +200,7 @@ class ObjectLedger:
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
         """Decide about sessions, and note it; for each the decisions by dataset."""
         self.still_mine()
+        self._claims = True
         if self._lease.until - self._clock.now() < LEASE / 2:
             self._renew()
         return self._each(lambda one: self._claim(*one), batch)
@@ -232,13 +235,20 @@ class ObjectLedger:
         self.still_mine()
         self._leave()
 
-    def withdraw(self) -> None:
-        """Take back what this try noted since :meth:`begin`. It claimed nothing; what another try noted stays."""
+    def give_back(self) -> None:
+        """Leave nothing that nobody would ever settle, now that this try ends with an error.
+
+        A lease that was lost keeps nobody from taking what was claimed under it, but what was claimed after that would
+        not be looked at by anyone whose window does not hold it. One that is held is left to the retry, unless there is
+        nothing to recover.
+        """
         held = self._read(self._open_key(self.me.run), Lease)
-        if held is None:  # it was given back by another try, before this one noted what it expects
-            self._store.delete(self._expected_key(self.me.run))
-        elif held.tokens[-1] == self.me.token:
+        if held is None or held.tokens[-1] != self.me.token:
+            self._each(self._release, list(self._claimed))
+        elif not self._claims:
             self._leave()
+        if held is None:
+            self._store.delete(self._expected_key(self.me.run))
 
     def still_mine(self) -> None:
         """Make sure of the lease: nothing may appear, or go, without it.
@@ -273,6 +283,15 @@ class ObjectLedger:
                 if any(entry.claim == self.me.token for entry in after.entries.values()):
                     self._claimed[session.session_id] = after
                 return decisions
+
+    def _release(self, session_id: str) -> None:
+        now = self._clock.now()
+
+        def one(_: str, entry: Entry) -> Entry:
+            mine = entry.status is Status.WRITING and entry.claim == self.me.token
+            return released(entry, now, "the try that claimed it had lost its lease") if mine else entry
+
+        self._change(session_id, one)
 
     def _without_orphan(self, entry: Entry) -> Entry:
         """An entry, as it counts: a claim whose try is over, and was recovered before it made it, is nobody's."""

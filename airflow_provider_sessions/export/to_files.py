@@ -13,7 +13,7 @@ from itertools import groupby, islice
 from typing import Any, Final
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.errors import ExportError, SessionsError
 from airflow_provider_sessions.export.datasets import Material
 from airflow_provider_sessions.export.files import DayFiles, day_files
 from airflow_provider_sessions.export.formats import Format
@@ -97,14 +97,17 @@ class FileTarget:
         :raises ExportError: another try of the run took the place of this one, the lease is lost, the record of an
             earlier try cannot be read, or sessions are missing.
         """
+        try:
+            return self._written(work, known)
+        except SessionsError:
+            self._ledger.give_back()
+            raise
+
+    def _written(self, work: Plan, known: Iterable[Material]) -> Written:
         owned = {session.session_id for session in (*work.sessions, *work.not_over)}
         self._ledger.expect(owned)
         record = self._record(work)
-        try:
-            left_over = self._begun(record, self._planned(work), owned)
-        except ExportError:
-            self._ledger.withdraw()
-            raise
+        left_over = self._begun(record, self._planned(work), owned)
         tally = RunTally("sessions exported", work)
         self._put_off(work, tally)
         files: list[WrittenFile] = []

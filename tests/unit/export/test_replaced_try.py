@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -111,6 +112,17 @@ def held_open(root: Path) -> list[Path]:
     return [path for folder in ("open", "expected") for path in (root / "_ledger").rglob(f"{folder}/*.json")]
 
 
+def claimed(root: Path) -> list[str]:
+    """Datasets of sessions that are claimed."""
+    newest = {path.parent: json.loads(path.read_bytes()) for path in sorted(root.rglob("sessions/*/*/*.json"))}
+    return [
+        f"{name} of {state['session']['session_id']}"
+        for state in newest.values()
+        for name, entry in state["entries"].items()
+        if entry["status"] == "writing"
+    ]
+
+
 AT_ONCE, PAST_ITS_LEASE = timedelta(), LEASE + timedelta(minutes=10)
 
 
@@ -146,6 +158,7 @@ def test_whenever_a_try_stood_still_it_leaves_what_its_retry_wrote(
             break
         assert files(root) == left, f"after it stood still at touch {touch}"
         assert held_open(root) == []
+        assert claimed(root) == []
         record = read_record(LocalStore(root), RUN)
         assert record is not None
         assert record.status == "complete"
