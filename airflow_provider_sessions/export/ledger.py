@@ -22,11 +22,13 @@ or a table) follows them.
    the ledger as it is, but for when to look again. Its files no longer hold what another run wrote as a higher version.
 6. A run holds a lease. Before a file appears, the run makes sure that it still holds it, and notes the file's checksum
    and whose rows it has. If the run dies, its next try, or after the lease any other run, compares: what is in a file
-   of that checksum was exported; every other claim goes back to ``pending``, and is due at once. A run that lost its
-   lease writes no further file.
+   of that checksum was exported; every other claim goes back to ``pending``, and is due at once.
+7. A try that lost its lease, or whose run was brought to its end by another try since it began, never replaces or
+   removes what that one wrote, its record included: it makes sure of its lease before each file that appears or goes.
+   What it claimed after it had lost it, it gives back.
 
-What that rests on: the clocks of two workers differ by less than :data:`LEASE_MARGIN`, and no process stands still for
-longer than that between the check of its lease and the appearance of a file.
+What that rests on: the clocks of two workers differ by less than :data:`LEASE_MARGIN`, and between a check of its lease
+and the one file that appears or goes next no process stands still for longer than that, or while a retry of it begins.
 """
 
 from __future__ import annotations
