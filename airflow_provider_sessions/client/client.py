@@ -6,7 +6,6 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from http.cookiejar import CookieJar
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_origin
 
@@ -62,11 +61,23 @@ class _Answer(NamedTuple):
     meta: Mapping[str, Any]
 
 
-class _NoCookies(CookieJar):
+class _NoCookies(httpx.Cookies):
     """Takes none: a cookie would be a credential that nobody configured, and that outlives the one somebody did."""
 
-    def extract_cookies(self, response: object, request: object) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         """Leave them where they are."""
+
+
+class _Http(httpx.AsyncClient):
+    """httpx's client, which keeps no cookies."""
+
+    @property  # type: ignore[misc]
+    def cookies(self) -> httpx.Cookies:
+        """None, ever."""
+        return _NO_COOKIES
+
+
+_NO_COOKIES = _NoCookies()
 
 
 class Client:
@@ -109,7 +120,7 @@ class Client:
             deadline=config.deadline,
             max_bytes=config.max_json_bytes,
         )
-        self._http = httpx.AsyncClient(
+        self._http = _Http(
             auth=auth,
             # The deadline bounds the wait for a connection of the pool.
             timeout=httpx.Timeout(config.timeout, pool=None),
@@ -120,7 +131,6 @@ class Client:
                 "Accept": "application/json",
                 "Accept-Encoding": _ENCODINGS,
             },
-            cookies=_NoCookies(),
             transport=self._guard,
         )
 

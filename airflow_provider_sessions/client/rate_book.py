@@ -30,7 +30,7 @@ import math
 import struct
 import zlib
 from array import array
-from bisect import insort
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -156,8 +156,7 @@ class Book:
         late = min(self._longer_than_others(lag), _LONGEST_WAY, self.limit.seconds / 3)
         if late <= self.margin / 4 or not self.arrivals:
             return  # what the margin is for
-        left = min(self.arrivals, key=lambda instant: abs(instant - (self.present - lag)))
-        self.arrivals.remove(left)
+        left = self.arrivals.pop(_nearest(self.arrivals, self.present - lag))
         insort(self.arrivals, left + late)
 
     def _longer_than_others(self, lag: float) -> float:
@@ -287,3 +286,10 @@ class Book:
         *slots, book.arrivals = lists
         book.slots = dict(zip(Lane, slots, strict=True))
         return book
+
+
+def _nearest(instants: list[float], instant: float) -> int:
+    """Which of some instants, in their order and at least one, is nearest to another."""
+    after = min(bisect_left(instants, instant), len(instants) - 1)
+    before = max(0, after - 1)
+    return before if instant - instants[before] <= instants[after] - instant else after

@@ -1,22 +1,24 @@
-"""One connection, without detours: httpcore's HTTP/1.1 straight over the event loop's own transports.
+"""One connection, without detours: HTTP/1.1 by h11, straight over the event loop's own transports.
 
 What httpx brings by itself serves trio and HTTP/2 as well, and looks for a connection in a pool: locks, a cancel scope
-and a turn of the event loop for each read and write. That takes about as long as the rest of a request, and an export
-sends hundreds a second. The rules of HTTP/1.1 are httpcore's here as there, and so are the errors.
+and a turn of the event loop for each read and write. That takes longer than all else that a request costs, and an
+export sends hundreds a second. The rules of HTTP/1.1 are h11's here as there, and the errors are httpx's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import socket
 import ssl
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple, cast
 
 import aiohappyeyeballs
-import httpcore
+import h11
 import httpx
 
 _PORTS = {"http": 80, "https": 443}
@@ -26,17 +28,20 @@ _NEXT_ADDRESS = 0.25
 """Seconds until the next of a host's addresses is tried beside those before. Source: RFC 8305, section 5."""
 _PLENTY = 256 * 1024
 """Bytes that nobody has read yet, from which on no more are taken from the socket."""
-_FAILURES = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-)
+_LONGEST_HEAD = 100 * 1024
+"""Bytes that the head of an answer may have."""
 
 
-class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """The bytes of a connection, as httpcore wants to read and write them."""
+class Place(NamedTuple):
+    """Where a connection leads to."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+class Wire(asyncio.Protocol):
+    """The bytes of a connection."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -82,24 +87,25 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         _wake(self._room)
         self._room = None
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+    async def read(self, patience: float | None) -> bytes:
         """The next bytes, as many as came together; none at the end.
 
-        :raises httpcore.ReadTimeout: nothing came.
-        :raises httpcore.ReadError: the connection broke.
+        :param patience: seconds to wait for them.
+        :raises httpx.ReadTimeout: nothing came.
+        :raises httpx.ReadError: the connection broke.
         """
         if not self._chunks and not self._over:
             self._reader = self._loop.create_future()
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await self._reader
             except TimeoutError:
-                raise httpcore.ReadTimeout from None
+                raise httpx.ReadTimeout("") from None
             finally:
                 self._reader = None
         if not self._chunks:
             if self._error is not None:
-                raise httpcore.ReadError(str(self._error)) from self._error
+                raise httpx.ReadError(str(self._error)) from self._error
             return b""
         chunk = self._chunks.popleft()
         self._unread -= len(chunk)
@@ -108,31 +114,31 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._transport.resume_reading()
         return chunk
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+    async def write(self, data: bytes, patience: float | None) -> None:
         """Send bytes.
 
-        :raises httpcore.WriteTimeout: the network does not take them.
-        :raises httpcore.WriteError: the connection broke.
+        :param patience: seconds to wait until the network has taken them.
+        :raises httpx.WriteTimeout: the network does not take them.
+        :raises httpx.WriteError: the connection broke.
         """
         if self._transport.is_closing():
-            raise httpcore.WriteError(str(self._error or "the connection is closed"))
-        self._transport.write(buffer)
+            raise httpx.WriteError(str(self._error or "the connection is closed"))
+        self._transport.write(data)
         if self._room is not None:
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await asyncio.shield(self._room)
             except TimeoutError:
-                raise httpcore.WriteTimeout from None
+                raise httpx.WriteTimeout("") from None
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the connection at once; nothing that is worth waiting for is on its way."""
         self._transport.abort()
 
-    def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks of a stream: whether anything came unasked, or the end of it, foremost."""
-        if info == "is_readable":
-            return bool(self._chunks) or self._over or self._transport.is_closing() or _is_readable(self._transport)
-        return self._transport.get_extra_info(info)
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the connection is open, and nothing has come over it that nobody asked for, such as its end."""
+        return not (self._chunks or self._over or self._transport.is_closing() or _is_readable(self._transport))
 
 
 def _wake(sleeper: asyncio.Future[None] | None) -> None:
@@ -147,6 +153,101 @@ def _is_readable(transport: asyncio.Transport) -> bool:
     return bool(poll.poll(0))
 
 
+class Line:
+    """A connection as HTTP/1.1 knows it: one request and its answer, then the next.
+
+    :param place: where it leads to.
+    :param wire: its bytes.
+    """
+
+    def __init__(self, place: Place, wire: Wire) -> None:
+        self.place = place
+        self._wire = wire
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
+        self._good_until = time.monotonic() + _KEPT_OPEN
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the next request may be sent over it."""
+        return self._http.our_state is h11.IDLE and time.monotonic() < self._good_until and self._wire.is_quiet
+
+    async def send(self, request: httpx.Request, patience: dict[str, float | None]) -> httpx.Response:
+        """Send a request; its answer's body is still to be read.
+
+        :param patience: seconds for each ``read`` and ``write``.
+        """
+        with contextlib.suppress(httpx.WriteError):  # who breaks a request off may have said why
+            await self._wire.write(await self._bytes_of(request), patience.get("write"))
+        head = await self.event(patience.get("read"))
+        while not isinstance(head, h11.Response):
+            head = await self.event(patience.get("read"))
+        return httpx.Response(
+            head.status_code,
+            headers=head.headers.raw_items(),
+            stream=_Body(self, patience.get("read")),
+            extensions={"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason},
+        )
+
+    async def event(self, patience: float | None) -> Any:
+        """What comes next of an answer.
+
+        :raises httpx.RemoteProtocolError: it is no HTTP, or ends too early.
+        """
+        while True:
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError as failure:
+                raise httpx.RemoteProtocolError(str(failure)) from failure
+            if event is not h11.NEED_DATA:
+                return event
+            data = await self._wire.read(patience)
+            if not data and self._http.their_state is h11.SEND_RESPONSE:
+                raise httpx.RemoteProtocolError("the server disconnected without an answer")
+            self._http.receive_data(data)
+
+    def end(self) -> None:
+        """Make ready for the next request, where the answer came whole and nothing stands behind it; else close."""
+        is_whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        if is_whole and not self._http.trailing_data[0]:
+            self._http.start_next_cycle()
+            self._good_until = time.monotonic() + _KEPT_OPEN
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    async def _bytes_of(self, request: httpx.Request) -> bytes:
+        """A request as it is written. Nothing that is sent from here is large."""
+        try:
+            head = h11.Request(method=request.method, target=request.url.raw_path, headers=request.headers.raw)
+            written = self._http.send(head) or b""
+            async for chunk in cast(httpx.AsyncByteStream, request.stream):
+                written += self._http.send(h11.Data(chunk)) or b""
+            return written + (self._http.send(h11.EndOfMessage()) or b"")
+        except h11.LocalProtocolError as failure:
+            raise httpx.LocalProtocolError(str(failure)) from failure
+
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body."""
+
+    def __init__(self, line: Line, patience: float | None) -> None:
+        self._line = line
+        self._patience = patience
+        self._is_open = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while isinstance(event := await self._line.event(self._patience), h11.Data):
+            yield bytes(event.data)
+
+    async def aclose(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._line.end()
+
+
 class Direct(httpx.AsyncBaseTransport):
     """Sends one request after the other over one connection, which is made when it has to be.
 
@@ -155,7 +256,7 @@ class Direct(httpx.AsyncBaseTransport):
 
     def __init__(self, trust: ssl.SSLContext) -> None:
         self._trust = trust
-        self._connection: httpcore.AsyncHTTP11Connection | None = None
+        self._line: Line | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request.
@@ -165,90 +266,53 @@ class Direct(httpx.AsyncBaseTransport):
         url = request.url
         if url.scheme not in _PORTS:
             raise httpx.UnsupportedProtocol(f"{url.scheme!r} is none of {', '.join(_PORTS)}")
-        origin = httpcore.Origin(url.raw_scheme, url.raw_host, url.port or _PORTS[url.scheme])
-        content = httpcore.Request(
-            request.method,
-            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
+        place = Place(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
+        patience = request.extensions.get("timeout", {})
+        line = await self._to(place, patience.get("connect"))
         try:
-            connection = await self._to(origin, request.extensions.get("timeout", {}).get("connect"))
-            answer = await connection.handle_async_request(content)
-        except _FAILURES as failure:
-            raise _as_httpx(failure) from failure
-        return httpx.Response(
-            answer.status,
-            headers=answer.headers,
-            stream=_Body(cast(AsyncIterator[bytes], answer.stream), answer.aclose),
-            extensions=answer.extensions,
-        )
+            return await line.send(request, patience)
+        except BaseException:
+            line.close()
+            raise
 
     async def aclose(self) -> None:
         """Close the connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.aclose()
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
-    async def _to(self, origin: httpcore.Origin, timeout: float | None) -> httpcore.AsyncHTTP11Connection:  # noqa: ASYNC109
-        """The connection, if it is to that place and still good; else a new one."""
-        old = self._connection
-        if old is not None and old.can_handle_request(origin) and old.is_idle() and not old.has_expired():
-            return old
+    async def _to(self, place: Place, patience: float | None) -> Line:
+        """The connection, if it leads to that place and is still good; else a new one."""
+        if self._line is not None and self._line.place == place and self._line.is_idle:
+            return self._line
         await self.aclose()
-        wire = await _connect(origin, self._trust if origin.scheme == b"https" else None, timeout)
-        self._connection = httpcore.AsyncHTTP11Connection(origin, wire, keepalive_expiry=_KEPT_OPEN)
-        return self._connection
+        self._line = Line(place, await _connect(place, self._trust if place.scheme == "https" else None, patience))
+        return self._line
 
 
-class _Body(httpx.AsyncByteStream):
-    """An answer's body, with httpx's errors."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], close: Callable[[], Any]) -> None:
-        self._chunks = chunks
-        self._close = close
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._chunks:
-                yield chunk
-        except _FAILURES as failure:
-            raise _as_httpx(failure) from failure
-
-    async def aclose(self) -> None:
-        await self._close()
-
-
-async def _connect(origin: httpcore.Origin, trust: ssl.SSLContext | None, timeout: float | None) -> Wire:  # noqa: ASYNC109
+async def _connect(place: Place, trust: ssl.SSLContext | None, patience: float | None) -> Wire:
     """A new connection, by whichever of the host's addresses answers first.
 
-    :raises httpcore.ConnectTimeout: none did.
-    :raises httpcore.ConnectError: it was refused, or who answered is not trusted.
+    :raises httpx.ConnectTimeout: none did.
+    :raises httpx.ConnectError: it was refused, or who answered is not trusted.
     """
-    loop, host = asyncio.get_running_loop(), origin.host.decode("ascii")
+    loop = asyncio.get_running_loop()
     if trust is not None:
         trust.set_alpn_protocols(["http/1.1"])
     try:
-        async with asyncio.timeout(timeout):
-            found = await loop.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(patience):
+            found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
             link = await aiohappyeyeballs.start_connection(
                 found, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1, loop=loop
             )
             try:
-                name = None if trust is None else host
+                name = None if trust is None else place.host
                 _, wire = await loop.create_connection(Wire, sock=link, ssl=trust, server_hostname=name)
             except BaseException:
                 link.close()
                 raise
     except TimeoutError:
-        raise httpcore.ConnectTimeout from None
+        raise httpx.ConnectTimeout("") from None
     except OSError as failure:  # certificates that are not trusted, too
-        raise httpcore.ConnectError(str(failure)) from failure
+        raise httpx.ConnectError(str(failure)) from failure
     return wire
-
-
-def _as_httpx(failure: Exception) -> httpx.TransportError:
-    """The error of httpx: it is called the same."""
-    kind: type[httpx.TransportError] = getattr(httpx, type(failure).__name__)
-    return kind(str(failure))

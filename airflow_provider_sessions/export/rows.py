@@ -22,7 +22,7 @@ SCHEMA_VERSION: Final = 1
 """Written into the metadata of Parquet files and into the record of each run."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """What every row begins with: the session that it belongs to."""
 
     platform: Annotated[str, "Connection type of the platform: prevail, vidinfra or sessions_us.", KEY]
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, frozen=True):
     ]
 
 
-class SessionRow(Row, frozen=True):
+class SessionRow(Row, frozen=True, gc=False):
     """One session."""
 
     title: Annotated[str, "Title.", Personal.TITLE]
@@ -68,7 +68,7 @@ class SessionRow(Row, frozen=True):
     deleted: Annotated[bool, "Whether the platform no longer has it: the other columns are what was known last."]
 
 
-class ParticipantRow(Row, frozen=True):
+class ParticipantRow(Row, frozen=True, gc=False):
     """One person invited, registered, present or given a role."""
 
     seq: Annotated[int, "Number of the row within its session, from 0.", KEY]
@@ -83,7 +83,7 @@ class ParticipantRow(Row, frozen=True):
     source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
 
 
-class AttendanceRow(Row, frozen=True):
+class AttendanceRow(Row, frozen=True, gc=False):
     """One stretch of presence, or the sum of several where the platform gives only totals."""
 
     participant_key: Annotated[str, "The person.", KEY, PERSON, INDEX]
@@ -101,7 +101,7 @@ class AttendanceRow(Row, frozen=True):
     source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
 
 
-class AttendanceSummaryRow(Row, frozen=True):
+class AttendanceSummaryRow(Row, frozen=True, gc=False):
     """One person's presence in one session."""
 
     participant_key: Annotated[str, "The person.", KEY, PERSON, INDEX]
@@ -122,7 +122,7 @@ class AttendanceSummaryRow(Row, frozen=True):
     from_totals: Annotated[bool, "Whether the platform gave totals instead of stretches, and those were kept."]
 
 
-class TranscriptSegmentRow(Row, frozen=True):
+class TranscriptSegmentRow(Row, frozen=True, gc=False):
     """One stretch of speech."""
 
     track: Annotated[int, "0 for the original, then one number for each translation.", KEY]
@@ -138,7 +138,7 @@ class TranscriptSegmentRow(Row, frozen=True):
     text: Annotated[str, "What was said.", Personal.TEXT]
 
 
-class TakeawaysRow(Row, frozen=True):
+class TakeawaysRow(Row, frozen=True, gc=False):
     """What the platform sums a session up to."""
 
     text: Annotated[str, "As plain text.", Personal.TEXT]
@@ -146,7 +146,7 @@ class TakeawaysRow(Row, frozen=True):
     document: Annotated[str | None, "The platform's own document, as JSON.", Personal.TEXT]
 
 
-class RecordingRow(Row, frozen=True):
+class RecordingRow(Row, frozen=True, gc=False):
     """One media file."""
 
     recording_id: Annotated[str, "The platform's id of the recording.", KEY]

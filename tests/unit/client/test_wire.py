@@ -93,6 +93,20 @@ async def test_what_nobody_reads_is_left_to_the_platform(direct: Direct) -> None
     assert read == 1000 * len(WORD)
 
 
+async def test_what_comes_before_an_answer_is_passed_over(direct: Direct) -> None:
+    hints = raw(head(103, {"Link": "</style.css>"}), head(200, {"Content-Length": "3"}) + b"one")
+    async with RawServer((hints,)) as server, httpx.AsyncClient(transport=direct) as client:
+        assert (await client.get(server.url)).text == "one"
+
+
+async def test_what_stands_behind_an_answer_is_never_taken_for_the_next(direct: Direct) -> None:
+    forged = head(200, {"Content-Length": "6"}) + b"forged"
+    two = (noting(raw(head(200, {"Content-Length": "3"}) + b"one" + forged, end="hang")), noting(reply(body=b"two")))
+    async with RawServer(two) as server, httpx.AsyncClient(transport=direct) as client:
+        assert [(await client.get(server.url)).text for _ in range(2)] == ["one", "two"]
+    assert len(set(ports(server))) == 2
+
+
 async def test_a_large_body_is_sent_whole_however_slowly_it_is_read(direct: Direct) -> None:
     async with RawServer((reply(),)) as server, httpx.AsyncClient(transport=direct) as client:
         await client.post(server.url, content=100 * WORD)
@@ -107,6 +121,8 @@ async def test_a_large_body_is_sent_whole_however_slowly_it_is_read(direct: Dire
         (raw(head(200, {"Content-Length": "9"}), b"half"), httpx.RemoteProtocolError),
         (raw(b""), httpx.RemoteProtocolError),
         (raw(b"SSH-2.0\r\n\r\n"), httpx.RemoteProtocolError),
+        (raw(head(101, {"Upgrade": "websocket", "Connection": "upgrade"})), httpx.RemoteProtocolError),
+        (raw(b"HTTP/1.1 200 Word\r\n" + b"X-Long: " + 4 * WORD), httpx.RemoteProtocolError),
         (raw(end="hang"), httpx.ReadTimeout),
         (raw(head(200, {"Content-Length": "9"}), b"half", end="hang"), httpx.ReadTimeout),
     ],
