@@ -31,6 +31,7 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -78,8 +79,8 @@ class Book:
     quickest_now: float = math.inf
     answers: float = 0
     asked: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, _NEVER))
-    slots: dict[Lane, list[float]] = field(default_factory=lambda: {lane: [] for lane in Lane})
-    arrivals: list[float] = field(default_factory=list)
+    slots: dict[Lane, array[float]] = field(default_factory=lambda: {lane: array("d") for lane in Lane})
+    arrivals: array[float] = field(default_factory=lambda: array("d"))
 
     def __post_init__(self) -> None:
         self.margin = max(self.margin, self.base_margin)
@@ -91,14 +92,14 @@ class Book:
             self.told_until -= back
             for lane in Lane:
                 self.asked[lane] -= back
-                self.slots[lane] = [slot - back for slot in self.slots[lane]]
-            self.arrivals = [arrival - back for arrival in self.arrivals]
+                self.slots[lane] = _instants(slot - back for slot in self.slots[lane])
+            self.arrivals = _instants(arrival - back for arrival in self.arrivals)
         self.present = present
 
     def use_up(self) -> None:
         """Take the whole window as used up just now: for when nobody knows what was."""
         for lane, size in self._sizes().items():
-            self.slots[lane] = [self.present] * size
+            self.slots[lane] = _instants([self.present] * size)
             self.arrivals += self.slots[lane]
 
     def reserve(self, lane: Lane, max_wait: float) -> float | None:
@@ -177,7 +178,7 @@ class Book:
                 self._note(self.slots[lane], used)
                 surplus -= 1
 
-    def _note(self, instants: list[float], instant: float) -> None:
+    def _note(self, instants: array[float], instant: float) -> None:
         # Connections with another limit may share this page: what one of them still needs to know, another keeps.
         keep = max(self.limit.requests, len(instants))
         insort(instants, instant)
@@ -239,7 +240,7 @@ class Book:
         numbers = array("d", (*told, *self.asked.values()))
         for instants in (*self.slots.values(), self.arrivals):
             numbers.append(len(instants))
-            numbers.fromlist(instants)
+            numbers.extend(instants)
         content = numbers.tobytes()
         return _HEAD.pack(_MAGIC, len(content), zlib.crc32(content)) + content
 
@@ -274,10 +275,11 @@ class Book:
             answers=next(told),
             asked={lane: next(told) for lane in Lane},
         )
-        rest, lists = content[_NUMBERS:], list[list[float]]()
+        rest = content[_NUMBERS:]
+        lists: list[array[float]] = []
         while len(lists) <= len(Lane):
             count = int(rest[0])
-            lists.append(rest[1 : 1 + count].tolist())
+            lists.append(rest[1 : 1 + count])
             if count < 0 or len(lists[-1]) != count:
                 raise ValueError("numbers that mean something else")
             rest = rest[1 + count :]
@@ -288,7 +290,12 @@ class Book:
         return book
 
 
-def _nearest(instants: list[float], instant: float) -> int:
+def _instants(values: Iterable[float]) -> array[float]:
+    """Instants as a page has them, so that one with thousands is read and written in no time."""
+    return array("d", values)
+
+
+def _nearest(instants: array[float], instant: float) -> int:
     """Which of some instants, in their order and at least one, is nearest to another."""
     after = min(bisect_left(instants, instant), len(instants) - 1)
     before = max(0, after - 1)
