@@ -240,7 +240,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while isinstance(event := await self._line.event(self._patience), h11.Data):
-            yield bytes(event.data)
+            yield event.data  # a bytearray, which nobody else has: one copy less of a file of gigabytes
 
     async def aclose(self) -> None:
         if self._is_open:
