@@ -30,6 +30,8 @@ _PLENTY = 256 * 1024
 """Bytes that nobody has read yet, from which on no more are taken from the socket."""
 _LONGEST_HEAD = 100 * 1024
 """Bytes that the head of an answer may have."""
+_FILE = 8 * 1024 * 1024
+"""Bytes of a body that is known to be a large one: it goes by h11, which copies each byte three times."""
 
 
 class Place(NamedTuple):
@@ -178,17 +180,17 @@ class Line:
         """
         with contextlib.suppress(httpx.WriteError):  # who breaks a request off may have said why
             await self._wire.write(await self._bytes_of(request), patience.get("write"))
-        head = await self.event(patience.get("read"))
+        head = await self._event(patience.get("read"))
         while not isinstance(head, h11.Response):
-            head = await self.event(patience.get("read"))
+            head = await self._event(patience.get("read"))
         return httpx.Response(
             head.status_code,
             headers=head.headers.raw_items(),
-            stream=_Body(self, patience.get("read")),
+            stream=_Body(self._body(_large(request, head), patience.get("read")), self),
             extensions={"http_version": b"HTTP/" + head.http_version, "reason_phrase": head.reason},
         )
 
-    async def event(self, patience: float | None) -> Any:
+    async def _event(self, patience: float | None) -> Any:
         """What comes next of an answer.
 
         :raises httpx.RemoteProtocolError: it is no HTTP, or ends too early.
@@ -204,6 +206,27 @@ class Line:
             if not data and self._http.their_state is h11.SEND_RESPONSE:
                 raise httpx.RemoteProtocolError("the server disconnected without an answer")
             self._http.receive_data(data)
+
+    async def _body(self, length: int | None, patience: float | None) -> AsyncIterator[bytes]:
+        """A body as it comes.
+
+        :param length: how many bytes it has, where it is taken as it stands on the wire. The connection ends with it.
+        """
+        if length is None:
+            while isinstance(event := await self._event(patience), h11.Data):
+                yield event.data  # a bytearray, which nobody else has: it need not be copied
+            return
+        left = length
+        chunk = self._http.trailing_data[0]
+        while left:
+            chunk = (chunk or await self._wire.read(patience))[:left]
+            if not chunk:
+                raise httpx.RemoteProtocolError(
+                    f"the server closed the connection after {length - left} of {length} bytes of the body"
+                )
+            yield chunk
+            left -= len(chunk)
+            chunk = b""
 
     def end(self) -> None:
         """Make ready for the next request, where the answer came whole and nothing stands behind it; else close."""
@@ -230,17 +253,28 @@ class Line:
             raise httpx.LocalProtocolError(str(failure)) from failure
 
 
-class _Body(httpx.AsyncByteStream):
-    """An answer's body."""
+def _large(request: httpx.Request, head: h11.Response) -> int | None:
+    """How many bytes a body has, if it is a file's and stands on the wire as it is. h11 has checked the number."""
+    headers = dict(head.headers)
+    length = int(headers.get(b"content-length", 0))
+    plain = request.method == "GET" and head.status_code in (200, 206) and b"transfer-encoding" not in headers
+    return length if plain and length >= _FILE else None
 
-    def __init__(self, line: Line, patience: float | None) -> None:
+
+class _Body(httpx.AsyncByteStream):
+    """An answer's body.
+
+    :param chunks: what it consists of.
+    :param line: is ready for the next request when it is closed.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes], line: Line) -> None:
+        self._chunks = chunks
         self._line = line
-        self._patience = patience
         self._is_open = True
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while isinstance(event := await self._line.event(self._patience), h11.Data):
-            yield event.data  # a bytearray, which nobody else has: one copy less of a file of gigabytes
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._chunks
 
     async def aclose(self) -> None:
         if self._is_open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import ssl
 
@@ -13,6 +14,7 @@ from airflow_provider_sessions.client.wire import _PLENTY, Direct
 from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
 
 WORD = b"x" * 65536
+FILE = 9 * 1024 * 1024
 
 
 @pytest.fixture
@@ -93,6 +95,27 @@ async def test_what_nobody_reads_is_left_to_the_platform(direct: Direct) -> None
     assert read == 1000 * len(WORD)
 
 
+async def test_a_file_comes_as_it_is_and_nothing_that_stands_behind_it(direct: Direct) -> None:
+    film = random.Random(1).randbytes(FILE)
+    forged = head(200, {"Content-Length": "6"}) + b"forged"
+    two = (
+        noting(raw(head(200, {"Content-Length": str(FILE)}) + film + forged, end="hang")),
+        noting(reply(body=b"two")),
+    )
+    async with RawServer(two) as server, httpx.AsyncClient(transport=direct) as client:
+        assert (await client.get(server.url)).content == film
+        assert (await client.get(server.url)).text == "two"
+    assert len(set(ports(server))) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_body_that_is_not_there_is_not_waited_for(direct: Direct, method: str) -> None:
+    unchanged = reply(304 if method == "GET" else 200, Content_Length=str(FILE))
+    async with RawServer((noting(unchanged),)) as server, httpx.AsyncClient(transport=direct) as client:
+        assert [(await client.request(method, server.url)).content for _ in range(2)] == [b"", b""]
+    assert len(set(ports(server))) == 1
+
+
 async def test_what_comes_before_an_answer_is_passed_over(direct: Direct) -> None:
     hints = raw(head(103, {"Link": "</style.css>"}), head(200, {"Content-Length": "3"}) + b"one")
     async with RawServer((hints,)) as server, httpx.AsyncClient(transport=direct) as client:
@@ -119,6 +142,8 @@ async def test_a_large_body_is_sent_whole_however_slowly_it_is_read(direct: Dire
         (RESET, httpx.ReadError),
         (raw(head(200, {"Content-Length": "9"}), b"half", end="reset"), httpx.ReadError),
         (raw(head(200, {"Content-Length": "9"}), b"half"), httpx.RemoteProtocolError),
+        (raw(head(200, {"Content-Length": str(FILE)}), b"half", end="reset"), httpx.ReadError),
+        (raw(head(200, {"Content-Length": str(FILE)}), b"half"), httpx.RemoteProtocolError),
         (raw(b""), httpx.RemoteProtocolError),
         (raw(b"SSH-2.0\r\n\r\n"), httpx.RemoteProtocolError),
         (raw(head(101, {"Upgrade": "websocket", "Connection": "upgrade"})), httpx.RemoteProtocolError),
