@@ -13,7 +13,7 @@ import httpx
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.pools import SmallPools
 from airflow_provider_sessions.client.redact import redact_url
-from airflow_provider_sessions.client.wire import Direct
+from airflow_provider_sessions.client.wire import KEPT_OPEN, Direct
 from airflow_provider_sessions.errors import ConnectionConfigError
 
 Trust = Callable[[], ssl.SSLContext]
@@ -131,7 +131,7 @@ class _BySchemes(httpx.AsyncBaseTransport):
 
 
 def _transport(trust: Trust, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_OPEN)
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
 

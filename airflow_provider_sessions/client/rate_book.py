@@ -31,7 +31,6 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -92,14 +91,14 @@ class Book:
             self.told_until -= back
             for lane in Lane:
                 self.asked[lane] -= back
-                self.slots[lane] = _instants(slot - back for slot in self.slots[lane])
-            self.arrivals = _instants(arrival - back for arrival in self.arrivals)
+                self.slots[lane] = array("d", (slot - back for slot in self.slots[lane]))
+            self.arrivals = array("d", (arrival - back for arrival in self.arrivals))
         self.present = present
 
     def use_up(self) -> None:
         """Take the whole window as used up just now: for when nobody knows what was."""
         for lane, size in self._sizes().items():
-            self.slots[lane] = _instants([self.present] * size)
+            self.slots[lane] = array("d", [self.present] * size)
             self.arrivals += self.slots[lane]
 
     def reserve(self, lane: Lane, max_wait: float) -> float | None:
@@ -288,11 +287,6 @@ class Book:
         *slots, book.arrivals = lists
         book.slots = dict(zip(Lane, slots, strict=True))
         return book
-
-
-def _instants(values: Iterable[float]) -> array[float]:
-    """Instants as a page has them, so that one with thousands is read and written in no time."""
-    return array("d", values)
 
 
 def _nearest(instants: array[float], instant: float) -> int:

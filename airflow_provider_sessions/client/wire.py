@@ -22,7 +22,7 @@ import h11
 import httpx
 
 _PORTS = {"http": 80, "https": 443}
-_KEPT_OPEN = 120.0
+KEPT_OPEN = 120.0
 """Seconds for which an idle connection is kept: it outlives the pause between two looks."""
 _NEXT_ADDRESS = 0.25
 """Seconds until the next of a host's addresses is tried beside those before. Source: RFC 8305, section 5."""
@@ -31,7 +31,7 @@ _PLENTY = 256 * 1024
 _LONGEST_HEAD = 100 * 1024
 """Bytes that the head of an answer may have."""
 _FILE = 8 * 1024 * 1024
-"""Bytes of a body that is known to be a large one: it goes by h11, which copies each byte three times."""
+"""Bytes from which on a body of known length is read past h11, which copies each byte three times."""
 
 
 class Place(NamedTuple):
@@ -166,7 +166,7 @@ class Line:
         self.place = place
         self._wire = wire
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        self._good_until = time.monotonic() + _KEPT_OPEN
+        self._good_until = time.monotonic() + KEPT_OPEN
 
     @property
     def is_idle(self) -> bool:
@@ -233,7 +233,7 @@ class Line:
         is_whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
         if is_whole and not self._http.trailing_data[0]:
             self._http.start_next_cycle()
-            self._good_until = time.monotonic() + _KEPT_OPEN
+            self._good_until = time.monotonic() + KEPT_OPEN
         else:
             self.close()
 

@@ -78,6 +78,37 @@ def said(start: float, text: str) -> TranscriptSegment:
     return TranscriptSegment(start=start, end=start + 1, text=text, speaker_key="account:1")
 
 
+def test_what_a_segment_says_stands_in_its_columns() -> None:
+    segment = TranscriptSegment(
+        start=1.5,
+        end=2.25,
+        end_inferred=True,
+        speaker_key="account:1",
+        speaker_name="Anna",
+        language="fr",
+        text="Salut",
+    )
+    spoken = Transcript(session_id="s1", language="en", started_at=NOON, segments=(said(0, "Hello"), segment))
+    [_, row] = DATASETS["transcript_segments"].make(Material(session(), "api.example.com", transcripts=[spoken]))
+    assert {column.name: getattr(row, column.name) for column in DATASETS["transcript_segments"].columns} == {
+        "platform": session().platform,
+        "account": "api.example.com",
+        "session_id": session().session_id,
+        "version": 1,
+        "track": 0,
+        "seq": 1,
+        "is_translation": False,
+        "language": "fr",
+        "start_seconds": 1.5,
+        "end_seconds": 2.25,
+        "end_inferred": True,
+        "started_at": NOON + timedelta(seconds=1.5),
+        "speaker_key": "account:1",
+        "speaker_name": "Anna",
+        "text": "Salut",
+    }
+
+
 def recording(recording_id: str, **fields) -> Recording:
     return Recording(recording_id=recording_id, session_id="s1", status=RecordingStatus.READY, **fields)
 

@@ -30,6 +30,9 @@ def test_what_was_there_is_left_alone_and_what_is_made_is_collected() -> None:
 
 
 def test_an_error_ends_it_too() -> None:
+    usual = gc.get_threshold()
     with pytest.raises(ValueError, match="broken"), frozen_heap():
+        assert gc.get_threshold()[0] > usual[0]
         raise ValueError("broken")
     assert gc.get_freeze_count() == 0
+    assert gc.get_threshold() == usual

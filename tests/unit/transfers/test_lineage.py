@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.export.to_files import FileTarget
+from airflow_provider_sessions.transfers import _lineage
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
 from tests.databases import Place, database, postgres, sqlite, warehouse
@@ -52,6 +55,21 @@ def webinar(vidinfra: Any) -> None:
 def test_files_are_told_as_the_folders_of_their_datasets(told: Told, context: Any, tmp_path: Path) -> None:
     SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
     assert told() == (READ, [f"file://{tmp_path}/{name}" for name in WRITTEN])
+
+
+def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(mocker: Any, context: Any, tmp_path: Path) -> None:
+    made = threading.Event()
+    mocker.patch.object(_lineage, "get_hook_lineage_collector", side_effect=lambda: (made.set(), mocker.MagicMock())[1])
+    was_made: list[bool] = []
+    begin = FileTarget.begin
+
+    def noted(target: FileTarget, work: Any) -> Any:
+        was_made.append(made.is_set())
+        return begin(target, work)
+
+    mocker.patch.object(FileTarget, "begin", noted)
+    SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
+    assert was_made == [True]
 
 
 def test_object_stores_too_and_only_once(told: Told, context: Any, bucket: Any) -> None:
