@@ -80,14 +80,21 @@ def session_from(answer: SessionResponse | None, page: Callable[[str], str | Non
 def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
     """When a session ended. A session that ended must have an end, or no window of time would ever hold it.
 
+    Where neither an end nor a duration is given, it ended when it was last changed, or before (inferred). The end that
+    one bears which is live is that of an earlier time: it was started again.
+
     :raises MalformedAnswerError: its duration leads out of the calendar.
     """
-    if answer.ended_at is None and state is SessionState.ENDED and answer.started_at and answer.duration is not None:
-        try:
-            return answer.started_at + timedelta(seconds=max(answer.duration, 0))
-        except OverflowError:
-            raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
-    return answer.ended_at
+    if not state.is_final:
+        return None
+    if answer.ended_at is not None or state is not SessionState.ENDED:
+        return answer.ended_at
+    if answer.started_at is None or answer.duration is None:
+        return answer.updated_at
+    try:
+        return answer.started_at + timedelta(seconds=max(answer.duration, 0))
+    except OverflowError:
+        raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
 
 
 def recording_from(answer: RecordingResponse, session_id: str) -> Recording:

@@ -69,6 +69,18 @@ def test_a_missing_end_follows_from_the_duration() -> None:
     assert session(status="live", started_at=at(15), duration=1800).actual_end is None
 
 
+def test_a_session_that_ended_has_an_end_even_where_the_platform_tells_none() -> None:
+    assert session(started_at=at(15), updated_at=at(16)).actual_end == at(16)
+    assert session(duration=1800, updated_at=at(16)).ended_at == at(16)
+    assert session(status="expired", updated_at=at(16)).actual_end is None
+
+
+@pytest.mark.parametrize("word", ["live", "scheduled"])
+def test_a_session_that_was_started_again_has_not_ended(word: str) -> None:
+    again = session(status=word, started_at=at(17), ended_at=at(16))
+    assert (again.actual_end, again.ended_at) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("fields", "key", "attribution"),
     [
