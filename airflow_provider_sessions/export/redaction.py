@@ -45,6 +45,7 @@ _KINDS: Final = {
     "guest": Personal.USER_ID,
     "name": Personal.NAME,
     "participant": Personal.USER_ID,
+    "role": Personal.USER_ID,
     "row": Personal.USER_ID,
 }
 """What the keys of people are made of, by what they begin with."""

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from airflow_provider_sessions.model import AttendanceInterval, AttendanceSummary, Attribution, Session
+from airflow_provider_sessions.model import AttendanceInterval, AttendanceSummary, Attribution, Session, email_key
 
 _ACCOUNT = "account:"
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -81,8 +81,8 @@ def union_seconds(stretches: Iterable[tuple[datetime, datetime]]) -> float:
 
 
 def _key(one: AttendanceInterval, accounts: dict[str, set[str]]) -> str:
-    if one.attribution is Attribution.EXACT and not one.participant_key.startswith(_ACCOUNT) and one.email:
-        same = accounts.get(one.email.casefold(), set())
+    if one.attribution is Attribution.EXACT and not one.participant_key.startswith(_ACCOUNT):
+        same = accounts.get(email_key(one.email) or "", set())
         if len(same) == 1:
             return next(iter(same))
     return one.participant_key
@@ -91,8 +91,8 @@ def _key(one: AttendanceInterval, accounts: dict[str, set[str]]) -> str:
 def _accounts_by_email(intervals: Iterable[AttendanceInterval]) -> dict[str, set[str]]:
     accounts: defaultdict[str, set[str]] = defaultdict(set)
     for one in intervals:
-        if one.email and one.participant_key.startswith(_ACCOUNT):
-            accounts[one.email.casefold()].add(one.participant_key)
+        if (key := email_key(one.email)) and one.participant_key.startswith(_ACCOUNT):
+            accounts[key].add(one.participant_key)
     return accounts
 
 

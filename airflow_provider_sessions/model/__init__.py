@@ -10,6 +10,7 @@ from airflow_provider_sessions.model.attendance import (
     Attribution,
     Participant,
     Presence,
+    email_key,
 )
 from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
 from airflow_provider_sessions.model.materials import (
@@ -56,6 +57,7 @@ __all__ = [
     "Value",
     "Window",
     "WindowBy",
+    "email_key",
     "is_given",
     "parse_instant",
     "parse_seconds",

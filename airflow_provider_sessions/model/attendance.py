@@ -7,8 +7,28 @@ came: an interval that stands for several joins says so in ``joins``, and carrie
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from airflow_provider_sessions.model.values import UtcDatetime, Value
+
+
+def _address(email: str | None) -> str | None:
+    return (email or "").strip() or None
+
+
+Email = Annotated[str | None, AfterValidator(_address)]
+"""An e-mail address, without the spaces that people and platforms leave around it; one of spaces alone is none."""
+
+
+def email_key(email: str | None) -> str | None:
+    """The key of somebody who is known by an e-mail address; None where there is none.
+
+    However it is spelt: capital letters, and spaces around it, make nobody else of anybody.
+    """
+    address = _address(email)
+    return f"email:{address.casefold()}" if address else None
 
 
 class Presence(StrEnum):
@@ -41,7 +61,7 @@ class Participant(Value):
 
     participant_key: str
     name: str | None = None
-    email: str | None = None
+    email: Email = None
     role: str | None = None
     is_guest: bool | None = None
     presence: Presence
@@ -58,7 +78,7 @@ class AttendanceInterval(Value):
     participant_key: str
     attribution: Attribution
     name: str | None = None
-    email: str | None = None
+    email: Email = None
     is_guest: bool | None = None
     joined_at: UtcDatetime | None = None
     left_at: UtcDatetime | None = None
@@ -79,7 +99,7 @@ class AttendanceSummary(Value):
     participant_key: str
     attribution: Attribution
     name: str | None = None
-    email: str | None = None
+    email: Email = None
     is_guest: bool | None = None
     first_join: UtcDatetime | None = None
     last_leave: UtcDatetime | None = None

@@ -16,6 +16,7 @@ from airflow_provider_sessions.model import (
     Session,
     Transcript,
     TranscriptSegment,
+    email_key,
 )
 from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord, TranscriptItem
 
@@ -25,7 +26,7 @@ def people_of(record: RequestRecord) -> list[Participant]:
     deponent = record.session_request.deponent
     people: dict[str, Participant] = {}
     for invite in record.session_request.invites:
-        if invite.email and (key := f"email:{invite.email.lower()}") not in people:
+        if (key := email_key(invite.email)) and key not in people:
             people[key] = Participant(
                 participant_key=key,
                 name=invite.name,
@@ -33,11 +34,11 @@ def people_of(record: RequestRecord) -> list[Participant]:
                 role=invite.access_level,
                 presence=Presence.INVITED,
             )
-    if deponent and (deponent.email or deponent.name):
-        key = f"email:{deponent.email.lower()}" if deponent.email else f"name:{deponent.name}"
+    if deponent and (key := email_key(deponent.email) or (f"name:{deponent.name}" if deponent.name else None)):
+        invited = people.get(key)
         people[key] = Participant(
             participant_key=key,
-            name=deponent.name,
+            name=deponent.name or (invited.name if invited else None),
             email=deponent.email,
             role=deponent.role or "deponent",
             presence=Presence.INVITED,

@@ -282,7 +282,8 @@ class SessionsUsAdapter(Adapter):
         return await self._people.read(session.session_id)
 
     async def _people_of(self, session_id: str) -> list[Participant]:
-        return [item.to_model() for item in await self._send(endpoints.list_participants(session_id))]
+        items = await self._send(endpoints.list_participants(session_id))
+        return [item.to_model(number) for number, item in enumerate(items)]
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         """The original and its translations; a missing or empty one means that there is none yet."""

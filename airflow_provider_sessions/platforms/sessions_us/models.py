@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, UtcDatetime
+from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, UtcDatetime, email_key
 from airflow_provider_sessions.platforms.marks import without_mark
 
 _EPOCH = 1e9
@@ -60,15 +60,16 @@ class ParticipantItem(Answer):
     guest: Person | None = None
     user: Person | None = None
 
-    def to_model(self) -> Participant:
-        """In our words. The key is the account's, else the e-mail's, else the participant's own id."""
+    def to_model(self, number: int = 0) -> Participant:
+        """In our words. The key is the account's, else the e-mail's, else the participant's own id.
+
+        :param number: the participant's place in the list, for one without an id.
+        """
         person = self.user or self.guest or Person()
         if self.user is not None and self.user.id:
             key = f"account:{self.user.id}"
-        elif person.email:
-            key = f"email:{person.email.lower()}"
         else:
-            key = f"participant:{self.id}"
+            key = email_key(person.email) or f"participant:{self.id or number}"
         return Participant(
             participant_key=key,
             name=person.whole_name,

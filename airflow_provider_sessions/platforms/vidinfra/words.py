@@ -16,6 +16,7 @@ from airflow_provider_sessions.model import (
     RecordingStatus,
     Session,
     SessionState,
+    email_key,
 )
 from airflow_provider_sessions.platforms.marks import without_mark
 from airflow_provider_sessions.platforms.vidinfra.models import (
@@ -135,7 +136,7 @@ def interval_from(answer: AttendanceResponse, number: int) -> AttendanceInterval
         participant_key=key,
         attribution=attribution,
         name=answer.username or None,
-        email=answer.email or None,
+        email=answer.email,
         is_guest=answer.is_guest,
         joined_at=answer.joined_at,
         left_at=answer.left_at or answer.last_seen_at,
@@ -150,8 +151,8 @@ def _identity(answer: AttendanceResponse, number: int) -> tuple[str, Attribution
     """Who a row is about. A guest's account stands for a device; a display name alone stands for nobody else."""
     if answer.user_id and not answer.is_guest:
         return f"account:{answer.user_id}", Attribution.EXACT
-    if answer.email:
-        return f"email:{answer.email.casefold()}", Attribution.EXACT
+    if key := email_key(answer.email):
+        return key, Attribution.EXACT
     if answer.user_id:
         return f"guest:{answer.user_id}", Attribution.PROBABLE
     return f"row:{answer.id or number}", Attribution.NAME_ONLY
@@ -171,9 +172,9 @@ def participants_from(
             source_id=session.host_id,
         )
         people[host.participant_key] = host
-    for answer in assigned:
+    for number, answer in enumerate(assigned):
         if answer.removed_at is None:
-            person = _assigned(answer)
+            person = _assigned(answer, number)
             people.setdefault(person.participant_key, person)
     for number, row in enumerate(present):
         visitor = _visitor(row, number)
@@ -182,11 +183,11 @@ def participants_from(
     return list(people.values())
 
 
-def _assigned(answer: SessionParticipantResponse) -> Participant:
+def _assigned(answer: SessionParticipantResponse, number: int) -> Participant:
     user = answer.user or UserResponse()
     user_id = answer.user_id or user.id
     return Participant(
-        participant_key=f"account:{user_id}" if user_id else f"row:{answer.id}",
+        participant_key=f"account:{user_id}" if user_id else f"role:{answer.id or number}",
         name=answer.username or user.username,
         email=user.email,
         role=answer.role,
@@ -200,7 +201,7 @@ def _visitor(row: AttendanceResponse, number: int) -> Participant:
     return Participant(
         participant_key=key,
         name=row.username or None,
-        email=row.email or None,
+        email=row.email,
         is_guest=row.is_guest,
         presence=Presence.PRESENT,
         source_id=row.user_id,

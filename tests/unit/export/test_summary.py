@@ -110,6 +110,12 @@ def test_an_account_and_a_guest_with_its_address_are_one_person() -> None:
     assert only(guest, account).present_seconds == 20 * 60
 
 
+def test_spaces_around_an_address_make_nobody_else_of_anybody() -> None:
+    account = interval("account:7", 0, 10, email=" Kim@example.com ")
+    guest = interval("email:kim@example.com", 20, 30, email="kim@example.com\t")
+    assert [(row.participant_key, row.email) for row in summary(guest, account)] == [("account:7", "Kim@example.com")]
+
+
 def test_two_accounts_that_share_an_address_stay_two_people_and_a_guest_is_neither() -> None:
     shared = {"email": "front.desk@example.com"}
     rows = summary(

@@ -97,6 +97,15 @@ class TestSessionsUs:
             [transcript] = await adapter.transcripts(await adapter.get(ID))
         assert [segment.text for segment in transcript.segments if segment.text] == ["Yes"]
 
+    async def test_people_are_told_apart_however_little_is_told_of_them(self) -> None:
+        guests = [{"email": " Ada@X.org"}, {"firstName": "Kim"}, {"firstName": "Kim", "email": " "}, {"id": "x"}]
+        people = [*({"guest": guest} for guest in guests), {"id": "p5", "guest": {"email": "ada@x.org"}}]
+        async with adapter_of("sessions_us", {"/participants": people, ID: meeting()}) as adapter:
+            found = await adapter.participants(await adapter.get(ID))
+        keys = ["email:ada@x.org", "participant:1", "participant:2", "participant:3", "email:ada@x.org"]
+        assert [one.participant_key for one in found] == keys
+        assert [one.email for one in found] == ["Ada@X.org", None, None, None, "ada@x.org"]
+
 
 class TestVidInfra:
     """VidInfra: no field is documented as required."""
@@ -143,6 +152,14 @@ class TestPrevail:
         async with self.of(session_requests=[empty, whole]) as adapter:
             people = await adapter.participants(await adapter.get("smith"))
         assert [person.email for person in people] == ["ada@example.com"]
+
+    async def test_one_address_is_one_person_however_it_is_spelt(self) -> None:
+        invites = [{"email": " Ada@X.org", "name": "Ada"}, "ada@x.org ", " "]
+        asked = {"invites": invites, "deponent": {"email": "ADA@x.org", "role": "witness"}}
+        whole = {"id": 2, "session_state": "ready", "remote_session_id": "smith", "session_request": asked}
+        async with self.of(session_requests=[whole]) as adapter:
+            people = await adapter.participants(await adapter.get("smith"))
+        assert [(one.participant_key, one.name, one.role) for one in people] == [("email:ada@x.org", "Ada", "witness")]
 
     @pytest.mark.parametrize(
         "item", [{"start": 1, "text": "Hello"}, {"filename": "t.txt", "presigned_url": "https://x"}]

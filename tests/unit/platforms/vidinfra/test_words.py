@@ -89,6 +89,8 @@ def test_a_session_that_was_started_again_has_not_ended(word: str) -> None:
         ({"user_id": "g1", "is_guest": True}, "guest:g1", Attribution.PROBABLE),
         ({"user_id": "g1", "is_guest": True, "email": "A@x.org"}, "email:a@x.org", Attribution.EXACT),
         ({"email": "A@x.org"}, "email:a@x.org", Attribution.EXACT),
+        ({"email": " A@X.org\n"}, "email:a@x.org", Attribution.EXACT),
+        ({"email": "  ", "username": "Ada"}, "row:a1", Attribution.NAME_ONLY),
         ({"username": "Ada"}, "row:a1", Attribution.NAME_ONLY),
         ({"id": None, "username": "Ada"}, "row:7", Attribution.NAME_ONLY),
     ],
@@ -169,3 +171,13 @@ def test_a_recordings_size_is_told_when_it_is_finished() -> None:
 def test_a_negative_duration_ends_no_session_before_it_began() -> None:
     started = datetime(2026, 3, 2, 10, tzinfo=UTC)
     assert session(status="ended", started_at=started, ended_at=None, duration=-60).actual_end == started
+
+
+def test_nobody_with_a_role_is_lost_for_want_of_an_id() -> None:
+    assigned = [SessionParticipantResponse(username=name, role="moderator") for name in ("Ada", "Ben")]
+    people = words.participants_from(session(), assigned, [row(id=None, username="Cem")])
+    assert [(one.participant_key, one.name) for one in people] == [
+        ("role:0", "Ada"),
+        ("role:1", "Ben"),
+        ("row:0", "Cem"),
+    ]
