@@ -26,12 +26,13 @@ from airflow_provider_sessions.export.rows import (
     TakeawaysRow,
     TranscriptSegmentRow,
 )
-from airflow_provider_sessions.export.summary import presence, summarised
+from airflow_provider_sessions.export.summary import accounts_by_address, presence, summarised
 from airflow_provider_sessions.export.takeaways import as_markdown, as_text
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,
     Participant,
+    Presence,
     Recording,
     Session,
     Takeaways,
@@ -135,10 +136,16 @@ def session_rows(material: Material) -> list[SessionRow]:
 
 
 def participant_rows(material: Material) -> list[ParticipantRow]:
-    """One row for each way in which a person is known."""
+    """One row for each way in which a person is known. Who was there has the key that the attendance gives them."""
     key = _key(material)
+    accounts = accounts_by_address(one for one in material.participants if one.presence is Presence.PRESENT)
     ordered = sorted(
-        material.participants,
+        (
+            one.model_copy(update={"participant_key": accounts[one.participant_key]})
+            if one.participant_key in accounts
+            else one
+            for one in material.participants
+        ),
         key=lambda one: (one.participant_key, one.presence, one.role or "", one.source_id or "", one.name or ""),
     )
     return [

@@ -13,7 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from airflow_provider_sessions.model import AttendanceInterval, AttendanceSummary, Attribution, Session, email_key
+from airflow_provider_sessions.model import (
+    AttendanceInterval,
+    AttendanceSummary,
+    Attribution,
+    Participant,
+    Session,
+    email_key,
+)
 
 _ACCOUNT = "account:"
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -32,12 +39,12 @@ def attributed(intervals: Iterable[AttendanceInterval]) -> list[AttendanceInterv
     several accounts share that address. Stretches known by name only get keys of their own.
     """
     ordered = sorted(intervals, key=_order)
-    accounts = _accounts_by_email(ordered)
+    accounts = accounts_by_address(ordered)
     names = Counter(one.participant_key for one in ordered if one.attribution is Attribution.NAME_ONLY)
     met: Counter[str] = Counter()
     given = []
     for one in ordered:
-        key = _key(one, accounts)
+        key = accounts.get(one.participant_key, one.participant_key)
         if one.attribution is Attribution.NAME_ONLY and names[key] > 1:
             met[key] += 1
             key = f"{key}#{met[key]}"
@@ -80,20 +87,13 @@ def union_seconds(stretches: Iterable[tuple[datetime, datetime]]) -> float:
     return total
 
 
-def _key(one: AttendanceInterval, accounts: dict[str, set[str]]) -> str:
-    if one.attribution is Attribution.EXACT and not one.participant_key.startswith(_ACCOUNT):
-        same = accounts.get(email_key(one.email) or "", set())
-        if len(same) == 1:
-            return next(iter(same))
-    return one.participant_key
-
-
-def _accounts_by_email(intervals: Iterable[AttendanceInterval]) -> dict[str, set[str]]:
+def accounts_by_address(known: Iterable[AttendanceInterval | Participant]) -> dict[str, str]:
+    """The accounts that keys made of e-mail addresses stand for: those of addresses that one account alone has."""
     accounts: defaultdict[str, set[str]] = defaultdict(set)
-    for one in intervals:
+    for one in known:
         if (key := email_key(one.email)) and one.participant_key.startswith(_ACCOUNT):
             accounts[key].add(one.participant_key)
-    return accounts
+    return {key: next(iter(same)) for key, same in accounts.items() if len(same) == 1}
 
 
 def _order(one: AttendanceInterval) -> tuple[datetime, datetime, str, str, str]:

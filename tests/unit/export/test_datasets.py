@@ -163,6 +163,27 @@ def test_stretches_of_a_person_are_numbered_by_time() -> None:
     assert rows[1].joined_at == NOON
 
 
+def test_who_came_with_an_account_and_as_a_guest_has_one_key_in_all_datasets() -> None:
+    came = {"presence": Presence.PRESENT, "email": "kim@example.com"}
+    invited = Participant(participant_key="email:kim@example.com", presence=Presence.INVITED, email="kim@example.com")
+    known = Material(
+        session(),
+        "live.example.com",
+        participants=[
+            Participant(participant_key="email:kim@example.com", **came),
+            Participant(participant_key="account:7", **came),
+            invited,
+        ],
+        attendance=[
+            interval("account:7", 0, 10, email="Kim@example.com"),
+            interval("email:kim@example.com", 20, 30, email="kim@example.com"),
+        ],
+    )
+    keys = [row.participant_key for row in DATASETS["participants"].make(known)]
+    assert keys == ["account:7"] * 3
+    assert {row.participant_key for row in DATASETS["attendance"].make(known)} == {"account:7"}
+
+
 def test_the_original_is_track_0_and_segments_have_an_instant_where_it_is_known() -> None:
     rows = DATASETS["transcript_segments"].make(full())
     assert [(row.track, row.seq, row.language, row.is_translation) for row in rows] == [
