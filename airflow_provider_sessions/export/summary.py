@@ -102,22 +102,37 @@ def _order(one: AttendanceInterval) -> tuple[datetime, datetime, str, str, str]:
 
 
 def _length(session: Session) -> float | None:
-    if session.actual_start is None or session.actual_end is None:
+    """How long a session lasted; None where nobody knows, as of one that ended before it began, by two clocks."""
+    if session.actual_start is None or session.actual_end is None or session.actual_end < session.actual_start:
         return None
-    return max(0.0, (session.actual_end - session.actual_start).total_seconds())
+    return (session.actual_end - session.actual_start).total_seconds()
+
+
+def _seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, float] | None:
+    """How long a person was present, and connected; None where no row tells.
+
+    A total lies somewhere between its first join and its last leave. So what rows tell together is at most the union of
+    these, and what totals have beyond their own.
+    """
+    connected = beyond = 0.0
+    stretches: list[tuple[datetime, datetime]] = []
+    told = False
+    for one in intervals:
+        stretch = 0.0
+        if one.joined_at is not None and one.left_at is not None:
+            stretches.append((one.joined_at, one.left_at))
+            stretch = max(0.0, (one.left_at - one.joined_at).total_seconds())
+        elif one.reported_seconds is None:
+            continue
+        told = True
+        seconds = stretch if one.reported_seconds is None else max(0.0, one.reported_seconds)
+        connected += seconds
+        beyond += max(0.0, seconds - stretch)
+    return (min(connected, union_seconds(stretches) + beyond), connected) if told else None
 
 
 def _summary(key: str, intervals: list[AttendanceInterval], longest: float | None) -> AttendanceSummary:
-    totals = [one.reported_seconds for one in intervals if one.reported_seconds is not None]
-    stretches = [
-        (one.joined_at, one.left_at)
-        for one in intervals
-        if one.reported_seconds is None and one.joined_at is not None and one.left_at is not None
-    ]
-    present = connected = None
-    if totals or stretches:
-        present = sum(totals) + union_seconds(stretches)
-        connected = sum(totals) + sum(max(0.0, (end - start).total_seconds()) for start, end in stretches)
+    present, connected = _seconds(intervals) or (None, None)
     if present is not None and longest is not None:
         present = min(present, longest)
     joined = [one.joined_at for one in intervals if one.joined_at is not None]
@@ -134,5 +149,5 @@ def _summary(key: str, intervals: list[AttendanceInterval], longest: float | Non
         present_seconds=present,
         connected_seconds=connected,
         rejoins=max(0, sum(one.joins for one in intervals) - 1),
-        from_totals=bool(totals),
+        from_totals=any(one.reported_seconds is not None for one in intervals),
     )

@@ -55,9 +55,9 @@ class Session(Value):
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it lasted, or is planned to last, in seconds."""
+        """How long it lasted, or is planned to last, in seconds; an end before its start tells nothing."""
         for start, end in ((self.actual_start, self.actual_end), (self.scheduled_start, self.scheduled_end)):
-            if start is not None and end is not None:
+            if start is not None and end is not None and end >= start:
                 return (end - start) / timedelta(seconds=1)
         return None
 

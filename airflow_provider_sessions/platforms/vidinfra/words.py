@@ -141,7 +141,7 @@ def interval_from(answer: AttendanceResponse, number: int) -> AttendanceInterval
         joined_at=answer.joined_at,
         left_at=answer.left_at or answer.last_seen_at,
         left_at_inferred=answer.left_at is None and answer.last_seen_at is not None,
-        joins=answer.join_count or 1,
+        joins=1 if answer.join_count is None else max(0, answer.join_count),
         reported_seconds=answer.watch_duration,
         source_id=answer.id,
     )

@@ -139,6 +139,36 @@ def test_totals_above_the_sessions_length_are_capped_as_present_only() -> None:
     assert (row.present_seconds, row.connected_seconds) == (3600, 9000)
 
 
+def test_totals_of_the_same_time_count_once_as_present() -> None:
+    row = only(
+        interval(joined=0, left=30, reported_seconds=1800.0), interval(joined=0, left=30, reported_seconds=1500.0)
+    )
+    assert (row.present_seconds, row.connected_seconds) == (1800, 3300)
+    row = only(interval(joined=0, left=30, reported_seconds=1800.0), interval(joined=10, left=40))
+    assert (row.present_seconds, row.connected_seconds, row.from_totals) == (2400, 3600, True)
+
+
+def test_totals_of_different_times_are_kept_even_beyond_their_own() -> None:
+    row = only(
+        interval(joined=0, left=10, reported_seconds=605.0), interval(joined=20, left=30, reported_seconds=590.0)
+    )
+    assert row.present_seconds == row.connected_seconds == 1195
+    row = only(
+        interval(joined=0, left=10, reported_seconds=600.0), interval(joined=None, left=None, reported_seconds=60)
+    )
+    assert row.present_seconds == row.connected_seconds == 660
+
+
+def test_a_negative_total_is_no_presence() -> None:
+    row = only(interval(joined=0, left=30, reported_seconds=-5.0))
+    assert (row.present_seconds, row.connected_seconds) == (0, 0)
+
+
+def test_a_session_that_ended_before_it_began_takes_no_presence_away() -> None:
+    row = only(interval(joined=0, left=30), of=session(minutes=-60))
+    assert row.present_seconds == 1800
+
+
 def test_a_row_without_any_time_is_a_person_of_unknown_presence() -> None:
     row = only(interval(joined=None, left=None, name="Kim"))
     assert (row.present_seconds, row.connected_seconds, row.first_join, row.name) == (None, None, None, "Kim")

@@ -34,6 +34,8 @@ def test_a_duration_is_the_actual_one_or_the_planned_one() -> None:
     assert session(**planned).duration_seconds == 3600
     assert session(**planned, actual_start=THREE, actual_end=THREE + 2 * HOUR).duration_seconds == 7200
     assert session(**planned, actual_start=THREE).duration_seconds == 3600
+    assert session(**planned, actual_start=THREE, actual_end=THREE - HOUR).duration_seconds == 3600
+    assert session(actual_start=THREE, actual_end=THREE - HOUR).duration_seconds is None
     assert session().duration_seconds is None
 
 

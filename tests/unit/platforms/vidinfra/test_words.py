@@ -106,6 +106,7 @@ def test_a_row_of_attendance_is_an_envelope_of_its_joins() -> None:
     )
     assert (interval.joined_at, interval.left_at, interval.left_at_inferred) == (at(15), at(16), False)
     assert (interval.joins, interval.reported_seconds) == (3, 1200)
+    assert words.interval_from(row(join_count=0, watch_duration=0), 0).joins == 0
 
 
 def test_an_unnoticed_leaving_is_when_somebody_was_last_seen() -> None:
