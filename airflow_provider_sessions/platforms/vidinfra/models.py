@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from airflow_provider_sessions.model import UtcDatetime
 
@@ -21,6 +21,9 @@ def _without_zero_time(instant: UtcDatetime | None) -> UtcDatetime | None:
 
 
 Instant = Annotated[UtcDatetime | None, AfterValidator(_without_zero_time)]
+
+Seconds = int | Annotated[float, Field(allow_inf_nan=False)]
+"""A duration. The documented ones are whole numbers; an average, or the length of a file, need not be (inferred)."""
 
 
 class Answer(BaseModel):
@@ -140,7 +143,7 @@ class SessionResponse(Answer):
     mode: str | None = None
     started_at: Instant = None
     ended_at: Instant = None
-    duration: int | None = None
+    duration: Seconds | None = None
     scheduled_start_time: Instant = None
     viewer_count: int | None = None
     max_viewers: int | None = None
@@ -280,7 +283,7 @@ class AttendanceResponse(Answer):
     joined_at: Instant = None
     left_at: Instant = None
     last_seen_at: Instant = None
-    watch_duration: int | None = None
+    watch_duration: Seconds | None = None
     join_count: int | None = None
 
 
@@ -290,7 +293,7 @@ class AttendanceStatsResponse(Answer):
     total_attendees: int | None = None
     currently_watching: int | None = None
     peak_viewers: int | None = None
-    average_watch_duration: int | None = None
+    average_watch_duration: Seconds | None = None
 
 
 class ActiveViewerResponse(Answer):
@@ -329,7 +332,7 @@ class RecordingResponse(Answer):
     egress_id: str | None = None
     name: str | None = None
     file_path: str | None = None
-    duration: int | None = None
+    duration: Seconds | None = None
     file_size: int | None = None
     status: str | None = None
     storage_type: str | None = None

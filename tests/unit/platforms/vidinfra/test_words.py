@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Attribution, Presence, RecordingStatus, Session, SessionState
@@ -182,3 +183,17 @@ def test_nobody_with_a_role_is_lost_for_want_of_an_id() -> None:
         ("role:1", "Ben"),
         ("row:0", "Cem"),
     ]
+
+
+def test_a_duration_may_have_a_fraction() -> None:
+    assert session(started_at=at(15), duration=90.5).actual_end == at(15, 1).replace(second=30, microsecond=500_000)
+    assert words.interval_from(row(watch_duration=1800.25), 0).reported_seconds == 1800.25
+    assert words.interval_from(row(watch_duration="1800"), 0).reported_seconds == 1800
+    finished = RecordingResponse.model_validate({"id": "r1", "status": "completed", "duration": 12.5})
+    assert words.recording_from(finished, "s1").duration_seconds == 12.5
+
+
+@pytest.mark.parametrize("duration", [float("nan"), float("inf"), "soon"])
+def test_what_is_no_duration_is_refused(duration: object) -> None:
+    with pytest.raises(ValidationError):
+        row(watch_duration=duration)
