@@ -29,20 +29,27 @@ class ParquetWriter:
         need_pyarrow()
         from pyarrow import parquet
 
+        self._name = dataset.name
         self._schema = arrow_schema(dataset)
         self._values = values_of(dataset.row)
         self._held: list[tuple[Any, ...]] = []
         self._writer = parquet.ParquetWriter(file, self._schema, version="2.6", compression="snappy")
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Add rows."""
+        """Add rows.
+
+        :raises ExportError: a number fits into no column; the text names the column.
+        """
         self._held += map(self._values, rows)
         while len(self._held) >= ROWS_IN_GROUP:
             self._put(self._held[:ROWS_IN_GROUP])
             del self._held[:ROWS_IN_GROUP]
 
     def finish(self) -> None:
-        """Write the last group and the footer."""
+        """Write the last group and the footer.
+
+        :raises ExportError: see :meth:`write`.
+        """
         if self._held:
             self._put(self._held)
         self._held = []
@@ -51,8 +58,12 @@ class ParquetWriter:
     def _put(self, rows: list[tuple[Any, ...]]) -> None:
         import pyarrow
 
-        columns = zip(*rows, strict=True)
-        arrays = [pyarrow.array(values, type=field.type) for values, field in zip(columns, self._schema, strict=True)]
+        arrays = []
+        for values, field in zip(zip(*rows, strict=True), self._schema, strict=True):
+            try:
+                arrays.append(pyarrow.array(values, type=field.type))
+            except (OverflowError, pyarrow.ArrowInvalid) as unfit:
+                raise ExportError(f"{self._name}.{field.name} holds what no {field.type} can: {unfit}") from None
         self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema), row_group_size=ROWS_IN_GROUP)
 
 

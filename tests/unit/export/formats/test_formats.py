@@ -140,6 +140,11 @@ def test_long_texts_with_line_breaks_survive(name: str) -> None:
         assert parquet.read_table(io.BytesIO(data)).to_pylist()[0]["text"] == row.text
 
 
+def test_a_number_that_parquet_cannot_hold_is_named() -> None:
+    with pytest.raises(ExportError, match=r"attendance\.joins .*int64"):
+        written("parquet", [replace(ROW, joins=2**70)])
+
+
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match="jsonl, csv, parquet"):
         read_format("xlsx")
