@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class Tally(io.RawIOBase):
-    """Passes bytes on to a file, and counts and hashes them on the way.
+    """Passes bytes on to a file, and counts and hashes them on the way. What comes after it was closed goes nowhere.
 
-    :param target: the file.
+    :param target: the file. It is left open.
     """
 
     def __init__(self, target: Writable) -> None:
@@ -39,6 +39,8 @@ class Tally(io.RawIOBase):
     def write(self, data: ReadableBuffer, /) -> int:
         """Pass bytes on."""
         view = memoryview(data)
+        if self.closed:
+            return view.nbytes
         self._target.write(view)
         self._hash.update(view)
         self.size += view.nbytes
@@ -80,6 +82,10 @@ class _DataFile:
         self._writer.write(rows)
         self._rows += len(rows)
 
+    def leave(self) -> None:
+        """Take nothing more: Arrow writes the end of a file that is given up when it is collected, long after."""
+        self._tally.close()
+
 
 class DayFiles:
     """Takes the sessions of one day; made by :func:`day_files`."""
@@ -107,7 +113,8 @@ class DayFiles:
         if dataset.name not in self._open:
             key = data_key(dataset.name, self._day, self._stem, self._format.extension)
             target = self._stack.enter_context(self._store.write(key))
-            self._open[dataset.name] = _DataFile(dataset, self._day, key, self._format, target)
+            self._open[dataset.name] = file = _DataFile(dataset, self._day, key, self._format, target)
+            self._stack.callback(file.leave)
         return self._open[dataset.name]
 
 
