@@ -18,7 +18,7 @@ from airflow_provider_sessions.export.transcripts.names import WORD_JOINER, spli
 from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript
 
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
+_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})\d*)?"
 _TIMES = re.compile(rf"[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t].*)?")
 _BLANK = re.compile(r"\n(?:[ \t]*\n)+")
 _HIDDEN = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)", re.MULTILINE)

@@ -64,6 +64,11 @@ def test_commas_missing_hours_short_fractions_and_spaces() -> None:
     assert times(data) == [(1.5, 2.25), (3603.0, 3604.12), (360000.0, 360001.0)]
 
 
+def test_times_finer_than_milliseconds_lose_no_cue() -> None:
+    [cue] = read_captions("WEBVTT\n\n00:00:01.123456 --> 00:00:02.9999999\nHello\n").segments
+    assert (cue.start, cue.end, cue.text) == (1.123, 2.999, "Hello")
+
+
 def test_srt_with_comma_times_formatting_and_positions() -> None:
     data = (
         "1\r\n00:00:01,000 --> 00:00:02,000 X1:0 X2:9\r\n{\\an8}<i>Hi</i> <font color='red'>there</font>\r\n\r\n"
