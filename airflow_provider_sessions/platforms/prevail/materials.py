@@ -7,6 +7,8 @@ import mimetypes
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate
+from operator import itemgetter
 
 from airflow_provider_sessions.model import (
     Participant,
@@ -77,19 +79,25 @@ def _recording(item: RecordingItem, session_id: str, identity: str) -> Recording
 
 
 def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
-    """A transcript; an end that is missing is the next segment's start."""
+    """A transcript, in the order of time.
+
+    An end that is missing, or lies before its start, is the next segment's start. A segment without a start began with
+    the one before it.
+    """
+    starts = list(accumulate((line.start for line in item.segments), _or_before, initial=0.0))[1:]
+    ordered = sorted(zip(starts, item.segments, strict=True), key=itemgetter(0))
+    following = [*(start for start, _ in ordered[1:]), 0.0]
     segments: list[TranscriptSegment] = []
-    for position, line in enumerate(item.segments):
-        start = line.start or 0.0
-        following = item.segments[position + 1].start if position + 1 < len(item.segments) else None
-        end = line.end if line.end is not None else max(start, following if following is not None else start)
+    for (start, line), after in zip(ordered, following, strict=True):
+        end = line.end if line.end is not None and line.end >= start else None
+        speaker = (line.speaker or "").strip() or None
         segments.append(
             TranscriptSegment(
                 start=start,
-                end=end,
-                end_inferred=line.end is None,
-                speaker_key=f"name:{line.speaker}" if line.speaker else None,
-                speaker_name=line.speaker,
+                end=max(start, after) if end is None else end,
+                end_inferred=end is None,
+                speaker_key=f"name:{speaker}" if speaker else None,
+                speaker_name=speaker,
                 language=item.language,
                 text=line.text,
             )
@@ -98,3 +106,7 @@ def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
     return Transcript(
         session_id=session.session_id, language=item.language, started_at=started, segments=tuple(segments)
     )
+
+
+def _or_before(before: float, start: float | None) -> float:
+    return before if start is None else start

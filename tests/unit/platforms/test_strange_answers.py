@@ -183,6 +183,23 @@ class TestPrevail:
             [transcript] = await adapter.transcripts(await adapter.get("smith"))
         assert transcript.segments[-1].text == "Yes"
 
+    async def test_what_was_said_is_in_the_order_of_time(self) -> None:
+        lines = [
+            {"start": 5, "end": 2, "speaker": " ", "text": "third"},
+            {"text": "fourth"},
+            {"start": 2, "speaker": " Ada", "text": "first"},
+            {"start": 3, "end": 9, "speaker": "Ada", "text": "second"},
+        ]
+        async with self.of(transcripts=[{"segments": lines}]) as adapter:
+            [transcript] = await adapter.transcripts(await adapter.get("smith"))
+        told = [(one.text, one.start, one.end, one.end_inferred, one.speaker_key) for one in transcript.segments]
+        assert told == [
+            ("first", 2, 3, True, "name:Ada"),
+            ("second", 3, 9, False, "name:Ada"),
+            ("third", 5, 5, True, None),
+            ("fourth", 5, 5, True, None),
+        ]
+
     async def test_further_state_words_may_be_json_as_forms_and_addresses_give_it(self) -> None:
         extra = {"states": '{"completed": "ended"}'}
         async with self.of(sessions=[deposition(state="completed")], extra=extra) as adapter:
