@@ -43,6 +43,11 @@ def _children(node: Node) -> list[Node]:
     return [child for child in content if isinstance(child, Mapping)] if isinstance(content, list) else []
 
 
+def _words(node: Node) -> str:
+    text = node.get("text")
+    return "" if text is None else str(text)
+
+
 def _attribute(node: Node, name: str) -> Any:
     attributes = node.get("attrs")
     return attributes.get(name) if isinstance(attributes, Mapping) else None
@@ -86,7 +91,7 @@ def _quote(node: Node) -> str:
 
 
 def _code(node: Node) -> str:
-    code = "".join(str(child.get("text", "")) for child in _children(node))
+    code = "".join(_words(child) for child in _children(node))
     longest = max((len(ticks) for ticks in re.findall(r"`+", code)), default=0)
     fence = "`" * max(3, longest + 1)
     language = re.sub(r"[^\w+#.-]", "", str(_attribute(node, "language") or ""))
@@ -141,8 +146,8 @@ def _span(node: Node) -> str:
         return "  \n"
     if "text" not in node:
         return _escaped(str(_attribute(node, "label") or _attribute(node, "name") or ""))
-    text = str(node["text"])
-    marks = {_kind(mark): mark for mark in node.get("marks") or [] if isinstance(mark, Mapping)}
+    text, given = _words(node), node.get("marks")
+    marks = {_kind(mark): mark for mark in given if isinstance(mark, Mapping)} if isinstance(given, list) else {}
     if "code" in marks:
         ticks = "`" * (max((len(found) for found in re.findall(r"`+", text)), default=0) + 1)
         marked = f"{ticks} {text} {ticks}" if text.startswith("`") or text.endswith("`") else f"{ticks}{text}{ticks}"

@@ -97,6 +97,15 @@ def test_a_broken_document_is_empty_and_no_error(broken: dict) -> None:
     assert as_markdown(Takeaways(session_id="s1", text="", document=broken)) == "\n"
 
 
+@pytest.mark.parametrize("marks", [True, 1, "bold", {"type": "bold"}, [None, "bold", []]])
+def test_marks_that_are_none_leave_the_words(marks: object) -> None:
+    assert markdown(paragraph({"type": "text", "text": "Agreed", "marks": marks})) == "Agreed\n"
+
+
+def test_words_that_are_null_are_none() -> None:
+    assert markdown(paragraph({"type": "text", "text": None}, text("Agreed"))) == "Agreed\n"
+
+
 def test_the_platforms_own_text_is_kept_and_made_where_it_is_missing() -> None:
     content = paragraph(text("We "), text("ship.", "bold"), {"type": "hardBreak"}, text("Soon."))
     assert as_text(takeaways(content, text="Own words")) == "Own words"
