@@ -366,7 +366,9 @@ class VidInfraAdapter(Adapter):
         return [words.interval_from(row, number) for number, row in enumerate(rows)]
 
     async def _attendance_of(self, session_id: str) -> list[AttendanceResponse]:
-        return [row async for row in self.client.pages(endpoints.list_attendance(session_id))]
+        """In an order of our own: what is told of a person hangs on it, and so do the keys of rows without an id."""
+        rows = [row async for row in self.client.pages(endpoints.list_attendance(session_id))]
+        return sorted(rows, key=words.order_of)
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
         """Whether people have stopped counting as watching, which may take a while after a session's end (inferred)."""

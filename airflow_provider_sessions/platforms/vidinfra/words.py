@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import (
@@ -28,6 +28,8 @@ from airflow_provider_sessions.platforms.vidinfra.models import (
 )
 
 PLATFORM = "vidinfra"
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _STATES = {
     "scheduled": SessionState.SCHEDULED,
@@ -126,6 +128,11 @@ def recording_from(answer: RecordingResponse, session_id: str) -> Recording:
     )
 
 
+def order_of(row: AttendanceResponse) -> tuple[datetime, str, str, str]:
+    """The order of rows of attendance: by time, whatever order the platform answers in."""
+    return (row.joined_at or _NEVER, row.id or "", row.username or "", row.email or "")
+
+
 def interval_from(answer: AttendanceResponse, number: int) -> AttendanceInterval:
     """A row of the attendance list: the envelope of all joins of one person.
 
@@ -208,12 +215,9 @@ def _visitor(row: AttendanceResponse, number: int) -> Participant:
     )
 
 
-def _both(assigned: Participant, visitor: Participant) -> Participant:
-    """One person who was given a role, and came."""
-    return visitor.model_copy(
-        update={
-            "role": assigned.role,
-            "name": visitor.name or assigned.name,
-            "email": visitor.email or assigned.email,
-        }
+def _both(known: Participant, visitor: Participant) -> Participant:
+    """One person who was given a role, and came; or who came twice, and is called as at first."""
+    first, then = (visitor, known) if known.presence is Presence.ASSIGNED else (known, visitor)
+    return first.model_copy(
+        update={"role": known.role, "name": first.name or then.name, "email": first.email or then.email}
     )

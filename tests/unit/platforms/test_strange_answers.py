@@ -116,6 +116,26 @@ class TestVidInfra:
             with pytest.raises(MalformedAnswerError, match="duration"):
                 await adapter.get(ID)
 
+    async def test_who_came_does_not_depend_on_the_order_of_the_answer(self) -> None:
+        at = "2026-03-02T16:0{}:00Z".format
+        rows = [
+            {"id": "a", "user_id": "u1", "username": "Ada", "joined_at": at(1)},
+            {"id": "b", "user_id": "u1", "username": "Ada L.", "email": "ada@x.org", "joined_at": at(2)},
+            {"username": "Kim", "joined_at": at(0)},
+            {"username": "Kim", "joined_at": at(3)},
+            {"username": "Lou"},
+        ]
+        over = {"id": ID, "title": "x", "status": "ended", "started_at": at(0), "ended_at": at(9)}
+        told = []
+        for answered in (rows, rows[::-1]):
+            answers = {"/attendance": {"data": {"attendance": answered}}, "/participants": {"data": []}, ID: over}
+            async with adapter_of("vidinfra", answers) as adapter:
+                session = await adapter.get(ID)
+                told.append((await adapter.attendance(session), await adapter.participants(session)))
+        assert told[0] == told[1]
+        keys = [("row:0", "Kim"), ("account:u1", "Ada"), ("row:3", "Kim"), ("row:4", "Lou")]
+        assert [(one.participant_key, one.name) for one in told[0][1]] == keys
+
     async def test_a_refused_log_in_that_quotes_the_password_does_not_show_it(self) -> None:
         def refuse(request: httpx.Request) -> httpx.Response:
             said = {"message": f"no account with {PASSWORD}", "errors": [{"field": "password", "message": PASSWORD}]}
