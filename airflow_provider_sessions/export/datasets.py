@@ -309,12 +309,15 @@ def read_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | No
     """Read which datasets a user wants; None for all that the platform can give.
 
     :param names: names, or one text with names between commas, as templates give them.
-    :raises InputError: an unknown name, or none at all.
+    :raises InputError: an unknown name, none at all, or something else than names.
     """
     if names is None or names == "":
         return None
-    listed = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
-    if unknown := [name for name in listed if name not in DATASETS]:
+    if not isinstance(names, Iterable):
+        raise InputError(f"datasets: {names!r} is no list of names; there are {', '.join(DATASETS)}")
+    given = names.split(",") if isinstance(names, str) else names
+    listed = [name.strip() if isinstance(name, str) else name for name in given]
+    if unknown := [name for name in listed if not isinstance(name, str) or name not in DATASETS]:
         raise InputError(f"datasets: {', '.join(map(repr, unknown))} unknown; there are {', '.join(DATASETS)}")
     if not listed:
         raise InputError(f"datasets: an empty list exports nothing; there are {', '.join(DATASETS)}")

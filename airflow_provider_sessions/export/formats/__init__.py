@@ -55,7 +55,7 @@ def read_format(name: str) -> Format:
     :raises InputError: there is none.
     :raises ExportError: it needs a package that is not installed.
     """
-    if name not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         raise InputError(f"format: {name!r} is unknown; there are {', '.join(FORMATS)}")
     FORMATS[name].check()
     return FORMATS[name]

@@ -30,10 +30,13 @@ def read_formats(names: str | Iterable[str]) -> tuple[str, ...]:
     """Read which formats a user wants.
 
     :param names: names, or one text with names between commas.
-    :raises InputError: an unknown name, or none at all.
+    :raises InputError: an unknown name, none at all, or something else than names.
     """
-    listed = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
-    if not listed or (unknown := [name for name in listed if name not in FORMATS]):
+    if not isinstance(names, Iterable):
+        raise InputError(f"formats: {names!r} is no list of names; there are {', '.join(FORMATS)}")
+    given = names.split(",") if isinstance(names, str) else names
+    listed = [name.strip() if isinstance(name, str) else name for name in given]
+    if not listed or (unknown := [name for name in listed if not isinstance(name, str) or name not in FORMATS]):
         wrong = ", ".join(map(repr, unknown)) if listed else "an empty list"
         raise InputError(f"formats: {wrong} cannot be written; there are {', '.join(FORMATS)}")
     return tuple(dict.fromkeys(listed))

@@ -210,7 +210,7 @@ def test_datasets_are_read_in_one_order(given, names: list[str]) -> None:
     assert [dataset.name for dataset in read_datasets(given)] == names
 
 
-@pytest.mark.parametrize("given", [["session"], "sessions,chat", [], "transcripts"])
+@pytest.mark.parametrize("given", [["session"], "sessions,chat", [], "transcripts", 5, [None], [["sessions"]]])
 def test_unknown_datasets_are_refused_with_the_known_ones(given) -> None:
     with pytest.raises(InputError, match="transcript_segments"):
         read_datasets(given)

@@ -145,9 +145,10 @@ def test_a_number_that_parquet_cannot_hold_is_named() -> None:
         written("parquet", [replace(ROW, joins=2**70)])
 
 
-def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+@pytest.mark.parametrize("given", ["xlsx", None, ["csv"]])
+def test_an_unknown_format_is_refused_with_the_known_ones(given: Any) -> None:
     with pytest.raises(InputError, match="jsonl, csv, parquet"):
-        read_format("xlsx")
+        read_format(given)
 
 
 def test_parquet_without_pyarrow_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def test_formats_are_read_from_text_or_list(given, read: tuple[str, ...]) -> Non
     assert read_formats(given) == read
 
 
-@pytest.mark.parametrize("given", [[], "docx", ["vtt", "webvtt"]])
+@pytest.mark.parametrize("given", [[], "docx", ["vtt", "webvtt"], 5, [None], [["vtt"]]])
 def test_unknown_formats_are_refused_with_the_known_ones(given) -> None:
     with pytest.raises(InputError, match="vtt, srt, txt, json"):
         read_formats(given)
