@@ -28,6 +28,10 @@ TRANSCRIPT_READY = frozenset({"ready", "complete", "completed", "available", "do
 """Values of ``transcript_status`` that are taken to mean that there is a transcript: inferred, none was ever seen."""
 
 
+_NEVER = 1e9
+"""A number of seconds that no session lasts: it was meant as something else than a time within one."""
+
+
 def state_of(word: str | None, own_words: Mapping[str, SessionState], of: str) -> SessionState:
     """Our word for a state.
 
@@ -192,11 +196,12 @@ class TranscriptLine(Answer):
     start: Annotated[float | None, BeforeValidator(_seconds)] = Field(
         default=None,
         ge=0,
+        lt=_NEVER,
         allow_inf_nan=False,
         validation_alias=AliasChoices("start", "start_time", "startTime", "timestamp"),
     )
     end: Annotated[float | None, BeforeValidator(_seconds)] = Field(
-        default=None, ge=0, allow_inf_nan=False, validation_alias=AliasChoices("end", "end_time", "endTime")
+        default=None, ge=0, lt=_NEVER, allow_inf_nan=False, validation_alias=AliasChoices("end", "end_time", "endTime")
     )
     speaker: str | None = Field(
         default=None, validation_alias=AliasChoices("speaker", "speaker_name", "user", "participant")

@@ -161,6 +161,10 @@ def _stamp(value: Any) -> Any:
     return value
 
 
+Offset = Annotated[float, Field(lt=_EPOCH, allow_inf_nan=False)]
+"""Seconds from the beginning."""
+
+
 class Words(TypedDict, total=False):
     """One language of what was said."""
 
@@ -177,7 +181,7 @@ class TranscriptEntry(TypedDict, total=False):
 
     content: list[Words] | None
     participant_id: str | None
-    source_timestamp: Annotated[datetime | Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_stamp)]
+    source_timestamp: Annotated[datetime | Offset | None, BeforeValidator(_stamp)]
     source_language: str | None
 
 

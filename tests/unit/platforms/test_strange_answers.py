@@ -87,6 +87,13 @@ class TestSessionsUs:
             [transcript] = await adapter.transcripts(await adapter.get(ID))
         assert transcript.segments[0].start == start
 
+    async def test_an_utterance_at_no_time_is_named(self) -> None:
+        said = {"content": [{"text": "Hello", "language": "en"}], "sourceTimestamp": 1772467205000000000}
+        async with adapter_of("sessions_us", {"/transcripts": [said], "/participants": [], ID: meeting()}) as adapter:
+            session = await adapter.get(ID)
+            with pytest.raises(MalformedAnswerError, match="sourceTimestamp"):
+                await adapter.transcripts(session)
+
     async def test_an_utterance_without_words_takes_nothing_from_the_others(self) -> None:
         entries = [
             {"content": None},
@@ -190,7 +197,7 @@ class TestPrevail:
             with pytest.raises(MalformedAnswerError, match="neither segments nor a status"):
                 await adapter.transcripts(session)
 
-    @pytest.mark.parametrize("start", ["nan", -5, "inf"])
+    @pytest.mark.parametrize("start", ["nan", -5, "inf", 1772467205000])
     async def test_a_segment_at_no_time_is_named(self, start: object) -> None:
         async with self.of(transcripts=[{"segments": [{"start": start, "text": "Hello"}]}]) as adapter:
             session = await adapter.get("smith")
