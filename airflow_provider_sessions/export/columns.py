@@ -43,7 +43,7 @@ class Personal(StrEnum):
     TITLE = "title"
     """What a session or its case is called, which may be after a person."""
     TEXT = "text"
-    """What was written or said freely."""
+    """What was written or said freely, also by the platform: it may quote names."""
     LINK = "link"
     """Addresses of pages, which may be made of names."""
 

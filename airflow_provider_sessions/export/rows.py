@@ -156,6 +156,6 @@ class RecordingRow(Row, frozen=True, gc=False):
     size_bytes: Annotated[int | None, "Size of the file."]
     duration_seconds: Annotated[float | None, "Length."]
     sha256: Annotated[str | None, "Checksum, where the platform gives one."]
-    error: Annotated[str | None, "Why it failed."]
+    error: Annotated[str | None, "Why it failed, in the platform's words.", Personal.TEXT]
     created_at: Annotated[datetime | None, "When it was made."]
     updated_at: Annotated[datetime | None, "When it was last changed."]

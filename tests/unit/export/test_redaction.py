@@ -118,6 +118,7 @@ def test_every_word_has_its_columns() -> None:
             "takeaways.text",
             "takeaways.markdown",
             "takeaways.document",
+            "recordings.error",
         ],
         "link": ["sessions.url", "sessions.join_url"],
     }
