@@ -9,7 +9,11 @@
   ``schedule="@daily"`` Airflow 3 gives runs an interval without length, and the load would refuse it.
 - Catch-up is on: the first run is for ``start_date``, and nights on which Airflow was down are made up for.
 
-``hours`` needs nothing of this provider: any tool that reads the database can ask like that. Its result is in XCom.
+``hours`` needs nothing of this provider: any tool that reads the database can ask like that. Its result is in XCom. It
+asks for attendance, which VidInfra tells, and Prevail and Sessions do not: leave it out on those.
+
+Several connections may load into the same tables, so people are told apart by platform and account too; those of whom
+only a name is known by session, since another one of that name may be somebody else.
 """
 
 from __future__ import annotations
@@ -30,7 +34,8 @@ FROM "{{ params.schema }}".attendance_summary AS person
 JOIN "{{ params.schema }}".sessions AS session USING (platform, account, session_id)
 WHERE session.ended_at >= '{{ data_interval_start }}' AND session.ended_at < '{{ data_interval_end }}'
   AND NOT session.deleted
-GROUP BY person.participant_key
+GROUP BY platform, account, person.participant_key,
+         CASE WHEN person.attribution = 'name_only' THEN session_id END
 ORDER BY hours DESC NULLS LAST, attendee
 """
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import LEDGER, Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.model import (
+    Attribution,
     Participant,
     Presence,
     Recording,
@@ -227,6 +230,35 @@ async def test_accounts_share_the_tables(export: Export, database: Place) -> Non
         ("live.example.com/acme", "Ours, renamed", 2),
         ("live.example.com/other", "Theirs", 1),
     ]
+
+
+def _hours_attended() -> list[str]:
+    """The queries that the README and the example ask who attended for how long, of 2 March."""
+    root = Path(__file__).parents[4]
+    [readme] = re.findall(r"```sql\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    [example] = re.findall(
+        r'HOURS_ATTENDED = """(.*?)"""', (root / "dags_examples/nightly_load.py").read_text(), re.DOTALL
+    )
+    example = example.replace("{{ data_interval_start }}", "2026-03-02").replace(
+        "{{ data_interval_end }}", "2026-03-03"
+    )
+    return [readme, example]
+
+
+@pytest.mark.parametrize("query", _hours_attended(), ids=["README", "example"])
+async def test_hours_attended_are_each_persons_own(export: Export, database: Place, query: str) -> None:
+    unknown = {"attribution": Attribution.NAME_ONLY, "name": "Ada"}
+    for login in ("acme", "other"):
+        people = [interval("account:7", name=f"Bob of {login}"), interval("row:0", **unknown)]
+        adapter = StandIn.of(
+            *(session(key) for key in ("s1", "s2")), login=login, attendance={"s1": people, "s2": people}
+        )
+        await export(adapter, "sessions,attendance_summary", run=login)
+    query = (
+        query.replace('"{{ params.schema }}".', "").replace("JOIN ", "JOIN {schema}").replace("FROM ", "FROM {schema}")
+    )
+    told = sorted((row.attendee, float(row.hours)) for row in database.rows(query))
+    assert told == [("Ada", 1.0)] * 4 + [("Bob of acme", 2.0), ("Bob of other", 2.0)]
 
 
 async def test_a_table_prefix_keeps_exports_apart(export: Export, database: Place) -> None:
