@@ -34,6 +34,19 @@ def structure(value: Any, field: str) -> Any:
         ) from None
 
 
+def text(value: Any, field: str) -> str | None:
+    """A text, or None if not given. A number is one too: native rendering of templates makes it of a text of digits.
+
+    :raises InputError: something else.
+    """
+    value = given(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if value is None or isinstance(value, str):
+        return value
+    raise InputError(f"{field}: {value!r} is not a text")
+
+
 def flag(value: Any, field: str) -> bool:
     """True or false.
 

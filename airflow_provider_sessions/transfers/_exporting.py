@@ -29,7 +29,7 @@ from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._reading import count, given, structure
+from airflow_provider_sessions.operators._reading import count, given, structure, text
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
 from airflow_provider_sessions.transfers._window import window_of
@@ -110,9 +110,9 @@ class ExportingOperator(DeferringOperator):
         query = SessionQuery(
             window=window,
             by=WindowBy.ENDED,
-            room_id=given(self.room_id),
-            case=given(self.case),
-            title=given(self.title),
+            room_id=text(self.room_id, "room_id"),
+            case=text(self.case, "case"),
+            title=text(self.title, "title"),
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = _redaction(self.redact, self.redact_conn_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.operators._reading import given
+from airflow_provider_sessions.operators._reading import text
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
 from airflow_provider_sessions.transfers._sql import engine_for
 
@@ -84,5 +84,5 @@ class SessionsToSqlOperator(ExportingOperator):
         from airflow_provider_sessions.export.sql.target import SqlTarget
 
         with closing(Database(engine)) as database:
-            tables = Tables(given(self.schema), given(self.table_prefix) or "")
+            tables = Tables(text(self.schema, "schema"), text(self.table_prefix, "table_prefix") or "")
             yield SqlTarget(database, tables, run, give_up_after=give_up_after)

@@ -146,7 +146,14 @@ def test_what_is_redacted_is_never_there(load, two_days, connect, warehouse: Pla
         ({"sql_conn_id": "strange"}, InputError, r"type 'strange_base', for which a package is missing"),
         ({"sql_conn_id": "erased"}, AirflowNotFoundException, "erased"),
         ({"table_prefix": "a;b"}, InputError, "table_prefix"),
+        ({"table_prefix": ["a"]}, InputError, r"table_prefix: \['a'\] is not a text"),
+        ({"schema": ["a"]}, InputError, r"schema: \['a'\] is not a text"),
+        ({"room_id": True}, InputError, "room_id: True is not a text"),
+        ({"case": 1.5}, InputError, r"case: 1\.5 is not a text"),
+        ({"title": {}}, InputError, "title: {} is not a text"),
         ({"datasets": ["session"]}, InputError, "'session' unknown"),
+        ({"datasets": 5}, InputError, "datasets: 5 is neither a list nor a text; there are sessions, "),
+        ({"datasets": [5]}, InputError, "datasets: '5' unknown"),
         ({"datasets": ["transcript_segments"]}, UnsupportedError, "download the recording"),
         ({"start": "2026-03-02", "end": "2026-03-03"}, InputError, "no time zone"),
     ],
@@ -187,6 +194,14 @@ def test_values_come_as_templates_render_them(load, two_days, warehouse: Place) 
     assert list(result["datasets"]) == ["sessions", "attendance"]
     assert warehouse.tables() == {"sessions", "attendance", LEDGER}
     assert set(DATASETS) > warehouse.tables() - {LEDGER}
+
+
+def test_a_number_of_native_rendering_is_the_text_it_was(load, vidinfra: Any, warehouse: Place) -> None:
+    vidinfra.create("Review of 2025", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9))
+    vidinfra.create("Other", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9))
+    assert load(room_id=5, table_prefix=2026, datasets="sessions")["sessions"] == 0
+    assert load(title=2025, table_prefix=2026, datasets="sessions")["sessions"] == 1
+    assert warehouse.column('select title from {schema}"2026sessions"') == ["Review of 2025"]
 
 
 def test_template_fields_are_those_a_user_may_template() -> None:
