@@ -18,7 +18,7 @@ from airflow_provider_sessions.export.sql.tables import LEDGER
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
 from tests.connected import requests_of
-from tests.databases import Place, database, postgres, sqlite, warehouse
+from tests.databases import Place, database, fields_of, postgres, sqlite, warehouse
 
 __all__ = ["database", "postgres", "sqlite", "warehouse"]
 
@@ -143,6 +143,9 @@ def test_what_is_redacted_is_never_there(load, two_days, connect, warehouse: Pla
     [
         ({"sql_conn_id": ""}, InputError, "sql_conn_id"),
         ({"sql_conn_id": "vidinfra_default"}, InputError, r"type 'vidinfra', which is no database with a DbApiHook"),
+        ({"sql_conn_id": "plain"}, InputError, r"type 'generic', which is no database with a DbApiHook"),
+        ({"sql_conn_id": "vanishing"}, InputError, r"type 'sqlite' and names no file: what is written would be gone"),
+        ({"sql_conn_id": "memory"}, InputError, r"type 'sqlite' and names no file: what is written would be gone"),
         ({"sql_conn_id": "strange"}, InputError, r"type 'strange_base', for which a package is missing"),
         ({"sql_conn_id": "erased"}, AirflowNotFoundException, "erased"),
         ({"table_prefix": "a;b"}, InputError, "table_prefix"),
@@ -162,6 +165,9 @@ def test_bad_input_is_refused_before_any_request(
     load, connect, sandbox: Sandbox, warehouse: Place, fields: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
     connect("strange", conn_type="strange_base", host="somewhere")
+    connect("plain", conn_type="generic", host="somewhere")
+    connect("vanishing", conn_type="sqlite")
+    connect("memory", conn_type="sqlite", host=":memory:")
     with pytest.raises(error, match=reason):
         load(**fields)
     assert requests_of(sandbox) == []
@@ -182,6 +188,26 @@ def test_a_database_that_does_not_answer_is_told(load, connect, vidinfra, two_da
     assert "hunter2" not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        ({"sslmode": "as I like it"}, "sslmode"),
+        ({"options": "-c default_transaction_read_only=on"}, "cannot execute CREATE TABLE in a read-only transaction"),
+    ],
+)
+def test_the_driver_is_told_what_the_extra_of_a_postgres_connection_says(
+    vidinfra, context, connect, postgres: Place, extra: dict[str, str], reason: str
+) -> None:
+    load = SessionsToSqlOperator(
+        task_id="load", conn_id="vidinfra_default", sql_conn_id="warehouse", schema=postgres.schema
+    )
+    connect("warehouse", **fields_of(postgres), extra=extra)
+    with pytest.raises(ExportError, match=rf"preparing the tables: the database refused: .*{reason}"):
+        load.execute(context)
+    connect("warehouse", **fields_of(postgres), extra={"application_name": "load", "cursor": "dictcursor"})
+    load.execute(context)
+
+
 def test_values_come_as_templates_render_them(load, two_days, warehouse: Place) -> None:
     result = load(
         datasets='["sessions", "attendance"]',
@@ -199,7 +225,6 @@ def test_values_come_as_templates_render_them(load, two_days, warehouse: Place) 
 def test_a_number_of_native_rendering_is_the_text_it_was(load, vidinfra: Any, warehouse: Place) -> None:
     vidinfra.create("Review of 2025", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9))
     vidinfra.create("Other", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9))
-    assert load(room_id=5, table_prefix=2026, datasets="sessions")["sessions"] == 0
     assert load(title=2025, table_prefix=2026, datasets="sessions")["sessions"] == 1
     assert warehouse.column('select title from {schema}"2026sessions"') == ["Review of 2025"]
 
