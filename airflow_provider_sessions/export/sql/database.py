@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Table, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from airflow_provider_sessions.errors import ExportError
 
@@ -52,7 +52,7 @@ class Database:
             try:
                 with self._engine.begin() as connection:
                     return do(connection)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, UnicodeError) as error:  # the latter where its encoding lacks a letter
                 pause = next(pauses, None) if _passes(error) else None
                 if pause is None:
                     # Not chained: SQLAlchemy's text quotes the rows, which are about people and belong into no log.
@@ -76,7 +76,7 @@ def _hold_back_writers(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _passes(error: SQLAlchemyError) -> bool:
+def _passes(error: Exception) -> bool:
     """Whether it is worth while to do the transaction again."""
     if not isinstance(error, DBAPIError):
         return False
@@ -87,8 +87,10 @@ def _passes(error: SQLAlchemyError) -> bool:
     return state in _QUICKER or getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
 
 
-def _told(error: SQLAlchemyError) -> str:
-    """The first line of what the database said: the others quote values."""
+def _told(error: Exception) -> str:
+    """The first line of what the database said: the others quote values, as does the first where one does not fit."""
+    if isinstance(error, DataError):
+        return f"a value does not fit its column, which is not as an export makes it ({type(error.orig).__name__})"
     cause = error.orig if isinstance(error, DBAPIError) else error
     lines = str(cause).strip().splitlines()
     return lines[0] if lines else type(cause).__name__

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, InputError
-from airflow_provider_sessions.export.datasets import DATASETS, read_datasets
+from airflow_provider_sessions.export.datasets import DATASETS, Material, read_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Written, extend, materials, plan
 from airflow_provider_sessions.export.sql.database import Database
@@ -414,3 +414,28 @@ async def test_what_the_database_refuses_is_told_without_the_rows(export: Export
     assert str(caught.value).startswith("session 's2': the database refused: ")
     assert "Ada" not in str(caught.value)
     assert set(database.column(f"select session_id from {{schema}}{LEDGER}")) == {"s1"}
+
+
+async def test_a_value_that_does_not_fit_a_column_of_others_is_not_quoted(clock: VirtualClock, postgres: Place) -> None:
+    keys = "platform TEXT, account TEXT, session_id TEXT"
+    postgres.run(
+        f"CREATE TABLE {{schema}}sessions ({keys}, title INTEGER, PRIMARY KEY (platform, account, session_id))"
+    )
+    work = await plan(StandIn.of(session(title="Ada's")), QUERY, read_datasets("sessions"))
+    target = SqlTarget(Database(postgres.engine()), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
+    target.begin(work)
+    with pytest.raises(
+        ExportError, match="session 's1': the database refused: a value does not fit its column"
+    ) as told:
+        target.write(work, [Material(one, work.account) for one in work.sessions])
+    assert "Ada" not in str(told.value)
+
+
+async def test_a_letter_that_the_databases_encoding_lacks_is_told(clock: VirtualClock, postgres: Place) -> None:
+    engine = sa.create_engine(postgres.url, connect_args={"client_encoding": "latin1"})
+    work = await plan(StandIn.of(session(title="Fun 👋")), QUERY, read_datasets("sessions"))
+    target = SqlTarget(Database(engine), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
+    target.begin(work)
+    with pytest.raises(ExportError, match="session 's1': the database refused: 'latin-1' codec can't encode"):
+        target.write(work, [Material(one, work.account) for one in work.sessions])
+    assert postgres.rows(f"select * from {{schema}}{LEDGER}") == []
