@@ -80,8 +80,10 @@ _TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
     Kind.BOOLEAN: sa.Boolean(),
     Kind.INSTANT: Instant(),
 }
-_FOUND_BY: Final = sa.String(LONGEST_KEY)
-"""Texts in keys and indexes, whose length databases limit."""
+_FOUND_BY: Final = sa.String(LONGEST_KEY).with_variant(
+    mysql.VARCHAR(LONGEST_KEY, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+)
+"""Texts in keys and indexes, whose length databases limit. MySQL by itself takes ``aB`` and ``Ab`` for the same id."""
 
 
 class Tables:
