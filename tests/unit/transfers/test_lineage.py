@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.transfers import _lineage
@@ -86,7 +87,9 @@ def test_tables_are_told_by_their_addresses(told: Told, context: Any, warehouse:
     read, written = told()
     assert read == READ
     if warehouse.schema:
-        assert written == [f"postgres://127.0.0.1:5432/test/{warehouse.schema}/{name}" for name in WRITTEN]
+        place = sa.make_url(warehouse.url)
+        address = f"postgres://{place.host}:{place.port}/{place.database}/{warehouse.schema}"
+        assert written == [f"{address}/{name}" for name in WRITTEN]
     else:
         assert [uri.partition(":")[0] for uri in written] == ["sqlite"] * len(WRITTEN)
         assert [uri.rpartition("/")[2] for uri in written] == WRITTEN
