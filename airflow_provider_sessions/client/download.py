@@ -92,7 +92,7 @@ class Download:
         :raises IncompleteDownloadError: it has another size than announced, comes too slowly, or changed while the
             target cannot begin anew.
         :raises ApiError: it was refused.
-        :raises MalformedAnswerError: what came is a web page.
+        :raises MalformedAnswerError: what came is no file: a web page, JSON, or an answer without content.
         :raises NoAnswerError: the connection broke several times without a byte of progress.
         """
         url = await self._address()
@@ -101,7 +101,9 @@ class Download:
             before = self._size
             try:
                 await self._stretch(url)
-                return self._checked()
+                if self._total is None or not before < self._size < self._total:
+                    return self._checked()
+                log.debug("%d of %d bytes came: the server gives a part at a time", self._size, self._total)
             except (NoAnswerError, ServerError, RateLimitedError) as broken:
                 idle, refusals = (0, 0) if self._size > before else (idle + 1, refusals)
                 wait = self._client.config.retry.wait_before_retry(
@@ -152,8 +154,7 @@ class Download:
     def _note(self, response: httpx.Response) -> None:
         """Take note of what the answer says of the file, and begin anew if it is not the rest of what is here."""
         headers = response.headers
-        if headers.get("content-type", "").strip().lower().startswith("text/html"):
-            raise MalformedAnswerError("a web page came instead of the file")
+        _check_that_it_is_a_file(response)
         start, total = _content_range(response) if response.status_code == 206 else (0, _length(headers))
         if self._size and (start != self._size or not self._is_same(headers)):
             self._begin_anew()
@@ -210,6 +211,20 @@ class Download:
             if announced is not None and announced != self._size:
                 raise IncompleteDownloadError(f"{self._size} bytes came, but {by} announced {announced}")
         return Downloaded(self._size, self._hash.hexdigest(), self._media_type)
+
+
+def _check_that_it_is_a_file(response: httpx.Response) -> None:
+    """Refuse what is answered in the place of a file: a page to log in, an error with status 200, "not yet".
+
+    :raises MalformedAnswerError: it is such an answer.
+    """
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "text/html":
+        raise MalformedAnswerError("a web page came instead of the file")
+    if media_type == "application/json" or media_type.endswith("+json"):
+        raise MalformedAnswerError("JSON came instead of the file")
+    if response.status_code not in (200, 206):
+        raise MalformedAnswerError(f"an answer without the file came: {response.status_code}")
 
 
 def _is_encoded(headers: httpx.Headers) -> bool:

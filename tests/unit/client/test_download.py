@@ -294,6 +294,37 @@ async def test_another_size_than_announced_is_an_error(expected: int, text: str)
             await fetch(client, server, expected_size=expected)
 
 
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (reply(200, b'{"error": "expired"}', Content_Type="application/json; charset=utf-8"), "JSON came instead"),
+        (reply(200, b'{"title": "Gone"}', Content_Type="application/problem+json"), "JSON came instead"),
+        (reply(202, b"being prepared", Content_Type="text/plain"), "without the file came: 202"),
+        (raw(head(204, {})), "without the file came: 204"),
+    ],
+    ids=["json", "problem", "not yet", "empty"],
+)
+async def test_an_answer_in_the_place_of_a_file_is_no_file(answer: Answer, text: str) -> None:
+    async with RawServer((answer,)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match=text):
+            await fetch(client, server)
+
+
+async def test_a_server_that_gives_a_part_at_a_time_is_asked_for_the_next() -> None:
+    """A server may answer with less than the range that was asked for. Source: RFC 9110 14.2."""
+
+    def part(request: Received) -> Answer:
+        start = int(request.headers.get("range", "bytes=0-")[6:-1])
+        end = min(start + 500_000, len(CONTENT))
+        content_range = f"bytes {start}-{end - 1}/{len(CONTENT)}"
+        return reply(206, CONTENT[start:end], ETag='"v1"', Content_Range=content_range, Content_Type="video/mp4")
+
+    async with RawServer((by(FileServer(cuts=[800_000])), by(part))) as server, connect(server.url) as client:
+        done, content = await fetch(client, server)
+    assert (content, done.sha256) == (CONTENT, SHA)
+    assert len(server.requests) == 6
+
+
 async def test_a_web_page_is_no_file() -> None:
     page = reply(200, b"<html>expired</html>", Content_Type="text/html; charset=utf-8")
     async with RawServer((page,)) as server, connect(server.url) as client:
