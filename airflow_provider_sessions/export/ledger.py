@@ -17,7 +17,9 @@ or a table) follows them.
    seven. What changes later than that is seen by a run whose window holds the session, or whose own it is.
 4. What another run exported is left alone while its content is the same. Where it changed, the run that saw that
    writes it as the next ``version`` and owns it from then on. A deleted session is a new version too, which says so,
-   and is not looked at any more.
+   and is not looked at any more. A session that is unknown to a connection is taken as deleted only where it was seen
+   through that connection before, by an export of the same filters: connections of several organizations may write
+   into one place, and each is asked about all that is due.
 5. A rerun writes again what its run still owns, and nothing else: unchanged content gives the same bytes and leaves
    the ledger as it is, but for when to look again. Its files no longer hold what another run wrote as a higher version.
 6. A run holds a lease. Before a file appears, the run makes sure that it still holds it, and notes the file's checksum
@@ -78,6 +80,7 @@ class Entry(BaseModel):
     :param attempts: how often it was looked for without being ready.
     :param looks: how often it was looked at again since it was written.
     :param next_check: when it is to be looked at again; None: not by itself. It counts once nobody is writing it.
+    :param seen_by: the views that showed the session; see :attr:`~airflow_provider_sessions.export.run.Plan.view`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,6 +97,7 @@ class Entry(BaseModel):
     looks: int = 0
     first_seen: datetime
     next_check: datetime | None = None
+    seen_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +122,12 @@ class Try:
 
     :param run: the run's stem.
     :param token: like no other try's.
+    :param views: those that what it looks at is seen by.
     """
 
     run: str
     token: str
+    views: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +145,13 @@ class Late:
     :param session: what was last known of it: its id and its times.
     :param datasets: which of its datasets; those that the run does not export count nothing.
     :param owned: whether the run owned some of them before, so that no filter leaves them out.
+    :param seen_by: the views that showed it.
     """
 
     session: Session
     datasets: frozenset[str]
     owned: bool
+    seen_by: frozenset[str] = frozenset()
 
 
 def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Decision:
@@ -154,6 +162,14 @@ def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: date
     """
     if before is not None and before.status is Status.WRITING and before.claim != me.token:
         return Decision(before, write=False)
+    decided = _decided(before, seen, me, now, ended, give_up)
+    seen_by = me.views | (before.seen_by if before is not None else frozenset())
+    if decided.entry.seen_by == seen_by:
+        return decided
+    return Decision(decided.entry.model_copy(update={"seen_by": seen_by}), decided.write)
+
+
+def _decided(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Decision:
     if seen.status is Status.PENDING:
         if before is not None and before.version and before.run != me.run and before.status is not Status.PENDING:
             return Decision(_looked_at(before, now, ended, give_up), write=False)
@@ -206,6 +222,7 @@ def released(entry: Entry, now: datetime, reason: str) -> Entry:
         attempts=entry.attempts,
         first_seen=entry.first_seen,
         next_check=now,
+        seen_by=entry.seen_by,
     )
 
 
@@ -276,4 +293,5 @@ def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: da
         attempts=before.attempts if before else 0,
         first_seen=before.first_seen if before else now,
         next_check=None if seen.status is Status.DELETED else next_look(0, now, ended, give_up),
+        seen_by=me.views,
     )

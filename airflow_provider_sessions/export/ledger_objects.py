@@ -70,6 +70,11 @@ class Known(BaseModel):
     entries: dict[str, Entry] = {}
     marker: str | None = None
 
+    @property
+    def seen_by(self) -> frozenset[str]:
+        """The views that showed it."""
+        return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
+
 
 class Intent(BaseModel):
     """A file that was about to appear, and whose rows it has."""
@@ -110,6 +115,7 @@ class ObjectLedger:
     :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
     :param form: name of the files' format.
     :param run: the run that this try belongs to.
+    :param views: see :class:`~airflow_provider_sessions.export.ledger.Try`.
     :param give_up_after: how long after a session's end its artifacts are waited for.
     """
 
@@ -120,6 +126,7 @@ class ObjectLedger:
         form: str,
         run: RunId,
         *,
+        views: frozenset[str] = frozenset(),
         clock: Clock = SYSTEM_CLOCK,
         give_up_after: timedelta = GIVE_UP_AFTER,
     ) -> None:
@@ -128,7 +135,7 @@ class ObjectLedger:
         self._clock = clock
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
-        self.me = Try(run.stem, self._lease.tokens[0])
+        self.me = Try(run.stem, self._lease.tokens[0], views)
         self._claimed: dict[str, Known] = {}
         self._claims = False
         """Whether anything may have been claimed."""
@@ -157,14 +164,18 @@ class ObjectLedger:
         for state in self._each(self._of_marker, self._due(now)):
             if state is not None:
                 due = {name for name, entry in state.entries.items() if is_due(entry, now)}
-                found[state.session.session_id] = Late(state.session, frozenset(due), owned=False)
+                found[state.session.session_id] = Late(
+                    state.session, frozenset(due), owned=False, seen_by=state.seen_by
+                )
         for state in self._each(self._latest, sorted(owned)):
             if state is not None:
                 names = {name for name, entry in state.entries.items() if entry.run == self.me.run}
                 if names:
                     known = found.get(state.session.session_id)
                     names |= known.datasets if known else frozenset()
-                    found[state.session.session_id] = Late(state.session, frozenset(names), owned=True)
+                    found[state.session.session_id] = Late(
+                        state.session, frozenset(names), owned=True, seen_by=state.seen_by
+                    )
         return found
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:

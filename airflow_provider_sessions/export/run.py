@@ -9,6 +9,8 @@ sessions, ``materials`` into ``Target.write``.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -16,7 +18,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
-from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, SessionsError
+from airflow_provider_sessions.errors import (
+    ExportError,
+    InputError,
+    NotFoundError,
+    PermissionDeniedError,
+    SessionsError,
+)
 from airflow_provider_sessions.export.columns import Personal
 from airflow_provider_sessions.export.datasets import Dataset, Material, account_name, supported
 from airflow_provider_sessions.export.ledger import Decision, Late, Status, end_of
@@ -44,6 +52,7 @@ class Plan:
     :param only: by session id: the datasets of a session that is not looked at for its own window.
     :param gone: ids of sessions that the platform does not know any more.
     :param redaction: what becomes of what is personal.
+    :param conn_id: the connection that the sessions are seen through.
     """
 
     platform: str
@@ -55,6 +64,29 @@ class Plan:
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     redaction: Redaction = field(default_factory=Redaction)
+    conn_id: str = ""
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether the query leaves out sessions, whatever its window."""
+        return self.query.model_copy(update={"window": None}) != SessionQuery(by=self.query.by)
+
+    @property
+    def view(self) -> str:
+        """Which sessions this export can see at all: what its connection shows, and its query does not leave out.
+
+        What an export has seen, and the platform no longer knows through the same connection, was deleted. What it has
+        not seen may be another organization's, or beside its filters.
+        """
+        if not self.narrowed:
+            return self.conn_id
+        filters = {name: value for name, value in self.query_told.items() if name not in ("window", "by")}
+        return f"{self.conn_id}#{hashlib.sha256(json.dumps(filters, sort_keys=True).encode()).hexdigest()[:10]}"
+
+    @property
+    def views(self) -> frozenset[str]:
+        """All views that show what this one shows."""
+        return frozenset({self.conn_id, self.view})
 
     @property
     def query_told(self) -> dict[str, Any]:
@@ -153,6 +185,7 @@ async def plan(
         _in_order(one for one in found.values() if one.ended_at is not None),
         not_over=tuple(one for one in found.values() if one.ended_at is None and end_of(one, now) <= now),
         redaction=redaction,
+        conn_id=adapter.account.conn_id,
     )
 
 
@@ -188,19 +221,19 @@ async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CON
 async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan:
     """Add the sessions that the ledger names, as they are now; they are asked for together.
 
-    Those that the query would leave out, whatever its window, are left to other exports. Of one that is gone all
-    datasets are looked at, whichever was due: each is to say so.
+    Those that the query would leave out, whatever its window, are left to other exports, and so are those that the
+    platform does not know and that this export never saw. Of one that is gone all datasets are looked at, whichever
+    was due: each is to say so.
     """
     listed = {session.session_id for session in (*work.sessions, *work.not_over)}
     wanted = {dataset.name for dataset in work.datasets}
     meant = {key: one for key, one in late.items() if key not in listed and one.datasets & wanted}
     anywhere = work.query.model_copy(update={"window": None})
-    narrowed = anywhere != SessionQuery(by=work.query.by)
     sessions, not_over = list(work.sessions), list(work.not_over)
     only, gone = dict[str, frozenset[str]](), set[str]()
-    for key, session in (await _as_they_are(adapter, list(meant))).items():
+    for key, session in (await _as_they_are(adapter, meant, work.conn_id)).items():
         one = meant[key]
-        if not one.owned and (narrowed if session is None else not anywhere.matches(session)):
+        if not one.owned and (work.view not in one.seen_by if session is None else not anywhere.matches(session)):
             continue
         if session is None and one.session.ended_at is None:
             # It was never known to be over, so nothing of it was exported: for us it was called off.
@@ -215,13 +248,14 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
     return replace(work, sessions=_in_order(sessions), not_over=tuple(not_over), only=only, gone=frozenset(gone))
 
 
-async def _as_they_are(adapter: Adapter, session_ids: Sequence[str]) -> dict[str, Session | None]:
-    """Sessions by id; None where the platform does not know one any more."""
-    seen = await adapter.look(dict.fromkeys(session_ids)) if session_ids else {}
+async def _as_they_are(adapter: Adapter, late: Mapping[str, Late], conn_id: str) -> dict[str, Session | None]:
+    """Sessions by id; None where the platform does not know one any more, or never showed it to this connection."""
+    seen = await adapter.look(dict.fromkeys(late)) if late else {}
     found: dict[str, Session | None] = {}
-    for key in session_ids:
+    for key, one in late.items():
         session = seen[key]
-        if isinstance(session, SessionsError) and not isinstance(session, NotFoundError):
+        refused = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
+        if isinstance(session, SessionsError) and not isinstance(session, NotFoundError) and not refused:
             session.add_note(f"while exporting session {key}")
             raise session
         found[key] = session if isinstance(session, Session) else None

@@ -81,7 +81,7 @@ class FileTarget:
         before = self._record_now()
         here = (work.account, self._form.name)
         there = here if before is None else (before.account, before.format)
-        self._ledger = self._ledger_of(*here)
+        self._ledger = self._ledger_of(*here, work.views)
         late = self._ledger.begin(before.owned if before is not None and there == here else ())
         if before is not None and there == here:
             self._ledger.release(before.owned, keep=[dataset.name for dataset in work.datasets])
@@ -190,8 +190,10 @@ class FileTarget:
         location = self._store.location(dataset)
         return location if "://" in location else f"file://{location}"
 
-    def _ledger_of(self, account: str, form: str) -> ObjectLedger:
-        return ObjectLedger(self._store, account, form, self._run, clock=self._clock, give_up_after=self._give_up)
+    def _ledger_of(self, account: str, form: str, views: frozenset[str] = frozenset()) -> ObjectLedger:
+        return ObjectLedger(
+            self._store, account, form, self._run, views=views, clock=self._clock, give_up_after=self._give_up
+        )
 
     def _record(self, work: Plan) -> RunRecord:
         return RunRecord(

@@ -7,6 +7,7 @@ lease, and what died left nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -51,7 +52,12 @@ class TableLedger:
             owned = entry.run == run
             if owned or is_due(entry, now):
                 known = found.get(session.session_id, Late(session, frozenset(), owned=False))
-                found[session.session_id] = Late(session, known.datasets | {row["dataset"]}, known.owned or owned)
+                found[session.session_id] = Late(
+                    session,
+                    known.datasets | {row["dataset"]},
+                    known.owned or owned,
+                    known.seen_by | entry.seen_by,
+                )
         return found
 
     def held(self, connection: Connection, session_id: str) -> dict[str, Entry]:
@@ -93,9 +99,11 @@ def rows_of_session(table: sa.Table, key: Mapping[str, str]) -> list[sa.ColumnEl
 
 def _entry(row: RowMapping) -> Entry:
     # A column that was added later holds nothing for entries of before.
-    return Entry.model_validate({k: v for k, v in row.items() if k in Entry.model_fields and v is not None})
+    told = {k: v for k, v in row.items() if k in Entry.model_fields and v is not None}
+    return Entry.model_validate({**told, "seen_by": json.loads(row["seen_by"] or "[]")})
 
 
 def _values(entry: Entry) -> dict[str, Any]:
     reason = None if entry.reason is None else storable_text(entry.reason)
-    return {**entry.model_dump(exclude=_CLAIMS), "status": entry.status.value, "reason": reason}
+    seen_by = json.dumps(sorted(entry.seen_by))
+    return {**entry.model_dump(exclude=_CLAIMS), "status": entry.status.value, "reason": reason, "seen_by": seen_by}

@@ -45,6 +45,7 @@ class LedgerRow:
     first_seen: Annotated[datetime, "When it was first looked at."]
     next_check: Annotated[datetime | None, "When it is to be looked at again.", INDEX]
     session: Annotated[str, "The session's id and times, as JSON."]
+    seen_by: Annotated[str | None, "The connections, and filters, through which the session was seen, as JSON."]
 
 
 class Instant(TypeDecorator[datetime]):

@@ -78,10 +78,16 @@ class StandIn(Adapter):
         self.most_at_once = 0
 
     @classmethod
-    def of(cls, *sessions: Session, login: str | None = None, **answers: dict[str, Any]) -> StandIn:
+    def of(
+        cls,
+        *sessions: Session,
+        login: str | None = None,
+        conn_id: str = "stand_in_default",
+        **answers: dict[str, Any],
+    ) -> StandIn:
         """A platform with these sessions; answers are by question and session id."""
         made = cls.open(
-            Account("stand_in_default", "stand_in", host="https://live.example.com/api", login=login),
+            Account(conn_id, "stand_in", host="https://live.example.com/api", login=login),
             transport=httpx.MockTransport(lambda request: httpx.Response(500)),
         )
         made.held = {one.session_id: one for one in sessions}

@@ -15,11 +15,13 @@ from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.errors import InputError, PermissionDeniedError, ServerError, UnsupportedError
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import requests_of
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
+LATER = {"start": DAY + timedelta(days=50), "end": DAY + timedelta(days=51)}
+"""In which nothing ended."""
 ALL_OF_VIDINFRA = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
 
 
@@ -121,6 +123,51 @@ def test_a_late_recording_is_brought_by_a_later_run(
     assert (result["sessions"], result["pending"]) == (1, {})
     assert [row["session_id"] for row in rows(tmp_path, "recordings")] == [late]
     assert len(rows(tmp_path, "sessions")) == 1
+
+
+def test_connections_of_two_organizations_share_a_folder(
+    export, vidinfra: Any, connect, context, tmp_path: Path, mocker: Any
+) -> None:
+    """The same host shows each key its own sessions: what one does not know is not deleted."""
+    now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
+    others = Sandbox(seed=7, clock=vidinfra.world.clock)
+    held = {"started_at": DAY + timedelta(hours=8), "ended_at": DAY + timedelta(hours=9)}
+    with SandboxServer(others):
+        connect("others", **others.vidinfra.connection())
+        ids = {"vidinfra_default": vidinfra.create(**held)[0], "others": others.vidinfra.create(**held)[0]}
+        for night, window in enumerate(({}, LATER, LATER)):
+            now.return_value += timedelta(days=night)
+            if night == 2:
+                vidinfra.delete(ids["vidinfra_default"])
+            for conn_id in ids:
+                context["ti"].run_id = f"{conn_id}, night {night}"
+                told = export(conn_id=conn_id, datasets="sessions", **window)
+                assert told["deleted"] == (1 if (night, conn_id) == (2, "vidinfra_default") else 0)
+    found = {(row["session_id"], row["version"], row["deleted"]) for row in rows(tmp_path, "sessions")}
+    assert found == {(ids["vidinfra_default"], 1, False), (ids["vidinfra_default"], 2, True), (ids["others"], 1, False)}
+
+
+@pytest.mark.parametrize("filters", [{"title": "noon"}, {"title": "noon", "redact": {"title": "drop"}}], ids=str)
+def test_a_filtered_export_tells_what_was_deleted_of_its_own(
+    export, two_days, vidinfra: Any, context, tmp_path: Path, mocker: Any, filters: dict[str, Any]
+) -> None:
+    now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
+    context["ti"].run_id = "of all, without noon"
+    export(datasets="sessions", end=DAY + timedelta(hours=10), start=DAY)
+    context["ti"].run_id = "of some"
+    export(datasets="sessions", **filters)
+    vidinfra.delete(two_days[0])
+    vidinfra.delete(two_days[1])
+    now.return_value += timedelta(days=2)
+    for run, deleted in (("of some, later", 1), ("of some, again", 0)):
+        context["ti"].run_id = run
+        assert export(datasets="sessions", **LATER, **filters)["deleted"] == deleted
+    context["ti"].run_id = "of all, later"
+    assert export(datasets="sessions", **LATER)["deleted"] == 1
+    found = sorted(
+        (two_days.index(row["session_id"]), row["version"], row["deleted"]) for row in rows(tmp_path, "sessions")
+    )
+    assert found == [(0, 1, False), (0, 2, True), (1, 1, False), (1, 2, True)]
 
 
 def test_what_never_comes_is_given_up_and_told(export, vidinfra: Any, two_days, caplog) -> None:

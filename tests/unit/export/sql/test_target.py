@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import ExportError, InputError
+from airflow_provider_sessions.errors import ExportError, InputError, PermissionDeniedError
 from airflow_provider_sessions.export.datasets import DATASETS, Material, read_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Written, extend, materials, plan
@@ -259,6 +259,28 @@ async def test_hours_attended_are_each_persons_own(export: Export, database: Pla
     )
     told = sorted((row.attendee, float(row.hours)) for row in database.rows(query))
     assert told == [("Ada", 1.0)] * 4 + [("Bob of acme", 2.0), ("Bob of other", 2.0)]
+
+
+@pytest.mark.parametrize("refusal", [None, PermissionDeniedError("not yours", status=403)], ids=["unknown", "refused"])
+async def test_connections_of_two_organizations_share_the_tables(
+    export: Export, database: Place, clock: VirtualClock, refusal: Exception | None
+) -> None:
+    """The same host shows each key its own sessions: what one does not know, or may not see, is not deleted."""
+
+    class Guarded(StandIn):
+        async def look(self, known):
+            answers = await super().look(known)
+            return answers if refusal is None else {k: self.held.get(k, refusal) for k in answers}
+
+    ours = Guarded.of(session("ours"), conn_id="ours")
+    theirs = Guarded.of(session("theirs"), conn_id="theirs")
+    await export(ours, "sessions", run="ours")
+    await export(theirs, "sessions", run="theirs")
+    clock.jump(86400)
+    await export(ours, "sessions", run="ours, later", window=LATER)
+    await export(theirs, "sessions", run="theirs, later", window=LATER)
+    found = database.rows("select session_id, deleted, version from {schema}sessions order by 1")
+    assert found == [("ours", False, 1), ("theirs", False, 1)]
 
 
 async def test_a_table_prefix_keeps_exports_apart(export: Export, database: Place) -> None:
