@@ -25,6 +25,10 @@ _WITH_EXCLUSIVE_CREATE = ("s3", "s3a", "memory")
 """Protocols whose file system is known to refuse to create a file that is there ("xb")."""
 
 
+_WITH_BUCKETS = ("s3", "s3a", "gs", "gcs")
+"""Protocols whose addresses begin with a bucket; without one, the first folder would be taken for it."""
+
+
 def store_for(path: str, conn_id: str | None = None) -> Store:
     """The store at an address. It connects here, on the caller's thread: other threads may not ask Airflow.
 
@@ -39,10 +43,13 @@ def store_for(path: str, conn_id: str | None = None) -> Store:
     if ":" in parts.netloc.rpartition("@")[0]:
         raise InputError("path: holds a user name and password; name a connection: 's3://conn_id@bucket/folder'")
     if parts.scheme in ("", "file", "local"):
-        folder = Path(parts.path if parts.scheme else text)
-        if parts.netloc or not folder.is_absolute():
+        # Not the parsed path: a "#" or "?" belongs to a folder's name.
+        folder = Path(text.partition(":")[2].removeprefix("//") if parts.scheme else text)
+        if not folder.is_absolute():
             raise InputError(f"path: {text!r} depends on the worker's working directory; give an absolute path")
         return LocalStore(folder)
+    if parts.scheme in _WITH_BUCKETS and not parts.netloc.rpartition("@")[2]:
+        raise InputError(f"path: {text!r} names no bucket; give for example 's3://bucket/folder'")
     try:
         root = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
         file_system = root.fs

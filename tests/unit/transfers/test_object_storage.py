@@ -124,7 +124,19 @@ def test_folders_of_the_machine_are_local_stores(tmp_path: Path, address: str) -
     assert store.location("a/b") == f"{tmp_path}/out/a/b"
 
 
-@pytest.mark.parametrize("address", ["", "  ", "data/out", None, 7])
+@pytest.mark.parametrize("name", ["runs #2", "what?", "50%", "a%20b", "ü"])
+@pytest.mark.parametrize("scheme", ["", "file://", "file:", "FILE://", "local://"])
+def test_a_folder_of_the_machine_is_called_as_it_is_written(tmp_path: Path, scheme: str, name: str) -> None:
+    assert store_for(f"{scheme}{tmp_path}/{name}").location("a") == f"{tmp_path}/{name}/a"
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3:///folder", "s3:/folder", "s3a:///folder", "s3://conn_id@/folder"])
+def test_an_address_without_a_bucket_is_refused(address: str) -> None:
+    with pytest.raises(InputError, match="names no bucket"):
+        store_for(address)
+
+
+@pytest.mark.parametrize("address", ["", "  ", "data/out", "file://data/out", "file:data", None, 7])
 def test_what_is_no_place_is_refused(address: Any) -> None:
     with pytest.raises(InputError, match="path"):
         store_for(address)
