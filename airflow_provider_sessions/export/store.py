@@ -6,6 +6,7 @@ A file appears whole or not at all. No store is asked to rename.
 from __future__ import annotations
 
 import contextlib
+import errno
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import checked_key, safe_name
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 _LEFT_OVER_SECONDS = 24 * 3600.0
 _TEMPORARY = f".*.{'[0-9a-f]' * 12}.part"
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""How file systems refuse hard links that have none: those of SMB shares, and most that show a bucket as a folder."""
 
 
 class Writable(Protocol):
@@ -110,6 +115,13 @@ class LocalStore:
                 path.hardlink_to(temporary)
             except FileExistsError:
                 return False
+            except OSError as refused:
+                if refused.errno not in _NO_LINKS:
+                    raise
+                raise ExportError(
+                    f"{path.parent}: this file system has no hard links, which an export cannot do without; write to "
+                    "a local disk or NFS, or to an object store by its own address, such as 's3://bucket/folder'"
+                ) from refused
         return True
 
     def read(self, key: str) -> bytes | None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,14 @@ def test_of_many_who_create_a_file_one_does(store: LocalStore, tmp_path: Path) -
     assert len(wins) == 1
     assert store.read("claim") == wins[0]
     assert files(store, tmp_path) == ["claim"]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_file_system_without_hard_links_is_told(store: LocalStore, tmp_path: Path, mocker: Any, number: int) -> None:
+    mocker.patch.object(Path, "hardlink_to", side_effect=OSError(number, "no"))
+    with pytest.raises(ExportError, match=r"no hard links.*s3://bucket/folder"):
+        store.create("a/b", b"")
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_what_is_not_there_reads_as_none_and_is_deleted_without_complaint(store: LocalStore) -> None:
