@@ -498,7 +498,8 @@ class ObjectLedger:
             return kind.model_validate_json(data)
         except ValidationError as unreadable:
             raise ExportError(
-                f"{self._store.location(key)} is no part of a ledger ({unreadable.error_count()} errors)"
+                f"{self._store.location(key)} is no part of a ledger ({unreadable.error_count()} errors): it was "
+                "damaged, or written by a later version of this package; restore it, or begin anew in another folder"
             ) from None
 
     def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:

@@ -129,7 +129,7 @@ def _on_the_wall(instant: datetime, value: object, field: str, time_zone: str | 
     if time_zone is None:
         raise InputError(
             f"{field}: {shown(value)} has no time zone; give an offset ('2026-03-02T15:00:00+01:00', '...Z'), "
-            f"an aware datetime, or set time_zone"
+            f"an aware datetime, or set time_zone where there is such an argument"
         )
     naive = datetime.combine(instant.date(), instant.time())
     aware = naive.replace(tzinfo=zone(time_zone))

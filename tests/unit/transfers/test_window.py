@@ -60,6 +60,11 @@ def test_without_a_window_both_remedies_are_named(context: dict[str, Any]) -> No
         ("2026-03-02T00:00:00Z", "2026-03-02T00:00:00Z", "not after the start"),
         ("2026-03-03T00:00:00Z", "2026-03-02T00:00:00Z", "not after the start"),
         ("2026-03-02T00:00:00", "2026-03-03T00:00:00Z", "no time zone"),
+        (
+            "2026-03-02",
+            "2026-03-03",
+            "no time zone; give an offset .*, or set time_zone where there is such an argument",
+        ),
         ("yesterday", "2026-03-03T00:00:00Z", "not a time"),
     ],
 )
