@@ -65,7 +65,11 @@ class SessionRow(Row, frozen=True, gc=False):
     join_url: Annotated[str | None, "Address for participants; never one that holds a password.", Personal.LINK]
     created_at: Annotated[datetime | None, "When it was made on the platform."]
     updated_at: Annotated[datetime | None, "When it was last changed on the platform."]
-    deleted: Annotated[bool, "Whether the platform no longer has it: the other columns are what was known last."]
+    deleted: Annotated[
+        bool,
+        "Whether the platform no longer has it. In tables the other columns are what was known last; in files a row "
+        "that says so may hold no more than id, state and times, and its lower versions tell the rest.",
+    ]
 
 
 class ParticipantRow(Row, frozen=True, gc=False):
