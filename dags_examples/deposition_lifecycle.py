@@ -88,7 +88,7 @@ FORM = {
     ),
     "hosts": Param(
         [],
-        type="array",
+        type=["array", "null"],
         items={"type": "string"},
         title="Hosts",
         description="One e-mail address a line. Prevail lets only its registered members host.",
@@ -96,7 +96,7 @@ FORM = {
     ),
     "participants": Param(
         [],
-        type="array",
+        type=["array", "null"],
         items={"type": "string"},
         title="Participants",
         description="One e-mail address a line. Nobody can be uninvited.",
@@ -160,9 +160,14 @@ FORM = {
 
 
 def invited(form: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The people invited, each with their access level."""
-    hosts = [{"email": email, "role": "host"} for email in form["hosts"]]
-    return hosts + [{"email": email, "role": "participant"} for email in form["participants"]]
+    """The people invited, each with their access level. A field that was emptied is None; lines may be blank."""
+    access = {"hosts": "host", "participants": "participant"}
+    return [
+        {"email": line.strip(), "role": role}
+        for field, role in access.items()
+        for line in form[field] or []
+        if line.strip()
+    ]
 
 
 def options(form: Mapping[str, Any]) -> dict[str, Any]:

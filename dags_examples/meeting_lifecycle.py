@@ -78,7 +78,7 @@ FORM = {
     ),
     "guests": Param(
         [],
-        type="array",
+        type=["array", "null"],
         items={"type": "string"},
         title="Guests",
         description="One e-mail address a line. The owner of the API key is the host.",
@@ -142,7 +142,8 @@ with DAG(
         duration="PT{{ params.duration_minutes }}M",
         time_zone="{{ params.time_zone }}",
         description="{{ params.description or '' }}",
-        participants="{{ params.guests | tojson }}",
+        # A field that was emptied is None; lines may be blank.
+        participants="{{ (params.guests or []) | map('trim') | select | list | tojson }}",
     )
     session_id = "{{ ti.xcom_pull(task_ids='create_meeting')['session_id'] }}"
 

@@ -34,6 +34,23 @@ def test_examples_are_read_without_a_network_and_explained(name: str, monkeypatc
     assert all(param.schema.get("title") for param in (dag.params.get_param(key) for key in dag.params))
 
 
+@pytest.mark.parametrize("name", ["deposition_lifecycle", "meeting_lifecycle"])
+def test_lists_of_people_may_be_emptied_and_hold_blank_lines(name: str) -> None:
+    """As the form sends them: None for a field that was filled and emptied, "" for a line break at the end."""
+    dag = _bag().dags[name]
+    [create] = [task for task in dag.tasks if task.task_id.startswith("create_")]
+    people = [key for key in dag.params if key in ("hosts", "participants", "guests")]
+    form = {key: dag.params.get_param(key).value for key in dag.params}
+
+    def invited(entered: list[str] | None) -> list[Any]:
+        params = form | {key: dag.params.get_param(key).resolve(entered) for key in people}
+        rendered = create.render_template(create.participants, {"params": params}, dag.get_template_env())
+        return [person if isinstance(person, str) else person["email"] for person in json.loads(rendered)]
+
+    assert invited(None) == []
+    assert invited(["one@example.com", " two@example.com ", ""]) == ["one@example.com", "two@example.com"] * len(people)
+
+
 def test_nightly_example_brings_home_one_day(
     sandbox: Sandbox, vidinfra: Any, metadata_database: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
