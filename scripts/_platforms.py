@@ -89,7 +89,9 @@ PLATFORMS = (
         dag_id="webinar_lifecycle",
         conf={"title": "Product update, spring"},
         datasets=frozenset({"sessions", "participants", "attendance", "attendance_summary", "recordings", "media"}),
-        script={"live_after": 8, "duration": 60, "artifacts_after": 4},
+        # Long enough to be seen live where the start is planned in five minutes, as the form does unless told: until
+        # then looks are rare.
+        script={"live_after": 8, "duration": 120, "artifacts_after": 4},
         cues={"wait_until_ended": {"duration": 14}},
         page="/sessions/{session_id}",
     ),
