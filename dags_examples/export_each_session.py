@@ -9,8 +9,8 @@ that happens. This DAG is scheduled by that asset.
 2. ``export`` writes tables of the sessions that ended. Other runs may have written some of them: their ledger knows.
 3. ``fetch_transcript`` runs once for each transcript, and writes it as captions and as text by speaker turns.
 
-Where nothing of a kind happened, its task is skipped. A run that somebody triggers by hand has no events, and skips
-all.
+Where nothing of a kind happened, its task is skipped. A run that somebody triggers by hand has no events, and an asset
+event that somebody creates by hand tells of no session: both skip all.
 
 An event may come twice: when the triggerer is killed within seconds after it, and, before Airflow 3.3.2, when it is
 started anew. That does no harm here, since a repeated task writes the same files. While the DAG is paused nobody
@@ -55,7 +55,8 @@ SESSIONS = Asset(
 
 def happened(event: str) -> list[dict[str, Any]]:
     """What this run was started for: the payloads of one kind of event."""
-    payloads = [told.extra["payload"] for told in get_current_context()["triggering_asset_events"].get(SESSIONS, ())]
+    events = get_current_context()["triggering_asset_events"].get(SESSIONS, ())
+    payloads = [told.extra["payload"] for told in events if "payload" in told.extra]
     return [payload for payload in payloads if payload["event"] == event]
 
 

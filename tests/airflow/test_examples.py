@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +50,18 @@ def test_lists_of_people_may_be_emptied_and_hold_blank_lines(name: str) -> None:
 
     assert invited(None) == []
     assert invited(["one@example.com", " two@example.com ", ""]) == ["one@example.com", "two@example.com"] * len(people)
+
+
+@pytest.mark.parametrize("events", [[], [{"from_rest_api": True}]], ids=["a run by hand", "an asset event by hand"])
+@pytest.mark.parametrize("name", ["ended", "transcribed"])
+def test_what_was_started_by_hand_tells_of_no_session(
+    monkeypatch: pytest.MonkeyPatch, name: str, events: list[dict[str, Any]]
+) -> None:
+    """Airflow's UI has a button that creates an event of an asset: one with no payload."""
+    read = _bag().dags["export_each_session"].get_task(name).python_callable
+    told = {read.__globals__["SESSIONS"]: [SimpleNamespace(extra=extra) for extra in events]}
+    monkeypatch.setitem(read.__globals__, "get_current_context", lambda: {"triggering_asset_events": told})
+    assert read() == []
 
 
 def test_nightly_example_brings_home_one_day(
