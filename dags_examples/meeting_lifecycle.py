@@ -52,7 +52,7 @@ FORM = {
         type=["null", "string"],
         format="date-time",
         title="Planned start",
-        description="Leave empty for five minutes after this run was triggered.",
+        description="In the time zone that Airflow shows here. Empty: five minutes after this run was triggered.",
     ),
     "duration_minutes": Param(
         45,
