@@ -27,7 +27,7 @@ def setting(progress: Progress, files: Path) -> Iterator[tuple[Standalone, Sandb
         progress.say(f"The sandbox serves on {sandbox.url}")
         progress.say("Starting Airflow: database, scheduler, triggerer, DAG processor, API server (about 20 s)")
         settings = {
-            "SESSIONS_EXPORT_PATH": files.resolve().as_uri(),
+            "SESSIONS_EXPORT_PATH": address_of(files),
             "SESSIONS_POLL_INTERVAL": "2",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
             # A file that was changed is read again at once all the same.
@@ -43,3 +43,8 @@ def setting(progress: Progress, files: Path) -> Iterator[tuple[Standalone, Sandb
                 airflow.api.wait_for(f"the DAG {platform.dag_id}", knows, timeout=60)
             yield airflow, sandbox
             progress.say("Stopping Airflow and the sandbox")
+
+
+def address_of(folder: Path) -> str:
+    """A folder as Airflow's object storage reads it: with spaces and umlauts as they are, unlike ``as_uri``."""
+    return f"file://{folder.resolve()}"

@@ -15,7 +15,7 @@ from scripts._platforms import DAGS, PLATFORMS, Platform
 from scripts._processes import ChildFailed, orderly_end
 from scripts._progress import Progress, table
 from scripts._sandbox import SandboxProcess
-from scripts._setting import setting
+from scripts._setting import address_of, setting
 
 OUTPUT = DAGS.parent / "demo-output"
 PATIENCE = 180.0
@@ -58,7 +58,7 @@ def start_runs(api: AirflowApi, progress: Progress) -> dict[Platform, str]:
     start = (datetime.now(UTC) + timedelta(seconds=40)).isoformat(timespec="seconds")
     for platform in PLATFORMS:
         api.unpause(platform.dag_id)
-        conf = {"path": (OUTPUT / platform.name).as_uri(), "start": start, **platform.conf}
+        conf = {"path": address_of(OUTPUT / platform.name), "start": start, **platform.conf}
         runs[platform] = api.trigger(platform.dag_id, conf, run_id="demo")
         progress.say(f"{platform.name}  triggered {platform.dag_id}")
     return runs
