@@ -1,5 +1,6 @@
 """What waiting costs: many waiters of ours, and as many of Airflow's deferrable HttpSensor, on the same server.
 
+    uv pip install --group bench
     python benchmarks/waiting.py             about five minutes
     python benchmarks/waiting.py --quick     a minute: one platform, and fewer waiters
 
