@@ -13,7 +13,7 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import Dataset, Material
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.rows import Row
+from airflow_provider_sessions.export.rows import RecordingRow, Row
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.base import Question, recordings_status
 
@@ -42,8 +42,9 @@ def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict
     end = ended(material.session)
     seen = {}
     for dataset in datasets:
-        status, reason = _status(dataset.question, material)
-        content = content_of(_values(dataset, rows.get(dataset.name, ())), end, status)
+        of_dataset = rows.get(dataset.name, ())
+        status, reason = _status(dataset.question, material, of_dataset)
+        content = content_of(_values(dataset, of_dataset), end, status)
         seen[dataset.name] = Seen(status, content, reason=reason)
     return seen
 
@@ -85,10 +86,10 @@ def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
     return [told(row) for row in rows]
 
 
-def _status(question: Question, material: Material) -> tuple[Status, str | None]:
+def _status(question: Question, material: Material, rows: Sequence[Row]) -> tuple[Status, str | None]:
     if material.deleted:
         return Status.DELETED, None
-    status = _artifact(question, material)
+    status = _artifact(question, material, rows)
     if status is None or status.ready:
         return Status.EXPORTED, None
     if status.absent is not None:
@@ -96,8 +97,11 @@ def _status(question: Question, material: Material) -> tuple[Status, str | None]
     return Status.PENDING, status.detail or f"there is no {status.artifact.value} yet"
 
 
-def _artifact(question: Question, material: Material) -> ArtifactStatus | None:
-    """The state of what a dataset is made of; None where it is there as soon as the session is over."""
+def _artifact(question: Question, material: Material, rows: Sequence[Row]) -> ArtifactStatus | None:
+    """The state of what a dataset is made of; None where it is there as soon as the session is over.
+
+    :param rows: the dataset's, redacted: a reason quotes no more than they tell.
+    """
     if question is Question.ATTENDANCE:
         return material.attendance_status
     if question is Question.TRANSCRIPTS:
@@ -106,5 +110,10 @@ def _artifact(question: Question, material: Material) -> ArtifactStatus | None:
     if question is Question.TAKEAWAYS:
         return ArtifactStatus(artifact=Artifact.TAKEAWAYS, ready=material.takeaways is not None)
     if question is Question.RECORDINGS:
-        return recordings_status(material.recordings, material.session)
+        told = {row.recording_id: row.error for row in rows if isinstance(row, RecordingRow)}
+        recordings = [
+            one.model_copy(update={"error": told.get(one.recording_id)}) if one.error else one
+            for one in material.recordings
+        ]
+        return recordings_status(recordings, material.session)
     return None

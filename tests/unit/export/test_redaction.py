@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.columns import Personal
 from airflow_provider_sessions.export.datasets import DATASETS, Material
-from airflow_provider_sessions.export.readiness import rows_of
+from airflow_provider_sessions.export.readiness import rows_of, seen_of
 from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
 from airflow_provider_sessions.model import (
     Attribution,
@@ -170,6 +170,14 @@ def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:
 
 
 PEOPLE = ("email", "name", "user_id")
+
+
+@pytest.mark.parametrize(("mode", "reason"), [("keep", "Ada hung up"), ("drop", "no reason given")])
+def test_the_reason_why_recordings_never_come_quotes_no_more_than_their_rows(mode: str, reason: str) -> None:
+    failed = Recording(recording_id="r1", session_id="s1", status=RecordingStatus.FAILED, error="Ada hung up")
+    of = material(recordings=[failed])
+    seen = seen_of(of, [DATASETS["recordings"]], redacted({"text": mode}, of, "recordings"))
+    assert seen["recordings"].reason == f"all 1 recordings failed: {reason}"
 
 
 def test_without_a_key_people_are_numbered_in_each_dataset() -> None:
