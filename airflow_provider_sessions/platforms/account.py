@@ -47,7 +47,11 @@ class Account:
             raise self.wrong("host", "is empty, and this platform has no address that can be taken for granted")
         if "://" not in host:
             if self.schema not in (None, "", "http", "https"):
-                raise self.wrong("schema", f"is {self.schema!r}; expected http or https")
+                raise self.wrong(
+                    "schema",
+                    f"is {self.schema!r}; expected http or https (in a connection written as a URI, Airflow takes a "
+                    f"path for it: encode the base URL as a whole, as in https%3A%2F%2Fexample.com%2Fapi)",
+                )
             host = f"{self.schema or 'https'}://{host}"
         if "@" in host.partition("://")[2].partition("/")[0]:
             raise self.wrong("host", "holds a user name or password; put them into the fields made for them")

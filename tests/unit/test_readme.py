@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import Connection
 
 from airflow_provider_sessions.get_provider_info import get_provider_info
+from airflow_provider_sessions.hooks.connections import account_from
 from scripts.reference import rewritten
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +37,13 @@ def test_every_field_of_a_connection_is_explained(form: dict[str, Any]) -> None:
     fields = {key: field["label"] for key, field in form["conn-fields"].items()}
     for key, label in (fields | form["ui-field-behaviour"]["relabeling"]).items():
         assert f"| {label} | `{key}` |" in chapter + common
+
+
+def test_connection_written_as_a_uri_leads_to_its_base_url() -> None:
+    [sample] = re.findall(r"`(sessions-us://[^`]+)`", README)
+    account = account_from(Connection.from_uri(sample, conn_id="sessions_us_default"))
+    assert (account.conn_type, account.password) == ("sessions_us", "<api key>")
+    assert account.base_url(None) == "https://example.com/api"
 
 
 def test_sample_of_a_test_passes(tmp_path: Path) -> None:

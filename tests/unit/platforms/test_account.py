@@ -136,7 +136,7 @@ def test_a_host_that_cannot_be_read_is_refused(host: str) -> None:
 
 def test_a_schema_that_is_no_scheme_is_named() -> None:
     """As from a connection's URI with a path, of which Airflow makes the schema."""
-    with pytest.raises(ConnectionConfigError, match="schema is 'v1'; expected http or https"):
+    with pytest.raises(ConnectionConfigError, match=r"schema is 'v1'; expected http or https .*encode the base URL"):
         account(host="x.example", schema="v1").base_url(None)
 
 
