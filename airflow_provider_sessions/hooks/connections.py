@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import logging
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.masking import amask, mask, secrets_of, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
+
+log = logging.getLogger(__name__)
 
 _REDIS_OPTIONS = ("ssl", "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 """Fields of Airflow's redis connection that are handed to the client as they are."""
 
 
 def account_from(connection: Connection) -> Account:
-    """Convert a connection. Nothing is masked and nobody is asked.
+    """Convert a connection. Nothing is masked and nobody is asked; a field that seems misspelt is told in the log.
 
     :param connection: Airflow's connection; its extra is read as JSON.
     :raises ConnectionConfigError: the extra is no JSON object.
     """
+    extra = _extra(connection)
+    known = _fields(connection.conn_type or "")
+    for name in sorted(extra.keys() - known):
+        if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+            log.warning(
+                "connection %r: extra holds %r, which is not read; did you mean %r?", connection.conn_id, name, meant[0]
+            )
     return Account(
         conn_id=connection.conn_id,
         conn_type=connection.conn_type or "",
@@ -31,8 +44,15 @@ def account_from(connection: Connection) -> Account:
         schema=connection.schema or None,
         login=connection.login or None,
         password=connection.password or None,
-        extra=_extra(connection),
+        extra=extra,
     )
+
+
+@cache
+def _fields(conn_type: str) -> frozenset[str]:
+    """The fields of extra that connections of a type have."""
+    types = get_provider_info()["connection-types"]
+    return frozenset(name for one in types if one["connection-type"] == conn_type for name in one["conn-fields"])
 
 
 def resolve(conn_id: str) -> Account:

@@ -49,6 +49,13 @@ def test_an_extra_that_is_no_object_is_refused_without_quoting_it(extra: str) ->
     assert extra not in str(refused.value)
 
 
+def test_a_field_that_seems_misspelt_is_told_and_others_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    account_from(connection(extra='{"rate_limt": "5/second", "team": "research", "timeout": 5}'))
+
+    [told] = caplog.messages
+    assert told == "connection 'c': extra holds 'rate_limt', which is not read; did you mean 'rate_limit'?"
+
+
 HOSTS = [
     "http://127.0.0.1:8000/vidinfra/v1/webinar",
     "https://api.tenbyte.io/v1/webinar",
