@@ -53,7 +53,7 @@ def is_finished(transcript_status: str | None) -> bool:
 class Answer(BaseModel):
     """An answer of the platform: lenient."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
 
 
 class Invite(Answer):

@@ -15,7 +15,8 @@ from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, UtcDatetime, email_key
+from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
+from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.marks import without_mark
 
 _EPOCH = 1e9
@@ -26,7 +27,9 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 class Answer(BaseModel):
     """An answer of the platform: lenient."""
 
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="ignore", alias_generator=to_camel, populate_by_name=True, coerce_numbers_to_str=True
+    )
 
 
 class Named(Answer):
@@ -89,13 +92,13 @@ class SessionItem(Answer):
     description: str | None = None
     room: Named | None = None
     event: Named | None = None
-    created_at: UtcDatetime | None = None
-    updated_at: UtcDatetime | None = None
-    start_at: UtcDatetime | None = None
-    planned_end: UtcDatetime | None = None
+    created_at: Instant = None
+    updated_at: Instant = None
+    start_at: Instant = None
+    planned_end: Instant = None
     time_zone: str | None = None
-    actual_start: UtcDatetime | None = None
-    ended_at: UtcDatetime | None = None
+    actual_start: Instant = None
+    ended_at: Instant = None
     session_link: str | None = None
     participants: list[ParticipantItem] | None = None
 
@@ -172,7 +175,7 @@ class Words(TypedDict, total=False):
     language: str | None
 
 
-@with_config(ConfigDict(alias_generator=to_camel))
+@with_config(ConfigDict(alias_generator=to_camel, coerce_numbers_to_str=True))
 class TranscriptEntry(TypedDict, total=False):
     """One utterance: in the language it was said in, and in translations.
 

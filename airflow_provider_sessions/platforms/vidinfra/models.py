@@ -10,17 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from airflow_provider_sessions.model import UtcDatetime
-
-
-def _without_zero_time(instant: UtcDatetime | None) -> UtcDatetime | None:
-    """A time in year 1 is how servers in some languages write that there is none (inferred)."""
-    return None if instant is not None and instant.year == 1 else instant
-
-
-Instant = Annotated[UtcDatetime | None, AfterValidator(_without_zero_time)]
+from airflow_provider_sessions.platforms.instants import Instant
 
 Seconds = int | Annotated[float, Field(allow_inf_nan=False)]
 """A duration. The documented ones are whole numbers; an average, or the length of a file, need not be (inferred)."""
@@ -29,7 +21,7 @@ Seconds = int | Annotated[float, Field(allow_inf_nan=False)]
 class Answer(BaseModel):
     """What all answers share."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
 
 class UserResponse(Answer):

@@ -104,6 +104,18 @@ class TestSessionsUs:
             [transcript] = await adapter.transcripts(await adapter.get(ID))
         assert [segment.text for segment in transcript.segments if segment.text] == ["Yes"]
 
+    async def test_ids_may_be_numbers_and_times_empty(self) -> None:
+        people = [{"id": 5, "user": {"id": 7, "firstName": "Ada"}}]
+        said = {"content": [{"text": "Hello", "language": "en"}], "participantId": 5, "sourceTimestamp": 1}
+        held = meeting(id=12, room={"id": 3}, endedAt="", updatedAt="0001-01-01T00:00:00Z")
+        answers = {"/transcripts": [said], "/participants": people, "/12": held}
+        async with adapter_of("sessions_us", answers) as adapter:
+            session = await adapter.get("12")
+            [transcript] = await adapter.transcripts(session)
+        assert (session.session_id, session.room_id, session.state) == ("12", "3", SessionState.SCHEDULED)
+        assert (session.actual_end, session.updated_at) == (None, None)
+        assert transcript.segments[0].speaker_key == "account:7"
+
     async def test_people_are_told_apart_however_little_is_told_of_them(self) -> None:
         guests = [{"email": " Ada@X.org"}, {"firstName": "Kim"}, {"firstName": "Kim", "email": " "}, {"id": "x"}]
         people = [*({"guest": guest} for guest in guests), {"id": "p5", "guest": {"email": "ada@x.org"}}]
@@ -122,6 +134,16 @@ class TestVidInfra:
         async with adapter_of("vidinfra", {ID: {"success": True, "data": over}}) as adapter:
             with pytest.raises(MalformedAnswerError, match="duration"):
                 await adapter.get(ID)
+
+    async def test_ids_may_be_numbers_and_times_empty(self) -> None:
+        over = {"id": 12, "title": "x", "status": "ended", "started_at": "2026-03-02T16:00:00Z", "ended_at": ""}
+        rows = [{"id": 1, "user_id": 7, "username": "Ada", "joined_at": "2026-03-02T16:00:00Z", "left_at": " "}]
+        answers = {"/attendance": {"data": {"attendance": rows}}, "/12": over | {"duration": 60, "room_id": 3}}
+        async with adapter_of("vidinfra", answers) as adapter:
+            session = await adapter.get("12")
+            [stay] = await adapter.attendance(session)
+        assert (session.session_id, session.room_id, session.duration_seconds) == ("12", "3", 60)
+        assert (stay.participant_key, stay.left_at) == ("account:7", None)
 
     async def test_who_came_does_not_depend_on_the_order_of_the_answer(self) -> None:
         at = "2026-03-02T16:0{}:00Z".format
@@ -179,6 +201,11 @@ class TestPrevail:
         async with self.of(session_requests=[empty, whole]) as adapter:
             people = await adapter.participants(await adapter.get("smith"))
         assert [person.email for person in people] == ["ada@example.com"]
+
+    async def test_names_may_be_numbers(self) -> None:
+        async with self.of(sessions=[deposition(title=2041, case=77)]) as adapter:
+            session = await adapter.get("smith")
+        assert (session.title, session.case) == ("2041", "77")
 
     async def test_one_address_is_one_person_however_it_is_spelt(self) -> None:
         invites = [{"email": " Ada@X.org", "name": "Ada"}, "ada@x.org ", " "]
