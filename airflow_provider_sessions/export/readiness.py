@@ -108,7 +108,11 @@ def _artifact(question: Question, material: Material, rows: Sequence[Row]) -> Ar
         segments = sum(len(one.segments) for one in material.transcripts)
         return ArtifactStatus(artifact=Artifact.TRANSCRIPT, ready=segments > 0, count=segments)
     if question is Question.TAKEAWAYS:
-        return ArtifactStatus(artifact=Artifact.TAKEAWAYS, ready=material.takeaways is not None)
+        return ArtifactStatus(
+            artifact=Artifact.TAKEAWAYS,
+            ready=material.takeaways is not None,
+            detail="there are no takeaways yet",
+        )
     if question is Question.RECORDINGS:
         told = {row.recording_id: row.error for row in rows if isinstance(row, RecordingRow)}
         recordings = [
