@@ -26,8 +26,8 @@ class Place:
     schema: str | None
 
     def engine(self) -> sa.Engine:
-        """A new engine."""
-        return sa.create_engine(self.url)
+        """A new engine. SQLite lets a look wait for a writer on a busy machine."""
+        return sa.create_engine(self.url, connect_args={"timeout": 60} if self.url.startswith("sqlite") else {})
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """What a query gives; ``{schema}`` stands for the tables' schema and a dot."""
