@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _WALKS = 3
-_PAGES = 8
+_PAGES = 16
 """Pages of a list that are asked for side by side."""
 _ENCODINGS = "gzip, deflate"
 """Not all that httpx knows: some others grow by a factor of thousands within one chunk."""
