@@ -17,7 +17,7 @@ from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.platforms.base import Adapter, Question
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._object_storage import Folder, store_for
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -38,7 +38,8 @@ class DownloadRecordingsOperator(DeferringOperator):
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
-    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
+    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows, or such a path itself.
+        (templated)
     :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
     :param allow_none: whether it is all right if no recording is ready: the list is empty then. (templated)
     :param concurrency: how many files at once.
@@ -58,7 +59,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         *,
         conn_id: str,
         session_id: str,
-        path: str,
+        path: Folder,
         object_storage_conn_id: str | None = None,
         allow_none: bool | str = False,
         concurrency: int = _DEFAULT_AT_ONCE,
@@ -105,7 +106,8 @@ class FetchTranscriptOperator(DeferringOperator):
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
-    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows. (templated)
+    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows, or such a path itself.
+        (templated)
     :param formats: some of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
     :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
@@ -123,7 +125,7 @@ class FetchTranscriptOperator(DeferringOperator):
         *,
         conn_id: str,
         session_id: str,
-        path: str,
+        path: Folder,
         formats: Sequence[str] | str = ("vtt",),
         object_storage_conn_id: str | None = None,
         **kwargs: Any,

@@ -29,14 +29,19 @@ _WITH_BUCKETS = ("s3", "s3a", "gs", "gcs")
 """Protocols whose addresses begin with a bucket; without one, the first folder would be taken for it."""
 
 
-def store_for(path: str, conn_id: str | None = None) -> Store:
+Folder = str | Path | ObjectStoragePath
+"""What users give as a folder. A path of Airflow's bears its connection in its text."""
+
+
+def store_for(path: Folder, conn_id: str | None = None) -> Store:
     """The store at an address. It connects here, on the caller's thread: other threads may not ask Airflow.
 
-    :param path: a folder: ``s3://bucket/folder``, ``s3://conn_id@bucket/folder``, ``file:///folder``, ``/folder``.
+    :param path: a folder: ``s3://bucket/folder``, ``s3://conn_id@bucket/folder``, ``file:///folder``, ``/folder``,
+        or a path object that stands for one.
     :param conn_id: Airflow connection to use for it; goes before one that the address names.
     :raises InputError: it is no such address.
     """
-    text = path.strip() if isinstance(path, str) else ""
+    text = str(path).strip() if isinstance(path, Folder) else ""
     if not text:
         raise InputError(f"path: {path!r} is not a folder; give for example 's3://bucket/folder' or '/data/folder'")
     parts = urlsplit(text)

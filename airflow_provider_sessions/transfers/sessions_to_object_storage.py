@@ -13,7 +13,7 @@ from airflow_provider_sessions.export.run import Target
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.operators._reading import given
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._object_storage import Folder, store_for
 
 
 class SessionsToObjectStorageOperator(ExportingOperator):
@@ -39,7 +39,7 @@ class SessionsToObjectStorageOperator(ExportingOperator):
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param path: where to write: ``s3://bucket/folder``, ``file:///folder``, any address that Airflow's
-        ``ObjectStoragePath`` knows. (templated)
+        ``ObjectStoragePath`` knows, or such a path itself. (templated)
     :param datasets: some of ``sessions``, ``participants``, ``attendance``, ``attendance_summary``,
         ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as text with commas. By default all that
         the platform can give. (templated)
@@ -68,7 +68,7 @@ class SessionsToObjectStorageOperator(ExportingOperator):
     def __init__(
         self,
         *,
-        path: str,
+        path: Folder,
         format: str = "jsonl",  # noqa: A002 - the word users look for
         object_storage_conn_id: str | None = None,
         **kwargs: Any,

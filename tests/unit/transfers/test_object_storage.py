@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError
@@ -128,6 +129,14 @@ def test_folders_of_the_machine_are_local_stores(tmp_path: Path, address: str) -
 @pytest.mark.parametrize("scheme", ["", "file://", "file:", "FILE://", "local://"])
 def test_a_folder_of_the_machine_is_called_as_it_is_written(tmp_path: Path, scheme: str, name: str) -> None:
     assert store_for(f"{scheme}{tmp_path}/{name}").location("a") == f"{tmp_path}/{name}/a"
+
+
+def test_a_folder_may_be_a_path_object(tmp_path: Path, bucket: Any) -> None:
+    assert store_for(tmp_path / "a b").location("c") == f"{tmp_path}/a b/c"
+    assert store_for(ObjectStoragePath(f"file://{tmp_path}") / "a b").location("c") == f"{tmp_path}/a b/c"
+    store = store_for(ObjectStoragePath(f"s3://{bucket.name}/some", conn_id="s3_here") / "folder")
+    assert store.create("c.txt", b"here")
+    assert bucket.read("some/folder/c.txt") == b"here"
 
 
 @pytest.mark.parametrize("address", ["s3://", "s3:///folder", "s3:/folder", "s3a:///folder", "s3://conn_id@/folder"])
