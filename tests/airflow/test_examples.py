@@ -59,8 +59,9 @@ def test_what_was_started_by_hand_tells_of_no_session(
 ) -> None:
     """Airflow's UI has a button that creates an event of an asset: one with no payload."""
     read = _bag().dags["export_each_session"].get_task(name).python_callable
-    told = {read.__globals__["SESSIONS"]: [SimpleNamespace(extra=extra) for extra in events]}
-    monkeypatch.setitem(read.__globals__, "get_current_context", lambda: {"triggering_asset_events": told})
+    told = [SimpleNamespace(extra=extra) for extra in events]
+    accessor = SimpleNamespace(get=lambda asset, default: told if asset is read.__globals__["SESSIONS"] else default)
+    monkeypatch.setitem(read.__globals__, "get_current_context", lambda: {"triggering_asset_events": accessor})
     assert read() == []
 
 
