@@ -69,6 +69,7 @@ class SqlTarget:
 
         :raises ExportError: the tables cannot be made or read.
         """
+        self._me = replace(self._me, views=work.views)
         names = [dataset.name for dataset in work.datasets]
         self._database.transaction("preparing the tables", lambda one: self._tables.prepare(one, names))
         ledger, now = self._ledger(work), self._clock.now()
@@ -98,22 +99,15 @@ class SqlTarget:
 
     def _store(self, work: Plan, session: Session, seen: Mapping[str, Seen], rows: Rows) -> dict[str, Decision]:
         """Decide about a session, note it, and replace the rows that are this run's."""
-        me = replace(self._me, views=work.views)
-        replace_rows = partial(self._replace, me=me, ledger=self._ledger(work), session=session, seen=seen, rows=rows)
+        replace_rows = partial(self._replace, ledger=self._ledger(work), session=session, seen=seen, rows=rows)
         return self._database.transaction(f"session {session.session_id!r}", replace_rows)
 
     def _replace(
-        self,
-        connection: Connection,
-        me: Try,
-        ledger: TableLedger,
-        session: Session,
-        seen: Mapping[str, Seen],
-        rows: Rows,
+        self, connection: Connection, ledger: TableLedger, session: Session, seen: Mapping[str, Seen], rows: Rows
     ) -> dict[str, Decision]:
         before, now = ledger.held(connection, session.session_id), self._clock.now()
         decisions = {
-            name: _at_once(decide(before.get(name), one, me, now, end_of(session, now), self._give_up))
+            name: _at_once(decide(before.get(name), one, self._me, now, end_of(session, now), self._give_up))
             for name, one in seen.items()
         }
         # First of all: where two runs meet at a new session, one of them goes no further.
