@@ -28,12 +28,14 @@ class RunId:
     """Which task instance writes. A retry and a cleared task are the same one.
 
     :param map_index: -1 where the task is not mapped.
+    :param loop_index: the iteration of a task loop (Airflow 3.4), from 0; -1 outside one.
     """
 
     dag_id: str
     run_id: str
     task_id: str
     map_index: int = -1
+    loop_index: int = -1
 
     @property
     def stem(self) -> str:
@@ -49,9 +51,12 @@ class RunId:
 @lru_cache(maxsize=16)
 def _stem(run: RunId) -> str:
     """Made once: each file and each session asks for it."""
-    parts = [run.dag_id, run.run_id, run.task_id, *([str(run.map_index)] if run.map_index >= 0 else [])]
-    readable = "__".join(_readable(part, 50) for part in parts)
-    return f"{readable}-{_hash(json.dumps(asdict(run), sort_keys=True))}"
+    indexes = [index for index in (run.map_index, run.loop_index) if index >= 0]
+    readable = "__".join(_readable(str(part), 50) for part in (run.dag_id, run.run_id, run.task_id, *indexes))
+    identity = asdict(run)
+    if run.loop_index < 0:  # so that names outside loops stay what they were before there were loops
+        del identity["loop_index"]
+    return f"{readable}-{_hash(json.dumps(identity, sort_keys=True))}"
 
 
 def day_of(instant: datetime) -> date:

@@ -50,6 +50,7 @@ class RunRecord(BaseModel):
     run_id: str
     task_id: str
     map_index: int
+    loop_index: int = -1
     platform: str
     account: str
     query: dict[str, Any]

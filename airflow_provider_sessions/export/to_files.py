@@ -202,6 +202,7 @@ class FileTarget:
             run_id=self._run.run_id,
             task_id=self._run.task_id,
             map_index=self._run.map_index,
+            loop_index=self._run.loop_index,
             platform=work.platform,
             account=work.account,
             query=work.query_told,

@@ -20,18 +20,29 @@ _DAY = timedelta(days=1)
 
 
 def create_key(context: Context, draft: SessionDraft) -> str:
-    """``task-request``: who asks (DAG, run, task, map index), and a fingerprint of what is asked for.
+    """``task-request``: who asks (DAG, run, task, map index, iteration), and a fingerprint of what is asked for.
 
-    A retried or cleared task has the same key. A new run, another mapped task and other arguments have another, and so
-    has an item that a changed list has moved to another index.
+    A retried or cleared task has the same key. A new run, another mapped task, another iteration of a task loop and
+    other arguments have another, and so has an item that a changed list has moved to another index.
 
     :param context: the task's context.
     :param draft: what is asked for.
     """
     ti = context["ti"]
     map_index = -1 if ti.map_index is None else ti.map_index
-    task = _digest([ti.dag_id, ti.run_id, ti.task_id, map_index], _TASK)
-    return f"{task}-{_digest(draft.asked, _REQUEST)}"
+    iteration = loop_index(context)
+    instance = [ti.dag_id, ti.run_id, ti.task_id, map_index, *([] if iteration is None else [iteration])]
+    return f"{_digest(instance, _TASK)}-{_digest(draft.asked, _REQUEST)}"
+
+
+def loop_index(context: Context) -> int | None:
+    """The iteration of the task loop that a task instance is in, from 0; None outside loops.
+
+    All else that names a task instance repeats in each iteration: DAG, run, task, map index and try number. Source:
+    Airflow 3.4, ``airflow.sdk.execution_time.loop``; before 3.4 there are no loops.
+    """
+    loop: Any = context.get("loop")
+    return None if loop is None else int(loop.index)
 
 
 def earliest_attempt(context: Context) -> datetime | None:

@@ -29,6 +29,7 @@ from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._key import loop_index
 from airflow_provider_sessions.operators._reading import count, given, structure, text
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
@@ -143,6 +144,7 @@ def _run_of(context: Context) -> RunId:
         run_id=task_instance.run_id,
         task_id=task_instance.task_id,
         map_index=-1 if task_instance.map_index is None else task_instance.map_index,
+        loop_index=-1 if (index := loop_index(context)) is None else index,
     )
 
 

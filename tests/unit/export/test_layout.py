@@ -16,6 +16,12 @@ def test_a_run_has_a_readable_stem_that_stays_the_same() -> None:
     assert run.stem == RunId("nightly_export", "scheduled__2026-03-02T00:00:00+00:00", "export").stem
 
 
+def test_stems_stay_what_earlier_versions_made_of_the_same_run() -> None:
+    night = ("nightly", "scheduled__2026-03-02", "export")
+    assert RunId(*night).stem == "nightly__scheduled__2026-03-02__export-2ab94d88ab"
+    assert RunId(*night, 2).stem == "nightly__scheduled__2026-03-02__export__2-87572bdba8"
+
+
 def test_runs_that_look_alike_have_different_stems() -> None:
     runs = [
         RunId("dag", "a:b", "export"),
@@ -24,6 +30,9 @@ def test_runs_that_look_alike_have_different_stems() -> None:
         RunId("dag__a", "b", "export"),
         RunId("dag", "a:b", "export", 0),
         RunId("dag", "a:b", "export", 1),
+        RunId("dag", "a:b", "export", loop_index=0),
+        RunId("dag", "a:b", "export", loop_index=1),
+        RunId("dag", "a:b", "export", 0, 1),
         RunId("dag", "a:b" + "x" * 100, "export"),
         RunId("dag", "a:b" + "x" * 101, "export"),
     ]

@@ -36,6 +36,16 @@ def test_a_key_is_short_and_fits_into_an_address() -> None:
     assert re.fullmatch(r"[0-9a-f]{10}-[0-9a-f]{6}", key())
 
 
+def test_keys_stay_what_earlier_versions_made_of_the_same_task() -> None:
+    assert (key(), key(task(map_index=3))) == ("bb0e412011-370855", "bc9e32324d-370855")
+
+
+def test_each_iteration_of_a_task_loop_makes_a_session_of_its_own() -> None:
+    iterations = [task() | {"loop": SimpleNamespace(index=index)} for index in range(3)]
+    assert len({key(), *(key(iteration) for iteration in iterations)}) == 4
+    assert key(iterations[1]) == key(task() | {"loop": SimpleNamespace(index=1)})
+
+
 @pytest.mark.parametrize(
     "same",
     [
