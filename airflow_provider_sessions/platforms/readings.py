@@ -42,6 +42,21 @@ class Reading:
         return self.outcome
 
 
+class Held:
+    """The sessions that somebody holds: one that is equal to one of them need not be held twice."""
+
+    def __init__(self) -> None:
+        self._held: WeakValueDictionary[str, Session] = WeakValueDictionary()
+
+    def same(self, session: Session) -> Session:
+        """The session, or the equal one that is held already."""
+        held = self._held.get(session.session_id)
+        if held == session:
+            return held
+        self._held[session.session_id] = session
+        return session
+
+
 class Readings(Generic[Answer]):
     """Reads items as sessions. One that reads as it did before is the same object, whatever pages tell of it.
 
@@ -50,16 +65,11 @@ class Readings(Generic[Answer]):
 
     def __init__(self, read: Callable[[Answer], Session]) -> None:
         self._read = read
-        self._held: WeakValueDictionary[str, Session] = WeakValueDictionary()
+        self._held = Held()
 
     def outcome(self, item: Answer) -> Session | SessionsError:
         """The session that an item tells of, or the error that says why it cannot be read as one."""
         try:
-            session = self._read(item)
+            return self._held.same(self._read(item))
         except SessionsError as unfit:
             return unfit.with_traceback(None)  # which would keep the item
-        held = self._held.get(session.session_id)
-        if held == session:
-            return held
-        self._held[session.session_id] = session
-        return session

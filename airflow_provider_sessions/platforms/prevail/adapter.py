@@ -10,9 +10,13 @@
 5. ``active``, and listed: it is live.
 6. The planned end and the connection's grace have passed: it has ended. When is not known: as planned, it is taken.
 
-Recordings are asked for only where they can decide, and in looks at many sessions only at some of those that are looked
-at closely. A session that the list of sessions no longer shows is looked up in the list of requests, which shows it as
-long as there is one.
+Recordings are asked for only where they can decide, and by who polls many sessions only of some of them at a time. A
+session that the list of sessions no longer shows is looked up in the list of requests, which shows it as long as there
+is one.
+
+**Two lists, one session.** The list of sessions shows no case, nor how to join; the list of requests does. So every
+question reads both: what one says of a session, all say. A poll reads the second list only where a session is new to it
+or not in the first, and else once an hour.
 
 **Ids.** A session's id is its ``remote_session_id``. While staff have not scheduled a request it has none; its id is
 ``request:`` and the request's number until then, and every question understands that id for ever.
@@ -32,6 +36,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.client.answers import Dialect
+from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
@@ -62,23 +67,23 @@ from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.auth import SignedToken
 from airflow_provider_sessions.platforms.prevail.lists import LONGEST, Lists, list_of
 from airflow_provider_sessions.platforms.prevail.materials import people_of, recordings_of, transcript_of
-from airflow_provider_sessions.platforms.prevail.models import (
-    RecordingItem,
-)
+from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord, start_of
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
     create_arguments,
     invites_of,
     is_named_by_key,
 )
-from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Reader, ended
+from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Listed, Reader, ended
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 _REQUESTS_KEPT = 60.0
 """Seconds for which a list of requests serves when people of many sessions are asked for."""
+_POLLS_REQUESTS_KEPT = 3600.0
+"""Seconds for which a list of requests serves when sessions that it knows are looked at again and again."""
 _CLOSELY_ONE_IN = 10
-"""Sessions of a look, of which one at most is asked for its recordings."""
+"""Sessions of a poll, of which one at most is asked for its recordings."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _TURNS = 9
 """Slugs that are tried for one create, one after the other, as its sessions are called off."""
@@ -193,6 +198,7 @@ class PrevailAdapter(Adapter):
         records = await self.client.send(endpoint(**arguments))
         if not records:
             raise MalformedAnswerError(f"{endpoint.__name__}: the answer holds no request")
+        self._lists.note_made(records[0])
         return self._reader.request(records[0])
 
     def makes_one(self, draft: SessionDraft) -> bool:
@@ -220,21 +226,27 @@ class PrevailAdapter(Adapter):
         if any(trace.is_ours(draft) and trace.session.state not in _GONE for trace in found):
             return found
         listed = self.client.pages(list_of(None if everywhere else _around(draft.start)))
+        requests = await self._lists.scheduled_as(frozenset(), max_age=_REQUESTS_KEPT)
         return found + [
-            Trace(await self._closely(self._reader.record(record)), *told)
+            Trace(await self._closely(self._reader.record(record, requests.get(record.remote_session_id or ""))), *told)
             async for record in listed
             if (told := footprint(record.remote_session_id, record))
         ]
 
     async def get(self, session_id: str) -> Session:
         """One session as it is now, found by reading lists."""
-        answer = (await self.look({session_id: None}))[session_id]
+        answer = (await self._look({session_id: None}, requests_kept=_REQUESTS_KEPT))[session_id]
         if isinstance(answer, SessionsError):
             raise answer
         return answer
 
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """One list of the sessions' days, and one of the requests where a session has no slug yet or is not listed."""
+        """One list of the sessions' days, and that of requests where a session is new, has no slug or is not listed."""
+        return await self._look(known, requests_kept=_POLLS_REQUESTS_KEPT)
+
+    async def _look(
+        self, known: Mapping[str, Session | None], *, requests_kept: float
+    ) -> dict[str, Session | SessionsError]:
         for session_id in known:
             _refuse_no_id(session_id)
         answers: dict[str, Session | SessionsError] = {}
@@ -249,9 +261,10 @@ class PrevailAdapter(Adapter):
                 slugs[session_id] = request.remote_session_id
             else:
                 answers[session_id] = self._reader.request(request)
-        current = await self._current(set(slugs.values())) if slugs else {}
+        current = await self._current(set(slugs.values()), requests_kept) if slugs else {}
         unknown = (session_id for session_id in slugs if known[session_id] is None)
-        closely = set(islice(unknown, math.ceil(len(known) / _CLOSELY_ONE_IN)))
+        one_in = _CLOSELY_ONE_IN if self.client.lane is Lane.POLL else 1
+        closely = set(islice(unknown, math.ceil(len(known) / one_in)))
         for session_id, slug in slugs.items():
             seen = current.get(slug)
             if seen is None:
@@ -286,7 +299,10 @@ class PrevailAdapter(Adapter):
             return await self.get(slug)
         self._lists.forget()
         records = await self.client.send(endpoints.edit_session(slug, remote_session))
-        return self._reader.record(records[0]) if records and records[0].state else await self.get(slug)
+        if not records or not records[0].state:
+            return await self.get(slug)
+        requests = await self._lists.scheduled_as({slug}, max_age=_REQUESTS_KEPT)
+        return self._reader.record(records[0], requests.get(slug))
 
     async def _uninvited(self, slug: str, invitees: Sequence[Invitee]) -> list[Invitee]:
         """Those who are not invited to a session, or not in their role."""
@@ -309,6 +325,7 @@ class PrevailAdapter(Adapter):
                 f"cannot cancel it; ask Prevail's Scheduling Team, or wait for state 'scheduled'",
                 status=409,
             )
+        self._lists.forget()
         await self.client.send(endpoints.cancel_session(session.session_id, None if notify else True))
         return session.model_copy(update={"state": SessionState.CANCELED, "state_inferred": False})
 
@@ -322,20 +339,25 @@ class PrevailAdapter(Adapter):
         if query.room_id is not None:
             raise InputError(f"room_id: {self.platform} knows no rooms; filter by case or title")
         window = _widened(query)
-        requests = await self._lists.scheduled(window=window)
+        requests = await self._lists.scheduled()
         listed: set[str] = set()
-        canceled: dict[str, Session] = {}
+        canceled: dict[str, Listed] = {}
         async for reading in self._lists.walk(window, ahead=True):
-            session = self._reader.listed(reading, requests.get(reading.slug or ""))
-            if session.state is SessionState.CANCELED:
-                canceled[session.session_id] = session  # its slug may have been taken again by one that counts
+            slug = reading.slug or ""
+            if reading.is_canceled:
+                canceled[slug] = reading  # its slug may have been taken again by one that counts
                 continue
-            listed.add(session.session_id)
-            if query.matches(session := await self._settled(_Seen(session, listed=True))):
+            listed.add(slug)
+            session = await self._settled(_Seen(self._reader.listed(reading, requests.get(slug)), listed=True))
+            if query.matches(session):
                 yield session
-        for slug, session in (canceled | {slug: self._reader.unlisted(r) for slug, r in requests.items()}).items():
-            if slug not in listed and query.matches(settled := await self._settled(_Seen(session, listed=False))):
-                yield settled
+        due = (
+            slug for slug, request in requests.items() if window is None or start_of(request.remote_session) in window
+        )
+        for slug in dict.fromkeys([*canceled, *due]):
+            seen = None if slug in listed else self._seen(canceled.get(slug), requests.get(slug))
+            if seen is not None and query.matches(session := await self._settled(seen)):
+                yield session
 
     async def participants(self, session: Session) -> list[Participant]:
         """The people invited and the deponent, each once; nobody knows who came."""
@@ -388,13 +410,19 @@ class PrevailAdapter(Adapter):
 
     # --- how sessions are seen ----------------------------------------------------------------------------------------
 
-    async def _current(self, slugs: Set[str]) -> dict[str, _Seen]:
+    async def _current(self, slugs: Set[str], requests_kept: float) -> dict[str, _Seen]:
         """Sessions as the list of sessions shows them, or else the list of requests."""
         listed = await self._lists.sessions(slugs)
-        found = {slug: _Seen(self._reader.listed(reading), listed=True) for slug, reading in listed.items()}
-        missing = slugs - found.keys()
-        requests = await self._lists.scheduled(slugs=missing) if missing else {}
-        return found | {slug: _Seen(self._reader.unlisted(r), listed=False) for slug, r in requests.items()}
+        is_shown = {slug for slug, reading in listed.items() if not reading.is_canceled}
+        requests = await self._lists.scheduled_as(slugs, max_age=requests_kept if slugs <= is_shown else 0.0)
+        seen = {slug: self._seen(listed.get(slug), requests.get(slug)) for slug in slugs}
+        return {slug: one for slug, one in seen.items() if one is not None}
+
+    def _seen(self, listed: Listed | None, request: RequestRecord | None) -> _Seen | None:
+        """A session as the two lists show it. Where one was canceled, another may have its slug."""
+        if request is not None and (listed is None or self._reader.is_of_another(request, listed)):
+            return _Seen(self._reader.unlisted(request), listed=False)
+        return None if listed is None else _Seen(self._reader.listed(listed, request), listed=True)
 
     def _after(self, seen: _Seen, before: Session | None) -> Session:
         """A session, knowing what the last look saw of it: rules 2 and 4 of the module's docstring."""
@@ -409,17 +437,16 @@ class PrevailAdapter(Adapter):
             session.state is SessionState.SCHEDULED or (session.state in OPEN and not seen.listed)
         ):
             return ended(session)
-        if session.state is SessionState.LIVE:
+        if session.state is SessionState.LIVE and seen.listed:
             self._live.add(session.session_id)
         return session
 
     async def _settled(self, seen: _Seen) -> Session:
-        """A session of a list; looked at closely where it should be over by plan."""
+        """A session of a list, looked at closely; who polls does that only once it should be over by plan."""
         session = self._live_no_more(seen)
         planned = session.scheduled_end
-        if session.state in OPEN and planned is not None and planned <= self.client.clock.now():
-            return await self._closely(session)
-        return session
+        is_due = planned is not None and planned <= self.client.clock.now()
+        return await self._closely(session) if is_due or self.client.lane is not Lane.POLL else session
 
     async def _closely(self, session: Session) -> Session:
         """A session, looked at together with its recordings where they can decide."""

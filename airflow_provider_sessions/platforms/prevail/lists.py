@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Set
+from collections.abc import AsyncIterator, Iterable, Mapping, Set
 from datetime import datetime, timedelta
 
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.model import Session, Window
 from airflow_provider_sessions.platforms.prevail import endpoints
-from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord, start_of
+from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord
 from airflow_provider_sessions.platforms.prevail.reader import Listed, Reader
 
 LONGEST = timedelta(days=2)
@@ -31,6 +31,9 @@ class Lists:
         self._reader = reader
         self._planned: dict[str, tuple[datetime, datetime]] = {}
         self._last_requests: tuple[datetime, list[RequestRecord]] | None = None
+        self._scheduled: dict[str, RequestRecord] = {}
+        self._without_request: set[str] = set()
+        self._noted_at = client.clock.now()
 
     def _expect(self, slug: str, session: Session) -> None:
         """Note when a session is planned: that is where it is looked for."""
@@ -52,26 +55,48 @@ class Lists:
             return self._last_requests[1]
         records = [record async for record in self._client.pages(endpoints.list_session_requests())]
         self._last_requests = (now, records)
+        self._note_requests(records)
         return records
 
-    async def scheduled(
-        self, *, window: Window | None = None, slugs: Collection[str] | None = None
-    ) -> dict[str, RequestRecord]:
-        """The requests that were scheduled, by slug.
+    def note_made(self, record: RequestRecord) -> None:
+        """Note a request that was made just now: its slug was free."""
+        if record.remote_session_id:
+            self._scheduled[record.remote_session_id] = record
 
-        :param window: only those that start in it.
-        :param slugs: only those that have one of these.
+    async def scheduled(self) -> Mapping[str, RequestRecord]:
+        """The requests that were scheduled, by slug; a canceled one only where no other has its slug."""
+        await self.requests()
+        return self._scheduled
+
+    async def scheduled_as(self, slugs: Set[str], *, max_age: float) -> Mapping[str, RequestRecord]:
+        """The requests with these slugs, and perhaps others.
+
+        The list of requests is read until they are found; also where one of them is new, whatever is known of others.
+
+        :param max_age: seconds for which what is known will do.
         """
-        found: dict[str, RequestRecord] = {}
-        for record in await self.requests():
-            slug = record.remote_session_id
-            if not slug or (slugs is not None and slug not in slugs):
-                continue
-            if window is not None and start_of(record.remote_session) not in window:
-                continue
-            if slug not in found or found[slug].is_canceled:
-                found[slug] = record
-        return found
+        is_old = self._client.clock.now() - self._noted_at >= timedelta(seconds=max_age)
+        if is_old or not slugs <= self._scheduled.keys() | self._without_request:
+            self._note_requests([])
+            missing = set(slugs)
+            async for record in self._client.pages(endpoints.list_session_requests()):
+                self._note_request(record)
+                if not record.is_canceled:  # else another one may have its slug
+                    missing.discard(record.remote_session_id or "")
+                if not missing:
+                    break
+            self._without_request = missing - self._scheduled.keys()
+        return self._scheduled
+
+    def _note_requests(self, records: Iterable[RequestRecord]) -> None:
+        self._scheduled, self._without_request, self._noted_at = {}, set(), self._client.clock.now()
+        for record in records:
+            self._note_request(record)
+
+    def _note_request(self, record: RequestRecord) -> None:
+        slug = record.remote_session_id
+        if slug and (slug not in self._scheduled or self._scheduled[slug].is_canceled):
+            self._scheduled[slug] = record
 
     def walk(self, window: Window | None, *, ahead: bool = False) -> AsyncIterator[Listed]:
         """The list of sessions, page by page; see :func:`list_of`.

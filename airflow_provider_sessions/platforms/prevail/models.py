@@ -139,6 +139,11 @@ class RequestRecord(Answer):
     provider_specific_details: ProviderDetails | None = None
 
     @property
+    def join_url(self) -> str | None:
+        """The address for participants that holds no password."""
+        return (self.provider_specific_details or ProviderDetails()).prevail_join_url or self.session_url
+
+    @property
     def is_canceled(self) -> bool:
         """Whether another session may have taken its slug."""
         return self.session_state == "canceled"

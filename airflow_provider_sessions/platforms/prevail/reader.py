@@ -20,7 +20,7 @@ from airflow_provider_sessions.platforms.prevail.models import (
     state_of,
 )
 from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name
-from airflow_provider_sessions.platforms.readings import Reading, Readings
+from airflow_provider_sessions.platforms.readings import Held, Reading, Readings
 
 REQUEST = "request:"
 """Goes before a request's number: the id of a session that has no slug yet."""
@@ -58,17 +58,19 @@ class Reader:
         self._page = page
         self._clock = clock
         self._known = Readings(self._planned)
+        self._whole = Held()
 
     def request(self, record: RequestRecord) -> Session:
         """A request, as it says itself."""
-        details = record.provider_specific_details
-        session_id = record.remote_session_id or f"{REQUEST}{record.id}"
+        slug = record.remote_session_id
+        session_id = slug or f"{REQUEST}{record.id}"
+        url = self._url(slug, record.session_url) if slug else record.session_url
         return self._session(
             record.remote_session,
             session_id,
             state_of(record.session_state, self._own_words, session_id),
-            url=record.session_url,
-            join_url=(details.prevail_join_url if details else None) or record.session_url,
+            url=url,
+            join_url=record.join_url or url,
         )
 
     def unlisted(self, record: RequestRecord) -> Session:
@@ -76,9 +78,9 @@ class Reader:
         session = self.request(record)
         return ended(session) if session.state in OPEN and self._is_past(session) else session
 
-    def record(self, record: SessionRecord) -> Session:
-        """A session of the list of sessions, as it is now."""
-        return self.listed(self.reading(record))
+    def record(self, record: SessionRecord, request: RequestRecord | None) -> Session:
+        """A session of the list of sessions, as it is now; see :meth:`listed`."""
+        return self.listed(self.reading(record), request)
 
     def reading(self, record: SessionRecord) -> Listed:
         """What the list of sessions tells of a session, whatever time it is."""
@@ -91,19 +93,37 @@ class Reader:
 
     def _planned(self, record: SessionRecord) -> Session:
         slug = record.remote_session_id or ""
-        url = record.session_url or self._page(slug) or f"{self._site()}/sessions/{slug}"
+        url = self._url(slug, record.session_url)
         session = self._session(record, slug, state_of(record.state, self._own_words, slug), url=url, join_url=url)
         return ended(session) if session.state in OPEN and is_finished(record.transcript_status) else session
 
     def listed(self, listed: Listed, request: RequestRecord | None = None) -> Session:
-        """A session of the list of sessions, as it is now; its request knows the case.
+        """A session of the list of sessions, as it is now.
 
+        :param request: its request, which alone knows the case, and how to join. So the session reads the same once the
+            list does not show it any more.
         :raises SessionsError: the list's record cannot be read as a session.
         """
         session = listed.session
-        if session.case is None and request is not None:
-            session = session.model_copy(update={"case": request.remote_session.case})
+        if request is not None:
+            url = request.session_url or session.url
+            known = {
+                "case": session.case or request.remote_session.case,
+                "url": url,
+                "join_url": request.join_url or url,
+            }
+            session = self._whole.same(session.model_copy(update=known))
         return ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
+
+    def is_of_another(self, request: RequestRecord, listed: Listed) -> bool:
+        """Whether a request is of another session, which has taken the slug of a canceled one."""
+        if not listed.is_canceled or request.is_canceled:
+            return False
+        return start_of(request.remote_session) != listed.session.scheduled_start
+
+    def _url(self, slug: str, named: str | None) -> str:
+        """A session's page: as the platform names it, else as the connection does, else beside the API."""
+        return named or self._page(slug) or f"{self._site()}/sessions/{slug}"
 
     def _site(self) -> str:
         """Where Prevail's pages are: beside its API."""

@@ -71,7 +71,8 @@ async def test_a_look_costs_no_more_than_its_sessions_or_their_pages(place: Plac
     bound = min(count, pages(place, count))
 
     known, first = await place.look(dict.fromkeys(made))
-    assert first <= bound, "all unknown"
+    lists = 2 if place.adapter.platform == "prevail" else 1  # the list of sessions shows no case, that of requests does
+    assert first <= lists * bound, "all unknown"
     known, steady = await place.look(known)
     assert steady <= bound
     _, closely = await place.look(dict.fromkeys(made))

@@ -153,6 +153,7 @@ async def test_cancel_is_the_documented_request(clock: VirtualClock) -> None:
     listed = {
         "pagy": {"page": 1, "items": 100, "count": 1, "pages": 1},
         "sessions": [{"remote_session_id": "example_remote_session_id", "state": "ready", **REMOTE}],
+        "requests": [],
         "messages": "Session successfully canceled.",
     }
     clock = VirtualClock(auto=True)
