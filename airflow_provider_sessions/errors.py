@@ -12,13 +12,16 @@
     │   └── BrokenConnectionError               it may have arrived: time-out, reset, truncated body
     ├── ApiError                            the platform answered with an error status
     │   ├── AuthenticationError                 401
+    │   │   └── ClockSkewError                      401, while this machine's clock is off by minutes
     │   ├── PermissionDeniedError               403
+    │   │   └── LinkRefusedError                    400, 401, 403 of a host that holds files, not of the platform
     │   ├── NotFoundError                       404, 410
     │   ├── ConflictError                       409
-    │   ├── RejectedError                       400, 422 and every other 4xx
+    │   ├── RejectedError                       400, 422 and the other 4xx
     │   ├── RateLimitedError                    429
     │   │   └── NoSlotError                         our own budget leaves no room soon enough; nothing was sent
     │   └── ServerError                         5xx
+    │       └── TemporaryError                      408, 423, 425
     ├── AnswerError                         the platform answered, but not in a way that can be used
     │   ├── MalformedAnswerError                not JSON, or JSON of another shape
     │   ├── AnswerTooLargeError
@@ -31,14 +34,23 @@
     └── ExportError                         an export or a download that cannot be completed
         └── IncompleteDownloadError
 
-Texts never hold a credential, a presigned address or a body of a request.
+Texts never hold a credential, a presigned address or a body of a request. What they quote of others is cut, and fit to
+be shown: see :mod:`airflow_provider_sessions.safe_text`.
 """
 
 from __future__ import annotations
 
+from airflow_provider_sessions.safe_text import sanitize_text
+
+_LENGTH = 4000
+"""Characters of a text: what it quotes is cut to a few hundred, so none comes near."""
+
 
 class SessionsError(Exception):
     """Root of the tree: catch this to catch everything this package raises on purpose."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(sanitize_text(arg, _LENGTH) if isinstance(arg, str) else arg for arg in args))
 
 
 class InputError(SessionsError, ValueError):
@@ -116,8 +128,16 @@ class AuthenticationError(ApiError):
     """401: the credential is missing, wrong, revoked or expired."""
 
 
+class ClockSkewError(AuthenticationError):
+    """401, while the clocks of this machine and of the platform differ by minutes: the credential may be good."""
+
+
 class PermissionDeniedError(ApiError):
     """403: the credential is good, but a right, scope or plan is missing."""
+
+
+class LinkRefusedError(PermissionDeniedError):
+    """The host that holds a file refused its address, which has expired or was revoked; the credential is good."""
 
 
 class NotFoundError(ApiError):
@@ -129,7 +149,7 @@ class ConflictError(ApiError):
 
 
 class RejectedError(ApiError):
-    """400, 422 or another 4xx: the platform does not accept the request."""
+    """400, 422 or another 4xx: the platform does not accept the request as it is."""
 
 
 class RateLimitedError(ApiError):
@@ -145,6 +165,13 @@ class NoSlotError(RateLimitedError):
 
 class ServerError(ApiError):
     """5xx: the platform failed."""
+
+
+class TemporaryError(ServerError):
+    """408, 423 or 425: the platform could not take the request now; another try may be taken.
+
+    The request may have been carried out, as after a 5xx.
+    """
 
 
 class AnswerError(SessionsError):
@@ -178,8 +205,9 @@ class UnknownStateError(AnswerError):
         thing: str = "session state",
         of: str | None = None,
     ) -> None:
-        whose = f" of {of!r}" if of else ""
-        super().__init__(f"{platform} answered with the unknown {thing} {word!r}{whose}; known are {', '.join(known)}")
+        whose = f" of {sanitize_text(of)!r}" if of else ""
+        shown = sanitize_text(repr(word))
+        super().__init__(f"{platform} answered with the unknown {thing} {shown}{whose}; known are {', '.join(known)}")
         self.platform = platform
         self.word = word
 

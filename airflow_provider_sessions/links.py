@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
 from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.safe_text import sanitize_link
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
@@ -52,5 +53,4 @@ def push_links(context: Context, session: Session) -> None:
 
 
 def _pushed(ti_key: TaskInstanceKey, key: str) -> str:
-    address = XCom.get_value(ti_key=ti_key, key=key)
-    return address if isinstance(address, str) else ""
+    return sanitize_link(XCom.get_value(ti_key=ti_key, key=key)) or ""

@@ -28,14 +28,18 @@ from airflow_provider_sessions.errors import (
     RateLimitedError,
     RejectedError,
     ServerError,
+    TemporaryError,
 )
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
+    408: TemporaryError,
     409: ConflictError,
     410: NotFoundError,
+    423: TemporaryError,
+    425: TemporaryError,
     429: RateLimitedError,
 }
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")

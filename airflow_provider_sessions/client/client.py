@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -40,10 +39,11 @@ from airflow_provider_sessions.errors import (
     PagingError,
     SessionsError,
 )
+from airflow_provider_sessions.safe_text import get_logger
 
 __all__ = ["Client", "ClientConfig"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 T = TypeVar("T")
 _WALKS = 3

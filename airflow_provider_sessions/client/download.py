@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -30,8 +29,9 @@ from airflow_provider_sessions.errors import (
     RateLimitedError,
     ServerError,
 )
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
 """What has to come within the client's deadline; a server that is slower is given up."""

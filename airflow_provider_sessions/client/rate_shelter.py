@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -10,8 +9,9 @@ from airflow_provider_sessions.client.budget import RateBudget
 from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 T = TypeVar("T")
 

@@ -42,7 +42,8 @@ class RetryPolicy:
         429                                       always: it was not carried out. After ``retry_after``
         no connection                             always: nothing was sent
         our own budget has no slot                never: it has waited as long as it may
-        5xx, broken connection, truncated answer  only a repeatable call: it may have been carried out
+        5xx, 408, 423, 425, broken connection,    only a repeatable call: it may have been carried out
+        truncated answer
         everything else (401, 403, 404, 409 ...)  never
         ========================================  ==================================================================
 

@@ -27,8 +27,9 @@ from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.redact import redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
 DOWNLOAD = "download"

@@ -18,7 +18,6 @@ All lie below ``_ledger/{format}/{account}/``, because two formats, and two acco
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,8 +51,9 @@ from airflow_provider_sessions.export.record import WrittenFile
 from airflow_provider_sessions.export.store import Guarded, Store
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.model.wording import counted
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 M = TypeVar("M", bound=BaseModel)
 A = TypeVar("A")

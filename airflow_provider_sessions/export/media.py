@@ -6,7 +6,6 @@ Names are made of ids, so that a repeated download replaces its own file even wh
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -23,8 +22,9 @@ from airflow_provider_sessions.export.transcripts import FORMATS
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _MIB = 1024 * 1024
 _PIECES = 2000

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,8 +33,9 @@ from airflow_provider_sessions.export.redaction import Mode, Redaction
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
 from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery, SessionState, WindowBy
 from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 DEFAULT_CONCURRENCY = 16
 MAX_CONCURRENCY = 32

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import logging
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,8 +15,9 @@ from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.masking import amask, mask, secrets_of, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _REDIS_OPTIONS = ("ssl", "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 """Fields of Airflow's redis connection that are handed to the client as they are."""

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_sessions.model.values import UtcDatetime, Value
+from airflow_provider_sessions.model.values import Link, UtcDatetime, Value
+from airflow_provider_sessions.safe_text import sanitize_text
 
 
 class SessionState(StrEnum):
@@ -48,8 +49,8 @@ class Session(Value):
     room_id: str | None = None
     case: str | None = None
     recording_enabled: bool | None = None
-    url: str | None = None
-    join_url: str | None = None
+    url: Link = None
+    join_url: Link = None
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime | None = None
 
@@ -75,7 +76,7 @@ class Session(Value):
             "platform": self.platform,
             "state": self.state.value,
             "state_inferred": self.state_inferred,
-            "title": self.title,
+            "title": sanitize_text(self.title),
             "scheduled_start": self.scheduled_start.isoformat() if self.scheduled_start else None,
             "url": self.url,
             "join_url": self.join_url,

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.safe_text import sanitize_link
 
 _SHOWN = 120
 """Characters of a value that an error quotes."""
@@ -46,6 +47,8 @@ def _utc(instant: datetime) -> datetime:
 
 UtcDatetime = Annotated[datetime, AfterValidator(_utc)]
 """An aware datetime, turned to UTC."""
+Link = Annotated[str | None, AfterValidator(sanitize_link)]
+"""An http(s) address that a person may be led to; anything else is None."""
 
 
 class Window(Value):

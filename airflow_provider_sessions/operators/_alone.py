@@ -10,7 +10,6 @@ if that is where the connection's rate limit lies. Where the lock cannot be had,
 from __future__ import annotations
 
 import fcntl
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -20,11 +19,12 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sessions.client.rate_file import check_folder, rate_folder
 from airflow_provider_sessions.client.rate_redis import RedisAddress
+from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:
     from redis.lock import Lock
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _PATIENCE = 180.0
 """Seconds to wait for the other attempt: longer than a create takes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 
 from airflow_provider_sessions.errors import (
@@ -15,8 +14,9 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.model import Session, SessionChanges, SessionState
 from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _MAY_BE_SO = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which the session may be in the state all the same: someone was quicker, or the answer was lost."""

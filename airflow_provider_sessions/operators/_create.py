@@ -10,7 +10,6 @@ canceled to make it anew. What others made is left alone.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
@@ -33,8 +32,9 @@ from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.operators._bring import cancel
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 UNCLEAR = (BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which a request may have been carried out."""

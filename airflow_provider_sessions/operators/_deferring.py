@@ -11,7 +11,6 @@ A deferral spends none of the task's ``retries``. It is Airflow's own trigger th
 
 from __future__ import annotations
 
-import logging
 import random
 from abc import abstractmethod
 from datetime import timedelta
@@ -25,12 +24,13 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SHORT_WAIT = 10.0
 """Seconds that a request of a deferrable task waits for its slot, or after a 429, on the worker."""

@@ -6,13 +6,14 @@ and the session is searched for.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+from airflow_provider_sessions.safe_text import get_logger
+
+log = get_logger(__name__)
 
 _NAME = "airflow_provider_sessions.created"
 

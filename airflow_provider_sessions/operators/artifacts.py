@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,13 @@ from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _DEFAULT_AT_ONCE = 4
 

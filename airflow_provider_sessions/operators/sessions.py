@@ -8,7 +8,6 @@ may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON.
 from __future__ import annotations
 
 import json
-import logging
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -32,11 +31,12 @@ from airflow_provider_sessions.operators._key import create_key, earliest_attemp
 from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.platforms.base import Adapter, Question, adapter_class
+from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _XCOM_BYTES = 48 * 1024
 """An answer beyond this is refused: XCom is a row in Airflow's database, and 64 KiB is the end in some."""

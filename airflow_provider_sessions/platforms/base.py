@@ -43,6 +43,7 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.marks import Trace
+from airflow_provider_sessions.safe_text import sanitize_text
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -408,7 +409,7 @@ def recordings_status(recordings: Sequence[Recording], session: Session) -> Arti
     ready, failed = by_status[RecordingStatus.READY], by_status[RecordingStatus.FAILED]
     absent = None
     if recordings and len(failed) == len(recordings):
-        absent = f"all {len(failed)} recordings failed: {failed[0].error or 'no reason given'}"
+        absent = f"all {len(failed)} recordings failed: {sanitize_text(failed[0].error or 'no reason given')}"
     elif not recordings and session.recording_enabled is False:
         absent = "recording is switched off for this session"
     return ArtifactStatus(

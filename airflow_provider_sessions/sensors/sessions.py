@@ -18,7 +18,6 @@ looks keep failing      fails (:class:`~airflow_provider_sessions.errors.TooMany
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import timedelta
@@ -38,6 +37,7 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, parse_seconds
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.operators._reading import count, given, identifier
+from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.sensors._history import recall, remember
 from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
 from airflow_provider_sessions.triggers.sessions import (
@@ -63,7 +63,7 @@ from airflow_provider_sessions.waiting.schedule import MAX_IDLE
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _SHORTEST_INTERVAL = 1.0
 _ON_UNREACHABLE = ("fail", "skip", "succeed")
@@ -163,7 +163,7 @@ class _SessionSensor(BaseSensorOperator):
         """
         status = event.get("status") if isinstance(event, dict) else None
         if not isinstance(status, str) or status not in set(Verdict) - {Verdict.WAIT}:
-            raise self._failure(WaitError(f"the trigger's event cannot be understood: {event!r}"))
+            raise self._failure(WaitError(f"the trigger's event cannot be understood: {sanitize_text(repr(event))}"))
         return self._end(context, Decision(Verdict(status), str(event.get("message"))), event.get("session"))
 
     def _look(self, context: Context, before: History, patience: Tolerance) -> tuple[Decision, Session | None, History]:

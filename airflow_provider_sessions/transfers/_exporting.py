@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,6 +30,7 @@ from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._key import loop_index
 from airflow_provider_sessions.operators._reading import count, given, structure, text
+from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
 from airflow_provider_sessions.transfers._window import window_of
@@ -38,7 +38,7 @@ from airflow_provider_sessions.transfers._window import window_of
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SHARED_TEMPLATE_FIELDS = (
     "conn_id",

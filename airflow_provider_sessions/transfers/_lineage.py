@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +13,12 @@ from airflow.sdk.definitions.asset import AssetRef
 
 from airflow_provider_sessions.export.run import Plan, Written
 from airflow_provider_sessions.hooks.base import SessionsHook
+from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 @contextmanager

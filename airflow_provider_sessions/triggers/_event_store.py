@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.waiting.event_memory import HEAD, PAGES, Memory
 from airflow_provider_sessions.waiting.reporter import NoStore, Store
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class AssetStore:

@@ -21,7 +21,6 @@ keep.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import Any
 
@@ -34,8 +33,9 @@ from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.operators._bring import cancel
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 TRIGGERS_ARE_TOLD = hasattr(BaseTrigger, "on_kill")
 """Whether this Airflow tells a trigger that its task was killed: from 3.3 on."""

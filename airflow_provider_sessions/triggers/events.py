@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from datetime import timedelta
@@ -16,13 +15,14 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers._connecting import platform_of, shared_poller
 from airflow_provider_sessions.triggers._event_store import store_for
 from airflow_provider_sessions.waiting.check import QUESTION_OF
 from airflow_provider_sessions.waiting.events import ARTIFACT_OF, read_events
 from airflow_provider_sessions.waiting.reporter import Complaints, Interest, Reporter
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _SHORTEST_INTERVAL = 1.0
 _RETRY_AT_LEAST, _RETRY_AT_MOST = 10.0, 300.0

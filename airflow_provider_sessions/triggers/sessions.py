@@ -12,7 +12,6 @@ is asked for with ``cancel_on_kill``, and is made only where the task was marked
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.triggers._connecting import shared_poller
 from airflow_provider_sessions.triggers._killing import call_off_if_marked
 from airflow_provider_sessions.triggers.events import SessionEventTrigger
@@ -29,7 +29,7 @@ from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
 
 __all__ = ["SETTLING_SECONDS", "ArtifactTrigger", "SessionEventTrigger", "SessionStateTrigger", "WaitTrigger"]
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 SETTLING_SECONDS = 6.0
 """Airflow fails a task whose trigger fires within about 5 s of the deferral: before this, none of ours does."""
@@ -97,7 +97,9 @@ class WaitTrigger(BaseTrigger):
         except Exception as defect:
             # Whatever went wrong, the task shall learn it in its own words and not by the framework's failure.
             log.exception("The wait broke down")
-            outcome = Outcome(Verdict.FAILED, f"the wait broke down with {type(defect).__name__}: {defect}")
+            outcome = Outcome(
+                Verdict.FAILED, f"the wait broke down with {type(defect).__name__}: {sanitize_text(defect)}"
+            )
         await self.clock.sleep(self.not_before - self.clock.now().timestamp())
         event = outcome.event()
         yield TriggerEvent(event | {"session": event["session"] or self.last_seen})

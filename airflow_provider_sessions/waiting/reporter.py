@@ -8,7 +8,6 @@ seen. What was reported is written down a few seconds later; see :class:`Reporte
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +17,7 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session, SessionState, WindowBy
 from airflow_provider_sessions.model.wording import counted
+from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.waiting.event_memory import Memory, SessionEvent
 from airflow_provider_sessions.waiting.events import (
     ARTIFACT_OF,
@@ -34,7 +34,7 @@ from airflow_provider_sessions.waiting.naps import within
 from airflow_provider_sessions.waiting.poller import Poller, subscribed, subscribed_list
 from airflow_provider_sessions.waiting.watch import OverdueError
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 HANDING_OVER = 3.0
 """Seconds from an event to its being remembered: until Airflow has written it into its database, it may be lost."""
@@ -295,6 +295,6 @@ class Complaints:
             return
         self._text, self._again = text, now + _COMPLAIN_EVERY
         if isinstance(error, SessionsError):
-            log.warning("Watching goes on, but there was %s", text)
+            log.warning("Watching goes on, but there was %s: %s", type(error).__name__, error)
         else:
             log.error("Watching goes on, but something broke down", exc_info=error)

@@ -5,7 +5,6 @@ What it logs is logged in the caller's task, so that it appears in the log of th
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.waiting.goals import (
     ArtifactGoal,
     Decision,
@@ -28,7 +28,7 @@ from airflow_provider_sessions.waiting.poller import Poller, subscribed
 from airflow_provider_sessions.waiting.schedule import MAX_IDLE
 from airflow_provider_sessions.waiting.watch import OverdueError
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Outcome:
         return {
             "status": self.verdict.value,
             "session": None if self.session is None else self.session.summary(),
-            "message": self.message,
+            "message": sanitize_text(self.message, limit=None),
         }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import urljoin
@@ -45,8 +44,9 @@ from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 BASE_URL = "https://api.tenbyte.io/v1/webinar"
 VIDEO_BASE_URL = "https://api.tenbyte.io/v1/vidinfra"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from datetime import datetime, timedelta
@@ -25,8 +24,9 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.models import AuthResponse
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 LEAD_SECONDS = 60.0
 """How long before its end a token is renewed; a fifth of its life, where that is shorter."""

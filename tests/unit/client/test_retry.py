@@ -21,6 +21,7 @@ from airflow_provider_sessions.errors import (
     RejectedError,
     ServerError,
     SessionsError,
+    TemporaryError,
 )
 
 POLICY = RetryPolicy(attempts=4, max_wait=60, backoff=1, unknown_limit_wait=10)
@@ -45,6 +46,7 @@ def limited(retry_after: float | None = None) -> RateLimitedError:
         (ServerError("", status=500), 1, None),
         (ServerError("", status=503, retry_after=30), 30, None),
         (ServerError("", status=503, retry_after=300), None, None),
+        *((TemporaryError("", status=status), 1, None) for status in (408, 423, 425)),
         (BrokenConnectionError(), 1, None),
         (ConnectError(), 1, 1),
         (AuthenticationError("", status=401), None, None),

@@ -170,8 +170,11 @@ def test_without_a_mark_title_and_start_decide_and_the_oldest_is_taken_where_the
         {"kind": "truncate", "after_bytes": 20},
         {"kind": "shorten", "after_bytes": 20},
         {"kind": "status", "status": 502, "carried_out": True},
+        {"kind": "status", "status": 408, "carried_out": True},
+        {"kind": "status", "status": 423, "carried_out": True},
+        {"kind": "status", "status": 425, "carried_out": True},
     ],
-    ids=lambda fault: fault["kind"],
+    ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}",
 )
 def test_a_create_whose_answer_is_lost_is_looked_for_and_not_sent_again(
     create: Any, vidinfra: Any, sandbox: Sandbox, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
