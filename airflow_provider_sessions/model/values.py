@@ -16,6 +16,8 @@ from airflow_provider_sessions.safe_text import sanitize_link
 _SHOWN = 120
 """Characters of a value that an error quotes."""
 _CENTURY = 100 * 365.25 * 86400
+_YEARS = range(102, 9898)
+"""More than a century within the ends of the calendar: no duration leads from an instant out of it."""
 _UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 _EPOCH = re.compile(r"-?\d{9,}(?:\.\d+)?")
 _AMOUNT = r"\d+(?:\.\d+)?"
@@ -32,21 +34,23 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _utc(instant: datetime) -> datetime:
-    """The instant in UTC, as a plain datetime whatever kind of one it was (Airflow's are pendulum's)."""
+def utc(instant: datetime) -> datetime:
+    """The instant in UTC, as a plain datetime whatever kind of one it was (Airflow's are pendulum's).
+
+    :raises ValueError: it has no time zone, or is near one of the ends of the calendar.
+    """
+    if instant.year not in _YEARS:
+        raise ValueError(f"{instant.isoformat()} is out of range")
     if instant.tzinfo is UTC and type(instant) is datetime:
         return instant
     if instant.utcoffset() is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
-    try:
-        utc = instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{instant.isoformat()} is out of range in UTC") from None
-    return datetime.combine(utc.date(), utc.time(), UTC)
+    there = instant.astimezone(UTC)
+    return datetime.combine(there.date(), there.time(), UTC)
 
 
-UtcDatetime = Annotated[datetime, AfterValidator(_utc)]
-"""An aware datetime, turned to UTC."""
+UtcDatetime = Annotated[datetime, AfterValidator(utc)]
+"""An aware datetime, turned to UTC. Years lie between 102 and 9897, so that it can be reckoned with."""
 Link = Annotated[str | None, AfterValidator(sanitize_link)]
 """An http(s) address that a person may be led to; anything else is None."""
 
@@ -91,7 +95,10 @@ def is_given(value: object) -> bool:
 
 def shown(value: object) -> str:
     """A value as an error quotes it: not at any length."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        text = "a number of too many digits"
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
@@ -121,7 +128,7 @@ def parse_instant(value: datetime | date | str | float, field: str, *, time_zone
     """
     instant = _read_instant(value, field)
     try:
-        return _utc(instant if instant.utcoffset() is not None else _on_the_wall(instant, value, field, time_zone))
+        return utc(instant if instant.utcoffset() is not None else _on_the_wall(instant, value, field, time_zone))
     except (ValueError, OverflowError) as unfit:
         raise (
             unfit if isinstance(unfit, InputError) else InputError(f"{field}: {shown(value)} is out of range")

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-from airflow_provider_sessions.model import UtcDatetime
+from airflow_provider_sessions.model.values import utc
+
+_NEVER = (1, 9999)
+"""Years of times that stand for none."""
 
 
 def _without_blanks(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _without_zero_time(instant: UtcDatetime | None) -> UtcDatetime | None:
-    return None if instant is not None and instant.year == 1 else instant
+def _instant(given: datetime | None) -> datetime | None:
+    return None if given is None or given.year in _NEVER else utc(given)
 
 
-Instant = Annotated[UtcDatetime | None, BeforeValidator(_without_blanks), AfterValidator(_without_zero_time)]
-"""A time, or none: an empty text, or a time in year 1, is how servers in some languages write that (inferred)."""
+def instant_or_none(given: datetime | None) -> datetime | None:
+    """A time as an aware UTC datetime; None where it stands for none, has no zone or leads out of the calendar."""
+    try:
+        return _instant(given)
+    except ValueError:
+        return None
+
+
+Instant = Annotated[datetime | None, BeforeValidator(_without_blanks), AfterValidator(_instant)]
+"""A time, or none: an empty text, or a time in the first or last year of the calendar, is how servers in some languages
+write that (inferred)."""

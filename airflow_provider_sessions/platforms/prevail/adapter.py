@@ -24,6 +24,7 @@ or not in the first, and else once an hour.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ from airflow_provider_sessions.platforms.prevail.options import (
 from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Listed, Reader, ended
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
+
+log = logging.getLogger(__name__)
 
 _REQUESTS_KEPT = 60.0
 """Seconds for which a list of requests serves when people of many sessions are asked for."""
@@ -191,7 +194,12 @@ class PrevailAdapter(Adapter):
         create_arguments(draft, self.options(PrevailOptions, draft.options))
 
     async def create(self, draft: SessionDraft) -> Session:
-        """Schedule or request a session; everybody invited is e-mailed."""
+        """Schedule or request a session; everybody invited is e-mailed.
+
+        Where the answer gives another start than was asked for, a scheduled session is moved once, in UTC.
+
+        :raises SessionsError: it was made, but starts at another time.
+        """
         options = self.options(PrevailOptions, draft.options)
         arguments = create_arguments(draft, options)
         endpoint = endpoints.create_session_request if options.flow == "request" else endpoints.create_session
@@ -199,7 +207,21 @@ class PrevailAdapter(Adapter):
         if not records:
             raise MalformedAnswerError(f"{endpoint.__name__}: the answer holds no request")
         self._lists.note_made(records[0])
-        return self._reader.request(records[0])
+        session = self._reader.request(records[0])
+        if draft.start is None or _starts(session, draft.start):
+            return session
+        if options.flow == "request":
+            raise _misplaced(session, draft.start)
+        moved = await self._move(session, draft.start)
+        return session.model_copy(
+            update={name: getattr(moved, name) for name in ("scheduled_start", "scheduled_end", "time_zone")}
+        )
+
+    async def complete(self, session: Session, draft: SessionDraft) -> Session:
+        """Nothing is left to do; a session that an earlier attempt made may have been moved since."""
+        if draft.start is not None and not _starts(session, draft.start):
+            log.warning("%s, unless that is meant", _misplaced(session, draft.start))
+        return session
 
     def makes_one(self, draft: SessionDraft) -> bool:
         """Whether slugs are ours to choose: they are unique. A request gets its slug from staff, much later."""
@@ -277,7 +299,10 @@ class PrevailAdapter(Adapter):
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Change title, times or duration, and add people; date, time and zone always go together.
 
-        Who is invited already is not invited again: that would send another e-mail each time.
+        Who is invited already is not invited again: that would send another e-mail each time. Where the answer gives
+        another start than was asked for, the session is moved once more, in UTC.
+
+        :raises SessionsError: it was changed, but starts at another time.
         """
         self.options(UpdateOptions, changes.options)
         if changes.description is not None:
@@ -297,12 +322,30 @@ class PrevailAdapter(Adapter):
             remote_session["invites"] = invites
         if not remote_session:
             return await self.get(slug)
+        session = await self._edit(slug, remote_session)
+        if changes.start is None or _starts(session, changes.start):
+            return session
+        return await self._move(session, changes.start)
+
+    async def _edit(self, slug: str, remote_session: Mapping[str, object]) -> Session:
+        """Change a session; it is read again where the answer does not hold it whole."""
         self._lists.forget()
         records = await self.client.send(endpoints.edit_session(slug, remote_session))
         if not records or not records[0].state:
             return await self.get(slug)
         requests = await self._lists.scheduled_as({slug}, max_age=_REQUESTS_KEPT)
         return self._reader.record(records[0], requests.get(slug))
+
+    async def _move(self, session: Session, start: datetime) -> Session:
+        """Plan a session in UTC, of which the platform took the local time for another instant.
+
+        :raises SessionsError: it starts at another time all the same.
+        """
+        log.warning("%s; moving it, in UTC", _misplaced(session, start))
+        moved = await self._edit(session.session_id, write_time(start, "UTC"))
+        if not _starts(moved, start):
+            raise _misplaced(moved, start)
+        return moved
 
     async def _uninvited(self, slug: str, invitees: Sequence[Invitee]) -> list[Invitee]:
         """Those who are not invited to a session, or not in their role."""
@@ -453,6 +496,20 @@ class PrevailAdapter(Adapter):
         begun = session.scheduled_start is None or session.scheduled_start <= self.client.clock.now()
         asked = session.state is SessionState.LIVE or (session.state is SessionState.SCHEDULED and begun)
         return ended(session) if asked and await self._recordings(session.session_id) else session
+
+
+def _starts(session: Session, start: datetime) -> bool:
+    """Whether a session is planned to start then, to the minute, as far as the answer tells."""
+    planned = session.scheduled_start
+    return planned is None or planned == start.replace(second=0, microsecond=0)
+
+
+def _misplaced(session: Session, start: datetime) -> SessionsError:
+    """The error of a session that was planned for another time. Another try would find it and leave it as it is."""
+    return SessionsError(
+        f"prevail planned session {session.session_id} for {session.scheduled_start} ({session.time_zone}) instead of "
+        f"{start}; move or cancel it in Prevail"
+    )
 
 
 def _widened(query: SessionQuery) -> Window | None:

@@ -20,6 +20,7 @@ from airflow_provider_sessions.model import (
     TranscriptSegment,
     email_key,
 )
+from airflow_provider_sessions.platforms.instants import instant_or_none
 from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord, TranscriptItem
 
 
@@ -74,7 +75,7 @@ def _recording(item: RecordingItem, session_id: str, identity: str) -> Recording
         status=RecordingStatus.READY,
         media_type=guessed.replace("video/", "audio/", 1) if audio else guessed or None,
         size_bytes=item.size,
-        created_at=item.created_at if item.created_at and item.created_at.tzinfo else None,
+        created_at=instant_or_none(item.created_at),
     )
 
 
@@ -102,7 +103,7 @@ def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
                 text=line.text,
             )
         )
-    started = item.started_at if item.started_at and item.started_at.tzinfo else session.actual_start
+    started = instant_or_none(item.started_at) or session.actual_start
     return Transcript(
         session_id=session.session_id, language=item.language, started_at=started, segments=tuple(segments)
     )

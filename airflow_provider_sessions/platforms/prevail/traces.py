@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
+from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms.marks import Mark
-from airflow_provider_sessions.platforms.prevail.models import RemoteSession
+from airflow_provider_sessions.platforms.prevail.models import RemoteSession, start_of
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
     chosen_slug,
@@ -17,8 +19,7 @@ from airflow_provider_sessions.platforms.prevail.options import (
     slug_of,
 )
 
-_FIELDS = ("title", "case", "start_date", "start_time", "time_zone")
-_KEYED = re.compile(r"-([0-9a-f]{10}-[0-9a-f]{6})(?:-(\d+))?$")
+_KEYED = re.compile(r"-([0-9a-f]{10}-[0-9a-f]{6})(?:-(\d{1,9}))?$")
 
 
 class Footprint(NamedTuple):
@@ -36,7 +37,8 @@ def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | 
     yet; staff, who were asked to schedule it, may have chosen another slug; or a slug was not chosen by us at all. Then
     a slug that the user or the title gives counts as well.
     """
-    asked = create_arguments(draft, options)["remote_session"]
+    create_arguments(draft, options)  # refuses what cannot be asked for
+    start = draft.start and draft.start.replace(second=0, microsecond=0)
     keyed = is_named_by_key(draft, options)
     slug = slug_of(chosen_slug(draft.model_copy(update={"turn": 1}), options) or draft.title)
     by_staff = options.flow == "request"
@@ -44,12 +46,12 @@ def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | 
     def mark_of(given: str) -> Mark | None:
         if keyed and draft.key is not None and (given == slug or given.startswith(f"{slug}-")):
             turn = given[len(slug) + 1 :]
-            return Mark(draft.key, turn=int(turn) if turn.isdecimal() else 1)
+            return Mark(draft.key, turn=int(turn) if turn.isdecimal() and len(turn) < 10 else 1)
         found = _KEYED.search(given)
         return Mark(found[1], turn=int(found[2] or 1)) if found else None
 
     def footprint(given: str | None, planned: RemoteSession) -> Footprint | None:
-        same_plan = all(getattr(planned, name) == asked[name] for name in _FIELDS)
+        same_plan = (planned.title, planned.case) == (draft.title, options.case) and _start(planned) == start
         same_name = given == slug and not keyed
         mark = mark_of(given or "")
         if not (same_plan or same_name or (mark and mark.is_of_same_task(draft))):
@@ -58,3 +60,11 @@ def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | 
         return Footprint(mark, alike=same_plan or same_name, legible=not illegible)
 
     return footprint
+
+
+def _start(planned: RemoteSession) -> datetime | None:
+    """When a record's session is planned, whichever zone its time is given in; None where that cannot be read."""
+    try:
+        return start_of(planned)
+    except SessionsError:
+        return None

@@ -1,247 +1,110 @@
 """Time zones as Prevail's API names them, and times as it writes them.
 
 The API takes friendly names (``Pacific Time (US & Canada)``), a date and a 12-hour time. Source: Prevail API, Schedule
-Sessions (documented for six names). That the rest are the names of Ruby on Rails, and that an IANA name is accepted
-where no friendly one is known, is inferred.
+Sessions (documented for six names). That the rest are the names of Ruby on Rails, that an IANA name is accepted where
+no friendly one is known, and that a local time is read as Rails reads it, is inferred.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.model.values import zone
+from airflow_provider_sessions.model.values import utc, zone
+from airflow_provider_sessions.platforms.prevail.zone_names import FRIENDLY, IANA, OTHER_NAMES
 
-_FRIENDLY = {
-    "International Date Line West": "Etc/GMT+12",
-    "Midway Island": "Pacific/Midway",
-    "American Samoa": "Pacific/Pago_Pago",
-    "Hawaii": "Pacific/Honolulu",
-    "Alaska": "America/Juneau",
-    "Pacific Time (US & Canada)": "America/Los_Angeles",
-    "Tijuana": "America/Tijuana",
-    "Mountain Time (US & Canada)": "America/Denver",
-    "Arizona": "America/Phoenix",
-    "Mazatlan": "America/Mazatlan",
-    "Chihuahua": "America/Chihuahua",
-    "Central Time (US & Canada)": "America/Chicago",
-    "Saskatchewan": "America/Regina",
-    "Mexico City": "America/Mexico_City",
-    "Monterrey": "America/Monterrey",
-    "Central America": "America/Guatemala",
-    "Eastern Time (US & Canada)": "America/New_York",
-    "Indiana (East)": "America/Indiana/Indianapolis",
-    "Bogota": "America/Bogota",
-    "Lima": "America/Lima",
-    "Atlantic Time (Canada)": "America/Halifax",
-    "Caracas": "America/Caracas",
-    "La Paz": "America/La_Paz",
-    "Santiago": "America/Santiago",
-    "Newfoundland": "America/St_Johns",
-    "Brasilia": "America/Sao_Paulo",
-    "Buenos Aires": "America/Argentina/Buenos_Aires",
-    "Montevideo": "America/Montevideo",
-    "Georgetown": "America/Guyana",
-    "Puerto Rico": "America/Puerto_Rico",
-    "Greenland": "America/Godthab",
-    "Mid-Atlantic": "Atlantic/South_Georgia",
-    "Azores": "Atlantic/Azores",
-    "Cape Verde Is.": "Atlantic/Cape_Verde",
-    "Dublin": "Europe/Dublin",
-    "London": "Europe/London",
-    "Lisbon": "Europe/Lisbon",
-    "Casablanca": "Africa/Casablanca",
-    "Monrovia": "Africa/Monrovia",
-    "UTC": "Etc/UTC",
-    "Belgrade": "Europe/Belgrade",
-    "Bratislava": "Europe/Bratislava",
-    "Budapest": "Europe/Budapest",
-    "Ljubljana": "Europe/Ljubljana",
-    "Prague": "Europe/Prague",
-    "Sarajevo": "Europe/Sarajevo",
-    "Skopje": "Europe/Skopje",
-    "Warsaw": "Europe/Warsaw",
-    "Zagreb": "Europe/Zagreb",
-    "Brussels": "Europe/Brussels",
-    "Copenhagen": "Europe/Copenhagen",
-    "Madrid": "Europe/Madrid",
-    "Paris": "Europe/Paris",
-    "Amsterdam": "Europe/Amsterdam",
-    "Berlin": "Europe/Berlin",
-    "Zurich": "Europe/Zurich",
-    "Rome": "Europe/Rome",
-    "Stockholm": "Europe/Stockholm",
-    "Vienna": "Europe/Vienna",
-    "West Central Africa": "Africa/Algiers",
-    "Bucharest": "Europe/Bucharest",
-    "Cairo": "Africa/Cairo",
-    "Helsinki": "Europe/Helsinki",
-    "Kyiv": "Europe/Kiev",
-    "Riga": "Europe/Riga",
-    "Sofia": "Europe/Sofia",
-    "Tallinn": "Europe/Tallinn",
-    "Vilnius": "Europe/Vilnius",
-    "Athens": "Europe/Athens",
-    "Istanbul": "Europe/Istanbul",
-    "Minsk": "Europe/Minsk",
-    "Jerusalem": "Asia/Jerusalem",
-    "Harare": "Africa/Harare",
-    "Pretoria": "Africa/Johannesburg",
-    "Kaliningrad": "Europe/Kaliningrad",
-    "Moscow": "Europe/Moscow",
-    "Volgograd": "Europe/Volgograd",
-    "Samara": "Europe/Samara",
-    "Kuwait": "Asia/Kuwait",
-    "Riyadh": "Asia/Riyadh",
-    "Nairobi": "Africa/Nairobi",
-    "Baghdad": "Asia/Baghdad",
-    "Tehran": "Asia/Tehran",
-    "Abu Dhabi": "Asia/Muscat",
-    "Baku": "Asia/Baku",
-    "Tbilisi": "Asia/Tbilisi",
-    "Yerevan": "Asia/Yerevan",
-    "Kabul": "Asia/Kabul",
-    "Ekaterinburg": "Asia/Yekaterinburg",
-    "Karachi": "Asia/Karachi",
-    "Tashkent": "Asia/Tashkent",
-    "Chennai": "Asia/Kolkata",
-    "Kathmandu": "Asia/Kathmandu",
-    "Dhaka": "Asia/Dhaka",
-    "Sri Jayawardenepura": "Asia/Colombo",
-    "Almaty": "Asia/Almaty",
-    "Novosibirsk": "Asia/Novosibirsk",
-    "Rangoon": "Asia/Rangoon",
-    "Bangkok": "Asia/Bangkok",
-    "Jakarta": "Asia/Jakarta",
-    "Krasnoyarsk": "Asia/Krasnoyarsk",
-    "Beijing": "Asia/Shanghai",
-    "Chongqing": "Asia/Chongqing",
-    "Hong Kong": "Asia/Hong_Kong",
-    "Urumqi": "Asia/Urumqi",
-    "Kuala Lumpur": "Asia/Kuala_Lumpur",
-    "Singapore": "Asia/Singapore",
-    "Taipei": "Asia/Taipei",
-    "Perth": "Australia/Perth",
-    "Irkutsk": "Asia/Irkutsk",
-    "Ulaanbaatar": "Asia/Ulaanbaatar",
-    "Seoul": "Asia/Seoul",
-    "Tokyo": "Asia/Tokyo",
-    "Yakutsk": "Asia/Yakutsk",
-    "Darwin": "Australia/Darwin",
-    "Adelaide": "Australia/Adelaide",
-    "Canberra": "Australia/Canberra",
-    "Melbourne": "Australia/Melbourne",
-    "Sydney": "Australia/Sydney",
-    "Brisbane": "Australia/Brisbane",
-    "Hobart": "Australia/Hobart",
-    "Vladivostok": "Asia/Vladivostok",
-    "Guam": "Pacific/Guam",
-    "Port Moresby": "Pacific/Port_Moresby",
-    "Magadan": "Asia/Magadan",
-    "Srednekolymsk": "Asia/Srednekolymsk",
-    "Solomon Is.": "Pacific/Guadalcanal",
-    "New Caledonia": "Pacific/Noumea",
-    "Fiji": "Pacific/Fiji",
-    "Kamchatka": "Asia/Kamchatka",
-    "Marshall Is.": "Pacific/Majuro",
-    "Auckland": "Pacific/Auckland",
-    "Tokelau Is.": "Pacific/Fakaofo",
-    "Chatham Is.": "Pacific/Chatham",
-    "Samoa": "Pacific/Apia",
-}
-_ALSO = {
-    "Guadalajara": "America/Mexico_City",
-    "Quito": "America/Lima",
-    "Asuncion": "America/Asuncion",
-    "Edinburgh": "Europe/London",
-    "Bern": "Europe/Zurich",
-    "St. Petersburg": "Europe/Moscow",
-    "Muscat": "Asia/Muscat",
-    "Islamabad": "Asia/Karachi",
-    "Kolkata": "Asia/Kolkata",
-    "Mumbai": "Asia/Kolkata",
-    "New Delhi": "Asia/Kolkata",
-    "Astana": "Asia/Dhaka",
-    "Hanoi": "Asia/Bangkok",
-    "Osaka": "Asia/Tokyo",
-    "Sapporo": "Asia/Tokyo",
-    "Wellington": "Pacific/Auckland",
-    "Nuku'alofa": "Pacific/Tongatapu",
-}
-"""Further friendly names, most of zones that have one above: people choose them in the platform's own pages."""
-_SAME_ZONE = {
-    "UTC": "UTC",
-    "Etc/GMT": "UTC",
-    "GMT": "UTC",
-    "US/Eastern": "Eastern Time (US & Canada)",
-    "US/Central": "Central Time (US & Canada)",
-    "US/Mountain": "Mountain Time (US & Canada)",
-    "US/Pacific": "Pacific Time (US & Canada)",
-    "US/Alaska": "Alaska",
-    "America/Anchorage": "Alaska",
-    "US/Hawaii": "Hawaii",
-    "US/Arizona": "Arizona",
-    "Asia/Calcutta": "Chennai",
-    "Europe/Kyiv": "Kyiv",
-}
-"""IANA names of zones whose friendly name stands for another IANA name of the same zone."""
-_BY_IANA = {iana: friendly for friendly, iana in _FRIENDLY.items()} | _SAME_ZONE
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(?:\s*([AP])\.?M\.?)?", re.IGNORECASE)
 
 
 def friendly_name(iana: str) -> str:
-    """The API's name of a zone; the IANA name itself where there is none."""
-    return _BY_IANA.get(iana, iana)
+    """The API's name of a zone, or of one that keeps the same clock; the IANA name itself where there is none."""
+    return FRIENDLY.get(iana, iana)
 
 
 def iana_name(name: str) -> str:
     """The IANA name of a zone that the API named, friendly or IANA."""
-    return _FRIENDLY.get(name) or _ALSO.get(name, name)
+    return IANA.get(name) or OTHER_NAMES.get(name, name)
 
 
 def write_time(instant: datetime, iana: str) -> dict[str, str]:
     """``start_date``, ``start_time`` and ``time_zone`` of an instant: the API wants all three or none.
 
-    The API knows whole minutes; seconds are cut off.
+    The API knows whole minutes; seconds are cut off. A local time that the clocks show twice does not say which of the
+    two is meant: it is written in UTC.
+
+    :param instant: aware.
+    :param iana: the IANA name of the zone to write it in, if that can be done.
     """
-    local = instant.astimezone(zone(iana))
+    name = friendly_name(iana)
+    local = instant.astimezone(zone(iana_name(name)))
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        name, local = "UTC", instant.astimezone(UTC)
+    # Not strftime's %p: it speaks the language of the process, and is empty in many.
     return {
-        "start_date": local.strftime("%Y-%m-%d"),
-        "start_time": local.strftime("%I:%M %p"),
-        "time_zone": friendly_name(iana),
+        "start_date": f"{local:%Y-%m-%d}",
+        "start_time": f"{(local.hour - 1) % 12 + 1:02}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}",
+        "time_zone": name,
     }
 
 
 def read_time(date: str | None, time: str | None, time_zone: str | None) -> datetime | None:
     """The UTC instant of the API's three fields; None where date or time is missing.
 
+    :param date: such as ``2026-03-02``.
+    :param time: such as ``09:05 AM``; also ``9:05am`` and ``21:05``, with or without seconds.
+    :param time_zone: friendly or IANA name; UTC if there is none.
     :raises MalformedAnswerError: they cannot be read, or the zone is unknown.
     """
     if not date or not time:
         return None
+    day, hours = _DATE.fullmatch(date.strip()), _TIME.fullmatch(time.strip())
     try:
-        there = zone(iana_name(time_zone or "UTC"))
-        local = datetime.strptime(f"{date} {time.strip().upper()}", "%Y-%m-%d %I:%M %p").replace(tzinfo=there)
-        return local.astimezone(UTC)
-    except ValueError as unreadable:
+        if day is None or hours is None:
+            raise ValueError(f"{date[:40]!r} and {time[:40]!r}")
+        hour = int(hours[1])
+        if hours[4]:
+            if hour > 12:
+                raise ValueError(f"{time[:40]!r}")
+            hour = hour % 12 + (12 if hours[4] in "pP" else 0)
+        year, month, date_ = map(int, day.groups())
+        local = datetime(year, month, date_, hour, int(hours[2]), int(hours[3] or 0))  # noqa: DTZ001
+        return utc(_as_rails(local, zone(iana_name(time_zone or "UTC"))))
+    except (ValueError, OverflowError) as unreadable:
         raise MalformedAnswerError(f"prevail gave a start that cannot be read: {unreadable}") from None
 
 
+def _as_rails(local: datetime, there: tzinfo) -> datetime:
+    """A local time as Rails takes it: of two the one in daylight saving time, or else the last; of none an hour later.
+
+    Source: ``TimeZone#period_for_local`` and ``TimeWithZone#utc`` of ActiveSupport.
+    """
+    first, last = (local.replace(tzinfo=there, fold=fold) for fold in (0, 1))
+    early, late = first.utcoffset(), last.utcoffset()
+    if early is None or late is None or early == late:
+        return first
+    if early < late:  # the clocks skip it
+        return _as_rails(local + timedelta(hours=1), there)
+    return first if first.dst() and not last.dst() else last
+
+
 def hours(seconds: float) -> float:
-    """``estimated_duration`` of a duration. Unit hours: inferred."""
-    return round(seconds / 3600, 4)
+    """``estimated_duration`` of a duration, to the whole minute, at least one. Unit hours: inferred."""
+    return round(max(1, int(seconds / 60 + 0.5)) / 60, 4)
 
 
 def end_of(start: datetime | None, estimated_hours: float | None) -> datetime | None:
-    """The planned end.
+    """The planned end: planned times are whole minutes, which decimal hours only come near to.
 
     :raises MalformedAnswerError: the duration is negative, or leads out of the calendar.
     """
     if start is None or estimated_hours is None:
         return None
     try:
-        end = start + timedelta(hours=estimated_hours)
+        end = utc(start + timedelta(minutes=round(estimated_hours * 60)))
     except (OverflowError, ValueError):
         end = None
-    if end is None or end < start:
+    if end is None or estimated_hours < 0:
         raise MalformedAnswerError(f"prevail gave an estimated_duration of {estimated_hours} hours: that is none")
     return end

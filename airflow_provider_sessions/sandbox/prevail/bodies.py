@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
@@ -12,7 +12,7 @@ from airflow_provider_sessions.sandbox.prevail.zones import zone_of
 
 
 def _date(text: str) -> str:
-    datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 -- a date alone has no zone
+    date.fromisoformat(text)
     return text
 
 
@@ -28,7 +28,7 @@ def _sluggable(text: str) -> str:
 
 
 Text = Annotated[str, Field(pattern=r"\S")]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$")]
 StartDate = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_date)]
 StartTime = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2]):[0-5]\d (AM|PM)$")]
 ZoneName = Annotated[str, AfterValidator(_zone)]

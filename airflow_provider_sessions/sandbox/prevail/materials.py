@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -79,7 +79,7 @@ def get_file(prevail: Prevail, asked: Asked) -> Response:
     genuine = _signature(prevail, asked.args["id"], asked.args["filename"], terms)
     if not hmac.compare_digest(asked.query.get("X-Amz-Signature", "").encode(), genuine.encode()):
         return _store_refusal(403, "SignatureDoesNotMatch", "The request signature does not match")
-    begun = datetime.strptime(terms["X-Amz-Date"], _STAMP).replace(tzinfo=UTC)
+    begun = datetime.fromisoformat(terms["X-Amz-Date"])
     if begun + timedelta(seconds=int(terms["X-Amz-Expires"])) <= asked.now:
         return _store_refusal(403, "AccessDenied", "Request has expired")
     held = prevail.find(asked.args["id"])

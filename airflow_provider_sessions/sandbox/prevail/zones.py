@@ -5,7 +5,7 @@ Six friendly names are documented; that all names of Rails are meant, and IANA n
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _BY_ZONE = """
@@ -15,8 +15,10 @@ Pacific/Pago_Pago: American Samoa
 Pacific/Honolulu: Hawaii
 America/Juneau: Alaska
 America/Los_Angeles: Pacific Time (US & Canada)
+America/Vancouver: Pacific Time (Canada)
 America/Tijuana: Tijuana
 America/Denver: Mountain Time (US & Canada)
+America/Edmonton: Alberta
 America/Phoenix: Arizona
 America/Chihuahua: Chihuahua
 America/Mazatlan: Mazatlan
@@ -73,7 +75,7 @@ Africa/Algiers: West Central Africa
 Europe/Bucharest: Bucharest
 Africa/Cairo: Cairo
 Europe/Helsinki: Helsinki
-Europe/Kiev: Kyiv
+Europe/Kyiv: Kyiv
 Europe/Riga: Riga
 Europe/Sofia: Sofia
 Europe/Tallinn: Tallinn
@@ -103,11 +105,11 @@ Asia/Karachi: Islamabad | Karachi
 Asia/Tashkent: Tashkent
 Asia/Kolkata: Chennai | Kolkata | Mumbai | New Delhi
 Asia/Kathmandu: Kathmandu
-Asia/Dhaka: Astana | Dhaka
+Asia/Dhaka: Dhaka
 Asia/Colombo: Sri Jayawardenepura
-Asia/Almaty: Almaty
+Asia/Almaty: Almaty | Astana
 Asia/Novosibirsk: Novosibirsk
-Asia/Rangoon: Rangoon
+Asia/Yangon: Rangoon
 Asia/Bangkok: Bangkok | Hanoi
 Asia/Jakarta: Jakarta
 Asia/Krasnoyarsk: Krasnoyarsk
@@ -170,12 +172,28 @@ def zone_of(name: str) -> ZoneInfo:
 def start_of(date: str, time: str, zone: str) -> datetime:
     """The UTC instant of a date, a 12-hour time and a zone.
 
+    As Ruby on Rails has it, of two such instants it is the one in daylight saving time, or else the last; a time that
+    the clocks skip is taken for one an hour later.
+
     :raises ValueError: the zone is unknown, or they cannot be read.
     """
-    return datetime.strptime(f"{date} {time}", "%Y-%m-%d %I:%M %p").replace(tzinfo=zone_of(zone)).astimezone(UTC)
+    hour, minute = int(time[:2]) % 12 + (12 if time.endswith("PM") else 0), int(time[3:5])
+    local, there = datetime.fromisoformat(f"{date} {hour:02}:{minute:02}"), zone_of(zone)
+    both = sorted({local.replace(tzinfo=there, fold=fold).astimezone(UTC) for fold in (0, 1)})
+    real = [one.astimezone(there) for one in both if one.astimezone(there).replace(tzinfo=None) == local]
+    if not real:
+        later = local + timedelta(hours=1)
+        return start_of(f"{later:%Y-%m-%d}", twelve_hours(later), zone)
+    saving = [one for one in real if one.dst()]
+    return (saving[0] if len(saving) == 1 else real[-1]).astimezone(UTC)
+
+
+def twelve_hours(local: datetime) -> str:
+    """A time of day as Prevail writes it, in whatever language the process speaks."""
+    return f"{(local.hour - 1) % 12 + 1:02}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}"
 
 
 def written(instant: datetime, zone: str) -> dict[str, str]:
     """``start_date``, ``start_time`` and ``time_zone`` of an instant."""
     local = instant.astimezone(zone_of(zone))
-    return {"start_date": f"{local:%Y-%m-%d}", "start_time": f"{local:%I:%M %p}", "time_zone": zone}
+    return {"start_date": f"{local:%Y-%m-%d}", "start_time": twelve_hours(local), "time_zone": zone}

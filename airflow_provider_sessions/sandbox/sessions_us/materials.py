@@ -21,6 +21,7 @@ DECISIONS = (
     "The accessibility review comes before the release.",
 )
 TASKS = ("send the numbers", "ask legal for the final wording", "book the room for the workshop", "talk to Brightwater")
+_MONTHS = "January February March April May June July August September October November December".split()
 FOLLOW_UPS = ("move the two interviews", "write to the supplier", "close the incident report")
 
 
@@ -110,7 +111,7 @@ def _name(person: Participant) -> str:
 
 
 def _day(instant: datetime) -> str:
-    return f"{instant:%d %B %Y}"
+    return f"{instant:%d} {_MONTHS[instant.month - 1]} {instant.year}"
 
 
 def _text(text: str, *marks: str) -> Node:

@@ -110,7 +110,9 @@ async def test_hosts_make_the_documented_request(clock: VirtualClock) -> None:
 
 
 async def test_own_slug_makes_the_documented_request(clock: VirtualClock) -> None:
-    platform = Recorder()
+    answer = json.loads(json.dumps(ANSWER))
+    answer["requests"][0]["remote_session"]["start_date"] = "2025-01-30"  # the documented answer is another request's
+    platform = Recorder(answer)
     options = {**PLAIN["options"], "remote_session_id": "Custom Unique Session URL"}
     draft = SessionDraft.read(
         **{**PLAIN, "start": "2025-01-30T01:30", "duration": "PT1H15M", "options": options, "key": "ignored"}
