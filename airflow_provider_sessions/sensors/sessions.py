@@ -10,17 +10,23 @@ how a wait ends         what the task does
 what was waited for     succeeds; returns the session as a small dict, as the operators do
 it can no longer come   ``on_unreachable``: fails (:class:`~airflow_provider_sessions.errors.UnreachableError`), is
                         skipped, or succeeds
-``timeout``             fails for good (``AirflowSensorTimeout``: not retried); is skipped with ``soft_fail``
+``timeout``             fails for good (``AirflowSensorTimeout``: not retried); is skipped with ``soft_fail``: see below
 looks keep failing      fails (:class:`~airflow_provider_sessions.errors.TooManyFailuresError`, quoting the last error)
                         and may be retried, also with ``soft_fail``: a broken connection is no reason to skip
 ======================  ================================================================================================
+
+**The last look.** Whatever the intervals say, one more look begins when ``timeout`` has passed, and decides: the wait
+succeeds if what was waited for is there by then, also where nothing was asked for hours. So a long ``poll_interval``,
+``max_idle`` or planned start never costs a wait its end. If that look fails, the wait times out and quotes the error.
+Where the rate limit, or a platform that answers late, puts it off, a deferred wait waits for it for 45 s; a poke, as
+long as the connection's ``max_wait`` says.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -152,6 +158,13 @@ class _SessionSensor(BaseSensorOperator):
             return False
         return PokeReturnValue(is_done=True, xcom_value=self._end(context, decision, _summary(session)))
 
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        """Seconds until the next poke: Airflow's, but the last poke comes at the deadline, and decides."""
+        interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        return max(0.0, min(interval, self.timeout - run_duration()))
+
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
         """Make sense of the trigger's event.
 
@@ -267,7 +280,7 @@ class SessionStateSensor(_SessionSensor):
         triggerer, no timeout of the sensor. Has an effect from Airflow 3.3 on, with ``deferrable=True``, and if a
         triggerer runs at that time; where it can have none, a warning is logged.
     :param deferrable: wait in the triggerer, without holding a worker.
-    :param timeout: seconds, or a timedelta, after which the wait ends; 7 days by default (``[sensors]
+    :param timeout: seconds, or a timedelta, after which the wait ends with a last look; 7 days by default (``[sensors]
         default_timeout``). ``execution_timeout`` is not kept by Airflow while a task is deferred.
     :param mode: ``poke`` or ``reschedule``, for ``deferrable=False``. Where it is rescheduled, failed looks in a row
         are counted from Airflow 3.3 on; before, any number may fail in passing until ``timeout``.

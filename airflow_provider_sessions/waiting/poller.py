@@ -6,6 +6,9 @@ never ends a wait: it tells every subscriber what each look saw, errors included
 
 - It sleeps on every path: at least a poll interval lies between two looks, longer after failures, and as long as the
   platform asks where it does. Where the platform refuses one question of a look, the others are not asked.
+- A subscriber's deadline is kept by one more poll, which begins at the deadline whatever the intervals say, and looks
+  closely. So the polls of a lull are never rarer than the deadline allows. It has ``LAST_LOOK`` seconds: where it takes
+  longer, or the rate limit puts it off for longer, the wait ends with what was known before.
 - Nothing that a look meets ends it, programming errors included: they are told to the subscribers as well.
 - Its task has an empty context, so that nothing it does is written into the log of whoever came first. It logs
   nothing itself.
@@ -19,6 +22,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import chain
 from weakref import WeakKeyDictionary
 
@@ -34,6 +38,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.model import Artifact, Session, SessionState
+from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.base import Adapter
 from airflow_provider_sessions.waiting import schedule
 from airflow_provider_sessions.waiting.goals import Observation, Pace
@@ -45,7 +50,6 @@ from airflow_provider_sessions.waiting.watch import (
     ListSubscription,
     ListWatch,
     News,
-    OverdueError,
     Spot,
     SpotSubscription,
     SpotWatch,
@@ -94,6 +98,8 @@ class Poller:
         self._took = 0.0
         self._pace: Pace | None = None
         self._not_before = 0.0
+        self._closed_until = 0.0
+        self._began: float | None = None
         self._failures = 0
         self._refused = False
         self._woken = asyncio.Event()
@@ -139,9 +145,11 @@ class Poller:
         :param artifact: None to listen to the session alone.
         :param poll_interval: seconds between looks.
         :param max_idle: seconds between looks at most, however far away a change seems.
-        :param until: when the subscriber's time is up, in seconds since 1970: it is told then, also during a look.
+        :param until: when the subscriber's time is up, in seconds since 1970: one more poll begins then, and the
+            subscriber is told when that is over, or after ``LAST_LOOK`` seconds. If it has passed, now counts.
         :param over: the session, if it is known to be over: it is not looked at then.
         """
+        until = max(until, self._now())
         subscription = SpotSubscription(Spot(session_id, artifact), poll_interval, max_idle, until)
         if self._session(session_id) is None:
             self._seen[session_id] = Sighting(over)
@@ -208,21 +216,37 @@ class Poller:
             self._alarm_set.clear()
             now, self._alarm_at = self._now(), math.inf
             for subscription in chain.from_iterable(watch.subscribers for watch in self._watches()):
-                if subscription.until - now < _NO_TIME:
-                    subscription.until = math.inf
-                    subscription.tell(OverdueError())
-                self._alarm_at = min(self._alarm_at, subscription.until)
+                if (reason := self._no_last_look(subscription.until, now)) is not None:
+                    subscription.end(reason)
+                until = subscription.until
+                self._alarm_at = min(self._alarm_at, until if now < until else until + schedule.LAST_LOOK)
             if self._alarm_at < math.inf:
                 await within(self._clock, self._alarm_at - now, self._alarm_set.wait())
             else:
                 await self._alarm_set.wait()
+
+    def _no_last_look(self, until: float, now: float) -> str | None:
+        """Why a subscriber is not to wait for the poll that its deadline is owed; None where it is."""
+        if now < until - _NO_TIME:
+            return None
+        if self._closed_until > until + schedule.LAST_LOOK:
+            again = to_the_second(datetime.fromtimestamp(self._closed_until, UTC))
+            return f"the platform takes no request before {again}"
+        if self._began is not None and self._began < until - schedule.LAST_LOOK:
+            return f"a poll has not been answered for {now - self._began:.0f} s"
+        if now >= until + schedule.LAST_LOOK - _NO_TIME:
+            return f"no poll was answered within {schedule.LAST_LOOK:.0f} s after it"
+        return None
 
     async def _sleep_until_due(self) -> None:
         while True:
             self._woken.clear()
             # Nothing is watched while it is about to be closed.
             due = min((watch.due for watch in self._watches()), default=self._now() + _NOTHING_TO_DO)
-            wait = max(due, self._not_before) - self._now()
+            last_call = min((watch.last_call for watch in self._watches()), default=math.inf)
+            if self._last_look is not None:
+                last_call = max(last_call, self._last_look + schedule.LAST_LOOKS_APART)
+            wait = min(max(due, self._not_before), max(last_call, self._closed_until)) - self._now()
             if wait < _NO_TIME:
                 return
             await within(self._clock, wait, self._woken.wait())
@@ -232,20 +256,20 @@ class Poller:
         due = self._due()
         untold = dict.fromkeys(due)
         interval = min(watch.poll_interval for watch in due)
-        began = self._now()
+        began = self._began = self._now()
         try:
             async for watch, news in self._observe(due, interval):
                 await self._settle()
                 self._keep_pace(max(self._took, self._now() - began), interval)
-                self._tell(watch, news)
+                self._tell(watch, news, began)
                 del untold[watch]
             self._failures = 0
         except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
             self._failures += 1
             self._pause(schedule.after_failure(interval, self._failures))
             for watch in untold:
-                self._tell(watch, self._failed(watch, failure))
-        self._last_look = self._now()
+                self._tell(watch, self._failed(watch, failure), began)
+        self._last_look, self._began = self._now(), None
         self._took = self._last_look - began
 
     def _keep_pace(self, took: float, interval: float) -> None:
@@ -254,25 +278,37 @@ class Poller:
         limit = self._adapter.client.budget.limit if self._adapter is not None else None
         self._pace = None if every is None else Pace(every, limit)
 
-    def _tell(self, watch: AnyWatch, news: Observation | Listed) -> None:
+    def _tell(self, watch: AnyWatch, news: Observation | Listed, began: float) -> None:
         self._heed(news.error)
         if isinstance(news, Observation):
             news = replace(news, pace=self._pace)
         if watch.subscribers:  # they may have left meanwhile
-            watch.looked(news, self._now())
+            watch.looked(news, self._now(), began)
 
     def _due(self) -> list[AnyWatch]:
-        """What is due, and what will be before the next look could be: looks at different things fall into step."""
-        soon = self._now() + min(watch.poll_interval for watch in self._watches())
-        return [watch for watch in self._watches() if watch.due < soon]
+        """What is due, and what will be before the next look could be: looks at different things fall into step.
+
+        Where nothing is, but a deadline has come, only that for which it has come: the others would be looked at again
+        with every deadline.
+        """
+        watches, now = list(self._watches()), self._now()
+        is_early = now + _NO_TIME < max(min(watch.due for watch in watches), self._not_before)
+        soon = -math.inf if is_early else now + min(watch.poll_interval for watch in watches)
+        return [watch for watch in watches if watch.due < soon or watch.last_call <= now + _NO_TIME]
 
     def _heed(self, error: Exception | None) -> None:
         """Do as the platform says with an error: come back later, or with another credential."""
         if isinstance(error, RateLimitedError) and error.retry_after is None:
-            self._pause(UNKNOWN_LIMIT_WAIT)
+            self._stay_away(UNKNOWN_LIMIT_WAIT)
         elif isinstance(error, ApiError) and error.retry_after is not None:
-            self._pause(error.retry_after)
+            self._stay_away(error.retry_after)
         self._refused = self._refused or isinstance(error, AuthenticationError)
+
+    def _stay_away(self, seconds: float) -> None:
+        """Look at nothing for as long as the platform wants, not even at a deadline."""
+        self._pause(seconds)
+        self._closed_until = max(self._closed_until, self._now() + seconds)
+        self._alarm_set.set()
 
     def _pause(self, seconds: float) -> None:
         """Look at nothing for a while, whoever joins."""
@@ -284,7 +320,9 @@ class Poller:
         """What a look sees of what is due: sessions in one go, then what each has left behind, and lists."""
         adapter = await self._connected()
         spots = [watch for watch in due if isinstance(watch.subject, Spot)]
-        errors = await self._see(adapter, {watch.subject.session_id for watch in spots}, interval)
+        present = self._now() + _NO_TIME
+        decided = {watch.subject.session_id for watch in spots if watch.last_call <= present}
+        errors = await self._see(adapter, {watch.subject.session_id for watch in spots}, interval, decided)
         questions: list[AnyWatch] = [watch for watch in due if isinstance(watch.subject, Listing)]
         for watch in spots:
             session_id = watch.subject.session_id
@@ -337,13 +375,18 @@ class Poller:
             return Listed(None, failure, self._clock.now())
         return Observation(session=self._session(watch.subject.session_id), error=failure, missing=missing)
 
-    async def _see(self, adapter: Adapter, session_ids: Collection[str], interval: float) -> dict[str, SessionsError]:
-        """Look at sessions, unless they are known to be over. Note what is seen, and return what went wrong."""
+    async def _see(
+        self, adapter: Adapter, session_ids: Collection[str], interval: float, decided: Collection[str]
+    ) -> dict[str, SessionsError]:
+        """Look at sessions, unless they are known to be over. Note what is seen, and return what went wrong.
+
+        :param decided: those about which this look decides: a list's silence is not enough of them.
+        """
         seen = {key: self._seen.get(key, Sighting()) for key in session_ids}
         seen = {key: last for key, last in seen.items() if last.session is None or not last.session.state.is_final}
         if not seen:
             return {}
-        closely = schedule.due_for_a_close_look(seen, self._now(), interval)
+        closely = schedule.due_for_a_close_look(seen, self._now(), interval) | seen.keys() & set(decided)
         answers = await adapter.look({key: None if key in closely else last.session for key, last in seen.items()})
         now = self._now()
         for key, answer in answers.items():

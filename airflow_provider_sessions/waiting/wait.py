@@ -78,6 +78,8 @@ class Outcome:
 async def wait_for(wait: Wait, poller: Poller) -> Outcome:
     """Wait until the goal is reached, can no longer be reached, or patience is at its end.
 
+    ``timeout`` comes after the poll that begins at the deadline, and only where that did not see the goal reached.
+
     :param wait: what is waited for.
     :param poller: the connection's poller.
     """
@@ -91,8 +93,8 @@ async def wait_for(wait: Wait, poller: Poller) -> Outcome:
         while True:
             try:
                 news = await subscription.next()
-            except OverdueError:
-                return Outcome(Verdict.TIMEOUT, _overdue(wait, last), last.session)
+            except OverdueError as overdue:
+                return Outcome(Verdict.TIMEOUT, _overdue(wait, last, str(overdue)), last.session)
             history = history.after(news)
             decision = decide(wait.goal, news, history, wait.tolerance)
             diary.write(news, history, decision)
@@ -101,11 +103,12 @@ async def wait_for(wait: Wait, poller: Poller) -> Outcome:
                 return Outcome(decision.verdict, decision.message, last.session)
 
 
-def _overdue(wait: Wait, last: Observation) -> str:
+def _overdue(wait: Wait, last: Observation, no_last_look: str) -> str:
     deadline = to_the_second(datetime.fromtimestamp(wait.deadline, UTC))
     state = "was not seen" if last.session is None else f"was {last.session.state.value}"
     failure = "" if last.error is None else f"; the last look failed with {type(last.error).__name__}: {last.error}"
-    return f"waited for {wait.goal} of session {wait.session_id} until {deadline}: the session {state}{failure}"
+    missed = f"; at the deadline {no_last_look}" if no_last_look else ""
+    return f"waited for {wait.goal} of session {wait.session_id} until {deadline}: the session {state}{failure}{missed}"
 
 
 class _Diary:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from airflow_provider_sessions.errors import RateLimitedError
 from airflow_provider_sessions.model import Artifact
 from airflow_provider_sessions.waiting import schedule
 from airflow_provider_sessions.waiting.goals import Observation
@@ -26,7 +27,7 @@ class Spot:
 
 
 class OverdueError(Exception):
-    """A subscriber's time is up."""
+    """A subscriber's time is up: the poll at its deadline has been told, or there was none, for the reason it names."""
 
 
 Subject = TypeVar("Subject", Spot, Listing)
@@ -39,7 +40,7 @@ class Subscription(Generic[Subject, News]):
     :param subject: what is looked at.
     :param poll_interval: seconds between looks that are often enough for this subscriber.
     :param max_idle: seconds between looks at most, however far away a change seems.
-    :param until: when its time is up, in seconds since 1970.
+    :param until: when its time is up, in seconds since 1970: the first poll that begins then is the last one.
     """
 
     __slots__ = ("_news", "_waiting", "max_idle", "poll_interval", "subject", "until")
@@ -80,6 +81,14 @@ class Subscription(Generic[Subject, News]):
         self._news.append(news)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+    def end(self, reason: str = "") -> None:
+        """Tell that its time is up; called by the poller.
+
+        :param reason: why there was no poll at the deadline, if there was none.
+        """
+        self.until = math.inf
+        self.tell(OverdueError(reason))
 
 
 class SpotSubscription(Subscription[Spot, Observation]):
@@ -122,14 +131,26 @@ class Watch(Generic[Subject, News]):
         """Seconds between looks at most: what the least patient subscriber wants."""
         return min(subscription.max_idle for subscription in self.subscribers)
 
+    @property
+    def last_call(self) -> float:
+        """The earliest deadline of a subscriber, in seconds since 1970: it is owed a poll then."""
+        return min(subscription.until for subscription in self.subscribers)
+
     def join(self, subscription: Subscription[Subject, News]) -> None:
         """Let one more listen. It is told what the others know; their errors are none of its business."""
         self.subscribers.add(subscription)
         if self.told is not None and self.told.error is None:
             subscription.tell(self.told)
 
-    def looked(self, news: News, now: float) -> None:
-        """Note what a look saw and when the next one is due, and tell all subscribers, unless it is nothing new."""
+    def looked(self, news: News, now: float, began: float) -> None:
+        """Note what a look saw and when the next one is due, and tell all subscribers, unless it is nothing new.
+
+        A subscriber whose deadline had passed when the look began is told that its time is up, too. A look that the
+        rate limit did not let happen does not count as its last one.
+
+        :param now: the present.
+        :param began: when the look began.
+        """
         if news.error is None:
             self.failures = 0
             session = news.session if isinstance(news, Observation) else None
@@ -137,11 +158,13 @@ class Watch(Generic[Subject, News]):
         else:
             self.failures += 1
             self.due = now + schedule.after_failure(self.poll_interval, self.failures)
-        if news.error is None and news == self.told:
-            return
+        is_new = news.error is not None or news != self.told
         self.told = news
         for subscription in self.subscribers:
-            subscription.tell(news)
+            if is_new:
+                subscription.tell(news)
+            if subscription.until <= began and not isinstance(news.error, RateLimitedError):
+                subscription.end()
 
 
 AnyWatch: TypeAlias = Watch[Any, Any]
