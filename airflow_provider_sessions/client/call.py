@@ -18,10 +18,13 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from types import UnionType
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_args, get_type_hints
 
 from airflow_provider_sessions.client.paging import Paging
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.model.closed_words import did_you_mean
+from airflow_provider_sessions.model.values import as_text
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -215,14 +218,17 @@ class Endpoints:
         """
         function = self._functions.get(name)
         if function is None:
-            raise InputError(f"{self.platform} has no endpoint {name!r}; it has {', '.join(sorted(self._functions))}")
+            known = sorted(self._functions)
+            near = did_you_mean([name], known)
+            raise InputError(f"{self.platform} has no endpoint {name!r}; it has {', '.join(known)}{near}")
         signature = inspect.signature(function)
         try:
             signature.bind(**arguments)
         except TypeError as misfit:
             raise InputError(f"endpoint {name}{signature}: {misfit}") from None
+        hints = get_type_hints(function)
         try:
-            return function(**arguments)
+            return function(**{key: _as_declared(value, hints[key]) for key, value in arguments.items()})
         except InputError:
             raise
         except (TypeError, ValueError) as misfit:  # a value of another kind than the endpoint makes its request of
@@ -230,6 +236,13 @@ class Endpoints:
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self.table.values())
+
+
+def _as_declared(value: object, hint: object) -> object:
+    """A number as a text where a parameter takes texts and no numbers: native rendering has made one of the other."""
+    kinds = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
+    text = as_text(value) if str in kinds and kinds.isdisjoint({int, float}) else None
+    return value if text is None else text
 
 
 def _segment(route: Route, name: str, value: object) -> str:

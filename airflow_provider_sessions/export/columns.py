@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 
 class Kind(StrEnum):
@@ -26,6 +26,10 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     INSTANT = "instant"
     """An instant in UTC, to the microsecond."""
+
+
+PersonalName = Literal["email", "name", "user_id", "device", "title", "text", "link"]
+"""The words of :class:`Personal`, for the types of arguments."""
 
 
 class Personal(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_sessions.errors import InputError
@@ -38,6 +38,7 @@ from airflow_provider_sessions.model import (
     Takeaways,
     Transcript,
 )
+from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.platforms.base import Adapter, Question, Support
 
 
@@ -305,6 +306,18 @@ DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType(
 """All datasets by name, in the order in which they are documented."""
 
 
+DatasetName = Literal[
+    "sessions",
+    "participants",
+    "attendance",
+    "attendance_summary",
+    "transcript_segments",
+    "takeaways",
+    "recordings",
+]
+"""The names of :data:`DATASETS`, for the types of arguments."""
+
+
 def read_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | None:
     """Read which datasets a user wants; None for all that the platform can give.
 
@@ -318,7 +331,7 @@ def read_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | No
     given = names.split(",") if isinstance(names, str) else names
     listed = [name.strip() if isinstance(name, str) else name for name in given]
     if unknown := [name for name in listed if not isinstance(name, str) or name not in DATASETS]:
-        raise InputError(f"datasets: {', '.join(map(repr, unknown))} unknown; there are {', '.join(DATASETS)}")
+        raise unknown_words("datasets", unknown, DATASETS, says="unknown; there are")
     if not listed:
         raise InputError(f"datasets: an empty list exports nothing; there are {', '.join(DATASETS)}")
     return tuple(dataset for name, dataset in DATASETS.items() if name in listed)

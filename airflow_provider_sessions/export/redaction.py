@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,7 +23,11 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.columns import Column, Personal
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.rows import Row
+from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.platforms.base import Question
+
+ModeName = Literal["keep", "hash", "drop"]
+"""The words of :class:`Mode`, for the types of arguments."""
 
 
 class Mode(StrEnum):
@@ -152,7 +156,7 @@ def _known(words: type[W], word: Any, field: str) -> W:
     try:
         return words(word)
     except ValueError:
-        raise InputError(f"{field}: {word!r} is unknown; there are {', '.join(words)}") from None
+        raise unknown_words(field, [word], words, says="is unknown; there are") from None
 
 
 def _possible(words: tuple[Personal, ...]) -> tuple[Personal, ...]:

@@ -15,6 +15,7 @@ from airflow_provider_sessions.model.attendance import (
 from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
 from airflow_provider_sessions.model.materials import (
     Artifact,
+    ArtifactName,
     ArtifactStatus,
     Recording,
     RecordingStatus,
@@ -23,11 +24,12 @@ from airflow_provider_sessions.model.materials import (
     TranscriptSegment,
 )
 from airflow_provider_sessions.model.query import SessionQuery, WindowBy
-from airflow_provider_sessions.model.session import Session, SessionState
+from airflow_provider_sessions.model.session import Session, SessionState, StateName
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
     Value,
     Window,
+    as_text,
     is_given,
     parse_instant,
     parse_seconds,
@@ -36,6 +38,7 @@ from airflow_provider_sessions.model.values import (
 
 __all__ = [
     "Artifact",
+    "ArtifactName",
     "ArtifactStatus",
     "AttendanceInterval",
     "AttendanceSummary",
@@ -50,6 +53,7 @@ __all__ = [
     "SessionDraft",
     "SessionQuery",
     "SessionState",
+    "StateName",
     "Takeaways",
     "Transcript",
     "TranscriptSegment",
@@ -57,6 +61,7 @@ __all__ = [
     "Value",
     "Window",
     "WindowBy",
+    "as_text",
     "email_key",
     "is_given",
     "parse_instant",

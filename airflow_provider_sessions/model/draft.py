@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model.session import Session
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
     Value,
+    as_text,
     is_given,
     parse_instant,
     parse_seconds,
@@ -24,6 +25,8 @@ from airflow_provider_sessions.model.values import (
 
 class Invitee(Value):
     """A person to be invited. ``role`` is the platform's own word (``host``, ``participant``), if any."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     email: str
     name: str | None = None
@@ -77,12 +80,12 @@ class SessionDraft(Value):
     def read(
         cls,
         *,
-        title: str,
+        title: str | float,
         start: datetime | str | float | None = None,
         duration: timedelta | str | float | None = None,
         end: datetime | str | float | None = None,
         time_zone: str | None = None,
-        description: str | None = None,
+        description: str | float | None = None,
         participants: object = None,
         options: Mapping[str, Any] | None = None,
         key: str | None = None,
@@ -104,9 +107,7 @@ class SessionDraft(Value):
         :raises InputError: a field cannot be meant; the text names it.
         """
         fields = _read_fields(start, duration, end, time_zone, description, options)
-        if not is_given(title) or not isinstance(title, str):
-            raise InputError(f"title: {shown(title)} is not a title")
-        return cls(title=title.strip(), participants=read_invitees(participants), key=key, **fields)
+        return cls(title=_title(title), participants=read_invitees(participants), key=key, **fields)
 
 
 class SessionChanges(Value):
@@ -124,11 +125,11 @@ class SessionChanges(Value):
     def read(
         cls,
         *,
-        title: str | None = None,
+        title: str | float | None = None,
         start: datetime | str | float | None = None,
         duration: timedelta | str | float | None = None,
         time_zone: str | None = None,
-        description: str | None = None,
+        description: str | float | None = None,
         add_participants: object = None,
         options: Mapping[str, Any] | None = None,
     ) -> SessionChanges:
@@ -138,9 +139,7 @@ class SessionChanges(Value):
         """
         fields = _read_fields(start, duration, None, time_zone, description, options)
         if is_given(title):
-            if not isinstance(title, str):
-                raise InputError(f"title: {shown(title)} is not a title")
-            fields["title"] = title.strip()
+            fields["title"] = _title(title)
         changes = cls(add_participants=read_invitees(add_participants), **fields)
         if changes == cls():
             raise InputError(
@@ -177,23 +176,31 @@ def _read_fields(
     duration: timedelta | str | float | None,
     end: datetime | str | float | None,
     time_zone: str | None,
-    description: str | None,
+    description: str | float | None,
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The fields that a draft and changes to a session have in common."""
     place = time_zone if is_given(time_zone) else None
     if place is not None:
         zone(place)
-    if description is not None and not isinstance(description, str):
+    text = as_text(description)
+    if description is not None and text is None:
         raise InputError(f"description: expected a text, got {shown(description)}")
     begins = parse_instant(start, "start", time_zone=place) if start is not None and is_given(start) else None
     return {
         "start": begins,
         "duration_seconds": _duration(begins, duration, end, place),
         "time_zone": place,
-        "description": description if is_given(description) or description == "" else None,
+        "description": text if is_given(text) or text == "" else None,
         "options": _options(options),
     }
+
+
+def _title(title: object) -> str:
+    text = as_text(title)
+    if text is None or not is_given(text):
+        raise InputError(f"title: {shown(title)} is not a title")
+    return text.strip()
 
 
 def _options(options: object) -> dict[str, Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_sessions.model.values import UtcDatetime, Value
+
+ArtifactName = Literal["attendance", "transcript", "takeaways", "recording"]
+"""The words of :class:`Artifact`, for the types of arguments."""
 
 
 class Artifact(StrEnum):

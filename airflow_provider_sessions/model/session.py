@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_sessions.model.values import Link, UtcDatetime, Value
 from airflow_provider_sessions.safe_text import sanitize_text
+
+StateName = Literal["requested", "scheduled", "live", "ended", "canceled", "expired"]
+"""The words of :class:`SessionState`, for the types of arguments."""
 
 
 class SessionState(StrEnum):

@@ -102,6 +102,16 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
+def as_text(value: object) -> str | None:
+    """Return a text, or None where the value is none. A number is one: native rendering makes it of a text of digits.
+
+    Truth values are refused, although Python counts them as numbers.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
 def zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name.
 

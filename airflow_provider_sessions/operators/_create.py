@@ -15,13 +15,13 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Literal
 
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     AnswerError,
     BrokenConnectionError,
     ConflictError,
-    InputError,
     NotFoundError,
     RateLimitedError,
     RejectedError,
@@ -29,6 +29,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
+from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._bring import cancel
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
@@ -48,6 +49,10 @@ _PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each look for who has a name that the platform says is taken: lists may be late."""
 
 
+OnExistingName = Literal["return", "fail", "recreate"]
+"""The words of :class:`OnExisting`, for the types of arguments."""
+
+
 class OnExisting(StrEnum):
     """What is done where a session is there before it was made."""
 
@@ -65,7 +70,7 @@ class OnExisting(StrEnum):
         :raises InputError: another word.
         """
         if value not in tuple(cls):
-            raise InputError(f"on_existing: {value!r} is unknown; expected one of {', '.join(cls)}")
+            raise unknown_words("on_existing", [value], cls)
         return cls(str(value))
 
 

@@ -24,6 +24,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.operators._reading import identifier, switch
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 
@@ -57,7 +58,7 @@ class DeferringOperator(BaseOperator):
     def __init__(self, *, conn_id: str, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self.deferrable = deferrable
+        self.deferrable = switch(deferrable, "deferrable")
 
     @abstractmethod
     def work(self, context: Context, hook: SessionsHook) -> Any:
@@ -95,6 +96,7 @@ class DeferringOperator(BaseOperator):
         )
 
     def _attempt(self, context: Context, slots: int, began: float, times: int) -> Any:
+        self.conn_id = identifier(self.conn_id, "conn_id")
         if not self.deferrable:
             return self.work(context, hook_for(self.conn_id))
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.repeated_after else None)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.model import as_text
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -40,11 +41,10 @@ def text(value: Any, field: str) -> str | None:
     :raises InputError: something else.
     """
     value = given(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if value is None or isinstance(value, str):
-        return value
-    raise InputError(f"{field}: {value!r} is not a text")
+    read = as_text(value)
+    if read is None and value is not None:
+        raise InputError(f"{field}: {value!r} is not a text")
+    return read
 
 
 def flag(value: Any, field: str) -> bool:
@@ -56,6 +56,14 @@ def flag(value: Any, field: str) -> bool:
     if read is None:
         raise InputError(f"{field}: {value!r} is neither true nor false")
     return read
+
+
+def switch(value: Any, field: str) -> bool:
+    """Read a flag that is no template field. A text is read as :func:`flag` does: as it is, ``"false"`` would be true.
+
+    :raises InputError: it is a text that is neither.
+    """
+    return flag(value, field) if isinstance(value, str) else bool(value)
 
 
 def count(value: Any, field: str) -> int | None:
@@ -73,13 +81,13 @@ def count(value: Any, field: str) -> int | None:
 
 
 def identifier(value: Any, field: str = "session_id") -> str:
-    """An id.
+    """An id, of a session or a connection; a number is one too.
 
     :raises InputError: it is empty, or not a text.
     """
-    read = given(value)
-    if not isinstance(read, str):
+    read = given(as_text(value))
+    if read is None:
         raise InputError(
             f"{field}: {value!r} is not an id; is the task that it comes from upstream, and did it succeed?"
         )
-    return read.strip()
+    return str(read).strip()

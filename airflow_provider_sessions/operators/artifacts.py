@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
-from airflow_provider_sessions.export.transcripts import read_formats
+from airflow_provider_sessions.export.transcripts import TranscriptFormat, read_formats
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
+from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
+from airflow_provider_sessions.operators._reading import count, flag, identifier, structure, text
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for
@@ -66,6 +68,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
+        check_words(allow_none, partial(flag, field="allow_none"))
         self.session_id = session_id
         self.path = path
         self.object_storage_conn_id = object_storage_conn_id
@@ -77,7 +80,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         session_id = identifier(self.session_id)
         allow_none = flag(self.allow_none, "allow_none")
         at_once = count(self.concurrency, "concurrency") or _DEFAULT_AT_ONCE
-        store = store_for(self.path, given(self.object_storage_conn_id))
+        store = store_for(self.path, text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
             adapter.require(Question.RECORDINGS)
@@ -126,11 +129,12 @@ class FetchTranscriptOperator(DeferringOperator):
         conn_id: str,
         session_id: str,
         path: Folder,
-        formats: Sequence[str] | str = ("vtt",),
+        formats: Sequence[TranscriptFormat | str] | TranscriptFormat | str = ("vtt",),
         object_storage_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
+        check_words(formats, read_formats)
         self.session_id = session_id
         self.path = path
         self.formats = formats
@@ -140,7 +144,7 @@ class FetchTranscriptOperator(DeferringOperator):
         """Write the files."""
         session_id = identifier(self.session_id)
         formats = read_formats(structure(self.formats, "formats") or ())
-        store = store_for(self.path, given(self.object_storage_conn_id))
+        store = store_for(self.path, text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Transcript]]:
             adapter.require(Question.TRANSCRIPTS)

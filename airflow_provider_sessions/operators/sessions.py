@@ -1,8 +1,9 @@
 """Operators that make and change sessions, on every platform, and one that calls any endpoint of a platform.
 
 Every operator takes the id of a connection; the connection's type says which platform is meant. Arguments are checked
-when the task runs, before any request. All of them may be templated, and mapped with ``.expand()``: times and durations
-may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON.
+when the task runs, before any request; a word out of a closed list (``on_existing="replace"``) already when the DAG is
+parsed, unless it may be a template. All of them may be templated, and mapped with ``.expand()``: times and durations
+may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON, texts may be numbers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,8 @@ from airflow_provider_sessions.model import Session, SessionChanges, SessionDraf
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._alone import alone
 from airflow_provider_sessions.operators._bring import bring_to, cancel, update
-from airflow_provider_sessions.operators._create import OnExisting, make_once
+from airflow_provider_sessions.operators._closed_words import check_words
+from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, make_once
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._key import create_key, earliest_attempt
 from airflow_provider_sessions.operators._memory import Memory
@@ -66,7 +69,7 @@ class CreateSessionOperator(DeferringOperator):
     :param options: what only the platform knows, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
     :param on_existing: what to do where the session is there before it was made. ``return``: return the one that this
         task made, whatever others made. ``fail``: the same, but fail where others made one of this title and these
-        times. ``recreate``: cancel the one that this task made, if it has not begun, and make another.
+        times. ``recreate``: cancel the one that this task made, if it has not begun, and make another. (templated)
     :param mark: whether the description may end with the mark. Without it VidInfra and Sessions know the session by its
         exact title and times, whoever made it. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
@@ -85,6 +88,7 @@ class CreateSessionOperator(DeferringOperator):
         "description",
         "participants",
         "options",
+        "on_existing",
         "mark",
     )
     template_fields_renderers = {"options": "json", "participants": "json"}  # noqa: RUF012 - as Airflow declares it
@@ -103,11 +107,13 @@ class CreateSessionOperator(DeferringOperator):
         description: str | None = None,
         participants: Sequence[str | Mapping[str, Any]] | str | None = None,
         options: Mapping[str, Any] | str | None = None,
-        on_existing: str = "return",
+        on_existing: OnExistingName | str = "return",
         mark: bool | str = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
+        check_words(on_existing, OnExisting.read)
+        check_words(mark, partial(flag, field="mark"))
         self.title = title
         self.start = start
         self.duration = duration
@@ -288,6 +294,7 @@ class CancelSessionOperator(_SessionOperator):
 
     def __init__(self, *, conn_id: str, session_id: str, notify: bool | str = True, **kwargs: Any) -> None:
         super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
+        check_words(notify, partial(flag, field="notify"))
         self.notify = notify
 
     def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:

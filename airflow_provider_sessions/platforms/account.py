@@ -13,6 +13,7 @@ from airflow_provider_sessions.client.budget import RateLimit
 from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.model import parse_seconds
+from airflow_provider_sessions.model.closed_words import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ class Account:
         """
         value = self.text(name, default) or default
         if value not in choices:
-            raise self.wrong(name, f"is {value!r}; expected one of {', '.join(choices)}")
+            near = did_you_mean([value], choices)
+            raise self.wrong(name, f"is {value!r}; expected one of {', '.join(choices)}{near}")
         return value
 
     def seconds(self, name: str, default: float) -> float:
@@ -139,7 +141,8 @@ class Account:
         if not isinstance(value, Mapping) or not all(isinstance(path, str) for path in value.values()):
             raise self.wrong("paths", "must be an object of endpoint names and paths")
         if unknown := sorted(set(value) - set(known)):
-            raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}")
+            near = did_you_mean(unknown, known)
+            raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}")
         return dict(value)
 
     def fingerprint(self, base_url: str) -> str:

@@ -41,6 +41,7 @@ from airflow_provider_sessions.model import (
     Takeaways,
     Transcript,
 )
+from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.safe_text import sanitize_text
@@ -394,9 +395,10 @@ class Adapter(ABC):
             first = misfit.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "options"
             fields = ", ".join(model.model_fields)
+            near = did_you_mean([where], model.model_fields) if first["type"] == "extra_forbidden" else ""
             raise OptionsError(
                 f"options.{where} for {self.platform}: {first['msg']} (given: {first.get('input')!r}); "
-                f"{self.platform} knows the options {fields}"
+                f"{self.platform} knows the options {fields}{near}"
             ) from None
 
 

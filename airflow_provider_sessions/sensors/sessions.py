@@ -27,7 +27,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
@@ -40,9 +40,11 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import InputError, TooManyFailuresError, UnreachableError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.model import Session, parse_seconds
+from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
+from airflow_provider_sessions.model.closed_words import unknown_words
+from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
-from airflow_provider_sessions.operators._reading import count, given, identifier
+from airflow_provider_sessions.operators._reading import count, given, identifier, switch
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.sensors._history import recall, remember
 from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
@@ -72,7 +74,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _SHORTEST_INTERVAL = 1.0
-_ON_UNREACHABLE = ("fail", "skip", "succeed")
+OnUnreachable = Literal["fail", "skip", "succeed"]
+"""What a sensor does where what it waits for can no longer come."""
 _LEEWAY = 60.0
 """Seconds between a trigger's own deadline and the one that Airflow keeps behind it, at least."""
 
@@ -98,18 +101,19 @@ class _SessionSensor(BaseSensorOperator):
         poll_interval: float | timedelta | str | None = None,
         max_idle: float | timedelta | str = MAX_IDLE,
         max_consecutive_failures: int | str = FAILURES,
-        on_unreachable: str = "fail",
+        on_unreachable: OnUnreachable | str = "fail",
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_words(on_unreachable, _read_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
         self.poll_interval = poll_interval
         self.max_idle = max_idle
         self.max_consecutive_failures = max_consecutive_failures
         self.on_unreachable = on_unreachable
-        self.deferrable = deferrable
+        self.deferrable = switch(deferrable, "deferrable")
         self._history: History | None = None
         self._has_links = False
 
@@ -126,6 +130,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; if what is waited for is not there, defer, or poke on."""
+        self.conn_id = identifier(self.conn_id, "conn_id")
         self.poke_interval = self._interval()
         self.max_idle = parse_seconds(self.max_idle, "max_idle")
         self._unreachable_means()
@@ -246,11 +251,14 @@ class _SessionSensor(BaseSensorOperator):
         return count(self.max_consecutive_failures, "max_consecutive_failures") or FAILURES
 
     def _unreachable_means(self) -> str:
-        if self.on_unreachable not in _ON_UNREACHABLE:
-            raise InputError(
-                f"on_unreachable: {self.on_unreachable!r} is unknown; expected one of {', '.join(_ON_UNREACHABLE)}"
-            )
-        return self.on_unreachable
+        return _read_on_unreachable(self.on_unreachable)
+
+
+def _read_on_unreachable(word: Any) -> str:
+    choices: tuple[str, ...] = get_args(OnUnreachable)
+    if word not in choices:
+        raise unknown_words("on_unreachable", [word], choices)
+    return str(word)
 
 
 def _summary(session: Session | None) -> dict[str, Any] | None:
@@ -292,10 +300,11 @@ class SessionStateSensor(_SessionSensor):
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "state")
 
-    def __init__(self, *, state: str = "live", cancel_on_kill: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, state: StateName | str = "live", cancel_on_kill: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_words(state, StateGoal.read)
         self.state = state
-        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_kill = switch(cancel_on_kill, "cancel_on_kill")
 
     def execute(self, context: Context) -> Any:
         """Look once; if what is waited for is not there, defer, or poke on."""
@@ -350,8 +359,9 @@ class ArtifactSensor(_SessionSensor):
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "artifact")
 
-    def __init__(self, *, artifact: str = "transcript", **kwargs: Any) -> None:
+    def __init__(self, *, artifact: ArtifactName | str = "transcript", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_words(artifact, ArtifactGoal.read)
         self.artifact = artifact
 
     def goal(self) -> Goal:

@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.columns import PersonalName
+from airflow_provider_sessions.export.datasets import DatasetName, read_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
-from airflow_provider_sessions.export.redaction import Redaction, read_modes
+from airflow_provider_sessions.export.redaction import Mode, ModeName, Redaction, read_modes
 from airflow_provider_sessions.export.run import (
     DEFAULT_CONCURRENCY,
     Plan,
@@ -27,6 +28,7 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._key import loop_index
 from airflow_provider_sessions.operators._reading import count, given, structure, text
@@ -70,7 +72,7 @@ class ExportingOperator(DeferringOperator):
         self,
         *,
         conn_id: str,
-        datasets: Sequence[str] | str | None = None,
+        datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
         room_id: str | None = None,
@@ -78,11 +80,17 @@ class ExportingOperator(DeferringOperator):
         title: str | None = None,
         give_up_after: timedelta | str | float = GIVE_UP_AFTER,
         concurrency: int = DEFAULT_CONCURRENCY,
-        redact: Mapping[str, str] | str | None = None,
+        redact: Mapping[PersonalName | str, ModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
+        check_words(datasets, read_datasets)
+        check_words(redact, read_modes)
+        check_words(
+            list(redact) if isinstance(redact, Mapping) else None,
+            lambda words: read_modes(dict.fromkeys(words, Mode.KEEP)),
+        )
         self.datasets = datasets
         self.start = start
         self.end = end
@@ -149,7 +157,7 @@ def _run_of(context: Context) -> RunId:
 
 
 def _redaction(redact: Any, conn_id: Any) -> Redaction:
-    modes, conn_id = read_modes(structure(redact, "redact")), given(conn_id)
+    modes, conn_id = read_modes(structure(redact, "redact")), text(conn_id, "redact_conn_id")
     redaction = Redaction(modes, password_of(conn_id) if conn_id is not None and modes else None)
     if modes:
         log.info("Redacting: %s", ", ".join(f"{word} {mode}" for word, mode in modes.items()))

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow_provider_sessions.export.formats import read_format
+from airflow_provider_sessions.export.formats import FormatName, find_format, read_format
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
 from airflow_provider_sessions.export.to_files import FileTarget
-from airflow_provider_sessions.operators._reading import given
+from airflow_provider_sessions.operators._closed_words import check_words
+from airflow_provider_sessions.operators._reading import text
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for
 
@@ -69,11 +70,12 @@ class SessionsToObjectStorageOperator(ExportingOperator):
         self,
         *,
         path: Folder,
-        format: str = "jsonl",  # noqa: A002 - the word users look for
+        format: FormatName | str = "jsonl",  # noqa: A002 - the word users look for
         object_storage_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_words(format, find_format)
         self.path = path
         self.format = format
         self.object_storage_conn_id = object_storage_conn_id
@@ -82,5 +84,5 @@ class SessionsToObjectStorageOperator(ExportingOperator):
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
         """Files at ``path``."""
         form = read_format(self.format)
-        store = store_for(self.path, given(self.object_storage_conn_id))
+        store = store_for(self.path, text(self.object_storage_conn_id, "object_storage_conn_id"))
         yield FileTarget(store, form, run, give_up_after=give_up_after)

@@ -19,6 +19,7 @@ from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers._connecting import platform_of, shared_poller
 from airflow_provider_sessions.triggers._event_store import store_for
 from airflow_provider_sessions.waiting.check import QUESTION_OF
+from airflow_provider_sessions.waiting.event_memory import EventName
 from airflow_provider_sessions.waiting.events import ARTIFACT_OF, read_events
 from airflow_provider_sessions.waiting.reporter import Complaints, Interest, Reporter
 
@@ -96,7 +97,7 @@ class SessionEventTrigger(BaseEventTrigger):
         self,
         *,
         conn_id: str,
-        events: str | Collection[str],
+        events: EventName | str | Collection[EventName | str],
         title: str | None = None,
         room_id: str | None = None,
         case: str | None = None,

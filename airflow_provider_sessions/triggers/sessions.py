@@ -19,6 +19,9 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.model import ArtifactName, StateName
+from airflow_provider_sessions.operators._closed_words import check_words
+from airflow_provider_sessions.operators._reading import switch
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.triggers._connecting import shared_poller
 from airflow_provider_sessions.triggers._killing import call_off_if_marked
@@ -126,10 +129,11 @@ class SessionStateTrigger(WaitTrigger):
     :param waiting: what :class:`WaitTrigger` takes.
     """
 
-    def __init__(self, *, state: str, cancel_on_kill: bool = False, **waiting: Any) -> None:
+    def __init__(self, *, state: StateName | str, cancel_on_kill: bool = False, **waiting: Any) -> None:
         super().__init__(**waiting)
+        check_words(state, StateGoal.read)
         self.state = state
-        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_kill = switch(cancel_on_kill, "cancel_on_kill")
 
     def goal(self) -> Goal:
         """What is waited for."""
@@ -153,8 +157,9 @@ class ArtifactTrigger(WaitTrigger):
     :param waiting: what :class:`WaitTrigger` takes.
     """
 
-    def __init__(self, *, artifact: str, **waiting: Any) -> None:
+    def __init__(self, *, artifact: ArtifactName | str, **waiting: Any) -> None:
         super().__init__(**waiting)
+        check_words(artifact, ArtifactGoal.read)
         self.artifact = artifact
 
     def goal(self) -> Goal:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 HEAD = "head"
 """The page that says since when there is a memory. Written last: without it there is none."""
@@ -20,6 +20,10 @@ PAGES = tuple("0123456789abcdef")
 _TITLE = 120
 """Characters of a title that are remembered."""
 _VERSION = 1
+
+
+EventName = Literal["scheduled", "live", "ended", "canceled", "transcript_ready", "recording_ready"]
+"""The words of :class:`SessionEvent`, for the types of arguments."""
 
 
 class SessionEvent(StrEnum):

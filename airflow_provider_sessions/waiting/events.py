@@ -28,6 +28,7 @@ from typing import Any
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Artifact, Session, SessionState, Window
+from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.waiting.event_memory import Known, Memory, SessionEvent
 from airflow_provider_sessions.waiting.goals import Observation
 
@@ -109,7 +110,7 @@ def read_events(words: object) -> tuple[SessionEvent, ...]:
     if not isinstance(given, Collection) or not given:
         raise InputError(f"events: {words!r} names no event; expected some of {known}")
     if unknown := [word for word in given if word not in tuple(SessionEvent)]:
-        raise InputError(f"events: {unknown[0]!r} is unknown; expected some of {known}")
+        raise unknown_words("events", unknown[:1], SessionEvent, says="is unknown; expected some of")
     return tuple(event for event in SessionEvent if event in given)
 
 

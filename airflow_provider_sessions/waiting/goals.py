@@ -23,6 +23,7 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
+from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.model.wording import counted
 
 FAILURES = 10
@@ -87,7 +88,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 def _read(kind: type[_Word], word: object, field: str) -> _Word:
     if isinstance(word, str) and word.strip().lower() in tuple(kind):
         return kind(word.strip().lower())
-    raise InputError(f"{field}: {word!r} is unknown; expected one of {', '.join(kind)}")
+    raise unknown_words(field, [word], kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,25 @@ def test_a_session_is_made_moved_started_and_ended(run_dag: RunDag, vidinfra: An
         assert not run.xcom(task, "_link_JoinLink")
 
 
+def test_what_native_rendering_makes_a_number_of_is_the_text_it_was(
+    run_dag: RunDag, vidinfra: Any, options: dict[str, str]
+) -> None:
+    run = run_dag(
+        FILE,
+        "create_natively",
+        title="20260302",
+        description="1.5",
+        options=options,
+        endpoint="create_session",
+        arguments={"title": 2026, **options},
+    )
+
+    assert run.state == "success"
+    made, called = vidinfra.sessions()
+    assert (made["title"], called["title"]) == ("20260302", "2026")
+    assert hook_for("vidinfra_default").get_session(made["id"]).description == "1.5"
+
+
 def test_a_session_is_canceled(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, options: dict[str, str]) -> None:
     run = run_dag(FILE, "create_and_cancel", options=options)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Literal, Protocol
 
-from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import Dataset
 from airflow_provider_sessions.export.formats.delimited import CsvWriter
 from airflow_provider_sessions.export.formats.json_lines import JsonLinesWriter
 from airflow_provider_sessions.export.formats.parquet import ParquetWriter, need_pyarrow
 from airflow_provider_sessions.export.rows import Row
+from airflow_provider_sessions.model.closed_words import unknown_words
 
 
 class RowWriter(Protocol):
@@ -49,13 +49,26 @@ FORMATS: Final[Mapping[str, Format]] = {
 """All formats by name."""
 
 
+FormatName = Literal["jsonl", "csv", "parquet"]
+"""The names of :data:`FORMATS`, for the types of arguments."""
+
+
+def find_format(name: str) -> Format:
+    """Return the format of a name, whether or not it can be used here.
+
+    :raises InputError: there is none.
+    """
+    if not isinstance(name, str) or name not in FORMATS:
+        raise unknown_words("format", [name], FORMATS, says="is unknown; there are")
+    return FORMATS[name]
+
+
 def read_format(name: str) -> Format:
-    """The format of a name.
+    """Return the format of a name.
 
     :raises InputError: there is none.
     :raises ExportError: it needs a package that is not installed.
     """
-    if not isinstance(name, str) or name not in FORMATS:
-        raise InputError(f"format: {name!r} is unknown; there are {', '.join(FORMATS)}")
-    FORMATS[name].check()
-    return FORMATS[name]
+    found = find_format(name)
+    found.check()
+    return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.transcripts.srt import srt
 from airflow_provider_sessions.export.transcripts.text import plain_text
 from airflow_provider_sessions.export.transcripts.webvtt import webvtt
 from airflow_provider_sessions.model import Transcript
+from airflow_provider_sessions.model.closed_words import unknown_words
 
 
 def json_text(transcript: Transcript) -> Iterator[str]:
@@ -25,6 +26,9 @@ FORMATS: Final[Mapping[str, Callable[[Transcript], Iterator[str]]]] = {
 }
 """Writers by the extension of their files. Each gives its text piece by piece; files are UTF-8 without a BOM."""
 
+TranscriptFormat = Literal["vtt", "srt", "txt", "json"]
+"""The names of :data:`FORMATS`, for the types of arguments."""
+
 
 def read_formats(names: str | Iterable[str]) -> tuple[str, ...]:
     """Read which formats a user wants.
@@ -36,7 +40,8 @@ def read_formats(names: str | Iterable[str]) -> tuple[str, ...]:
         raise InputError(f"formats: {names!r} is no list of names; there are {', '.join(FORMATS)}")
     given = names.split(",") if isinstance(names, str) else names
     listed = [name.strip() if isinstance(name, str) else name for name in given]
-    if not listed or (unknown := [name for name in listed if not isinstance(name, str) or name not in FORMATS]):
-        wrong = ", ".join(map(repr, unknown)) if listed else "an empty list"
-        raise InputError(f"formats: {wrong} cannot be written; there are {', '.join(FORMATS)}")
+    if not listed:
+        raise InputError(f"formats: an empty list writes nothing; there are {', '.join(FORMATS)}")
+    if unknown := [name for name in listed if not isinstance(name, str) or name not in FORMATS]:
+        raise unknown_words("formats", unknown, FORMATS, says="cannot be written; there are")
     return tuple(dict.fromkeys(listed))

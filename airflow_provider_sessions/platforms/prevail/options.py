@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Invitee, SessionDraft
+from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 ACCESS_LEVELS = ("host", "participant")
@@ -21,7 +22,7 @@ _STEM = 48
 class DeponentOptions(BaseModel):
     """The person deposed; with an e-mail address they are invited too."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     name: str = Field(min_length=1)
     email: str | None = None
@@ -36,7 +37,7 @@ class PrevailOptions(BaseModel):
     left to Prevail (which takes the title) if it is an empty text.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     case: str = Field(min_length=1)
     flow: Literal["self_service", "request"] = "self_service"
@@ -79,7 +80,7 @@ def invites_of(participants: Sequence[Invitee]) -> list[str | dict[str, str]]:
     """
     for person in participants:
         if person.role is not None and person.role not in ACCESS_LEVELS:
-            raise InputError(f"participants: role {person.role!r} of {person.email}; expected one of {ACCESS_LEVELS}")
+            raise unknown_words(f"participants: role of {person.email}", [person.role], ACCESS_LEVELS)
     if all(person.role is None for person in participants):
         return [person.email for person in participants]
     return [

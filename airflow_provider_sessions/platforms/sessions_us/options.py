@@ -19,7 +19,7 @@ class SessionsUsOptions(BaseModel):
     ``extra``: further fields of the request's body, under the vendor's names; its schema was never published.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     extra: Mapping[str, Any] = Field(default_factory=dict)
 

@@ -16,7 +16,7 @@ class CreateOptions(BaseModel):
     :param mode: ``webcam`` or ``rtmp``; left to the platform if not given.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     room_id: UUID
     preset_id: UUID
@@ -31,7 +31,7 @@ class ChangeOptions(BaseModel):
     :param max_join_limit: how many may be on stage.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     chat_enabled: bool | None = None
     stage_enabled: bool | None = None

@@ -53,6 +53,20 @@ with DAG("create_and_hold", schedule=None, params=PARAMS) as create_and_hold:
     end = EndSessionOperator(task_id="end", conn_id=CONNECTION, session_id=session_id)
     create >> update >> start >> end
 
+# What looks like a number is one after native rendering.
+with DAG("create_natively", schedule=None, params=PARAMS, render_template_as_native_obj=True) as create_natively:
+    create = CreateSessionOperator(
+        task_id="create",
+        conn_id=CONNECTION,
+        title="{{ params.title }}",
+        description="{{ params.description }}",
+        options="{{ params.options }}",
+    )
+    call = CallApiOperator(
+        task_id="call", conn_id=CONNECTION, endpoint="{{ params.endpoint }}", arguments="{{ params.arguments }}"
+    )
+    create >> call
+
 with DAG("create_and_cancel", schedule=None, params=PARAMS) as create_and_cancel:
     create = CreateSessionOperator(
         task_id="create", conn_id=CONNECTION, title="{{ params.title }}", options="{{ params.options | tojson }}"

@@ -152,7 +152,7 @@ def test_what_is_redacted_is_never_there(load, two_days, connect, warehouse: Pla
         ({"table_prefix": ["a"]}, InputError, r"table_prefix: \['a'\] is not a text"),
         ({"schema": ["a"]}, InputError, r"schema: \['a'\] is not a text"),
         ({"room_id": True}, InputError, "room_id: True is not a text"),
-        ({"case": 1.5}, InputError, r"case: 1\.5 is not a text"),
+        ({"case": [1.5]}, InputError, r"case: \[1\.5\] is not a text"),
         ({"title": {}}, InputError, "title: {} is not a text"),
         ({"datasets": ["session"]}, InputError, "'session' unknown"),
         ({"datasets": 5}, InputError, "datasets: 5 is no list of names; there are sessions, "),
