@@ -23,6 +23,7 @@ from airflow_provider_sessions.client.answers import (
 from airflow_provider_sessions.client.budget import Lane, RateBudget, Unlimited
 from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
+from airflow_provider_sessions.client.decoding import ACCEPTED
 from airflow_provider_sessions.client.failures import our_errors
 from airflow_provider_sessions.client.memo import Memo
 from airflow_provider_sessions.client.network import network
@@ -35,7 +36,6 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
     InputError,
-    MalformedAnswerError,
     PagingError,
     SessionsError,
 )
@@ -49,8 +49,6 @@ T = TypeVar("T")
 _WALKS = 3
 _PAGES = 16
 """Pages of a list that are asked for side by side."""
-_ENCODINGS = "gzip, deflate"
-"""Not all that httpx knows: some others grow by a factor of thousands within one chunk."""
 _TEXT = "text/*, */*;q=0.5"
 
 
@@ -129,7 +127,7 @@ class Client:
             headers={
                 "User-Agent": f"airflow-provider-sessions/{__version__}",
                 "Accept": "application/json",
-                "Accept-Encoding": _ENCODINGS,
+                "Accept-Encoding": ACCEPTED,
             },
             transport=self._guard,
         )
@@ -233,7 +231,7 @@ class Client:
         with our_errors(lambda: f"{call.route.name} ({method} {redact_url(url)})"):
             request = self._request(call, method, url, query)
             async with self._open(request) as response:
-                body = await self._whole(response, call.route.name)
+                body = await _body(response)
         if not response.is_success:
             reason = failure_reason(body, call.route.name)
             name, hint = call.route.name, self._hint(call.route, response.status_code)
@@ -276,16 +274,15 @@ class Client:
         value, each = read(call.answer, found.content, name), _each(call)
         return _Answer(value if each is None else [each(item) for item in value], found.meta)
 
-    async def _whole(self, response: httpx.Response, name: str) -> bytes:
-        encoding = response.headers.get("content-encoding", "identity").lower()
-        if encoding not in ("identity", *_ENCODINGS.split(", ")):
-            raise MalformedAnswerError(f"{name}: the answer is encoded as {encoding[:80]!r}, which nobody asked for")
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > self.config.max_json_bytes:
-                raise AnswerTooLargeError(f"{name}: the answer is larger than {self.config.max_json_bytes} bytes")
-        return bytes(body)
+
+async def _body(response: httpx.Response) -> bytes:
+    """The whole body. What an error says besides its status may be missing: broken off, too large, unreadable."""
+    try:
+        return await response.aread()
+    except (httpx.HTTPError, TimeoutError, AnswerTooLargeError):
+        if response.is_success:
+            raise
+        return b""
 
 
 def _each(call: Call[Any]) -> Callable[[Any], Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Protocol
@@ -18,6 +18,7 @@ import httpx
 
 from airflow_provider_sessions.client.answers import error_from
 from airflow_provider_sessions.client.client import Client
+from airflow_provider_sessions.client.decoding import ENCODED
 from airflow_provider_sessions.client.failures import our_errors
 from airflow_provider_sessions.client.redact import redact_path
 from airflow_provider_sessions.errors import (
@@ -156,11 +157,13 @@ class Download:
         headers = response.headers
         _check_that_it_is_a_file(response)
         start, total = _content_range(response) if response.status_code == 206 else (0, _length(headers))
+        encoded = ENCODED in response.extensions
+        if encoded and response.status_code == 206:
+            start = None  # of the compressed bytes
         if self._size and (start != self._size or not self._is_same(headers)):
             self._begin_anew()
         if start != self._size:
             raise BrokenConnectionError("another part of the file came than was asked for")
-        encoded = _is_encoded(headers)
         self._total = None if encoded else total
         self._validator = None if encoded else _strong_validator(headers) or self._validator
         self._media_type = headers.get("content-type", "").partition(";")[0].strip() or None
@@ -182,17 +185,21 @@ class Download:
 
     async def _take_all(self, response: httpx.Response) -> None:
         """Write what comes, as it comes: a chunk that were gathered first would be lost where the connection breaks."""
-        chunks: AsyncIterator[bytes] = response.aiter_bytes() if _is_encoded(response.headers) else response.aiter_raw()
         now, span = asyncio.get_running_loop().time, self._client.config.deadline
-        due, wanted = now() + span, self._size + CHUNK_BYTES
-        async for chunk in chunks:
-            self._take(chunk)
-            if self._size >= wanted:
-                due, wanted = now() + span, self._size + CHUNK_BYTES
-            elif now() > due:
-                raise IncompleteDownloadError(
-                    f"the server is too slow: fewer than {CHUNK_BYTES} bytes came in {span:.0f} s, {self._size} in all"
-                )
+        wanted = self._size + CHUNK_BYTES
+        try:
+            async with asyncio.timeout(span) as patience:
+                async for chunk in response.aiter_raw():
+                    self._take(chunk)
+                    if self._size >= wanted:
+                        wanted = self._size + CHUNK_BYTES
+                        patience.reschedule(now() + span)
+        except TimeoutError:
+            if not patience.expired():
+                raise  # the target's own
+            raise IncompleteDownloadError(
+                f"the server is too slow: fewer than {CHUNK_BYTES} bytes came in {span:.0f} s, {self._size} in all"
+            ) from None
 
     def _take(self, chunk: bytes) -> None:
         rest = chunk
@@ -225,11 +232,6 @@ def _check_that_it_is_a_file(response: httpx.Response) -> None:
         raise MalformedAnswerError("JSON came instead of the file")
     if response.status_code not in (200, 206):
         raise MalformedAnswerError(f"an answer without the file came: {response.status_code}")
-
-
-def _is_encoded(headers: httpx.Headers) -> bool:
-    """Whether the bytes are compressed, though nobody asked for it: then no part of them can be asked for."""
-    return headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
 
 
 def _length(headers: httpx.Headers) -> int | None:

@@ -39,8 +39,8 @@ def our_errors(what: Callable[[], str]) -> Iterator[None]:
         raise ConnectionConfigError(f"{what()}: {failure}; check the connection's host") from None
     except httpx.TooManyRedirects:
         raise RedirectRefusedError(f"{what()}: too many redirects") from None
-    except httpx.DecodingError:
-        raise MalformedAnswerError(f"{what()}: the answer's compression is broken") from None
+    except httpx.DecodingError as failure:
+        raise MalformedAnswerError(f"{what()}: {failure}") from None
     except (httpx.HTTPError, TimeoutError) as failure:
         told = str(failure) or "no answer in time"
         raise BrokenConnectionError(f"{what()}: {type(failure).__name__}: {told}") from failure

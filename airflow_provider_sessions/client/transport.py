@@ -22,6 +22,7 @@ from ipaddress import ip_address
 import httpx
 
 from airflow_provider_sessions.client.budget import Lane, RateBudget
+from airflow_provider_sessions.client.decoding import ENCODED, decode_body
 from airflow_provider_sessions.client.network import is_loopback
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.redact import redact_path, redact_url
@@ -59,7 +60,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param clock: time.
     :param max_wait: seconds that a request may wait for its slot.
     :param deadline: seconds that a request may last from then on.
-    :param max_bytes: bytes on the wire that an answer may have.
+    :param max_bytes: bytes that an answer may have, on the wire and decompressed.
     """
 
     def __init__(
@@ -185,19 +186,62 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if log.isEnabledFor(logging.DEBUG):
             address, took = redact(str(request.url)), 1000 * (time.perf_counter() - began)
             log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)
-        is_file = DOWNLOAD in request.extensions and response.is_success
-        if not is_file and isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _Bounded(response.stream, ends, self._max_bytes)
+        try:
+            self._prepare_body(request, response, ends, redact)
+        except BaseException:
+            await response.aclose()
+            raise
         return response
+
+    def _prepare_body(
+        self, request: httpx.Request, response: httpx.Response, ends: float, redact: Callable[[str], str]
+    ) -> None:
+        """Bound a body in time and size, on the wire and decompressed; a file's is decompressed alone."""
+
+        def bounded(stream: httpx.AsyncByteStream) -> httpx.AsyncByteStream:
+            return _Bounded(stream, ends, self._max_bytes, f"{request.method} {redact(str(request.url))}")
+
+        if not isinstance(response.stream, httpx.AsyncByteStream):
+            return
+        if response.has_redirect_location:
+            response.stream = _Unread(response.stream)
+            return
+        is_file = DOWNLOAD in request.extensions and response.is_success
+        if not is_file:
+            response.stream = bounded(response.stream)
+        try:
+            decode_body(request, response)
+        except httpx.DecodingError:
+            if response.is_success:
+                raise
+            response.stream = _Unread(response.stream)  # its status says enough
+        if not is_file and ENCODED in response.extensions:
+            response.stream = bounded(response.stream)
+
+
+class _Unread(httpx.AsyncByteStream):
+    """A body that nobody needs, such as a redirect's, and that httpx would read: it is closed unread."""
+
+    def __init__(self, inner: httpx.AsyncByteStream) -> None:
+        self._inner = inner
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in tuple[bytes, ...]():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 class _Bounded(httpx.AsyncByteStream):
-    """A body that ends in time and in size: httpx reads those of log-ins and redirects without any bound."""
+    """A body that ends in time and in size: httpx reads those of log-ins without any bound."""
 
-    def __init__(self, inner: httpx.AsyncByteStream, ends: float, max_bytes: int) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, ends: float, max_bytes: int, what: str) -> None:
         self._inner = inner
         self._ends = ends
+        self._max_bytes = max_bytes
         self._left = max_bytes
+        self._what = what
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = aiter(self._inner)
@@ -208,7 +252,7 @@ class _Bounded(httpx.AsyncByteStream):
                 return
             self._left -= len(chunk)
             if self._left < 0:
-                raise AnswerTooLargeError("the answer is larger than any may be")
+                raise AnswerTooLargeError(f"{self._what}: the answer is larger than {self._max_bytes} bytes")
             yield chunk
 
     async def aclose(self) -> None:
