@@ -79,7 +79,7 @@ class _DecodedBody(httpx.AsyncByteStream):
                 if len(part) == _STEP:
                     await asyncio.sleep(0)  # a chunk that grows and grows must not stop the event loop
         if not (self._decoder.is_at_end or (self._may_be_empty and self._decoder.is_untouched)):
-            raise httpx.RemoteProtocolError("the compressed body is cut off: its end is missing")
+            raise httpx.RemoteProtocolError("the compressed body is cut off, its end is missing")
 
     async def aclose(self) -> None:
         await self._inner.aclose()

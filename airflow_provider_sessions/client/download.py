@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import httpx
@@ -20,6 +19,7 @@ from airflow_provider_sessions.client.answers import error_from
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.decoding import ENCODED
 from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.header_values import read_date, read_whole_number
 from airflow_provider_sessions.client.redact import redact_path
 from airflow_provider_sessions.errors import (
     ApiError,
@@ -36,7 +36,9 @@ log = get_logger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
 """What has to come within the client's deadline; a server that is slower is given up."""
-_CONTENT_RANGE = re.compile(r"bytes\s+(?:(?P<start>\d+)-\d+|\*)/(?P<total>\d+|\*)")
+_CONTENT_RANGE = re.compile(r"bytes\s+(?:(?P<start>[0-9]+)-[0-9]+|\*)/(?P<total>[0-9]+|\*)")
+_VALIDATOR = re.compile(r"[\x20-\x7e]{1,1000}")
+"""What can be sent back as it came. Others are as good as none: the download then begins anew where it breaks off."""
 
 
 class Target(Protocol):
@@ -235,17 +237,13 @@ def _check_that_it_is_a_file(response: httpx.Response) -> None:
 
 
 def _length(headers: httpx.Headers) -> int | None:
-    text = headers.get("content-length", "")
-    return int(text) if text.isdecimal() else None
+    return read_whole_number(headers.get("content-length"))
 
 
 def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
     """Where the part begins and how large the file is, where the answer says so."""
     found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    if found is None:
-        return None, None
-    start, total = found["start"], found["total"]
-    return (int(start) if start else None, int(total) if total != "*" else None)
+    return (None, None) if found is None else (read_whole_number(found["start"]), read_whole_number(found["total"]))
 
 
 def _strong_validator(headers: Mapping[str, str]) -> str | None:
@@ -253,11 +251,10 @@ def _strong_validator(headers: Mapping[str, str]) -> str | None:
 
     Source: RFC 9110 8.8.2.2: a file may change twice within the second that a date can tell.
     """
-    etag, changed = headers.get("etag"), headers.get("last-modified")
-    if etag and not etag.startswith("W/"):
+    etag, changed = headers.get("etag", ""), headers.get("last-modified", "")
+    if _VALIDATOR.fullmatch(etag) and not etag.startswith(("W/", "w/")):
         return etag
-    try:
-        age = parsedate_to_datetime(headers["date"]) - parsedate_to_datetime(changed or "")
-    except (KeyError, ValueError, TypeError):
+    dated, modified = read_date(headers.get("date")), read_date(changed)
+    if dated is None or modified is None or not _VALIDATOR.fullmatch(changed):
         return None
-    return changed if age.total_seconds() >= 1 else None
+    return changed if (dated - modified).total_seconds() >= 1 else None

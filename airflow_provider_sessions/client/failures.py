@@ -24,6 +24,7 @@ def our_errors(what: Callable[[], str]) -> Iterator[None]:
     :raises ConnectError: nothing was sent.
     :raises BrokenConnectionError: the request may have arrived.
     :raises ConnectionConfigError: the address or the credential cannot be put into a request.
+    :raises MalformedAnswerError: the body cannot be decompressed, or the answer leads to what is no host.
     """
     try:
         yield
@@ -37,6 +38,8 @@ def our_errors(what: Callable[[], str]) -> Iterator[None]:
         raise ConnectError(f"{what()}: no connection: {str(failure) or type(failure).__name__}") from failure
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as failure:
         raise ConnectionConfigError(f"{what()}: {failure}; check the connection's host") from None
+    except UnicodeError:  # httpx decodes the host of a redirect
+        raise MalformedAnswerError(f"{what()}: the answer names a host that cannot be read") from None
     except httpx.TooManyRedirects:
         raise RedirectRefusedError(f"{what()}: too many redirects") from None
     except httpx.DecodingError as failure:

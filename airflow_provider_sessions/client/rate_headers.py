@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
+
+from airflow_provider_sessions.client.header_values import read_date
 
 UNKNOWN_LIMIT_WAIT = 10.0
 """Seconds to leave a platform alone that refused for too many requests and did not say for how long."""
@@ -16,7 +16,9 @@ LONGEST_CLOSURE = 86400.0
 _EPOCH = 1_000_000_000
 _EPOCH_MILLISECONDS = 100_000_000_000
 _PREFIXES = ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
-_NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:[,;].*)?", re.DOTALL)
+_LONGEST_WAIT = 366 * 86400.0
+"""Seconds. What a header names beyond is taken as that: code that computes with it must not meet the calendar's end."""
+_NUMBER = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]+)?)\s*(?:[,;].*)?", re.DOTALL)
 _MEMBERS = {"limit": ("limit", "q"), "remaining": ("remaining", "r"), "reset": ("reset", "t")}
 
 
@@ -87,8 +89,7 @@ def read_rate_headers(status: int, headers: Mapping[str, str], now: datetime) ->
 def _number(text: str | None) -> float | None:
     """A number that is not negative, perhaps with a policy behind it (``10, 10;w=60``)."""
     found = _NUMBER.fullmatch(text) if text else None
-    number = float(found[1]) if found else None
-    return number if number is not None and math.isfinite(number) else None
+    return float(found[1]) if found else None
 
 
 def _member(text: str | None, names: tuple[str, ...]) -> str | None:
@@ -100,14 +101,10 @@ def _member(text: str | None, names: tuple[str, ...]) -> str | None:
 
 
 def _seconds_until(text: str | None, now: datetime) -> float | None:
-    if not text:
-        return None
     number = _number(text)
-    if number is not None:
-        if number >= _EPOCH_MILLISECONDS:
-            number /= 1000
-        return max(0.0, number - now.timestamp()) if number > _EPOCH else number
-    try:
-        return max(0.0, (parsedate_to_datetime(text).astimezone(UTC) - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    if number is None:
+        date = read_date(text)
+        number = None if date is None else (date - now).total_seconds()
+    elif number > _EPOCH:
+        number = (number / 1000 if number >= _EPOCH_MILLISECONDS else number) - now.timestamp()
+    return None if number is None else min(max(0.0, number), _LONGEST_WAIT)

@@ -47,7 +47,12 @@ _SAME_METHOD = (307, 308)
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port of an address."""
-    return (url.scheme, url.host, url.port or _DEFAULT_PORTS.get(url.scheme))
+    return (url.scheme, host_of(url), url.port or _DEFAULT_PORTS.get(url.scheme))
+
+
+def host_of(url: httpx.URL) -> str:
+    """The host as it stands on the wire; ``url.host`` would decode international names, and fails where that cannot be."""
+    return url.raw_host.decode("ascii")
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
