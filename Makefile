@@ -13,7 +13,7 @@ export PYTHON
 ARGS ?=
 
 # Tests of the rooms that import Airflow; import-linter holds that no other does. Those are tested once.
-FACE := $(addprefix tests/unit/,hooks operators retries sensors transfers triggers test_*.py) tests/airflow
+FACE := $(addprefix tests/unit/,hooks operators retries sensors testing transfers triggers test_*.py) tests/airflow
 
 # What is typed strictly.
 TYPED := airflow_provider_sessions $(wildcard dags_examples benchmarks scripts/*.py)

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.model import as_text
+from airflow_provider_sessions.model import as_text, parse_seconds
 
+SHORTEST_INTERVAL = 1.0
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -78,6 +79,17 @@ def count(value: Any, field: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise InputError(f"{field}: {value!r} is not a whole number above zero")
     return int(text)
+
+
+def interval(value: Any, field: str = "poll_interval") -> float:
+    """Seconds between two looks.
+
+    :raises InputError: it is no duration, or shorter than a second.
+    """
+    seconds = parse_seconds(value, field, allow_zero=True)
+    if seconds < SHORTEST_INTERVAL:
+        raise InputError(f"{field}: {seconds:g} s is too often; expected {SHORTEST_INTERVAL:g} s or more")
+    return seconds
 
 
 def identifier(value: Any, field: str = "session_id") -> str:

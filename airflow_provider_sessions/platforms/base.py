@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -101,6 +101,8 @@ class Adapter(ABC):
 
     :cvar platform: the connection type.
     :cvar endpoints: the platform's endpoint functions and their table.
+    :cvar create_options: what ``options`` of a create may hold.
+    :cvar change_options: what ``options`` of an update may hold.
     :cvar dialect: how its errors are explained.
     :cvar capabilities: one entry for every :class:`Question`.
     :cvar default_base_url: where the connection names no host; None where there is none.
@@ -112,6 +114,8 @@ class Adapter(ABC):
 
     platform: ClassVar[str]
     endpoints: ClassVar[Endpoints]
+    create_options: ClassVar[type[BaseModel]]
+    change_options: ClassVar[type[BaseModel]]
     dialect: ClassVar[Dialect]
     capabilities: ClassVar[Mapping[Question, Capability]]
     default_base_url: ClassVar[str | None] = None
@@ -392,14 +396,25 @@ class Adapter(ABC):
         try:
             return model.model_validate(dict(given))
         except ValidationError as misfit:
-            first = misfit.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "options"
-            fields = ", ".join(model.model_fields)
-            near = did_you_mean([where], model.model_fields) if first["type"] == "extra_forbidden" else ""
-            raise OptionsError(
-                f"options.{where} for {self.platform}: {first['msg']} (given: {first.get('input')!r}); "
-                f"{self.platform} knows the options {fields}{near}"
-            ) from None
+            raise options_error(self.platform, model, misfit.errors(include_url=False)) from None
+
+
+_MOST_TELLING = {"extra_forbidden": 0, "missing": 2}
+
+
+def options_error(platform: str, model: type[BaseModel], misfits: Sequence[Mapping[str, Any]]) -> OptionsError:
+    """Return the error for ``options``: it names a field, what was given, and which fields there are.
+
+    :param misfits: of pydantic's ``ValidationError.errors()``, at least one. What is told is a name that the platform
+        does not know before one that is missing, since it is probably the one that is missing, misspelt.
+    """
+    misfit = min(misfits, key=lambda one: _MOST_TELLING.get(one["type"], 1))
+    where = ".".join(str(part) for part in misfit["loc"]) or "options"
+    near = did_you_mean([where], model.model_fields) if misfit["type"] == "extra_forbidden" else ""
+    return OptionsError(
+        f"options.{where} for {platform}: {misfit['msg']} (given: {misfit.get('input')!r}); "
+        f"{platform} knows the options {', '.join(model.model_fields)}{near}"
+    )
 
 
 def recordings_status(recordings: Sequence[Recording], session: Session) -> ArtifactStatus:

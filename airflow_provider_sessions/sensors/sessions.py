@@ -37,14 +37,14 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import InputError, TooManyFailuresError, UnreachableError, WaitError
+from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
-from airflow_provider_sessions.operators._reading import count, given, identifier, switch
+from airflow_provider_sessions.operators._reading import count, given, identifier, interval, switch
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.sensors._history import recall, remember
 from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
@@ -73,7 +73,6 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_SHORTEST_INTERVAL = 1.0
 OnUnreachable = Literal["fail", "skip", "succeed"]
 """What a sensor does where what it waits for can no longer come."""
 _LEEWAY = 60.0
@@ -106,7 +105,7 @@ class _SessionSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_words(on_unreachable, _read_on_unreachable)
+        check_words(on_unreachable, read_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
         self.poll_interval = poll_interval
@@ -242,19 +241,20 @@ class _SessionSensor(BaseSensorOperator):
     def _interval(self) -> float:
         """Seconds between looks."""
         value = given(self.poll_interval)
-        seconds = self.poke_interval if value is None else parse_seconds(value, "poll_interval")
-        if seconds < _SHORTEST_INTERVAL:
-            raise InputError(f"poll_interval: {seconds:g} s is too often; expected {_SHORTEST_INTERVAL:g} s or more")
-        return seconds
+        return interval(self.poke_interval if value is None else value)
 
     def _bearable(self) -> int:
         return count(self.max_consecutive_failures, "max_consecutive_failures") or FAILURES
 
     def _unreachable_means(self) -> str:
-        return _read_on_unreachable(self.on_unreachable)
+        return read_on_unreachable(self.on_unreachable)
 
 
-def _read_on_unreachable(word: Any) -> str:
+def read_on_unreachable(word: Any) -> str:
+    """Read what is to be done where it can no longer come.
+
+    :raises InputError: another word.
+    """
     choices: tuple[str, ...] = get_args(OnUnreachable)
     if word not in choices:
         raise unknown_words("on_unreachable", [word], choices)

@@ -25,6 +25,8 @@ _WITH_EXCLUSIVE_CREATE = ("s3", "s3a", "memory")
 """Protocols whose file system is known to refuse to create a file that is there ("xb")."""
 
 
+_LOCAL = ("", "file", "local")
+"""Protocols of the worker's own file system."""
 _WITH_BUCKETS = ("s3", "s3a", "gs", "gcs")
 """Protocols whose addresses begin with a bucket; without one, the first folder would be taken for it."""
 
@@ -41,20 +43,10 @@ def store_for(path: Folder, conn_id: str | None = None) -> Store:
     :param conn_id: Airflow connection to use for it; goes before one that the address names.
     :raises InputError: it is no such address.
     """
-    text = str(path).strip() if isinstance(path, Folder) else ""
-    if not text:
-        raise InputError(f"path: {path!r} is not a folder; give for example 's3://bucket/folder' or '/data/folder'")
+    text = check_folder(path)
     parts = urlsplit(text)
-    if ":" in parts.netloc.rpartition("@")[0]:
-        raise InputError("path: holds a user name and password; name a connection: 's3://conn_id@bucket/folder'")
-    if parts.scheme in ("", "file", "local"):
-        # Not the parsed path: a "#" or "?" belongs to a folder's name.
-        folder = Path(text.partition(":")[2].removeprefix("//") if parts.scheme else text)
-        if not folder.is_absolute():
-            raise InputError(f"path: {text!r} depends on the worker's working directory; give an absolute path")
-        return LocalStore(folder)
-    if parts.scheme in _WITH_BUCKETS and not parts.netloc.rpartition("@")[2]:
-        raise InputError(f"path: {text!r} names no bucket; give for example 's3://bucket/folder'")
+    if parts.scheme in _LOCAL:
+        return LocalStore(_local_folder(text))
     try:
         root = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
         file_system = root.fs
@@ -62,6 +54,29 @@ def store_for(path: Folder, conn_id: str | None = None) -> Store:
         raise InputError(f"path: {text!r} cannot be used: {unusable}") from unusable
     without_conn_id = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return ObjectStore(file_system, str(root.path), without_conn_id)
+
+
+def check_folder(path: object) -> str:
+    """Return the address of a folder, as far as can be told without connecting.
+
+    :raises InputError: it is no address that :func:`store_for` takes.
+    """
+    text = str(path).strip() if isinstance(path, Folder) else ""
+    if not text:
+        raise InputError(f"path: {path!r} is not a folder; give for example 's3://bucket/folder' or '/data/folder'")
+    parts = urlsplit(text)
+    if ":" in parts.netloc.rpartition("@")[0]:
+        raise InputError("path: holds a user name and password; name a connection: 's3://conn_id@bucket/folder'")
+    if parts.scheme in _LOCAL and not _local_folder(text).is_absolute():
+        raise InputError(f"path: {text!r} depends on the worker's working directory; give an absolute path")
+    if parts.scheme in _WITH_BUCKETS and not parts.netloc.rpartition("@")[2]:
+        raise InputError(f"path: {text!r} names no bucket; give for example 's3://bucket/folder'")
+    return text
+
+
+def _local_folder(text: str) -> Path:
+    """Not the parsed path: a "#" or "?" belongs to a folder's name."""
+    return Path(text.partition(":")[2].removeprefix("//") if urlsplit(text).scheme else text)
 
 
 class ObjectStore:

@@ -14,6 +14,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
+from airflow_provider_sessions.operators._reading import interval
 from airflow_provider_sessions.platforms.base import Adapter
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers._connecting import platform_of, shared_poller
@@ -25,7 +26,6 @@ from airflow_provider_sessions.waiting.reporter import Complaints, Interest, Rep
 
 log = get_logger(__name__)
 
-_SHORTEST_INTERVAL = 1.0
 _RETRY_AT_LEAST, _RETRY_AT_MOST = 10.0, 300.0
 
 
@@ -116,7 +116,7 @@ class SessionEventTrigger(BaseEventTrigger):
             title=title or None,
             room_id=room_id or None,
             case=case or None,
-            poll_interval=_interval(poll_interval),
+            poll_interval=interval(poll_interval),
             look_back=parse_seconds(look_back, "look_back", allow_zero=True),
             ahead=parse_seconds(ahead, "ahead"),
             give_up_after=parse_seconds(give_up_after, "give_up_after"),
@@ -178,10 +178,3 @@ class SessionEventTrigger(BaseEventTrigger):
         interest = self.interest
         identity = [self.conn_id, interest.events, interest.title, interest.room_id, interest.case]
         return f"sessions.{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}"
-
-
-def _interval(value: timedelta | str | float) -> float:
-    seconds = parse_seconds(value, "poll_interval")
-    if seconds < _SHORTEST_INTERVAL:
-        raise InputError(f"poll_interval: {seconds:g} s is too often; expected {_SHORTEST_INTERVAL:g} s or more")
-    return seconds

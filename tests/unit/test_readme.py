@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,10 +47,11 @@ def test_connection_written_as_a_uri_leads_to_its_base_url() -> None:
     assert account.base_url(None) == "https://example.com/api"
 
 
-def test_sample_of_a_test_passes(tmp_path: Path) -> None:
-    [sample] = TESTS
+@pytest.mark.parametrize("sample", TESTS, ids=lambda sample: re.findall(r"\ndef (\w+)", sample)[0])
+def test_sample_of_a_test_passes(tmp_path: Path, sample: str) -> None:
     file = tmp_path / "test_sample.py"
     file.write_text(sample)
+    shutil.copytree(ROOT / "dags_examples", tmp_path / "dags")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file],
         check=False,

@@ -112,6 +112,8 @@ class PrevailAdapter(Adapter):
 
     platform = "prevail"
     endpoints = endpoints.api
+    create_options = PrevailOptions
+    change_options = UpdateOptions
     default_base_url = "https://prevail.ai/api/v1"
     dialect = Dialect(
         "prevail",

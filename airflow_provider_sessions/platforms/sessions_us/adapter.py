@@ -64,6 +64,8 @@ class SessionsUsAdapter(Adapter):
 
     platform = "sessions_us"
     endpoints = endpoints.api
+    create_options = SessionsUsOptions
+    change_options = SessionsUsOptions
     default_base_url = None
     default_rate_limit = RateLimit(10, 60.0)
     default_max_wait = 300.0  # an export may have 32 requests waiting at once: that is four windows and a bit

@@ -92,6 +92,8 @@ class VidInfraAdapter(Adapter):
 
     platform = words.PLATFORM
     endpoints = endpoints.api
+    create_options = CreateOptions
+    change_options = ChangeOptions
     dialect = DIALECT
     default_base_url = BASE_URL
     keeps_canceled = False

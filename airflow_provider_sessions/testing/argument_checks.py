@@ -1,0 +1,240 @@
+"""Checks of the arguments of this provider's operators that need no connection.
+
+They are made by what reads the arguments when the task runs, so both say the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.formats import find_format
+from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
+from airflow_provider_sessions.export.run import check_concurrency
+from airflow_provider_sessions.export.transcripts import read_formats
+from airflow_provider_sessions.model import SessionChanges, SessionDraft, parse_instant, parse_seconds, shown
+from airflow_provider_sessions.model.closed_words import did_you_mean
+from airflow_provider_sessions.model.draft import read_invitees
+from airflow_provider_sessions.model.values import zone
+from airflow_provider_sessions.operators._create import OnExisting
+from airflow_provider_sessions.operators._reading import count, flag, given, identifier, interval, structure, text
+from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
+from airflow_provider_sessions.platforms.base import PLATFORMS, Adapter, adapter_class, options_error
+from airflow_provider_sessions.sensors.sessions import read_on_unreachable
+from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
+from airflow_provider_sessions.transfers._exporting import ExportingOperator
+from airflow_provider_sessions.transfers._object_storage import check_folder
+from airflow_provider_sessions.transfers._window import window_of
+from airflow_provider_sessions.waiting.goals import ArtifactGoal, StateGoal
+
+Problem = tuple[str, str]
+"""An argument, and what is wrong with it."""
+
+_WORD = re.compile(r"\w+")
+
+
+def find_problems(kind: type, arguments: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what the task would refuse, whatever its connection.
+
+    :param kind: the operator's class.
+    :param arguments: all of them by name, with ``UNKNOWN`` in place of what only a run tells.
+    """
+    refused = set()
+    for name, value in arguments.items():
+        known = _known_part(name, value)
+        for message in [] if known is UNKNOWN else _refusal(_reader(kind, name), known):
+            refused.add(name)
+            yield name, message
+    for classes, names, read in _TOGETHER:
+        meant = {name: arguments[name] for name in names if name in arguments}
+        if issubclass(kind, classes) and all(map(is_known, meant.values())) and refused.isdisjoint(names):
+            for message in _refusal(read, **meant):
+                yield _named(message, names), message
+
+
+def _refusal(read: Callable[..., object], *values: Any, **named: Any) -> list[str]:
+    """What the reader says against its arguments: one text or none."""
+    try:
+        read(*values, **named)
+    except InputError as refused:
+        return [str(refused)]
+    return []
+
+
+def _named(message: str, names: tuple[str, ...]) -> str:
+    """The argument that a message names first, of those that were read together."""
+    return next((word for word in _WORD.findall(message) if word in names), names[0])
+
+
+def _known_part(name: str, value: Any) -> Any:
+    """The part of an argument that can be read: lists item by item, others as a whole."""
+    if name in _ITEM_BY_ITEM and isinstance(value, list) and not is_known(value):
+        return [item for item in value if is_known(item)] or UNKNOWN
+    if name == "redact" and isinstance(value, Mapping):
+        return {word: mode if is_known(mode) else Mode.KEEP for word, mode in value.items()}
+    return value if name == "options" or is_known(value) else UNKNOWN
+
+
+_ITEM_BY_ITEM = ("datasets", "formats", "participants", "add_participants")
+
+
+# --- each argument by itself ------------------------------------------------------------------------------------------
+
+
+def _optional(read: Callable[[Any], object]) -> Callable[[Any], object]:
+    return lambda value: None if given(value) is None else read(value)
+
+
+def _words(name: str, read: Callable[[Any], object]) -> Callable[[Any], object]:
+    return _optional(lambda value: read(structure(value, name)))
+
+
+_PLAIN_TEXTS = ("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema", "title")
+_READERS: dict[str, Callable[[Any], object]] = {
+    **{name: partial(text, field=name) for name in _PLAIN_TEXTS},
+    **{name: partial(identifier, field=name) for name in ("conn_id", "session_id", "sql_conn_id", "endpoint")},
+    **{name: partial(flag, field=name) for name in ("allow_none", "mark", "notify")},
+    **{name: partial(count, field=name) for name in ("concurrency", "limit", "max_consecutive_failures")},
+    # A wall clock time may belong to a zone that only the run tells: see _read_plan.
+    **{name: _optional(partial(parse_instant, field=name, time_zone="UTC")) for name in ("start", "end")},
+    **{name: _optional(partial(parse_seconds, field=name)) for name in ("duration", "give_up_after", "max_idle")},
+    **{name: _words(name, read_invitees) for name in ("participants", "add_participants")},
+    "arguments": lambda value: _mapping(structure(value, "arguments"), "arguments"),
+    "artifact": ArtifactGoal.read,
+    "cancel_on_kill": lambda value: flag(value, "cancel_on_kill") if isinstance(value, str) else None,
+    "datasets": _words("datasets", read_datasets),
+    "deferrable": lambda value: flag(value, "deferrable") if isinstance(value, str) else None,
+    "format": find_format,
+    "formats": lambda value: read_formats(structure(value, "formats") or ()),
+    "on_existing": OnExisting.read,
+    "on_unreachable": read_on_unreachable,
+    "options": lambda value: _mapping(structure(value, "options"), "options"),
+    "path": check_folder,
+    "poll_interval": _optional(interval),
+    "redact": _words("redact", read_modes),
+    "state": StateGoal.read,
+    "table_prefix": lambda value: _check_table_prefix(text(value, "table_prefix") or ""),
+    "time_zone": _optional(zone),
+}
+
+
+def _reader(kind: type, name: str) -> Callable[[Any], object]:
+    if name == "title" and issubclass(kind, CreateSessionOperator):
+        return lambda value: SessionDraft.read(title=value)
+    if name == "options" and issubclass(kind, CreateSessionOperator | UpdateSessionOperator):
+        return partial(_check_options, is_create=issubclass(kind, CreateSessionOperator))
+    if issubclass(kind, ExportingOperator):
+        if name in ("start", "end"):
+            return _optional(partial(parse_instant, field=name))
+        if name == "concurrency":
+            return lambda value: check_concurrency(count(value, name) or 1)
+    return _READERS.get(name, lambda value: None)
+
+
+def _mapping(value: Any, name: str) -> Mapping[Any, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(f"{name}: expected a mapping, got {type(value).__name__}: {shown(value)}")
+    return value or {}
+
+
+def _check_table_prefix(prefix: str) -> None:
+    try:
+        from airflow_provider_sessions.export.sql.tables import Tables
+    except ImportError:  # the extra "sql" is not installed here
+        return
+    Tables(prefix=prefix)
+
+
+# --- options, which depend on the platform ----------------------------------------------------------------------------
+
+
+def _check_options(value: Any, *, is_create: bool) -> None:
+    """Refuse options that no platform takes. Which platform is meant, the connection says."""
+    options = _mapping(structure(value, "options"), "options")
+    if not options:
+        return
+    refused = []
+    for one in _platforms():
+        model = one.create_options if is_create else one.change_options
+        misfits = _misfits(model, options)
+        if not misfits:
+            return
+        strange = [name for name in options if name not in model.model_fields and not _near(name, model)]
+        refused.append(((len(strange), len(misfits)), options_error(one.platform, model, misfits)))
+    # The platform that knows most of the names is the one that is probably meant.
+    raise min(refused, key=lambda one: one[0])[1]
+
+
+def _misfits(model: type[BaseModel], options: Mapping[Any, Any]) -> list[Mapping[str, Any]]:
+    """What a platform refuses: names that it does not know, and values that are known already."""
+    try:
+        model.model_validate(dict(options))
+    except ValidationError as misfit:
+        return [one for one in misfit.errors(include_url=False) if one["type"] in _OF_NAMES or is_known(one["input"])]
+    return []
+
+
+_OF_NAMES = ("extra_forbidden", "missing")
+
+
+def _near(name: object, model: type[BaseModel]) -> bool:
+    return did_you_mean([name], model.model_fields) != ""
+
+
+# --- arguments that depend on each other ------------------------------------------------------------------------------
+
+
+def _read_plan(**plan: Any) -> None:
+    SessionDraft.read(title="-", **{name: given(value) for name, value in plan.items()})
+
+
+def _read_changes(**changes: Any) -> None:
+    read = {name: given(value) for name, value in changes.items()}
+    for name in ("add_participants", "options"):
+        read[name] = structure(read.get(name), name)
+    SessionChanges.read(**read)
+
+
+def _read_window(start: Any, end: Any) -> None:
+    if given(start) is not None or given(end) is not None:
+        window_of(start, end, {})
+
+
+def _read_redaction(redact: Any, redact_conn_id: Any) -> None:
+    key = text(redact_conn_id, "redact_conn_id")
+    Redaction(read_modes(structure(redact, "redact")), None if key is None else "a key")
+
+
+def _make_call(endpoint: Any, arguments: Any) -> None:
+    name, values = identifier(endpoint, "endpoint"), _mapping(structure(arguments, "arguments"), "arguments")
+    platforms = [one.endpoints for one in _platforms()]
+    names = sorted({route.name for one in platforms for route in one})
+    if name not in names:
+        raise InputError(f"endpoint: no platform has {name!r}{did_you_mean([name], names)}")
+    refusals = [_refusal(one.make, name, values) for one in platforms if name in one.table]
+    if all(refusals):
+        raise InputError(f"arguments: {refusals[0][0]}")
+
+
+def _platforms() -> Iterable[type[Adapter]]:
+    return [adapter_class(conn_type) for conn_type in PLATFORMS]
+
+
+_TOGETHER: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., None]], ...] = (
+    ((CreateSessionOperator,), ("start", "duration", "end", "time_zone"), _read_plan),
+    (
+        (UpdateSessionOperator,),
+        ("start", "duration", "time_zone", "title", "description", "add_participants", "options"),
+        _read_changes,
+    ),
+    ((ExportingOperator,), ("start", "end"), _read_window),
+    ((ExportingOperator,), ("redact", "redact_conn_id"), _read_redaction),
+    ((CallApiOperator,), ("endpoint", "arguments"), _make_call),
+)
+"""What is read together, of which operators, and how."""
