@@ -9,6 +9,8 @@
   ``schedule="@daily"`` Airflow 3 gives runs an interval without length, and the load would refuse it.
 - Catch-up is on: the first run is for ``start_date``, and nights on which Airflow was down are made up for.
 
+The schema is ``public`` on PostgreSQL by default, ``main`` on DuckDB and SQLite, and the database on MariaDB and MySQL.
+
 ``hours`` needs nothing of this provider: any tool that reads the database can ask like that. Its result is in XCom. It
 asks for attendance, which VidInfra tells, and Prevail and Sessions do not: leave it out on those.
 
@@ -30,13 +32,14 @@ HOURS_ATTENDED = """
 SELECT coalesce(max(person.email), max(person.name), person.participant_key) AS attendee,
        count(*) AS sessions,
        sum(person.present_seconds) / 3600 AS hours
-FROM "{{ params.schema }}".attendance_summary AS person
-JOIN "{{ params.schema }}".sessions AS session USING (platform, account, session_id)
-WHERE session.ended_at >= '{{ data_interval_start }}' AND session.ended_at < '{{ data_interval_end }}'
+FROM {{ params.schema }}.attendance_summary AS person
+JOIN {{ params.schema }}.sessions AS session USING (platform, account, session_id)
+WHERE session.ended_at >= '{{ data_interval_start.isoformat(" ") }}'
+  AND session.ended_at < '{{ data_interval_end.isoformat(" ") }}'
   AND NOT session.deleted
 GROUP BY platform, account, person.participant_key,
          CASE WHEN person.attribution = 'name_only' THEN session_id END
-ORDER BY hours DESC NULLS LAST, attendee
+ORDER BY CASE WHEN sum(person.present_seconds) IS NULL THEN 1 ELSE 0 END, hours DESC, attendee
 """
 
 with DAG(
@@ -52,7 +55,7 @@ with DAG(
     params={
         "conn_id": Param("vidinfra_default", type="string", title="Connection of the platform"),
         "sql_conn_id": Param("warehouse", type="string", title="Connection of the database"),
-        "schema": Param("public", type="string", pattern="^[A-Za-z0-9_]+$", title="Schema of the tables"),
+        "schema": Param("public", type="string", pattern="^[a-z_][a-z0-9_]*$", title="Schema of the tables"),
     },
     tags=["sessions", "example"],
 ):

@@ -2,7 +2,7 @@
 # Resolve constraints/airflow-X.Y.txt anew: every package that running and testing on the newest Airflow X.Y needs.
 #
 # An older Airflow does not start with packages that were published long after it, so its file is resolved as of a
-# day shortly after that release. Needs uv. After a refresh run `make test` and `make matrix`.
+# day shortly after that release; aside from DuckDB's provider, whose first release came later. Needs uv. After a refresh run `make test` and `make matrix`.
 set -euo pipefail
 
 # resolve AIRFLOW [UV OPTION...]: one pass for each Python, the later ones keep to what the earlier ones chose and
@@ -24,6 +24,7 @@ resolve() {
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-resolve 3.1.8 --exclude-newer 2026-03-20
-resolve 3.2.2 --exclude-newer 2026-06-05
+duckdb=(--exclude-newer-package apache-airflow-providers-duckdb=2026-11-01)
+resolve 3.1.8 --exclude-newer 2026-03-20 "${duckdb[@]}"
+resolve 3.2.2 --exclude-newer 2026-06-05 "${duckdb[@]}"
 resolve 3.3.2

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from sqlalchemy.engine import Engine
 
-_EXTRA = "pip install 'airflow-provider-sessions[sql]'"
+_EXTRAS = {"postgres": "postgres", "mysql": "mysql", "duckdb": "duckdb"}
+"""By type of connection: the extra of this package that brings what it needs."""
 
 
-def engine_for(conn_id: Any) -> Engine:
+def engine_for(conn_id: Any, *, allow_untested: bool = False) -> Engine:
     """An SQLAlchemy engine for a connection. Nothing is sent yet.
 
     :param conn_id: the operator's ``sql_conn_id``.
-    :raises InputError: it is no connection of a database, or what is needed for it is not installed.
+    :param allow_untested: whether any database will do, also one that exports were never run on.
+    :raises InputError: it is no connection of a database that is supported, or what is needed for it is not installed.
     :raises AirflowNotFoundException: there is no such connection.
     """
     conn_id = identifier(conn_id, "sql_conn_id")
@@ -29,25 +31,36 @@ def engine_for(conn_id: Any) -> Engine:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
         from sqlalchemy.exc import NoSuchModuleError
     except ImportError as missing:
-        raise InputError(f"exports into databases need {missing.name}: {_EXTRA}") from None
+        raise InputError(f"exports into databases need {missing.name}: {_install('sql')}") from None
+    from airflow_provider_sessions.export.sql.dialects import is_refused_type, is_remote_duckdb, is_supported, refusal
+
     connection = BaseHook.get_connection(conn_id)
-    kind = f"sql_conn_id: the connection {conn_id!r} is of the type {connection.conn_type!r}"
+    conn_type = connection.conn_type or ""
+    kind = f"sql_conn_id: the connection {conn_id!r} is of the type {conn_type!r}"
+    if is_refused_type(conn_type) and not allow_untested:
+        raise InputError(f"{kind}: {refusal(conn_type)}")
     try:
         hook = _hook(connection)
         if not isinstance(hook, DbApiHook):
             raise InputError(f"{kind}, which is no database with a DbApiHook")
-        options = _driver_options(hook, connection)
-        engine = hook.get_sqlalchemy_engine({"connect_args": options} if options else None)
+        engine = hook.get_sqlalchemy_engine(_engine_options(hook, connection))
     except AirflowNotFoundException:
         raise
     except (ImportError, AirflowException, NoSuchModuleError) as failure:
-        raise InputError(
-            f"{kind}, for which a package is missing ({failure}). For PostgreSQL: "
-            "pip install 'airflow-provider-sessions[postgres]'; for others the provider of that database"
-        ) from failure
-    if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
+        extra = _EXTRAS.get(conn_type)
+        remedy = _install(extra) if extra else "install the provider of that database, and SQLAlchemy's dialect"
+        raise InputError(f"{kind}, for which a package is missing ({failure}): {remedy}") from failure
+    if not (allow_untested or is_supported(engine.dialect.name)):
+        raise InputError(f"{kind}: {refusal(engine.dialect.name)}")
+    if is_remote_duckdb(engine.url) and not allow_untested:
+        raise InputError(f"{kind}: {refusal('motherduck')}")
+    if engine.dialect.name in ("sqlite", "duckdb") and engine.url.database in (None, "", ":memory:"):
         raise InputError(f"{kind} and names no file: what is written would be gone with the task; give one as host")
     return engine
+
+
+def _install(extra: str) -> str:
+    return f"pip install 'airflow-provider-sessions[{extra}]'"
 
 
 def _hook(connection: Connection) -> Any:
@@ -58,10 +71,18 @@ def _hook(connection: Connection) -> Any:
         return None
 
 
-def _driver_options(hook: DbApiHook, connection: Connection) -> dict[str, Any]:
-    """What the connection's extra tells the driver, such as ``sslmode``.
+def _engine_options(hook: DbApiHook, connection: Connection) -> dict[str, Any] | None:
+    """What the connection's extra says, and the hook heeds only where it connects by itself, not in its engines.
 
-    PostgreSQL's hook heeds it where it connects by itself, but leaves it out of its engines.
+    :raises InputError: nothing can be written through the connection.
     """
-    others = getattr(hook, "ignored_extra_options", None)
-    return {} if others is None else {k: v for k, v in connection.extra_dejson.items() if k not in others}
+    # PostgreSQL's: options of the driver, such as ``sslmode``.
+    if (others := getattr(hook, "ignored_extra_options", None)) is not None:
+        options = {name: value for name, value in connection.extra_dejson.items() if name not in others}
+        return {"connect_args": options} if options else None
+    # DuckDB's: memory, threads, extensions.
+    if (configuration := getattr(hook, "get_connect_config", None)) is not None:
+        if getattr(hook, "read_only", False):
+            raise InputError("sql_conn_id: the connection's extra says read_only, and an export writes")
+        return {"connect_args": {"config": configuration(), "preload_extensions": hook.get_extensions()}}
+    return None

@@ -20,8 +20,8 @@ class SessionsToSqlOperator(ExportingOperator):
     The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. There is one
     table for each dataset, named like it; they are made when they are first needed, and get new columns when a later
     version of this package brings some. Each has a primary key that begins with ``platform``, ``account`` and
-    ``session_id``, so several connections may share the tables. Times are ``TIMESTAMP WITH TIME ZONE`` in UTC; where a
-    database has no such type (SQLite), text such as ``2026-03-02 08:00:00.000000+00:00``, which sorts by time.
+    ``session_id``, so several connections may share the tables. Times are ``TIMESTAMP WITH TIME ZONE``; on MariaDB and
+    MySQL ``DATETIME(6)`` in UTC; on SQLite text such as ``2026-03-02 08:00:00.000000+00:00``, which sorts by time.
 
     Nothing is lost and nothing is there twice: the rows of a session are replaced in one transaction, together with
     what the table ``sessions_export_ledger`` says of it. What is not ready yet (a transcript, a recording) stays
@@ -29,8 +29,8 @@ class SessionsToSqlOperator(ExportingOperator):
     time, break off and be cleared. What changed at the source replaces the rows as a higher ``version``. Of a session
     that was deleted at the source, all rows stay, and the one in ``sessions`` gets ``deleted``.
 
-    Tested on PostgreSQL and SQLite. Any database will do that Airflow has a ``DbApiHook`` and SQLAlchemy a dialect for,
-    if it has transactions and holds its primary keys.
+    Supported are PostgreSQL, MariaDB 10.2 and MySQL 8.0.17 (or newer), SQLite, and DuckDB: exports are tested on all of
+    them but MySQL, which was never run. Other databases are refused before any request.
 
     Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows that this run wrote), ``unchanged`` (those
     that other runs had written), ``pending`` and ``absent`` (sessions by dataset), ``deleted``, ``ledger`` (its table),
@@ -58,31 +58,43 @@ class SessionsToSqlOperator(ExportingOperator):
     :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
         ISO 8601, or seconds. (templated)
     :param concurrency: how many sessions are asked about at once, at most 32.
+    :param allow_untested_database: whether to load into any database with a ``DbApiHook`` and an SQLAlchemy dialect. It
+        needs transactions, primary keys that are enforced, Unicode in its texts and microseconds in its times.
     :param deferrable: whether the task is deferred, without holding a worker, when its first request would have to wait
         long for a slot of the account's rate limit. Once it has begun it goes on at the account's pace.
-    :raises InputError: an argument cannot be meant, the connection is none of a database, or there is no window;
-        nothing was sent.
+    :raises InputError: an argument cannot be meant, the connection is none of a database that is supported, or there
+        is no window; nothing was sent.
     :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
     :raises ExportError: the database refused; sessions before that are there, and a retry goes on from here.
     """
 
     template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "sql_conn_id", "schema", "table_prefix")
 
-    def __init__(self, *, sql_conn_id: str, schema: str | None = None, table_prefix: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        schema: str | None = None,
+        table_prefix: str = "",
+        allow_untested_database: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.sql_conn_id = sql_conn_id
         self.schema = schema
         self.table_prefix = table_prefix
+        self.allow_untested_database = allow_untested_database
 
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
         """Tables behind ``sql_conn_id``."""
-        engine = engine_for(self.sql_conn_id)
+        engine = engine_for(self.sql_conn_id, allow_untested=self.allow_untested_database)
         # Only now: importing this module must not take SQLAlchemy, which comes with the extra.
         from airflow_provider_sessions.export.sql.database import Database
         from airflow_provider_sessions.export.sql.tables import Tables
         from airflow_provider_sessions.export.sql.target import SqlTarget
 
-        with closing(Database(engine)) as database:
-            tables = Tables(text(self.schema, "schema"), text(self.table_prefix, "table_prefix") or "")
+        tables = Tables(text(self.schema, "schema"), text(self.table_prefix, "table_prefix") or "")
+        with closing(Database(engine, allow_untested=self.allow_untested_database)) as database:
+            database.check()  # before the platform is asked for anything
             yield SqlTarget(database, tables, run, give_up_after=give_up_after)

@@ -2,95 +2,126 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sqlalchemy import Table, event
+from sqlalchemy import Table
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.errors import ExportError, SessionsError
+from airflow_provider_sessions.export.sql.dialects import (
+    HELD_FILE_PAUSES,
+    PAUSES,
+    backend_of,
+    is_held_file,
+    set_up,
+)
 
 T = TypeVar("T")
 
-_PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
-_QUICKER: Final = {
-    "40001",  # serialization failure
-    "40P01",  # deadlock
-    "55P03",  # a lock is not to be had
-    "42P07",  # the table has been made meanwhile
-    "42701",  # the column has
-}
-"""SQLSTATE of what goes away by itself."""
-_SQLITE_BUSY: Final = {5, 6}
-"""SQLite's primary result codes for a database or table that another connection holds."""
+log = logging.getLogger(__name__)
+
+_WRONG_OPTIONS: Final = (OSError, RuntimeError, TypeError, ValueError)
+"""What drivers raise besides their own errors where they cannot use an option of the connection."""
 
 
 class Database:
     """A database that is written to.
 
-    :param engine: how it is reached. It is changed where its transactions would not hold back other writers.
+    :param engine: how it is reached. It must not have been used: its connections are set up for exports.
+    :param allow_untested: whether it may be a server that exports were never run on.
     :param pause: waits for seconds before a transaction is done again.
     """
 
-    def __init__(self, engine: Engine, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, engine: Engine, *, allow_untested: bool = False, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._engine = engine
+        self._backend = backend_of(engine)
         self._pause = pause
-        if engine.dialect.name == "sqlite" and not event.contains(engine, "begin", _hold_back_writers):
-            event.listen(engine, "begin", _hold_back_writers)
+        set_up(engine, allow_untested=allow_untested)
+
+    def check(self) -> None:
+        """Connect once.
+
+        :raises InputError: the server is none that is supported.
+        :raises ExportError: it cannot be reached.
+        """
+        self.transaction("preparing the tables", lambda connection: None)
 
     def transaction(self, what: str, do: Callable[[Connection], T]) -> T:
         """Do something in one transaction; anew from the beginning where another was quicker, or the connection broke.
 
         :param what: what it is about, for an error.
         :param do: must do the same each time it is called.
-        :raises ExportError: the database does not do it. Nothing of it is there.
+        :raises ExportError: the database does not do it. Nothing of it is there. The text holds no value of a row.
         """
-        pauses = iter(_PAUSES)
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    return do(connection)
-            except (SQLAlchemyError, UnicodeError) as error:  # the latter where its encoding lacks a letter
-                pause = next(pauses, None) if _passes(error) else None
-                if pause is None:
-                    # Not chained: SQLAlchemy's text quotes the rows, which are about people and belong into no log.
-                    raise ExportError(f"{what}: the database refused: {_told(error)}") from None
+        pauses = {is_held: iter(HELD_FILE_PAUSES if is_held else PAUSES) for is_held in (True, False)}
+        is_waiting = False
+        while isinstance(result := self._attempt(do), _Failure):
+            pause = next(pauses[result.is_held_file], None) if result.is_transient else None
+            if pause is None:
+                # Not in an except clause: the driver's exception, which may quote rows, is no context of this one.
+                raise ExportError(f"{what}: the database refused: {result.text}")
+            if result.is_held_file and not is_waiting:
+                is_waiting = True
+                log.info("Waiting: %s", result.text)
             self._pause(pause)
+        return result
+
+    def _attempt(self, do: Callable[[Connection], T]) -> T | _Failure:
+        connecting = True
+        try:
+            with self._engine.connect() as connection:
+                connecting = False
+                with connection.begin():
+                    return do(connection)
+        except SessionsError:
+            raise
+        except (SQLAlchemyError, UnicodeError) as error:
+            text = self._backend.describe(error, connecting=connecting)
+            if connecting and is_held_file(self._engine, error):
+                return _Failure(
+                    f"another process has the DuckDB file open, which lets in one at a time: {text}", True, True
+                )
+            return _Failure(text, self._backend.is_transient(error))
+        except _WRONG_OPTIONS as error:
+            if not connecting:
+                raise
+            return _Failure(self._backend.describe(error, connecting=True), is_transient=False)
+        finally:
+            if self._engine.dialect.name == "duckdb":
+                self._engine.dispose()  # which closes the file, so that other processes can open it
 
     def uri(self, table: Table) -> str:
-        """The address of a table, without a secret: ``postgresql://host:port/database/schema/table``."""
+        """The address of a table, without a secret: ``postgresql://host:port/database/schema/table``.
+
+        Without the schema where a database has none besides itself: ``mysql://host:port/database/table``.
+        """
         url, schema = self._engine.url, table.schema or self._engine.dialect.default_schema_name
         host = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
-        parts = [(url.database or "").lstrip("/"), schema if schema != url.database else None, table.name]
-        return f"{url.get_backend_name()}://{host}/{'/'.join(part for part in parts if part)}"
+        database = (url.database or "").lstrip("/")
+        parts = [schema or database] if url.get_backend_name() == "mysql" else [database, schema]
+        return f"{url.get_backend_name()}://{host}/{'/'.join(part for part in (*parts, table.name) if part)}"
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
 
-def _hold_back_writers(connection: Connection) -> None:
-    """SQLite has no locks on rows: who is going to write takes the database from the beginning."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a transaction failed.
 
+    :param text: what is said of it.
+    :param is_transient: whether it goes away by itself.
+    :param is_held_file: whether another process has the database's file open.
+    """
 
-def _passes(error: Exception) -> bool:
-    """Whether it is worth while to do the transaction again."""
-    if not isinstance(error, DBAPIError):
-        return False
-    if isinstance(error, IntegrityError) or error.connection_invalidated:
-        return True
-    cause = error.orig
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state in _QUICKER or getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
-
-
-def _told(error: Exception) -> str:
-    """The first line of what the database said: the others quote values, as does the first where one does not fit."""
-    if isinstance(error, DataError):
-        return f"a value does not fit its column, which is not as an export makes it ({type(error.orig).__name__})"
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(cause).__name__
+    text: str
+    is_transient: bool
+    is_held_file: bool = False

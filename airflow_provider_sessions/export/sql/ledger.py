@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from airflow_provider_sessions.export.ledger import Entry, Late, is_due, kept_of
+from airflow_provider_sessions.export.sql.dialects import has_row_locks
 from airflow_provider_sessions.export.sql.values import storable_key, storable_text
 from airflow_provider_sessions.model import Session
 
@@ -61,8 +62,13 @@ class TableLedger:
         return found
 
     def held(self, connection: Connection, session_id: str) -> dict[str, Entry]:
-        """What is known of a session, by dataset. Nobody else changes it until the transaction is over."""
-        wanted = sa.select(self._table).where(*self._of(session_id)).order_by(self._table.c.dataset).with_for_update()
+        """What is known of a session, by dataset.
+
+        Nobody else changes it until the transaction is over; or else this one fails, and has to look again.
+        """
+        wanted = sa.select(self._table).where(*self._of(session_id)).order_by(self._table.c.dataset)
+        if has_row_locks(connection.dialect):
+            wanted = wanted.with_for_update()
         return {row["dataset"]: _entry(row) for row in connection.execute(wanted).mappings()}
 
     def note(

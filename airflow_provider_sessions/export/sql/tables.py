@@ -6,21 +6,24 @@ there, and allow nulls, because rows of before have no value for them. Nothing i
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, sqlite
-from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.engine import Connection
 
 from airflow_provider_sessions.errors import ExportError, InputError
-from airflow_provider_sessions.export.columns import INDEX, KEY, Column, Kind, columns_of
+from airflow_provider_sessions.export.columns import INDEX, KEY, Column, columns_of
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.sql.values import LONGEST_KEY
+from airflow_provider_sessions.export.sql.columns import column_type
+from airflow_provider_sessions.export.sql.dialects import can_have_indexes
+from airflow_provider_sessions.export.sql.mysql_alters import missing_alter
+
+log = logging.getLogger(__name__)
 
 LEDGER: Final = "sessions_export_ledger"
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_]{0,20}")
@@ -46,45 +49,6 @@ class LedgerRow:
     next_check: Annotated[datetime | None, "When it is to be looked at again.", INDEX]
     session: Annotated[str, "The session's id and times, as JSON."]
     seen_by: Annotated[str | None, "The connections, and filters, through which the session was seen, as JSON."]
-
-
-class Instant(TypeDecorator[datetime]):
-    """An instant in UTC. Where a database has no type for it, it is text that sorts by time and names its offset."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type that the database has for it."""
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(sqlite.DATETIME(storage_format=_TEXT))
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sa.DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Hand it over in UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Read it as UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-_TEXT: Final = "%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d.%(microsecond)06d+00:00"
-_TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
-    Kind.TEXT: sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"),
-    Kind.INTEGER: sa.BigInteger(),
-    Kind.NUMBER: sa.Double(),
-    Kind.BOOLEAN: sa.Boolean(),
-    Kind.INSTANT: Instant(),
-}
-_FOUND_BY: Final = sa.String(LONGEST_KEY).with_variant(
-    mysql.VARCHAR(LONGEST_KEY, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
-)
-"""Texts in keys and indexes, whose length databases limit. MySQL by itself takes ``aB`` and ``Ab`` for the same id."""
 
 
 class Tables:
@@ -113,26 +77,45 @@ class Tables:
 
         :raises ExportError: there is no such schema, or a table of that name is not one of an export.
         """
-        there = sa.inspect(connection)
         schema = self.ledger.schema
-        if schema is not None and not there.has_schema(schema):
+        if schema is not None and not sa.inspect(connection).has_schema(schema):
             raise ExportError(f"the database has no schema {schema!r}: make it first, or name another one")
-        for table in (self.ledger, *(self.of(name) for name in datasets)):
-            if there.has_table(table.name, schema=schema):
-                _grow(connection, table, {column["name"] for column in there.get_columns(table.name, schema=schema)})
-            else:
+        wanted = (self.ledger, *(self.of(name) for name in datasets))
+        # All are looked at before one is made: on MySQL no transaction takes back a table.
+        there = {table: _columns_there(connection, table) for table in wanted}
+        for table, names in there.items():
+            if names is None:
                 table.create(connection)
+                continue
+            _add_columns(connection, table, names)
+            if alter := missing_alter(connection, table):
+                log.warning(
+                    "The table %s is used as it is, but keeps less than an export could: characters that its character "
+                    "set lacks are refused, or ids that differ count as equal. To change that, run: %s",
+                    table.fullname,
+                    alter,
+                )
 
 
 def _table(metadata: sa.MetaData, name: str, columns: Iterable[Column]) -> sa.Table:
-    return sa.Table(name, metadata, *(_column(column) for column in columns))
+    made = sa.Table(name, metadata, *(_column(column) for column in columns), **_MYSQL_OPTIONS)
+    for index in made.indexes:
+        index.ddl_if(callable_=lambda *args, dialect, **kwargs: can_have_indexes(dialect))
+    return made
+
+
+# Transactions, and keys of up to 3072 bytes, whatever the server's defaults are.
+_MYSQL_OPTIONS: Final[dict[str, Any]] = {
+    f"{dialect}_{option}": value
+    for dialect in ("mysql", "mariadb")
+    for option, value in (("engine", "InnoDB"), ("row_format", "DYNAMIC"))
+}
 
 
 def _column(column: Column) -> sa.Column[Any]:
-    found_by = column.kind is Kind.TEXT and (column.key or column.indexed)
     return sa.Column(
         column.name,
-        _FOUND_BY if found_by else _TYPES[column.kind],
+        column_type(column),
         primary_key=column.key,
         nullable=column.nullable,
         index=column.indexed,
@@ -141,13 +124,41 @@ def _column(column: Column) -> sa.Column[Any]:
     )
 
 
-def _grow(connection: Connection, table: sa.Table, there: set[str]) -> None:
-    """Add the columns that a table lacks."""
-    if not {column.name for column in table.primary_key} <= there:
+def _columns_there(connection: Connection, table: sa.Table) -> set[str] | None:
+    """The names of the columns that a table has in the database; None where it is not there.
+
+    :raises ExportError: it is not one of an export.
+    """
+    if not _is_there(connection, table):
+        return None
+    # Asked of the table itself: not every dialect can reflect what its database holds.
+    names = set(connection.execute(sa.select(sa.text("*")).select_from(table).where(sa.false())).keys())
+    if not {column.name for column in table.primary_key} <= names:
         raise ExportError(
             f"there is a table {table.fullname!r} that is not one of an export: give schema or table_prefix, "
             "so that the export has tables of its own"
         )
+    return names
+
+
+def _is_there(connection: Connection, table: sa.Table) -> bool:
+    if connection.dialect.name != "duckdb":
+        return sa.inspect(connection).has_table(table.name, schema=table.schema)
+    # Its dialect looks into all schemas where none is named.
+    return bool(connection.scalar(_ON_DUCKDB, {"schema": table.schema, "name": table.name}))
+
+
+_ON_DUCKDB: Final = sa.text(
+    "SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database() "
+    "AND schema_name = coalesce(:schema, current_schema()) AND lower(table_name) = lower(:name)"
+)
+
+
+def _add_columns(connection: Connection, table: sa.Table, there: set[str]) -> None:
+    """Add the columns that a table lacks.
+
+    :param there: the columns that it has.
+    """
     preparer = connection.dialect.identifier_preparer
     for column in table.columns:
         if column.name not in there:

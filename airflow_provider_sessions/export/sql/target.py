@@ -126,8 +126,11 @@ class SqlTarget:
         """Let a session's row say that it is deleted, and keep what else was known."""
         table = self._tables.of(name)
         for row in made:
-            marked = sa.update(table).where(*rows_of_session(table, key)).values(deleted=True, version=row.version)
-            if connection.execute(marked).rowcount == 0:
+            here = rows_of_session(table, key)
+            # Not the count of updated rows: not every driver has one.
+            if connection.scalar(sa.select(sa.func.count()).select_from(table).where(*here)):
+                connection.execute(sa.update(table).where(*here).values(deleted=True, version=row.version))
+            else:
                 self._insert(connection, name, [row])
 
     def _insert(self, connection: Connection, name: str, made: Sequence[Row]) -> None:

@@ -17,9 +17,9 @@ from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.transfers import _lineage
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
-from tests.databases import Place, database, postgres, sqlite, warehouse
+from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite, warehouse
 
-__all__ = ["database", "postgres", "sqlite", "warehouse"]
+__all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite", "warehouse"]
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 READ = [f"vidinfra://127.0.0.1/{question}" for question in ("sessions", "participants", "attendance", "recordings")]
@@ -86,13 +86,15 @@ def test_tables_are_told_by_their_addresses(told: Told, context: Any, warehouse:
     ).execute(context)
     read, written = told()
     assert read == READ
-    if warehouse.schema:
-        place = sa.make_url(warehouse.url)
-        address = f"postgres://{place.host}:{place.port}/{place.database}/{warehouse.schema}"
-        assert written == [f"{address}/{name}" for name in WRITTEN]
-    else:
-        assert [uri.partition(":")[0] for uri in written] == ["sqlite"] * len(WRITTEN)
-        assert [uri.rpartition("/")[2] for uri in written] == WRITTEN
+    place = sa.make_url(warehouse.url)
+    server = f"{place.host}:{place.port}"
+    address = {
+        "postgresql": f"postgres://{server}/{place.database}/{warehouse.schema}",
+        "mysql": f"mysql://{server}/{warehouse.schema or place.database}",
+        "sqlite": f"sqlite:{place.database}/main",
+        "duckdb": f"duckdb:{place.database}/main",
+    }[warehouse.kind]
+    assert written == [f"{address}/{name}" for name in WRITTEN]
 
 
 def test_nothing_is_told_to_be_written_where_nothing_was(told: Told, context: Any, tmp_path: Path) -> None:

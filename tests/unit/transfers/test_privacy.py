@@ -22,9 +22,9 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
 from tests.connected import Connect, requests_of
-from tests.databases import Place, database, postgres, sqlite, warehouse
+from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite, warehouse
 
-__all__ = ["database", "postgres", "sqlite", "warehouse"]
+__all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite", "warehouse"]
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 FORMATS = ("jsonl", "csv", "parquet")

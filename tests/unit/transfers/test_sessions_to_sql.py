@@ -18,9 +18,19 @@ from airflow_provider_sessions.export.sql.tables import LEDGER
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
 from tests.connected import requests_of
-from tests.databases import Place, database, fields_of, postgres, sqlite, warehouse
+from tests.databases import (
+    Place,
+    database,
+    duckdb_file,
+    fields_of,
+    mariadb,
+    mariadb_pymysql,
+    postgres,
+    sqlite,
+    warehouse,
+)
 
-__all__ = ["database", "postgres", "sqlite", "warehouse"]
+__all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite", "warehouse"]
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 ALL_OF_VIDINFRA = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
@@ -226,7 +236,7 @@ def test_a_number_of_native_rendering_is_the_text_it_was(load, vidinfra: Any, wa
     vidinfra.create("Review of 2025", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9))
     vidinfra.create("Other", started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9))
     assert load(title=2025, table_prefix=2026, datasets="sessions")["sessions"] == 1
-    assert warehouse.column('select title from {schema}"2026sessions"') == ["Review of 2025"]
+    assert warehouse.column(f"select title from {{schema}}{warehouse.quoted('2026sessions')}") == ["Review of 2025"]
 
 
 def test_template_fields_are_those_a_user_may_template() -> None:

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.sql.database import Database
-from tests.databases import Place, database, postgres, sqlite
+from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
 
-__all__ = ["database", "postgres", "sqlite"]
+__all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
 
 def test_a_database_that_another_holds_is_waited_for(sqlite: Place) -> None:

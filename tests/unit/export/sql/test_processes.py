@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from airflow_provider_sessions.export.sql.tables import LEDGER
-from tests.databases import Place, database, postgres, sqlite
+from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
 from tests.unit.export.sql.loading import PEOPLE, SESSIONS
 
-__all__ = ["database", "postgres", "sqlite"]
+__all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
 ROOT = Path(__file__).parents[4]
 PATIENCE = 120.0

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from jinja2 import Template
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, InputError, PermissionDeniedError
@@ -31,13 +32,14 @@ from airflow_provider_sessions.model import (
     TranscriptSegment,
     Window,
 )
-from tests.databases import Place, database, postgres, sqlite
+from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
 
-__all__ = ["database", "postgres", "sqlite"]
+__all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
 Export = Callable[..., Any]
 WINDOW = QUERY.window
+EARLY = NOON - timedelta(days=1)
 LATER = Window(start=NOON + timedelta(days=100), end=NOON + timedelta(days=101))
 """In which nothing ended."""
 
@@ -91,13 +93,11 @@ def recording(name: str = "r1", status: RecordingStatus = RecordingStatus.READY,
 async def test_tables_follow_from_the_written_schema(export: Export, database: Place) -> None:
     written = await export(StandIn.of(session()))
     assert database.tables() == {*DATASETS, LEDGER}
-    there = sa.inspect(database.engine())
     for name, dataset in DATASETS.items():
-        assert [one["name"] for one in there.get_columns(name, database.schema)] == [c.name for c in dataset.columns]
-        keys = there.get_pk_constraint(name, database.schema)["constrained_columns"]
-        assert keys == [column.name for column in dataset.columns if column.key]
-        indexed = {tuple(one["column_names"]) for one in there.get_indexes(name, database.schema)}
-        assert indexed == {(column.name,) for column in dataset.columns if column.indexed}
+        assert database.columns(name) == [column.name for column in dataset.columns]
+        assert database.key(name) == [column.name for column in dataset.columns if column.key]
+        wanted = [[column.name] for column in dataset.columns if column.indexed and database.kind != "duckdb"]
+        assert sorted(database.indexes(name).values()) == sorted(wanted)
     assert written.datasets["sessions"]["rows"] == 1
     assert written.datasets["sessions"]["table"].endswith("sessions")
 
@@ -129,11 +129,14 @@ async def test_values_come_back_as_they_were(export: Export, database: Place) ->
     engine.dispose()
 
 
-async def test_times_on_postgres_have_a_zone_and_on_sqlite_are_text_that_sorts(export: Export, database: Place) -> None:
+async def test_times_have_a_zone_or_are_utc_and_on_sqlite_are_text_that_sorts(export: Export, database: Place) -> None:
     await export(StandIn.of(session()), "sessions")
-    if database.schema is not None:
-        kinds = "select data_type from information_schema.columns where table_schema = :s and column_name = 'ended_at'"
-        assert set(database.column(kinds, s=database.schema)) == {"timestamp with time zone"}
+    kinds = "select {} from information_schema.columns where table_name = 'sessions' and column_name = 'ended_at'"
+    if database.kind in ("postgresql", "duckdb"):
+        assert {kind.lower() for kind in database.column(kinds.format("data_type"))} == {"timestamp with time zone"}
+    elif database.kind == "mysql":
+        assert set(database.column(kinds.format("column_type"))) == {"datetime(6)"}
+        assert database.column("select cast(ended_at as char) from {schema}sessions") == ["2026-03-02 13:00:00.000000"]
     else:
         assert database.column("select ended_at from sessions") == ["2026-03-02 13:00:00.000000+00:00"]
         assert database.column("select strftime('%s', ended_at) from sessions") == [str(int(NOON.timestamp()) + 3600)]
@@ -239,10 +242,8 @@ def _hours_attended() -> list[str]:
     [example] = re.findall(
         r'HOURS_ATTENDED = """(.*?)"""', (root / "dags_examples/nightly_load.py").read_text(), re.DOTALL
     )
-    example = example.replace("{{ data_interval_start }}", "2026-03-02").replace(
-        "{{ data_interval_end }}", "2026-03-03"
-    )
-    return [readme, example]
+    interval = {f"data_interval_{edge}": datetime(2026, 3, day, tzinfo=UTC) for edge, day in (("start", 2), ("end", 3))}
+    return [readme, Template(example.replace("{{ params.schema }}.", "")).render(interval)]
 
 
 @pytest.mark.parametrize("query", _hours_attended(), ids=["README", "example"])
@@ -254,11 +255,24 @@ async def test_hours_attended_are_each_persons_own(export: Export, database: Pla
             *(session(key) for key in ("s1", "s2")), login=login, attendance={"s1": people, "s2": people}
         )
         await export(adapter, "sessions,attendance_summary", run=login)
-    query = (
-        query.replace('"{{ params.schema }}".', "").replace("JOIN ", "JOIN {schema}").replace("FROM ", "FROM {schema}")
-    )
-    told = sorted((row.attendee, float(row.hours)) for row in database.rows(query))
-    assert told == [("Ada", 1.0)] * 4 + [("Bob of acme", 2.0), ("Bob of other", 2.0)]
+    # Of the day's two edges, the first belongs to it. Nobody knows for how long Zoe was there.
+    edges = [session(key, start=datetime(2026, 3, day - 1, 23, tzinfo=UTC)) for key, day in (("at 0", 2), ("at 24", 3))]
+    people = [interval("account:edge", name="Eve", joined=-750, left=-690), interval("account:zoe", name="Zoe")]
+    adapter = StandIn.of(*edges, login="edge", attendance={one.session_id: people for one in edges})
+    await export(adapter, "sessions,attendance_summary", run="edge", window=Window(start=EARLY, end=LATER.end))
+    database.run("UPDATE {schema}attendance_summary SET present_seconds = NULL WHERE name = 'Zoe'")
+    query = query.replace("JOIN ", "JOIN {schema}").replace("FROM ", "FROM {schema}")
+    with_zones = {
+        "postgresql": "SET TimeZone = 'America/Los_Angeles'",
+        "duckdb": "SET TimeZone = 'America/Los_Angeles'",
+        "mysql": "SET time_zone = '-08:00'",
+    }
+    [*known, last] = [
+        (row.attendee, row.hours) for row in database.rows(query, before=with_zones.get(database.kind, "SELECT 1"))
+    ]
+    assert last == ("Zoe", None)
+    assert [hours for _, hours in known] == sorted((hours for _, hours in known), reverse=True)
+    assert sorted(known) == [("Ada", 1.0)] * 4 + [("Bob of acme", 2.0), ("Bob of other", 2.0), ("Eve", 1.0)]
 
 
 @pytest.mark.parametrize("refusal", [None, PermissionDeniedError("not yours", status=403)], ids=["unknown", "refused"])
@@ -287,18 +301,15 @@ async def test_a_table_prefix_keeps_exports_apart(export: Export, database: Plac
     await export(StandIn.of(session()), "sessions", prefix="A_b_")
     await export(StandIn.of(session(), session("s2")), "sessions", prefix="other_")
     assert database.tables() == {"A_b_sessions", f"A_b_{LEDGER}", "other_sessions", f"other_{LEDGER}"}
-    assert len(database.rows('select * from {schema}"A_b_sessions"')) == 1
+    assert len(database.rows(f"select * from {{schema}}{database.quoted('A_b_sessions')}")) == 1
 
 
 async def test_columns_that_came_later_are_added_and_old_rows_stay(export: Export, database: Place) -> None:
     adapter = StandIn.of(session(), attendance={"s1": [interval(device="phone")]})
     await export(adapter, "attendance")
+    drop = "DROP INDEX {} ON {{schema}}attendance" if database.kind == "mysql" else "DROP INDEX {{schema}}{}"
     database.run(
-        *(
-            f"DROP INDEX {{schema}}{name}"
-            for name in ("attendance_email_ix",)
-            if name in {one["name"] for one in sa.inspect(database.engine()).get_indexes("attendance", database.schema)}
-        ),
+        *(drop.format(name) for name, columns in database.indexes("attendance").items() if columns == ["email"]),
         "ALTER TABLE {schema}attendance DROP COLUMN email",
         "ALTER TABLE {schema}attendance DROP COLUMN left_at_inferred",
         "ALTER TABLE {schema}attendance ADD COLUMN of_the_user INTEGER",
@@ -311,18 +322,14 @@ async def test_columns_that_came_later_are_added_and_old_rows_stay(export: Expor
     assert database.rows(rows) == [("s1", "phone", None, None, 7), ("s2", None, "anna@example.com", False, None)]
     await export(adapter, "attendance")
     assert database.rows(rows)[0] == ("s1", "phone", None, False, None)
-    indexes = sa.inspect(database.engine()).get_indexes("attendance", database.schema)
-    assert ["email"] in [one["column_names"] for one in indexes]
+    assert (["email"] in database.indexes("attendance").values()) is (database.kind != "duckdb")
 
 
 async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, database: Place) -> None:
     database.run("CREATE TABLE {schema}sessions (id INTEGER PRIMARY KEY, token TEXT)")
     with pytest.raises(ExportError, match=r"not one of an export: give schema or table_prefix"):
         await export(StandIn.of(session()), "sessions")
-    assert [one["name"] for one in sa.inspect(database.engine()).get_columns("sessions", database.schema)] == [
-        "id",
-        "token",
-    ]
+    assert database.columns("sessions") == ["id", "token"]
     assert database.tables() == {"sessions"}
 
 

@@ -1,0 +1,90 @@
+"""The types of columns: what each database has for a text, an instant or a number."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.dialects.mysql.base import MySQLDialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from airflow_provider_sessions.export.columns import Column, Kind
+from airflow_provider_sessions.export.sql.values import LONGEST_KEY
+
+MYSQL_CHARSET: Final = "utf8mb4"
+
+
+def column_type(column: Column) -> TypeEngine[Any]:
+    """The type of a column. Databases limit the length of texts in keys and indexes."""
+    is_key = column.kind is Kind.TEXT and (column.key or column.indexed)
+    return _KEY if is_key else _TYPES[column.kind]
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant in UTC. Where a database has no type for it, it is text that sorts by time and names its offset."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type that the database has for it."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(sqlite.DATETIME(storage_format=_TEXT))
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Hand it over in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read it as UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_TEXT: Final = "%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d.%(microsecond)06d+00:00"
+
+
+class ExactText(TypeDecorator[str]):
+    """A text of any characters, compared character by character.
+
+    MySQL by itself takes the database's character set, which may lack characters, and a collation for which ``aB`` and
+    ``Ab ``, with a blank at its end, are the same.
+
+    :param length: how long it may be; None for as long as the database can.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type that the database has for it."""
+        if isinstance(dialect, MySQLDialect):
+            options = {"charset": MYSQL_CHARSET, "collation": mysql_collation(dialect)}
+            return mysql.LONGTEXT(**options) if self.length is None else mysql.VARCHAR(self.length, **options)
+        return sa.Text() if self.length is None else sa.String(self.length)
+
+
+def mysql_collation(dialect: MySQLDialect) -> str:
+    """The collation in which every character counts, at the end of a text too: MySQL does not know MariaDB's."""
+    return "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
+
+
+_TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
+    Kind.TEXT: ExactText(),
+    Kind.INTEGER: sa.BigInteger(),
+    Kind.NUMBER: sa.Double(),
+    Kind.BOOLEAN: sa.Boolean(),
+    Kind.INSTANT: Instant(),
+}
+_KEY: Final = ExactText(LONGEST_KEY)
