@@ -74,11 +74,12 @@ class Backend:
             return f"the connection broke ({type(cause).__name__})"
         if connecting or self.is_plain(code):
             return _first_line(cause)
-        known = f"{self.name} error {code}" if code is not None else self.name
+        kind = type(cause).__name__
+        known = f"{self.name} {kind}" if code in (None, kind) else f"{self.name} error {code}, {kind}"
         meaning = self.meanings.get(code) or self.meanings.get(str(code)[:2])
         place = self.place(cause, code)
         about = ", ".join(part for part in (meaning, place) if part) or "its text is left out, since it may quote rows"
-        return f"{about} ({known}, {type(cause).__name__})"
+        return f"{about} ({known})"
 
 
 def _first_line(error: BaseException) -> str:

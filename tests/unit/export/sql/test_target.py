@@ -436,7 +436,8 @@ async def test_a_database_that_cannot_be_reached_is_told_without_its_password(cl
 async def test_what_the_database_refuses_is_told_without_the_rows(export: Export, database: Place) -> None:
     await export(StandIn.of(session()), "participants")
     database.run("ALTER TABLE {schema}participants RENAME COLUMN role TO function_of_the_person")
-    database.run("ALTER TABLE {schema}participants ADD COLUMN role INTEGER CHECK (role < 0)")
+    check = "" if database.kind == "duckdb" else "CHECK (role < 0)"  # DuckDB adds no checks, and no text to numbers
+    database.run(f"ALTER TABLE {{schema}}participants ADD COLUMN role INTEGER {check}")
     people = [Participant(participant_key="account:a", presence=Presence.PRESENT, name="Ada", role="host")]
     with pytest.raises(ExportError) as caught:
         await export(StandIn.of(session("s2"), participants={"s2": people}), "participants", run="later")
