@@ -4,14 +4,19 @@ An attempt looks for what earlier attempts made, and makes a session only where 
 whether a request was carried out, it looks again instead of sending it again. After making one it looks once more,
 because another attempt may have done so at the same time, on a host where this one could not wait for it (see
 :mod:`airflow_provider_sessions.operators._alone`): then the oldest counts for both, and whoever made another one takes
-that back. Only what this very attempt made is taken back, and only what its mark proves to be of this create is
-canceled to make it anew. What others made is left alone.
+that back. Only what this very attempt made is taken back, or one before it that does not know of it, and only what its
+mark proves to be of this create is canceled to make it anew. What others made is left alone.
+
+A request that nobody answered may be carried out a minute after its sender gave up. Until then nothing is sent again,
+unless the platform itself refuses a second session; nor is another attempt's session taken for the only one (see
+:mod:`airflow_provider_sessions.operators._send_record`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,7 +35,9 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.model.closed_words import unknown_words
+from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._bring import cancel
+from airflow_provider_sessions.operators._send_record import SendRecord, as_clock_time
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
 from airflow_provider_sessions.safe_text import get_logger
@@ -41,8 +48,10 @@ UNCLEAR = (BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which a request may have been carried out."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
-_ON_ITS_WAY = 3.0
-"""Seconds after which a later try looks again: the request of one that was killed may still be being carried out."""
+_ON_ITS_WAY = _send_record.LATEST
+"""Seconds for which a request may still be carried out after its sender gave up, or was killed."""
+_SOON = 3.0
+"""Seconds after which a look for it is repeated at once: most such requests are carried out by then."""
 _LONGEST_WAIT = 60.0
 """Seconds that a look after the create waits for its slot."""
 _PAUSES = (0.0, 1.0, 3.0)
@@ -51,6 +60,17 @@ _PAUSES = (0.0, 1.0, 3.0)
 
 OnExistingName = Literal["return", "fail", "recreate"]
 """The words of :class:`OnExisting`, for the types of arguments."""
+
+
+class TooEarlyError(Exception):
+    """What was sent before may still be carried out: the task has to come back later. It never leaves the operators.
+
+    :param until: when, in seconds since 1970.
+    """
+
+    def __init__(self, message: str, until: float) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class OnExisting(StrEnum):
@@ -82,14 +102,14 @@ class _Finding:
     :param proven: ids of those of which that is certain.
     :param others: sessions that others made, alive and with the same title and times.
     :param turn: how many sessions of this create the platform has ever had, as far as it tells.
-    :param mine: ids of those that this very attempt made.
+    :param mine: ids of those that this very attempt made, or an earlier one that got no answer, by attempt.
     """
 
     traces: tuple[Trace, ...]
     proven: frozenset[str]
     others: tuple[Session, ...]
     turn: int
-    mine: frozenset[str]
+    mine: Mapping[str, str]
 
     @property
     def ours(self) -> tuple[Session, ...]:
@@ -102,17 +122,18 @@ async def make_once(
     draft: SessionDraft,
     on_existing: OnExisting = OnExisting.RETURN,
     *,
+    record: SendRecord,
     known: str | None = None,
-    is_later_try: bool = False,
 ) -> Session:
     """Make a session, unless an earlier attempt has.
 
     :param adapter: the platform.
     :param draft: what is to be made, with the key of this create.
     :param on_existing: what to do where it is there.
+    :param record: what was sent before.
     :param known: id of the session that an earlier attempt is known to have made.
-    :param is_later_try: whether another process may have been killed while it made it.
     :raises InputError: the platform cannot make it; nothing was sent.
+    :raises TooEarlyError: what was sent before may still be carried out; nothing was sent.
     :raises ConflictError: it is there and that is to be an error, or it cannot be canceled any more.
     """
     adapter.require(Question.CREATE)
@@ -122,17 +143,16 @@ async def make_once(
         log.info("The session is there already: %s, %s", remembered.session_id, remembered.state)
         return remembered
 
-    found = await _look(adapter, draft)
-    if not found.ours and remembered is None and is_later_try:
-        await adapter.client.clock.sleep(_ON_ITS_WAY)
-        found = await _look(adapter, draft)
+    found = await _look_for_all(adapter, draft, record, remembered)
+    if found.ours:
+        await _take_back_late(adapter, record, found)
     if on_existing is OnExisting.RECREATE:
-        return await _make_anew(adapter, draft, found, remembered)
+        return await _make_anew(adapter, draft, record, found, remembered)
     if on_existing is OnExisting.FAIL:
         _refuse_others(draft, found)
     if found.ours:
         return _the_one(found)
-    return await _make(adapter, draft.model_copy(update={"turn": found.turn + 1}))
+    return await _make(adapter, draft.model_copy(update={"turn": found.turn + 1}), record)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -153,13 +173,60 @@ async def _alive(adapter: Adapter, session_id: str | None) -> Session | None:
     return session
 
 
+async def _look_for_all(
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, remembered: Session | None
+) -> _Finding:
+    """Look for what attempts at a draft made, once nothing more can come of what was sent before.
+
+    :raises TooEarlyError: something can.
+    """
+    found = await _look(adapter, draft, record)
+    if not _may_grow(adapter, draft, record, found, remembered):
+        return found
+    await adapter.client.clock.sleep(_SOON)
+    found = await _look(adapter, draft, record)
+    if _may_grow(adapter, draft, record, found, remembered):
+        raise _too_early(adapter, draft, record)
+    return found
+
+
+def _may_grow(
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _Finding, remembered: Session | None
+) -> bool:
+    """Whether what was sent before, and is not among what was found, may still be carried out and do harm."""
+    if adapter.makes_one(draft) or record.is_quiet(_ON_ITS_WAY):
+        return False
+    is_there = bool(found.ours) or remembered is not None
+    return not is_there or bool(record.open_sends - found.mine.keys() and _bears_attempts(found))
+
+
+def _bears_attempts(found: _Finding) -> bool:
+    """Whether sessions tell which attempt made them: else the one that is there is taken for all of them."""
+    return any(trace.mark and trace.mark.attempt for trace in found.traces)
+
+
+def _too_early(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
+    until = record.quiet_until(_ON_ITS_WAY)
+    return TooEarlyError(
+        f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, which was not answered: "
+        f"none is sent before {as_clock_time(until)}, and then only if the session is not there",
+        until,
+    )
+
+
 async def _look(
-    adapter: Adapter, draft: SessionDraft, *, without: Set[str] = frozenset(), everywhere: bool = False
+    adapter: Adapter,
+    draft: SessionDraft,
+    record: SendRecord,
+    *,
+    without: Set[str] = frozenset(),
+    everywhere: bool = False,
 ) -> _Finding:
     """Look for what attempts at a draft made.
 
     :param without: ids of sessions that were called off just now; lists may still show them.
     """
+    attempts = record.open_sends | {draft.attempt}
     traces = [
         trace for trace in await adapter.find(draft, everywhere=everywhere) if trace.session.session_id not in without
     ]
@@ -172,19 +239,19 @@ async def _look(
         proven=frozenset(trace.session.session_id for trace in ours if trace.is_proven(draft)),
         others=tuple(trace.session for trace in _by_age(alive) if trace.alike and trace not in ours),
         turn=max((trace.mark.turn for trace in made if trace.mark), default=0),
-        mine=frozenset(t.session.session_id for t in ours if t.mark and t.mark.attempt == draft.attempt),
+        mine={t.mark.attempt: t.session.session_id for t in ours if t.mark and t.mark.attempt in attempts},
     )
 
 
-async def _look_in_time(adapter: Adapter, draft: SessionDraft, without: Set[str]) -> _Finding:
+async def _look_in_time(adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str]) -> _Finding:
     """Look; where the account has no slot just now, wait for it here: what was made is not to be left in between."""
     try:
-        return await _look(adapter, draft, without=without)
+        return await _look(adapter, draft, record, without=without)
     except RateLimitedError as full:
         if full.retry_after is None or full.retry_after > _LONGEST_WAIT:
             raise
         await adapter.client.clock.sleep(full.retry_after)
-        return await _look(adapter, draft, without=without)
+        return await _look(adapter, draft, record, without=without)
 
 
 def _by_age(traces: Iterable[Trace]) -> tuple[Trace, ...]:
@@ -249,7 +316,9 @@ def _the_one(found: _Finding) -> Session:
 # --- making -----------------------------------------------------------------------------------------------------------
 
 
-async def _make_anew(adapter: Adapter, draft: SessionDraft, found: _Finding, remembered: Session | None) -> Session:
+async def _make_anew(
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _Finding, remembered: Session | None
+) -> Session:
     """Cancel what attempts at this draft made, then make it.
 
     :raises ConflictError: one has begun, or it is not certain that this create made it; nothing was canceled.
@@ -272,10 +341,12 @@ async def _make_anew(adapter: Adapter, draft: SessionDraft, found: _Finding, rem
         log.info("Canceling session %s to make it anew", session.session_id)
         await cancel(adapter, session.session_id, notify=True)
     gone = frozenset(session.session_id for session in ours)
-    return await _make(adapter, draft.model_copy(update={"turn": found.turn + 1}), without=gone)
+    return await _make(adapter, draft.model_copy(update={"turn": found.turn + 1}), record, without=gone)
 
 
-async def _make(adapter: Adapter, draft: SessionDraft, *, without: Set[str] = frozenset()) -> Session:
+async def _make(
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, *, without: Set[str] = frozenset()
+) -> Session:
     """Send the create, and see to it that one session comes of it.
 
     :param without: ids of sessions that were called off just now.
@@ -283,40 +354,75 @@ async def _make(adapter: Adapter, draft: SessionDraft, *, without: Set[str] = fr
     clock = adapter.client.clock
     # What is older has been looked for.
     draft = draft.model_copy(update={"since": clock.now(), "attempt": _new_attempt(clock)})
+    await asyncio.to_thread(record.note_send, draft.attempt)
     try:
         made = await adapter.create(draft)
     except UNCLEAR as unclear:
+        note = record.settle if _is_last_word(unclear) else record.note_given_up
+        await asyncio.to_thread(note, draft.attempt)
         log.warning("It is not clear whether the session was made (%s); looking for it", unclear)
-        return await _find_made(adapter, draft, without, unclear)
-    except (ConflictError, RejectedError) as refused:
-        if not adapter.makes_one(draft):
+        return await _find_made(adapter, draft, record, without, unclear)
+    except SessionsError as refused:
+        await asyncio.to_thread(record.settle, draft.attempt)
+        if not isinstance(refused, ConflictError | RejectedError) or not adapter.makes_one(draft):
             raise
-        return await _find_holder(adapter, draft, without, refused)
+        return await _find_holder(adapter, draft, record, without, refused)
+    await asyncio.to_thread(record.settle, draft.attempt)
     log.info("Made session %s", made.session_id)
-    return made if adapter.makes_one(draft) else await _agree(adapter, draft, without, made)
+    return made if adapter.makes_one(draft) else await _agree(adapter, draft, record, without, made)
 
 
-async def _find_made(adapter: Adapter, draft: SessionDraft, without: Set[str], unclear: SessionsError) -> Session:
+async def _find_made(
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], unclear: SessionsError
+) -> Session:
     """What came of a create whose outcome is not clear.
 
     :raises SessionsError: ``unclear``, where there is nothing to be seen of it.
+    :raises TooEarlyError: another attempt's session is there, and this one's may still come.
     """
     try:
-        found = await _look(adapter, draft, without=without)
+        found = await _look(adapter, draft, record, without=without)
     except RateLimitedError:
         raise  # says when the task may look again, before it makes anything
     except SessionsError as blind:
         log.warning("Looking failed as well (%s); a retry of this task looks again before it makes anything", blind)
         raise unclear from blind
     if not found.ours:
+        if draft.attempt in record.open_sends and not adapter.makes_one(draft):
+            _advise(adapter, draft, record)
         raise unclear
+    if _may_grow(adapter, draft, record, found, None):
+        raise _too_early(adapter, draft, record)
     log.info("The session was made: %s", found.ours[0].session_id)
-    await _take_back(adapter, found.mine - {found.ours[0].session_id})
+    await _take_back_late(adapter, record, found)
     return found.ours[0]
 
 
+def _is_last_word(unclear: SessionsError) -> bool:
+    """Whether the platform itself has answered: what it has not done by then it does not do later.
+
+    A gateway that gave up (502, 504) has not.
+    """
+    return isinstance(unclear, ServerError) and unclear.status in (500, 501, 503)
+
+
+def _advise(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> None:
+    """Say what a retry does, and what to do where what was sent cannot be taken back."""
+    log.warning(
+        "%s may still carry out the request for %r: a retry looks for the session, and sends nothing before %s. "
+        "Without a retry, look for it on the platform before you clear the task",
+        adapter.platform,
+        draft.title,
+        as_clock_time(record.quiet_until(_ON_ITS_WAY)),
+    )
+
+
 async def _find_holder(
-    adapter: Adapter, draft: SessionDraft, without: Set[str], refused: ConflictError | RejectedError
+    adapter: Adapter,
+    draft: SessionDraft,
+    record: SendRecord,
+    without: Set[str],
+    refused: ConflictError | RejectedError,
 ) -> Session:
     """The session for whose sake a create was refused: another attempt made it. Where there is none, try another name.
 
@@ -324,7 +430,7 @@ async def _find_holder(
     """
     for pause in _PAUSES:
         await adapter.client.clock.sleep(pause)
-        found = await _look(adapter, draft, without=without, everywhere=True)
+        found = await _look(adapter, draft, record, without=without, everywhere=True)
         if found.ours:
             log.info("Another attempt has made the session: %s", found.ours[0].session_id)
             return found.ours[0]
@@ -334,13 +440,15 @@ async def _find_holder(
     if renamed is None:
         raise refused
     log.warning("The session's name is still taken by one that was called off (%s); taking another", refused)
-    return await _make(adapter, renamed, without=without)
+    return await _make(adapter, renamed, record, without=without)
 
 
-async def _agree(adapter: Adapter, draft: SessionDraft, without: Set[str], made: Session) -> Session:
+async def _agree(
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], made: Session
+) -> Session:
     """Agree with attempts that ran at the same time: the oldest session counts, and ours is taken back if it is not."""
     try:
-        found = await _look_in_time(adapter, draft, without)
+        found = await _look_in_time(adapter, draft, record, without)
     except SessionsError as blind:
         log.warning("Could not look whether another attempt made the session at the same time: %s", blind)
         return made
@@ -356,11 +464,18 @@ async def _agree(adapter: Adapter, draft: SessionDraft, without: Set[str], made:
     return winner
 
 
+async def _take_back_late(adapter: Adapter, record: SendRecord, found: _Finding) -> None:
+    """Remove what attempts that got no answer made besides the session that counts; nobody knows of it."""
+    for attempt in found.mine:
+        await asyncio.to_thread(record.settle, attempt)
+    await _take_back(adapter, set(found.mine.values()) - {found.ours[0].session_id})
+
+
 async def _take_back(adapter: Adapter, session_ids: Set[str]) -> None:
-    """Remove what this very attempt made, and which another attempt made before it."""
+    """Remove what was made by this very attempt, or by one that got no answer, after another attempt's."""
     for session_id in session_ids:
         try:
             await cancel(adapter, session_id, notify=False)
-            log.info("Took session %s back, which this attempt made too late", session_id)
+            log.info("Took session %s back, which was made too late", session_id)
         except SessionsError as failure:
             log.warning("Session %s is one too many and could not be taken back: %s", session_id, failure)

@@ -24,6 +24,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.operators._reading import identifier, switch
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
@@ -98,15 +99,27 @@ class DeferringOperator(BaseOperator):
     def _attempt(self, context: Context, slots: int, began: float, times: int) -> Any:
         self.conn_id = identifier(self.conn_id, "conn_id")
         if not self.deferrable:
-            return self.work(context, hook_for(self.conn_id))
+            return self._work(context, hook_for(self.conn_id), began, times)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.repeated_after else None)
         tickets = hook.use_tickets(slots, SHORT_WAIT)
         try:
-            return self.work(context, hook)
+            return self._work(context, hook, began, times)
         except (RateLimitedError, ServerError) as full:
             if tickets.sent and not self._may_repeat(full):
                 raise
             self._defer(tickets, full, began, times)
+
+    def _work(self, context: Context, hook: SessionsHook, began: float, times: int) -> Any:
+        """Do the work; where it is too early, come back when it is not."""
+        while True:
+            try:
+                return self.work(context, hook)
+            except TooEarlyError as early:
+                wait = early.until - SYSTEM_CLOCK.now().timestamp()
+                if self.deferrable and wait > SHORT_WAIT:
+                    self._defer_for(wait, early, {"slots": 0, "began": began, "times": times})
+                log.info("Waiting for %.0f s: %s", wait, early)
+                process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))  # noqa: B023 - run at once
 
     def _may_repeat(self, full: ApiError) -> bool:
         knows_when = full.retry_after is not None or isinstance(full, RateLimitedError)
@@ -127,13 +140,20 @@ class DeferringOperator(BaseOperator):
             raise full
         spread = random.uniform(0, _SPREAD) if tickets.limit is None else 0.0  # noqa: S311 - no secret
         wait = max(SETTLING_SECONDS, slot, full.retry_after or 0.0) + spread
-        until = now + timedelta(seconds=wait)
-        log.info("Deferred for %.0f s, until %s: %s", wait, until.strftime("%Y-%m-%d %H:%M:%S UTC"), full)
+        self._defer_for(wait, full, {"slots": slots, "began": began, "times": times + 1})
+
+    def _defer_for(self, seconds: float, why: Exception, resumed_with: dict[str, Any]) -> NoReturn:
+        until = SYSTEM_CLOCK.now() + timedelta(seconds=seconds)
+        log.info("Deferred for %.0f s, until %s: %s", seconds, until.strftime("%Y-%m-%d %H:%M:%S UTC"), why)
         self.defer(
             trigger=DateTimeTrigger(moment=until),
             method_name="execute_in_slot",
-            kwargs={"slots": slots, "began": began, "times": times + 1},
+            kwargs=resumed_with | self.carried(),
         )
+
+    def carried(self) -> dict[str, Any]:
+        """What a deferral carries along besides, as JSON: arguments of :meth:`execute_in_slot`."""
+        return {}
 
     def _longest(self) -> float:
         return _LONGEST if self.execution_timeout is None else self.execution_timeout.total_seconds()

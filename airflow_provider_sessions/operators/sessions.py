@@ -20,6 +20,7 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]  # compat.sdk h
 from pydantic_core import to_jsonable_python
 
 from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, RateLimitedError
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
@@ -33,6 +34,7 @@ from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._key import create_key, earliest_attempt
 from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
+from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.base import Adapter, Question, adapter_class
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -124,6 +126,23 @@ class CreateSessionOperator(DeferringOperator):
         self.options = options
         self.on_existing = on_existing
         self.mark = mark
+        self._record: SendRecord | None = None
+        self._sends: dict[str, Any] | None = None
+
+    def execute_in_slot(
+        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resumed_with: Any
+    ) -> Any:
+        """Do the work after a deferral.
+
+        :param sends: what earlier attempts sent; see :mod:`airflow_provider_sessions.operators._send_record`.
+        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
+        """
+        self._sends = sends
+        return super().execute_in_slot(context, event, **resumed_with)
+
+    def carried(self) -> dict[str, Any]:
+        """What earlier attempts sent."""
+        return {} if self._record is None else {"sends": self._record.as_json()}
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Make the session, or find it."""
@@ -146,11 +165,12 @@ class CreateSessionOperator(DeferringOperator):
         draft = draft.model_copy(update={"key": key, "since": since, "mark": flag(self.mark, "mark")})
         memory = Memory(context, self.conn_id)
         known = memory.recall(key)
-        is_later_try = context["ti"].try_number > 1
-        with alone(key, hook.account.rate_store):
-            session = hook.ask(
-                lambda adapter: make_once(adapter, draft, on_existing, known=known, is_later_try=is_later_try)
-            )
+        account, store = hook.account, hook.account.rate_store
+        place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
+        with alone(key, store):
+            self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
+            session = hook.ask(lambda adapter: make_once(adapter, draft, on_existing, record=record, known=known))
+            record.close()
         if session.session_id != known:
             memory.keep(key, session.session_id)
         return hook.ask(lambda adapter: adapter.complete(session, draft))

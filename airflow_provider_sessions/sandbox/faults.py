@@ -8,6 +8,8 @@ kind                  what the caller meets
 ``delay``             the true answer, ``seconds`` of real time late
 ``reset``             the connection is reset; nothing was carried out
 ``lost_answer``       the request is carried out, then the connection is reset before anything is answered
+``late``              the connection is reset at once, or ``status`` is answered where that is an error; the request is
+                      carried out all the same, ``seconds`` later by the sandbox's clock
 ``truncate``          the true status and headers, but the connection ends after ``after_bytes`` of the body
 ``shorten``           a body cut after ``after_bytes``, with a Content-Length that fits the cut
 ``html``              an HTML page of status ``status``, as from a proxy
@@ -16,7 +18,7 @@ kind                  what the caller meets
 ``slow``              the true answer at ``bytes_per_second``
 ====================  ==================================================================================================
 
-``reset``, ``lost_answer`` and ``truncate`` break a real connection, so they need the real port.
+``reset``, ``lost_answer``, ``late`` and ``truncate`` break a real connection, so they need the real port.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ from starlette.responses import JSONResponse, Response
 
 from airflow_provider_sessions.sandbox.log import Entry
 
-Kind = Literal["status", "delay", "reset", "lost_answer", "truncate", "shorten", "html", "edit", "corrupt_gzip", "slow"]
+Kind = Literal[
+    "status", "delay", "reset", "lost_answer", "late", "truncate", "shorten", "html", "edit", "corrupt_gzip", "slow"
+]
 
 _PAGE = "<!DOCTYPE html>\n<html><head><title>{status}</title></head><body><h1>Please stand by</h1></body></html>\n"
 
@@ -74,13 +78,19 @@ class Fault(BaseModel):
 
     @property
     def replaces_answer(self) -> bool:
-        """Whether the platform is not asked at all."""
-        return self.kind in ("reset", "html", "corrupt_gzip") or (self.kind == "status" and not self.carried_out)
+        """Whether the platform is not asked at all, or not yet."""
+        replacing = ("reset", "late", "html", "corrupt_gzip")
+        return self.kind in replacing or (self.kind == "status" and not self.carried_out)
+
+    @property
+    def breaks_connection(self) -> bool:
+        """Whether the connection is reset before anything is answered."""
+        return self.kind in ("reset", "lost_answer") or (self.kind == "late" and self.status < 400)
 
     def spoil(self, answer: Response | None) -> Response | None:
         """The answer as the caller is to see it; ``answer`` is None where the platform was not asked."""
         match self.kind:
-            case "status":
+            case "status" | "late":
                 return self._stated()
             case "html":
                 return Response(_PAGE.format(status=self.status), self.status, self.headers, "text/html")

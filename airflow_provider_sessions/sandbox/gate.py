@@ -63,6 +63,8 @@ class Gate:
             refusal = Refusal(429, "Too many requests", code="rate_limited", gateway=True, headers=verdict.headers)
             answer: Response | None = platform.refuse(refusal, asked)
         else:
+            if fault and fault.kind == "late":
+                platform.answer_later(asked, fault.seconds)
             answer = None if fault and fault.replaces_answer else self._carry_out(platform, asked)
             if answer is not None and verdict:
                 answer.headers.update(verdict.headers)
@@ -92,7 +94,7 @@ class Gate:
 
 async def _send(line: Line, entry: log.Entry, fault: Fault | None, answer: Response | None) -> None:
     """Send the answer the way the fault wants it, and note in the log what became of the request."""
-    if fault and fault.kind in ("reset", "lost_answer"):
+    if fault and fault.breaks_connection:
         entry.status = answer.status_code if answer is not None else None
         entry.outcome = fault.kind
         await line.reset()

@@ -115,6 +115,7 @@ class Platform(ABC, Generic[S, D]):
         self.judge: Judge | None = None
         self._script = Script()
         self._open: dict[str, S] = {}
+        self._late: list[tuple[datetime, Asked]] = []
         self._crowds: dict[tuple[str, int], list[Plan]] = {}
 
     # --- what a platform says for itself ------------------------------------------------------------------------------
@@ -211,6 +212,11 @@ class Platform(ABC, Generic[S, D]):
             return self.refuse(refusal, asked)
         return result if isinstance(result, Response) else self.dress(result, asked)
 
+    def answer_later(self, asked: Asked, seconds: float) -> None:
+        """Carry out a request when so much time has passed; nobody hears what became of it."""
+        with self.world.lock:
+            self._late.append((self.world.clock.now() + timedelta(seconds=seconds), asked))
+
     def _no_route(self, asked: Asked) -> Refusal:
         if self.candidates(asked.path):
             return Refusal(405, "Method not allowed", gateway=True)
@@ -221,6 +227,11 @@ class Platform(ABC, Generic[S, D]):
     def settle(self) -> None:
         """Let everything happen that was due by now."""
         now = self.world.clock.now()
+        late = sorted(((at, asked) for at, asked in self._late if at <= now), key=lambda one: one[0])
+        self._late = [(at, asked) for at, asked in self._late if at > now]
+        for at, asked in late:
+            asked.now = at
+            self.answer(asked)
         for session in list(self._open.values()):
             session.life.settle(now)
             if session.life.is_over:

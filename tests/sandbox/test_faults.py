@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -46,6 +47,27 @@ def test_a_lost_answer_to_a_request_that_was_carried_out(
         wire.send(create)
     assert [told["title"] for told in sandbox.vidinfra.sessions()] == ["Only once"]
     assert outcomes(sandbox) == [(201, "lost_answer")]
+
+
+@pytest.mark.parametrize(("given", "outcome"), [({}, (None, "late")), ({"status": 504}, (504, "late"))], ids=str)
+def test_a_request_that_is_carried_out_late(
+    sandbox: Sandbox, wire: httpx.Client, create: httpx.Request, given: dict[str, int], outcome: tuple[int | None, str]
+) -> None:
+    sandbox.faults.add("late", seconds=6, route="create_session", **given)
+    began = sandbox.clock.now()
+    if given:
+        assert wire.send(create).status_code == 504
+    else:
+        with pytest.raises(httpx.ReadError):
+            wire.send(create)
+    sandbox.clock.advance(5.9)
+    assert wire.get("/sessions").json()["data"]["sessions"] == []
+    sandbox.clock.advance(10)
+    assert [told["title"] for told in sandbox.vidinfra.sessions()] == ["Only once"]
+    assert len(wire.get("/sessions").json()["data"]["sessions"]) == 1
+    [told] = sandbox.vidinfra.sessions()
+    assert told["created_at"] == (began + timedelta(seconds=6)).isoformat()
+    assert outcomes(sandbox)[0] == outcome
 
 
 def test_an_error_answer_to_a_request_that_was_carried_out(

@@ -1,0 +1,220 @@
+"""What the tries of one create have sent, remembered beyond each try, on every Airflow.
+
+A request that nobody answered may be carried out long after its sender gave up: it lies in a proxy's queue, say. So a
+create is not sent again before :data:`LATEST` seconds have passed, and who sends it has to know what was sent before. A
+worker may be killed at any time, and Airflow keeps something for a task from 3.3 on only; so this is written where the
+lock of the create lies (see :mod:`airflow_provider_sessions.operators._alone`): in Redis, for all workers, if that is
+where the connection's rate limit lies, else in a file of the host. A deferral carries it along, too.
+
+A record says which tries are known, and which sends are open: sent, and neither answered nor found. Where a record is
+missing, or does not know an earlier try (which ran on another host), that try is taken to have sent something until
+just before this one began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_sessions.client.rate_file import check_folder, rate_folder
+from airflow_provider_sessions.client.rate_redis import RedisAddress
+from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.safe_text import get_logger
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+log = get_logger(__name__)
+
+LATEST = 65.0
+"""Seconds after which a request that was given up is not carried out any more; a minute, and some for slow lists."""
+_KEPT = 86400
+"""Seconds for which a record is kept. Later, whatever was sent has been carried out or never will be."""
+
+
+class SendRecord:
+    """What is known of the sends of one create. Its owner holds the lock of the create.
+
+    :param key: the key of the create.
+    :param place: what tells the platform from others: its connection type and base URL.
+    :param store: the Redis that all workers share; None for a file, which the processes of this host share.
+    :param try_number: which try of the task this is; 1 for the first.
+    :param clock: time.
+    :param carried: what a deferral brought along, as :meth:`as_json` gave it.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        place: tuple[str, str],
+        store: RedisAddress | None,
+        try_number: int,
+        clock: Clock,
+        carried: Mapping[str, Any] | None = None,
+    ) -> None:
+        name = hashlib.sha256(" ".join((key, *place)).encode()).hexdigest()[:24]
+        self._page: _Page = _FilePage(name) if store is None else _RedisPage(name, store)
+        self._try = str(try_number)
+        self._earlier = {str(number) for number in range(1, try_number)}
+        self._clock = clock
+        now = self._now()
+        page, brought = self._page.read(), _read(json.dumps(carried) if carried else None)
+        kept = brought if page is None else _read(page)
+        self._tries: dict[str, float] = brought["tries"] | kept["tries"]
+        # Whoever sent what is still under way is gone, or it would hold the lock: it gave up by now.
+        self._sends: dict[str, float | None] = {
+            attempt: now if gave_up is None else gave_up for attempt, gave_up in kept["sends"].items()
+        }
+        self._tries.setdefault(self._try, now)
+        self._write()
+
+    @property
+    def open_sends(self) -> frozenset[str]:
+        """The attempts of which nobody knows whether they were carried out, or will be."""
+        return frozenset(self._sends)
+
+    def quiet_until(self, latest: float = LATEST) -> float:
+        """Until when what was sent before may be carried out, in seconds since 1970.
+
+        :param latest: seconds for which a request may be carried out after its sender gave up.
+        """
+        gave_up = [at for at in self._sends.values() if at is not None]
+        if self._earlier - self._tries.keys():
+            gave_up.append(self._tries[self._try])
+        return max(gave_up, default=-latest) + latest
+
+    def is_quiet(self, latest: float = LATEST) -> bool:
+        """Whether nothing that was sent before is carried out any more."""
+        return self.quiet_until(latest) <= self._now()
+
+    def note_send(self, attempt: str) -> None:
+        """Note that an attempt is about to be sent."""
+        self._sends[attempt] = None
+        self._write()
+
+    def note_given_up(self, attempt: str) -> None:
+        """Note that an attempt was sent and not answered."""
+        self._sends[attempt] = self._now()
+        self._write()
+
+    def settle(self, attempt: str) -> None:
+        """Note that it is known what became of an attempt."""
+        if attempt in self._sends:
+            del self._sends[attempt]
+            self._write()
+
+    def close(self) -> None:
+        """Forget everything: the session is made."""
+        self._page.write(None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The record, for a deferral to carry along."""
+        return {"tries": dict(self._tries), "sends": dict(self._sends)}
+
+    def _write(self) -> None:
+        self._page.write(json.dumps(self.as_json()))
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def _read(text: str | None) -> dict[str, Any]:
+    """A record, or an empty one where there is none, or none of ours."""
+    try:
+        found = json.loads(text or "{}")
+        return {
+            "tries": {str(number): float(at) for number, at in found.get("tries", {}).items()},
+            "sends": {str(one): None if at is None else float(at) for one, at in found.get("sends", {}).items()},
+        }
+    except (ValueError, TypeError, AttributeError):
+        return {"tries": {}, "sends": {}}
+
+
+class _Page:
+    """Where a record lies. None of this fails: what cannot be written is missing, and so makes the next try wait."""
+
+    def read(self) -> str | None:
+        """What was written; None where nothing was, or it cannot be read."""
+        raise NotImplementedError
+
+    def write(self, text: str | None) -> None:
+        """Write, or remove what was written. Where that fails, nothing is left of what was written before."""
+        raise NotImplementedError
+
+
+class _FilePage(_Page):
+    def __init__(self, name: str) -> None:
+        self._path = rate_folder() / f"create-{name}.json"
+
+    def read(self) -> str | None:
+        try:
+            check_folder(self._path.parent)
+            return self._path.read_text()
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def write(self, text: str | None) -> None:
+        draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
+        try:
+            if text is not None:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                check_folder(self._path.parent)
+                if not self._path.exists():
+                    _remove_old(self._path.parent)
+                file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                with os.fdopen(file, "w") as page:
+                    page.write(text)
+                draft.replace(self._path)
+                return
+        except OSError as failure:
+            log.warning("It cannot be remembered what this create sends (%s): a retry waits a minute", failure)
+        for path in (draft, self._path):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove the records of creates that failed for good."""
+    for path in folder.glob("create-*.json*"):
+        with suppress(OSError):
+            if path.stat().st_mtime < time.time() - _KEPT:
+                path.unlink()
+
+
+class _RedisPage(_Page):
+    def __init__(self, name: str, store: RedisAddress) -> None:
+        self._name = f"airflow-provider-sessions:sent:{name}"
+        self._store = store
+
+    def read(self) -> str | None:
+        found = self._ask(lambda redis: redis.get(self._name))
+        return found.decode(errors="replace") if isinstance(found, bytes) else found
+
+    def write(self, text: str | None) -> None:
+        if text is None or not self._ask(lambda redis: redis.set(self._name, text, ex=_KEPT)):
+            self._ask(lambda redis: redis.delete(self._name))
+
+    def _ask(self, question: Callable[[Redis], Any]) -> Any:
+        from redis.exceptions import RedisError
+
+        client = self._store.client()
+        try:
+            return question(client)
+        except (RedisError, OSError) as failure:
+            log.warning("It cannot be remembered what this create sends (Redis: %s): a retry waits a minute", failure)
+            return None
+        finally:
+            client.close()
+
+
+def as_clock_time(at: float) -> str:
+    """An instant in seconds since 1970 as a log shows it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")

@@ -1,0 +1,378 @@
+"""A create that is carried out long after its sender gave up: one session comes of it, whatever the retries do."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from redis import Redis
+from redis.exceptions import RedisError
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import BrokenConnectionError, SessionsError
+from airflow_provider_sessions.operators import _create, _deferring, sessions
+from airflow_provider_sessions.operators.sessions import CreateSessionOperator
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sandbox.jwt import mint
+from airflow_provider_sessions.sandbox.log import Entry
+from tests.connected import Connect, RecordingTaskInstance
+from tests.unit.operators.attempts import RUN_AFTER, START, TITLE, Attempt, Place, make_and_tell, prepare
+
+CREATES = ("create_session", "create_session_request")
+
+
+@dataclass
+class Proxy:
+    """What stands before a platform: it hangs up on a create, and passes it on when it pleases.
+
+    :param place: the platform.
+    :param seconds: after how long it passes a create on; None: never.
+    """
+
+    place: Place
+    sandbox: Sandbox
+    clock: VirtualClock
+    seconds: float | None
+    held: list[tuple[float, Entry]] = field(default_factory=list)
+    taken: int = 0
+    passed_on: int = 0
+
+    def __post_init__(self) -> None:
+        for route in CREATES:
+            self.sandbox.faults.add("reset", route=route)
+        self.sandbox.on_request(self._hold)
+        self.clock.sleep = self._sleep  # type: ignore[method-assign]
+
+    @property
+    def sent(self) -> int:
+        """How many creates were sent, those that it passed on not counted."""
+        return sum(self.sandbox.log.count(route=route) for route in CREATES) - self.passed_on
+
+    async def _sleep(self, seconds: float) -> None:
+        self.passes(seconds)
+
+    def _hold(self, entry: Entry) -> None:
+        if entry.route in CREATES and not self.taken and self.seconds is not None:
+            self.taken += 1
+            self.held.append((self.clock.now().timestamp() + self.seconds, entry))
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass, and pass on what is due."""
+        self.clock.jump(seconds)
+        self.sandbox.clock.advance(seconds)
+        for at, entry in list(self.held):
+            if at <= self.clock.now().timestamp():
+                self.held.remove((at, entry))
+                self.pass_on(entry)
+
+    def pass_on(self, entry: Entry) -> None:
+        """Send a create as it was."""
+        self.passed_on += 1
+        platform = self.place.platform
+        claims = {"exp": int(self.sandbox.clock.now().timestamp()) + 60, "slug": getattr(platform, "company_id", "")}
+        headers = (
+            {"Authorization": f"Bearer {mint(claims, platform.api_key)}"}
+            if self.place.name == "prevail"
+            else {"X-API-Key": platform.api_key}
+        )
+        httpx.request(entry.method, f"{self.sandbox.url}{entry.path}", json=entry.body, headers=headers)
+
+
+class Task:
+    """A task that makes a session, as Airflow runs it: tries, deferrals, retries."""
+
+    def __init__(self, place: Place, proxy: Proxy, *, forgetful: bool = False, **fields: Any) -> None:
+        self.place = place
+        self.proxy = proxy
+        self.forgetful = forgetful
+        self.fields = {"conn_id": place.conn_id, "title": TITLE, "start": START, **place.fields, **fields}
+        self.deferrals = 0
+
+    def attempt(self, try_number: int) -> str:
+        """One try, to its end; the session's id."""
+        ti = RecordingTaskInstance(try_number=try_number)
+        context: Any = {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
+        method, resumed_with = "execute", {}
+        while True:
+            operator = CreateSessionOperator(task_id="create", **self.fields)
+            try:
+                return str(getattr(operator, method)(context, **resumed_with)["session_id"])
+            except TaskDeferred as deferred:
+                self.deferrals += 1
+                trigger: Any = deferred.trigger
+                self.proxy.passes((trigger.moment - self.proxy.clock.now()).total_seconds())
+                method, resumed_with = deferred.method_name, dict(deferred.kwargs or {})
+                if self.forgetful:  # as dag.test is, which hands over nothing but the event
+                    resumed_with = {}
+
+    def run(self, *, retry_delay: float, tries: int = 4, first: int = 1) -> str:
+        """Tries until one succeeds."""
+        for number in range(first, first + tries):
+            try:
+                return self.attempt(number)
+            except SessionsError as failure:
+                last: Exception = failure
+            self.proxy.passes(retry_delay)
+        raise last
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    made = VirtualClock()
+    monkeypatch.setattr(sessions, "SYSTEM_CLOCK", made, raising=False)
+    monkeypatch.setattr(_deferring, "SYSTEM_CLOCK", made)
+    monkeypatch.setattr(_create, "_SOON", 0.0, raising=False)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "host"))
+
+
+def another_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "another host"))
+
+
+@pytest.fixture(params=["vidinfra", "sessions_us", "prevail", "prevail by request", "prevail with a slug"])
+def place(request: pytest.FixtureRequest, sandbox_server: SandboxServer, connect: Connect) -> Place:
+    name, _, flow = request.param.partition(" ")
+    made = prepare(sandbox_server.sandbox, name, connect)
+    if flow == "by request":
+        made.fields["options"]["flow"] = "request"
+    elif flow:
+        made.fields["options"]["remote_session_id"] = "town-hall"
+    return made
+
+
+@pytest.fixture
+def vidinfra(sandbox_server: SandboxServer, connect: Connect) -> Place:
+    return prepare(sandbox_server.sandbox, "vidinfra", connect)
+
+
+@pytest.fixture
+def by_request(sandbox_server: SandboxServer, connect: Connect) -> Place:
+    made = prepare(sandbox_server.sandbox, "prevail", connect)
+    made.fields["options"]["flow"] = "request"
+    return made
+
+
+@pytest.mark.parametrize(("late", "retry_delay"), [(6, 0), (60, 0), (30, 5), (60, 59), (6, 300)])
+def test_one_session_comes_of_a_create_that_is_carried_out_late(
+    place: Place, sandbox: Sandbox, clock: VirtualClock, late: float, retry_delay: float
+) -> None:
+    proxy = Proxy(place, sandbox, clock, late)
+    made = Task(place, proxy).run(retry_delay=retry_delay)
+    proxy.passes(120)
+
+    assert place.alive() == [made]
+    assert Task(place, proxy).run(retry_delay=0, first=5) == made
+
+
+@pytest.mark.parametrize("retry_delay", [0, 300])
+def test_a_create_that_is_never_carried_out_is_sent_again(
+    place: Place, sandbox: Sandbox, clock: VirtualClock, retry_delay: float
+) -> None:
+    proxy = Proxy(place, sandbox, clock, None)
+    began = clock.now()
+    made = Task(place, proxy).run(retry_delay=retry_delay)
+
+    assert place.alive() == [made]
+    assert proxy.sent == 2
+    assert (clock.now() - began).total_seconds() <= max(retry_delay, 66)
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["Airflow", "dag.test"])
+def test_a_worker_holds_nothing_while_it_waits(
+    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, caplog: pytest.LogCaptureFixture, forgetful: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    proxy = Proxy(vidinfra, sandbox, clock, 40)
+    task = Task(vidinfra, proxy, forgetful=forgetful)
+    made = task.run(retry_delay=0)
+
+    assert vidinfra.alive() == [made]
+    assert task.deferrals == 1
+    assert "vidinfra may still carry out the request for 'Town hall': a retry looks for the session" in caplog.text
+    assert "and sends nothing before 15:01:05 UTC" in caplog.text
+    assert "Deferred for 65 s, until 2026-03-02 15:01:05 UTC: vidinfra may still carry out an earlier" in caplog.text
+
+
+def test_without_deferral_the_worker_waits(vidinfra: Place, sandbox: Sandbox, clock: VirtualClock) -> None:
+    proxy = Proxy(vidinfra, sandbox, clock, None)
+    began = clock.now()
+    task = Task(vidinfra, proxy, deferrable=False)
+    made = task.run(retry_delay=0)
+
+    assert vidinfra.alive() == [made]
+    assert task.deferrals == 0
+    assert (clock.now() - began).total_seconds() >= 60
+
+
+@pytest.mark.parametrize("late", [6, 50])
+def test_a_try_on_another_host_waits_as_well(
+    place: Place, sandbox: Sandbox, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, late: float
+) -> None:
+    proxy = Proxy(place, sandbox, clock, late)
+    with pytest.raises(BrokenConnectionError):
+        Task(place, proxy).attempt(1)
+    another_host(monkeypatch, tmp_path)
+    made = Task(place, proxy).run(retry_delay=0, first=2)
+    proxy.passes(120)
+
+    assert place.alive() == [made]
+
+
+def test_a_try_that_is_known_to_have_sent_nothing_is_not_waited_for(
+    place: Place, sandbox: Sandbox, clock: VirtualClock
+) -> None:
+    proxy = Proxy(place, sandbox, clock, None)
+    sandbox.faults.clear()
+    sandbox.faults.add("status", status=403, platform=place.name)
+    task = Task(place, proxy)
+    with pytest.raises(SessionsError):
+        task.attempt(1)
+    task.attempt(2)
+
+    assert len(place.alive()) == 1
+    assert task.deferrals == 0
+
+
+@pytest.mark.parametrize("status", [502, 504, 524, 408])
+def test_a_gateway_that_gave_up_says_nothing_of_the_platform(
+    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, status: int
+) -> None:
+    proxy = Proxy(vidinfra, sandbox, clock, 20)
+    sandbox.faults.clear()
+    sandbox.faults.add("status", status=status, route="create_session")
+    made = Task(vidinfra, proxy).run(retry_delay=0)
+    proxy.passes(120)
+
+    assert vidinfra.alive() == [made]
+
+
+@pytest.mark.parametrize("name", ["vidinfra", "sessions_us"])
+def test_an_attempt_takes_its_late_session_back_where_another_was_quicker(
+    sandbox_server: SandboxServer, connect: Connect, clock: VirtualClock, name: str
+) -> None:
+    sandbox = sandbox_server.sandbox
+    place = prepare(sandbox, name, connect)
+    first = Attempt(place.conn_id, place.fields).make()
+    route = "list_room_sessions" if name == "vidinfra" else "list_sessions"
+    hidden = (
+        {"data.sessions.*.title": "Another", "data.sessions.*.description": ""}
+        if name == "vidinfra"
+        else {"*.name": "Another", "*.description": ""}
+    )
+    sandbox.faults.add("edit", route=route, changes=hidden)  # as if it had been made right after the first look
+    sandbox.clock.advance(1)
+    proxy = Proxy(place, sandbox, clock, 30)
+    task = Task(place, proxy)
+
+    assert task.attempt(1) == first
+    proxy.passes(120)
+    assert place.alive() == [first]
+    assert proxy.passed_on == 1
+
+
+def test_a_request_is_not_sent_again_for_a_minute(
+    by_request: Place, sandbox: Sandbox, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each one is an e-mail to Prevail's staff, and cannot be taken back."""
+    proxy = Proxy(by_request, sandbox, clock, 59)
+    with pytest.raises(BrokenConnectionError):
+        Task(by_request, proxy).attempt(1)
+    made = Task(by_request, proxy).attempt(2)
+
+    assert by_request.alive() == [made]
+    assert proxy.sent == 1
+    assert "Without a retry, look for it on the platform before you clear the task" in caplog.text
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A real Redis."""
+    with Redis("127.0.0.1", socket_connect_timeout=1) as server:
+        try:
+            server.ping()
+        except RedisError:
+            pytest.skip("no Redis answers at 127.0.0.1:6379")
+        yield server
+        for key in server.scan_iter("airflow-provider-sessions:sent:*"):
+            server.delete(key)
+
+
+def test_redis_tells_all_hosts_what_was_sent(
+    vidinfra: Place,
+    sandbox: Sandbox,
+    clock: VirtualClock,
+    connect: Connect,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    connect("redis_default", conn_type="redis", host="127.0.0.1", port=6379)
+    extra = {"rate_limit": "1000/s", "rate_store_conn_id": "redis_default"}
+    connect(vidinfra.conn_id, **{**vidinfra.connection(), "extra": extra})
+    proxy = Proxy(vidinfra, sandbox, clock, None)
+    with pytest.raises(BrokenConnectionError):
+        Task(vidinfra, proxy).attempt(1)
+    another_host(monkeypatch, tmp_path)
+    proxy.passes(66)
+    task = Task(vidinfra, proxy)
+    task.attempt(2)
+
+    assert task.deferrals == 0, "this host knows that the minute is over"
+    assert len(vidinfra.alive()) == 1
+    assert not list(redis.scan_iter("airflow-provider-sessions:sent:*")), "a session that is made needs no record"
+
+
+def test_a_killed_worker_may_have_sent_something(
+    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, tmp_path: Path
+) -> None:
+    proxy = Proxy(vidinfra, sandbox, clock, 30)
+    forkserver = multiprocessing.get_context("forkserver")
+    forkserver.set_forkserver_preload([make_and_tell.__module__])
+    environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
+    attempt = Attempt(vidinfra.conn_id, vidinfra.fields)
+    process = forkserver.Process(target=make_and_tell, args=(attempt, tmp_path / "told", environment))
+
+    def kill(entry: Entry) -> None:
+        if entry.route in CREATES and not proxy.passed_on:
+            process.kill()
+
+    sandbox.latency = 0.05  # so that the process is known before its requests are carried out
+    sandbox.on_request(kill)
+    process.start()
+    process.join(30)
+    assert proxy.held
+    sandbox.listeners.remove(kill)
+    made = Task(vidinfra, proxy).run(retry_delay=0, first=2)
+    proxy.passes(120)
+
+    assert vidinfra.alive() == [made]
+    assert proxy.sent == 1
+    assert not list((tmp_path / "host").glob("create-*")), "a session that is made needs no record"
+
+
+def test_the_sandbox_carries_a_create_out_late(vidinfra: Place, sandbox: Sandbox, clock: VirtualClock) -> None:
+    sandbox.faults.add("late", route="create_session", seconds=6)
+    proxy = Proxy(vidinfra, sandbox, clock, None)
+    task = Task(vidinfra, proxy)
+    with pytest.raises(BrokenConnectionError):
+        task.attempt(1)
+    assert vidinfra.alive() == []
+    sandbox.faults.clear()
+    made = task.attempt(2)
+
+    assert vidinfra.alive() == [made]
+    assert proxy.sent == 1
