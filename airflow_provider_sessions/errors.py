@@ -40,6 +40,8 @@ be shown: see :mod:`airflow_provider_sessions.safe_text`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from airflow_provider_sessions.safe_text import sanitize_text
 
 _LENGTH = 4000
@@ -102,7 +104,12 @@ class ApiError(SessionsError):
     :param code: the platform's own error code, if it gave one.
     :param request_id: the platform's request id, if it gave one.
     :param retry_after: seconds after which the platform (or our budget) wants to be asked again, if it said so.
+    :param arguments: the arguments of the request that were refused, by name, where that is known.
+
+    ``argument`` is the name of the task's argument that holds one of them, where an operator or a sensor knows it.
     """
+
+    argument: str | None = None
 
     def __init__(
         self,
@@ -114,6 +121,7 @@ class ApiError(SessionsError):
         code: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
+        arguments: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -122,6 +130,7 @@ class ApiError(SessionsError):
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
+        self.arguments = dict(arguments or {})
 
 
 class AuthenticationError(ApiError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import codecs
 import functools
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from types import NoneType
 from typing import Any
 
@@ -17,11 +19,15 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
+from airflow_provider_sessions.client.redact import hide_secrets
+from airflow_provider_sessions.client.refusals import tell_refused
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
+    ClockSkewError,
     ConflictError,
+    LinkRefusedError,
     MalformedAnswerError,
     NotFoundError,
     PermissionDeniedError,
@@ -30,6 +36,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     TemporaryError,
 )
+from airflow_provider_sessions.safe_text import sanitize_text
 
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: AuthenticationError,
@@ -45,8 +52,8 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 _ERROR_KEYS = frozenset({"code", "error", "errors", "message", "messages", "success", "timestamp"})
 """A body that holds errors and nothing beside these holds no answer."""
-_QUOTED = 300
-"""Characters of a platform's own words that an error quotes."""
+_SKEW = 30.0
+"""Seconds by which clocks may differ before a 401 is laid to them."""
 _ID = 100
 """Characters of a code or an id that an error quotes."""
 
@@ -209,23 +216,33 @@ def error_from(
     *,
     what: str,
     hint: str | None = None,
+    refused: Callable[[str | None], Mapping[str, str]] = lambda reason: {},
+    secrets: Iterable[str] = (),
 ) -> ApiError:
     """The error that an answer stands for.
 
     :param content: the decoded body; None if it could not be decoded.
     :param what: the request in a few words, for the text.
     :param hint: what a person should check besides what the platform's dialect says.
+    :param refused: tells which arguments of the request are meant, given the platform's words.
+    :param secrets: what the text must not quote, besides the credential of the request.
     """
     status = response.status_code
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else RejectedError)
-    reason, code = _reason(_without_credentials(content, response))
-    request_id = next((response.headers[name][:_ID] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+    hidden = (*secrets, *credentials_of(response.request))
+    reason, code = _reason(content, hidden)
+    request_id = _request_id(response, hidden)
     retry_after = read_rate_headers(status, response.headers, clock.now()).wanted_wait
+    arguments = {name: sanitize_text(hide_secrets(value, hidden)) for name, value in refused(reason).items()}
+    skew = _skew(response, clock) if status == 401 and _holds_a_time(response.request) else None
+    if skew is not None:
+        kind = ClockSkewError
     parts = [f"{dialect.platform} answered {status} to {what}"]
     parts += [f": {reason}"] if reason else []
     parts += [f" (code {code})"] if code else []
     parts += [f" [request id {request_id}]"] if request_id else []
-    parts += [f". {said}" for said in (dialect.hints.get(status), hint) if said]
+    hints = (tell_refused(arguments, status), skew or dialect.hints.get(status), hint)
+    parts += [f". {said}" for said in hints if said]
     return kind(
         "".join(parts),
         status=status,
@@ -234,35 +251,79 @@ def error_from(
         code=code,
         request_id=request_id,
         retry_after=retry_after,
+        arguments=arguments,
     )
 
 
-def _reason(content: Any) -> tuple[str | None, str | None]:
+def link_error(response: httpx.Response, dialect: Dialect, clock: Clock, *, what: str, own: bool = False) -> ApiError:
+    """The error of what a link leads to, which as a rule is a host that holds files and knows no credential.
+
+    :param what: the request in a few words, for the text.
+    :param own: whether the link leads to the platform itself.
+    """
+    status, who = response.status_code, dialect.platform if own else response.request.url.host
+    if status not in (400, 401, 403):
+        return error_from(response, None, replace(dialect, platform=who, hints={}), None, clock, what=what)
+    hint = dialect.hints.get(status) if own else f"It came from {dialect.platform}; the credential was not refused"
+    return LinkRefusedError(
+        f"{who} answered {status} to {what}: the link was refused or has expired; a retry asks for a new one"
+        + (f". {hint}" if hint else ""),
+        status=status,
+    )
+
+
+def credentials_of(request: httpx.Request) -> tuple[str, ...]:
+    """The credential that a request was sent with: some platforms quote it back."""
+    sent = (request.headers.get(name, "") for name in ("authorization", "x-api-key"))
+    return tuple(filter(None, (value.rpartition(" ")[2] for value in sent)))
+
+
+def _request_id(response: httpx.Response, secrets: Iterable[str]) -> str | None:
+    found = next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), None)
+    return None if found is None else sanitize_text(hide_secrets(found, secrets), _ID)
+
+
+def _holds_a_time(request: httpx.Request) -> bool:
+    """Whether the credential is a token that says when it ends, as a JSON Web Token does."""
+    authorization: str = request.headers.get("authorization", "")
+    return authorization.count(".") == 2
+
+
+def _skew(response: httpx.Response, clock: Clock) -> str | None:
+    """What a person should know whose clock differs from the platform's, by the answer's ``Date``; else None.
+
+    An answer out of a cache is as old as its ``Age`` says. Source: RFC 9110 6.6.1, RFC 9111 5.1.
+    """
+    now = clock.now()
+    try:
+        dated = parsedate_to_datetime(response.headers["date"])
+        age = float(response.headers.get("age", 0))
+        ahead = (now - dated).total_seconds() - age
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+    if not math.isfinite(ahead) or abs(ahead) < _SKEW:
+        return None
+    return (
+        f"This machine's clock is {_length(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the platform's "
+        f"({now:%Y-%m-%d %H:%M:%S} UTC here, {response.headers['date'][:_ID]} there): credentials that hold a time are "
+        f"refused for that alone. Set the clock before you change the credential"
+    )
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 2 * 60 else f"{seconds / 60:.0f} min"
+
+
+def _reason(content: Any, secrets: Iterable[str]) -> tuple[str | None, str | None]:
     """The platform's own words: ``error``, ``message`` or ``messages`` as text or list, and ``errors`` by field."""
     if not isinstance(content, dict):
-        return (_short(content) or None if isinstance(content, str) else None, None)
+        return (_short(hide_secrets(content, secrets)) or None if isinstance(content, str) else None, None)
     words = [_words(content[key]) for key in ("error", "message", "messages", "errors") if content.get(key)]
     nested = content.get("error")
     code = content.get("code") or (nested.get("code") if isinstance(nested, dict) else None)
-    text = _short("; ".join(dict.fromkeys(word for word in words if word)))
-    return (text or None, _short(str(code))[:_ID] if isinstance(code, str | int) and code else None)
-
-
-def _without_credentials(content: Any, response: httpx.Response) -> Any:
-    """The content with the credential hidden that the request was sent with: some platforms quote it back."""
-    sent = response.request.headers
-    secrets = [sent[name].rpartition(" ")[2] for name in ("authorization", "x-api-key") if sent.get(name)]
-
-    def hide(value: Any) -> Any:
-        if isinstance(value, str):
-            return functools.reduce(lambda text, secret: text.replace(secret, "***"), secrets, value)
-        if isinstance(value, list):
-            return [hide(item) for item in value]
-        if isinstance(value, dict):
-            return {key: hide(item) for key, item in value.items()}
-        return value
-
-    return hide(content) if secrets else content
+    text = _short(hide_secrets("; ".join(dict.fromkeys(word for word in words if word)), secrets))
+    code = hide_secrets(str(code), secrets) if isinstance(code, str | int) and code else None
+    return (text or None, code and sanitize_text(" ".join(code.split()), _ID))
 
 
 def _words(value: Any) -> str:
@@ -274,6 +335,7 @@ def _words(value: Any) -> str:
         named = value.get("field") or value.get("path")
         said = value.get("message") or value.get("msg") or value.get("code")
         if said:
+            named = ".".join(map(str, named)) if isinstance(named, list) else named
             return f"{named}: {_words(said)}" if named else _words(said)
         return ", ".join(f"{key}: {_words(item)}" for key, item in list(value.items())[:10])
     return str(value)
@@ -281,5 +343,4 @@ def _words(value: Any) -> str:
 
 def _short(text: str) -> str:
     """The text on one line, and not too long."""
-    text = " ".join(text.split())
-    return text if len(text) <= _QUOTED else text[:_QUOTED] + "..."
+    return sanitize_text(" ".join(text.split()))

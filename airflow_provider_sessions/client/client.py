@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_origin
@@ -13,9 +13,11 @@ import httpx
 from airflow_provider_sessions import __version__
 from airflow_provider_sessions.client.answers import (
     Dialect,
+    credentials_of,
     decode_as,
     error_from,
     failure_reason,
+    link_error,
     read,
     says_failure,
     unwrap,
@@ -30,11 +32,13 @@ from airflow_provider_sessions.client.network import network
 from airflow_provider_sessions.client.paging import Walk
 from airflow_provider_sessions.client.quiet import quiet
 from airflow_provider_sessions.client.read_ahead import ReadAhead
-from airflow_provider_sessions.client.redact import redact_url
+from airflow_provider_sessions.client.redact import redact_url, without_secrets
+from airflow_provider_sessions.client.refusals import refused_arguments
 from airflow_provider_sessions.client.transport import DOWNLOAD, GuardedTransport, origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
+    ApiError,
     InputError,
     PagingError,
     SessionsError,
@@ -89,6 +93,7 @@ class Client:
         since the last look is not parsed again: the same object is returned, so do not change it.
     :param clock: time.
     :param transport: what sends bytes, for tests in one process; a real network by default.
+    :param secrets: gives what no error may quote, besides the credential of the request itself.
     """
 
     def __init__(
@@ -101,7 +106,9 @@ class Client:
         lane: Lane = Lane.CALL,
         clock: Clock = SYSTEM_CLOCK,
         transport: httpx.AsyncBaseTransport | None = None,
+        secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
+        self._secrets = secrets
         self.config = config
         self.dialect = dialect
         self.clock = clock
@@ -189,6 +196,10 @@ class Client:
         """Method and absolute address of a call; see :meth:`ClientConfig.url`."""
         return self.config.url(call)
 
+    def trusts(self, url: httpx.URL) -> bool:
+        """Whether an address is on a host of the connection, so that the credential goes there."""
+        return self._guard.trusts(url)
+
     def same_host(self, url: str) -> bool:
         """Whether an address is on the connection's own host."""
         return origin(httpx.URL(url)) == origin(httpx.URL(self.config.base_url))
@@ -201,7 +212,7 @@ class Client:
     @asynccontextmanager
     async def _open(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
         """Send a request, and close its answer in the end. The credential is for the connection's own hosts."""
-        auth = httpx.USE_CLIENT_DEFAULT if self._guard.trusts(request.url) else None
+        auth = httpx.USE_CLIENT_DEFAULT if self.trusts(request.url) else None
         with quiet():
             response = await self._http.send(request, stream=True, auth=auth)
         try:
@@ -228,14 +239,21 @@ class Client:
 
     async def _attempt(self, call: Call[Any], query: Mapping[str, Any]) -> _Answer:
         method, url = self.url(call)
-        with our_errors(lambda: f"{call.route.name} ({method} {redact_url(url)})"):
+        what = lambda: f"{call.route.name} ({method} {redact_url(url)})"  # noqa: E731 - it is made for an error alone
+        with our_errors(what):
             request = self._request(call, method, url, query)
+        with without_secrets(lambda: (*self._secrets(), *credentials_of(request))):
+            return await self._answer(call, request, query, what)
+
+    async def _answer(
+        self, call: Call[Any], request: httpx.Request, query: Mapping[str, Any], what: Callable[[], str]
+    ) -> _Answer:
+        method = request.method
+        with our_errors(what):
             async with self._open(request) as response:
                 body = await _body(response)
         if not response.is_success:
-            reason = failure_reason(body, call.route.name)
-            name, hint = call.route.name, self._hint(call.route, response.status_code)
-            raise error_from(response, reason, self.dialect, name, self.clock, what=name, hint=hint)
+            raise self._refusal(call, query, response, failure_reason(body, call.route.name))
         if self.lane is not Lane.POLL or method != "GET":
             return self._read(call, response, body)
         key = (str(request.url), call.answer, call.unwrap, _each(call))
@@ -245,6 +263,23 @@ class Client:
             known = self._read(call, response, body)
             self._memo.keep(key, telling, known)
         return known
+
+    def _refusal(self, call: Call[Any], query: Mapping[str, Any], response: httpx.Response, content: Any) -> ApiError:
+        """The error of an answer that refuses a call."""
+        name, status = call.route.name, response.status_code
+        if not self.trusts(response.request.url):  # a redirect led there, without the credential
+            return link_error(response, self.dialect, self.clock, what=name)
+        return error_from(
+            response,
+            content,
+            self.dialect,
+            name,
+            self.clock,
+            what=name,
+            hint=self._hint(call.route, status),
+            refused=lambda reason: refused_arguments(call, query, status, content, reason),
+            secrets=self._secrets(),
+        )
 
     def _hint(self, route: Route, status: int) -> str | None:
         """What else may be wrong where nothing is found, or nothing that takes this method."""
@@ -267,7 +302,7 @@ class Client:
         name = call.route.name
         content = decode_as(call.answer, body, name, response.headers.get("content-type", ""))
         if says_failure(content):
-            raise error_from(response, content, self.dialect, name, self.clock, what=name)
+            raise error_from(response, content, self.dialect, name, self.clock, what=name, secrets=self._secrets())
         if call.answer is NoneType:
             return _Answer(None, {})
         found = unwrap(content, call.unwrap, is_list=get_origin(call.answer) is list)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import httpx
 
-from airflow_provider_sessions.client.answers import error_from
+from airflow_provider_sessions.client.answers import link_error
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.decoding import ENCODED
 from airflow_provider_sessions.client.failures import our_errors
@@ -142,10 +142,15 @@ class Download:
                 if response.status_code == 416 and self._size:
                     self._settle_end(response)
                 elif not response.is_success:
-                    raise error_from(response, None, self._client.dialect, None, self._client.clock, what="a download")
+                    raise self._refusal(response)
                 else:
                     self._note(response)
                     await self._take_all(response)
+
+    def _refusal(self, response: httpx.Response) -> ApiError:
+        dialect, clock = self._client.dialect, self._client.clock
+        own = self._client.trusts(response.request.url)
+        return link_error(response, dialect, clock, what="a download", own=own)
 
     def _settle_end(self, response: httpx.Response) -> None:
         """Nothing follows what is here: either that was all, or the file is a shorter one now."""

@@ -14,6 +14,7 @@ from airflow_provider_sessions.errors import (
     MalformedAnswerError,
     RedirectRefusedError,
 )
+from airflow_provider_sessions.safe_text import sanitize_text
 
 
 @contextmanager
@@ -35,15 +36,25 @@ def our_errors(what: Callable[[], str]) -> Iterator[None]:
             f"other characters that cannot be seen"
         ) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout) as failure:
-        raise ConnectError(f"{what()}: no connection: {str(failure) or type(failure).__name__}") from failure
+        raise ConnectError(f"{what()}: no connection: {_told(failure) or type(failure).__name__}") from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as failure:
-        raise ConnectionConfigError(f"{what()}: {failure}; check the connection's host") from None
+        raise ConnectionConfigError(f"{what()}: {_told(failure)}; check the connection's host") from None
     except UnicodeError:  # httpx decodes the host of a redirect
         raise MalformedAnswerError(f"{what()}: the answer names a host that cannot be read") from None
     except httpx.TooManyRedirects:
         raise RedirectRefusedError(f"{what()}: too many redirects") from None
     except httpx.DecodingError as failure:
-        raise MalformedAnswerError(f"{what()}: {failure}") from None
+        raise MalformedAnswerError(f"{what()}: {_told(failure)}") from None
     except (httpx.HTTPError, TimeoutError) as failure:
-        told = str(failure) or "no answer in time"
-        raise BrokenConnectionError(f"{what()}: {type(failure).__name__}: {told}") from failure
+        told = _told(failure) or "no answer in time"
+        raise BrokenConnectionError(f"{what()}: {type(failure).__name__}: {told}") from None
+
+
+def _told(failure: Exception) -> str:
+    """What an error of httpx says, without what it quotes: after a colon stand bytes of an answer, or of an address.
+
+    Nor is it chained, for the same reason.
+    """
+    text = str(failure)
+    quotes = isinstance(failure, httpx.RemoteProtocolError | httpx.InvalidURL | httpx.UnsupportedProtocol)
+    return sanitize_text(text.partition(":")[0] if quotes else text)

@@ -12,7 +12,7 @@ import httpx
 
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.pools import SmallPools
-from airflow_provider_sessions.client.redact import redact_url
+from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.client.wire import KEPT_OPEN, Direct
 from airflow_provider_sessions.errors import ConnectionConfigError
 
@@ -145,6 +145,6 @@ def _transport(trust: Trust, proxy: str | None, named_by: str) -> httpx.AsyncBas
     except (ValueError, httpx.InvalidURL, ImportError):
         # The cause is not quoted: it may hold the proxy's password.
         raise ConnectionConfigError(
-            f"proxy: {redact_url(proxy or '')!r} ({named_by}) cannot be used; write for example "
+            f"proxy: {redact_typed_address(proxy or '')!r} ({named_by}) cannot be used; write for example "
             f"'http://proxy.example.com:3128' (socks5:// needs the package socksio)"
         ) from None

@@ -81,15 +81,15 @@ class FileShelf:
 
         :raises StoreError: the lock is not to be had, or the file cannot be used.
         """
-        ends = time.monotonic() + _PATIENCE
+        ends, folder = time.monotonic() + _PATIENCE, self._path.parent  # the file's name tells the account
         while True:
             try:
                 return self._attempt(work, keep=keep)
             except BlockingIOError:
                 if time.monotonic() > ends:
-                    raise StoreError(f"{self._path} has been locked for {_PATIENCE:.0f} s") from None
+                    raise StoreError(f"a file in {folder} has been locked for {_PATIENCE:.0f} s") from None
             except OSError as failure:
-                raise StoreError(f"{self._path}: {failure.strerror or failure}") from failure
+                raise StoreError(f"{folder}: {failure.strerror or type(failure).__name__}") from failure
             await asyncio.sleep(random.uniform(0, _NAP))  # noqa: S311 - spreads those who try
 
     def _attempt(self, work: Callable[[Book], T], *, keep: bool) -> T:

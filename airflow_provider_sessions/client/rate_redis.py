@@ -127,7 +127,7 @@ class RedisShelf:
                 self._seen = book.present
                 return result
             time.sleep(random.uniform(0, _NAP))  # noqa: S311 - spreads those who try
-        raise StoreError(f"Redis: others changed {self._key} {_ATTEMPTS} times in a row")
+        raise StoreError(f"Redis: others changed the account's page {_ATTEMPTS} times in a row")
 
     def _read(self) -> tuple[bytes, Book]:
         """The page as it is, and the book on it at the server's present."""

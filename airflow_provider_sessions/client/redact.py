@@ -1,9 +1,13 @@
-"""Addresses as they may be logged or quoted: without secrets."""
+"""Addresses and texts as they may be logged or quoted: without secrets."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from airflow_provider_sessions.errors import SessionsError
 
 _TELLING = frozenset(
     ("page", "limit", "offset", "items", "start_time", "end_time", "start_at", "end_at", "cancel_without_email")
@@ -11,6 +15,8 @@ _TELLING = frozenset(
 """Query parameters of which the value may be shown. All others may be a signature, a token or a password."""
 _PLAIN = re.compile(r"[\d:.TZ+-]{1,40}|true|false")
 """A number, a time or a yes or no."""
+_SHORTEST_SECRET = 4
+"""Characters; what is shorter cannot be told from any other text."""
 
 
 def redact_url(url: str) -> str:
@@ -31,6 +37,39 @@ def redact_path(url: str) -> str:
     except ValueError:
         return "(an address that cannot be read)"
     return f"{parts.scheme}://{_place(parts.netloc)}/..."
+
+
+def redact_typed_address(address: str) -> str:
+    """An address as a person typed it: all before the last ``@`` is dropped, for a password may hold any character."""
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        scheme, rest = "", address
+    return redact_url(scheme + separator + rest.rpartition("@")[2])
+
+
+def hide_secrets(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret replaced by asterisks, also where it stands as part of an address."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+    return text
+
+
+@contextmanager
+def without_secrets(secrets: Callable[[], Iterable[str]]) -> Iterator[None]:
+    """Hide secrets in the text and the fields of whichever error of ours leaves the block.
+
+    :param secrets: gives them, when an error is on its way.
+    """
+    try:
+        yield
+    except SessionsError as error:
+        known = tuple(secrets())
+        error.args = tuple(hide_secrets(arg, known) if isinstance(arg, str) else arg for arg in error.args)
+        for name, value in vars(error).items():
+            if isinstance(value, str):
+                setattr(error, name, hide_secrets(value, known))
+        raise
 
 
 def _may_be_shown(key: str, value: str) -> bool:

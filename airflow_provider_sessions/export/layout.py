@@ -20,6 +20,8 @@ from airflow_provider_sessions.errors import InputError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _HASH_LENGTH = 10
+_HASHED = re.compile(rf"-[0-9a-f]{{{_HASH_LENGTH}}}\Z")
+"""The end of a name that was made: a text that has such an end itself is no name as it is."""
 _MAX_KEY_BYTES = 900
 
 
@@ -72,11 +74,13 @@ def data_key(dataset: str, day: date, stem: str, extension: str) -> str:
 def safe_name(text: str, longest: int = 80) -> str:
     """A file name made of any text. Different texts have different names; a text that is safe stays as it is.
 
+    One that ends like a made name does not: else it could be chosen so that it meets the name of another text.
+
     :param text: for example a platform's id or title.
     :param longest: characters before the hash that tells texts apart which look alike once they are safe.
     """
     readable = _readable(text, longest)
-    return text if readable == text else f"{readable}-{_hash(text)}"
+    return text if readable == text and not _HASHED.search(text) else f"{readable}-{_hash(text)}"
 
 
 def checked_key(key: str) -> str:

@@ -42,6 +42,7 @@ class Mode(StrEnum):
 
 W = TypeVar("W", bound=StrEnum)
 
+_SHORTEST_KEY: Final = 16
 _STRICTNESS: Final = tuple(Mode)
 _KINDS: Final = {
     "account": Personal.USER_ID,
@@ -62,7 +63,7 @@ class Redaction:
 
     :param modes: by what it is.
     :param key: the key of the hashes; it serves for dropped keys of people too.
-    :raises InputError: something is to be hashed, and there is no key.
+    :raises InputError: something is to be hashed, and there is no key, or one that could be guessed.
     """
 
     modes: Mapping[Personal, Mode] = field(default_factory=dict)
@@ -73,6 +74,11 @@ class Redaction:
             hashed = ", ".join(word for word, mode in self.modes.items() if mode is Mode.HASH)
             raise InputError(
                 f"redact: hashing {hashed} takes a key; give redact_conn_id, a connection whose password it is"
+            )
+        if self.key and len(self.key.strip()) < _SHORTEST_KEY:
+            raise InputError(
+                f"redact_conn_id: the key has fewer than {_SHORTEST_KEY} characters, so that it could be guessed, and "
+                f"with it every address; give a random one, such as secrets.token_urlsafe(32) makes"
             )
 
     def mode(self, words: Iterable[Personal]) -> Mode:

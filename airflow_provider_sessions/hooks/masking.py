@@ -8,9 +8,8 @@ the supervisor hang the task). In a triggerer a synchronous call does nothing or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import airflow
 from airflow.sdk import log as sdk_log
@@ -19,9 +18,6 @@ from airflow.sdk.execution_time.comms import CommsDecoder, MaskSecret
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_sessions.platforms.account import Account
-
-_TELLING = ("auth", "credential", "key", "pass", "secret", "token")
-"""Parts of a field's name that say that its value is a secret."""
 
 _ASYNC_MASK: Callable[[str], Awaitable[None]] | None = getattr(sdk_log, "amask_secret", None)
 """Airflow's own, from 3.3 on."""
@@ -54,37 +50,13 @@ def mask_soon(secret: str) -> None:
 
 
 def secrets_of(account: Account) -> Iterator[str]:
-    """Every text of a connection that must not be shown: passwords, telling fields, passwords inside addresses."""
-    if account.password:
-        yield account.password
-    if account.rate_store is not None and account.rate_store.password:
-        yield account.rate_store.password
-    yield from _secrets_in(account.extra, telling=False)
+    """Every text of a connection that must not be shown, by the field that holds it.
 
-
-def _secrets_in(value: Any, *, telling: bool) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _secrets_in(item, telling=telling or any(part in str(name).lower() for part in _TELLING))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets_in(item, telling=telling)
-    elif isinstance(value, str) and value:
-        if telling:
-            yield value
-        yield from _password_of(value)
-
-
-def _password_of(address: str) -> Iterator[str]:
-    """The password in an address such as that of a proxy, and the address itself, which is quoted as a whole."""
-    if "://" not in address or "@" not in address:
-        return
-    try:
-        password = urlsplit(address).password
-    except ValueError:
-        return  # no address after all
-    if password:
-        yield password
+    These are passwords, also as they are sent, and addresses with a password inside, which are quoted as a whole. What
+    other fields hold are plain words; masked, they would be missing from every line of a log.
+    """
+    yield from account.secrets
+    for address, _ in account.addresses_with_passwords:
         yield address
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_provider_sessions.client.budget import RateLimit
 from airflow_provider_sessions.client.rate_redis import RedisAddress
+from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.model.closed_words import did_you_mean
+
+_TYPED = ("host", "proxy")
+"""Fields that are an address and nothing else, with a scheme or without."""
+_EXPECTED = "expected is an address such as 'https://example.com/api'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +56,47 @@ class Account:
             if self.schema not in (None, "", "http", "https"):
                 raise self.wrong(
                     "schema",
-                    f"is {self.schema!r}; expected http or https (in a connection written as a URI, Airflow takes a "
-                    f"path for it: encode the base URL as a whole, as in https%3A%2F%2Fexample.com%2Fapi)",
+                    f"is {redact_typed_address(self.schema)!r}; expected http or https (in a connection written as a "
+                    f"URI, Airflow takes a path for it: encode the base URL as a whole, as in "
+                    f"https%3A%2F%2Fexample.com%2Fapi)",
                 )
             host = f"{self.schema or 'https'}://{host}"
-        if "@" in host.partition("://")[2].partition("/")[0]:
-            raise self.wrong("host", "holds a user name or password; put them into the fields made for them")
+        # What cannot be read is not quoted: whatever stands in the wrong place may be a password.
+        if "@" in host:
+            raise self.wrong(
+                "host",
+                "holds a user name or password, or another '@'; put them into the fields made for them, and write %40 "
+                "in a path",
+            )
         try:
             parts = urlsplit(host)
             port = parts.port or self.port
-        except ValueError as unreadable:
-            raise self.wrong("host", f"{host!r} has no readable port or host: {unreadable}") from None
+        except ValueError:
+            raise self.wrong("host", f"has no readable port or host; {_EXPECTED}") from None
         strange = parts.query or parts.fragment or any(c.isspace() for c in host)
         if parts.scheme not in ("http", "https") or not parts.hostname or strange:
-            raise self.wrong("host", f"{host!r} is not an address such as 'https://example.com/api'")
+            raise self.wrong("host", f"is not an address of http or https, or has a query or blanks; {_EXPECTED}")
         place = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
         return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}".rstrip("/")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may quote: the password, as it is sent, too, and passwords inside of addresses."""
+        found = [self.password, self.rate_store and self.rate_store.password]
+        found += [password for _, password in self.addresses_with_passwords]
+        forms = [form for value in found if value for form in (value, value.strip(), unquote(value))]
+        return tuple(dict.fromkeys(filter(None, forms)))
+
+    @property
+    def addresses_with_passwords(self) -> tuple[tuple[str, str], ...]:
+        """Addresses among the fields that hold a password, and that password as it stands there."""
+        fields = {"host": self.host, **self.extra}
+        found = [
+            (value, _typed_password(value) if name in _TYPED else _password(value))
+            for name, value in fields.items()
+            if isinstance(value, str)
+        ]
+        return tuple((address, password) for address, password in found if password)
 
     def required_password(self, what: str) -> str:
         """The password field.
@@ -146,9 +177,15 @@ class Account:
         return dict(value)
 
     def fingerprint(self, base_url: str) -> str:
-        """What tells accounts apart without telling a credential: connections to one account share a budget."""
-        identity = "\n".join((self.conn_type, base_url, self.login or "", self.password or ""))
-        return hashlib.sha256(identity.encode()).hexdigest()[:24]
+        """What tells accounts apart without telling a credential: connections to one account share a budget.
+
+        Where the connection names a log-in, that is the account, and no password goes into it. Else it is a slow hash
+        of the key, the same on all hosts: it stands in names of files and of Redis keys, where others may see it.
+        """
+        place = f"{self.conn_type}\n{base_url}"
+        if login := (self.login or "").strip():
+            return hashlib.sha256(f"{place}\n{login}".encode()).hexdigest()[:24]
+        return _slow_hash(place, (self.password or "").strip())
 
     def _unreadable(self, why: ValueError) -> ConnectionConfigError:
         """The error for a field whose reader names it."""
@@ -157,3 +194,26 @@ class Account:
     def wrong(self, name: str, why: str) -> ConnectionConfigError:
         """The error for a field of this connection."""
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {name} {why}")
+
+
+def _typed_password(address: str) -> str | None:
+    """The password before the last ``@``: one that was not encoded may hold any character."""
+    scheme, separator, rest = address.partition("://")
+    user_info, there, _ = (rest if separator else scheme).rpartition("@")
+    return user_info.partition(":")[2] or None if there else None
+
+
+def _password(address: str) -> str | None:
+    """The password in what may be an address, or any other text."""
+    if "://" not in address:
+        return None
+    try:
+        return urlsplit(address).password
+    except ValueError:
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _slow_hash(place: str, password: str) -> str:
+    """A hash of a credential that cannot be guessed at in bulk. It takes some 50 ms and 16 MiB, once a process."""
+    return hashlib.scrypt(password.encode(), salt=place.encode(), n=2**14, r=8, p=1, dklen=12).hex()

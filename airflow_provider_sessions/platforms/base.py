@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,7 @@ from airflow_provider_sessions.client.budget import Lane, RateBudget, RateLimit
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.rate_stores import account_budget
+from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, OptionsError, SessionsError, UnsupportedError
@@ -47,6 +49,9 @@ from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.safe_text import sanitize_text
 
 Options = TypeVar("Options", bound=BaseModel)
+
+_SECRETS = 50
+"""Of a connection, that no error may quote: its password, and the newest tokens."""
 
 PLATFORMS: Mapping[str, str] = {
     "prevail": "airflow_provider_sessions.platforms.prevail.adapter:PrevailAdapter",
@@ -155,6 +160,12 @@ class Adapter(ABC):
         :param transport: what sends bytes, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
+        secrets: deque[str] = deque(account.secrets, maxlen=_SECRETS)
+
+        def note(secret: str) -> None:
+            secrets.append(secret)
+            on_secret(secret)
+
         base_url = account.base_url(cls.default_base_url)
         config = ClientConfig(
             base_url=base_url,
@@ -173,11 +184,12 @@ class Adapter(ABC):
         client = Client(
             config,
             dialect=cls.dialect.about(account.conn_id),
-            auth=cls.auth(account, config, clock, on_secret),
+            auth=cls.auth(account, config, clock, note),
             budget=budget or cls.budget(account, clock),
             lane=lane,
             clock=clock,
             transport=transport,
+            secrets=lambda: tuple(secrets),  # a function, so that no repr shows them
         )
         return cls(account, client)
 
@@ -449,7 +461,8 @@ def _page_template(account: Account) -> str | None:
         fits = False  # a lone brace
     if not fits:
         raise account.wrong(
-            "session_url", f"is {template!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'"
+            "session_url",
+            f"is {redact_typed_address(template)!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'",
         )
     return template
 

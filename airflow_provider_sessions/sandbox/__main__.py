@@ -75,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to bind (default: %(default)s, reachable from this machine only)")
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="address to bind (default: %(default)s, reachable from this machine only). On another address, whoever "
+        "reaches it can use the control routes, which need no key: they show every credential and change everything",
+    )
     add("--port", type=int, default=0, help="port to bind; 0 takes a free one (default)")
     add("--seed", type=int, default=1, help="what all content follows from: credentials, ids, people (default: 1)")
     add(

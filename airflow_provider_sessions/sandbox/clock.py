@@ -23,6 +23,8 @@ class SandboxClock:
         self._anchor = self._follow.now()
         self._base = start or self._anchor
         self._speed = speed
+        self.skew = timedelta()
+        """How far the clock that callers see is ahead: the platforms date answers, and judge tokens, by that one."""
 
     @classmethod
     def still(cls, start: datetime | None = None) -> SandboxClock:
@@ -40,6 +42,10 @@ class SandboxClock:
     def now(self) -> datetime:
         """The present on the platforms, as an aware UTC datetime."""
         return self._base + (self._follow.now() - self._anchor) * self._speed
+
+    def shown(self) -> datetime:
+        """The present as the platforms tell it: see ``skew``."""
+        return self.now() + self.skew
 
     def advance(self, seconds: float) -> datetime:
         """Step on by ``seconds`` and return the new present.

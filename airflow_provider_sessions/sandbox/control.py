@@ -8,6 +8,7 @@ rate limit, and are not logged.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -104,6 +105,7 @@ class _ClockChange(BaseModel):
     advance: float | None = Field(default=None, ge=0)
     now: AwareDatetime | None = None
     speed: float | None = Field(default=None, ge=0)
+    skew: timedelta | None = None
 
 
 class _Latency(BaseModel):
@@ -162,7 +164,8 @@ def _described(platform: Platform[Any, Any], base_url: str) -> dict[str, Any]:
 
 
 def _clock(sandbox: Sandbox) -> dict[str, Any]:
-    return {"now": sandbox.clock.now().isoformat(), "speed": sandbox.clock.speed}
+    clock = sandbox.clock
+    return {"now": clock.now().isoformat(), "speed": clock.speed, "skew": clock.skew.total_seconds()}
 
 
 @routes("GET", "/clock")
@@ -173,10 +176,12 @@ def read_clock(sandbox: Sandbox, asked: Asked) -> Any:
 
 @routes("POST", "/clock")
 def change_clock(sandbox: Sandbox, asked: Asked) -> Any:
-    """Step the clock: {"advance": seconds} or {"now": time}; {"speed": 0} lets it stand still."""
+    """Step the clock: {"advance": seconds}, {"now": time}; {"speed": 0} stops it; {"skew": 300} shows it ahead."""
     change = _ClockChange.model_validate(_body(asked))
     if change.speed is not None:
         sandbox.clock.run(change.speed)
+    if change.skew is not None:
+        sandbox.clock.skew = change.skew
     if change.now is not None:
         sandbox.clock.move_to(change.now)
     if change.advance is not None:

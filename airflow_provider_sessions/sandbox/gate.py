@@ -34,7 +34,7 @@ class Gate:
         """Answer one request."""
         if scope["type"] != "http":
             raise NotImplementedError(f"The sandbox speaks HTTP, not {scope['type']}")
-        line = Line(scope, receive, send)
+        line = Line(scope, receive, send, self._sandbox.clock.shown)
         # The raw path, so that an encoded slash stays part of its segment.
         path = scope.get("raw_path", scope["path"].encode()).decode("ascii").partition("?")[0]
         asked = _asked(Request(scope), path, await line.read(), self._sandbox.clock.now())

@@ -11,6 +11,9 @@ import contextlib
 import socket
 import struct
 import time
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -41,12 +44,16 @@ class _Enough(Exception):
 
 
 class Line:
-    """One request's connection."""
+    """One request's connection.
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    :param now: the platform's time.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, now: Callable[[], datetime]) -> None:
         self._scope = scope
         self._receive = receive
-        self._send = send
+        self._asgi_send = send
+        self._now = now
         self._transport: asyncio.Transport | None = scope.get("extensions", {}).get(_EXTENSION)
 
     async def read(self) -> bytes:
@@ -59,6 +66,13 @@ class Line:
             chunks.append(message.get("body", b""))
             if not message.get("more_body", False):
                 return b"".join(chunks)
+
+    async def _send(self, message: Message) -> None:
+        """Send a message; the answer is dated where it does not date itself."""
+        if message["type"] == "http.response.start" and all(name != b"date" for name, _ in message["headers"]):
+            date = format_datetime(self._now(), usegmt=True).encode()
+            message = {**message, "headers": [*message["headers"], (b"date", date)]}
+        await self._asgi_send(message)
 
     async def answer(self, response: Response) -> None:
         """Send an answer as it is."""

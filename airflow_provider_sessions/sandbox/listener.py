@@ -19,9 +19,10 @@ class Listener:
     """An ASGI application on a port, served from a thread of its own.
 
     :param port: 0 takes a free one.
+    :param date_header: whether answers are dated by the machine's clock; False where the application dates them.
     """
 
-    def __init__(self, app: Any, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, app: Any, host: str = "127.0.0.1", port: int = 0, *, date_header: bool = True) -> None:
         # Bound here and not by uvicorn, so that the port is known at once and a taken one is an error at once.
         self._socket = _bound(host, port)
         self.host = host
@@ -38,6 +39,7 @@ class Listener:
             log_level="warning",
             access_log=False,
             server_header=False,
+            date_header=date_header,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )

@@ -45,7 +45,7 @@ class SandboxServer:
         """
         if self._listener:
             raise RuntimeError(f"This sandbox is already served on {self.url}")
-        self._listener = Listener(self.sandbox.app, self._host, self._port)
+        self._listener = Listener(self.sandbox.app, self._host, self._port, date_header=False)
         self._listener.start()
         self.sandbox.world.origin = self._listener.url
 

@@ -16,7 +16,7 @@ from airflow_provider_sessions import errors
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.safe_text import sanitize_link, sanitize_text
 
-FOREIGN = "Town\nhall ::group::hidden\x1b[31m::endgroup::\u2028\u202e" + "x" * 60_000
+FOREIGN = "Town\nhall ::group::hidden\x1b[31m::endgroup::\u2028\u202e" + "x" * 9_000
 SHOWN_AT_MOST = 4_000
 
 

@@ -24,7 +24,6 @@ or not in the first, and else once an hour.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -78,8 +77,9 @@ from airflow_provider_sessions.platforms.prevail.options import (
 from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Listed, Reader, ended
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
+from airflow_provider_sessions.safe_text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _REQUESTS_KEPT = 60.0
 """Seconds for which a list of requests serves when people of many sessions are asked for."""

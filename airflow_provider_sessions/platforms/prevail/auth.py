@@ -6,13 +6,35 @@ itself never goes on the wire. Source: Prevail API, User Guide (claims ``exp`` a
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
 
 import httpx
 
 from airflow_provider_sessions.clock import Clock
 
+if TYPE_CHECKING:
+    from jwt import PyJWS
+
 _LEAD_SECONDS = 30.0
+
+
+@functools.cache
+def _signer() -> PyJWS:
+    """What signs. Prevail's keys may be shorter than PyJWT likes, of which it would warn in every task's log."""
+    from jwt import PyJWS  # loaded when first used: importing operators must stay quick
+    from jwt.algorithms import HMACAlgorithm
+
+    class AnyLength(HMACAlgorithm):
+        def check_key_length(self, key: bytes) -> None:
+            """Take every key: which one there is, only Prevail decides."""
+
+    signer = PyJWS()
+    signer.unregister_algorithm("HS256")
+    signer.register_algorithm("HS256", AnyLength(HMACAlgorithm.SHA256))
+    return signer
 
 
 class SignedToken(httpx.Auth):
@@ -50,8 +72,7 @@ class SignedToken(httpx.Auth):
             yield request
 
     def _mint(self) -> None:
-        import jwt  # loaded when first used: importing operators must stay quick
-
         self._expires = self._clock.now().timestamp() + self._lifetime
-        self._token = jwt.encode({"exp": int(self._expires), "slug": self._slug}, self._key, algorithm="HS256")
+        claims = json.dumps({"exp": int(self._expires), "slug": self._slug}).encode()
+        self._token = _signer().encode(claims, self._key, algorithm="HS256")
         self._on_secret(self._token)

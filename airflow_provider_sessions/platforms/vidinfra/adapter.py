@@ -12,6 +12,7 @@ import httpx
 
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ConflictError,
@@ -142,7 +143,9 @@ class VidInfraAdapter(Adapter):
         if video is None:
             return {}
         if not video.startswith(("https://", "http://")):
-            raise account.wrong("video_host", f"{video!r} is not an address such as {VIDEO_BASE_URL!r}")
+            raise account.wrong(
+                "video_host", f"{redact_typed_address(video)!r} is not an address such as {VIDEO_BASE_URL!r}"
+            )
         return {"video": video.rstrip("/")}
 
     async def check(self) -> str:

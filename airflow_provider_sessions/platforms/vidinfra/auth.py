@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from datetime import datetime, timedelta
@@ -156,8 +155,8 @@ class LoginAuth(httpx.Auth):
         """The error of a refused log-in: whichever status says so, it is the credential that is wrong."""
         hints = dict.fromkeys((200, 400, 401, 403, 422), _LOGIN_HINT) | {404: _NO_LOGIN_HINT}
         dialect = Dialect(DIALECT.platform, hints)
-        said = _hidden(content, tuple(filter(None, (self._password, self._refresh))))
-        error = error_from(response, said, dialect, name, self._clock, what=f"the log-in ({name})")
+        secrets = tuple(filter(None, (self._password, self._refresh)))
+        error = error_from(response, content, dialect, name, self._clock, what=f"the log-in ({name})", secrets=secrets)
         if not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
             return error
         self._refusal = AuthenticationError(str(error), status=error.status, route=name, reason=error.reason)
@@ -173,17 +172,6 @@ class LoginAuth(httpx.Auth):
         # Where a refresh gives no new refresh token, the old one stays good (inferred).
         self._refresh = refresh or self._refresh
         self._renew_at = _renew_at(access, self._clock.now())
-
-
-def _hidden(content: object, secrets: tuple[str, ...]) -> object:
-    """What the platform said, without the secrets that it may quote back."""
-    if isinstance(content, str):
-        return functools.reduce(lambda text, secret: text.replace(secret, "***"), secrets, content)
-    if isinstance(content, list):
-        return [_hidden(item, secrets) for item in content]
-    if isinstance(content, dict):
-        return {name: _hidden(item, secrets) for name, item in content.items()}
-    return content
 
 
 def _plain(secret: SecretStr | None) -> str | None:

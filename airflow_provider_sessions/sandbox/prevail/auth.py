@@ -37,7 +37,7 @@ def _organization(prevail: Prevail, asked: Asked) -> Organization:
     expiry = claims.get("exp")
     if isinstance(expiry, bool) or not isinstance(expiry, int | float):
         raise Refusal(401, "The token must say when it expires (exp)")
-    if expiry <= asked.now.timestamp():
+    if expiry <= (asked.now + prevail.world.clock.skew).timestamp():
         raise Refusal(401, "The token has expired")
     return organization
 

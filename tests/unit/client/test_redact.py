@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_sessions.client.redact import redact_path, redact_url
+from airflow_provider_sessions.client.redact import redact_path, redact_typed_address, redact_url
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,16 @@ from airflow_provider_sessions.client.redact import redact_path, redact_url
 )
 def test_redact_url(url: str, shown: str) -> None:
     assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ada:hush@proxy:3128", "http://ada:hu/hush@proxy:3128", "http://ada:hush@x@proxy:3128", "hush@proxy:3128"],
+)
+def test_redact_typed_address(address: str) -> None:
+    shown = redact_typed_address(address)
+    assert "hush" not in shown
+    assert shown.endswith("proxy:3128")
 
 
 def test_redact_path() -> None:

@@ -64,6 +64,17 @@ def test_a_safe_name_stays_as_it_is(name: str) -> None:
     assert safe_name(name) == name
 
 
+@given(st.text())
+def test_a_name_that_was_made_is_not_the_name_of_another_text(text: str) -> None:
+    """Somebody could name a session as the file of another one is called."""
+    assert (safe_name(safe_name(text)) == safe_name(text)) == (safe_name(text) == text)
+
+
+def test_a_text_that_looks_like_a_made_name_is_made_into_another() -> None:
+    assert safe_name("a b") == "a_b-c8687a08aa"
+    assert safe_name("a_b-c8687a08aa") != "a_b-c8687a08aa"
+
+
 @given(st.text(), st.text())
 def test_different_names_have_different_files(one: str, other: str) -> None:
     assert (safe_name(one) == safe_name(other)) == (one == other)

@@ -89,6 +89,13 @@ def hashed(value: str) -> str:
     return hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()
 
 
+@pytest.mark.parametrize("key", ["short", "x" * 15, " " * 20 + "short"])
+def test_a_key_that_could_be_guessed_is_refused_and_not_quoted(key: str) -> None:
+    with pytest.raises(InputError, match=r"redact_conn_id: the key has fewer than 16 characters") as refused:
+        Redaction(read_modes({"email": "hash"}), key)
+    assert key.strip() not in str(refused.value)
+
+
 def test_every_word_has_its_columns() -> None:
     marked = {
         word.value: [

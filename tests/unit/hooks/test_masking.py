@@ -80,9 +80,13 @@ async def test_code_that_cannot_wait_has_it_told_at_the_next_turn(supervisor: Su
     ("extra", "secrets"),
     [
         ({"timeout": 30, "auth_mode": None, "nothing": ""}, []),
-        ({"api_key": "abc"}, ["abc"]),
-        ({"list": [{"Token": "abc"}, "plain"]}, ["abc"]),
-        ({"credentials": {"user": "ada", "more": ["bob"]}}, ["ada", "bob"]),
+        ({"auth_mode": "login", "key_role": "GUEST", "token_lifetime": "PT5M", "max_wait": "PT5M"}, []),
+        ({"auth_mode": "api_key", "rate_store_conn_id": "key", "paths": '{"login": "/auth/@x:y"}'}, []),
+        ({"proxy": "squid:p%40ss@proxy:3128"}, ["p%40ss", "p@ss", "squid:p%40ss@proxy:3128"]),
+        ({"proxy": "http://squid:a/b#c@d@proxy:3128"}, ["a/b#c@d", "http://squid:a/b#c@d@proxy:3128"]),
+        ({"proxy": "proxy.example.com:3128"}, []),
+        ({"session_url": "https://x.example:8443/@team/{session_id}"}, []),
+        ({"video_host": "https://ada:hush@x.example"}, ["hush", "https://ada:hush@x.example"]),
         ({"anything": "redis://:hidden@cache:6379/0"}, ["hidden", "redis://:hidden@cache:6379/0"]),
         ({"mail": "mailto://ada@example.com", "odd": "http://[@"}, []),
     ],
@@ -93,3 +97,12 @@ def test_which_extras_are_secret(extra: dict[str, Any], secrets: list[str]) -> N
 
 def test_the_password_is_secret() -> None:
     assert list(secrets_of(Account("c", "vidinfra", login="ada", password="abc"))) == ["abc"]
+
+
+def test_the_password_is_secret_as_it_is_sent_too() -> None:
+    """A key that was pasted with a line break goes out without it."""
+    assert list(secrets_of(Account("c", "vidinfra", password=" abc\n"))) == [" abc\n", "abc"]
+
+
+def test_a_password_in_the_host_is_secret_although_it_is_refused() -> None:
+    assert "pa/ss" in secrets_of(Account("c", "vidinfra", host="https://ada:pa/ss@x.example"))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -101,6 +107,38 @@ def test_accounts_are_told_apart_without_telling_the_credential() -> None:
     assert "key1" not in one.fingerprint("https://x") + repr(one)
 
 
+def test_an_account_with_a_log_in_is_told_apart_by_that_alone() -> None:
+    """Else its password could be guessed at wherever the fingerprint stands."""
+    one, changed = account(login="ada@x.example", password="a"), account(login="ada@x.example", password="b")
+    assert one.fingerprint("https://x") == changed.fingerprint("https://x")
+    assert one.fingerprint("https://x") != account(login="bob@x.example", password="a").fingerprint("https://x")
+
+
+def test_a_key_cannot_be_guessed_at_quickly() -> None:
+    """Ratio to a plain hash of the same bytes, in one run."""
+
+    def took(work: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+
+    plain = took(lambda: [hashlib.sha256(f"x{n}".encode()).digest() for n in range(1_000)]) / 1_000
+    assert took(lambda: account(password=secrets.token_hex()).fingerprint("https://x")) > 500 * plain
+    same = account(password="the same key as before")
+    same.fingerprint("https://x")
+    assert took(lambda: same.fingerprint("https://x")) < 500 * plain, "a process works it out once"
+
+
+def test_a_fingerprint_is_the_same_everywhere() -> None:
+    """Workers on all hosts share a budget by it: nothing of a host or of a run goes into it."""
+    code = (
+        "from airflow_provider_sessions.platforms.account import Account;"
+        "print(Account('other', 'vidinfra', password=' key1\\n').fingerprint('https://x'))"
+    )
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == account(password="key1").fingerprint("https://x")
+
+
 def test_extras_do_not_show_in_a_repr() -> None:
     assert "hush" not in repr(account(extra={"token": "hush"}))
 
@@ -118,11 +156,38 @@ def test_nothing_that_may_be_secret_is_shown() -> None:
         "https://ada:hush@x.example:port",
         "https://ada:hush@x.example/?a=1",
         "https://ada:hush@[::1",
+        "https://ada:hu/sh@x.example",
+        "https://ada:80/hush@x.example",
+        "https:/ada:hush@x.example",
+        "ada:hush?x@x.example",
     ],
 )
 def test_a_password_in_the_host_is_refused_without_being_shown(host: str) -> None:
     with pytest.raises(ConnectionConfigError, match="host holds a user name or password") as caught:
         account(host=host).base_url(None)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://ada:hush",
+        "ada:hush",
+        "https://x.example/?key=hush",
+        "https://x.example/#hush",
+        "hush hush",
+        "ftp://hush",
+    ],
+)
+def test_a_host_that_cannot_be_read_is_not_quoted(host: str) -> None:
+    with pytest.raises(ConnectionConfigError, match=r"host .*expected is an address") as caught:
+        account(host=host).base_url(None)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_password_in_what_airflow_took_for_the_schema_is_not_shown() -> None:
+    with pytest.raises(ConnectionConfigError, match=r"schema is") as caught:
+        account(host="x", schema="hush@x.example").base_url(None)
     assert "hush" not in str(caught.value)
 
 
