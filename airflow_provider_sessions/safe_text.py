@@ -23,6 +23,10 @@ _GROUP = re.compile(r"::(?=(?:end)?group::)", re.IGNORECASE)
 """``::group::`` and ``::endgroup::``, by which Airflow's UI folds a log, wherever in a line they stand."""
 
 
+class OwnText(str):
+    """A text of our own, every foreign part of which was cut before: logs show it whole."""
+
+
 def sanitize_text(text: object, limit: int | None = FOREIGN_LENGTH) -> str:
     """Return a text as it may be shown: cut, on one line, and without effect on terminals and on Airflow's UI.
 
@@ -76,4 +80,4 @@ def _sanitize_argument(argument: Any) -> Any:
     """A text or an error is cut; numbers stay what the message's format needs."""
     if isinstance(argument, BaseException):
         return sanitize_text(argument, _ERROR_LENGTH)
-    return sanitize_text(argument) if isinstance(argument, str) else argument
+    return sanitize_text(argument) if isinstance(argument, str) and not isinstance(argument, OwnText) else argument

@@ -51,7 +51,7 @@ def origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def host_of(url: httpx.URL) -> str:
-    """The host as it stands on the wire; ``url.host`` would decode international names, and fails where that cannot be."""
+    """The host as it stands on the wire; ``url.host`` would decode international names, and fails where it cannot."""
     return url.raw_host.decode("ascii")
 
 

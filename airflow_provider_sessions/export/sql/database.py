@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ from airflow_provider_sessions.export.sql.dialects import (
     is_held_file,
     set_up,
 )
+from airflow_provider_sessions.safe_text import get_logger
 
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _WRONG_OPTIONS: Final = (OSError, RuntimeError, TypeError, ValueError)
 """What drivers raise besides their own errors where they cannot use an option of the connection."""

@@ -6,7 +6,6 @@ there, and allow nulls, because rows of before have no value for them. Nothing i
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.sql.columns import column_type
 from airflow_provider_sessions.export.sql.dialects import can_have_indexes
 from airflow_provider_sessions.export.sql.mysql_alters import missing_alter
+from airflow_provider_sessions.safe_text import OwnText, get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 LEDGER: Final = "sessions_export_ledger"
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_]{0,20}")
@@ -93,7 +93,7 @@ class Tables:
                     "The table %s is used as it is, but keeps less than an export could: characters that its character "
                     "set lacks are refused, or ids that differ count as equal. To change that, run: %s",
                     table.fullname,
-                    alter,
+                    OwnText(alter),
                 )
 
 
