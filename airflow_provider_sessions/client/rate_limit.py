@@ -11,7 +11,9 @@ from airflow_provider_sessions.errors import InputError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WORDS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
-_LIMIT = re.compile(r"(\d{1,9})\s*(?:/|per)\s*(\d{1,9}(?:\.\d{1,9})?)?\s*([smhd]|(?:sec|second|min|minute|hour|day)s?)")
+_LIMIT = re.compile(
+    r"(\d{1,9})\s*(?:/|per)\s*(?:(\d{1,9}(?:\.\d{1,9})?)\s*)?([smhd]|(?:sec|second|min|minute|hour|day)s?)"
+)
 _MANY = 1000
 _SHORTEST_PART = 10.0
 

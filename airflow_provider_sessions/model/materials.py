@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from airflow_provider_sessions.model.values import UtcDatetime, Value
 
@@ -34,11 +38,33 @@ class ArtifactStatus(Value):
     detail: str | None = None
 
 
+LONGEST = 1e9
+"""Seconds that no session lasts: a time within a transcript is below."""
+_SPOKEN_A_SECOND = 15
+"""Characters, at an ordinary pace."""
+
+Seconds = Annotated[float, Field(gt=-LONGEST, lt=LONGEST, allow_inf_nan=False)]
+"""A time within a transcript, from its beginning."""
+
+
+def milliseconds(seconds: float) -> int:
+    """A time within a transcript, as captions hold it."""
+    return round(seconds * 1000) if seconds > 0 else 0
+
+
+def later_starts(starts: Sequence[float]) -> list[float | None]:
+    """For each start the next later one, by a millisecond or more and in whatever order; None where there is none."""
+    by_time = {milliseconds(start): start for start in starts}
+    times = sorted(by_time)
+    places = (bisect_right(times, milliseconds(start)) for start in starts)
+    return [by_time[times[place]] if place < len(times) else None for place in places]
+
+
 class TranscriptSegment(Value):
     """One stretch of speech. ``start`` and ``end`` are seconds from the transcript's beginning."""
 
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
     end_inferred: bool = False
     speaker_key: str | None = None
     speaker_name: str | None = None
@@ -46,17 +72,40 @@ class TranscriptSegment(Value):
     text: str
 
 
+def _has_length(segment: TranscriptSegment) -> bool:
+    return milliseconds(segment.end) > milliseconds(segment.start)
+
+
+def _with_lengths(segments: tuple[TranscriptSegment, ...]) -> tuple[TranscriptSegment, ...]:
+    if all(map(_has_length, segments)):
+        return segments
+    following = later_starts([segment.start for segment in segments])
+    return tuple(
+        segment if _has_length(segment) else _ending(segment, later)
+        for segment, later in zip(segments, following, strict=True)
+    )
+
+
+def _ending(segment: TranscriptSegment, later: float | None) -> TranscriptSegment:
+    if later is None:
+        later = round(max(segment.start, 0.0) + min(1 + len(segment.text) / _SPOKEN_A_SECOND, 10.0), 3)
+    return segment.model_copy(update={"end": later, "end_inferred": True})
+
+
 class Transcript(Value):
     """The ordered segments of one language of a session's transcript; translations are transcripts of their own.
 
-    ``started_at`` is the instant of second zero, where it is known.
+    ``started_at`` is the instant of second zero, where it is known. Every segment ends later than it starts, by a
+    millisecond or more, since players never show a caption that does not: where that is not given, it ends at the next
+    later start, the last one after as long as its text takes to say, up to ten seconds, and is marked as inferred.
+    Source: WebVTT, W3C.
     """
 
     session_id: str
     language: str | None = None
     is_translation: bool = False
     started_at: UtcDatetime | None = None
-    segments: tuple[TranscriptSegment, ...] = ()
+    segments: Annotated[tuple[TranscriptSegment, ...], AfterValidator(_with_lengths)] = ()
 
 
 class Takeaways(Value):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from airflow_provider_sessions.model import Session, SessionDraft
 
-_MARK = re.compile(r"\s*\[airflow ([0-9a-z-]+)-([0-9a-z]+)\]")
+_MARK = re.compile(r"\[airflow ([0-9a-z-]+)-([0-9a-z]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,11 @@ def with_mark(draft: SessionDraft) -> str | None:
 
 def without_mark(description: str | None) -> str | None:
     """The description that a user gave; None where there is none besides a mark."""
-    return _MARK.sub("", description) or None if description else None
+    given = description or ""
+    kept, at = "", 0
+    for mark in _MARK.finditer(given):
+        kept, at = kept + given[at : mark.start()].rstrip(), mark.end()
+    return kept + given[at:] or None
 
 
 def mark_in(description: str | None) -> Mark | None:

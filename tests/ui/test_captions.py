@@ -36,10 +36,24 @@ CUES = """() => Array.from(document.querySelector("video").textTracks[0].cues, c
 })"""
 
 
+SHORT = [(0.5, 0.5, "a"), (0.5, 0.5, "b"), (1.0001, 1.0003, "c"), (1.0004, 0.2, "d"), (2.0, 2.5, "e"), (3.0, 3.0, "f")]
+"""What platforms give of which some ends are no later than their starts."""
+PLAY = """async () => {
+    const video = document.querySelector("video"), track = video.textTracks[0], seen = [];
+    track.mode = "showing";
+    const look = () => { for (const cue of track.activeCues) if (!seen.includes(cue.text)) seen.push(cue.text); };
+    track.addEventListener("cuechange", look);
+    await video.play();
+    await new Promise(done => video.addEventListener("ended", done, {once: true}));
+    return seen.sort();
+}"""
+
+
 @pytest.fixture
-def screen(browser: Browser) -> Iterator[Page]:
+def screen(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page with a recording of the sandbox's and captions of ours."""
-    segments = tuple(TranscriptSegment(start=a, end=b, speaker_name=who, text=text) for a, b, who, text in SPOKEN)
+    spoken = getattr(request, "param", SPOKEN)
+    segments = tuple(TranscriptSegment(start=a, end=b, speaker_name=who, text=text) for a, b, who, text in spoken)
     captions = "".join(FORMATS["vtt"](Transcript(session_id="s", language="en", segments=segments)))
     film = Recording("captions", 60_000, seconds=8)
     files: dict[str, dict[str, Any]] = {
@@ -71,3 +85,9 @@ def test_browser_shows_captions_as_they_were_said(screen: Page) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     screen.wait_for_timeout(600)
     screen.screenshot(path=SCREENSHOTS / "captions.png")
+
+
+@pytest.mark.parametrize("screen", [[(start, end, None, text) for start, end, text in SHORT]], indirect=True)
+def test_every_caption_is_shown_when_the_film_is_played(screen: Page) -> None:
+    screen.wait_for_function("document.querySelector('video').readyState >= HTMLMediaElement.HAVE_CURRENT_DATA")
+    assert screen.evaluate(PLAY) == sorted(text for _, _, text in SHORT)

@@ -18,15 +18,16 @@ from airflow_provider_sessions.export.transcripts.names import WORD_JOINER, spli
 from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript
 
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})\d*)?"
+_TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})\d*)?"
 _TIMES = re.compile(rf"[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t].*)?")
 _BLANK = re.compile(r"\n(?:[ \t]*\n)+")
 _HIDDEN = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)", re.MULTILINE)
-_LANGUAGE = re.compile(r"^Language:[ \t]*(.*\S)", re.MULTILINE)
-_ID = re.compile(r"[\w{}/.-]*\d[\w{}/.-]*")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:\s+([^>]*))?>|(</v>)")
-_TAG = re.compile(r"</?(?:[a-zA-Z][^>]*)?>|<\d[\d:.]*>")
-_POSITION = re.compile(r"\{\\[^}]*\}")
+_LANGUAGE = re.compile(r"^Language:(.*)", re.MULTILINE)
+_ID = re.compile(r"(?:[^\W\d]|[{}/.-])*\d[\w{}/.-]*")
+# None of these goes on beyond where the next could begin: the time to find all grows with the text, not its square.
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?(?:\s([^<>]*))?>|(</v>)")
+_TAG = re.compile(r"</?(?:[a-zA-Z][^<>]*)?>|<\d[\d:.]*>")
+_POSITION = re.compile(r"\{\\[^{}]*\}")
 
 
 @dataclass(slots=True)
@@ -41,11 +42,11 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
 
     :param data: the file; bytes are UTF-8, or UTF-16 with a byte order mark.
     :param session_id: the session it belongs to.
-    :returns: its segments in the order of the file; none for an empty one. An end before its start is put at the
-        start, and marked as inferred.
+    :returns: its segments in the order of the file; none for an empty one. An end that is not after its start is
+        inferred, and marked as such.
     :raises MalformedAnswerError: it has text, but is neither.
     """
-    text = _decoded(data) if isinstance(data, bytes) else data
+    text = _decoded(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     is_webvtt = text.startswith("WEBVTT")
     blocks = _BLANK.split(text)
@@ -56,7 +57,7 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
     language = _LANGUAGE.search(blocks[0]) if is_webvtt else None
     # Validated all at once: that takes a third of the time of making segments one by one.
     return Transcript.model_validate(
-        {"session_id": session_id, "language": language[1] if language else None, "segments": segments}
+        {"session_id": session_id, "language": language[1].strip() or None if language else None, "segments": segments}
     )
 
 
@@ -113,8 +114,7 @@ def _segments(cue: _Cue, said_in: Callable[[str], str]) -> Iterator[dict[str, An
         if words:
             yield {
                 "start": cue.start,
-                "end": max(cue.start, cue.end),
-                "end_inferred": cue.end < cue.start,
+                "end": cue.end,
                 "speaker_name": tidy_name(said_in(name)) if name else None,
                 "text": words,
             }
@@ -133,15 +133,16 @@ def _voices(text: str) -> list[tuple[str | None, str]]:
 
 def _named(text: str) -> Iterator[tuple[str | None, str]]:
     """What each line that begins with a name says, with the lines that follow it."""
-    name, said = split_name(text.partition("\n")[0])
-    for line in text.split("\n")[1:]:
+    name: str | None = None
+    said: list[str] = []
+    for line in text.split("\n"):
         next_name, rest = split_name(line)
-        if next_name is None:
-            said += f"\n{line}"
-        else:
-            yield name, said
-            name, said = next_name, rest
-    yield name, said
+        if next_name is not None and said:
+            yield name, "\n".join(said)
+            said = []
+        name = next_name or name
+        said.append(rest)
+    yield name, "\n".join(said)
 
 
 def _untagged(text: str) -> str:
@@ -149,7 +150,10 @@ def _untagged(text: str) -> str:
 
 
 def _said_in_webvtt(text: str) -> str:
-    return html.unescape(text) if "&" in text else text
+    try:
+        return html.unescape(text) if "&" in text else text
+    except ValueError:  # a numbered character of more than 4,300 digits
+        return text
 
 
 def _said_in_srt(text: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from airflow_provider_sessions.model import TranscriptSegment
+from airflow_provider_sessions.model.materials import milliseconds
 
 
 def stamp(seconds: float, point: str) -> str:
     """A time, to the millisecond. Hours have two digits, or more where they need more."""
-    total = round(seconds * 1000) if seconds > 0 else 0
+    total = milliseconds(seconds)
     minutes = total // 60_000
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{total // 1000 % 60:02d}{point}{total % 1000:03d}"
 
 
 def span(segment: TranscriptSegment, point: str) -> str:
-    """The line of times of a cue. An end before the start is no end: the cue has no length then."""
-    return f"{stamp(segment.start, point)} --> {stamp(max(segment.start, segment.end), point)}"
+    """The line of times of a cue."""
+    return f"{stamp(segment.start, point)} --> {stamp(segment.end, point)}"

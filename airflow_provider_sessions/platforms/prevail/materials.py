@@ -80,23 +80,15 @@ def _recording(item: RecordingItem, session_id: str, identity: str) -> Recording
 
 
 def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
-    """A transcript, in the order of time.
-
-    An end that is missing, or lies before its start, is the next segment's start. A segment without a start began with
-    the one before it.
-    """
+    """A transcript, in the order of time. A segment without a start began with the one before it."""
     starts = list(accumulate((line.start for line in item.segments), _or_before, initial=0.0))[1:]
-    ordered = sorted(zip(starts, item.segments, strict=True), key=itemgetter(0))
-    following = [*(start for start, _ in ordered[1:]), 0.0]
     segments: list[TranscriptSegment] = []
-    for (start, line), after in zip(ordered, following, strict=True):
-        end = line.end if line.end is not None and line.end >= start else None
+    for start, line in sorted(zip(starts, item.segments, strict=True), key=itemgetter(0)):
         speaker = (line.speaker or "").strip() or None
         segments.append(
             TranscriptSegment(
                 start=start,
-                end=max(start, after) if end is None else end,
-                end_inferred=end is None,
+                end=start if line.end is None else line.end,
                 speaker_key=f"name:{speaker}" if speaker else None,
                 speaker_name=speaker,
                 language=item.language,

@@ -10,6 +10,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from airflow_provider_sessions.model import Participant, Session, Transcript, TranscriptSegment
+from airflow_provider_sessions.model.materials import LONGEST, later_starts
+from airflow_provider_sessions.platforms.instants import instant_or_none
 from airflow_provider_sessions.platforms.sessions_us.models import TranscriptEntry
 
 _SEGMENTS: Final = TypeAdapter(tuple[TranscriptSegment, ...])
@@ -21,7 +23,7 @@ def read_transcripts(
     """The original and one transcript for each language of translation.
 
     The original holds every utterance in the language it was said in. Ends are not given: one is taken from the next
-    utterance's start, the last one's from the session's end, and each is marked as inferred.
+    later start, that of the last ones from the session's end if that is later, and each is marked as inferred.
 
     :param entries: what the platform gave.
     :param session: whose transcript it is; its actual start is second zero, else the first utterance.
@@ -32,13 +34,13 @@ def read_transcripts(
     zero = session.actual_start or (min(known) if known else None)
     starts = [_offset(stamp, zero) for stamp in stamps]
     order = sorted(range(len(entries)), key=starts.__getitem__)
-    last = (session.actual_end - zero).total_seconds() if session.actual_end and zero else 0.0
-    ends = [*(starts[position] for position in order[1:]), None]
+    last = _offset(session.actual_end, zero)
+    ends = later_starts(starts)
     original: list[Mapping[str, Any]] = []
     translations: dict[str, list[Mapping[str, Any]]] = {}
     who = {entry.get("participant_id"): _speaker(entry.get("participant_id"), speakers) for entry in entries}
-    for position, following in zip(order, ends, strict=True):
-        entry, start = entries[position], starts[position]
+    for position in order:
+        entry, start, following = entries[position], starts[position], ends[position]
         spoken = _source_language(entry)
         key, name = who[entry.get("participant_id")]
         for words in entry.get("content") or ():
@@ -62,14 +64,16 @@ def read_transcripts(
 def _stamp(entry: TranscriptEntry) -> datetime | float | None:
     """When it was said; an instant without a zone is taken as UTC (inferred)."""
     stamp = entry.get("source_timestamp")
-    return stamp.replace(tzinfo=UTC) if isinstance(stamp, datetime) and stamp.tzinfo is None else stamp
+    if not isinstance(stamp, datetime):
+        return stamp
+    return instant_or_none(stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC))
 
 
 def _offset(stamp: datetime | float | None, zero: datetime | None) -> float:
     """Seconds from second zero; a number instead of an instant is taken as such (inferred)."""
     if isinstance(stamp, datetime):
-        return max(0.0, (stamp - zero).total_seconds()) if zero is not None else 0.0
-    return max(0.0, stamp or 0.0)
+        stamp = (stamp - zero).total_seconds() if zero is not None else None
+    return stamp if stamp is not None and 0 < stamp < LONGEST else 0.0
 
 
 def _source_language(entry: TranscriptEntry) -> str | None:

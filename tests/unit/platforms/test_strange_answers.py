@@ -250,8 +250,8 @@ class TestPrevail:
         assert told == [
             ("first", 2, 3, True, "name:Ada"),
             ("second", 3, 9, False, "name:Ada"),
-            ("third", 5, 5, True, None),
-            ("fourth", 5, 5, True, None),
+            ("third", 5, 6.333, True, None),
+            ("fourth", 5, 6.4, True, None),
         ]
 
     async def test_further_state_words_may_be_json_as_forms_and_addresses_give_it(self) -> None:

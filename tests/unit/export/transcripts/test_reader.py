@@ -94,7 +94,8 @@ def test_karaoke_times_and_classes_are_no_words() -> None:
 
 def test_an_end_before_its_start_is_marked() -> None:
     [segment] = read_captions("WEBVTT\n\n00:00:05.000 --> 00:00:03.000\nHi").segments
-    assert (segment.start, segment.end, segment.end_inferred) == (5.0, 5.0, True)
+    assert (segment.start, segment.end_inferred) == (5.0, True)
+    assert 6.0 <= segment.end <= 15.0
 
 
 def test_cues_without_words_are_left_out() -> None:

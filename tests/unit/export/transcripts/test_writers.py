@@ -70,11 +70,6 @@ def test_an_empty_transcript_is_an_empty_file(name: str) -> None:
     assert written(name, Transcript(session_id="s1")) in ("WEBVTT\n", "")
 
 
-def test_an_end_before_its_start_makes_a_cue_without_length() -> None:
-    backwards = Transcript(session_id="s1", segments=(segment(5, 3, "Hi"),))
-    assert "00:00:05.000 --> 00:00:05.000" in written("vtt", backwards)
-
-
 def test_a_name_cannot_end_its_tag_or_its_line() -> None:
     hostile = Transcript(session_id="s1", segments=(segment(0, 1, "Hi", "a>b\n\n00:00:09.000 --> 00:00:10.000\nc"),))
     assert "<v a&gt;b 00:00:09.000 --&gt; 00:00:10.000 c>Hi" in written("vtt", hostile)

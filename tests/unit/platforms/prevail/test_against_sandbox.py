@@ -679,7 +679,8 @@ async def test_a_transcript_reads_in_whatever_shape_it_comes(
         assert [segment.end for segment in transcript.segments] == [row["end"] for row in truth]
     else:
         starts = [row["start"] for row in truth]
-        assert [segment.end for segment in transcript.segments] == [*starts[1:], starts[-1]]
+        assert [segment.end for segment in transcript.segments[:-1]] == starts[1:]
+        assert starts[-1] < transcript.segments[-1].end <= starts[-1] + 10
     assert {segment.end_inferred for segment in transcript.segments} == {not ends}
 
 
