@@ -226,6 +226,14 @@ def _common_fields(example: str, rate_limit: str = "as many as it likes", max_wa
         "ca_bundle": _text(
             "CA bundle", "Path of a file of certificates to trust instead of the system's. Example: /etc/ssl/corp.pem"
         ),
+        "allow_private_addresses": {
+            "label": "Private addresses",
+            "description": (
+                "true: what the platform leads to (recordings, say) may lie in a private network, as object storage "
+                "behind a private endpoint does. Otherwise that is refused; the base URL itself may be anywhere."
+            ),
+            "schema": {"type": ["boolean", "null"]},
+        },
         "paths": {
             "label": "Paths",
             "description": (

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, TypeVar, get_origin
 import httpx
 
 from airflow_provider_sessions import __version__
+from airflow_provider_sessions.client.addresses import is_loopback, warn_of_plain_http
 from airflow_provider_sessions.client.answers import (
     Dialect,
     credentials_of,
@@ -114,10 +115,14 @@ class Client:
         self.clock = clock
         self.budget = budget or Unlimited(clock)
         self.lane = lane
+        for scheme, host, port in map(origin, map(httpx.URL, config.trusted)):
+            if scheme == "http" and not is_loopback(host):
+                warn_of_plain_http(f"http://{host}:{port}")
         self._memo: Memo[_Answer] = Memo()
         self._guard = GuardedTransport(
             transport or network(config),
             trusted=config.trusted,
+            policy=config.addresses,
             budget=self.budget,
             lane=lane,
             clock=clock,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.call import REPEATABLE_METHODS, Call, Route, fill, placeholders
 from airflow_provider_sessions.client.paging import NumberedPages, Paging
 from airflow_provider_sessions.client.retry import RetryPolicy
@@ -32,6 +33,7 @@ class ClientConfig:
         to bring a mebibyte in each such span.
     :param proxy: URL of a proxy; where there is none, the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` hold.
     :param ca_bundle: path of a file of certificates to trust.
+    :param allow_private: whether the platform may lead to addresses of private networks, for downloads say.
     :param max_json_bytes: no answer may be larger.
     :param retry: how patient a call is; its ``max_wait`` is also how long a request waits for its slot.
     """
@@ -45,6 +47,7 @@ class ClientConfig:
     deadline: float = 300.0
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
+    allow_private: bool = False
     max_json_bytes: int = 64 * MIB
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -52,6 +55,11 @@ class ClientConfig:
     def trusted(self) -> tuple[str, ...]:
         """The addresses on whose hosts the credential may be seen."""
         return (self.base_url, *self.bases.values())
+
+    @property
+    def addresses(self) -> AddressPolicy:
+        """What the platform may lead to."""
+        return AddressPolicy.of(self.trusted, allow_private=self.allow_private)
 
     def url(self, call: Call[Any]) -> tuple[str, str]:
         """Method and absolute address of a call, with the connection's overrides.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import ssl
 from collections.abc import Callable
-from ipaddress import ip_address
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import httpx
 
+from airflow_provider_sessions.client.addresses import AddressPolicy, is_loopback
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.pools import SmallPools
 from airflow_provider_sessions.client.redact import redact_typed_address
@@ -25,10 +25,10 @@ def network(config: ClientConfig) -> httpx.AsyncBaseTransport:
 
     :raises ConnectionConfigError: ``proxy`` or ``ca_bundle`` cannot be used.
     """
-    trust = _trust(config.ca_bundle)
+    trust, policy = _trust(config.ca_bundle), config.addresses
     if config.proxy:
-        return _transport(trust, config.proxy, "the connection's proxy")
-    return EnvironmentProxies(trust)
+        return _transport(trust, policy, config.proxy, "the connection's proxy")
+    return EnvironmentProxies(trust, policy)
 
 
 class EnvironmentProxies(httpx.AsyncBaseTransport):
@@ -39,13 +39,14 @@ class EnvironmentProxies(httpx.AsyncBaseTransport):
     machine itself is never reached through a proxy.
 
     :param trust: the certificates to trust.
+    :param policy: the addresses that may be connected to where no proxy does that.
     """
 
-    def __init__(self, trust: Trust) -> None:
+    def __init__(self, trust: Trust, policy: AddressPolicy) -> None:
         self._proxies: dict[str, str] = getproxies_environment()
-        self._direct = _transport(trust, None, "")
+        self._direct = _transport(trust, policy, None, "")
         self._by_scheme = {
-            scheme: _transport(trust, proxy, f"{scheme.upper()}_PROXY of the environment")
+            scheme: _transport(trust, policy, proxy, f"{scheme.upper()}_PROXY of the environment")
             for scheme in ("http", "https")
             if (proxy := self._proxies.get(scheme) or self._proxies.get("all"))
         }
@@ -63,14 +64,6 @@ class EnvironmentProxies(httpx.AsyncBaseTransport):
         if is_loopback(url.host) or proxy_bypass_environment(url.netloc.decode("ascii"), self._proxies):
             return self._direct
         return self._by_scheme.get(url.scheme, self._direct)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this very machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _trust(ca_bundle: str | None) -> Trust:
@@ -130,14 +123,14 @@ class _BySchemes(httpx.AsyncBaseTransport):
                 await transport.aclose()
 
 
-def _transport(trust: Trust, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
+def _transport(trust: Trust, policy: AddressPolicy, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_OPEN)
     if proxy and "://" not in proxy:
         proxy = f"http://{proxy}"
 
     def make(context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
         if proxy is None:
-            return SmallPools(lambda: Direct(context))
+            return SmallPools(lambda: Direct(context, policy))
         return SmallPools(lambda: httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits))
 
     try:

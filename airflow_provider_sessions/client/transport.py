@@ -1,9 +1,10 @@
 """What every request passes on its way to the wire: redirects, downloads and log-ins included.
 
 - A credential goes to the connection's own hosts alone; httpx by itself would send ``X-API-Key`` on to another host
-  that a redirect names.
+  that a redirect names. Another host gets the headers of a list, and no others.
 - A request that changes something never leaves its host, and is not turned into a GET by a redirect on the way.
-- Nothing goes from https to http, nor from a platform out there to an address inside this machine.
+- Nothing goes from https to http, nor from a platform out there to an address inside this machine or its network: see
+  :mod:`airflow_provider_sessions.client.addresses`.
 - The rate budget is asked before, and told after, each request to the platform.
 - No answer is larger, or lasts longer, than one may; downloads look after themselves.
 - Each request is logged with its address redacted.
@@ -17,13 +18,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 
 import httpx
 
+from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.budget import Lane, RateBudget
 from airflow_provider_sessions.client.decoding import ENCODED, decode_body
-from airflow_provider_sessions.client.network import is_loopback
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.redact import redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
@@ -32,7 +32,10 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-CREDENTIAL_HEADERS = ("authorization", "x-api-key", "cookie", "proxy-authorization")
+_HEADERS_ABROAD = frozenset(
+    ("accept", "accept-encoding", "connection", "host", "if-range", "range", "transfer-encoding", "user-agent")
+)
+"""Headers that another host gets. All others may be a credential, whatever their name."""
 DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
 _LONGEST_HOLD = 1.0
@@ -51,7 +54,7 @@ def origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 def host_of(url: httpx.URL) -> str:
-    """The host as it stands on the wire; ``url.host`` would decode international names, and fails where it cannot."""
+    """The host as it stands on the wire. ``url.host`` would decode international names, and fails where it cannot."""
     return url.raw_host.decode("ascii")
 
 
@@ -60,6 +63,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     :param inner: the transport that does the work.
     :param trusted: addresses on whose hosts the credential may be seen.
+    :param policy: other addresses that may be reached.
     :param budget: the rate budget of the account.
     :param lane: what the requests are for.
     :param clock: time.
@@ -73,6 +77,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         inner: httpx.AsyncBaseTransport,
         *,
         trusted: Iterable[str],
+        policy: AddressPolicy,
         budget: RateBudget,
         lane: Lane,
         clock: Clock,
@@ -82,6 +87,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._inner = inner
         self._trusted = frozenset(origin(httpx.URL(url)) for url in trusted)
+        self._policy = policy
         self._budget = budget
         self._lane = lane
         self._clock = clock
@@ -166,18 +172,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     def _refuse_abroad(self, request: httpx.Request) -> None:
         if request.method not in _READING:
             raise RedirectRefusedError(
-                f"{request.method} was redirected to another host, {request.url.host}; it was not sent there, because "
-                f"it may hold credentials or change something"
+                f"{request.method} was redirected to another host, {host_of(request.url)}; it was not sent there, "
+                f"because it may hold credentials or change something"
             )
-        if _is_inside(request.url.host) and not any(_is_inside(host) for _, host, _ in self._trusted):
-            raise RedirectRefusedError(
-                f"the platform named an address inside this machine or its network segment, {request.url.host}"
-            )
+        self._policy.check_url(request.url)
 
     def _strip(self, request: httpx.Request) -> None:
-        for header in CREDENTIAL_HEADERS:
-            if header in request.headers:
-                del request.headers[header]
+        for header in request.headers.keys() - _HEADERS_ABROAD:
+            del request.headers[header]
 
     async def _send(self, request: httpx.Request, redact: Callable[[str], str]) -> httpx.Response:
         began = time.perf_counter()
@@ -285,12 +287,5 @@ def _refused_redirect(request: httpx.Request, response: httpx.Response) -> str |
             f"turn it into a GET; check the connection's host (http or https, and its path)"
         )
     if request.url.scheme == "https" and response.headers["location"].strip().lower().startswith("http:"):
-        return f"{request.url.host} redirected from https to http, where everybody on the way can read along"
+        return f"{host_of(request.url)} redirected from https to http, where everybody on the way can read along"
     return None
-
-
-def _is_inside(host: str) -> bool:
-    try:
-        return is_loopback(host) or ip_address(host).is_link_local
-    except ValueError:
-        return False

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import select
-import socket
 import ssl
 import time
 from collections import deque
@@ -20,6 +19,8 @@ from typing import Any, NamedTuple, cast
 import aiohappyeyeballs
 import h11
 import httpx
+
+from airflow_provider_sessions.client.addresses import AddressPolicy, resolve
 
 _PORTS = {"http": 80, "https": 443}
 KEPT_OPEN = 120.0
@@ -286,10 +287,12 @@ class Direct(httpx.AsyncBaseTransport):
     """Sends one request after the other over one connection, which is made when it has to be.
 
     :param trust: the certificates to trust.
+    :param policy: the addresses that may be connected to.
     """
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
+    def __init__(self, trust: ssl.SSLContext, policy: AddressPolicy) -> None:
         self._trust = trust
+        self._policy = policy
         self._line: Line | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -320,13 +323,15 @@ class Direct(httpx.AsyncBaseTransport):
         if self._line is not None and self._line.place == place and self._line.is_idle:
             return self._line
         await self.aclose()
-        self._line = Line(place, await _connect(place, self._trust if place.scheme == "https" else None, patience))
+        trust = self._trust if place.scheme == "https" else None
+        self._line = Line(place, await _connect(place, trust, self._policy, patience))
         return self._line
 
 
-async def _connect(place: Place, trust: ssl.SSLContext | None, patience: float | None) -> Wire:
+async def _connect(place: Place, trust: ssl.SSLContext | None, policy: AddressPolicy, patience: float | None) -> Wire:
     """A new connection, by whichever of the host's addresses answers first.
 
+    :raises RedirectRefusedError: one of them must not be connected to.
     :raises httpx.ConnectTimeout: none did.
     :raises httpx.ConnectError: it was refused, or who answered is not trusted.
     """
@@ -335,7 +340,7 @@ async def _connect(place: Place, trust: ssl.SSLContext | None, patience: float |
         trust.set_alpn_protocols(["http/1.1"])
     try:
         async with asyncio.timeout(patience):
-            found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+            found = await resolve(place.host, place.port, policy)
             link = await aiohappyeyeballs.start_connection(
                 found, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1, loop=loop
             )

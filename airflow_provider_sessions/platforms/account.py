@@ -144,6 +144,19 @@ class Account:
         except ValueError as unreadable:
             raise self._unreadable(unreadable) from None
 
+    def flag(self, name: str) -> bool:
+        """A field that is true or false, as JSON or as a text; false if it is empty.
+
+        :raises ConnectionConfigError: it is neither.
+        """
+        value = self.extra.get(name)
+        value = value.strip().lower() if isinstance(value, str) else value
+        if value in (None, "", False, "false"):
+            return False
+        if value in (True, "true"):
+            return True
+        raise self.wrong(name, f"is {value!r}; expected true or false")
+
     def rate_limit(self, default: RateLimit | None) -> RateLimit | None:
         """The ``rate_limit`` field.
 

@@ -176,6 +176,7 @@ class Adapter(ABC):
             timeout=account.seconds("timeout", 30.0),
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
+            allow_private=account.flag("allow_private_addresses"),
             retry=RetryPolicy(
                 attempts=attempts,
                 max_wait=account.seconds("max_wait", cls.default_max_wait) if max_wait is None else max_wait,

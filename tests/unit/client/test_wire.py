@@ -10,6 +10,7 @@ import ssl
 import httpx
 import pytest
 
+from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.wire import _PLENTY, Direct
 from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
 
@@ -19,7 +20,7 @@ FILE = 9 * 1024 * 1024
 
 @pytest.fixture
 def direct() -> Direct:
-    return Direct(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return Direct(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), AddressPolicy(frozenset(("127.0.0.1", "platform.test"))))
 
 
 def ports(server: RawServer) -> list[str]:

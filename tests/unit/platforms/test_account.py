@@ -74,6 +74,21 @@ def test_text_choice_and_seconds() -> None:
         account(extra={"timeout": "soon"}).seconds("timeout", 30)
 
 
+@pytest.mark.parametrize(
+    ("given", "is_set"),
+    [(True, True), ("true", True), (" True ", True), (False, False), ("false", False), ("", False), (None, False)],
+)
+def test_a_flag_is_read_as_json_or_text(given: Any, is_set: bool) -> None:
+    assert account(extra={"flag": given}).flag("flag") is is_set
+    assert account().flag("flag") is False
+
+
+@pytest.mark.parametrize("given", ["yes", "ture", 2, [], {}])
+def test_a_flag_that_is_neither_is_named(given: Any) -> None:
+    with pytest.raises(ConnectionConfigError, match="flag is .*; expected true or false"):
+        account(extra={"flag": given}).flag("flag")
+
+
 def test_rate_limit() -> None:
     assert account(extra={"rate_limit": "10/minute"}).rate_limit(None) == RateLimit(10, 60)
     assert account().rate_limit(RateLimit(5, 1)) == RateLimit(5, 1)

@@ -304,6 +304,13 @@ def test_the_vendors_video_host_stands_beside_the_vendors_host_alone(open_adapte
     assert open_adapter(extra={"video_host": "http://v.test/"}).client.config.bases == {"video": "http://v.test"}
 
 
+@pytest.mark.parametrize(("given", "allowed"), [({}, False), ({"allow_private_addresses": True}, True)])
+def test_the_connection_says_whether_private_addresses_may_be_reached(
+    open_adapter: Open, given: dict[str, Any], allowed: bool
+) -> None:
+    assert open_adapter(extra=given).client.config.allow_private is allowed
+
+
 async def test_no_secret_shows_in_a_repr(logged_in: VidInfraAdapter, sandbox: Sandbox, secrets: list[str]) -> None:
     await logged_in.check()
     shown = repr(logged_in.account) + repr(vars(logged_in)) + repr(vars(logged_in.client))
