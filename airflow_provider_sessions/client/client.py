@@ -144,6 +144,11 @@ class Client:
             transport=self._guard,
         )
 
+    @property
+    def answered(self) -> int:
+        """How many requests got an answer, whatever it was."""
+        return self._guard.answered
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -70,6 +70,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param max_wait: seconds that a request may wait for its slot.
     :param deadline: seconds that a request may last from then on.
     :param max_bytes: bytes that an answer may have, on the wire and decompressed.
+    :ivar answered: how many requests got an answer, whatever it was.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._max_wait = max_wait
         self._deadline = deadline
         self._max_bytes = max_bytes
+        self.answered = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, guarded.
@@ -190,6 +192,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except (httpx.HTTPError, TimeoutError) as failure:
             log.debug("%s %s: %s", request.method, redact(str(request.url)), type(failure).__name__)
             raise
+        self.answered += 1
         if log.isEnabledFor(logging.DEBUG):
             address, took = redact(str(request.url)), 1000 * (time.perf_counter() - began)
             log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)

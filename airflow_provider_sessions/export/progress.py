@@ -45,8 +45,16 @@ class Progress:
         self._said = now
         parts = [f"{done:,} {self._what}" if self._total is None else f"{done:,} of {self._total:,} {self._what}"]
         parts += [detail] if detail else []
-        rate = done / (now - self._began)
-        parts.append(f"{rate:.1f} a second")
-        if self._total is not None and rate > 0:
-            parts.append(f"about {(self._total - done) / rate:.0f} s left")
+        if done > 0:  # before, there is nothing to estimate from
+            rate = done / (now - self._began)
+            parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute")
+            if self._total is not None and done <= self._total:
+                parts.append(f"about {_duration((self._total - done) / rate)} left")
         log.info("%s", ", ".join(parts))
+
+
+def _duration(seconds: float) -> str:
+    """A duration as people say it, with two digits or three."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

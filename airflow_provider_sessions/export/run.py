@@ -294,7 +294,8 @@ class RunTally:
             self._written += 1
         elif key not in self._pending:
             self._unchanged += 1
-        self._progress.at(self._done, f"{self._rows:,} rows, {len(self._pending):,} pending")
+        counts = {"rows": self._rows, "unchanged": self._unchanged, "pending": len(self._pending)}
+        self._progress.at(self._done, ", ".join(f"{count:,} {what}" for what, count in counts.items() if count))
 
     def note(self, session_id: str, decisions: Mapping[str, Decision]) -> None:
         """Note why datasets of a session are not there."""

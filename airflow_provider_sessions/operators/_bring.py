@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
+from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     AnswerError,
     BrokenConnectionError,
@@ -13,6 +15,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
 )
 from airflow_provider_sessions.model import Session, SessionChanges, SessionState
+from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -20,6 +23,10 @@ log = get_logger(__name__)
 
 _MAY_BE_SO = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which the session may be in the state all the same: someone was quicker, or the answer was lost."""
+
+
+_JUST_NOW = timedelta(minutes=1)
+"""A session that is to start now may be made a moment later."""
 
 
 async def bring_to(
@@ -50,12 +57,19 @@ async def bring_to(
         return session
 
 
+def warn_of_past_start(start: datetime | None, clock: Clock) -> None:
+    """Warn where a session is planned to start in the past: platforms take that without a word."""
+    if start is not None and start < clock.now() - _JUST_NOW:
+        log.warning("The planned start, %s, is in the past", to_the_second(start))
+
+
 async def update(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
     """Change a session, unless it turns out that an earlier attempt has.
 
     :raises ConflictError: the session is in a state in which it cannot be changed, and is not as wanted.
     """
     adapter.require(Question.UPDATE)
+    warn_of_past_start(changes.start, adapter.client.clock)
     try:
         return await adapter.update(session_id, changes)
     except _MAY_BE_SO as refused:

@@ -36,7 +36,7 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators import _send_record
-from airflow_provider_sessions.operators._bring import cancel
+from airflow_provider_sessions.operators._bring import cancel, warn_of_past_start
 from airflow_provider_sessions.operators._send_record import SendRecord, as_clock_time
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
@@ -354,6 +354,7 @@ async def _make(
     clock = adapter.client.clock
     # What is older has been looked for.
     draft = draft.model_copy(update={"since": clock.now(), "attempt": _new_attempt(clock)})
+    warn_of_past_start(draft.start, clock)
     await asyncio.to_thread(record.note_send, draft.attempt)
     try:
         made = await adapter.create(draft)

@@ -95,6 +95,8 @@ class DownloadRecordingsOperator(DeferringOperator):
                 f"session {session_id} has no recording that is ready; wait for one with "
                 "ArtifactSensor(artifact='recording'), or set allow_none=True where there may be none"
             )
+        if not ready:
+            log.info("Session %s has no recording that is ready: nothing was downloaded", session_id)
         return hook.ask(lambda adapter: download_all(adapter, store, ready, at_once))
 
 

@@ -182,14 +182,10 @@ def _log_plan(work: Plan, window: Window) -> None:
 
 def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
     """What goes into XCom, and into the log."""
-    for name, sums in written.datasets.items():
-        counts = [counted(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
-        log.info("%s: %s", name, ", ".join(counts))
-    for name, place in written.where.items():
-        log.info("%s: %s", name, place)
+    outcome = written.outcome
+    _log_written(written)
     if not work.sessions:
         log.warning("No session ended in this window, and none of before was due: there was nothing to write")
-    outcome = written.outcome
     return {
         "platform": work.platform,
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
@@ -201,6 +197,20 @@ def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
         "datasets": {name: dict(sums) for name, sums in written.datasets.items()},
         **written.where,
     }
+
+
+def _log_written(written: Written) -> None:
+    outcome = written.outcome
+    # Zeros would look like a loss where all is there already.
+    for name, sums in written.datasets.items() if outcome.sessions else ():
+        counts = [counted(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
+        log.info("%s: %s", name, ", ".join(counts) if sums["rows"] else "no new rows")
+    if outcome.unchanged:
+        log.info("%s unchanged since an earlier run wrote them", counted(outcome.unchanged, "session"))
+    if outcome.deleted_sessions:
+        log.info("%s deleted at the source", counted(len(outcome.deleted_sessions), "session"))
+    for name, place in written.where.items():
+        log.info("%s: %s", name, place)
 
 
 def _by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:

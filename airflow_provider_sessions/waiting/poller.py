@@ -96,6 +96,7 @@ class Poller:
         self._connected_at = 0.0
         self._last_look: float | None = None
         self._took = 0.0
+        self._asking_since, self._answered_before = 0.0, 0
         self._pace: Pace | None = None
         self._not_before = 0.0
         self._closed_until = 0.0
@@ -257,10 +258,11 @@ class Poller:
         untold = dict.fromkeys(due)
         interval = min(watch.poll_interval for watch in due)
         began = self._began = self._now()
+        self._start_to_ask()
         try:
             async for watch, news in self._observe(due, interval):
                 await self._settle()
-                self._keep_pace(max(self._took, self._now() - began), interval)
+                self._keep_pace(max(self._took, self._waited_for_answers()), interval)
                 self._tell(watch, news, began)
                 del untold[watch]
             self._failures = 0
@@ -270,7 +272,19 @@ class Poller:
             for watch in untold:
                 self._tell(watch, self._failed(watch, failure), began)
         self._last_look, self._began = self._now(), None
-        self._took = self._last_look - began
+        self._took = self._waited_for_answers()
+
+    def _start_to_ask(self) -> None:
+        """Note when a look begins to send requests: until then nobody is slow."""
+        answered = 0 if self._adapter is None else self._adapter.client.answered
+        self._asking_since, self._answered_before = self._now(), answered
+
+    def _waited_for_answers(self) -> float:
+        """Seconds since this look began to send requests; 0 where only the platform can be slow and was not asked."""
+        if self._adapter is None:
+            return 0.0
+        was_asked = self._adapter.client.answered > self._answered_before
+        return self._now() - self._asking_since if was_asked or self._adapter.client.budget.limit else 0.0
 
     def _keep_pace(self, took: float, interval: float) -> None:
         """Note how often looks come, if the budget or the platform makes them rarer than was asked for."""
@@ -319,6 +333,7 @@ class Poller:
     ) -> AsyncIterator[tuple[AnyWatch, Observation | Listed]]:
         """What a look sees of what is due: sessions in one go, then what each has left behind, and lists."""
         adapter = await self._connected()
+        self._start_to_ask()
         spots = [watch for watch in due if isinstance(watch.subject, Spot)]
         present = self._now() + _NO_TIME
         decided = {watch.subject.session_id for watch in spots if watch.last_call <= present}

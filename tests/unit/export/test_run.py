@@ -274,6 +274,28 @@ def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: p
     assert len(caplog.messages) == 4
 
 
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "told"),
+    [
+        (0, 500, 30, "0 of 500 sessions exported"),
+        (0, None, 30, "0 sessions exported"),
+        (1, 1000, 60, "1 of 1,000 sessions exported, 1.0 a minute, about 17 h left"),
+        (10, 30, 120, "10 of 30 sessions exported, 5.0 a minute, about 4 min left"),
+        (500, 500, 100, "500 of 500 sessions exported, 5.0 a second, about 0 s left"),
+        (6, 5, 5, "6 of 5 sessions exported, 1.2 a second"),
+    ],
+)
+def test_rate_and_estimate_are_told_when_there_is_something_to_estimate_from(
+    caplog: pytest.LogCaptureFixture, done: int, total: int | None, seconds: float, told: str
+) -> None:
+    now = [0.0]
+    progress = Progress("sessions exported", total, seconds=lambda: now[0])
+    now[0] = seconds
+    with caplog.at_level("INFO"):
+        progress.at(done)
+    assert caplog.messages == [told]
+
+
 def test_progress_without_a_total_counts(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     progress = Progress("sessions listed", seconds=lambda: now[0])

@@ -120,11 +120,15 @@ def test_a_failed_repetition_leaves_the_file_that_was_there(download, webinar, s
 
 
 @pytest.mark.parametrize("recording", ["failed", "none"])
-def test_without_a_recording_that_is_ready_it_fails_unless_told(download, vidinfra: Any, recording: str) -> None:
+def test_without_a_recording_that_is_ready_it_fails_unless_told(
+    download, vidinfra: Any, recording: str, caplog: pytest.LogCaptureFixture
+) -> None:
     [session_id] = vidinfra.create(started_at=NOON, ended_at=NOON + timedelta(hours=1), script={"recording": recording})
     with pytest.raises(ExportError, match=r"no recording that is ready.*ArtifactSensor.*allow_none"):
         download(session_id=session_id)
-    assert download(session_id=session_id, allow_none="True") == []
+    with caplog.at_level("INFO"):
+        assert download(session_id=session_id, allow_none="True") == []
+    assert f"Session {session_id} has no recording that is ready: nothing was downloaded" in caplog.messages
 
 
 def test_an_unknown_session_is_not_found(download, vidinfra: Any, tmp_path: Path) -> None:

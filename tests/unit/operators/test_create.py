@@ -119,6 +119,23 @@ def test_bad_options_fail_before_any_request(
     assert sandbox.log.count() == 0
 
 
+def test_a_start_in_the_past_is_warned_of_where_a_session_is_made(
+    create: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told() -> list[str]:
+        return [message for message in caplog.messages if "in the past" in message]
+
+    create(start="2026-03-03T10:00:00+01:00")
+    assert told() == ["The planned start, 2026-03-03T09:00:00+00:00, is in the past"]
+
+    caplog.clear()
+    create(start="2026-03-03T10:00:00+01:00")
+    create(start=datetime.now(UTC) - timedelta(seconds=10))
+    create(start=datetime.now(UTC) + timedelta(days=1))
+    create(start=None)
+    assert told() == []
+
+
 def test_making_an_operator_looks_at_nothing() -> None:
     operator = CreateSessionOperator(
         task_id="create", conn_id="{{ conn }}", title="{{ title }}", start="{{ ds }}", options="{{ params.options }}"

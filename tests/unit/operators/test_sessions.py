@@ -133,6 +133,16 @@ def test_a_platform_that_keeps_canceled_sessions_does_not_take_a_missing_one_for
         run(CancelSessionOperator, session_id="6f1f0a52-4d0f-4e3a-9a50-000000000000")
 
 
+def test_a_session_that_is_moved_into_the_past_is_warned_of(
+    run: Any, session_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(UpdateSessionOperator, session_id=session_id, start="2036-03-04T09:00Z")
+    assert "in the past" not in caplog.text
+
+    run(UpdateSessionOperator, session_id=session_id, start="2026-03-04T09:00Z")
+    assert "The planned start, 2026-03-04T09:00:00+00:00, is in the past" in caplog.messages
+
+
 def test_a_session_is_moved(run: Any, vidinfra: Any, session_id: str) -> None:
     moved = run(
         UpdateSessionOperator, session_id=session_id, start="2026-03-04T09:00", time_zone="Europe/Berlin", title="None"

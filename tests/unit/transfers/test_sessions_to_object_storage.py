@@ -102,6 +102,25 @@ def test_another_run_over_the_same_window_writes_nothing_twice(export, two_days,
     assert added[0] == Path(result["record"]).relative_to(tmp_path).as_posix()
 
 
+def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
+    export, two_days, context, vidinfra: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    export()
+    context["ti"].run_id = "manual__2026-03-03"
+    caplog.clear()
+    caplog.set_level("INFO")
+    export()
+    assert "2 sessions unchanged since an earlier run wrote them" in caplog.messages
+    assert not [message for message in caplog.messages if "0 rows" in message or "no new rows" in message]
+
+    vidinfra.create("Early", started_at=DAY + timedelta(hours=6), ended_at=DAY + timedelta(hours=7))
+    context["ti"].run_id = "manual__2026-03-04"
+    caplog.clear()
+    export(datasets="sessions,recordings")
+    assert [text for text in caplog.messages if text.startswith("sessions: 1 row, ")]
+    assert "2 sessions unchanged since an earlier run wrote them" in caplog.messages
+
+
 def test_a_late_recording_is_brought_by_a_later_run(
     export, vidinfra: Any, context, tmp_path: Path, mocker: Any
 ) -> None:

@@ -82,6 +82,18 @@ def test_it_loads_all_the_platform_gives_of_the_data_interval(load, two_days, wa
     assert json.dumps(result)
 
 
+def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
+    load, two_days, context, caplog: pytest.LogCaptureFixture
+) -> None:
+    load()
+    context["ti"].run_id = "manual__2026-03-03"
+    caplog.clear()
+    caplog.set_level("INFO")
+    load()
+    assert "2 sessions unchanged since an earlier run wrote them" in caplog.messages
+    assert not [message for message in caplog.messages if "0 rows" in message or "no new rows" in message]
+
+
 def test_hours_attended_are_one_query_away(load, two_days, warehouse: Place) -> None:
     load()
     hours = warehouse.rows(

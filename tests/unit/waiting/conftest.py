@@ -44,6 +44,7 @@ class Room:
         self.closed: list[Adapter] = []
         self.api_key = sandbox.vidinfra.api_key
         self.extra: dict[str, Any] = {}
+        self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(sandbox.app)
         self.on_connect: Callable[[], None] = lambda: None
         self.tasks: list[asyncio.Task[Outcome]] = []
 
@@ -65,7 +66,7 @@ class Room:
             lane=Lane.POLL,
             attempts=1,
             max_wait=300.0,
-            transport=httpx.ASGITransport(self.sandbox.app),
+            transport=self.transport,
         )
         self.opened.append(adapter)
         closing = adapter.aclose

@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from airflow_provider_sessions.model import Artifact
+from airflow_provider_sessions.platforms.base import Adapter
 from airflow_provider_sessions.waiting.goals import Verdict
 from airflow_provider_sessions.waiting.schedule import pace_of
 from tests.unit.waiting.conftest import Room
@@ -72,3 +74,56 @@ def test_the_pace_is_what_a_look_takes_and_changes_only_notably(
     took: float, known: float | None, expected: float | None
 ) -> None:
     assert pace_of(took, 60, known) == expected
+
+
+async def told_of_looks(room: Room, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What a wait for a session that is to come says of its looks, within ten minutes."""
+    caplog.set_level(logging.INFO, "airflow_provider_sessions.waiting")
+    [session_id] = room.sandbox.vidinfra.create()
+    room.wait(session_id, every=5)
+    await room.passes(600)
+    return [message for message in caplog.messages if message.startswith("Looks come")]
+
+
+class Slow(httpx.AsyncBaseTransport):
+    """A network that takes its time, and may lead nowhere."""
+
+    def __init__(self, room: Room, inner: httpx.AsyncBaseTransport | None, seconds: float) -> None:
+        self.room, self.inner, self.seconds = room, inner, seconds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self.room.clock.sleep(self.seconds)
+        if self.inner is None:
+            raise httpx.ConnectError("no route to host", request=request)
+        return await self.inner.handle_async_request(request)
+
+
+async def test_a_platform_that_takes_long_to_answer_is_told_to_be_slow(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.transport = Slow(room, room.transport, 20)
+    told = "Looks come every 25 s or so: the platform is slow to answer, not every 5 s"
+
+    assert told in await told_of_looks(room, caplog)
+
+
+async def test_a_connection_that_takes_long_to_read_makes_no_platform_slow(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = room.connect
+
+    async def slowly(current: Adapter | None) -> Adapter:
+        await room.clock.sleep(60)
+        return await opened(current)
+
+    room.connect = slowly  # type: ignore[method-assign]
+
+    assert await told_of_looks(room, caplog) == []
+
+
+async def test_a_host_that_cannot_be_reached_is_not_slow_to_answer(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    room.transport = Slow(room, None, 30)
+
+    assert await told_of_looks(room, caplog) == []
