@@ -41,6 +41,7 @@ be shown: see :mod:`airflow_provider_sessions.safe_text`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 from airflow_provider_sessions.safe_text import sanitize_text
 
@@ -203,6 +204,7 @@ class UnknownStateError(AnswerError):
     :param known: the words that are known.
     :param thing: what kind of state it is, in two words.
     :param of: the id of what is in that state.
+    :ivar session: what else is known of a session in that state, as a ``Session`` in a state that it may not be in.
     """
 
     def __init__(
@@ -219,6 +221,14 @@ class UnknownStateError(AnswerError):
         super().__init__(f"{platform} answered with the unknown {thing} {shown}{whose}; known are {', '.join(known)}")
         self.platform = platform
         self.word = word
+        self.session: Any = None
+
+    def about(self, session: Any) -> Self:
+        """The same error, with what else is known of the session."""
+        found = type(self).__new__(type(self))
+        found.args = self.args
+        found.__dict__.update(self.__dict__, session=session)
+        return found
 
 
 class PagingError(AnswerError):

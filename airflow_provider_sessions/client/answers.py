@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
+from airflow_provider_sessions.client.records import is_record, read_records
 from airflow_provider_sessions.client.redact import hide_secrets
 from airflow_provider_sessions.client.refusals import tell_refused
 from airflow_provider_sessions.clock import Clock
@@ -180,19 +181,28 @@ def _adapter(answer: Any) -> TypeAdapter[Any]:
 
 
 def read(answer: Any, content: Any, route: str) -> Any:
-    """Read decoded JSON as ``answer``.
+    """Read decoded JSON as ``answer``; of records, fields that cannot be read are left out.
 
     :raises MalformedAnswerError: it has another shape; says where, without quoting values.
     """
     try:
         return _adapter(answer).validate_python(content)
     except ValidationError as misfit:
+        if is_record(answer):
+            return _read_records(answer, content, route)
         first = misfit.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole answer"
         raise MalformedAnswerError(
             f"{route}: the answer has another shape than expected at {where}: {first['msg']} "
             f"({misfit.error_count()} such places)"
         ) from None
+
+
+def _read_records(answer: Any, content: Any, route: str) -> Any:
+    try:
+        return read_records(answer, content)
+    except MalformedAnswerError as misfit:
+        raise MalformedAnswerError(f"{route}: the answer has another shape than expected at {misfit}") from None
 
 
 def says_failure(content: Any) -> bool:

@@ -108,20 +108,23 @@ class Paged(Call[list[T]], Generic[T]):
     :param paging: how the next page is asked for.
     :param key: the field that tells items apart, so that one that moves between pages comes once.
     :param each: what is made of each item; None: it is left as it is.
+    :param identity: what an item keeps while the list is read: two that differ in it are not one that has moved.
     """
 
     paging: Paging = field(kw_only=True)
     key: str = "id"
     each: Callable[[Any], Any] | None = None
+    identity: Callable[[Any], object] | None = None
 
-    def read_as(self, each: Callable[[T], U], key: str) -> Paged[U]:
+    def read_as(self, each: Callable[[T], U], key: str, identity: Callable[[U], object] | None = None) -> Paged[U]:
         """The same list, of whose items only that is kept which is made of them.
 
         :param each: makes it of an item. Nothing but the item may matter: a polling client asks once, as long as the
             page stays the same.
         :param key: the field that tells apart what is made.
+        :param identity: what it keeps while the list is read.
         """
-        return cast(Paged[U], replace(self, each=each, key=key))
+        return cast(Paged[U], replace(self, each=each, key=key, identity=identity))
 
 
 def call(

@@ -29,6 +29,7 @@ from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.decoding import ACCEPTED
 from airflow_provider_sessions.client.failures import our_errors
 from airflow_provider_sessions.client.memo import Memo
+from airflow_provider_sessions.client.met import Met
 from airflow_provider_sessions.client.network import network
 from airflow_provider_sessions.client.paging import Walk
 from airflow_provider_sessions.client.quiet import quiet
@@ -180,16 +181,17 @@ class Client:
             long it is. It still shows whether it changed meanwhile: each page tells the total that was right then.
         :param expected: how long it is where the platform does not say, and the caller has reason to believe.
         :raises PagingError: pages repeat, end too early, never end, or items go missing in every walk.
+        :raises MalformedAnswerError: two items that are not the same have one id, and one of them would be lost.
         """
         given: set[str] = set()
         paging = self.config.paging(call.paging)
         for _ in range(_WALKS):
-            walk = Walk(call.route.name, paging, expected)
+            walk, met = Walk(call.route.name, paging, expected), Met(call)
             query: Mapping[str, Any] | None = paging.first()
             async with ReadAhead(lambda query: self._send(call, {**call.query, **query})) as reader:
                 while query is not None:
                     items, meta = await reader.read(query)
-                    keys = tuple(_key(item, call.key) for item in items)
+                    keys = met.keys_of(items)
                     query = walk.next_query(query, keys, meta)
                     reader.expect(walk.ahead(_PAGES) if ahead and query is not None else ())
                     for key, item in zip(keys, items, strict=True):
@@ -338,9 +340,3 @@ def _parameter(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_parameter(item) for item in value]
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _key(item: Any, field_name: str) -> str:
-    """What tells an item apart: its key field, or all of it where the platform left that out."""
-    key = item.get(field_name) if isinstance(item, Mapping) else getattr(item, field_name, None)
-    return str(key) if key is not None else repr(item)

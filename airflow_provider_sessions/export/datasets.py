@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from types import MappingProxyType
@@ -50,6 +50,7 @@ class Material:
     :param version: see :class:`~airflow_provider_sessions.export.rows.Row`.
     :param deleted: whether the platform lost the session after it had named it.
     :param attendance_status: whether the attendance is all there; None where nobody asked, because it is.
+    :param unreadable: by question: why its answer cannot be read.
     """
 
     session: Session
@@ -62,6 +63,7 @@ class Material:
     transcripts: Sequence[Transcript] = ()
     takeaways: Takeaways | None = None
     recordings: Sequence[Recording] = ()
+    unreadable: Mapping[Question, str] = field(default_factory=dict)
 
     @cached_property
     def presence(self) -> list[AttendanceInterval]:
@@ -111,7 +113,7 @@ def session_rows(material: Material) -> list[SessionRow]:
     return [
         SessionRow(
             *_key(material),
-            title=session.title,
+            title=session.title or "",
             description=session.description,
             state=session.state.value,
             state_inferred=session.state_inferred,

@@ -184,9 +184,15 @@ def _decided(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: da
     return Decision(_claimed(before, seen, me, now, ended, give_up), write=True)
 
 
-def end_of(session: Session, now: datetime) -> datetime:
-    """What waiting is counted from: a session's end; while nobody knows of one its planned end, or else the present."""
-    return session.ended_at or session.scheduled_end or session.scheduled_start or now
+def end_of(session: Session, now: datetime, before: Entry | None = None) -> datetime:
+    """What waiting is counted from: a session's end; while nobody knows of one its planned end, or else its start.
+
+    Where nothing of that is known, it is when it was first looked at.
+
+    :param before: what the ledger knows of it.
+    """
+    told = session.ended_at or session.scheduled_end or session.actual_start or session.scheduled_start
+    return told or (now if before is None else before.first_seen)
 
 
 def is_due(entry: Entry, now: datetime) -> bool:

@@ -275,14 +275,15 @@ class ObjectLedger:
 
     def _claim(self, session: Session, seen: Mapping[str, Seen]) -> dict[str, Decision]:
         now = self._clock.now()
-        ended = end_of(session, now)
         kept = kept_of(session)
         while True:
             before = self._latest(session.session_id)
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             decisions = {
-                name: decide(valid.get(name), one, self.me, now, ended, self._give_up) for name, one in seen.items()
+                name: decide(old, one, self.me, now, end_of(session, now, old), self._give_up)
+                for name, one in seen.items()
+                for old in (valid.get(name),)
             }
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
             if entries == known:

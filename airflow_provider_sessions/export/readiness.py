@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.export.columns import Kind
 from airflow_provider_sessions.export.datasets import Dataset, Material
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.rows import RecordingRow, Row
-from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
+from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
 from airflow_provider_sessions.platforms.base import Question, recordings_status
+from airflow_provider_sessions.safe_text import get_logger
+
+log = get_logger(__name__)
 
 Rows = Mapping[str, Sequence[Row]]
 """Rows of one session by dataset."""
+
+
+def assess(material: Material, datasets: Sequence[Dataset], redaction: Redaction) -> tuple[Rows, dict[str, Seen]]:
+    """The rows that a session would have, and what was seen of each dataset.
+
+    A dataset whose rows cannot be written, or would not be true, has none: it waits, and says why.
+
+    :raises ExportError: the session has no end.
+    """
+    rows: dict[str, Sequence[Row]] = {}
+    unfit: dict[str, str] = {}
+    for dataset in datasets:
+        reason = material.unreadable.get(dataset.question)
+        if reason is None:
+            try:
+                made = rows_of(material, [dataset], redaction)
+                reason = _unwritable(dataset, made.get(dataset.name, ()))
+            except ArithmeticError as unfitting:
+                reason = f"no rows can be made of it: {unfitting}"
+        if reason is None:
+            rows |= made
+            continue
+        unfit[dataset.name] = reason
+        log.warning("session %s: %s is pending: %s", material.session.session_id, dataset.name, reason)
+    seen = seen_of(material, datasets, rows)
+    return rows, seen | {name: Seen(Status.PENDING, content="", reason=reason) for name, reason in unfit.items()}
 
 
 def rows_of(material: Material, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
@@ -42,6 +73,8 @@ def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict
     end = ended(material.session)
     seen = {}
     for dataset in datasets:
+        if dataset.question in material.unreadable:
+            continue
         of_dataset = rows.get(dataset.name, ())
         status, reason = _status(dataset.question, material, of_dataset)
         content = content_of(_values(dataset, of_dataset), end, status)
@@ -49,9 +82,14 @@ def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict
     return seen
 
 
-def goes_on(session: Session, datasets: Sequence[Dataset]) -> dict[str, Seen]:
-    """What is seen of a session that should be over, or was, and is not."""
-    if session.state.is_final:
+def goes_on(session: Session, datasets: Sequence[Dataset], reason: str | None = None) -> dict[str, Seen]:
+    """What is seen of a session that should be over, or was, and is not.
+
+    :param reason: why it waits for something else than its end.
+    """
+    if reason is not None:
+        seen = Seen(Status.PENDING, content="", reason=reason)
+    elif session.state.is_final and session.state is not SessionState.ENDED:
         seen = Seen(Status.ABSENT, content="", reason=f"the session was not held: it is {session.state.value}")
     else:
         seen = Seen(Status.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}")
@@ -121,3 +159,27 @@ def _artifact(question: Question, material: Material, rows: Sequence[Row]) -> Ar
         ]
         return recordings_status(recordings, material.session)
     return None
+
+
+def _unwritable(dataset: Dataset, rows: Sequence[Row]) -> str | None:
+    """Why rows can be written neither as Parquet nor into tables: a number has no place in 64 bits."""
+    for column in dataset.columns:
+        if column.kind not in _FITS or column.key or not rows:
+            continue
+        values = [value for value in map(attrgetter(column.name), rows) if value is not None]
+        fits = _FITS[column.kind]
+        try:
+            is_fit = all(map(fits, values))
+        except OverflowError:
+            is_fit = False
+        if not is_fit:
+            return f"{column.name} holds a number that does not fit into 64 bits"
+    return None
+
+
+def _is_short(value: int) -> bool:
+    return -_LARGEST <= value < _LARGEST
+
+
+_LARGEST: Final = 2**63
+_FITS: Final[Mapping[Kind, Callable[[Any], bool]]] = {Kind.INTEGER: _is_short, Kind.NUMBER: math.isfinite}

@@ -12,12 +12,13 @@ import asyncio
 import hashlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from airflow_provider_sessions.errors import (
+    AnswerError,
     ExportError,
     InputError,
     NotFoundError,
@@ -31,11 +32,21 @@ from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.readiness import ended
 from airflow_provider_sessions.export.redaction import Mode, Redaction
 from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
-from airflow_provider_sessions.model import ArtifactStatus, Session, SessionQuery, SessionState, WindowBy
+from airflow_provider_sessions.model import (
+    ArtifactStatus,
+    AttendanceInterval,
+    Session,
+    SessionQuery,
+    SessionState,
+    WindowBy,
+)
 from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.platforms.unread import ListedSession
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 DEFAULT_CONCURRENCY = 16
 MAX_CONCURRENCY = 32
@@ -48,7 +59,9 @@ _SETTLED: Final = timedelta(hours=1)
 class Plan:
     """What is to be exported. ``sessions`` are in the order in which they are written.
 
-    :param not_over: sessions that should be over by plan, or were when they were looked at before, and are not.
+    :param not_over: sessions that should be over by plan, or were when they were looked at before, and are not; and
+        those that wait for another reason.
+    :param reasons: by session id: why it waits, if not because it goes on.
     :param only: by session id: the datasets of a session that is not looked at for its own window.
     :param gone: ids of sessions that the platform does not know any more.
     :param redaction: what becomes of what is personal.
@@ -63,6 +76,7 @@ class Plan:
     not_over: tuple[Session, ...] = ()
     only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    reasons: Mapping[str, str] = field(default_factory=dict)
     redaction: Redaction = field(default_factory=Redaction)
     conn_id: str = ""
 
@@ -172,21 +186,47 @@ async def plan(
     """
     datasets = supported(adapter, wanted)
     found: dict[str, Session] = {}
+    reasons: dict[str, str] = {}
+    meant = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
     progress = Progress("sessions listed")
-    async for session in adapter.sessions(query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})):
+    async for outcome in adapter.outcomes(meant):
+        session, reason = _read(outcome, meant)
         found[session.session_id] = session
+        reasons |= {} if reason is None else {session.session_id: reason}
         progress.at(len(found))
     now = adapter.client.clock.now()
+    waiting = {key: one for key, one in found.items() if key in reasons or one.ended_at is None}
+    _warn_of(reasons)
     return Plan(
         adapter.platform,
         account_name(adapter),
         query,
         datasets,
-        _in_order(one for one in found.values() if one.ended_at is not None),
-        not_over=tuple(one for one in found.values() if one.ended_at is None and end_of(one, now) <= now),
+        _in_order(one for key, one in found.items() if key not in waiting),
+        not_over=tuple(one for one in waiting.values() if end_of(one, now) <= now),
+        reasons=reasons,
         redaction=redaction,
         conn_id=adapter.account.conn_id,
     )
+
+
+def _read(outcome: ListedSession, query: SessionQuery) -> tuple[Session, str | None]:
+    """A session of a list, and why it has to wait, if it cannot be told whether its time has come."""
+    if not isinstance(outcome, Session):
+        return outcome.session, str(outcome)
+    return outcome, _doubt(query, outcome)
+
+
+def _doubt(query: SessionQuery, session: Session) -> str | None:
+    doubts = query.doubts(session)
+    if doubts == ["ended_at"]:
+        return "the session is over, but since when cannot be told"
+    return f"whether the session is meant cannot be told: {', '.join(doubts)} cannot be read" if doubts else None
+
+
+def _warn_of(reasons: Mapping[str, str]) -> None:
+    for key, reason in reasons.items():
+        log.warning("session %s is not exported yet, but pending: %s", key, reason)
 
 
 async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> AsyncIterator[Material]:
@@ -231,9 +271,14 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
     anywhere = work.query.model_copy(update={"window": None})
     sessions, not_over = list(work.sessions), list(work.not_over)
     only, gone = dict[str, frozenset[str]](), set[str]()
+    reasons: dict[str, str] = {}
     for key, session in (await _as_they_are(adapter, meant, work.conn_id)).items():
         one = meant[key]
-        if not one.owned and (work.view not in one.seen_by if session is None else not anywhere.matches(session)):
+        if not (one.owned or work.view in one.seen_by or (isinstance(session, Session) and anywhere.matches(session))):
+            continue
+        if isinstance(session, AnswerError):
+            only[key], reasons[key] = one.datasets & wanted, str(session)
+            not_over.append(one.session)
             continue
         if session is None and one.session.ended_at is None:
             # It was never known to be over, so nothing of it was exported: for us it was called off.
@@ -244,21 +289,36 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
             sessions.append(one.session)
             continue
         only[key] = one.datasets & wanted
-        (not_over if session.ended_at is None else sessions).append(session)
-    return replace(work, sessions=_in_order(sessions), not_over=tuple(not_over), only=only, gone=frozenset(gone))
+        if reason := _doubt(anywhere, session):
+            reasons[key] = reason
+        (not_over if session.ended_at is None or reason else sessions).append(session)
+    _warn_of(reasons)
+    return replace(
+        work,
+        sessions=_in_order(sessions),
+        not_over=tuple(not_over),
+        only=only,
+        gone=frozenset(gone),
+        reasons={**work.reasons, **reasons},
+    )
 
 
-async def _as_they_are(adapter: Adapter, late: Mapping[str, Late], conn_id: str) -> dict[str, Session | None]:
-    """Sessions by id; None where the platform does not know one any more, or never showed it to this connection."""
+async def _as_they_are(
+    adapter: Adapter, late: Mapping[str, Late], conn_id: str
+) -> dict[str, Session | AnswerError | None]:
+    """Sessions by id; the error of one that cannot be read.
+
+    None where the platform does not know one any more, or never showed it to this connection.
+    """
     seen = await adapter.look(dict.fromkeys(late)) if late else {}
-    found: dict[str, Session | None] = {}
+    found: dict[str, Session | AnswerError | None] = {}
     for key, one in late.items():
         session = seen[key]
         refused = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
-        if isinstance(session, SessionsError) and not isinstance(session, NotFoundError) and not refused:
+        if isinstance(session, SessionsError) and not isinstance(session, NotFoundError | AnswerError) and not refused:
             session.add_note(f"while exporting session {key}")
             raise session
-        found[key] = session if isinstance(session, Session) else None
+        found[key] = session if isinstance(session, Session | AnswerError) else None
     return found
 
 
@@ -359,21 +419,31 @@ async def _material(adapter: Adapter, session: Session, account: str, questions:
 
 async def _asked(adapter: Adapter, session: Session, account: str, questions: set[Question]) -> Material:
     """Ask what is needed, one question after the other: sessions are asked about at once, not questions."""
-    status = await _attendance_status(adapter, session) if Question.ATTENDANCE in questions else None
+    unreadable: dict[Question, str] = {}
+
+    async def ask(question: Question, answer: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        """An answer; where it cannot be read, what hangs on it has to wait, and nothing else."""
+        try:
+            return await answer() if question in questions else otherwise
+        except AnswerError as unfit:
+            unreadable[question] = str(unfit)
+            return otherwise
+
+    status = await ask(Question.ATTENDANCE, lambda: _attendance_status(adapter, session), None)
     # Before the participants: where these are read from the same list, the platform's adapter reads it once.
-    attendance = await adapter.attendance(session) if Question.ATTENDANCE in questions else ()
-    participants = await adapter.participants(session) if Question.PARTICIPANTS in questions else None
+    attendance = await ask(Question.ATTENDANCE, lambda: adapter.attendance(session), list[AttendanceInterval]())
+    participants = await ask(Question.PARTICIPANTS, lambda: adapter.participants(session), None)
+    known = () if Question.PARTICIPANTS in unreadable else participants
     return Material(
         session,
         account,
         participants=participants or (),
         attendance_status=status,
         attendance=attendance,
-        transcripts=(
-            await named_transcripts(adapter, session, participants) if Question.TRANSCRIPTS in questions else ()
-        ),
-        takeaways=await adapter.takeaways(session) if Question.TAKEAWAYS in questions else None,
-        recordings=await adapter.recordings(session) if Question.RECORDINGS in questions else (),
+        transcripts=await ask(Question.TRANSCRIPTS, lambda: named_transcripts(adapter, session, known), []),
+        takeaways=await ask(Question.TAKEAWAYS, lambda: adapter.takeaways(session), None),
+        recordings=await ask(Question.RECORDINGS, lambda: adapter.recordings(session), []),
+        unreadable=unreadable,
     )
 
 

@@ -20,7 +20,7 @@ from airflow_provider_sessions.export.formats import Format
 from airflow_provider_sessions.export.layout import RunId, data_key, day_of
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Late, Seen
 from airflow_provider_sessions.export.ledger_objects import ObjectLedger
-from airflow_provider_sessions.export.readiness import Rows, as_decided, ended, goes_on, rows_of, seen_of
+from airflow_provider_sessions.export.readiness import Rows, as_decided, assess, ended, goes_on
 from airflow_provider_sessions.export.record import (
     RunRecord,
     WrittenFile,
@@ -164,8 +164,7 @@ class FileTarget:
     def _made(self, material: Material, work: Plan) -> tuple[Rows, dict[str, Seen]]:
         """The rows of a session, and what was seen with the files that they belong into."""
         datasets = work.datasets_of(material.session.session_id)
-        rows = rows_of(material, datasets, work.redaction)
-        seen = seen_of(material, datasets, rows)
+        rows, seen = assess(material, datasets, work.redaction)
         return rows, {
             name: replace(one, file=self._key(name, material.session)) if rows.get(name) else one
             for name, one in seen.items()
@@ -173,7 +172,11 @@ class FileTarget:
 
     def _put_off(self, work: Plan, tally: RunTally) -> None:
         """Let wait what goes on again."""
-        batch = [(session, goes_on(session, work.datasets_of(session.session_id))) for session in work.not_over]
+        batch = [
+            (session, goes_on(session, work.datasets_of(key), work.reasons.get(key)))
+            for session in work.not_over
+            if (key := session.session_id)
+        ]
         for session, decisions in zip(work.not_over, self._ledger.claim(batch), strict=True):
             tally.note(session.session_id, decisions)
         self._ledger.settle()  # what never comes is noted like this; there are no rows to wait for

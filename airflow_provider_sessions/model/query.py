@@ -40,22 +40,66 @@ class SessionQuery(Value):
     states: tuple[SessionState, ...] = ()
 
     def matches(self, session: Session) -> bool:
-        """Whether a session is meant. What the platform filtered already passes here too."""
+        """Whether a session is meant. What the platform filtered already passes here too.
+
+        One of which that cannot be told passes as well: see :meth:`doubts`.
+        """
+        window = self.window
         return (
-            (self.window is None or _instant(session, self.by) in self.window)
-            and (self.room_id is None or session.room_id == self.room_id)
-            and (self.case is None or session.case == self.case)
-            and (self.title is None or self.title.casefold() in session.title.casefold())
+            (window is None or bool(self._undated(session)) or _instant(session, self.by) in window)
+            and (self.room_id is None or "room_id" in session.unreadable or session.room_id == self.room_id)
+            and (self.case is None or "case" in session.unreadable or session.case == self.case)
+            and (self.title is None or "title" in session.unreadable or self._has_title(session))
             and (not self.states or session.state in self.states)
         )
+
+    def has_instant(self, session: Session) -> bool:
+        """Whether it is known of a session when the instant was, or is to be, that the window is about."""
+        return _instant(session, self.by) is not None
+
+    def doubts(self, session: Session) -> list[str]:
+        """What cannot be read of a session, so that nobody can tell whether it is meant: fields, or ``ended_at``."""
+        filtered = [name for name in ("room_id", "case", "title") if getattr(self, name) is not None]
+        undated = self._undated(session) if self.window is not None else []
+        return undated + [name for name in filtered if name in session.unreadable]
+
+    def _has_title(self, session: Session) -> bool:
+        return self.title is not None and self.title.casefold() in (session.title or "").casefold()
+
+    def _undated(self, session: Session) -> list[str]:
+        """Why it cannot be told where a session lies in time, if it cannot.
+
+        One that is over must have an end: in no window, it would never be exported.
+        """
+        if _instant(session, self.by) is not None:
+            return []
+        if session.state is SessionState.ENDED and self.by is WindowBy.ENDED_OR_DUE:
+            return ["ended_at"]
+        return sorted(session.unreadable.intersection(_DATES[self.by]) if _may_have(session, self.by) else ())
+
+
+_DATES = {
+    WindowBy.SCHEDULED_START: ("scheduled_start",),
+    WindowBy.ENDED: ("actual_end", "scheduled_end"),
+    WindowBy.ENDED_OR_DUE: ("scheduled_end", "scheduled_start"),
+    WindowBy.BEGINNING: ("scheduled_start", "actual_start", "created_at"),
+}
+"""The fields that an instant is taken from."""
+
+
+def _may_have(session: Session, by: WindowBy) -> bool:
+    """Whether there is such an instant of a session in its state."""
+    if by is WindowBy.ENDED:
+        return session.state is SessionState.ENDED
+    return by is not WindowBy.ENDED_OR_DUE or session.state in (SessionState.SCHEDULED, SessionState.LIVE)
 
 
 def _instant(session: Session, by: WindowBy) -> datetime | None:
     if by is WindowBy.ENDED:
         return session.ended_at
     if by is WindowBy.ENDED_OR_DUE:
-        is_open = session.state in (SessionState.SCHEDULED, SessionState.LIVE)
-        return session.ended_at or ((session.scheduled_end or session.scheduled_start) if is_open else None)
+        planned = session.scheduled_end or session.scheduled_start
+        return session.ended_at or (planned if _may_have(session, by) else None)
     if by is WindowBy.SCHEDULED_START:
         return session.scheduled_start
     return session.scheduled_start or session.actual_start or session.created_at

@@ -33,12 +33,13 @@ class Session(Value):
     """One scheduled or held event on a platform.
 
     ``time_zone`` is the IANA name the session was planned in, where the platform keeps it. ``state_inferred`` is true
-    where the platform has no word for the state and a written rule found it.
+    where the platform has no word for the state and a written rule found it. ``unreadable`` names the fields of this
+    class that the platform gave, but not so that they can be read: they are None.
     """
 
     platform: str
     session_id: str
-    title: str
+    title: str | None
     state: SessionState
     state_inferred: bool = False
     description: str | None = None
@@ -56,6 +57,7 @@ class Session(Value):
     join_url: Link = None
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime | None = None
+    unreadable: frozenset[str] = frozenset()
 
     @property
     def duration_seconds(self) -> float | None:
@@ -67,8 +69,11 @@ class Session(Value):
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it ended: the actual end, else the planned one where the session is over and nobody says more."""
-        if self.actual_end is not None or self.state is not SessionState.ENDED:
+        """When it ended: the actual end, else the planned one where the session is over and nobody says more.
+
+        None also where it is over, and nobody can tell since when.
+        """
+        if self.actual_end is not None or self.state is not SessionState.ENDED or "actual_end" in self.unreadable:
             return self.actual_end
         return self.scheduled_end
 
@@ -79,7 +84,7 @@ class Session(Value):
             "platform": self.platform,
             "state": self.state.value,
             "state_inferred": self.state_inferred,
-            "title": sanitize_text(self.title),
+            "title": None if self.title is None else sanitize_text(self.title),
             "scheduled_start": self.scheduled_start.isoformat() if self.scheduled_start else None,
             "url": self.url,
             "join_url": self.join_url,

@@ -46,6 +46,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.marks import Trace
+from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog
 from airflow_provider_sessions.safe_text import sanitize_text
 
 Options = TypeVar("Options", bound=BaseModel)
@@ -131,6 +132,7 @@ class Adapter(ABC):
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
+        self.unread = UnreadLog(self.platform)
         self._page = _page_template(account)
 
     @classmethod
@@ -330,7 +332,15 @@ class Adapter(ABC):
 
     @abstractmethod
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """All sessions that are meant, page by page; all of them match ``query``."""
+        """All sessions that are meant, page by page; all of them match ``query``.
+
+        One in a state that nobody knows is left out, with a warning: see :meth:`outcomes`.
+        """
+
+    async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+        """All sessions that are meant; of one in a state that nobody knows the error, with what else is known of it."""
+        async for session in self.sessions(query):
+            yield session
 
     async def participants(self, session: Session) -> list[Participant]:
         """People invited, registered, present or given a role, as the platform knows them."""

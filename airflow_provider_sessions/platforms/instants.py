@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -32,3 +32,13 @@ def instant_or_none(given: datetime | None) -> datetime | None:
 Instant = Annotated[datetime | None, BeforeValidator(_without_blanks), AfterValidator(_instant)]
 """A time, or none: an empty text, or a time in the first or last year of the calendar, is how servers in some languages
 write that (inferred)."""
+
+_FIRST, _LAST = (one.replace(tzinfo=UTC) for one in (datetime.min, datetime.max))  # noqa: DTZ901
+
+
+def shifted(instant: datetime, by: timedelta) -> datetime:
+    """An instant moved in time, as far as the calendar goes."""
+    try:
+        return instant + by
+    except OverflowError:
+        return _LAST if by > timedelta() else _FIRST

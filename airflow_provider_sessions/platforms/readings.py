@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.errors import SessionsError, UnknownStateError
 from airflow_provider_sessions.model import Session
 
 Answer = TypeVar("Answer")
@@ -40,6 +40,16 @@ class Reading:
         if isinstance(self.outcome, SessionsError):
             raise self.outcome.with_traceback(None)  # raised again and again, it would become longer each time
         return self.outcome
+
+
+def identity(reading: Reading) -> object:
+    """What no session changes while a list is read: another one that has its id is another session."""
+    session = reading.outcome
+    if isinstance(session, UnknownStateError):
+        session = session.session
+    if not isinstance(session, Session):
+        return None
+    return (session.title, session.created_at, session.scheduled_start, session.room_id, session.case)
 
 
 class Held:

@@ -233,7 +233,7 @@ def _known(before: Known | None, session: Session, settled: frozenset[SessionEve
     start, end = _seconds(session.scheduled_start), _seconds(session.ended_at)
     if not session.state.is_final:
         planned = start or (before.instant if before is not None and before.is_open else now)
-        return Known(settled, is_open=True, instant=planned, title=session.title)
+        return Known(settled, is_open=True, instant=planned, title=session.title or "")
     if before is not None and not before.is_open:
         return replace(before, settled=settled)
     return Known(settled, is_open=False, instant=min(end or now, now))

@@ -27,7 +27,7 @@ from airflow_provider_sessions.export.ledger import (
     end_of,
     settled,
 )
-from airflow_provider_sessions.export.readiness import Rows, as_decided, goes_on, rows_of, seen_of
+from airflow_provider_sessions.export.readiness import Rows, as_decided, assess, goes_on
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.export.run import Plan, RunTally, Written
 from airflow_provider_sessions.export.sql.database import Database
@@ -83,12 +83,13 @@ class SqlTarget:
         tally = RunTally("sessions loaded", work)
         counts: Counter[str] = Counter()
         for session in work.not_over:
-            seen = goes_on(session, work.datasets_of(session.session_id))
+            key = session.session_id
+            seen = goes_on(session, work.datasets_of(key), work.reasons.get(key))
             tally.note(session.session_id, self._store(work, session, seen, rows={}))
         for material in known:
             datasets = work.datasets_of(material.session.session_id)
-            rows = rows_of(material, datasets, work.redaction)
-            decisions = self._store(work, material.session, seen_of(material, datasets, rows), rows)
+            rows, seen = assess(material, datasets, work.redaction)
+            decisions = self._store(work, material.session, seen, rows)
             stored = {name: len(made) for name, made in as_decided(rows, decisions).items()}
             counts.update(stored)
             tally.add(material, decisions, self._me.run, sum(stored.values()))
@@ -107,8 +108,9 @@ class SqlTarget:
     ) -> dict[str, Decision]:
         before, now = ledger.held(connection, session.session_id), self._clock.now()
         decisions = {
-            name: _at_once(decide(before.get(name), one, self._me, now, end_of(session, now), self._give_up))
+            name: _at_once(decide(old, one, self._me, now, end_of(session, now, old), self._give_up))
             for name, one in seen.items()
+            for old in (before.get(name),)
         }
         # First of all: where two runs meet at a new session, one of them goes no further.
         ledger.note(connection, session, before, {name: one.entry for name, one in decisions.items()})

@@ -40,11 +40,13 @@ from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
+    AnswerError,
     ConflictError,
     InputError,
     MalformedAnswerError,
     NotFoundError,
     SessionsError,
+    UnknownStateError,
 )
 from airflow_provider_sessions.model import (
     Invitee,
@@ -62,12 +64,13 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.auth import SignedToken
 from airflow_provider_sessions.platforms.prevail.lists import LONGEST, Lists, list_of
 from airflow_provider_sessions.platforms.prevail.materials import people_of, recordings_of, transcript_of
-from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord, start_of
+from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
     create_arguments,
@@ -77,6 +80,7 @@ from airflow_provider_sessions.platforms.prevail.options import (
 from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Listed, Reader, ended
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
+from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -161,7 +165,7 @@ class PrevailAdapter(Adapter):
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
         self._live: set[str] = set()
-        self._reader = Reader(account, client.config.base_url, self.page, client.clock)
+        self._reader = Reader(account, client.config.base_url, self.page, client.clock, self.unread)
         self._lists = Lists(client, self._reader)
 
     @classmethod
@@ -284,15 +288,15 @@ class PrevailAdapter(Adapter):
             elif request.remote_session_id:
                 slugs[session_id] = request.remote_session_id
             else:
-                answers[session_id] = self._reader.request(request)
+                answers[session_id] = self._requested(request)
         current = await self._current(set(slugs.values()), requests_kept) if slugs else {}
         unknown = (session_id for session_id in slugs if known[session_id] is None)
         one_in = _CLOSELY_ONE_IN if self.client.lane is Lane.POLL else 1
         closely = set(islice(unknown, math.ceil(len(known) / one_in)))
         for session_id, slug in slugs.items():
             seen = current.get(slug)
-            if seen is None:
-                answers[session_id] = _missing(session_id)
+            if not isinstance(seen, _Seen):
+                answers[session_id] = seen or _missing(session_id)
                 continue
             session = self._after(seen, known[session_id])
             answers[session_id] = await self._closely(session) if session_id in closely else session
@@ -374,7 +378,11 @@ class PrevailAdapter(Adapter):
         await self.client.send(endpoints.cancel_session(session.session_id, None if notify else True))
         return session.model_copy(update={"state": SessionState.CANCELED, "state_inferred": False})
 
-    async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+    def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        """See :meth:`outcomes`."""
+        return readable(self.outcomes(query), self.unread)
+
+    async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Sessions of a window, from the list of those that start around it and from the list of requests.
 
         The list of sessions shows no case, and perhaps not those that are over: the list of requests does.
@@ -387,27 +395,30 @@ class PrevailAdapter(Adapter):
         requests = await self._lists.scheduled()
         listed: set[str] = set()
         canceled: dict[str, Listed] = {}
-        async for reading in self._lists.walk(window, ahead=True):
+        async for reading, _ in outcomes_of(self._lists.walk(window, ahead=True), self.unread):
             slug = reading.slug or ""
             if reading.is_canceled:
                 canceled[slug] = reading  # its slug may have been taken again by one that counts
                 continue
             listed.add(slug)
-            session = await self._settled(_Seen(self._reader.listed(reading, requests.get(slug)), listed=True))
-            if query.matches(session):
-                yield session
-        due = (
-            slug for slug, request in requests.items() if window is None or start_of(request.remote_session) in window
-        )
+            outcome = await self._settled(reading, requests.get(slug))
+            if outcome is not None and is_meant(query, outcome):
+                yield outcome
+        due = (slug for slug, request in requests.items() if _may_start_in(window, request))
         for slug in dict.fromkeys([*canceled, *due]):
-            seen = None if slug in listed else self._seen(canceled.get(slug), requests.get(slug))
-            if seen is not None and query.matches(session := await self._settled(seen)):
-                yield session
+            outcome = None if slug in listed else await self._settled(canceled.get(slug), requests.get(slug))
+            if outcome is not None and is_meant(query, outcome):
+                yield outcome
 
     async def participants(self, session: Session) -> list[Participant]:
         """The people invited and the deponent, each once; nobody knows who came."""
         for record in await self._lists.requests(max_age=_REQUESTS_KEPT):
             if session.session_id in (record.remote_session_id, f"{REQUEST}{record.id}"):
+                for name, reason in record.unread_people.items():
+                    raise MalformedAnswerError(
+                        f"{self.platform}: {name} of session {session.session_id!r} cannot be read: {reason}"
+                    )
+                self.unread.fields(f"session {session.session_id!r}", record.unread)
                 return people_of(record)
         return []
 
@@ -422,6 +433,7 @@ class PrevailAdapter(Adapter):
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's audio; empty while there is none."""
         items = await self._recordings(await self._slug(session.session_id))
+        self.unread.rows("recording", session.session_id, items)
         return recordings_of(items, session.session_id)
 
     async def recording_address(self, recording: Recording) -> str:
@@ -455,13 +467,26 @@ class PrevailAdapter(Adapter):
 
     # --- how sessions are seen ----------------------------------------------------------------------------------------
 
-    async def _current(self, slugs: Set[str], requests_kept: float) -> dict[str, _Seen]:
+    async def _current(self, slugs: Set[str], requests_kept: float) -> dict[str, _Seen | SessionsError]:
         """Sessions as the list of sessions shows them, or else the list of requests."""
         listed = await self._lists.sessions(slugs)
         is_shown = {slug for slug, reading in listed.items() if not reading.is_canceled}
         requests = await self._lists.scheduled_as(slugs, max_age=requests_kept if slugs <= is_shown else 0.0)
-        seen = {slug: self._seen(listed.get(slug), requests.get(slug)) for slug in slugs}
-        return {slug: one for slug, one in seen.items() if one is not None}
+        found: dict[str, _Seen | SessionsError] = {}
+        for slug in slugs:
+            try:
+                seen = self._seen(listed.get(slug), requests.get(slug))
+            except AnswerError as unreadable:
+                found[slug] = unreadable
+            else:
+                found |= {} if seen is None else {slug: seen}
+        return found
+
+    def _requested(self, request: RequestRecord) -> Session | SessionsError:
+        try:
+            return self._reader.request(request)
+        except AnswerError as unreadable:
+            return unreadable
 
     def _seen(self, listed: Listed | None, request: RequestRecord | None) -> _Seen | None:
         """A session as the two lists show it. Where one was canceled, another may have its slug."""
@@ -486,8 +511,14 @@ class PrevailAdapter(Adapter):
             self._live.add(session.session_id)
         return session
 
-    async def _settled(self, seen: _Seen) -> Session:
+    async def _settled(self, listed: Listed | None, request: RequestRecord | None) -> ListedSession | None:
         """A session of a list, looked at closely; who polls does that only once it should be over by plan."""
+        try:
+            seen = self._seen(listed, request)
+        except UnknownStateError as unknown:
+            return unknown
+        if seen is None:
+            return None
         session = self._live_no_more(seen)
         planned = session.scheduled_end
         is_due = planned is not None and planned <= self.client.clock.now()
@@ -497,7 +528,11 @@ class PrevailAdapter(Adapter):
         """A session, looked at together with its recordings where they can decide."""
         begun = session.scheduled_start is None or session.scheduled_start <= self.client.clock.now()
         asked = session.state is SessionState.LIVE or (session.state is SessionState.SCHEDULED and begun)
-        return ended(session) if asked and await self._recordings(session.session_id) else session
+        try:
+            return ended(session) if asked and await self._recordings(session.session_id) else session
+        except AnswerError as unreadable:
+            self.unread.fields(f"session {session.session_id!r}", {"the recordings": str(unreadable)})
+            return session
 
 
 def _starts(session: Session, start: datetime) -> bool:
@@ -520,13 +555,21 @@ def _widened(query: SessionQuery) -> Window | None:
     if window is None:
         return None
     if query.by in (WindowBy.ENDED, WindowBy.ENDED_OR_DUE):
-        return Window(start=window.start - LONGEST, end=window.end)
-    return Window(start=window.start, end=window.end + LONGEST)
+        return Window(start=shifted(window.start, -LONGEST), end=window.end)
+    return Window(start=window.start, end=shifted(window.end, LONGEST))
+
+
+def _may_start_in(window: Window | None, request: RequestRecord) -> bool:
+    """Whether a request is planned to start in a window, as far as its times can be read."""
+    if window is None:
+        return True
+    start, _, _, unread = request.times
+    return start in window if start is not None else bool(unread)
 
 
 def _around(start: datetime | None) -> Window | None:
     """Where a session is to be expected that is planned to start then."""
-    return None if start is None else Window(start=start - timedelta(minutes=1), end=start + LONGEST)
+    return None if start is None else Window(start=shifted(start, -timedelta(minutes=1)), end=shifted(start, LONGEST))
 
 
 def _refuse_no_id(session_id: object) -> None:

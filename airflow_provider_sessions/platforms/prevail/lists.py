@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.model import Session, Window
+from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord
 from airflow_provider_sessions.platforms.prevail.reader import Listed, Reader
+from airflow_provider_sessions.platforms.readings import identity
 
 LONGEST = timedelta(days=2)
 """No session is planned to last longer: how far around a window sessions have to be read."""
@@ -39,7 +41,7 @@ class Lists:
         """Note when a session is planned: that is where it is looked for."""
         start = session.scheduled_start
         if start is not None:
-            self._planned[slug] = (start, session.scheduled_end or start + LONGEST)
+            self._planned[slug] = (start, session.scheduled_end or shifted(start, LONGEST))
 
     def forget(self) -> None:
         """Read the list of requests anew next time: something has changed."""
@@ -103,14 +105,14 @@ class Lists:
 
         :param ahead: as :meth:`Client.pages` has it.
         """
-        return self._client.pages(list_of(window).read_as(self._reader.reading, key="key"), ahead=ahead)
+        return self._client.pages(
+            list_of(window).read_as(self._reader.reading, key="key", identity=_identity), ahead=ahead
+        )
 
     async def sessions(self, slugs: Set[str]) -> dict[str, Listed]:
         """Sessions by slug: from the list of their days, and where one is not in it, from all there is.
 
         A canceled session counts only where no other has its slug.
-
-        :raises SessionsError: one of them cannot be read.
         """
         found: dict[str, Listed] = {}
         for window in (self._days(slugs), None):
@@ -118,7 +120,8 @@ class Lists:
                 slug = listed.slug
                 if slug is not None and slug in slugs and (slug not in found or found[slug].is_canceled):
                     found[slug] = listed
-                    self._expect(slug, listed.session)
+                    if isinstance(listed.outcome, Session):
+                        self._expect(slug, listed.outcome)
                     if len(found) == len(slugs) and not any(listed.is_canceled for listed in found.values()):
                         return found
         return found
@@ -127,7 +130,12 @@ class Lists:
         """The least time that holds sessions as planned; where that is not known of one, the weeks around now too."""
         now = self._client.clock.now()
         spans = [self._planned.get(slug, (now - _BEFORE, now + _AHEAD + LONGEST)) for slug in slugs]
-        return Window(start=min(start for start, _ in spans), end=max(end for _, end in spans))
+        start, end = min(start for start, _ in spans), max(end for _, end in spans)
+        return Window(start=shifted(start, -_MINUTE), end=shifted(end, _MINUTE))  # one may be of no length
+
+
+def _identity(listed: Listed) -> object:
+    return None if listed.is_canceled else identity(listed)  # what was canceled may have left its slug to others
 
 
 def list_of(window: Window | None) -> Paged[SessionRecord]:
@@ -135,6 +143,6 @@ def list_of(window: Window | None) -> Paged[SessionRecord]:
     if window is None:
         return endpoints.list_sessions()
     return endpoints.list_sessions(
-        start_time=int((window.start - _MINUTE).timestamp()),
-        end_time=int((window.end + _MINUTE).timestamp()),
+        start_time=int(shifted(window.start, -_MINUTE).timestamp()),
+        end_time=int(shifted(window.end, _MINUTE).timestamp()),
     )

@@ -1,19 +1,23 @@
 """Prevail's answers, exactly as it names things, and how they read in our words.
 
 Every field is optional and unknown ones are passed over, because most of what is answered was never documented whole.
+Fields of a :class:`~airflow_provider_sessions.client.records.Record` may also be unreadable.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, model_validator
 
-from airflow_provider_sessions.errors import UnknownStateError
+from airflow_provider_sessions.client.records import Record
+from airflow_provider_sessions.errors import InputError, MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.platforms.prevail.zones import read_time
+from airflow_provider_sessions.model.values import zone
+from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name, read_time
 
 STATES: Mapping[str, SessionState] = {
     "initial": SessionState.REQUESTED,
@@ -72,6 +76,10 @@ class Deponent(Answer):
     role: str | None = None
 
 
+_PEOPLE = re.compile(r"session_request(\.deponent|\.invites(\.\d+)?)?|")
+"""Names of the parts of a request that hold people."""
+
+
 def _object(value: Any) -> Any:
     return {} if value is None else value
 
@@ -96,7 +104,7 @@ class SessionRequest(Answer):
 
     session_type: str | None = None
     deponent: Deponent | None = None
-    invites: Annotated[list[Invite], BeforeValidator(_as_objects)] = Field(default_factory=list)
+    invites: Annotated[list[Invite], FailFast(), BeforeValidator(_as_objects)] = Field(default_factory=list)
 
 
 class RemoteSession(Answer):
@@ -118,6 +126,42 @@ def start_of(planned: RemoteSession) -> datetime | None:
     return read_time(planned.start_date, planned.start_time, planned.time_zone)
 
 
+class Times(NamedTuple):
+    """When a session is planned. What cannot be read is None.
+
+    :param zone: IANA name of the zone.
+    :param unread: the platform's names of the fields that cannot be read, and why.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    zone: str | None
+    unread: dict[str, str]
+
+
+def times_of(planned: RemoteSession, unread: Mapping[str, str]) -> Times:
+    """When a session is planned.
+
+    :param unread: fields that could not be read at all.
+    """
+    problems = {name: reason for name, reason in unread.items() if name in RemoteSession.model_fields}
+    start, end, name = None, None, iana_name(planned.time_zone) if planned.time_zone else None
+    try:
+        name = name and zone(name).key
+    except InputError as unknown:
+        name, problems["time_zone"] = None, str(unknown)
+    try:
+        # Without its zone, or a part of it, another time would be meant.
+        start = None if problems.keys() & {"start_date", "start_time", "time_zone"} else start_of(planned)
+    except MalformedAnswerError as unreadable:
+        problems["start_time"] = str(unreadable)
+    try:
+        end = end_of(start, planned.estimated_duration)
+    except MalformedAnswerError as unreadable:
+        problems["estimated_duration"] = str(unreadable)
+    return Times(start, end, name, problems)
+
+
 class ProviderDetails(Answer):
     """How to join with the video provider. Password and the provider's own join address are secrets."""
 
@@ -127,7 +171,7 @@ class ProviderDetails(Answer):
     prevail_join_url: str | None = None
 
 
-class RequestRecord(Answer):
+class RequestRecord(Answer, Record):
     """One item of ``requests``. Source: Prevail API, Schedule Sessions (documented by example)."""
 
     id: int | None = None
@@ -137,6 +181,25 @@ class RequestRecord(Answer):
     session_request: Annotated[SessionRequest, BeforeValidator(_object)] = Field(default_factory=SessionRequest)
     remote_session: Annotated[RemoteSession, BeforeValidator(_object)] = Field(default_factory=RemoteSession)
     provider_specific_details: ProviderDetails | None = None
+
+    @property
+    def unread_plan(self) -> dict[str, str]:
+        """The fields of ``remote_session`` that could not be read, and why."""
+        whole = self.unread.get("remote_session") or self.unread.get("")
+        if whole is not None:
+            return dict.fromkeys(RemoteSession.model_fields, whole)
+        prefix = "remote_session."
+        return {name.removeprefix(prefix): why for name, why in self.unread.items() if name.startswith(prefix)}
+
+    @property
+    def times(self) -> Times:
+        """When it is planned."""
+        return times_of(self.remote_session, self.unread_plan)
+
+    @property
+    def unread_people(self) -> dict[str, str]:
+        """The people who could not be read, and why: without them the others would not be all."""
+        return {name: why for name, why in self.unread.items() if _PEOPLE.fullmatch(name)}
 
     @property
     def join_url(self) -> str | None:
@@ -149,7 +212,7 @@ class RequestRecord(Answer):
         return self.session_state == "canceled"
 
 
-class SessionRecord(RemoteSession):
+class SessionRecord(RemoteSession, Record):
     """One item of ``sessions``. Source: Prevail API, Edit Sessions (documented by example, cut)."""
 
     remote_session_id: str | None = None
@@ -165,7 +228,7 @@ class SessionRecord(RemoteSession):
     @property
     def place(self) -> str:
         """What tells it from others in a list: its slug does not, where one was freed and taken again."""
-        return f"{self.remote_session_id} {self.is_canceled}"
+        return f"{self.remote_session_id} (canceled)" if self.is_canceled else self.remote_session_id or repr(self)
 
 
 class CancelAnswer(Answer):
@@ -174,7 +237,7 @@ class CancelAnswer(Answer):
     messages: str | list[str] | None = None
 
 
-class RecordingItem(Answer):
+class RecordingItem(Answer, Record):
     """One recording. Source: Prevail API, Access Session Materials (documented)."""
 
     filename: str | None = None

@@ -9,18 +9,21 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.prevail.models import (
     RemoteSession,
     RequestRecord,
     SessionRecord,
+    Times,
     is_finished,
-    start_of,
     state_of,
+    times_of,
 )
-from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name
 from airflow_provider_sessions.platforms.readings import Held, Reading, Readings
+from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 
 REQUEST = "request:"
 """Goes before a request's number: the id of a session that has no slug yet."""
@@ -48,15 +51,19 @@ class Reader:
     :param base_url: the API's.
     :param page: gives a session's page where the connection says how it is made up.
     :param clock: time.
+    :param unread: warns of fields that cannot be read.
     :raises ConnectionConfigError: ``states`` or ``end_grace`` cannot be read.
     """
 
-    def __init__(self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock) -> None:
+    def __init__(
+        self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock, unread: UnreadLog
+    ) -> None:
         self._own_words = _own_words(account)
         self._grace = timedelta(seconds=account.seconds("end_grace", 3600.0))
         self._base_url = base_url
         self._page = page
         self._clock = clock
+        self._unread = unread
         self._known = Readings(self._planned)
         self._whole = Held()
 
@@ -65,16 +72,21 @@ class Reader:
         slug = record.remote_session_id
         session_id = slug or f"{REQUEST}{record.id}"
         url = self._url(slug, record.session_url) if slug else record.session_url
+        times = record.times
         return self._session(
             record.remote_session,
             session_id,
-            state_of(record.session_state, self._own_words, session_id),
+            record.session_state,
+            times._replace(unread={**record.unread, **record.unread_plan, **times.unread}),
             url=url,
             join_url=record.join_url or url,
         )
 
     def unlisted(self, record: RequestRecord) -> Session:
-        """A scheduled request that the list of sessions does not show."""
+        """A scheduled request that the list of sessions does not show.
+
+        :raises UnknownStateError: its state is a word that nobody knows.
+        """
         session = self.request(record)
         return ended(session) if session.state in OPEN and self._is_past(session) else session
 
@@ -92,9 +104,13 @@ class Reader:
         )
 
     def _planned(self, record: SessionRecord) -> Session:
-        slug = record.remote_session_id or ""
+        slug = record.remote_session_id
+        if not slug:
+            raise MalformedAnswerError("prevail answered with a session that has no remote_session_id")
         url = self._url(slug, record.session_url)
-        session = self._session(record, slug, state_of(record.state, self._own_words, slug), url=url, join_url=url)
+        times = times_of(record, record.unread)
+        times = times._replace(unread={**record.unread, **times.unread})
+        session = self._session(record, slug, record.state, times, url=url, join_url=url)
         return ended(session) if session.state in OPEN and is_finished(record.transcript_status) else session
 
     def listed(self, listed: Listed, request: RequestRecord | None = None) -> Session:
@@ -104,22 +120,28 @@ class Reader:
             list does not show it any more.
         :raises SessionsError: the list's record cannot be read as a session.
         """
-        session = listed.session
-        if request is not None:
-            url = request.session_url or session.url
-            known = {
-                "case": session.case or request.remote_session.case,
-                "url": url,
-                "join_url": request.join_url or url,
-            }
-            session = self._whole.same(session.model_copy(update=known))
+        try:
+            session = self._with_request(listed.session, request)
+        except UnknownStateError as unknown:
+            raise unknown.about(self._with_request(unknown.session, request)) from None
         return ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
+
+    def _with_request(self, session: Session, request: RequestRecord | None) -> Session:
+        if request is None:
+            return session
+        url = request.session_url or session.url
+        case = session.case or request.remote_session.case
+        lost = {name: why for name, why in request.unread_plan.items() if name == "case"} if case is None else {}
+        self._unread.fields(f"session {session.session_id!r}", lost)
+        unreadable = session.unreadable | lost.keys() if case is None else session.unreadable - {"case"}
+        known = {"case": case, "url": url, "join_url": request.join_url or url, "unreadable": unreadable}
+        return self._whole.same(session.model_copy(update=known))
 
     def is_of_another(self, request: RequestRecord, listed: Listed) -> bool:
         """Whether a request is of another session, which has taken the slug of a canceled one."""
         if not listed.is_canceled or request.is_canceled:
             return False
-        return start_of(request.remote_session) != listed.session.scheduled_start
+        return isinstance(listed.outcome, Session) and request.times.start != listed.outcome.scheduled_start
 
     def _url(self, slug: str, named: str | None) -> str:
         """A session's page: as the platform names it, else as the connection does, else beside the API."""
@@ -132,26 +154,57 @@ class Reader:
         return f"{parts.scheme}://{parts.netloc}{path.removesuffix(_API) if path.endswith(_API) else ''}"
 
     def _session(
-        self, planned: RemoteSession, session_id: str, state: SessionState, *, url: str | None, join_url: str | None
+        self,
+        planned: RemoteSession,
+        session_id: str,
+        word: str | None,
+        times: Times,
+        *,
+        url: str | None,
+        join_url: str | None,
     ) -> Session:
-        start = start_of(planned)
-        return Session(
+        """A session, without the fields that cannot be read.
+
+        :raises UnknownStateError: nobody knows the word for its state.
+        """
+        try:
+            state, unknown = state_of(word, self._own_words, session_id), None
+        except UnknownStateError as error:
+            state, unknown = SessionState.SCHEDULED, error
+        session = Session(
             platform="prevail",
             session_id=session_id,
             title=planned.title or session_id,
             state=state,
-            scheduled_start=start,
-            scheduled_end=end_of(start, planned.estimated_duration),
-            time_zone=iana_name(planned.time_zone) if planned.time_zone else None,
+            scheduled_start=times.start,
+            scheduled_end=times.end,
+            time_zone=times.zone,
             case=planned.case,
             url=url,
             join_url=join_url,
         )
+        if times.unread:
+            told = {name: why for name, why in times.unread.items() if name not in ("state", "session_state")}
+            self._unread.fields(f"session {session_id!r}", told)
+            session = without(session, fields_of(times.unread, _FIELDS) | _planned_fields(times))
+        if unknown is not None:
+            raise unknown.about(session)
+        return session
 
     def _is_past(self, session: Session) -> bool:
         """Whether the planned end and the grace have passed."""
         planned = _planned_end(session)
-        return planned is not None and self._clock.now() >= planned + self._grace
+        return planned is not None and self._clock.now() >= shifted(planned, self._grace)
+
+
+_FIELDS = {"title": "title", "case": "case", "time_zone": "time_zone", "estimated_duration": "scheduled_end"}
+"""Our names of the platform's fields."""
+
+
+def _planned_fields(times: Times) -> frozenset[str]:
+    """Our names of the planned times that cannot be told: the start hangs on three fields, the end on a fourth too."""
+    is_lost = times.unread.keys() & {"start_date", "start_time", "time_zone"}
+    return frozenset({"scheduled_start", "scheduled_end"}) if is_lost and times.start is None else frozenset()
 
 
 def _own_words(account: Account) -> dict[str, SessionState]:
@@ -179,7 +232,7 @@ def _planned_end(session: Session) -> datetime | None:
     """When a session should be over; one of unknown length may take a day's work."""
     if session.scheduled_end is not None or session.scheduled_start is None:
         return session.scheduled_end
-    return session.scheduled_start + _UNKNOWN_LENGTH
+    return shifted(session.scheduled_start, _UNKNOWN_LENGTH)
 
 
 def ended(session: Session) -> Session:

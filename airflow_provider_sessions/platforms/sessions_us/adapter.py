@@ -18,7 +18,7 @@ from airflow_provider_sessions.client.budget import Lane, RateLimit
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import ConflictError, InputError, NotFoundError, SessionsError
+from airflow_provider_sessions.errors import AnswerError, ConflictError, InputError, NotFoundError, SessionsError
 from airflow_provider_sessions.model import (
     Participant,
     Session,
@@ -35,7 +35,7 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Reading, Readings
+from airflow_provider_sessions.platforms.readings import Reading, Readings, identity
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
@@ -46,6 +46,7 @@ from airflow_provider_sessions.platforms.sessions_us.options import (
     update_fields,
 )
 from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
+from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
 
 T = TypeVar("T")
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
@@ -202,17 +203,17 @@ class SessionsUsAdapter(Adapter):
             answers[session_id] = await self._look_at_one(session_id)
         return answers
 
-    async def _look_at_pages(self, wanted: Collection[str]) -> dict[str, Session]:
+    async def _look_at_pages(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         """What the newest pages tell."""
-        answers: dict[str, Session] = {}
+        answers: dict[str, Session | SessionsError] = {}
         soon = self.client.clock.now() + _SOON
         found = await self._depth.search(self._readings(), wanted, lambda reading: reading.key)
         for key, reading in found.items():
-            start = reading.session.scheduled_start
+            start = reading.outcome.scheduled_start if isinstance(reading.outcome, Session) else None
             if reading.is_silent and (start is None or start <= soon):
                 self._depth.forget(key)
             else:
-                answers[key] = reading.session
+                answers[key] = reading.outcome
         return answers
 
     async def _look_at_one(self, session_id: str) -> Session | SessionsError:
@@ -221,6 +222,8 @@ class SessionsUsAdapter(Adapter):
         except NotFoundError as gone:
             self._depth.forget(session_id)
             return gone
+        except AnswerError as unreadable:
+            return unreadable
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Change a session; a new start moves the end along, unless a duration is given."""
@@ -237,7 +240,7 @@ class SessionsUsAdapter(Adapter):
             await self._send(endpoints.update_session(session_id, fields))
         session = await self.get(session_id)
         if changes.add_participants:
-            draft = SessionDraft(title=session.title, participants=changes.add_participants)
+            draft = SessionDraft(title=session.title or session_id, participants=changes.add_participants)
             session = await self.complete(session, draft)
         return session
 
@@ -256,7 +259,11 @@ class SessionsUsAdapter(Adapter):
         await self._send(endpoints.delete_session(session_id))
         return session.model_copy(update={"state": SessionState.CANCELED})
 
-    async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+    def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        """See :meth:`outcomes`."""
+        return readable(self.outcomes(query), self.unread)
+
+    async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Every session of the list that is meant: an old one may have ended just now, so all pages are read.
 
         The list has no total. Where a session is deleted while it is read, another one slips from a page not yet read
@@ -271,11 +278,12 @@ class SessionsUsAdapter(Adapter):
         polls = self.client.lane is Lane.POLL
         for walk in range(1 if polls else _WALKS):
             before = len(known)
-            async for reading in self._readings(ahead=not polls, expected=before):
+            readings = self._readings(ahead=not polls, expected=before)
+            async for reading, outcome in outcomes_of(readings, self.unread):
                 if reading.key not in known:
                     known.add(reading.key)
-                    if query.matches(session := reading.session):
-                        yield session
+                    if is_meant(query, outcome):
+                        yield outcome
             if len(known) < endpoints.PAGES.size or (walk and len(known) == before):
                 return
 
@@ -285,6 +293,7 @@ class SessionsUsAdapter(Adapter):
 
     async def _people_of(self, session_id: str) -> list[Participant]:
         items = await self._send(endpoints.list_participants(session_id))
+        self.unread.rows("participant", session_id, items)
         return [item.to_model(number) for number, item in enumerate(items)]
 
     async def transcripts(self, session: Session) -> list[Transcript]:
@@ -310,14 +319,14 @@ class SessionsUsAdapter(Adapter):
 
     def _readings(self, *, ahead: bool = False, expected: int = 0) -> AsyncIterator[Reading]:
         """The list of sessions."""
-        listed = endpoints.list_sessions().read_as(self._reading, key="key")
+        listed = endpoints.list_sessions().read_as(self._reading, key="key", identity=identity)
         return self._pages(listed, ahead=ahead, expected=expected)
 
     def _reading(self, item: SessionItem) -> Reading:
         return Reading(item.id or repr(item), self._known.outcome(item), is_silent=not item.tells_whether_live)
 
     def _read(self, item: SessionItem) -> Session:
-        return item.to_model(self.platform, self.page(item.id or ""))
+        return item.to_model(self.platform, self.page(item.id or ""), self.unread)
 
     async def _send(self, call: Call[T]) -> T:
         self._refuse_guest_key(call.route.name)

@@ -11,14 +11,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from typing_extensions import TypedDict
 
+from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.marks import without_mark
+from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 
+_LOG = UnreadLog("sessions_us")
 _EPOCH = 1e9
 """A number of seconds that no session lasts: from here on it is an instant, of the year 2001 or later."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -54,7 +57,7 @@ class Person(Answer):
         return " ".join(part for part in (self.first_name, self.last_name) if part) or None
 
 
-class ParticipantItem(Answer):
+class ParticipantItem(Answer, Record):
     """One participant: either a user of the platform or a guest."""
 
     id: str | None = None
@@ -84,7 +87,7 @@ class ParticipantItem(Answer):
         )
 
 
-class SessionItem(Answer):
+class SessionItem(Answer, Record):
     """One session. State is no field of it: see :attr:`state`."""
 
     id: str | None = None
@@ -100,30 +103,40 @@ class SessionItem(Answer):
     actual_start: Instant = None
     ended_at: Instant = None
     session_link: str | None = None
-    participants: list[ParticipantItem] | None = None
+    participants: list[ParticipantItem] | None = Field(default=None, fail_fast=True)
 
     @property
     def state(self) -> SessionState:
-        """Ended with ``endedAt``, live with ``actualStart`` alone, else scheduled. Source: inferred."""
-        if self.ended_at is not None:
+        """Ended with ``endedAt``, live with ``actualStart`` alone, else scheduled. Source: inferred.
+
+        A time that cannot be read is there nevertheless.
+        """
+        if self.ended_at is not None or "ended_at" in self._lost:
             return SessionState.ENDED
-        return SessionState.LIVE if self.actual_start is not None else SessionState.SCHEDULED
+        is_live = self.actual_start is not None or "actual_start" in self._lost
+        return SessionState.LIVE if is_live else SessionState.SCHEDULED
 
     @property
     def tells_whether_live(self) -> bool:
         """Whether this answer holds what the state hangs on: an item of a list may leave ``actualStart`` out."""
-        return self.ended_at is not None or "actual_start" in self.model_fields_set
+        return self.state is not SessionState.SCHEDULED or "actual_start" in self.model_fields_set
 
-    def to_model(self, platform: str, page: str | None) -> Session:
-        """In our words.
+    @property
+    def _lost(self) -> set[str]:
+        """The fields that cannot be read, as they are called here."""
+        return {to_snake(name.partition(".")[0]) for name in self.unread}
 
+    def to_model(self, platform: str, page: str | None, unread: UnreadLog = _LOG) -> Session:
+        """In our words, without the fields that cannot be read.
+
+        :param unread: warns of those.
         :param page: the address of the session's page, where the connection says how it is made up.
         :raises MalformedAnswerError: it has no id: it is something else, which would pass for a scheduled session.
         """
         if not self.id:
             raise MalformedAnswerError(f"{platform} answered with a session that has no id")
         owner = next((p.to_model() for p in self.participants or [] if p.is_owner), None)
-        return Session(
+        session = Session(
             platform=platform,
             session_id=self.id,
             title=self.name or self.id,
@@ -142,6 +155,27 @@ class SessionItem(Answer):
             created_at=self.created_at,
             updated_at=self.updated_at,
         )
+        if not self.unread:
+            return session
+        unread.fields(f"session {self.id!r}", self.unread)
+        return without(session, fields_of(self._lost, _FIELDS))
+
+
+_FIELDS = {
+    "name": "title",
+    "description": "description",
+    "start_at": "scheduled_start",
+    "planned_end": "scheduled_end",
+    "time_zone": "time_zone",
+    "actual_start": "actual_start",
+    "ended_at": "actual_end",
+    "room": "room_id",
+    "participants": "host_name",
+    "session_link": "url",
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+}
+"""Our names of the platform's fields."""
 
 
 def _stamp(value: Any) -> Any:

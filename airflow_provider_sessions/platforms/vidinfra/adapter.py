@@ -15,12 +15,12 @@ from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
+    AnswerError,
     ConflictError,
     InputError,
     MalformedAnswerError,
     NotFoundError,
     SessionsError,
-    UnknownStateError,
 )
 from airflow_provider_sessions.model import (
     ArtifactStatus,
@@ -40,7 +40,8 @@ from airflow_provider_sessions.platforms.base import Adapter, Capability, Questi
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Reading, Readings
+from airflow_provider_sessions.platforms.readings import Reading, Readings, identity
+from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
 from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
@@ -214,7 +215,7 @@ class VidInfraAdapter(Adapter):
         return Trace(self._session(answer), mark, alike, legible)
 
     def _session(self, answer: SessionResponse | None) -> Session:
-        return words.session_from(answer, self.page)
+        return words.session_from(answer, self.page, self.unread)
 
     async def get(self, session_id: str) -> Session:
         """One session as it is now."""
@@ -253,7 +254,7 @@ class VidInfraAdapter(Adapter):
         return seen | await self._look_at_each([key for key in wanted if key not in seen])
 
     def _readings(self, listed: Paged[SessionResponse], *, ahead: bool = False) -> AsyncIterator[Reading]:
-        return self.client.pages(listed.read_as(self._reading, key="key"), ahead=ahead)
+        return self.client.pages(listed.read_as(self._reading, key="key", identity=identity), ahead=ahead)
 
     def _reading(self, answer: SessionResponse) -> Reading:
         return Reading(answer.id or repr(answer), self._known.outcome(answer))
@@ -264,7 +265,7 @@ class VidInfraAdapter(Adapter):
             batch = session_ids[first : first + _AT_ONCE]
             found = await asyncio.gather(*(self._look_at(key) for key in batch), return_exceptions=True)
             for key, session in zip(batch, found, strict=True):
-                if isinstance(session, BaseException) and not isinstance(session, NotFoundError | UnknownStateError):
+                if isinstance(session, BaseException) and not isinstance(session, NotFoundError | AnswerError):
                     raise session
                 if isinstance(session, NotFoundError):
                     self._depth.forget(key)
@@ -345,23 +346,31 @@ class VidInfraAdapter(Adapter):
 
         :raises InputError: a case is asked for; VidInfra has none.
         """
+        return readable(self.outcomes(query), self.unread)
+
+    def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+        """See :meth:`Adapter.outcomes`.
+
+        :raises InputError: see :meth:`sessions`.
+        """
         if query.case is not None:
             raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
         return self._matching(query)
 
-    async def _matching(self, query: SessionQuery) -> AsyncIterator[Session]:
+    async def _matching(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         room_id = query.room_id
         listed = endpoints.list_sessions() if room_id is None else endpoints.list_room_sessions(room_id)
         # The room's own list holds its sessions alone: comparing ids again could only lose one that is spelt otherwise.
         rest = query.model_copy(update={"room_id": None})
-        async for reading in self._readings(listed, ahead=True):
-            if rest.matches(session := reading.session):
-                yield session
+        async for _, outcome in outcomes_of(self._readings(listed, ahead=True), self.unread):
+            if is_meant(rest, outcome):
+                yield outcome
 
     async def participants(self, session: Session) -> list[Participant]:
         """The host, co-hosts, moderators and those who came, each once."""
         key = session.session_id
         assigned = [answer async for answer in self.client.pages(endpoints.list_participants(key))]
+        self.unread.rows("participant", key, assigned)
         present = await self._attendance.take(key)
         return words.participants_from(session, assigned, present)
 
@@ -373,6 +382,7 @@ class VidInfraAdapter(Adapter):
     async def _attendance_of(self, session_id: str) -> list[AttendanceResponse]:
         """In an order of our own: what is told of a person hangs on it, and so do the keys of rows without an id."""
         rows = [row async for row in self.client.pages(endpoints.list_attendance(session_id))]
+        self.unread.rows("attendance", session_id, rows)
         return sorted(rows, key=words.order_of)
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
@@ -390,7 +400,7 @@ class VidInfraAdapter(Adapter):
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's recordings, finished or not."""
         answers = self.client.pages(endpoints.list_session_recordings(session.session_id))
-        return [words.recording_from(answer, session.session_id) async for answer in answers]
+        return [words.recording_from(answer, session.session_id, self.unread) async for answer in answers]
 
     async def recording_address(self, recording: Recording) -> str:
         """An address that gives access to a recording's file for a while; asked for anew each time."""

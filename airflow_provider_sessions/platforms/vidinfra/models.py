@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from airflow_provider_sessions.client.records import Record, read_record
 from airflow_provider_sessions.platforms.instants import Instant
 
-Seconds = int | Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Annotated[int, Field(gt=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
 """A duration. The documented ones are whole numbers; an average, or the length of a file, need not be (inferred)."""
 
 
@@ -118,7 +119,7 @@ class PresetResponse(Answer):
     updated_at: Instant = None
 
 
-class SessionResponse(Answer):
+class SessionResponse(Answer, Record):
     """A session. ``duration`` is in seconds; ``effective_*`` is the override where there is one, else the preset's.
 
     ``status`` is one of ``scheduled``, ``live``, ``ended``, ``expired``; it is read as any text, so that a new word is
@@ -151,7 +152,7 @@ class SessionResponse(Answer):
     updated_at: Instant = None
 
 
-class _AroundSession(Answer):
+class _AroundSession(Answer, Record):
     """An answer with a session inside, or (inferred, for other versions of the platform) the bare session."""
 
     session: SessionResponse | None = None
@@ -159,8 +160,10 @@ class _AroundSession(Answer):
     @model_validator(mode="before")
     @classmethod
     def _bare_session(cls, content: Any) -> Any:
-        bare = isinstance(content, Mapping) and "session" not in content and "id" in content
-        return {**content, "session": content} if bare else content
+        if not isinstance(content, Mapping):
+            return content
+        inner = content.get("session", content if "id" in content else None)
+        return {**content, "session": read_record(SessionResponse, inner)} if isinstance(inner, dict) else content
 
 
 class CreateSessionResponse(_AroundSession):
@@ -263,7 +266,7 @@ class ShareURLResponse(Answer):
         return self.share_url or self.viewer_url or self.url
 
 
-class AttendanceResponse(Answer):
+class AttendanceResponse(Answer, Record):
     """One person's presence: ``watch_duration`` is in seconds, over ``join_count`` joins."""
 
     id: str | None = None
@@ -298,7 +301,7 @@ class ActiveViewerResponse(Answer):
     role: str | None = None
 
 
-class SessionParticipantResponse(Answer):
+class SessionParticipantResponse(Answer, Record):
     """Somebody who was given a role in a session: ``co_host`` or ``moderator``."""
 
     id: str | None = None
@@ -316,7 +319,7 @@ class SessionParticipantResponse(Answer):
     left_at: Instant = None
 
 
-class RecordingResponse(Answer):
+class RecordingResponse(Answer, Record):
     """A recording: ``recording``, ``completed`` or ``failed``. Seconds and bytes are inferred units."""
 
     id: str | None = None

@@ -19,6 +19,7 @@ from airflow_provider_sessions.model import (
     email_key,
 )
 from airflow_provider_sessions.platforms.marks import without_mark
+from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 from airflow_provider_sessions.platforms.vidinfra.models import (
     AttendanceResponse,
     RecordingResponse,
@@ -28,7 +29,10 @@ from airflow_provider_sessions.platforms.vidinfra.models import (
 )
 
 PLATFORM = "vidinfra"
+Page = Callable[[str], str | None]
+"""Tells the address of a session's page by its id."""
 
+_LOG = UnreadLog(PLATFORM)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 _STATES = {
@@ -44,37 +48,71 @@ _RECORDING_STATES = {
 }
 
 
-def session_from(answer: SessionResponse | None, page: Callable[[str], str | None]) -> Session:
-    """A session.
+_FIELDS = {
+    "title": "title",
+    "description": "description",
+    "scheduled_start_time": "scheduled_start",
+    "started_at": "actual_start",
+    "ended_at": "actual_end",
+    "duration": "actual_end",
+    "room_id": "room_id",
+    "room.id": "room_id",
+    "room.host_id": "host_id",
+    "room.host": "host_name",
+    "room": "host_name",
+    "recording_enabled": "recording_enabled",
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+}
+"""Our names of the platform's fields."""
+
+
+def session_from(answer: SessionResponse | None, page: Page, unread: UnreadLog = _LOG) -> Session:
+    """A session, without the fields that cannot be read.
 
     ``scheduled_end``, ``time_zone`` and ``join_url`` stay empty: VidInfra keeps no planned duration and no zone, and a
     session names no page of its own (its ``hls_url`` is a stream).
 
     :param page: tells the address of a session's page by its id, if the connection knows it.
+    :param unread: warns of fields that cannot be read.
     :raises UnknownStateError: its status is a word this package does not know.
     :raises MalformedAnswerError: it has no id.
     """
     if answer is None or not answer.id:
         raise MalformedAnswerError(f"{PLATFORM} answered with a session that has no id")
-    state = _STATES.get(answer.status or "")
+    state, problems = _STATES.get(answer.status or ""), dict(answer.unread)
+    try:
+        end = answer.ended_at if state is None else _end(answer, state)
+    except MalformedAnswerError as endless:
+        end, problems["duration"] = None, str(endless)
+    session = _session(answer.id, answer, state or SessionState.SCHEDULED, end, page)
+    if problems:
+        unread.fields(f"session {answer.id!r}", {name: why for name, why in problems.items() if name != "status"})
+        session = without(session, fields_of(problems, _FIELDS))
     if state is None:
-        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES), of=answer.id)
+        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES), of=answer.id).about(session)
+    return session
+
+
+def _session(
+    session_id: str, answer: SessionResponse, state: SessionState, end: datetime | None, page: Page
+) -> Session:
     room = answer.room
     host = room.host if room and room.host else UserResponse()
     return Session(
         platform=PLATFORM,
-        session_id=answer.id,
+        session_id=session_id,
         title=answer.title or "",
         state=state,
         description=without_mark(answer.description),
         scheduled_start=answer.scheduled_start_time,
         actual_start=answer.started_at,
-        actual_end=_end(answer, state),
+        actual_end=end,
         host_id=(room.host_id if room else None) or host.id,
         host_name=host.username,
         room_id=answer.room_id or (room.id if room else None),
         recording_enabled=answer.recording_enabled,
-        url=page(answer.id),
+        url=page(session_id),
         created_at=answer.created_at,
         updated_at=answer.updated_at,
     )
@@ -93,14 +131,15 @@ def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
     if answer.ended_at is not None or state is not SessionState.ENDED:
         return answer.ended_at
     if answer.started_at is None or answer.duration is None:
-        return answer.updated_at
+        can_be_told = answer.unread.keys().isdisjoint(("started_at", "ended_at", "duration"))
+        return answer.updated_at if can_be_told else None
     try:
         return answer.started_at + timedelta(seconds=max(answer.duration, 0))
     except OverflowError:
         raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
 
 
-def recording_from(answer: RecordingResponse, session_id: str) -> Recording:
+def recording_from(answer: RecordingResponse, session_id: str, unread: UnreadLog = _LOG) -> Recording:
     """A recording. Size and duration are told only of a finished file: until then the platform may say 0.
 
     :raises UnknownStateError: its status is a word this package does not know.
@@ -113,6 +152,7 @@ def recording_from(answer: RecordingResponse, session_id: str) -> Recording:
         raise UnknownStateError(
             PLATFORM, answer.status, tuple(_RECORDING_STATES), thing="recording status", of=answer.id
         )
+    unread.fields(f"recording {answer.id!r} of session {session_id!r}", answer.unread)
     finished = status is RecordingStatus.READY
     return Recording(
         recording_id=answer.id,
