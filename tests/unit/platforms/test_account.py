@@ -85,7 +85,7 @@ def test_a_flag_is_read_as_json_or_text(given: Any, is_set: bool) -> None:
 
 @pytest.mark.parametrize("given", ["yes", "ture", 2, [], {}])
 def test_a_flag_that_is_neither_is_named(given: Any) -> None:
-    with pytest.raises(ConnectionConfigError, match="flag is .*; expected true or false"):
+    with pytest.raises(ConnectionConfigError, match=r"flag is .*; expected true or false"):
         account(extra={"flag": given}).flag("flag")
 
 
