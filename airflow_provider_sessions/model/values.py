@@ -39,14 +39,18 @@ def utc(instant: datetime) -> datetime:
 
     :raises ValueError: it has no time zone, or is near one of the ends of the calendar.
     """
-    if instant.year not in _YEARS:
-        raise ValueError(f"{instant.isoformat()} is out of range")
-    if instant.tzinfo is UTC and type(instant) is datetime:
-        return instant
     if instant.utcoffset() is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
-    there = instant.astimezone(UTC)
-    return datetime.combine(there.date(), there.time(), UTC)
+    plain = instant
+    if instant.tzinfo is not UTC or type(instant) is not datetime:
+        try:
+            there = instant.astimezone(UTC)
+        except OverflowError:
+            raise ValueError(f"{instant.isoformat()} is out of range") from None
+        plain = datetime.combine(there.date(), there.time(), UTC)
+    if plain.year not in _YEARS:
+        raise ValueError(f"{instant.isoformat()} is out of range")
+    return plain
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(utc)]

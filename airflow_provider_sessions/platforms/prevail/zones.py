@@ -43,7 +43,7 @@ def write_time(instant: datetime, iana: str) -> dict[str, str]:
         name, local = "UTC", instant.astimezone(UTC)
     # Not strftime's %p: it speaks the language of the process, and is empty in many.
     return {
-        "start_date": f"{local:%Y-%m-%d}",
+        "start_date": local.date().isoformat(),
         "start_time": f"{(local.hour - 1) % 12 + 1:02}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}",
         "time_zone": name,
     }

@@ -183,7 +183,7 @@ def start_of(date: str, time: str, zone: str) -> datetime:
     real = [one.astimezone(there) for one in both if one.astimezone(there).replace(tzinfo=None) == local]
     if not real:
         later = local + timedelta(hours=1)
-        return start_of(f"{later:%Y-%m-%d}", twelve_hours(later), zone)
+        return start_of(later.date().isoformat(), twelve_hours(later), zone)
     saving = [one for one in real if one.dst()]
     return (saving[0] if len(saving) == 1 else real[-1]).astimezone(UTC)
 
@@ -196,4 +196,4 @@ def twelve_hours(local: datetime) -> str:
 def written(instant: datetime, zone: str) -> dict[str, str]:
     """``start_date``, ``start_time`` and ``time_zone`` of an instant."""
     local = instant.astimezone(zone_of(zone))
-    return {"start_date": f"{local:%Y-%m-%d}", "start_time": twelve_hours(local), "time_zone": zone}
+    return {"start_date": local.date().isoformat(), "start_time": twelve_hours(local), "time_zone": zone}
