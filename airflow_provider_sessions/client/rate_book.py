@@ -34,7 +34,7 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import Self
 
-from airflow_provider_sessions.client.rate_headers import RateNews
+from airflow_provider_sessions.client.rate_headers import Quota, RateNews
 from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 
 MARGIN_SECONDS = 0.05
@@ -53,9 +53,9 @@ _SET_BACK = 1.0
 """Seconds by which a clock has to go back to be taken as set back."""
 _NEVER = -1e18
 _HEAD = struct.Struct("<4sII")
-_NUMBERS = 9 + len(Lane)
+_NUMBERS = 10 + len(Lane)
 """How many stand on a page before its lists."""
-_MAGIC = b"aps2"
+_MAGIC = b"aps3"
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class Book:
     closed_until: float = _NEVER
     told: float = math.inf
     told_until: float = _NEVER
+    told_window: float = 0.0
     quickest: float = 0.0
     quickest_now: float = math.inf
     answers: float = 0
@@ -142,14 +143,25 @@ class Book:
         if news.status == 429 and not self.closed_for():  # those that were on their way together count once
             self.margin = min(self.limit.seconds, 2 * self.margin)
         self.close_for(news.closed_for)
-        if news.limit and (news.limit <= self.told or self.present > self.told_until):
-            self.told, self.told_until = news.limit, self.present + _LIMIT_TOLD_FOR
-        if news.remaining and news.reset is not None and news.reset <= self.limit.seconds:
-            self._leave_only(news.remaining, self.present + news.reset)
+        for quota in news.quotas:
+            self._heed(quota)
         if news.status < 400:
             self.margin -= (self.margin - self.base_margin) / (_FORGET_IN_WINDOWS * self.limit.requests)
         if news.lag is not None:
             self._correct_arrival(news.lag)
+
+    def _heed(self, quota: Quota) -> None:
+        """Learn what the platform said of one of its windows.
+
+        Its limit is ours only where it is known to be that of a window like ours. That so many requests remain until
+        the window is over is true of any; where that is later than our window reaches, only the last one counts.
+        """
+        is_news = self.told_window != quota.window or self.present > self.told_until
+        if quota.limit and quota.window == self.limit.seconds and (is_news or quota.limit <= self.told):
+            self.told, self.told_window = quota.limit, quota.window
+            self.told_until = self.present + _LIMIT_TOLD_FOR
+        if quota.remaining and quota.reset is not None and quota.reset <= self.limit.seconds:
+            self._leave_only(quota.remaining, self.present + quota.reset)
 
     def _correct_arrival(self, lag: float) -> None:
         """Put the arrival of a request as much later as it can have been on its way for longer than others."""
@@ -192,7 +204,8 @@ class Book:
 
     def _sizes(self) -> dict[Lane, int]:
         """Slots that each lane has in a window."""
-        told = self.told if self.present <= self.told_until else math.inf
+        is_told = self.present <= self.told_until and self.told_window == self.limit.seconds
+        told = self.told if is_told else math.inf
         requests = int(min(self.limit.requests, told))
         polls = max(1, requests // 5) if requests > 1 else 0
         return {Lane.CALL: requests - polls, Lane.POLL: polls}
@@ -232,6 +245,7 @@ class Book:
             self.closed_until,
             self.told,
             self.told_until,
+            self.told_window,
             self.quickest,
             self.quickest_now,
             self.answers,
@@ -269,6 +283,7 @@ class Book:
             closed_until=next(told),
             told=next(told),
             told_until=next(told),
+            told_window=next(told),
             quickest=next(told),
             quickest_now=next(told),
             answers=next(told),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.client.rate_book import Book
-from airflow_provider_sessions.client.rate_headers import RateNews
+from airflow_provider_sessions.client.rate_headers import Quota, RateNews
 from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 
 CALL, POLL = Lane.CALL, Lane.POLL
@@ -39,8 +39,9 @@ NEWS = [
     RateNews(429, retry_after=17),
     RateNews(200, remaining=0, reset=9),
     RateNews(200, remaining=2, reset=1),
+    RateNews(200, limit=2, window=3),
     RateNews(200, limit=2),
-    RateNews(200, limit=100),
+    RateNews(200, limit=100, remaining=0, reset=2, others=(Quota(5, None, 3, 0.4),)),
 ]
 STEP = st.tuples(
     st.floats(0, 30),  # time that passes before the request
@@ -267,15 +268,71 @@ def test_the_margin_is_paid_once_a_window() -> None:
 
 def test_a_lower_limit_than_configured_is_taken_over_and_a_higher_one_is_not() -> None:
     shared = book(10, 3)
-    shared.observe(RateNews(200, limit=100))
+    shared.observe(RateNews(200, limit=100, window=3))
     assert reserve(shared, CALL, 11) == [0] * 10 + [3]
-    shared.observe(RateNews(200, limit=5))
-    shared.observe(RateNews(200, limit=100))  # another endpoint may say so
+    shared.observe(RateNews(200, limit=5, window=3))
+    shared.observe(RateNews(200, limit=100, window=3))  # another endpoint may say so
     shared.turn_to(1100)
     assert reserve(shared, CALL, 6) == [0] * 5 + [3]
     shared.turn_to(1000 + 7200)
-    shared.observe(RateNews(200, limit=100))
+    shared.observe(RateNews(200, limit=100, window=3))
     assert reserve(shared, CALL, 11) == [0] * 10 + [3]
+
+
+@pytest.mark.parametrize("window", [None, 1, 59, 61, 3600])
+@pytest.mark.parametrize("left", [{}, {"remaining": 29, "reset": 1}, {"remaining": 0, "reset": 1}])
+def test_a_limit_of_another_window_or_of_none_that_is_named_says_nothing_of_ours(
+    window: float | None, left: dict[str, float]
+) -> None:
+    shared = book(600, 60)
+    shared.observe(RateNews(200, limit=30, window=window, **left))  # type: ignore[arg-type]
+    assert reserve(shared, CALL, 60)[-1] <= 1
+    shared.turn_to(1300)
+    assert reserve(shared, CALL, 600) == [0] * 600
+
+
+def test_a_limit_holds_for_connections_with_the_same_window() -> None:
+    shared = book(600, 60)
+    shared.observe(RateNews(200, limit=30, window=60))
+    for limit, free in ((RateLimit(600, 60), 30), (RateLimit(20, 60), 20), (RateLimit(600, 10), 600)):
+        same = Book.from_page(shared.to_page(), limit, 0)
+        assert same is not None
+        same.turn_to(1001)
+        assert reserve(same, CALL, 601).count(0) == free
+
+
+def test_the_tightest_of_several_windows_counts() -> None:
+    shared = book(600, 60)
+    used_up, roomy = Quota(100, None, 0, 20), Quota(3, None, 2, 0.5)
+    shared.observe(RateNews(200, limit=1000, remaining=900, reset=3600, others=(used_up, roomy)))
+    assert shared.closed_for() == 20
+    shared = book(600, 60)
+    shared.observe(RateNews(200, limit=100, remaining=40, reset=30, others=(roomy,)))
+    assert reserve(shared, CALL, 60) == [0] * 2 + [0.5] * 38 + [30] * 20
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.05, 0.3, 0.999])
+def test_a_closure_of_less_than_a_second_is_kept(seconds: float) -> None:
+    for news in (RateNews(429, retry_after=seconds), RateNews(200, remaining=0, reset=seconds)):
+        shared = book(10, 60)
+        shared.observe(news)
+        assert [shared.closed_for(), shared.leave(), shared.next_slot(CALL)] == pytest.approx([seconds] * 3)
+        assert shared.reserve(CALL, seconds / 2) is None
+        assert reserve(shared, POLL) == [pytest.approx(seconds, abs=1e-6)]
+        shared.turn_to(1000 + seconds)
+        assert shared.leave() == 0
+
+
+def test_slack_is_as_small_as_what_requests_were_held_for() -> None:
+    """A request that leaves a little late every few windows costs a little, not half the rate."""
+    shared = book(10, 3, margin=0.05)
+    for number in range(600):
+        wait = shared.reserve(CALL, math.inf)
+        assert wait is not None
+        shared.turn_to(shared.present + wait + (0.1 if number % 30 == 0 else 0))
+        leave(shared)
+    assert shared.slack < 0.2
+    assert shared.present - 1000 < 59 * 3 * 1.08
 
 
 def test_who_else_uses_the_account_is_counted() -> None:

@@ -68,7 +68,7 @@ async def test_what_the_platform_told_one_holds_for_all(path: Path, now: Time) -
     await one.observe(RateNews(429, retry_after=30))
     assert await other.leave() == pytest.approx(30)
     assert await reserve(other) == [30]
-    await one.observe(RateNews(200, limit=2))
+    await one.observe(RateNews(200, limit=2, window=10))
     now.seconds += 100
     assert (await reserve(other, 3))[2] == pytest.approx(10.1, abs=0.003)  # the 429 doubled the margin, for all
 

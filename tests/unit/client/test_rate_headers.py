@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client.rate_headers import RateNews, read_rate_headers
+from airflow_provider_sessions.client.rate_headers import Quota, RateNews, read_rate_headers
 from airflow_provider_sessions.clock import VirtualClock
 
 NOW = VirtualClock().now()
@@ -27,7 +27,7 @@ NOW = VirtualClock().now()
             {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "60"},
             RateNews(200, limit=10, remaining=3, reset=60),
         ),
-        ({"RateLimit-Limit": "10, 10;w=60", "RateLimit-Reset": "7"}, RateNews(200, limit=10, reset=7)),
+        ({"RateLimit-Limit": "10, 10;w=60", "RateLimit-Reset": "7"}, RateNews(200, limit=10, window=60, reset=7)),
         ({"X-Rate-Limit-Remaining": "0"}, RateNews(200, remaining=0)),
         ({"RateLimit": "limit=100, remaining=0, reset=50"}, RateNews(200, limit=100, remaining=0, reset=50)),
         ({"RateLimit": '"default";r=2;t=30'}, RateNews(200, remaining=2, reset=30)),
@@ -38,6 +38,95 @@ NOW = VirtualClock().now()
 )
 def test_what_is_said_is_read(headers: dict[str, str], news: RateNews) -> None:
     assert read_rate_headers(200, headers, NOW) == news
+
+
+@pytest.mark.parametrize(
+    ("headers", "quotas"),
+    [
+        (  # what @nestjs/throttler says of named throttlers
+            {
+                "X-RateLimit-Limit-short": "3",
+                "X-RateLimit-Remaining-short": "2",
+                "X-RateLimit-Reset-short": "1",
+                "X-RateLimit-Limit-long": "100",
+                "X-RateLimit-Remaining-long": "0",
+                "X-RateLimit-Reset-long": "41",
+            },
+            [Quota(100, None, 0, 41), Quota(3, None, 2, 1)],
+        ),
+        (
+            {"X-RateLimit-Limit": "10, 100", "X-RateLimit-Remaining": "4, 0", "X-RateLimit-Reset": "1, 60"},
+            [Quota(100, None, 0, 60), Quota(10, None, 4, 1)],
+        ),
+        (  # drafts 02 to 06
+            {"RateLimit-Limit": "10, 10;w=1;burst=3, 900;w=60", "RateLimit-Remaining": "3", "RateLimit-Reset": "1"},
+            [Quota(10, 1, 3, 1), Quota(900, 60)],
+        ),
+        ({"RateLimit-Limit": "100;w=60"}, [Quota(100, 60)]),
+        (  # draft 06, the policy in a header of its own
+            {
+                "RateLimit-Policy": "10;w=60",
+                "RateLimit-Limit": "10",
+                "RateLimit-Remaining": "0",
+                "RateLimit-Reset": "9",
+            },
+            [Quota(10, 60, 0, 9)],
+        ),
+        (  # draft 07
+            {"RateLimit": "limit=10, remaining=0, reset=3", "RateLimit-Policy": '10;w=1, 900;w=60;comment="a, b;w=9"'},
+            [Quota(10, 1, 0, 3), Quota(900, 60)],
+        ),
+        ({"RateLimit": "limit=10; remaining=0; reset=3"}, [Quota(10, None, 0, 3)]),
+        (  # two windows with as many requests: whose it is, is not said
+            {"RateLimit": "limit=10, remaining=2, reset=3", "RateLimit-Policy": "10;w=1, 10;w=60"},
+            [Quota(10, None, 2, 3), Quota(10, 1), Quota(10, 60)],
+        ),
+        (  # draft 08 and later
+            {
+                "RateLimit": '"burst";r=2;t=1, "daily";r=500;t=36000',
+                "RateLimit-Policy": '"burst";q=10;w=1, "daily";q=1000;w=86400;pk=:cHJpdmF0ZQ==:',
+            },
+            [Quota(10, 1, 2, 1), Quota(1000, 86400, 500, 36000)],
+        ),
+        ({"RateLimit": '"a;b, c";r=0;t=4, burst;r=9'}, [Quota(None, None, 0, 4), Quota(None, None, 9)]),
+        (
+            {
+                "RateLimit": '"size";r=0;t=9, "burst";r=5;t=1',
+                "RateLimit-Policy": '"size";q=65535;qu="content-bytes";w=9',
+            },
+            [Quota(None, None, 5, 1)],
+        ),
+        ({"RateLimit-Policy": '"default";q=5;w=60'}, [Quota(5, 60)]),
+        ({"RateLimit": '"default";r=0'}, [Quota(None, None, 0)]),
+        (
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "8", "RateLimit": '"default";r=3;t=2'},
+            [Quota(None, None, 0, 8), Quota(None, None, 3, 2)],
+        ),
+    ],
+)
+def test_each_window_is_read_for_itself_and_the_tightest_comes_first(
+    headers: dict[str, str], quotas: list[Quota]
+) -> None:
+    assert list(read_rate_headers(200, headers, NOW).quotas) == quotas
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"Retry-After-short": "1", "Retry-After-long": "30", "Retry-After": "5"}, 30),
+        ({"Retry-After-short": "2"}, 2),
+        ({"X-RateLimit-Remaining-a": "0", "X-RateLimit-Reset-a": "3", "X-RateLimit-Reset-b": "900"}, 3),
+        ({"RateLimit": '"a";r=0;t=3, "b";r=0;t=8, "c";r=5;t=900'}, 8),
+        ({"X-RateLimit-Remaining": "4", "X-RateLimit-Reset": "7"}, 7),
+        ({"X-RateLimit-Remaining": "0"}, None),
+    ],
+)
+def test_a_refusal_is_kept_to_until_the_last_window_that_is_used_up_is_over(
+    headers: dict[str, str], wait: float | None
+) -> None:
+    news = read_rate_headers(429, headers, NOW)
+    assert news.wanted_wait == wait
+    assert news.closed_for == (10 if wait is None else wait)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "inf", "nan", "1e999", "0x10", "12 seconds", "Mon, 99 Foo 2026"])

@@ -1,0 +1,127 @@
+"""A client under the throttlers of a real server, as far as their headers and windows go, on a virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from airflow_provider_sessions.client.answers import Dialect
+from airflow_provider_sessions.client.budget import ProcessBudget, RateLimit
+from airflow_provider_sessions.client.call import Call, Endpoints, call
+from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.retry import RetryPolicy
+from airflow_provider_sessions.clock import VirtualClock
+
+api = Endpoints("throttled")
+
+
+@api("GET", "/thing", documented=True)
+def thing() -> Call[None]:
+    """Get a thing."""
+    return call(type(None))
+
+
+@dataclass
+class Throttler:
+    """A window that begins with its first request, as @nestjs/throttler and express-rate-limit have it."""
+
+    name: str
+    limit: int
+    seconds: float
+    hits: int = 0
+    ends: float = -math.inf
+
+    def hit(self, now: float) -> bool:
+        if now >= self.ends:
+            self.hits, self.ends = 0, now + self.seconds
+        self.hits += 1
+        return self.hits <= self.limit
+
+    def left(self, now: float) -> tuple[int, int]:
+        return max(0, self.limit - self.hits), math.ceil(self.ends - now)
+
+
+@dataclass
+class Server(httpx.AsyncBaseTransport):
+    """Throttlers, one behind the other, and the headers that tell of them.
+
+    :param style: ``suffixes``, ``members`` (one ``RateLimit`` header) or ``plain``.
+    """
+
+    clock: VirtualClock
+    throttlers: tuple[Throttler, ...]
+    style: str
+    arrivals: list[float] = field(default_factory=list)
+    refused: int = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        now = self.clock.now().timestamp()
+        self.arrivals.append(now)
+        headers: list[tuple[str, str]] = []
+        for throttler in self.throttlers:
+            suffix = f"-{throttler.name}" if self.style == "suffixes" else ""
+            granted = throttler.hit(now)
+            remaining, reset = throttler.left(now)
+            if self.style == "members":
+                headers.append(("RateLimit", f'"{throttler.name}";r={remaining};t={reset}'))
+                headers.append(
+                    ("RateLimit-Policy", f'"{throttler.name}";q={throttler.limit};w={throttler.seconds:.0f}')
+                )
+            elif granted:
+                told = {"Limit": throttler.limit, "Remaining": remaining, "Reset": reset}
+                headers += [(f"X-RateLimit-{name}{suffix}", str(value)) for name, value in told.items()]
+            if not granted:
+                self.refused += 1
+                return httpx.Response(429, headers=[*headers, (f"Retry-After{suffix}", str(reset))])
+        return httpx.Response(200, headers=headers, json={})
+
+
+async def send(server: Server, limit: str, count: int, at_once: int) -> float:
+    """Send so many requests; the seconds that it took."""
+    clock = server.clock
+    config = ClientConfig(base_url="https://throttled.example", retry=RetryPolicy(max_wait=120.0))
+    budget = ProcessBudget(RateLimit.read(limit), clock)
+    began = clock.now()
+    async with Client(config, dialect=Dialect("throttled"), budget=budget, clock=clock, transport=server) as client:
+
+        async def work(number: int) -> None:
+            for _ in range(number, count, at_once):
+                await client.send(thing())
+
+        await asyncio.gather(*(work(number) for number in range(at_once)))
+    return (clock.now() - began).total_seconds()
+
+
+def named() -> tuple[Throttler, ...]:
+    return (Throttler("short", 3, 1), Throttler("medium", 20, 10), Throttler("long", 100, 60))
+
+
+@pytest.mark.parametrize("style", ["suffixes", "members"])
+@pytest.mark.parametrize(("at_once", "most"), [(1, 0), (4, 3)])
+async def test_named_throttlers_refuse_next_to_nothing(style: str, at_once: int, most: int) -> None:
+    server = Server(VirtualClock(auto=True), named(), style)
+    took = await send(server, "600/minute", 75, at_once)
+
+    assert server.refused <= most
+    assert len(server.arrivals) == 75 + server.refused
+    assert took < 50, "75 of 20 in ten seconds take 30 s at the least"
+
+
+async def test_a_limit_of_one_second_slows_a_minute_down_for_no_more_than_its_seconds() -> None:
+    server = Server(VirtualClock(auto=True), (Throttler("default", 30, 1),), "plain")
+    took = await send(server, "600/minute", 600, 1)
+
+    assert server.refused == 0
+    assert took < 25
+
+
+async def test_a_lower_limit_of_the_same_window_is_kept_before_it_is_used_up() -> None:
+    server = Server(VirtualClock(auto=True), (Throttler("default", 20, 60),), "members")
+    took = await send(server, "600/minute", 60, 4)
+
+    assert server.refused == 0
+    assert 119 < took < 130
