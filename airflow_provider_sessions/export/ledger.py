@@ -36,7 +36,7 @@ and the one file that appears or goes next no process stands still for longer th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -152,6 +152,22 @@ class Late:
     datasets: frozenset[str]
     owned: bool
     seen_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a ledger holds of one session.
+
+    :param entries: by dataset.
+    """
+
+    session: Session
+    entries: Mapping[str, Entry]
+
+    @property
+    def seen_by(self) -> frozenset[str]:
+        """The views that showed it."""
+        return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
 
 
 def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Decision:

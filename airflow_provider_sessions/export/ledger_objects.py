@@ -35,6 +35,7 @@ from airflow_provider_sessions.export.ledger import (
     LEASE_MARGIN,
     Decision,
     Entry,
+    Held,
     Late,
     Seen,
     Status,
@@ -177,6 +178,14 @@ class ObjectLedger:
                         state.session, frozenset(names), owned=True, seen_by=state.seen_by
                     )
         return found
+
+    def held(self) -> dict[str, Held]:
+        """All that is known, by session id. It is listed as a whole: nothing that a nightly run should do."""
+        latest: dict[str, str] = {}
+        for key in self._store.list(f"{self._base}/sessions"):  # sorted, so that the last of a session is the latest
+            latest[key.rpartition("/")[0]] = key
+        states = self._each(lambda key: self._read(key, Known), list(latest.values()))
+        return {one.session.session_id: Held(one.session, one.entries) for one in states if one is not None}
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
         """Give up what this run owns of datasets that it does not write any more.

@@ -202,7 +202,7 @@ async def plan(
         account_name(adapter),
         query,
         datasets,
-        _in_order(one for key, one in found.items() if key not in waiting),
+        in_order(one for key, one in found.items() if key not in waiting),
         not_over=tuple(one for one in waiting.values() if end_of(one, now) <= now),
         reasons=reasons,
         redaction=redaction,
@@ -295,7 +295,7 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
     _warn_of(reasons)
     return replace(
         work,
-        sessions=_in_order(sessions),
+        sessions=in_order(sessions),
         not_over=tuple(not_over),
         only=only,
         gone=frozenset(gone),
@@ -392,7 +392,8 @@ def check_concurrency(concurrency: int) -> int:
     return concurrency
 
 
-def _in_order(sessions: Iterable[Session]) -> tuple[Session, ...]:
+def in_order(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    """Sessions in the order in which they are written: that of their ends."""
     return tuple(sorted(sessions, key=lambda session: (ended(session), session.session_id)))
 
 

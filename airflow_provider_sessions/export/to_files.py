@@ -18,7 +18,7 @@ from airflow_provider_sessions.export.datasets import Material
 from airflow_provider_sessions.export.files import DayFiles, day_files
 from airflow_provider_sessions.export.formats import Format
 from airflow_provider_sessions.export.layout import RunId, data_key, day_of
-from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Late, Seen
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Held, Late, Seen
 from airflow_provider_sessions.export.ledger_objects import ObjectLedger
 from airflow_provider_sessions.export.readiness import Rows, as_decided, assess, ended, goes_on
 from airflow_provider_sessions.export.record import (
@@ -68,6 +68,13 @@ class FileTarget:
         """The store, for what another try of the run may have written meanwhile."""
         self._found = read_record(store, run)
         """The run's record of before this try."""
+
+    def held(self, work: Plan) -> dict[str, Held]:
+        """What the ledger of the plan's account holds, by session id.
+
+        :raises ExportError: it cannot be read.
+        """
+        return self._ledger_of(work.account, self._form.name).held()
 
     def begin(self, work: Plan) -> dict[str, Late]:
         """Recover what died, and tell which sessions to look at besides those that were found.

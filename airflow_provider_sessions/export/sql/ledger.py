@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from airflow_provider_sessions.export.ledger import Entry, Late, is_due, kept_of
+from airflow_provider_sessions.export.ledger import Entry, Held, Late, is_due, kept_of
 from airflow_provider_sessions.export.sql.dialects import has_row_locks
 from airflow_provider_sessions.export.sql.values import storable_key, storable_text
 from airflow_provider_sessions.model import Session
@@ -59,6 +59,17 @@ class TableLedger:
                     known.owned or owned,
                     known.seen_by | entry.seen_by,
                 )
+        return found
+
+    def all(self, connection: Connection) -> dict[str, Held]:
+        """All that is known of the account's sessions, by id."""
+        found: dict[str, Held] = {}
+        wanted = sa.select(self._table).where(*(self._table.c[name] == value for name, value in self.key.items()))
+        for row in connection.execute(wanted).mappings():
+            session = Session.model_validate_json(row["session"])
+            entries = {row["dataset"]: _entry(row)}
+            known = found.get(session.session_id)
+            found[session.session_id] = Held(session, {**known.entries, **entries} if known else entries)
         return found
 
     def held(self, connection: Connection, session_id: str) -> dict[str, Entry]:

@@ -19,6 +19,7 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
     Decision,
+    Held,
     Late,
     Seen,
     Status,
@@ -63,6 +64,13 @@ class SqlTarget:
         self._me = Try(storable_key(run.stem), token="")
         self._give_up = give_up_after
         self._clock = clock
+
+    def held(self, work: Plan) -> dict[str, Held]:
+        """What the ledger of the plan's account holds, by session id.
+
+        :raises ExportError: it cannot be read.
+        """
+        return self._database.transaction("reading the ledger", self._ledger(work).all)
 
     def begin(self, work: Plan) -> dict[str, Late]:
         """Make the tables, and tell which sessions to look at besides those that were found.

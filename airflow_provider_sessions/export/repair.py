@@ -1,0 +1,188 @@
+"""Finding, and mending, what a target lacks although its ledger takes it for done or forgot it.
+
+An export looks at a session until ``give_up_after`` has passed, and trusts its ledger afterwards. If a session was read
+wrongly meanwhile (by an earlier version of this package, say), its rows stay wrong, or never come. :func:`verify`
+compares the ledger with what the platform says now of every session in it; :func:`repair` writes what differs, as a run
+of its own, by the same rules as every run: a changed session becomes the next version, others stay as they are.
+
+Both ask one question for all sessions, and further ones only for datasets that are compared or still pending. A session
+that the platform no longer knows is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from airflow_provider_sessions.export.datasets import Dataset, Material, account_name, supported
+from airflow_provider_sessions.export.ledger import Entry, Held, Status
+from airflow_provider_sessions.export.readiness import assess
+from airflow_provider_sessions.export.redaction import Redaction
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Plan, Target, Written, in_order, materials
+from airflow_provider_sessions.model import Session, SessionQuery
+from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.safe_text import get_logger
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+COMPARED = ("sessions",)
+"""Datasets that are compared if nobody says which: their rows cost no further requests."""
+
+
+class Platform(Protocol):
+    """What asks the platform: a hook."""
+
+    def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
+        """Ask a question, and wait for its answer."""
+
+    def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
+        """Ask for many answers, one after the other."""
+
+
+class Ledgered(Target, Protocol):
+    """A target whose ledger can be read whole."""
+
+    def held(self, work: Plan) -> dict[str, Held]:
+        """What its ledger holds of an account, by session id.
+
+        :raises ExportError: it cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A dataset of a session that is not in the target as it should be.
+
+    :param status: what the ledger says: ``exported`` where rows differ from what the platform says now, ``pending``
+        where they never came although they are there.
+    :param reason: in a sentence.
+    """
+
+    session_id: str
+    dataset: str
+    status: Status
+    reason: str
+
+
+def verify(
+    platform: Platform,
+    target: Ledgered,
+    *,
+    query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
+    datasets: Sequence[Dataset] | None = None,
+    redaction: Redaction = Redaction(),  # noqa: B008 - frozen
+) -> list[Finding]:
+    """Find what a target lacks, or holds differently from what the platform says now. Nothing is written.
+
+    :param platform: the hook of the connection that was exported.
+    :param target: what was written into.
+    :param query: the export's filters; its window counts nothing.
+    :param datasets: whose rows are compared; ``sessions`` if not given. Of others only what is pending is looked at.
+    :param redaction: the export's.
+    :returns: in the order of the sessions' ends.
+    :raises UnsupportedError: a dataset cannot be had from the platform.
+    :raises ExportError: the ledger cannot be read.
+    """
+    work, held = _compared(platform, target, query, datasets, redaction)
+    return [finding for _, findings in _compare(platform, work, held) for finding in findings]
+
+
+def repair(
+    platform: Platform,
+    target: Ledgered,
+    *,
+    query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
+    datasets: Sequence[Dataset] | None = None,
+    redaction: Redaction = Redaction(),  # noqa: B008 - frozen
+) -> Written:
+    """Write what :func:`verify` finds, and nothing else.
+
+    The target is that of a run of its own: give it a run id that no other run has. Parameters and errors are those of
+    :func:`verify`.
+
+    :raises ExportError: the target cannot be written.
+    """
+    work, held = _compared(platform, target, query, datasets, redaction)
+    found = {key: findings for key, findings in _compare(platform, work, held) if findings}
+    for finding in (one for findings in found.values() for one in findings):
+        log.info("repairing %s of session %s: %s", finding.dataset, finding.session_id, finding.reason)
+    wrong = replace(
+        work,
+        sessions=tuple(one for one in work.sessions if one.session_id in found),
+        only={key: frozenset(one.dataset for one in findings) for key, findings in found.items()},
+    )
+    target.begin(wrong)
+    with closing(platform.stream(lambda adapter: materials(adapter, wrong, DEFAULT_CONCURRENCY))) as known:
+        return target.write(wrong, known)
+
+
+def _compared(
+    platform: Platform,
+    target: Ledgered,
+    query: SessionQuery,
+    datasets: Sequence[Dataset] | None,
+    redaction: Redaction,
+) -> tuple[Plan, dict[str, Held]]:
+    """What is to be compared: the sessions of the ledger that are over, as they are now."""
+    compared = frozenset(COMPARED) if datasets is None else frozenset(one.name for one in datasets)
+
+    async def begun(adapter: Adapter) -> Plan:
+        supported(adapter, datasets)
+        able = supported(adapter, None)
+        conn_id = adapter.account.conn_id
+        return Plan(adapter.platform, account_name(adapter), query, able, (), redaction=redaction, conn_id=conn_id)
+
+    work = platform.ask(begun)
+    held = target.held(work)
+    only = {key: _to_compare(one, compared) for key, one in held.items()}
+    seen = platform.ask(
+        lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
+    )
+    return replace(work, sessions=in_order(seen), only=only), held
+
+
+def _to_compare(held: Held, compared: frozenset[str]) -> frozenset[str]:
+    """The datasets of a session that are compared: what is exported, and what is pending in any case."""
+    return frozenset(
+        name
+        for name, entry in held.entries.items()
+        if entry.status is Status.PENDING or (entry.status is Status.EXPORTED and name in compared)
+    )
+
+
+async def _as_they_are(adapter: Adapter, work: Plan, held: Mapping[str, Held], keys: Collection[str]) -> list[Session]:
+    """Sessions of the ledger that are over, and that the export's filters do not leave out."""
+    anywhere = work.query.model_copy(update={"window": None})
+    seen = await adapter.look(dict.fromkeys(keys)) if keys else {}
+    return [
+        session
+        for key, session in seen.items()
+        if isinstance(session, Session)
+        and session.ended_at is not None
+        and (work.view in held[key].seen_by or anywhere.matches(session))
+    ]
+
+
+def _compare(platform: Platform, work: Plan, held: Mapping[str, Held]) -> Iterator[tuple[str, list[Finding]]]:
+    """Findings by session."""
+    with closing(platform.stream(lambda adapter: materials(adapter, work, DEFAULT_CONCURRENCY))) as known:
+        for material in known:
+            key = material.session.session_id
+            yield key, [] if material.deleted else _findings(material, work, held[key].entries)
+
+
+def _findings(material: Material, work: Plan, entries: Mapping[str, Entry]) -> list[Finding]:
+    key = material.session.session_id
+    _, seen = assess(material, work.datasets_of(key), work.redaction)
+    findings = []
+    for name, one in seen.items():
+        entry = entries[name]
+        if one.status is not Status.EXPORTED or (entry.status, entry.content) == (Status.EXPORTED, one.content):
+            continue
+        is_late = entry.status is Status.PENDING
+        reason = "it is there, but was never written" if is_late else "its rows differ from what the platform says"
+        findings.append(Finding(key, name, entry.status, reason))
+    return findings
