@@ -108,9 +108,11 @@ class ApiError(SessionsError):
     :param arguments: the arguments of the request that were refused, by name, where that is known.
 
     ``argument`` is the name of the task's argument that holds one of them, where an operator or a sensor knows it.
+    ``by_platform`` is false where a web page came, such as a proxy or a firewall answers with.
     """
 
     argument: str | None = None
+    by_platform: bool = True
 
     def __init__(
         self,

@@ -53,6 +53,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 _ERROR_KEYS = frozenset({"code", "error", "errors", "message", "messages", "success", "timestamp"})
 """A body that holds errors and nothing beside these holds no answer."""
+_PAGE = "A web page came, as from a proxy or a firewall on the way: look there before you change the credential"
 _SKEW = 30.0
 """Seconds by which clocks may differ before a 401 is laid to them."""
 _ID = 100
@@ -251,9 +252,10 @@ def error_from(
     parts += [f": {reason}"] if reason else []
     parts += [f" (code {code})"] if code else []
     parts += [f" [request id {request_id}]"] if request_id else []
-    hints = (tell_refused(arguments, status), skew or dialect.hints.get(status), hint)
-    parts += [f". {said}" for said in hints if said]
-    return kind(
+    by_platform = "text/html" not in response.headers.get("content-type", "").lower()
+    known = dialect.hints.get(status) if by_platform or status not in (401, 403) else _PAGE
+    parts += [f". {said}" for said in (tell_refused(arguments, status), skew or known, hint) if said]
+    error = kind(
         "".join(parts),
         status=status,
         route=route,
@@ -263,6 +265,8 @@ def error_from(
         retry_after=retry_after,
         arguments=arguments,
     )
+    error.by_platform = by_platform
+    return error
 
 
 def link_error(response: httpx.Response, dialect: Dialect, clock: Clock, *, what: str, own: bool = False) -> ApiError:

@@ -26,6 +26,8 @@ from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.operators._reading import identifier, switch
+from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
+from airflow_provider_sessions.retries.hopeless import judged
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 
@@ -47,6 +49,9 @@ _SPREAD = 5.0
 class DeferringOperator(BaseOperator):
     """An operator that asks a platform. A subclass says what, in :meth:`work`.
 
+    Where an error cannot be healed by another try, the task fails at once, unless its author gives a ``retry_policy``
+    (also None); before Airflow 3.3, which knows none, always. See :mod:`airflow_provider_sessions.retries.hopeless`.
+
     :cvar usual_requests: how many requests the work sends as a rule: so many slots are reserved at once.
     :cvar repeated_after: errors after which the work may be done again from the beginning without harm. Where one of
         them says when to come back, and that is far, the task is deferred. If there are none, the task is deferred only
@@ -56,8 +61,12 @@ class DeferringOperator(BaseOperator):
     usual_requests: ClassVar[int] = 2
     repeated_after: ClassVar[tuple[type[ApiError], ...]] = (RateLimitedError, ServerError)
 
-    def __init__(self, *, conn_id: str, deferrable: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, conn_id: str, deferrable: bool = True, retry_policy: Any = DEFAULT_POLICY, **kwargs: Any
+    ) -> None:
+        # As the default of a parameter, the policy gives way to what an author gives, in default_args, too, and Airflow
+        # finds it for mapped tasks. Set by kwargs.setdefault, it would beat default_args without a word.
+        super().__init__(**policy_argument(retry_policy), **kwargs)
         self.conn_id = conn_id
         self.deferrable = switch(deferrable, "deferrable")
 
@@ -97,6 +106,10 @@ class DeferringOperator(BaseOperator):
         )
 
     def _attempt(self, context: Context, slots: int, began: float, times: int) -> Any:
+        with judged(self):
+            return self._work_or_defer(context, slots, began, times)
+
+    def _work_or_defer(self, context: Context, slots: int, began: float, times: int) -> Any:
         self.conn_id = identifier(self.conn_id, "conn_id")
         if not self.deferrable:
             return self._work(context, hook_for(self.conn_id), began, times)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-_SINCE = "airflow.sdk.definitions.retry_policy"
-"""Airflow has it from 3.3 on."""
+from airflow_provider_sessions.retries.hopeless import HAS_POLICIES
+
+DEFAULT_POLICY: Any = None
+"""The policy of this provider's own operators and sensors, where their author gives none: None before Airflow 3.3."""
+if HAS_POLICIES:
+    from airflow_provider_sessions.retries.policy import SessionsRetryPolicy
+
+    DEFAULT_POLICY = SessionsRetryPolicy()
+
+
+def policy_argument(retry_policy: Any) -> dict[str, Any]:
+    """Return the argument by which a policy is handed to Airflow's operators; before 3.3 they take none."""
+    return {"retry_policy": retry_policy} if HAS_POLICIES else {}
 
 
 def sessions_default_args() -> dict[str, Any]:
-    """Arguments for a DAG's ``default_args`` that make its tasks retry where that helps, and only there.
+    """Arguments for a DAG's ``default_args`` that make all of its tasks retry where that helps, and only there.
 
     ``DAG("nightly", default_args={"retries": 3, **sessions_default_args()})``
 
+    This provider's own operators and sensors do so by themselves; it is for tasks that call its hooks.
+
     - A rate limit: the next try comes when the platform, or the account's budget, wants to be asked again.
-    - A wrong or missing credential, right or plan, input that cannot be meant, what the platform cannot do or does not
-      accept: the task fails at once, since another try would fail as well.
+    - What another try would meet again: the task fails at once. See
+      :func:`~airflow_provider_sessions.retries.hopeless.is_hopeless`.
     - All other errors: ``retries`` and ``retry_delay`` decide, as ever.
 
     A retry spends one of the task's ``retries``, whatever brought it about.
 
     :returns: ``{"retry_policy": ...}``; before Airflow 3.3, which does not know that argument, ``{}``.
     """
-    if importlib.util.find_spec(_SINCE) is None:
-        return {}
-    from airflow_provider_sessions.retries.policy import SessionsRetryPolicy
-
-    return {"retry_policy": SessionsRetryPolicy()}
+    return policy_argument(DEFAULT_POLICY)

@@ -7,17 +7,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
 
-from airflow_provider_sessions.errors import (
-    AuthenticationError,
-    InputError,
-    PermissionDeniedError,
-    RateLimitedError,
-    RejectedError,
-    UnsupportedError,
-)
-
-HOPELESS = (AuthenticationError, PermissionDeniedError, InputError, UnsupportedError, RejectedError)
-"""Errors that the same request would meet again."""
+from airflow_provider_sessions.errors import RateLimitedError
+from airflow_provider_sessions.retries.hopeless import is_hopeless
 
 
 class SessionsRetryPolicy(RetryPolicy):
@@ -33,7 +24,7 @@ class SessionsRetryPolicy(RetryPolicy):
         :param max_tries: tries at most.
         :param context: the task's context; not used.
         """
-        if isinstance(exception, HOPELESS):
+        if is_hopeless(exception):
             return RetryDecision.fail(f"{type(exception).__name__}: another try would fail as well")
         if isinstance(exception, RateLimitedError) and exception.retry_after is not None:
             wait = timedelta(seconds=exception.retry_after)

@@ -45,6 +45,8 @@ from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.operators._reading import count, given, identifier, interval, switch
+from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
+from airflow_provider_sessions.retries.hopeless import name_argument
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.sensors._history import recall, remember
 from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
@@ -102,9 +104,10 @@ class _SessionSensor(BaseSensorOperator):
         max_consecutive_failures: int | str = FAILURES,
         on_unreachable: OnUnreachable | str = "fail",
         deferrable: bool = True,
+        retry_policy: Any = DEFAULT_POLICY,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**policy_argument(retry_policy), **kwargs)  # see DeferringOperator
         check_words(on_unreachable, read_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
@@ -236,6 +239,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def _failure(self, error: Exception) -> Exception:
         """The error, or a skip where the task shall never fail: in all modes alike."""
+        name_argument(error, self)
         return AirflowSkipException(f"Skipping, as never_fail is set: {error}") if self.never_fail else error
 
     def _interval(self) -> float:

@@ -65,3 +65,12 @@ def test_sample_of_a_test_passes(tmp_path: Path, sample: str) -> None:
 def test_links_lead_to_files() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_every_error_is_in_the_table_of_errors() -> None:
+    from airflow_provider_sessions import errors
+
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.SessionsError)]
+    general = {"SessionsError", "NoAnswerError", "ApiError", "AnswerError", "WaitError"}  # raised as one of their kinds
+    table = README.partition("## Errors to know")[2]
+    assert [one.__name__ for one in kinds if one.__name__ not in general and f"`{one.__name__}`" not in table] == []

@@ -586,6 +586,8 @@ def _refuse_no_id(session_id: object) -> None:
 
 def _missing(session_id: str) -> NotFoundError:
     return NotFoundError(
-        f"prevail lists no session {session_id!r}; the id is the session's remote_session_id (the end of its URL)",
+        f"prevail lists no session with session_id={session_id!r}; it is the session's remote_session_id (the end of "
+        f"its URL)",
         status=404,
+        arguments={"session_id": session_id},
     )

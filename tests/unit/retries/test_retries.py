@@ -6,17 +6,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 from packaging.version import Version
 
 from airflow_provider_sessions import errors
-from airflow_provider_sessions.operators.sessions import EndSessionOperator
-from airflow_provider_sessions.retries import sessions_default_args
+from airflow_provider_sessions.operators.sessions import EndSessionOperator, UpdateSessionOperator
+from airflow_provider_sessions.retries import hopeless, sessions_default_args
 from tests.conftest import AIRFLOW
 
 
-def api_error(kind: type[errors.ApiError], **fields: Any) -> errors.ApiError:
-    return kind("the platform refused", status=400, **fields)
+def api_error(kind: type[errors.ApiError], status: int = 400, argument: str | None = None, **fields: Any) -> Any:
+    error = kind("the platform refused", status=status, **fields)
+    error.argument = argument
+    return error
+
+
+def by_a_proxy(kind: type[errors.ApiError], status: int) -> Any:
+    error = api_error(kind, status)
+    error.by_platform = False
+    return error
 
 
 def decide(error: BaseException) -> Any:
@@ -39,9 +48,13 @@ def test_every_operator_takes_it() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        api_error(errors.AuthenticationError),
-        api_error(errors.PermissionDeniedError),
-        api_error(errors.RejectedError),
+        api_error(errors.AuthenticationError, 401),
+        api_error(errors.PermissionDeniedError, 403),
+        api_error(errors.RejectedError, 400, "room_id"),
+        api_error(errors.RejectedError, 422, "options.preset_id"),
+        api_error(errors.NotFoundError, 404, "session_id"),
+        api_error(errors.NotFoundError, 410, "session_id"),
+        api_error(errors.RejectedError, 405),
         errors.InputError("end before start"),
         errors.ConnectionConfigError("host is empty"),
         errors.OptionsError("options.room_id"),
@@ -67,9 +80,18 @@ def test_a_rate_limit_waits_its_time() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        api_error(errors.RateLimitedError),
-        api_error(errors.ServerError),
-        api_error(errors.NotFoundError),
+        api_error(errors.RateLimitedError, 429),
+        api_error(errors.ServerError, 503),
+        *(api_error(errors.TemporaryError, status) for status in (408, 423, 425)),
+        api_error(errors.NotFoundError, 404),
+        api_error(errors.RejectedError, 400),
+        api_error(errors.RejectedError, 422),
+        api_error(errors.RejectedError, 200),
+        api_error(errors.ConflictError, 409),
+        api_error(errors.ClockSkewError, 401),
+        api_error(errors.LinkRefusedError, 403),
+        by_a_proxy(errors.AuthenticationError, 401),
+        by_a_proxy(errors.PermissionDeniedError, 403),
         errors.BrokenConnectionError("time-out"),
         ValueError("of somebody else"),
     ],
@@ -78,6 +100,62 @@ def test_all_else_is_left_to_the_task(error: BaseException) -> None:
     from airflow.sdk.definitions.retry_policy import RetryAction
 
     assert decide(error).action is RetryAction.DEFAULT
+
+
+@pytest.fixture
+def without_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before Airflow 3.3."""
+    monkeypatch.setattr(hopeless, "HAS_POLICIES", False)
+
+
+@pytest.mark.usefixtures("without_policies")
+@pytest.mark.parametrize("kind", [errors.OptionsError, errors.ConnectionConfigError, errors.NotFoundError])
+def test_before_policies_an_operator_raises_what_airflow_takes_as_final(kind: type[errors.SessionsError]) -> None:
+    error: Any = kind("no", status=404, arguments={"session_id": "s"}) if kind is errors.NotFoundError else kind("no")
+    with pytest.raises(AirflowFailException) as caught, hopeless.judged(task()):
+        raise error
+    assert isinstance(caught.value, kind)
+    assert (str(caught.value), type(caught.value).__name__) == ("no", kind.__name__)
+    assert getattr(caught.value, "argument", None) == ("session_id" if kind is errors.NotFoundError else None)
+
+
+@pytest.mark.usefixtures("without_policies")
+def test_before_policies_what_may_pass_is_raised_as_it_is() -> None:
+    error = errors.ServerError("no", status=503)
+    with pytest.raises(errors.ServerError) as caught, hopeless.judged(task()):
+        raise error
+    assert caught.value is error
+
+
+@pytest.mark.needs_airflow("3.3")
+def test_with_policies_an_operator_raises_nothing_of_airflows() -> None:
+    """An author who gives a policy, or None, decides."""
+    with pytest.raises(errors.InputError) as caught, hopeless.judged(task()):
+        raise errors.InputError("no")
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("sent", "argument", "text"),
+    [
+        ({"remote_session_id": "s"}, "session_id", "session_id='s' was not found"),
+        ({"preset_id": "p"}, "options.preset_id", "options.preset_id='p' was not found"),
+        ({"startAt": "2026-03-02T14:00:00.000Z"}, "start", "start='2026-03-02T14:00:00.000Z' was not found"),
+        ({"recording_id": "r"}, None, "recording_id='r' was not found"),
+    ],
+)
+def test_an_error_names_the_argument_of_the_task(sent: dict[str, str], argument: str | None, text: str) -> None:
+    [(name, value)] = sent.items()
+    error = errors.NotFoundError(f"no. {name}={value!r} was not found", status=404, arguments=sent)
+    update = UpdateSessionOperator(
+        task_id="t", conn_id="c", session_id="s", start="2026-03-02T15:00:00+01:00", options='{"preset_id": "p"}'
+    )
+    hopeless.name_argument(error, update)
+    assert (error.argument, str(error)) == (argument, f"no. {text}")
+
+
+def task() -> Any:
+    return EndSessionOperator(task_id="t", conn_id="c", session_id="s")
 
 
 @pytest.mark.needs_airflow("3.3")

@@ -1,0 +1,93 @@
+"""How often Airflow tries a task that fails, by what went wrong and by who says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+
+from airflow_provider_sessions.sandbox import Sandbox
+from tests.airflow.conftest import Run, RunDag
+
+FILE = "retrying"
+TRIES = 3
+
+
+@pytest.fixture(autouse=True)
+def policies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The DAGs that name a policy are there where Airflow knows such."""
+    from airflow_provider_sessions.retries import sessions_default_args
+
+    monkeypatch.setenv("TESTS_WITH_POLICIES", "1" if sessions_default_args() else "")
+
+
+def tries(run: Run) -> int:
+    """How often the one task of a run was tried."""
+    with create_session() as session:
+        instance = session.query(TaskInstance).filter_by(dag_id=run.dag_id, run_id=run.run_id, task_id="task").one()
+        return int(instance.try_number)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "told"),
+    [
+        ("wrong_room", "options.room_id='00000000-0000-4000-8000-000000000404' was not found"),
+        ("wrong_session", "session_id='00000000-0000-4000-8000-000000000406' was not found"),
+        ("wrong_session_to_download", "session_id='00000000-0000-4000-8000-000000000406' was not found"),
+        ("wrong_argument", "arguments.room_id='00000000-0000-4000-8000-000000000406' was not found"),
+        ("wrong_room_to_export", "room_id='00000000-0000-4000-8000-000000000406' was not found"),
+        ("wrong_input", "session_id: 'None' is not an id"),
+        ("mapped", "session_id='00000000-0000-4000-8000-000000000406' was not found"),
+    ],
+)
+def test_what_another_try_cannot_heal_is_not_tried_again(
+    run_dag: RunDag, vidinfra: Any, capfd: pytest.CaptureFixture[str], dag_id: str, told: str
+) -> None:
+    run = run_dag(FILE, dag_id)
+    assert run.tasks["task"] == ["failed"]
+    assert tries(run) == 1
+    assert told in "".join(capfd.readouterr())
+
+
+def test_a_credential_that_is_refused_is_not_tried_again(run_dag: RunDag, vidinfra: Any) -> None:
+    vidinfra.new_api_key()
+    run = run_dag(FILE, "failing")
+    assert (run.tasks["task"], tries(run)) == (["failed"], 1)
+
+
+@pytest.mark.parametrize("status", [400, 404, 408, 409, 423, 425, 503])
+def test_what_may_pass_is_tried_again(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, status: int) -> None:
+    """A 404, too, that is about no argument of the task."""
+    sandbox.faults.add("status", status=status, times=None)
+    run = run_dag(FILE, "failing")
+    assert (run.tasks["task"], tries(run)) == (["failed"], TRIES)
+
+
+@pytest.mark.needs_airflow("3.3")
+@pytest.mark.parametrize(
+    "dag_id",
+    [
+        "own_policy_none",
+        "default_policy_none",
+        "mapped_policy_none",
+        "mapped_default_policy_none",
+        "group_policy_none",
+        "sensor_policy_none",
+    ],
+)
+def test_an_author_who_gives_a_policy_is_heeded(run_dag: RunDag, vidinfra: Any, dag_id: str) -> None:
+    run = run_dag(FILE, dag_id)
+    assert (run.tasks["task"], tries(run)) == (["failed"], TRIES)
+
+
+@pytest.mark.needs_airflow("3.3")
+def test_a_sensor_is_not_tried_again(run_dag: RunDag, vidinfra: Any) -> None:
+    run = run_dag(FILE, "sensor")
+    assert (run.tasks["task"], tries(run)) == (["failed"], 1)
+
+
+def test_a_sensor_that_cannot_be_meant_fails_and_is_not_skipped(run_dag: RunDag, vidinfra: Any) -> None:
+    """Whatever Airflow makes of its own errors with soft_fail."""
+    assert run_dag(FILE, "skipping_sensor").tasks["task"] == ["failed"]
