@@ -10,9 +10,8 @@ All lie below ``_ledger/{format}/{account}/``, because two formats, and two acco
 - ``open/{run}.json``: the lease of a run that goes on or died, and the files it was about to write. A claim counts
   only while its run has a lease: one that a try made after it lost its own is nobody's.
 - ``expected/{run}.json``: the sessions that such a run was going to claim.
-- ``lock.json``: only where a store cannot create exclusively. Then one run at a time may write; a second one fails
-  with a message and may be retried. Two that begin in the same instant can both pass: use such stores with
-  ``max_active_runs=1`` and one DAG a folder.
+- ``lock/``: only where a store cannot create exclusively. Then one run at a time may write; see
+  :mod:`~airflow_provider_sessions.export.ledger_lock`.
 """
 
 from __future__ import annotations
@@ -48,6 +47,7 @@ from airflow_provider_sessions.export.ledger import (
     released,
     settled,
 )
+from airflow_provider_sessions.export.ledger_lock import LedgerLock
 from airflow_provider_sessions.export.record import WrittenFile
 from airflow_provider_sessions.export.store import Guarded, Store
 from airflow_provider_sessions.model import Session
@@ -102,13 +102,6 @@ class Expected(BaseModel):
     sessions: frozenset[str] = frozenset()
 
 
-class Lock(BaseModel):
-    """Who alone may write."""
-
-    token: str
-    until: datetime
-
-
 class ObjectLedger:
     """See the module. It is made for one account and one try of a run; its methods are used in this order.
 
@@ -137,6 +130,9 @@ class ObjectLedger:
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
         self.me = Try(run.stem, self._lease.tokens[0], views)
+        self._lock = LedgerLock(store, self._base, self.me.token, clock)
+        self._locks = False
+        """Whether one try at a time may write here; known from :meth:`begin` on."""
         self._claimed: dict[str, Known] = {}
         self._claims = False
         """Whether anything may have been claimed."""
@@ -147,9 +143,9 @@ class ObjectLedger:
         :param owned: sessions that earlier tries of this run wrote.
         :raises ExportError: the store takes one writer at a time, and there is another.
         """
-        self._take_lock()
         mine = self._open_key(self.me.run)
         before = self._read(mine, Lease)
+        self._take_lock(before.tokens if before else ())
         owned = set(owned) | self._expected(self.me.run)
         if before is not None:
             self._lease = before.model_copy(update={"tokens": (*before.tokens, self.me.token)})
@@ -157,7 +153,7 @@ class ObjectLedger:
         if before is not None:
             self._recover(self.me.run, before)
             self._lease = self._lease.model_copy(update={"files": {}})
-        for key in self._store.list(f"{self._base}/open"):
+        for key in self._leases():
             if key != mine:
                 self._bury(key)
         found: dict[str, Late] = {}
@@ -296,14 +292,19 @@ class ObjectLedger:
             }
             entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
             if entries == known:
+                if before is not None:
+                    self._note_claim(before)  # it may be of a create whose answer was lost
                 return decisions
             # Of one that goes on again the end is kept: should it be deleted, its rows are there and have to say so.
             last = kept if before is None or session.ended_at is not None else before.session
             after = self._append(before, last, entries)
             if after is not None:
-                if any(entry.claim == self.me.token for entry in after.entries.values()):
-                    self._claimed[session.session_id] = after
+                self._note_claim(after)
                 return decisions
+
+    def _note_claim(self, state: Known) -> None:
+        if any(entry.claim == self.me.token for entry in state.entries.values()):
+            self._claimed[state.session.session_id] = state
 
     def _release(self, session_id: str) -> None:
         now = self._clock.now()
@@ -427,18 +428,14 @@ class ObjectLedger:
     def _take_lease(self) -> None:
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
         self._write(self._open_key(self.me.run), self._lease)
-        self._prolong_lock()
+        self._lock.prolong(self._lease.until)
 
     def _renew(self) -> None:
         """Note the lease, and that it lasts longer; not if it is lost."""
         self._not_over()
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
         self._write(self._open_key(self.me.run), self._lease, Guarded(self._store, self.still_mine))
-        self._prolong_lock()
-
-    def _prolong_lock(self) -> None:
-        if not self._store.exclusive:
-            self._write(self._lock_key, Lock(token=self.me.token, until=self._lease.until))
+        self._lock.prolong(self._lease.until)
 
     def _not_over(self) -> None:
         if self._clock.now() >= self._lease.until:
@@ -447,8 +444,7 @@ class ObjectLedger:
     def _leave(self) -> None:
         self._store.delete(self._open_key(self.me.run))
         self._store.delete(self._expected_key(self.me.run))
-        if not self._store.exclusive:
-            self._store.delete(self._lock_key)
+        self._lock.leave()
 
     def _lost(self) -> ExportError:
         return ExportError(
@@ -456,26 +452,25 @@ class ObjectLedger:
             "it writes nothing more, and a retry goes on from here"
         )
 
-    def _take_lock(self) -> None:
-        if self._store.exclusive:
+    def _take_lock(self, own: Collection[str]) -> None:
+        """Where one try at a time may write: be that one, also beside those who think that the store is exclusive."""
+        self._locks = self._lock.is_needed()
+        if not self._locks:
             return
-        held = self._read(self._lock_key, Lock)
-        if held is not None and self._clock.now() < held.until and held.token not in self._tries():
-            raise ExportError(
-                f"{self._store.location(self._lock_key)}: another export is writing here, until "
-                f"{held.until.isoformat()} at the latest, and this kind of store takes one at a time"
-            )
-        self._write(self._lock_key, Lock(token=self.me.token, until=self._clock.now() + LEASE))
+        self._lock.take(self._clock.now() + LEASE, own)
+        for key in self._leases():
+            lease = self._read(key, Lease)
+            if key != self._open_key(self.me.run) and lease is not None and self._clock.now() < lease.until:
+                self._lock.leave()
+                raise ExportError(
+                    f"{self._store.location(key)}: another export is writing here, until {lease.until.isoformat()} at "
+                    "the latest, and this store takes one at a time; retry later"
+                )
 
-    def _tries(self) -> tuple[str, ...]:
-        before = self._read(self._open_key(self.me.run), Lease)
-        return before.tokens if before else ()
+    def _leases(self) -> list[str]:
+        return [key for key in self._store.list(f"{self._base}/open") if key.endswith(".json")]
 
     # -- objects -----------------------------------------------------------------------------------------------------
-
-    @property
-    def _lock_key(self) -> str:
-        return f"{self._base}/lock.json"
 
     def _open_key(self, run: str) -> str:
         return f"{self._base}/open/{run}.json"
@@ -489,7 +484,7 @@ class ObjectLedger:
 
     def _create(self, key: str, content: BaseModel) -> bool:
         data = content.model_dump_json(exclude_none=True).encode()
-        if self._store.exclusive:
+        if not self._locks:
             return self._store.create(key, data)
         if self._store.exists(key):
             return False

@@ -1,12 +1,13 @@
 """Where files are kept: the few things that an export asks of a folder, a bucket or anything like them.
 
-A file appears whole or not at all. No store is asked to rename.
+A file appears whole or not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +21,18 @@ from airflow_provider_sessions.export.layout import checked_key, safe_name
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_LEFT_OVER_SECONDS = 24 * 3600.0
-_TEMPORARY = f".*.{'[0-9a-f]' * 12}.part"
+LEFT_OVER_SECONDS = 24 * 3600.0
+"""After so long nobody is writing a temporary file any more."""
+TEMPORARY = r"\..*\.[0-9a-f]{12}\.part"
+"""What temporary files are called: a dot hides them."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """How file systems refuse hard links that have none: those of SMB shares, and most that show a bucket as a folder."""
+
+
+def temporary_name(name: str) -> str:
+    """What a file is called beside its own name while it is written; like no other writer's."""
+    return f".{safe_name(name, 100)}.{secrets.token_hex(6)}.part"
 
 
 class Writable(Protocol):
@@ -45,7 +53,10 @@ class Store(Protocol):
 
     @property
     def exclusive(self) -> bool:
-        """Whether :meth:`create` can promise what it says."""
+        """Whether :meth:`create` can promise what it says. Where only a trial tells, this is one.
+
+        :raises Exception: the place cannot be written; whatever its client raises.
+        """
 
     @property
     def at_once(self) -> int:
@@ -151,8 +162,7 @@ class LocalStore:
     def _temporary(self, path: Path) -> Iterator[Path]:
         """A name beside ``path`` for a while. A dot hides it."""
         self._make_ready(path.parent)
-        name = safe_name(path.name, 100)
-        temporary = path.parent / f".{name}.{secrets.token_hex(6)}.part"
+        temporary = path.parent / temporary_name(path.name)
         try:
             yield temporary
         finally:
@@ -163,9 +173,9 @@ class LocalStore:
         if folder in self._ready:
             return
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(_TEMPORARY):
+        for old in folder.glob(".*.part"):
             with contextlib.suppress(FileNotFoundError):  # another writer was quicker
-                if time.time() - old.stat().st_mtime > _LEFT_OVER_SECONDS:
+                if re.fullmatch(TEMPORARY, old.name) and time.time() - old.stat().st_mtime > LEFT_OVER_SECONDS:
                     old.unlink()
         self._ready.add(folder)
 
@@ -180,8 +190,16 @@ class Guarded:
     def __init__(self, store: Store, allowed: Callable[[], None]) -> None:
         self._store = store
         self._allowed = allowed
-        self.exclusive = store.exclusive
-        self.at_once = store.at_once
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether :meth:`create` can promise what it says."""
+        return self._store.exclusive
+
+    @property
+    def at_once(self) -> int:
+        """How many small files are best read or written side by side."""
+        return self._store.at_once
 
     def location(self, key: str) -> str:
         """The full address of a file."""

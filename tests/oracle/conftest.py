@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.storage import s3_server
+from tests.storage import azurite, careless_s3_server, gcs_server, s3_server, ssh_server
 
-__all__ = ["s3_server"]
+__all__ = ["azurite", "careless_s3_server", "gcs_server", "s3_server", "ssh_server"]

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from tests.storage.folders import attach_stores
+
 ROOT = Path(__file__).parents[2]
 _WHAT_EXPORTS_NEED = (
     "airflow.providers.amazon.aws.fs.s3",
@@ -37,6 +39,14 @@ _WHAT_EXPORTS_NEED = (
     "psycopg2",
     "s3fs",
 )
+_WHAT_SOME_NEED = (
+    "adlfs",
+    "airflow.providers.sftp.fs.sftp",
+    "azure.storage.blob.aio",
+    "gcsfs.extended_gcsfs",
+    "sshfs",
+)
+"""Imported where they are installed."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +163,9 @@ def _serve(folder: Path) -> None:
 def _import_what_exports_need() -> None:
     for name in _WHAT_EXPORTS_NEED:
         importlib.import_module(name)
+    for name in _WHAT_SOME_NEED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     alone = [thread.name for thread in threading.enumerate()]
     assert len(alone) == 1, f"a fork copies one thread only, but there are {alone}"
 
@@ -180,6 +193,7 @@ def _be_an_export(job: Job, result: Path) -> None:
 def _export(job: Job) -> dict[str, Any]:
     os.environ.update(job.environment)
     _live_in_virtual_time(Path(job.clock))
+    attach_stores()
     if job.touch is not None:
         _count_touches(job.touch, signal.SIGKILL if job.touched == "dies" else signal.SIGSTOP)
     module, _, name = job.operator.partition(":")

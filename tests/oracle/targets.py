@@ -7,11 +7,11 @@ import json
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from airflow_provider_sessions.export.datasets import DATASETS
 from tests.databases import Place, fields_of
+from tests.storage.folders import Folder
 
 Rows = dict[str, list[dict[str, Any]]]
 """Rows by dataset."""
@@ -107,59 +107,28 @@ class Files(Target):
         assert there == {}, "rows that the ledger does not know"
 
 
-class LocalFiles(Files):
-    """A folder."""
+class Stored(Files):
+    """Files in a store.
 
-    def __init__(self, folder: Path) -> None:
+    :param folder: where it is.
+    """
+
+    def __init__(self, folder: Folder) -> None:
         self._folder = folder
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The folder."""
-        return {"path": str(self._folder)}
-
-    def everything(self) -> dict[str, bytes]:
-        """All files; hidden ones are none yet."""
-        paths = [path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-        return {path.relative_to(self._folder).as_posix(): path.read_bytes() for path in paths}
-
-
-class S3(Files):
-    """A bucket.
-
-    :param endpoint: address of the S3.
-    :param bucket: its name; it is made.
-    """
-
-    def __init__(self, endpoint: str, bucket: str) -> None:
-        import boto3
-
-        self._endpoint, self._bucket = endpoint, bucket
-        self._client = boto3.client(
-            "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
-        )
-        self._client.create_bucket(Bucket=bucket)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """A folder of the bucket."""
-        return {"path": f"s3://{self._bucket}/exports", "object_storage_conn_id": "s3_here"}
+        """The folder, and the connection to use."""
+        return {"path": self._folder.path, "object_storage_conn_id": self._folder.conn_id}
 
     @property
     def environment(self) -> dict[str, str]:
         """The connection."""
-        extra = {"endpoint_url": self._endpoint, "region_name": "us-east-1"}
-        fields = {"conn_type": "aws", "login": "a", "password": "b", "extra": extra}
-        return {"AIRFLOW_CONN_S3_HERE": json.dumps(fields)}
+        return dict(self._folder.environment)
 
     def everything(self) -> dict[str, bytes]:
-        """All objects."""
-        found = {}
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix="exports/"):
-            for one in page.get("Contents", []):
-                body = self._client.get_object(Bucket=self._bucket, Key=one["Key"])["Body"]
-                found[one["Key"].removeprefix("exports/")] = body.read()
-        return found
+        """All files."""
+        return self._folder.everything()
 
 
 class Tables(Target):
@@ -208,6 +177,16 @@ def nothing_twice(rows: Rows) -> None:
         keys = ["version", *(column.name for column in DATASETS[name].columns if column.key)]
         counts = Counter(tuple(row[key] for key in keys) for row in of_dataset)
         assert {key: count for key, count in counts.items() if count > 1} == {}, f"{name}: rows that are there twice"
+
+
+def nothing_for_nothing(rows: Rows, stay: set[str]) -> None:
+    """Sessions that never change are written once.
+
+    :param stay: their ids.
+    """
+    for name, of_dataset in rows.items():
+        again = {row["session_id"] for row in of_dataset if row["version"] > 1} & stay
+        assert not again, f"{name}: written again, though nothing changed"
 
 
 def newest(rows: Rows) -> dict[str, dict[str, list[dict[str, Any]]]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,10 @@ from tests.oracle.schedule import (
     Try,
     schedules,
 )
-from tests.oracle.targets import S3, LocalFiles, Tables, Target
+from tests.oracle.targets import Stored, Tables, Target
 from tests.oracle.world import World
+from tests.storage.folders import AzureFolder, GcsFolder, LocalFolder, S3Folder, SftpFolder
+from tests.storage.ssh import SshServer
 
 SEARCHED = int(os.environ.get("ORACLE_EXAMPLES", "0"))
 
@@ -92,9 +93,17 @@ OF_THE_STORE = [
     trouble for name, trouble in TROUBLES.items() if any(word in name for word in ("touch", "another run", "its retry"))
 ]
 """Those that a slow store is worth being put through: the others are about the platform."""
+RACED = [
+    Try(AtOnce("another run")),
+    Try(AtOnce("its retry")),
+    Try(Meanwhile("another run", 20, stands_for=40 * MINUTE)),
+    Try(Killed("touch", 27)),
+]
+"""Those that tell stores apart."""
 SOURCES = {
     "late by an hour": Held(ready_after=HOUR),
     "late by a day": Held(ready_after=DAY),
+    "late by 30 hours": Held(ready_after=30 * HOUR),
     "late by 8 days": Held(ready_after=8 * DAY),
     "never ready": Held(ready_after=None),
     "revised": Held(revised_after=30 * HOUR),
@@ -110,33 +119,71 @@ def one_after_the_other(platform: Any, troubles: Iterable[Try] = TROUBLES.values
     return Schedule(platform, tuple(Night((Held(), Held()), (one, Try())) for one in troubles))
 
 
-def side_by_side(platform: Any) -> Schedule:
+def side_by_side(platform: Any, only: Any = None) -> Schedule:
     """All that can happen to sessions, to those of one day."""
-    return Schedule(platform, (Night(tuple(SOURCES.values())), Night((Held(),))))
+    others = (Held(fits=False), Held(ready_after=30 * HOUR, fits=False))
+    return Schedule(platform, (Night((*SOURCES.values(), *others)), Night((Held(),))), only)
+
+
+def late_and_raced(platform: Any, only: Any) -> Schedule:
+    """Artifacts that come after the first look, while two exports begin together each night."""
+    late = (Held(ready_after=30 * HOUR), Held(), Held(ready_after=30 * HOUR, fits=False))
+    raced = (Try(AtOnce("another run")), Try())
+    return Schedule(platform, (Night(late, raced), Night(late, raced), Night((), (Try(AtOnce("its retry")),))), only)
 
 
 @example(schedule=one_after_the_other("vidinfra"))
 @example(schedule=one_after_the_other("sessions_us"))
-@example(schedule=side_by_side("vidinfra"))
+@example(schedule=side_by_side("vidinfra", "room"))
+@example(schedule=side_by_side("prevail", "case"))
 @example(schedule=side_by_side("prevail"))
-@example(schedule=side_by_side("sessions_us"))
+@example(schedule=side_by_side("sessions_us", "title"))
+@example(schedule=late_and_raced("prevail", "case"))
 @searching(6)
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_a_folder(schedule: Schedule, exporter: Exporter) -> None:
-    play(schedule, exporter, lambda folder: LocalFiles(folder / "exports"))
+    play(schedule, exporter, lambda folder: Stored(LocalFolder(folder / "exports")))
 
 
 @example(schedule=one_after_the_other("vidinfra", OF_THE_STORE))
-@example(schedule=side_by_side("sessions_us"))
+@example(schedule=side_by_side("sessions_us", "room"))
 @searching(2)
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_s3(schedule: Schedule, exporter: Exporter, s3_server: str) -> None:
-    play(schedule, exporter, lambda _: S3(s3_server, f"exports-{uuid.uuid4().hex[:12]}"))
+    play(schedule, exporter, lambda _: Stored(S3Folder(s3_server)))
+
+
+@example(schedule=one_after_the_other("vidinfra", RACED))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_an_s3_that_ignores_conditions(schedule: Schedule, exporter: Exporter, careless_s3_server: str) -> None:
+    play(schedule, exporter, lambda _: Stored(S3Folder(careless_s3_server)))
+
+
+@example(schedule=one_after_the_other("vidinfra", RACED))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_azure(schedule: Schedule, exporter: Exporter, azurite: str) -> None:
+    play(schedule, exporter, lambda _: Stored(AzureFolder(azurite)))
+
+
+@example(schedule=one_after_the_other("vidinfra", RACED))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_google(schedule: Schedule, exporter: Exporter, gcs_server: str) -> None:
+    play(schedule, exporter, lambda _: Stored(GcsFolder(gcs_server)))
+
+
+@example(schedule=one_after_the_other("vidinfra", RACED))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_over_sftp(schedule: Schedule, exporter: Exporter, ssh_server: SshServer) -> None:
+    play(schedule, exporter, lambda _: Stored(SftpFolder(ssh_server)))
 
 
 @example(schedule=one_after_the_other("vidinfra"))
-@example(schedule=side_by_side("prevail"))
-@example(schedule=side_by_side("sessions_us"))
+@example(schedule=side_by_side("prevail", "case"))
+@example(schedule=side_by_side("sessions_us", "title"))
 @searching(2)
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_postgresql(schedule: Schedule, exporter: Exporter) -> None:

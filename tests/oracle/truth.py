@@ -82,7 +82,7 @@ def _of_vidinfra(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str
 
 def _of_prevail(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {
-        "sessions": [(told["title"],)],
+        "sessions": [(told["title"], content["case"])],
         "participants": [(one["email"].lower(),) for one in content["participants"]],
         "transcript_segments": [
             (f"{one['start']:.2f}", one["speaker"], one["text"]) for one in content["transcript"]
@@ -123,7 +123,7 @@ _READ: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]
         "recordings": lambda row: (row["recording_id"], row["status"], row["size_bytes"]),
     },
     "prevail": {
-        "sessions": lambda row: (row["title"],),
+        "sessions": lambda row: (row["title"], row["case_name"]),
         "participants": lambda row: (row["email"].lower(),),
         "transcript_segments": lambda row: (f"{row['start_seconds']:.2f}", row["speaker_name"], row["text"]),
         "recordings": lambda row: (row["name"], row["status"], row["size_bytes"]),

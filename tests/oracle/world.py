@@ -17,7 +17,7 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServ
 from tests.oracle.clock import SharedClock
 from tests.oracle.exporter import Ended, Exporter, Job
 from tests.oracle.schedule import AtOnce, Held, Killed, Meanwhile, Night, Schedule, Shift, Try
-from tests.oracle.targets import Target, nothing_twice
+from tests.oracle.targets import Target, nothing_for_nothing, nothing_twice
 from tests.oracle.truth import exported, happened
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
@@ -28,6 +28,8 @@ _PAGE = {"vidinfra": 10, "prevail": 10, "sessions_us": 20}
 """Sessions on a page of a list."""
 _FILLER = "Beside the point"
 """Title of sessions that are there to fill pages; whether they are exported is not looked at."""
+_TITLE, _CASE = "Day", "24-cv-1"
+"""What the titles and cases of sessions hold that fit a filter."""
 
 
 class World:
@@ -50,6 +52,7 @@ class World:
         self._failed: list[tuple[int, int]] = []
         self._beside: dict[str, tuple[int, int]] = {}
         """Runs beside others that did not come to their end."""
+        self._held: dict[str, Held] = {}
 
     def play(self) -> None:
         """Let everything happen, and see that nothing was lost and nothing is there twice."""
@@ -78,15 +81,21 @@ class World:
         self._move_to(midnight)
         for place, held in enumerate(night.sessions):
             ended = midnight - timedelta(hours=1 + 2.5 * place)
-            self._hold(held, f"Day {number}, session {place}", ended)
+            title = _TITLE if held.fits or self._schedule.only != "title" else "Another"
+            [key] = self._hold(held, f"{title} {number}, session {place}", ended)
+            self._held[key] = held
         if night.has_shifts:
             # They are newer, so the day's first session but one is the last of its page, and its first on the next.
             for place in range(_PAGE[self._schedule.platform] - max(1, len(night.sessions) - 1)):
                 self._hold(Held(), _FILLER, midnight - timedelta(minutes=30 + place), made=midnight)
 
-    def _hold(self, held: Held, title: str, ended: datetime, made: datetime | None = None) -> None:
-        more = {"estimated_duration": 0.75} if self._schedule.platform == "prevail" else {}
-        [key] = self.platform.create(
+    def _hold(self, held: Held, title: str, ended: datetime, made: datetime | None = None) -> list[str]:
+        more: dict[str, Any] = {}
+        if self._schedule.platform == "prevail":
+            more = {"estimated_duration": 0.75, "case": _CASE if held.fits else "24-cv-2"}
+        elif self._schedule.only == "room":
+            more = {"room_id": self.platform.room_id if held.fits else self._another_room()}
+        [key] = keys = self.platform.create(
             title,
             started_at=ended - timedelta(minutes=45),
             ended_at=ended,
@@ -106,6 +115,10 @@ class World:
                 self._to_come.append((ended + timedelta(seconds=after), what, key))
                 if what == "start":
                     self._to_come.append((ended + timedelta(seconds=after + 1800), "end", key))
+        return keys
+
+    def _another_room(self) -> str | None:
+        return self.platform.other_room_id if self._schedule.platform == "vidinfra" else None
 
     def _move_to(self, instant: datetime) -> None:
         """Let time pass, and what is to come happen in it."""
@@ -223,7 +236,7 @@ class World:
             Job(
                 clock=str(self._clock_file),
                 operator=self._target.operator,
-                arguments={"conn_id": "platform", **self._target.arguments},
+                arguments={"conn_id": "platform", **self._filter(), **self._target.arguments},
                 environment={
                     "AIRFLOW_CONN_PLATFORM": json.dumps(self.platform.connection()),
                     "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR": self._rates(),
@@ -236,6 +249,16 @@ class World:
                 **touch,
             )
         )
+
+    def _filter(self) -> dict[str, str]:
+        match self._schedule.only:
+            case "title":
+                return {"title": _TITLE}
+            case "case":
+                return {"case": _CASE}
+            case "room":
+                return {"room_id": self.platform.room_id}
+        return {}
 
     def _rates(self) -> str:
         """A new place to share rates in: what a platform said of them is for who lives in real time."""
@@ -273,6 +296,9 @@ class World:
         truth, deleted = happened(self.sandbox, self._schedule.platform)
         told, told_deleted = exported(rows, self._schedule.platform)
         aside = {one["id"] for one in self.platform.sessions() if one["title"] == _FILLER}
+        left_out = {key for key, held in self._held.items() if not held.fits} if self._schedule.only else set[str]()
+        assert not told["sessions"].keys() & left_out, "sessions that the filter leaves out"
+        aside |= left_out
         assert told_deleted <= deleted
         assert not told["sessions"].keys() & (deleted - aside), "deleted, and the export does not say so"
         for name, of_dataset in truth.items():
@@ -281,4 +307,5 @@ class World:
             keys = found.keys() | wanted
             wrong = {key: (found.get(key), wanted.get(key)) for key in keys if found.get(key) != wanted.get(key)}
             assert not wrong, f"{name}: what is exported, and what happened: {wrong}"
+        nothing_for_nothing(rows, {key for key, held in self._held.items() if held.stays})
         self._target.check(self._told)
