@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Callable
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import httpx
 
 from airflow_provider_sessions.client.addresses import AddressPolicy, is_loopback
 from airflow_provider_sessions.client.config import ClientConfig
-from airflow_provider_sessions.client.pools import SmallPools
+from airflow_provider_sessions.client.connections import (
+    ConnectionTransport,
+    Trust,
+    connect_directly,
+    connect_through,
+)
 from airflow_provider_sessions.client.redact import redact_typed_address
-from airflow_provider_sessions.client.wire import KEPT_OPEN, Direct
 from airflow_provider_sessions.errors import ConnectionConfigError
-
-Trust = Callable[[], ssl.SSLContext]
-"""Gives the certificates to trust. It is asked when a first request goes by TLS: reading them takes 60 ms and 2 MiB."""
 
 
 def network(config: ClientConfig) -> httpx.AsyncBaseTransport:
@@ -89,55 +89,14 @@ def _default_trust() -> ssl.SSLContext:
     return context
 
 
-@functools.cache
-def _no_trust() -> ssl.SSLContext:
-    """No authorities: with this, no connection by TLS comes about."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-class _BySchemes(httpx.AsyncBaseTransport):
-    """Sends each request over connections for its scheme: certificates are not even read for plain ones.
-
-    :param make: makes the connections, given what they trust.
-    :param trust: what those by TLS trust.
-    """
-
-    def __init__(self, make: Callable[[ssl.SSLContext], httpx.AsyncBaseTransport], trust: Trust) -> None:
-        self._make = make
-        self._trust = trust
-        self._plain = make(_no_trust())
-        self._secured: httpx.AsyncBaseTransport | None = None
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Only plain HTTP goes over connections that trust nobody."""
-        if request.url.scheme == "http":
-            return await self._plain.handle_async_request(request)
-        if self._secured is None:
-            self._secured = self._make(self._trust())
-        return await self._secured.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        for transport in (self._plain, self._secured):
-            if transport is not None:
-                await transport.aclose()
-
-
-def _transport(trust: Trust, policy: AddressPolicy, proxy: str | None, named_by: str) -> httpx.AsyncBaseTransport:
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_OPEN)
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
-
-    def make(context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
-        if proxy is None:
-            return SmallPools(lambda: Direct(context, policy))
-        return SmallPools(lambda: httpx.AsyncHTTPTransport(verify=context, proxy=proxy, limits=limits))
-
+def _transport(trust: Trust, policy: AddressPolicy, proxy: str | None, named_by: str) -> ConnectionTransport:
+    if proxy is None:
+        return ConnectionTransport(connect_directly(trust, policy))
     try:
-        return _BySchemes(make, trust)
+        return ConnectionTransport(connect_through(httpx.Proxy(proxy if "://" in proxy else f"http://{proxy}"), trust))
     except (ValueError, httpx.InvalidURL, ImportError):
         # The cause is not quoted: it may hold the proxy's password.
         raise ConnectionConfigError(
-            f"proxy: {redact_typed_address(proxy or '')!r} ({named_by}) cannot be used; write for example "
+            f"proxy: {redact_typed_address(proxy)!r} ({named_by}) cannot be used; write for example "
             f"'http://proxy.example.com:3128' (socks5:// needs the package socksio)"
         ) from None

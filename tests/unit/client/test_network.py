@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.network import _default_trust, is_loopback, network
 from airflow_provider_sessions.errors import ConnectError, ConnectionConfigError
-from tests.unit.client.servers import RawServer, reply, says
+from tests.unit.client.servers import RawServer, Received, reply, says
 from tests.unit.client.things import SECRET, connect, get_thing
 
 GOOD = says({"data": {"id": "t1"}})
@@ -158,3 +159,16 @@ async def test_a_platform_is_not_trusted_that_nobody_vouches_for(tls: ssl.SSLCon
             with pytest.raises(ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 await client.send(get_thing("t1"))
     assert stranger.requests == []
+
+
+async def test_what_stands_behind_an_answer_by_tls_is_never_taken_for_the_next(
+    certificate: Path, tls: ssl.SSLContext
+) -> None:
+    async def twice(request: Received, writer: asyncio.StreamWriter) -> bool:
+        for thing in ("t1", "stray"):
+            await says({"data": {"id": thing}})(request, writer)
+        return True
+
+    async with RawServer((twice, GOOD), tls=tls) as server, connect(server.url, ca_bundle=str(certificate)) as client:
+        for _ in range(3):
+            assert (await client.send(get_thing("t1"))).id == "t1"
