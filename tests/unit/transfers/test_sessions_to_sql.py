@@ -6,10 +6,13 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
 from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.errors import AuthenticationError, ExportError, InputError, UnsupportedError
@@ -194,6 +197,111 @@ def test_bad_input_is_refused_before_any_request(
         load(**fields)
     assert requests_of(sandbox) == []
     assert warehouse.tables() == set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"conn_type": "mssql", "host": "here"}, "the database is mssql, which is not supported: its VARCHAR columns"),
+        ({"conn_type": "oracle", "host": "here"}, "the database is oracle, .*: its DATE columns hold no microseconds"),
+        ({"conn_type": "clickhousedb", "host": "here"}, "the database is clickhouse, .*: its tables need an engine"),
+        (
+            {"conn_type": "snowflake", "host": "here"},
+            "the database is snowflake, .*: its primary keys",
+        ),
+        ({"conn_type": "gcpbigquery"}, "the database is bigquery, .*: its primary keys are not enforced"),
+        ({"conn_type": "redshift", "host": "here"}, "the database is redshift, .*: its primary keys"),
+        ({"conn_type": "duckdb"}, "type 'duckdb' and names no file: what is written would be gone"),
+        (
+            {"conn_type": "duckdb", "password": "a-token"},
+            "the database is motherduck, .*: exports were never",
+        ),
+        (
+            {"conn_type": "duckdb", "host": "/tmp/a.duckdb", "extra": {"read_only": True}},
+            "read_only, and an export writes",
+        ),
+    ],
+    ids=lambda value: value["conn_type"] if isinstance(value, dict) else "",
+)
+def test_other_databases_are_refused_by_name_before_any_request(
+    connect, context, vidinfra, sandbox: Sandbox, fields: dict[str, Any], reason: str
+) -> None:
+    connect("warehouse", **fields)
+    load = SessionsToSqlOperator(task_id="load", conn_id="vidinfra_default", sql_conn_id="warehouse")
+    with pytest.raises(InputError, match=reason) as caught:
+        load.execute(context)
+    assert requests_of(sandbox) == []
+    assert "a-token" not in str(caught.value)
+
+
+@pytest.fixture
+def sqlserver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook that leads to SQL Server, through a driver that would not get far."""
+    driver = SimpleNamespace(paramstyle="pyformat", version="2.3", Error=Exception, __version__="2.3.0")
+    engine = sa.create_engine("mssql+pymssql://ada:hunter2@127.0.0.1/x", module=driver)
+    monkeypatch.setattr(SqliteHook, "get_sqlalchemy_engine", lambda self, options=None: engine)
+
+
+def test_the_dialect_counts_not_the_type_of_the_connection(
+    connect, context, vidinfra, sandbox: Sandbox, sqlserver: None
+) -> None:
+    connect("warehouse", conn_type="sqlite", host="/tmp/any.db")
+    fields = {"task_id": "load", "conn_id": "vidinfra_default", "sql_conn_id": "warehouse"}
+    with pytest.raises(InputError, match=r"the database is mssql, .*allow_untested_database=True tries it") as caught:
+        SessionsToSqlOperator(**fields).execute(context)
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ExportError, match="preparing the tables: the database refused"):
+        SessionsToSqlOperator(**fields, allow_untested_database=True).execute(context)
+    assert requests_of(sandbox) == []
+
+
+def test_a_server_that_only_speaks_as_postgresql_does_is_refused_and_can_be_tried_all_the_same(
+    connect, context, vidinfra, two_days, sandbox: Sandbox, postgres: Place
+) -> None:
+    """Redshift is reached through connections of the type postgres, too."""
+    postgres.run(
+        "CREATE FUNCTION {schema}version() RETURNS text LANGUAGE sql AS "
+        "$$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2, Redshift 1.0.12103' $$"
+    )
+    connect("warehouse", **fields_of(postgres), extra={"options": f"-c search_path={postgres.schema},pg_catalog"})
+    sandbox.log.clear()
+    fields = {"task_id": "load", "conn_id": "vidinfra_default", "sql_conn_id": "warehouse"}
+    with pytest.raises(InputError, match="the database is redshift, which is not supported: its primary keys"):
+        SessionsToSqlOperator(**fields).execute(context)
+    assert requests_of(sandbox) == []
+    assert SessionsToSqlOperator(**fields, allow_untested_database=True).execute(context)["sessions"] == 2
+
+
+def test_duckdb_is_opened_as_the_extra_of_its_connection_says(
+    connect, context, vidinfra, two_days, duckdb_file: Place
+) -> None:
+    load = SessionsToSqlOperator(task_id="load", conn_id="vidinfra_default", sql_conn_id="warehouse")
+    connect("warehouse", **fields_of(duckdb_file), extra={"memory_limit": "as I like it"})
+    with pytest.raises(ExportError, match=r"preparing the tables: the database refused: .*Memory must have a number"):
+        load.execute(context)
+    settings = {"memory_limit": "200MB", "threads": 1, "settings": {"preserve_insertion_order": False}}
+    connect("warehouse", **fields_of(duckdb_file), extra=settings)
+    assert load.execute(context)["sessions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "module", "extra"),
+    [
+        ({"conn_type": "postgres", "host": "here"}, "airflow.providers.postgres.hooks.postgres", "postgres"),
+        ({"conn_type": "mysql", "host": "here"}, "MySQLdb", "mysql"),
+        ({"conn_type": "duckdb", "host": "/tmp/a.duckdb"}, "duckdb_engine", "duckdb"),
+    ],
+    ids=["postgres", "mysql", "duckdb"],
+)
+def test_what_is_not_installed_is_told_with_the_extra_of_that_database(
+    connect, context, vidinfra, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], module: str, extra: str
+) -> None:
+    connect("warehouse", **fields)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("sqlalchemy.dialects.registry.impls", {})
+    load = SessionsToSqlOperator(task_id="load", conn_id="vidinfra_default", sql_conn_id="warehouse")
+    with pytest.raises(InputError, match=rf"package is missing .*pip install 'airflow-provider-sessions\[{extra}\]'"):
+        load.execute(context)
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy.exc", "airflow.providers.common.sql.hooks.sql"])
