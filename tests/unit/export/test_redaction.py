@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +28,7 @@ from airflow_provider_sessions.model import (
     Transcript,
     TranscriptSegment,
 )
+from tests.databases import postgres_database
 from tests.unit.export.stand_in import interval, session
 
 KEY = "correct horse battery staple"
@@ -270,3 +274,48 @@ def test_hashes_take_a_key(key: str | None) -> None:
 
 def test_the_key_is_not_shown() -> None:
     assert KEY not in repr(Redaction(read_modes({"email": "hash"}), KEY))
+
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+LIKE_SQL = ["ada@example.com", "  Ada.Lovelace@EXAMPLE.com ", "a+b_c@example.co.uk"]
+UNLIKE_SQL = [
+    "stra\u00dfe@example.de",
+    "\u0130@example.com",
+    "\u03bb\u03bf\u03b3\u03bf\u03c2@example.gr",
+    "\ta@b.c",
+    "a@b.c\u00a0",
+]
+
+
+def hashed_as_documented(address: str) -> str:
+    """The hash that the README's function makes."""
+    [sample] = re.findall(r"^```python\n(import hashlib\n.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(sample, "README.md", "exec"), names)
+    made: str = names["hashed"](address, KEY)
+    return made
+
+
+@pytest.mark.parametrize(
+    "address", [*LIKE_SQL, *UNLIKE_SQL, "\u1e9e@x.y", "\u2003\u00c9@x.y\r\n", "\ufb01@x.y", "e\u0301@x.y"]
+)
+def test_the_function_in_the_readme_makes_the_hash_of_the_product(address: str) -> None:
+    redaction = Redaction({Personal.EMAIL: Mode.HASH}, KEY)
+    known = Material(session(), "live.example.com", participants=[participant("account:a", email=address)])
+    [row] = redaction.rows(rows_of(known, [DATASETS["participants"]], Redaction()))["participants"]
+    assert row.email == hashed_as_documented(address)
+
+
+def test_the_formula_in_the_readme_makes_the_same_of_ascii_and_differs_where_it_says() -> None:
+    [formula] = re.findall(r"`(encode\(hmac\(.*?'hex'\))`", README)
+    with postgres_database() as url:
+        engine = sa.create_engine(url)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("CREATE EXTENSION pgcrypto")
+            query = sa.text(f"SELECT {formula} FROM (SELECT CAST(:email AS text) AS email) AS people")
+            made = {
+                address: connection.scalar(query, {"email": address, "key": KEY})
+                for address in (*LIKE_SQL, *UNLIKE_SQL)
+            }
+        engine.dispose()
+    assert [address for address in made if made[address] == hashed_as_documented(address)] == LIKE_SQL
