@@ -226,6 +226,14 @@ def _common_fields(example: str, rate_limit: str = "as many as it likes", max_wa
         "ca_bundle": _text(
             "CA bundle", "Path of a file of certificates to trust instead of the system's. Example: /etc/ssl/corp.pem"
         ),
+        "max_items": {
+            "label": "Most items of a list",
+            "description": (
+                "Items that a list may hold which comes in one answer (attendance, participants, segments); what holds "
+                "more is refused, because it would fill the memory. Empty: 200000."
+            ),
+            "schema": {"type": ["integer", "null"], "minimum": 1},
+        },
         "allow_private_addresses": {
             "label": "Private addresses",
             "description": (

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import codecs
-import functools
-import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from types import NoneType
 from typing import Any
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json
 
+from airflow_provider_sessions.client.header_values import read_date, read_whole_number
+from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.records import is_record, read_records
 from airflow_provider_sessions.client.redact import hide_secrets
 from airflow_provider_sessions.client.refusals import tell_refused
+from airflow_provider_sessions.client.validation import first_misfit, validate
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
+    AnswerTooLargeError,
     ApiError,
     AuthenticationError,
     ClockSkewError,
@@ -54,6 +54,12 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray
 _ERROR_KEYS = frozenset({"code", "error", "errors", "message", "messages", "success", "timestamp"})
 """A body that holds errors and nothing beside these holds no answer."""
 _PAGE = "A web page came, as from a proxy or a firewall on the way: look there before you change the credential"
+_RAW_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""An escape of JSON: a pair of surrogates, a half of one, or any other."""
 _SKEW = 30.0
 """Seconds by which clocks may differ before a 401 is laid to them."""
 _ID = 100
@@ -90,55 +96,69 @@ class Unwrapped:
     meta: Mapping[str, Any]
 
 
-def decode(body: bytes, route: str, content_type: str) -> Any:
+def decode(body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any:
     """Decode JSON; an empty body is None.
 
     Half an emoji, as is left where a platform cuts a text to a length, becomes the replacement character: no file takes
     it, and a list must not be lost for a title.
 
+    :param most: items that a list or an object may hold.
     :raises MalformedAnswerError: it is no JSON. The beginning of a web page is quoted; broken JSON is not, because it
         may be a token's.
+    :raises AnswerTooLargeError: it holds more items, or would take far more memory than its size.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     if not body.strip():
         return None
+    check_density(body, route, most)
     try:
-        return from_json(body)
+        content = from_json(body)
     except ValueError as unreadable:
-        with suppress(ValueError, RecursionError):
-            return from_json(_whole_characters(json.loads(body)))
+        with suppress(ValueError):
+            content = from_json(_with_whole_characters(body))
+            check_items(content, len(body), route, most)
+            return content
         start = body.lstrip()[:80].decode("utf-8", "replace")
         raise MalformedAnswerError(
             f"{route}: the answer is not JSON ({content_type[:80] or 'no content type'}, {len(body)} bytes, "
             f"{unreadable})" + (f"; it begins with {start!r}" if start.startswith("<") else "")
         ) from None
+    check_items(content, len(body), route, most)
+    return content
 
 
-def _whole_characters(content: Any) -> str:
-    """The JSON of some content, without halves of surrogate pairs."""
-    text = json.dumps(content, ensure_ascii=False)
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def _with_whole_characters(body: bytes) -> bytearray:
+    """JSON without halves of surrogate pairs, escaped or not; what else is wrong with it stays."""
+    if _RAW_SURROGATE.search(body):
+        text = body.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass")
+        body = text.decode("utf-16", "replace").encode()
+    whole = bytearray(body)
+    for found in _ESCAPE.finditer(body):
+        if found["half"]:
+            whole[found.start() : found.end()] = b"\\ufffd"  # as long as what it replaces
+    return whole
 
 
-def decode_as(answer: Any, body: bytes, route: str, content_type: str) -> Any:
+def decode_as(answer: Any, body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any:
     """Decode the answer of a call: as a text for ``str``, else as JSON.
 
     For ``NoneType`` any text will do, a web page apart: some platforms answer an action with a few words.
 
+    :param most: items that a list or an object may hold.
     :raises MalformedAnswerError: it is something else.
     """
     if answer is str:
         return decode_text(body, route, content_type)
     if answer is NoneType and _kind(content_type) == "text/plain":
         return None
-    return decode(body, route, content_type)
+    return decode(body, route, content_type, most)
 
 
 def failure_reason(body: bytes, route: str) -> Any:
     """What an answer under an error status says, decoded; None for what is no JSON: its status says enough."""
     try:
         return decode(body, route, "")
-    except MalformedAnswerError:
+    except (MalformedAnswerError, AnswerTooLargeError):
         return None
 
 
@@ -176,32 +196,31 @@ def unwrap(content: Any, keys: tuple[str, ...], *, is_list: bool = False) -> Unw
     return Unwrapped(content, {key: value for key, value in meta.items() if value is not content})
 
 
-@functools.cache
-def _adapter(answer: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(answer)
-
-
-def read(answer: Any, content: Any, route: str) -> Any:
+def read(answer: Any, content: Any, route: str, size: int = 0) -> Any:
     """Read decoded JSON as ``answer``; of records, fields that cannot be read are left out.
 
+    :param size: bytes of the JSON; lets many small items be looked at before anything is made of them.
     :raises MalformedAnswerError: it has another shape; says where, without quoting values.
     """
+    number = first_misfit(answer, content, size)
+    if number is not None and is_record(answer):
+        return _read_records(answer, content, route, size)
     try:
-        return _adapter(answer).validate_python(content)
+        return validate(answer, content if number is None else content[number:])
     except ValidationError as misfit:
         if is_record(answer):
-            return _read_records(answer, content, route)
+            return _read_records(answer, content, route, size)
         first = misfit.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole answer"
+        loc = first["loc"] if number is None else (number, *first["loc"][1:])
+        where = ".".join(str(part) for part in loc) or "the whole answer"
         raise MalformedAnswerError(
-            f"{route}: the answer has another shape than expected at {where}: {first['msg']} "
-            f"({misfit.error_count()} such places)"
+            f"{route}: the answer has another shape than expected at {where}: {first['msg']}"
         ) from None
 
 
-def _read_records(answer: Any, content: Any, route: str) -> Any:
+def _read_records(answer: Any, content: Any, route: str, size: int) -> Any:
     try:
-        return read_records(answer, content)
+        return read_records(answer, content, size)
     except MalformedAnswerError as misfit:
         raise MalformedAnswerError(f"{route}: the answer has another shape than expected at {misfit}") from None
 
@@ -309,13 +328,11 @@ def _skew(response: httpx.Response, clock: Clock) -> str | None:
     An answer out of a cache is as old as its ``Age`` says. Source: RFC 9110 6.6.1, RFC 9111 5.1.
     """
     now = clock.now()
-    try:
-        dated = parsedate_to_datetime(response.headers["date"])
-        age = float(response.headers.get("age", 0))
-        ahead = (now - dated).total_seconds() - age
-    except (KeyError, ValueError, TypeError, OverflowError):
+    dated, age = read_date(response.headers.get("date")), read_whole_number(response.headers.get("age", "0"))
+    if dated is None or age is None:
         return None
-    if not math.isfinite(ahead) or abs(ahead) < _SKEW:
+    ahead = (now - dated).total_seconds() - age
+    if abs(ahead) < _SKEW:
         return None
     return (
         f"This machine's clock is {_length(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} the platform's "

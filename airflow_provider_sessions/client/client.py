@@ -28,6 +28,7 @@ from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.decoding import ACCEPTED
 from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.item_limits import check_page
 from airflow_provider_sessions.client.memo import Memo
 from airflow_provider_sessions.client.met import Met
 from airflow_provider_sessions.client.network import network
@@ -312,13 +313,15 @@ class Client:
 
     def _read(self, call: Call[Any], response: httpx.Response, body: bytes) -> _Answer:
         name = call.route.name
-        content = decode_as(call.answer, body, name, response.headers.get("content-type", ""))
+        content = decode_as(call.answer, body, name, response.headers.get("content-type", ""), self.config.max_items)
         if says_failure(content):
             raise error_from(response, content, self.dialect, name, self.clock, what=name, secrets=self._secrets())
         if call.answer is NoneType:
             return _Answer(None, {})
         found = unwrap(content, call.unwrap, is_list=get_origin(call.answer) is list)
-        value, each = read(call.answer, found.content, name), _each(call)
+        if isinstance(call, Paged) and call.paging.size is not None:
+            check_page(found.content, name)
+        value, each = read(call.answer, found.content, name, len(body)), _each(call)
         return _Answer(value if each is None else [each(item) for item in value], found.meta)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.call import REPEATABLE_METHODS, Call, Route, fill, placeholders
+from airflow_provider_sessions.client.item_limits import ITEMS
 from airflow_provider_sessions.client.paging import NumberedPages, Paging
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.errors import ConnectionConfigError
@@ -35,6 +36,7 @@ class ClientConfig:
     :param ca_bundle: path of a file of certificates to trust.
     :param allow_private: whether the platform may lead to addresses of private networks, for downloads say.
     :param max_json_bytes: no answer may be larger.
+    :param max_items: items that a list may hold which does not come in pages of a size that was asked for.
     :param retry: how patient a call is; its ``max_wait`` is also how long a request waits for its slot.
     """
 
@@ -49,6 +51,7 @@ class ClientConfig:
     ca_bundle: str | None = None
     allow_private: bool = False
     max_json_bytes: int = 64 * MIB
+    max_items: int = ITEMS
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property

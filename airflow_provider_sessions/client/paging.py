@@ -38,6 +38,10 @@ class Page:
 class Paging(Protocol):
     """One way of asking for pages."""
 
+    @property
+    def size(self) -> int | None:
+        """Items that a page is asked to hold; None where the platform decides."""
+
     def first(self) -> Mapping[str, Any]:
         """The query of the first page."""
 
@@ -74,6 +78,11 @@ class PageLimit:
     limit: int | None = 100
     first_page: int = 1
 
+    @property
+    def size(self) -> int | None:
+        """The page size asked for."""
+        return self.limit
+
     def first(self) -> Mapping[str, Any]:
         """The query of the first page."""
         return {} if self.limit is None else {"page": self.first_page, "limit": self.limit}
@@ -95,6 +104,11 @@ class LimitOffset:
     """``limit`` and ``offset`` in the query, ``total`` in the answer."""
 
     limit: int = 100
+
+    @property
+    def size(self) -> int | None:
+        """The page size asked for."""
+        return self.limit
 
     def first(self) -> Mapping[str, Any]:
         """The query of the first page."""

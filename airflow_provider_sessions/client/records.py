@@ -7,13 +7,14 @@ type whose every value matters (a token, a transcript) is no :class:`Record`, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from airflow_provider_sessions.client.validation import FailingFast, is_dense
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.safe_text import sanitize_text
 
@@ -27,7 +28,7 @@ _NAME: Final = 80
 """Characters of a field's name that are kept."""
 
 
-class Record(BaseModel):
+class Record(FailingFast):
     """A part of an answer whose fields may all be missing, so that one that cannot be read costs that field alone."""
 
     @cached_property
@@ -42,10 +43,11 @@ def is_record(answer: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Record)
 
 
-def read_records(answer: Any, content: Any) -> Any:
+def read_records(answer: Any, content: Any, size: int) -> Any:
     """Read what could not be read as it is; see the module.
 
     :param answer: a record, or a list of them.
+    :param size: bytes of the JSON.
     :raises MalformedAnswerError: it is something else altogether.
     """
     if get_origin(answer) is not list:
@@ -53,24 +55,25 @@ def read_records(answer: Any, content: Any) -> Any:
     if not isinstance(content, list):
         raise MalformedAnswerError("it is no list")
     [kind] = get_args(answer)
-    return _read_list(kind, content)
+    if is_dense(content, size):
+        for _ in _read_list(kind, content):  # refused, if it is, before any of them is kept
+            pass
+    return list(_read_list(kind, content))
 
 
-def _read_list(kind: type[R], items: Sequence[Any]) -> list[R]:
-    records: list[R] = []
-    unread = 0
+def _read_list(kind: type[R], items: Sequence[Any]) -> Iterator[R]:
+    unread, first = 0, ""
     for number, item in enumerate(items):
         try:
-            records.append(read_record(kind, item))
+            yield read_record(kind, item)
         except MalformedAnswerError as misfit:
-            unread += 1
+            unread, first = unread + 1, first or f"{number}: {misfit}"
             if unread > _ERRORS:
                 raise MalformedAnswerError(f"{number}: {misfit} (and {_ERRORS} items before it)") from None
             # It stays in its place: how many items a page has tells whether another one follows.
-            records.append(_marked(kind.model_validate({}), {"": str(misfit)}))
+            yield _marked(kind.model_validate({}), {"": str(misfit)})
     if unread == len(items):
-        raise MalformedAnswerError(f"0: {records[0].unread['']}")
-    return records
+        raise MalformedAnswerError(first)
 
 
 def read_record(kind: type[R], content: Any) -> R:

@@ -11,11 +11,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_provider_sessions.client.budget import RateLimit
+from airflow_provider_sessions.client.header_values import read_whole_number
 from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.model.closed_words import did_you_mean
+from airflow_provider_sessions.safe_text import sanitize_text
 
 _TYPED = ("host", "proxy")
 """Fields that are an address and nothing else, with a scheme or without."""
@@ -143,6 +145,19 @@ class Account:
             return parse_seconds(value, name)
         except ValueError as unreadable:
             raise self._unreadable(unreadable) from None
+
+    def number(self, name: str, default: int) -> int:
+        """A field that is a whole number above zero, as JSON or as a text.
+
+        :raises ConnectionConfigError: it is none.
+        """
+        value = self.extra.get(name)
+        if value is None or value == "":
+            return default
+        number = None if isinstance(value, bool) else read_whole_number(str(value))
+        if not number:
+            raise self.wrong(name, f"is {sanitize_text(repr(value), 50)}; expected a whole number above zero")
+        return number
 
     def flag(self, name: str) -> bool:
         """A field that is true or false, as JSON or as a text; false if it is empty.

@@ -24,6 +24,7 @@ from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.budget import Lane, RateBudget, RateLimit
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.item_limits import ITEMS
 from airflow_provider_sessions.client.rate_stores import account_budget
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.client.retry import RetryPolicy
@@ -179,6 +180,7 @@ class Adapter(ABC):
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
             allow_private=account.flag("allow_private_addresses"),
+            max_items=account.number("max_items", ITEMS),
             retry=RetryPolicy(
                 attempts=attempts,
                 max_wait=account.seconds("max_wait", cls.default_max_wait) if max_wait is None else max_wait,

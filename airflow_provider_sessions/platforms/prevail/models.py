@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, model_validator
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, model_validator
 
 from airflow_provider_sessions.client.records import Record
+from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import InputError, MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.model.values import zone
@@ -54,7 +55,7 @@ def is_finished(transcript_status: str | None) -> bool:
     return (transcript_status or "").strip().lower() in TRANSCRIPT_READY
 
 
-class Answer(BaseModel):
+class Answer(FailingFast):
     """An answer of the platform: lenient."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)

@@ -16,6 +16,11 @@ class Pagy:
     Source: Prevail API, View Sessions (the answer is documented, the query's parameter is inferred).
     """
 
+    @property
+    def size(self) -> int | None:
+        """Prevail decides."""
+        return None
+
     def first(self) -> Mapping[str, Any]:
         """The query of the first page: it names none."""
         return {}

@@ -10,11 +10,12 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator, with_config
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator, with_config
 from pydantic.alias_generators import to_camel, to_snake
 from typing_extensions import TypedDict
 
 from airflow_provider_sessions.client.records import Record
+from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
 from airflow_provider_sessions.platforms.instants import Instant
@@ -27,7 +28,7 @@ _EPOCH = 1e9
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
-class Answer(BaseModel):
+class Answer(FailingFast):
     """An answer of the platform: lenient."""
 
     model_config = ConfigDict(

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 
 from airflow_provider_sessions.client.records import Record, read_record
+from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.platforms.instants import Instant
 
 Seconds = Annotated[int, Field(gt=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
 """A duration. The documented ones are whole numbers; an average, or the length of a file, need not be (inferred)."""
 
 
-class Answer(BaseModel):
+class Answer(FailingFast):
     """What all answers share."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
