@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test lint format matrix test-3.1 test-3.2 constraints clean
+.PHONY: help demo up test lint format mutants matrix test-3.1 test-3.2 constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -63,6 +63,12 @@ test-3.2: .venv-3.2/.ready-test ## what Airflow sees of us, on the newest Airflo
 test-3.1 test-3.2: test-%:
 	$(call with,.venv-$*) python -m pytest $(FACE)
 	$(if $(filter 3.1,$*),$(call with,.venv-$*) python -m pytest tests/e2e -m matrix)
+
+.venv/.ready-mutants: $(INPUTS) constraints/airflow-3.3.txt
+	@$(call install,mutants)
+
+mutants: .venv/.ready-dev .venv/.ready-mutants ## see whether tests notice small changes of the central modules; half an hour, before each release
+	$(call with,.venv) python -m scripts.mutants $(ARGS)
 
 constraints: ## resolve the pinned versions anew (needs uv)
 	scripts/constraints.sh

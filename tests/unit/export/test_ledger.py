@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
+    LEASE,
+    LEASE_MARGIN,
     Decision,
     Entry,
     Seen,
@@ -17,13 +19,15 @@ from airflow_provider_sessions.export.ledger import (
     Try,
     content_of,
     decide,
+    end_of,
     is_due,
     next_check,
+    next_look,
     recovered,
     released,
     settled,
 )
-from tests.unit.export.stand_in import NOON
+from tests.unit.export.stand_in import NOON, session
 
 ENDED = NOON - timedelta(hours=3)
 ME, OTHER = Try("mine", "my-token"), Try("other", "other-token")
@@ -148,6 +152,94 @@ def test_what_a_dead_run_had_claimed_was_exported_if_its_file_is_there(published
     after = recovered(claimed, ["my-token"], {"a file"} if published else set(), NOON)
     assert (after.status, after.version) == (status, version)
     assert recovered(claimed, ["another-token"], {"a file"}, NOON) is claimed
+
+
+HERE, THERE = Try("mine", "my-token", frozenset({"here"})), Try("other", "other-token", frozenset({"there"}))
+
+
+@pytest.mark.parametrize("seen", [READY, NOT_YET, Seen(Status.ABSENT, "abc"), Seen(Status.DELETED, "gone")])
+def test_all_connections_that_showed_a_session_are_remembered(seen: Seen) -> None:
+    first = settled(at(None, seen, HERE).entry)
+    assert first.seen_by == {"here"}
+    both = settled(at(first, seen, THERE).entry)
+    assert both.seen_by == {"here", "there"}
+    assert at(both, READY, HERE, hours=48).entry.seen_by == {"here", "there"}
+    assert released(both, NOON, "not wanted").seen_by == {"here", "there"}
+
+
+def test_looks_that_found_nothing_are_counted_and_not_forgotten() -> None:
+    assert at(None, READY).entry.attempts == 0
+    first = at(None, NOT_YET).entry
+    second = at(first, NOT_YET, OTHER, hours=1).entry
+    assert (first.attempts, second.attempts, second.first_seen) == (1, 2, NOON)
+    assert (first.version, second.version) == (0, 0)
+    found = at(second, READY, hours=5).entry
+    assert (found.attempts, found.version, found.first_seen) == (2, 1, NOON)
+    assert released(found, NOON, "broke off").attempts == 2
+
+
+def test_an_artifact_is_given_up_at_the_very_moment() -> None:
+    before, after = (
+        decide(None, NOT_YET, ME, ENDED + timedelta(days=1) + passed, ENDED, timedelta(days=1)).entry
+        for passed in (timedelta(seconds=-1), timedelta(0))
+    )
+    assert before.status is Status.PENDING
+    assert (after.becomes, after.reason) == (Status.ABSENT, "not ready 1 day after the end: no recording yet")
+
+
+def test_an_entry_is_due_from_the_very_moment() -> None:
+    entry = exported()
+    assert entry.next_check is not None
+    assert is_due(entry, entry.next_check)
+    assert not is_due(entry, entry.next_check - timedelta(seconds=1))
+
+
+def test_the_last_look_comes_before_artifacts_are_given_up() -> None:
+    due = next_look(0, NOON, NOON, GIVE_UP_AFTER)
+    assert due is not None
+    assert next_look(0, NOON, due - timedelta(days=5), timedelta(days=5)) is None
+    assert next_look(0, NOON, due - timedelta(days=5), timedelta(days=5, seconds=1)) == due
+
+
+def test_looks_are_never_much_more_than_a_thousand_days_apart() -> None:
+    century = timedelta(days=36_500)
+    apart = {looks: next_look(looks, NOON, NOON, century) for looks in (9, 10, 11, 5000)}
+    days = {looks: (due - NOON + timedelta(hours=4)).days for looks, due in apart.items() if due is not None}
+    assert days == {9: 512, 10: 1024, 11: 1024, 5000: 1024}
+
+
+def test_a_try_that_claims_twice_writes_one_version() -> None:
+    claimed = at(exported(OTHER), Seen(Status.EXPORTED, "changed", "a file")).entry
+    again = at(claimed, Seen(Status.EXPORTED, "changed again", "a file"))
+    assert (again.write, again.entry.version, again.entry.content) == (True, 2, "changed again")
+
+
+def test_an_entry_that_does_not_say_what_it_becomes_stays() -> None:
+    entry = Entry(status=Status.WRITING, claim="my-token", first_seen=NOON)
+    assert settled(entry) is entry
+
+
+def test_an_entry_of_a_version_that_knew_less_is_read() -> None:
+    entry = Entry.model_validate({"status": "pending", "first_seen": "2026-03-02T12:00:00Z"})
+    assert (entry.version, entry.attempts, entry.looks, entry.seen_by) == (0, 0, 0, frozenset())
+    assert not is_due(entry, NOON + timedelta(days=100))
+
+
+def test_a_claim_is_held_for_half_an_hour_and_two_minutes_more() -> None:
+    """Other versions of this package keep to it in the same folder."""
+    assert (timedelta(minutes=30), timedelta(minutes=2)) == (LEASE, LEASE_MARGIN)
+
+
+def test_waiting_is_counted_from_the_end_as_far_as_anybody_knows_it() -> None:
+    start, planned, later = NOON - timedelta(hours=2), NOON - timedelta(hours=1), NOON + timedelta(hours=5)
+    live = session(scheduled_start=start, scheduled_end=planned, actual_start=None, actual_end=None, state="live")
+    first_seen = Entry(status=Status.PENDING, first_seen=NOON)
+    assert end_of(session(), later) == session().ended_at
+    assert end_of(live, later) == planned
+    assert end_of(live.model_copy(update={"scheduled_end": None, "actual_start": NOON}), later) == NOON
+    assert end_of(live.model_copy(update={"scheduled_end": None}), later) == start
+    unplanned = live.model_copy(update={"scheduled_end": None, "scheduled_start": None})
+    assert (end_of(unplanned, later), end_of(unplanned, later, first_seen)) == (later, NOON)
 
 
 SEEN = st.builds(
