@@ -74,5 +74,5 @@ constraints: ## resolve the pinned versions anew (needs uv)
 	scripts/constraints.sh
 
 clean: ## remove the environments and everything that was built, run or cached
-	rm -rf .venv .venv-* build dist demo-output .demo .up .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* .azurite build dist demo-output .demo .up .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

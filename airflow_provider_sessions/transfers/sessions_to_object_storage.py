@@ -26,7 +26,8 @@ class SessionsToObjectStorageOperator(ExportingOperator):
 
     Nothing is lost and nothing is there twice: a ledger at ``{path}/_ledger`` knows what was exported. What is not
     ready yet (a transcript, a recording) stays pending, and the next run whose time has come brings it, whatever its
-    window. Runs may overlap, go on at the same time, break off and be cleared. A rerun replaces its own files, with the
+    window. Runs may overlap, break off, be cleared, and go on at the same time where the store creates a file only if
+    there is none; elsewhere one at a time writes. A rerun replaces its own files, with the
     same bytes while the platform's data is unchanged. What changed at the source is exported again as a higher
     ``version`` by the run that sees it; a session that was deleted becomes a row that says so.
 
@@ -61,6 +62,8 @@ class SessionsToObjectStorageOperator(ExportingOperator):
         :mod:`~airflow_provider_sessions.export.redaction`. What is not named is kept. (templated)
     :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
     :raises InputError: an argument cannot be meant, or there is no window; nothing was sent.
+    :raises ExportError: files would be seen at ``path`` before they are whole, or another run is writing where one at a
+        time may.
     :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
     """
 
