@@ -99,7 +99,10 @@ class LedgerLock:
             if not [key for key in taking if self._held(key)]:
                 return
             time.sleep(_PAUSE)
-        raise ExportError(f"{self._store.location(self._folder)}: another export does not come to an end beginning")
+        raise ExportError(
+            f"{self._store.location(self._folder)}: another export is about to begin here, and does not go on; if it "
+            f"died, it counts no more after {_TAKING.total_seconds() / 60:.0f} minutes: retry later"
+        )
 
     def _numbers(self) -> list[str]:
         return [key for key in self._store.list(self._folder) if key.rpartition("/")[2][:1].isdigit()]

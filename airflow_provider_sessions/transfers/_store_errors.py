@@ -17,6 +17,9 @@ _REMEDIES = {
     HTTPStatus.CONFLICT: "the store saw another request for the same file in the same moment; a retry goes on from "
     "here. If it says so again, nobody else writing, let runs follow each other (max_active_runs=1)",
 }
+_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_REFUSALS = ("ParamValidationError", "SFTPFailure", "SFTPOpUnsupported", "SFTPPermissionDenied")
+"""Of botocore and asyncssh, which need not be installed."""
 _OTHERWISE = "the store did not do it; a retry goes on from here"
 
 
@@ -26,10 +29,18 @@ def status_of(error: BaseException | None) -> int | None:
         response = getattr(error, "response", None)  # botocore's is a mapping
         told = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
         for status in (told, getattr(error, "status_code", None), getattr(error, "code", None)):
-            if isinstance(status, int) or (isinstance(status, str) and status.isdecimal()):
-                return int(status)
+            if str(status).isdecimal() and 400 <= int(str(status)) < 600:
+                return int(str(status))
         error = error.__cause__
     return None
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether a request was understood and refused, or cannot be made at all, so that it is no use to repeat it."""
+    status = status_of(error)
+    if status is not None:
+        return status == HTTPStatus.NOT_IMPLEMENTED or (status < 500 and status not in _PASSING)
+    return isinstance(error, TypeError | NotImplementedError) or type(error).__name__ in _REFUSALS
 
 
 @contextmanager

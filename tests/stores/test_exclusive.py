@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections import Counter
@@ -226,6 +227,42 @@ def test_the_trial_costs_few_requests_once(reach) -> None:
         counting.requests.clear()
         assert store.create("claim", b"1")
         assert counting.requests == {"conditional": 1}
+
+
+@pytest.mark.parametrize("status", ["503 Slow Down", "500 Internal Server Error", "429 Too Many Requests"])
+def test_a_store_that_fails_in_the_trial_is_not_taken_for_one_without_conditions(reach, status: str, mocker) -> None:
+    sleep = asyncio.sleep
+    mocker.patch("asyncio.sleep", side_effect=lambda _: sleep(0))  # between the client's own tries
+
+    def before(environ: Environ) -> tuple[str, bytes] | None:
+        if CONDITION in environ:
+            return status, b"<Error><Code>SlowDown</Code><Message>Later.</Message></Error>"
+        return None
+
+    with s3_behind(before) as address:
+        folder = reach(S3Folder(address))
+        store = store_for(folder.path, folder.conn_id)
+        with pytest.raises((OSError, ExportError)):
+            _ = store.exclusive
+        assert folder.everything() == {}
+
+
+def test_an_answer_that_is_lost_in_the_trial_does_not_fail_it(reach) -> None:
+    lost = iter([True])
+
+    def before(environ: Environ) -> tuple[str, bytes] | None:
+        if CONDITION not in environ or not next(lost, False):
+            return None
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        folder.client.put_object(
+            Bucket=folder.bucket, Key=environ["PATH_INFO"].removeprefix(f"/{folder.bucket}/"), Body=body
+        )
+        environ["CONTENT_LENGTH"] = "0"
+        return "503 Slow Down", b"<Error><Code>SlowDown</Code></Error>"
+
+    with s3_behind(before) as address:
+        folder = reach(S3Folder(address))
+        assert store_for(folder.path, folder.conn_id).exclusive
 
 
 def test_a_bucket_that_is_not_there_is_no_store_without_conditions(reach, s3_server: str) -> None:
