@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import ssl
-from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+from urllib.request import getproxies_environment
 
 import httpx
 
@@ -16,6 +16,7 @@ from airflow_provider_sessions.client.connections import (
     connect_directly,
     connect_through,
 )
+from airflow_provider_sessions.client.proxy_exceptions import ProxyExceptions
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 
@@ -35,20 +36,21 @@ class EnvironmentProxies(httpx.AsyncBaseTransport):
     """Sends each request directly, or through the proxy that the environment names for it.
 
     httpx itself forgets the environment as soon as a transport is handed to it. ``HTTP_PROXY``, ``HTTPS_PROXY``,
-    ``ALL_PROXY`` and ``NO_PROXY`` (host names, endings of them, with or without a port, or ``*``) are read once. The
-    machine itself is never reached through a proxy.
+    ``ALL_PROXY`` and ``NO_PROXY`` (see :class:`~airflow_provider_sessions.client.proxy_exceptions.ProxyExceptions`) are
+    read once. The machine itself is never reached through a proxy.
 
     :param trust: the certificates to trust.
     :param policy: the addresses that may be connected to where no proxy does that.
     """
 
     def __init__(self, trust: Trust, policy: AddressPolicy) -> None:
-        self._proxies: dict[str, str] = getproxies_environment()
+        proxies: dict[str, str] = getproxies_environment()
+        self._exceptions = ProxyExceptions(proxies.get("no", ""))
         self._direct = _transport(trust, policy, None, "")
         self._by_scheme = {
             scheme: _transport(trust, policy, proxy, f"{scheme.upper()}_PROXY of the environment")
             for scheme in ("http", "https")
-            if (proxy := self._proxies.get(scheme) or self._proxies.get("all"))
+            if (proxy := proxies.get(scheme) or proxies.get("all"))
         }
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -61,7 +63,7 @@ class EnvironmentProxies(httpx.AsyncBaseTransport):
             await transport.aclose()
 
     def _way(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
-        if is_loopback(url.host) or proxy_bypass_environment(url.netloc.decode("ascii"), self._proxies):
+        if is_loopback(url.raw_host.decode("ascii")) or self._exceptions.cover(url):
             return self._direct
         return self._by_scheme.get(url.scheme, self._direct)
 
