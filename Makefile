@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test lint format mutants matrix test-3.1 test-3.2 constraints clean
+.PHONY: help demo up test lint format mutants matrix test-3.1 test-3.2 audit constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -69,6 +69,9 @@ test-3.1 test-3.2: test-%:
 
 mutants: .venv/.ready-dev .venv/.ready-mutants ## see whether tests notice small changes of the central modules; half an hour, before each release
 	$(call with,.venv) python -m scripts.mutants $(ARGS)
+
+audit: ## look for known faults in what this package depends on, before each release (needs uv and the network)
+	scripts/audit.sh
 
 constraints: ## resolve the pinned versions anew (needs uv)
 	scripts/constraints.sh

@@ -2,7 +2,8 @@
 # Resolve constraints/airflow-X.Y.txt anew: every package that running and testing on the newest Airflow X.Y needs.
 #
 # An older Airflow does not start with packages that were published long after it, so its file is resolved as of a
-# day shortly after that release; aside from DuckDB's provider, whose first release came later. Needs uv. After a refresh run `make test` and `make matrix`.
+# day shortly after that release; aside from DuckDB's provider, whose first release came later, and from PyJWT, whose faults
+# were mended later. Needs uv. After a refresh run `make test` and `make matrix`.
 set -euo pipefail
 
 # resolve AIRFLOW [UV OPTION...]: one pass for each Python, the later ones keep to what the earlier ones chose and
@@ -25,6 +26,6 @@ resolve() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 duckdb=(--exclude-newer-package apache-airflow-providers-duckdb=2026-11-01)
-resolve 3.1.8 --exclude-newer 2026-03-20 "${duckdb[@]}"
+resolve 3.1.8 --exclude-newer 2026-03-20 "${duckdb[@]}" --exclude-newer-package pyjwt=2026-06-05
 resolve 3.2.2 --exclude-newer 2026-06-05 "${duckdb[@]}"
 resolve 3.3.2
