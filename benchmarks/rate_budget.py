@@ -9,6 +9,7 @@ the same server, has it imported, starts at the same moment, and does what a 429
     python benchmarks/rate_budget.py --processes 8              # all of them: about ten minutes
     python benchmarks/rate_budget.py --only ours-file ours-redis
     python benchmarks/rate_budget.py --lanes                    # 60 s of polling and export together
+    python benchmarks/rate_budget.py --tasks                    # 60 s of two workers whose tasks are processes
 
 prints the table, and exits with 1 if one of ours was refused anything or took over 1.02 times the ideal. Redis is
 expected at 127.0.0.1:6379. Clocks are set apart by giving processes a ``time.time`` and a ``Clock`` that are wrong.
@@ -57,27 +58,32 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 class Judge:
-    """Counts arrivals in a strict sliding window."""
+    """Counts arrivals in a strict sliding window.
 
-    def __init__(self) -> None:
+    :param limit: requests that it grants in any ``window`` seconds.
+    """
+
+    def __init__(self, limit: int, window: float) -> None:
+        self._limit = limit
+        self._window = window
         self.arrivals: list[tuple[float, str, bool]] = []
         self.granted: list[float] = []
 
     def judge(self, lane: str) -> float | None:
         """None where the request that arrives now is granted, else seconds until one would be."""
         now = time.monotonic()
-        oldest = self.granted[-LIMIT] if len(self.granted) >= LIMIT else -math.inf
-        granted = now - oldest >= WINDOW
+        oldest = self.granted[-self._limit] if len(self.granted) >= self._limit else -math.inf
+        granted = now - oldest >= self._window
         self.arrivals.append((now, lane, granted))
         if granted:
             self.granted.append(now)
             return None
-        return oldest + WINDOW - now
+        return oldest + self._window - now
 
 
-async def preside(port: Any) -> None:
+async def preside(port: Any, limit: int, window: float) -> None:
     """Serve ``/take/<lane>`` and ``/arrivals``."""
-    judge = Judge()
+    judge = Judge(limit, window)
 
     async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -99,8 +105,8 @@ async def preside(port: Any) -> None:
         await server.serve_forever()
 
 
-def judge_process(port: Any) -> None:
-    asyncio.run(preside(port))
+def judge_process(port: Any, limit: int, window: float) -> None:
+    asyncio.run(preside(port, limit, window))
 
 
 # Those who are judged: each sends one request after another until all are sent
@@ -143,8 +149,10 @@ async def warm_up(url: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def our_client(url: str, place: str, skew: float, lane: Lane = Lane.CALL) -> AsyncIterator[Client]:
-    rate = RateLimit(LIMIT, WINDOW)
+async def our_client(
+    url: str, place: str, skew: float, lane: Lane = Lane.CALL, limit: int = LIMIT, window: float = WINDOW
+) -> AsyncIterator[Client]:
+    rate = RateLimit(limit, window)
     shelf = RedisShelf(RedisAddress(*REDIS), place, rate) if "/" not in place else FileShelf(Path(place), rate)
     config = ClientConfig(base_url=url, retry=RetryPolicy(attempts=50, max_wait=LONGEST))
     clock = SkewedClock(skew)
@@ -238,10 +246,10 @@ def worker(name: str, number: int, url: str, place: str, start: Barrier, sent: A
 
 
 @contextlib.contextmanager
-def court() -> Any:
+def court(limit: int = LIMIT, window: float = WINDOW) -> Any:
     """A judge in a process of its own; gives its address."""
     ours_end, theirs_end = SPAWN.Pipe()
-    process = SPAWN.Process(target=judge_process, args=(theirs_end,), daemon=True)
+    process = SPAWN.Process(target=judge_process, args=(theirs_end, limit, window), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{ours_end.recv()}"
@@ -359,13 +367,68 @@ def lanes(processes: int, seconds: float = 60.0) -> bool:
     return all(granted for _, _, granted in arrivals)
 
 
+# Tasks that are processes, as in a Celery worker: each connects anew
+
+TASKS_LIMIT, TASKS_WINDOW = 3, 1.0
+TASKS_AT_ONCE = 4
+
+
+def task(url: str, place: str, requests: int) -> None:
+    """One task: a client of its own, a few requests."""
+
+    async def run() -> None:
+        async with our_client(url, place, 0, limit=TASKS_LIMIT, window=TASKS_WINDOW) as client:
+            for _ in range(requests):
+                await client.send(take("call"))
+
+    asyncio.run(run())
+
+
+def task_worker(url: str, place: str, ends: float) -> None:
+    """Start tasks as long as there is time, a few at once."""
+    fork = multiprocessing.get_context("fork")
+    running: list[Any] = []
+    for number in range(1_000_000):
+        while len(running := [process for process in running if process.is_alive()]) >= TASKS_AT_ONCE:
+            time.sleep(0.005)
+        if time.monotonic() > ends:
+            break
+        running.append(fork.Process(target=task, args=(url, place, 1 + 2 * (number % 2))))
+        running[-1].start()
+    for process in running:
+        process.join()
+
+
+def tasks(seconds: float = 60.0) -> bool:
+    """Print how close to each other requests of two workers' tasks arrived; whether all kept their distance."""
+    place = f"benchmark-{secrets.token_hex(6)}"
+    with court(TASKS_LIMIT, TASKS_WINDOW) as url:
+        ends = time.monotonic() + seconds
+        workers = [SPAWN.Process(target=task_worker, args=(url, place, ends)) for _ in range(2)]
+        for process in workers:
+            process.start()
+        for process in workers:
+            process.join()
+        times = sorted(moment for moment, _, _ in arrivals_at(url))
+    spans = sorted(after - before for before, after in zip(times, times[TASKS_LIMIT:], strict=False))
+    too_close = sum(span < TASKS_WINDOW for span in spans)
+    print(f"2 workers, each task a process, {TASKS_LIMIT} in any {TASKS_WINDOW:g} s through Redis")
+    print(f"{len(times)} requests in {times[-1] - times[0]:.1f} s; load {os.getloadavg()[0]:.1f}")
+    print(f"shortest times for {TASKS_LIMIT + 1} to arrive: {', '.join(f'{span:.3f}' for span in spans[:5])} s")
+    print(f"{too_close} windows with one too many")
+    return not too_close
+
+
 def main() -> int:
     """Measure and report; the process's exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
     parser.add_argument("--lanes", action="store_true", help="60 s of polling and export together instead")
+    parser.add_argument("--tasks", action="store_true", help="60 s of two workers whose tasks are processes instead")
     given = parser.parse_args()
+    if given.tasks:
+        return 0 if tasks() else 1
     reached = lanes(given.processes) if given.lanes else compare(given.only, given.processes)
     return 0 if reached else 1
 

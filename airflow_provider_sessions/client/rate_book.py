@@ -6,7 +6,8 @@ A platform judges when requests *arrive*, and counts a strict sliding window. Wh
   once how long to wait.
 - The record, of arrivals: a request whose slot has come asks to leave. It is held, for milliseconds as a rule, until a
   window and half a margin after the arrival of the one *limit* before it. For the arrival stands the departure, and
-  once the answer is there, as much later as it took longer than the quickest answer of late: what all requests take is
+  once the answer is there, the moment when the request was written to its connection, which took time to be made; and
+  as much later as the answer took longer from there than the quickest of the last minutes: what all requests take is
   the same for all, and does not bring two of them closer together. So neither a process that woke up late nor a slow
   connection makes the platform count one too many.
 
@@ -40,6 +41,10 @@ from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 MARGIN_SECONDS = 0.05
 _LONGEST_WAY = 1.0
 """Seconds, or a third of a window: a request whose answer took longer was not on its way for all that time."""
+_ASIDE = 0.1
+"""Seconds by which a departure is missed when it is told with the answer: the store and a busy machine take a while."""
+_QUICKEST_FOR = 120.0
+"""Seconds, of an account that is used to its limit, for which the quickest answer is remembered."""
 _FEW = 5
 """Answers of which the quickest says nothing yet."""
 _FORGET_IN_WINDOWS = 4
@@ -148,7 +153,7 @@ class Book:
         if news.status < 400:
             self.margin -= (self.margin - self.base_margin) / (_FORGET_IN_WINDOWS * self.limit.requests)
         if news.lag is not None:
-            self._correct_arrival(news.lag)
+            self._correct_arrival(news.lag, news.delay)
 
     def _heed(self, quota: Quota) -> None:
         """Learn what the platform said of one of its windows.
@@ -163,19 +168,25 @@ class Book:
         if quota.remaining and quota.reset is not None and quota.reset <= self.limit.seconds:
             self._leave_only(quota.remaining, self.present + quota.reset)
 
-    def _correct_arrival(self, lag: float) -> None:
-        """Put the arrival of a request as much later as it can have been on its way for longer than others."""
-        late = min(self._longer_than_others(lag), _LONGEST_WAY, self.limit.seconds / 3)
+    def _correct_arrival(self, lag: float, delay: float) -> None:
+        """Put the arrival of a request as much later as it was written, and can have been on its way for longer."""
+        on_its_way = min(self._longer_than_others(lag - delay), _LONGEST_WAY, self.limit.seconds / 3)
+        late = min(delay, self.limit.seconds) + on_its_way
         if late <= self.margin / 4 or not self.arrivals:
             return  # what the margin is for
-        left = self.arrivals.pop(_nearest(self.arrivals, self.present - lag))
+        left = self.present - lag
+        self.arrivals.pop(_first_near(self.arrivals, left, min(_ASIDE, self.limit.seconds / 10)))
         insort(self.arrivals, left + late)
 
     def _longer_than_others(self, lag: float) -> float:
-        """By how much an answer took longer than the quickest of this window and the last; all of it, at first."""
+        """By how much an answer took longer than the quickest of the last minutes; all of it, at first.
+
+        A minute that was busy throughout says nothing of how quick a request can be once it is over.
+        """
         self.answers += 1
         self.quickest_now = min(self.quickest_now, lag)
-        if self.answers >= max(_FEW, self.limit.requests):
+        windows = _QUICKEST_FOR / self.limit.seconds if self.quickest else 1
+        if self.answers >= max(_FEW, windows * self.limit.requests):
             self.quickest, self.quickest_now, self.answers = self.quickest_now, math.inf, 0
         self.quickest = min(self.quickest, lag)
         return lag - self.quickest
@@ -304,8 +315,14 @@ class Book:
         return book
 
 
-def _nearest(instants: array[float], instant: float) -> int:
-    """Which of some instants, in their order and at least one, is nearest to another."""
+def _first_near(instants: array[float], instant: float, aside: float) -> int:
+    """Which of some instants, in their order and at least one, may be another one; the first, where several may.
+
+    It is put off later than any of them. So what is left is never earlier than what it stands for, whichever it was.
+    """
+    first = bisect_left(instants, instant - aside)
+    if first < len(instants) and instants[first] <= instant + aside:
+        return first
     after = min(bisect_left(instants, instant), len(instants) - 1)
     before = max(0, after - 1)
     return before if instant - instants[before] <= instants[after] - instant else after

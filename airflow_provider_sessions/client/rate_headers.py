@@ -70,6 +70,7 @@ class RateNews:
     :param reset: seconds until the window is over.
     :param retry_after: seconds after which to ask again.
     :param lag: seconds from the request's slot to its answer; no header, but what the transport measured.
+    :param delay: those of them until the request was written: connecting, say, took so long.
     :param window: the window's length in seconds, where the platform names it.
     :param others: what it said of its other windows.
     """
@@ -80,6 +81,7 @@ class RateNews:
     reset: float | None = None
     retry_after: float | None = None
     lag: float | None = None
+    delay: float = 0.0
     window: float | None = None
     others: tuple[Quota, ...] = ()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -38,6 +38,9 @@ _HEADERS_ABROAD = frozenset(
 """Headers that another host gets. All others may be a credential, whatever their name."""
 DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
+_SENDS = ("http11.send_request_headers.started", "http2.send_request_headers.started")
+"""What the request extension ``trace`` is told when a connection is there and the request is written to it. Source:
+httpcore, Extensions, "trace"."""
 _LONGEST_HOLD = 1.0
 _HOLDS = 20
 """How long, in seconds, and how often a request whose slot has come is held; beyond, it asks for another slot."""
@@ -123,12 +126,20 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     async def _send_in_slot(self, request: httpx.Request) -> httpx.Response:
-        left = await self._wait_for_slot(request)
+        left = written = await self._wait_for_slot(request)
+
+        async def trace(event: str, details: Mapping[str, object]) -> None:
+            nonlocal written
+            if event in _SENDS:
+                written = self._clock.now()
+
+        request.extensions = {**request.extensions, "trace": trace}
         response = await self._send(request, redact_url)
         now = self._clock.now()
         news = read_rate_headers(response.status_code, response.headers, now)
+        delay, lag = (max(0.0, (then - left).total_seconds()) for then in (written, now))
         try:
-            await self._budget.observe(replace(news, lag=max(0.0, (now - left).total_seconds())))
+            await self._budget.observe(replace(news, delay=min(delay, lag), lag=lag))
         except BaseException:
             await response.aclose()
             raise

@@ -180,6 +180,18 @@ def test_a_request_that_was_slow_may_have_arrived_late() -> None:
     assert leave(shared) == [0.175]
 
 
+def test_whichever_request_was_slow_the_next_one_keeps_its_distance() -> None:
+    """When the answer is told, a while after it came, it may seem that another request was the slow one."""
+    shared = book(3, 1, margin=0.05)
+    for moment in (1000, 1000.02, 1000.05):
+        shared.turn_to(moment)
+        assert shared.leave() == 0
+    shared.turn_to(1000.3)
+    shared.observe(RateNews(200, lag=0.2))  # of the first, which arrived at 1000.2 perhaps
+    shared.turn_to(1001.03)
+    assert shared.leave() == pytest.approx(0.015)
+
+
 @given(
     way=st.tuples(st.floats(0, 0.5), st.floats(0, 1)),  # seconds that every request takes, arrives after
     delays=st.lists(
