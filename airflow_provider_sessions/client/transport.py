@@ -133,7 +133,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             if event in _SENDS:
                 written = self._clock.now()
 
-        request.extensions = {**request.extensions, "trace": trace}
+        if self._budget.limit is not None:  # else nobody asks when requests arrive, and each event takes time
+            request.extensions = {**request.extensions, "trace": trace}
         response = await self._send(request, redact_url)
         now = self._clock.now()
         news = read_rate_headers(response.status_code, response.headers, now)

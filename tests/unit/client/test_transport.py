@@ -9,10 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_provider_sessions.client import connections
+from airflow_provider_sessions.client.addresses import resolve
 from airflow_provider_sessions.client.budget import Lane, ProcessBudget, RateLimit
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.transport import origin
-from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 from airflow_provider_sessions.errors import ConnectError, RateLimitedError, RedirectRefusedError
 from tests.unit.client.servers import Answer, RawServer, by, reply, says
 from tests.unit.client.things import DIALECT, SECRET, KeyAuth, connect, get_thing, make_thing
@@ -316,3 +319,30 @@ async def test_a_failed_request_is_logged(caplog: pytest.LogCaptureFixture) -> N
         with pytest.raises(ConnectError):
             await client.send(get_thing("t1"))
     assert f"GET {url}/things/t1: ConnectError" in caplog.text
+
+
+async def test_the_budget_learns_when_a_request_was_written_to_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What comes before that keeps a request from arriving, and is not the platform's."""
+    told: list[RateNews] = []
+    budget = ProcessBudget(RateLimit(100, 1), SYSTEM_CLOCK)
+
+    async def observe(news: RateNews) -> None:
+        told.append(news)
+
+    monkeypatch.setattr(budget, "observe", observe)
+    looked_up = 0.05
+
+    async def slowly(*arguments: Any, **named: Any) -> Any:
+        await asyncio.sleep(looked_up)
+        return await resolve(*arguments, **named)
+
+    monkeypatch.setattr(connections, "resolve", slowly)
+    async with RawServer((GOOD, GOOD)) as server, connect(server.url, SYSTEM_CLOCK, budget=budget) as client:
+        await client.send(get_thing("t1"))
+        await client.send(get_thing("t1"))
+
+    first, second = told
+    assert looked_up <= first.delay <= (first.lag or 0)
+    assert second.delay < looked_up, "its connection was there"
