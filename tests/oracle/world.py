@@ -80,7 +80,7 @@ class World:
         midnight = FIRST + number * ONE_DAY
         self._move_to(midnight)
         for place, held in enumerate(night.sessions):
-            ended = midnight - timedelta(hours=1 + 2.5 * place)
+            ended = midnight - timedelta(hours=1 + 1.9 * place)
             title = _TITLE if held.fits or self._schedule.only != "title" else "Another"
             [key] = self._hold(held, f"{title} {number}, session {place}", ended)
             self._held[key] = held
