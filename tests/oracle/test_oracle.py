@@ -44,8 +44,8 @@ SEARCHED = int(os.environ.get("ORACLE_EXAMPLES", "0"))
 
 
 def searching(examples: int) -> Callable[..., object]:
-    """So many drawn schedules in the usual test run. A long search does not shrink what it finds: it prints it."""
-    phases = [Phase.explicit, Phase.reuse, Phase.generate]
+    """So many drawn schedules in the usual test run. A long search draws only, and prints what it finds as it is."""
+    phases = [Phase.reuse, Phase.generate] if SEARCHED else [Phase.explicit, Phase.reuse, Phase.generate]
     return settings(
         max_examples=SEARCHED or examples,
         deadline=None,
