@@ -58,11 +58,13 @@ class RenamingStore(ObjectStore):
                 file.write(b"0")
             with self._fs.open(old, "wb") as file:
                 file.write(b"1")
-                self._fs.mv(old, new)
+                try:
+                    self._fs.mv(old, new)
+                except Exception as error:
+                    self._fs.exists(new)  # raises if it is the connection that is broken
+                    raise self._refusal() from error
                 file.write(b"2")
             self._renames = self._fs.cat_file(new) == b"12" and not self._fs.exists(old)
-        except Exception as error:
-            raise self._refusal() from error
         finally:
             for path in (old, new):
                 with suppress(Exception):

@@ -18,10 +18,14 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.export.media import write_transcripts
+from airflow_provider_sessions.model import Transcript, TranscriptSegment
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
 from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.storage.folders import SftpFolder
 from tests.storage.ssh import SshServer, ssh_serving
+from tests.unit.export.stand_in import session
 
 MIB = 1024 * 1024
 KINDS = ["s3", "azure", "google", "sftp"]
@@ -134,7 +138,7 @@ def test_a_connection_that_breaks_leaves_the_file_of_before(folder_in, ssh_serve
     assert folder.everything() == {"a.bin": b"good"}
 
 
-def test_recordings_and_transcripts_are_written_over_sftp(folder_in, vidinfra: Any, context, connect) -> None:
+def test_recordings_are_written_over_sftp(folder_in, vidinfra: Any, context, connect) -> None:
     folder = folder_in("sftp")
     [key] = vidinfra.create("Noon", started_at=NOON, ended_at=NOON + timedelta(hours=1), recording_bytes=3_000_000)
     told = DownloadRecordingsOperator(
@@ -147,6 +151,33 @@ def test_recordings_and_transcripts_are_written_over_sftp(folder_in, vidinfra: A
     files = folder.everything()
     assert {hashlib.sha256(data).hexdigest() for data in files.values()} == {one["sha256"] for one in told}
     assert [len(data) for data in files.values()] == [3_000_000]
+    assert hidden_in(folder) == []
+
+
+def test_transcripts_are_written_over_sftp(store_in) -> None:
+    store, folder = store_in("sftp")
+    segments = tuple(TranscriptSegment(start=place, end=place + 1, text="word " * 100) for place in range(3000))
+    told = write_transcripts(store, session(), [Transcript(session_id="s1", segments=segments)], ["vtt", "json"])
+    assert [one["bytes"] for one in told] == [len(data) for _, data in sorted(folder.everything().items())][::-1]
+    assert hidden_in(folder) == []
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_exports_are_written_over_sftp(folder_in, vidinfra: Any, context, form: str) -> None:
+    folder = folder_in("sftp")
+    vidinfra.create("Noon", started_at=NOON, ended_at=NOON + timedelta(hours=1), attendees=3000)
+    told = SessionsToObjectStorageOperator(
+        task_id="export",
+        conn_id="vidinfra_default",
+        path=folder.path,
+        object_storage_conn_id=folder.conn_id,
+        format=form,
+        start="2026-03-02T00:00:00Z",
+        end="2026-03-03T00:00:00Z",
+    ).execute(context)
+    files = {key: len(data) for key, data in folder.everything().items() if key.startswith("attendance/")}
+    assert list(files.values()) == [told["datasets"]["attendance"]["bytes"]]
+    assert told["datasets"]["attendance"]["rows"] > 3000
     assert hidden_in(folder) == []
 
 
