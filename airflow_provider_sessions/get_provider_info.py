@@ -181,7 +181,9 @@ def _vidinfra() -> dict[str, Any]:
                 "Library ID", "Only where sessions belong to a library: requests then go to /libraries/<id>/..."
             ),
             "video_host": _text(
-                "Video API base URL", "For calls of the video API. Example: https://api.tenbyte.io/v1/vidinfra"
+                "Video API base URL",
+                "For calls of the video API, such as list_videos, which are sent there with the credential. Empty: "
+                "https://api.tenbyte.io/v1/vidinfra, where the base URL is the vendor's own.",
             ),
             **_common_fields(example='{"get_share_url": "/sessions/{session_id}/share_urls"}'),
         },

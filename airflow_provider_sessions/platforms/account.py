@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import httpx
+
 from airflow_provider_sessions.client.budget import RateLimit
 from airflow_provider_sessions.client.header_values import read_whole_number
 from airflow_provider_sessions.client.rate_redis import RedisAddress
@@ -63,21 +65,31 @@ class Account:
                     f"https%3A%2F%2Fexample.com%2Fapi)",
                 )
             host = f"{self.schema or 'https'}://{host}"
-        # What cannot be read is not quoted: whatever stands in the wrong place may be a password.
-        if "@" in host:
+        return self.address("host", host, self.port)
+
+    def address(self, name: str, text: str, port: int | None = None) -> str:
+        """An address of http or https, without a slash at its end; https where it names neither.
+
+        :param name: the field that holds it.
+        :param port: the port where the address names none.
+        :raises ConnectionConfigError: it is none. What stands in the wrong place is not quoted: it may be a password.
+        """
+        text = text if "://" in text else f"https://{text}"
+        if "@" in text:
             raise self.wrong(
-                "host",
+                name,
                 "holds a user name or password, or another '@'; put them into the fields made for them, and write %40 "
                 "in a path",
             )
         try:
-            parts = urlsplit(host)
-            port = parts.port or self.port
-        except ValueError:
-            raise self.wrong("host", f"has no readable port or host; {_EXPECTED}") from None
-        strange = parts.query or parts.fragment or any(c.isspace() for c in host)
+            parts = urlsplit(text)
+            port = parts.port or port
+            httpx.URL(text).host  # noqa: B018 - fails where nothing can be sent to it
+        except (ValueError, httpx.InvalidURL):
+            raise self.wrong(name, f"has no readable port or host; {_EXPECTED}") from None
+        strange = parts.query or parts.fragment or any(c.isspace() for c in text)
         if parts.scheme not in ("http", "https") or not parts.hostname or strange:
-            raise self.wrong("host", f"is not an address of http or https, or has a query or blanks; {_EXPECTED}")
+            raise self.wrong(name, f"is not an address of http or https, or has a query or blanks; {_EXPECTED}")
         place = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
         return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}".rstrip("/")
 

@@ -12,7 +12,6 @@ import httpx
 
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     AnswerError,
@@ -141,13 +140,7 @@ class VidInfraAdapter(Adapter):
         :raises ConnectionConfigError: it is no address.
         """
         video = account.text("video_host", VIDEO_BASE_URL if base_url == BASE_URL else None)
-        if video is None:
-            return {}
-        if not video.startswith(("https://", "http://")):
-            raise account.wrong(
-                "video_host", f"{redact_typed_address(video)!r} is not an address such as {VIDEO_BASE_URL!r}"
-            )
-        return {"video": video.rstrip("/")}
+        return {} if video is None else {"video": account.address("video_host", video)}
 
     async def check(self) -> str:
         """Ask for the session counters, which need a credential."""

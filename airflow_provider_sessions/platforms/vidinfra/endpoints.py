@@ -1,8 +1,11 @@
-"""The endpoints of VidInfra Live, one function each.
+"""The endpoints of VidInfra Live, and of its video API, one function each.
 
 ``documented=True`` where the vendor's OpenAPI document shows method and path. All others are inferred from the names in
 its navigation; where one turns out to be wrong, the connection's ``paths`` corrects it. ``scoped=True`` where a twin
 for one library exists (below ``/libraries/{library_id}``, a prefix that is inferred too).
+
+The last ones are of the video API (libraries of videos), which has a base URL of its own: the connection's
+``video_host``.
 
 "Host" in these docstrings means: the credential of an account with the role ``host``.
 """
@@ -36,6 +39,8 @@ from airflow_provider_sessions.platforms.vidinfra.models import (
     StartSessionResponse,
     StreamHealthResponse,
     StudioURLResponse,
+    VideoLibraryResponse,
+    VideoResponse,
 )
 
 api = Endpoints("vidinfra")
@@ -668,3 +673,52 @@ def refresh_token(refresh_token: str) -> Call[AuthResponse]:
     Source: VidInfra Live API, Refresh access token; the body is documented, path and answer are inferred.
     """
     return call(AuthResponse, body={"refresh_token": refresh_token}, unwrap=("data",))
+
+
+# The video API
+
+
+@api("GET", "/libraries", documented=True, base="video")
+def list_video_libraries(*, limit: int = 100) -> Paged[VideoLibraryResponse]:
+    """List the libraries of the video API.
+
+    :param limit: libraries a page; the platform may give fewer.
+    Source: Vidinfra API, Get Libraries; documented.
+    """
+    return paged(VideoLibraryResponse, PageLimit(limit), unwrap=("data",))
+
+
+@api("GET", "/libraries/{library_id}", documented=True, base="video")
+def get_video_library(library_id: str) -> Call[VideoLibraryResponse]:
+    """Get a library of the video API.
+
+    :param library_id: the library's UUID.
+    :raises NotFoundError: there is no such library.
+    Source: Vidinfra API, Get Library; documented.
+    """
+    return call(VideoLibraryResponse, unwrap=("data",))
+
+
+@api("GET", "/libraries/{library_id}/videos", documented=True, base="video")
+def list_videos(library_id: str, *, folder_id: str | None = None, limit: int = 100) -> Paged[VideoResponse]:
+    """List the videos of a library.
+
+    :param library_id: the library's UUID.
+    :param folder_id: only those of this folder.
+    :param limit: videos a page; the platform may give fewer.
+    :raises NotFoundError: there is no such library.
+    Source: Vidinfra API, Get Videos; documented, that pages have numbers is inferred.
+    """
+    return paged(VideoResponse, PageLimit(limit), unwrap=("data",), query={"folder_id": folder_id})
+
+
+@api("GET", "/libraries/{library_id}/videos/{video_id}", documented=True, base="video")
+def get_video(library_id: str, video_id: str) -> Call[VideoResponse]:
+    """Get a video: its status says whether it can be played.
+
+    :param library_id: the library's UUID.
+    :param video_id: the video's UUID.
+    :raises NotFoundError: there is no such library or video.
+    Source: Vidinfra API, Get Video; documented.
+    """
+    return call(VideoResponse, unwrap=("data",))

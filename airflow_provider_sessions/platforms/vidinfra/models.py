@@ -343,3 +343,30 @@ class RecordingDownloadResponse(Answer):
 
     download_url: SecretStr | None = None
     expires_at: Instant = None
+
+
+class VideoLibraryResponse(Answer):
+    """A library of the video API. Source: Vidinfra API, Create Library; what it answers beside that is inferred."""
+
+    id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    region: str | None = None
+    usage_type: str | None = None
+    status: str | None = None
+    created_at: Instant = None
+
+
+class VideoResponse(Answer):
+    """A video. Its addresses are left out: they may give access. Source: Vidinfra API, Video."""
+
+    id: str | None = None
+    library_id: str | None = None
+    folder_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    status: str | None = None
+    duration_seconds: Seconds | None = None
+    size_bytes: int | None = None
+    created_at: Instant = None
+    updated_at: Instant = None

@@ -289,7 +289,12 @@ async def test_a_token_without_a_sensible_end_is_renewed_when_it_is_refused(
         ({"login": "a@x.org", "password": "", "extra": {"auth_mode": "login"}}, "password of the account"),
         ({"extra": {"auth_mode": "oauth"}}, "auth_mode is 'oauth'; expected one of api_key, login"),
         ({"extra": {"library_id": "../x"}}, "library_id is '../x'; expected a UUID"),
-        ({"extra": {"video_host": "ftp://x"}}, "video_host 'ftp://x' is not an address"),
+        ({"extra": {"video_host": "ftp://x"}}, "video_host is not an address"),
+        ({"extra": {"video_host": "https://ada:hush@x.test"}}, "video_host holds a user name or password"),
+        ({"extra": {"video_host": "https://x.test/?a=1"}}, "video_host is not an address"),
+        ({"extra": {"video_host": "https://x.test:port"}}, "video_host has no readable port"),
+        ({"extra": {"video_host": "https://xn--a/"}}, "video_host has no readable port or host"),
+        ({"host": "https://xn--a/"}, "host has no readable port or host"),
         ({"extra": {"paths": {"get_sesion": "/x"}}}, "names unknown endpoints"),
     ],
 )
@@ -302,6 +307,7 @@ def test_the_vendors_video_host_stands_beside_the_vendors_host_alone(open_adapte
     assert open_adapter(host=None).client.config.bases == {"video": "https://api.tenbyte.io/v1/vidinfra"}
     assert open_adapter().client.config.bases == {}
     assert open_adapter(extra={"video_host": "http://v.test/"}).client.config.bases == {"video": "http://v.test"}
+    assert open_adapter(extra={"video_host": "v.test/v1/"}).client.config.bases == {"video": "https://v.test/v1"}
 
 
 @pytest.mark.parametrize(("given", "allowed"), [({}, False), ({"allow_private_addresses": True}, True)])
