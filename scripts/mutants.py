@@ -33,6 +33,7 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator
+from hypothesis import Phase, settings
 
 PACKAGE = "airflow_provider_sessions"
 ROOT = Path(__file__).resolve().parents[1]
@@ -183,6 +184,10 @@ def _run_tests(mutant: Mutant | None, tests: Sequence[str]) -> None:
     """Run tests in this process until one fails, and end it with pytest's exit code."""
     if mutant is not None:
         sys.meta_path.insert(0, _Finder(mutant))
+    # Whether there is a failure counts, not how small an example of it is.
+    quick = settings(max_examples=30, phases=(Phase.explicit, Phase.generate), deadline=None, database=None)
+    settings.register_profile("mutants", quick)
+    settings.load_profile("mutants")
     options = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--no-summary")
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         code = pytest.main([*options, *(str(ROOT / "tests" / "unit" / test) for test in tests)])
