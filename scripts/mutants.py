@@ -21,7 +21,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -200,6 +200,23 @@ def _start(mutant: Mutant | None, tests: Sequence[str]) -> Any:
     return process
 
 
+@contextmanager
+def _warm(module: str) -> Iterator[None]:
+    """Have what a module imports loaded for its mutants, and the module itself not."""
+    before = set(sys.modules)
+    name = f"{PACKAGE}.{module.replace('/', '.')}"
+    importlib.import_module(name)
+    del sys.modules[name]
+    parent, _, last = name.rpartition(".")
+    delattr(sys.modules[parent], last)
+    try:
+        yield
+    finally:
+        for loaded in set(sys.modules) - before:
+            if loaded.startswith(PACKAGE):
+                del sys.modules[loaded]
+
+
 def survivors_of(module: str, tests: Sequence[str], jobs: int) -> tuple[list[Mutant], int]:
     """The mutants that no test kills, and how many there are in all."""
     began = time.monotonic()
@@ -246,7 +263,8 @@ def main() -> int:
     for module, tests in MODULES.items():
         if given.words and not any(word in module for word in given.words):
             continue
-        survivors, count = survivors_of(module, tests, given.jobs)
+        with _warm(module):
+            survivors, count = survivors_of(module, tests, given.jobs)
         new = [mutant for mutant in survivors if str(mutant) not in known]
         score = 1 - len(survivors) / max(count, 1)
         failed = failed or bool(new) or score < ENOUGH

@@ -199,3 +199,61 @@ def test_a_stretch_cut_in_two_is_the_same_presence(cut: int) -> None:
     whole = only(interval(joined=0, left=60))
     parts = only(interval(joined=0, left=cut), interval(joined=cut, left=60))
     assert parts.present_seconds == whole.present_seconds
+
+
+def test_rows_that_are_known_by_name_get_keys_of_their_own_only_where_there_are_several() -> None:
+    alone = interval(participant_key="row:1", attribution=Attribution.NAME_ONLY)
+    known = interval(participant_key="account:7")
+    assert [one.participant_key for one in presence([alone, known, known], session())] == [
+        *("account:7", "account:7"),
+        "row:1",
+    ]
+    assert [one.participant_key for one in presence([alone, alone], session())] == ["row:1#1", "row:1#2"]
+
+
+def test_who_joins_in_the_moment_of_the_end_leaves_in_it() -> None:
+    [completed] = presence([interval(joined=60, left=None)], session())
+    assert (completed.left_at, completed.left_at_inferred) == (session().actual_end, True)
+
+
+@pytest.mark.parametrize(
+    "differing",
+    [
+        ({"left": 20}, {"left": 40}),
+        ({"left": 20}, {"left": None}),
+        ({"source_id": "a"}, {"source_id": "b"}),
+        ({"source_id": None}, {"source_id": "b"}),
+        ({"device": "a"}, {"device": "b"}),
+        ({"device": None}, {"device": "b"}),
+    ],
+)
+def test_stretches_of_one_person_come_in_one_order_whatever_the_platforms(differing: tuple[dict, dict]) -> None:
+    first, second = (interval(**fields) for fields in differing)
+    open_end = session(actual_end=None)
+    assert presence([first, second], open_end) == presence([second, first], open_end) == [first, second]
+
+
+def test_nobody_is_present_in_a_session_that_lasted_no_time() -> None:
+    moment = session(actual_end=session().actual_start)
+    assert only(interval(joined=0, left=40), of=moment).present_seconds == 0
+
+
+def test_a_total_without_times_adds_what_it_says_and_no_more() -> None:
+    untimed = interval(joined=None, left=None, reported_seconds=100.0)
+    row = only(interval(joined=0, left=20), interval(joined=0, left=20), untimed)
+    assert (row.present_seconds, row.connected_seconds) == (20 * 60 + 100, 40 * 60 + 100)
+
+
+def test_a_stretch_without_an_end_does_not_hide_those_after_it() -> None:
+    row = only(interval(joined=0, left=None), interval(joined=10, left=20), of=session(actual_end=None))
+    assert (row.present_seconds, row.connected_seconds) == (600, 600)
+
+
+@pytest.mark.parametrize(("told", "is_guest"), [([None, True], True), ([None, False], False), ([None], None)])
+def test_a_guest_is_who_any_row_says_is_one(told: list[bool | None], is_guest: bool | None) -> None:
+    assert only(*(interval(joined=at, left=at + 1, is_guest=one) for at, one in enumerate(told))).is_guest is is_guest
+
+
+@pytest.mark.parametrize(("joins", "rejoins"), [([0], 0), ([1], 0), ([2, 1], 2)])
+def test_rejoins_are_joins_after_the_first_and_never_fewer_than_none(joins: list[int], rejoins: int) -> None:
+    assert only(*(interval(joined=at, left=at + 1, joins=one) for at, one in enumerate(joins))).rejoins == rejoins
