@@ -96,14 +96,10 @@ class RenamingStore(ObjectStore):
 class SshStore(RenamingStore):
     """A folder of an SSH server, over SFTP by sshfs."""
 
-    def __init__(self, file_system: Any, folder: str, address: str) -> None:
-        super().__init__(file_system, folder, address)
-        self._channel: Any = None
-
     @property
     def _has_condition(self) -> bool:
-        """SFTP's own rename refuses a name that is taken; sshfs knows only the one that replaces it."""
-        return True
+        """SFTP's own rename refuses a name that is taken. sshfs has the one that replaces it, its channels both."""
+        return hasattr(self._fs, "_pool")
 
     def _create(self, path: str, data: bytes) -> bool:
         """Create a file whole. Opened with "xb" it would be seen empty, and stay so where its writer is killed."""
@@ -123,9 +119,8 @@ class SshStore(RenamingStore):
         return True
 
     async def _rename_unless_taken(self, old: str, new: str) -> None:
-        if self._channel is None:
-            self._channel = await self._fs.client.start_sftp_client()
-        await self._channel.rename(old, new)
+        async with self._fs._pool.get() as channel:
+            await channel.rename(old, new)
 
 
 class _Draft(Upload):

@@ -111,6 +111,15 @@ def test_a_file_that_is_there_in_part_is_never_seen_over_sftp(store_in) -> None:
     assert seen == {b"whole" * 1000}
 
 
+def test_stores_on_one_ssh_server_do_with_the_sessions_of_one_connection(folder_in) -> None:
+    """OpenSSH allows ten, and sshfs has one connection for all."""
+    folder = folder_in("sftp")
+    for number in range(12):
+        store = store_for(folder.path, folder.conn_id)
+        assert store.create(f"claims/{number}", b"1")
+        assert not store.create(f"claims/{number}", b"2")
+
+
 STORES = {
     "ignores": without_condition,
     "looks first": LooksFirst(),
