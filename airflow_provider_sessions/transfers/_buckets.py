@@ -154,7 +154,7 @@ class ObjectStore:
         raise AssertionError
 
     def _one_of_two_creates(self) -> bool:
-        key = f"_ledger/trial/{secrets.token_hex(8)}/x"
+        key = f"_ledger/trial/creates/{secrets.token_hex(8)}"
         start = threading.Barrier(2)
 
         def create(data: bytes) -> bool:

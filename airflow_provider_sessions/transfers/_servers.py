@@ -76,7 +76,11 @@ class RenamingStore(ObjectStore):
         """Make a folder, and remove what killed writers left in it: once, because it may hold thousands of files."""
         if folder in self._ready:
             return
-        self._fs.makedirs(folder, exist_ok=True)
+        try:
+            self._fs.makedirs(folder, exist_ok=True)
+        except Exception:
+            if not self._fs.isdir(folder):  # another writer was quicker
+                raise
         now = time.time()
         for info in self._fs.ls(folder, detail=True):
             name, changed = info["name"].rpartition("/")[2], info.get("mtime")

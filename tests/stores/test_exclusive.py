@@ -79,6 +79,14 @@ def test_of_many_who_create_a_file_one_does(store_in, kind: str) -> None:
     assert set(folder.everything()) == {f"claims/{number}" for number in range(4)}
 
 
+def test_trials_leave_no_more_than_one_empty_folder_on_a_server(folder_in) -> None:
+    folder = folder_in("sftp")
+    for _ in range(3):
+        assert store_for(folder.path, folder.conn_id).exclusive
+    there = sorted(path.name for path in Path(folder.path.removeprefix("sftp://")).rglob("*"))
+    assert there == ["_ledger", "creates", "trial"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_ledgers_that_begin_together_go_on_side_by_side(folder_in, kind: str) -> None:
     folder = folder_in(kind)
