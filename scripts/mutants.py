@@ -145,12 +145,12 @@ def mutants_of(module: str) -> list[Mutant]:
 
 
 def _is_spared(node: Any) -> bool:
-    """Whether a node is in an annotation, a decorator, or a line for the log."""
+    """Whether a node is in an annotation, a decorator, or a line for the log, or parts parameters (``*``)."""
     while node.parent is not None:
         parent = node.parent
         if parent.type == "tfpdef" or (parent.type == "annassign" and node is parent.children[1]):
             return True
-        if parent.type == "decorator" or (parent.type == "funcdef" and node is parent.annotation):
+        if parent.type in ("decorator", "parameters") or (parent.type == "funcdef" and node is parent.annotation):
             return True
         if parent.type == "atom_expr" and parent.get_first_leaf().value == "log":
             return True

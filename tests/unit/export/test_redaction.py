@@ -100,6 +100,11 @@ def test_a_key_that_could_be_guessed_is_refused_and_not_quoted(key: str) -> None
     assert key.strip() not in str(refused.value)
 
 
+@pytest.mark.parametrize("key", ["x" * 16, f" {'x' * 16} "])
+def test_a_key_of_sixteen_characters_will_do(key: str) -> None:
+    assert Redaction(read_modes({"email": "hash"}), key).key == key
+
+
 def test_every_word_has_its_columns() -> None:
     marked = {
         word.value: [
@@ -166,6 +171,40 @@ def test_an_address_in_the_place_of_a_name_counts_as_one() -> None:
     ]
     assert column(redacted({"email": "drop"}), "transcript_segments", "speaker_name")[1] is None
     assert column(redacted({"email": "drop", "name": "hash"}), "transcript_segments", "speaker_name")[1] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_address"),
+    [("a@b", True), (" ada@example.com ", True), ("@ada", False), (" @ada", False), ("Ada", False)],
+)
+def test_a_name_is_an_address_where_something_stands_before_the_sign(name: str, is_address: bool) -> None:
+    of = material(participants=[participant("account:b2", name=name)])
+    assert column(redacted({"email": "drop"}, of, "participants"), "participants", "name") == [
+        None if is_address else name
+    ]
+
+
+def test_names_that_differ_have_hashes_that_differ() -> None:
+    of = material(participants=[participant("account:1", name="Ada"), participant("account:2", name=" ada")])
+    assert column(redacted({"name": "hash"}, of, "participants"), "participants", "name") == [
+        hashed("Ada"),
+        hashed(" ada"),
+    ]
+
+
+@pytest.mark.parametrize("word", ["email", "user_id"])
+def test_keys_that_hold_an_address_are_hashed_as_they_are(word: str) -> None:
+    of = material(participants=[participant("account:Ada@example.com"), participant("account:ada@example.com")])
+    keys = column(redacted({word: "hash"}, of, "participants"), "participants", "participant_key")
+    assert keys == [f"account:{hashed('Ada@example.com')}", f"account:{hashed('ada@example.com')}"]
+
+
+def test_a_key_of_a_kind_that_nobody_knows_is_an_id_as_a_whole() -> None:
+    of = material(participants=[participant("device:7"), participant("7")])
+    keys = column(redacted({"user_id": "hash"}, of, "participants"), "participants", "participant_key")
+    assert set(keys) == {hashed("device:7"), hashed("7")}
+    kept = column(redacted({"name": "hash"}, of, "participants"), "participants", "participant_key")
+    assert set(kept) == {"device:7", "7"}
 
 
 def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:

@@ -163,6 +163,7 @@ def test_what_a_run_would_refuse_is_found(check: Check, task: str, argument: str
         'SessionsToSqlOperator(task_id="t", sql_conn_id="w", start="{{ x }}", end=WINDOW["end"])',
         'SessionsToSqlOperator(task_id="t", sql_conn_id="w", **WINDOW, datasets=["sessions", "{{ x }}"])',
         'SessionsToSqlOperator(task_id="t", sql_conn_id="w", **WINDOW, redact={"email": "{{ x }}"})',
+        'SessionsToSqlOperator(task_id="t", sql_conn_id="w", **WINDOW, redact={"name": "hash"}, redact_conn_id="k")',
         'SessionsToSqlOperator(task_id="t", sql_conn_id="w")',
         'CallApiOperator(task_id="t", endpoint="get_room", arguments={"room_id": "{{ x }}"})',
         'CallApiOperator(task_id="t", endpoint="get_room", arguments="{{ x }}")',
