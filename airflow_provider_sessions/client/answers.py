@@ -18,7 +18,7 @@ from airflow_provider_sessions.client.header_values import read_date, read_whole
 from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.records import is_record, read_records
-from airflow_provider_sessions.client.redact import hide_secrets
+from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, hide_secrets
 from airflow_provider_sessions.client.refusals import tell_refused
 from airflow_provider_sessions.client.validation import first_misfit, validate
 from airflow_provider_sessions.clock import Clock
@@ -307,7 +307,7 @@ def link_error(response: httpx.Response, dialect: Dialect, clock: Clock, *, what
 
 def credentials_of(request: httpx.Request) -> tuple[str, ...]:
     """The credential that a request was sent with: some platforms quote it back."""
-    sent = (request.headers.get(name, "") for name in ("authorization", "x-api-key"))
+    sent = (value for name, value in request.headers.items() if name not in HARMLESS_HEADERS)
     return tuple(filter(None, (value.rpartition(" ")[2] for value in sent)))
 
 

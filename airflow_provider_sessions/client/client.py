@@ -319,7 +319,7 @@ class Client:
         if call.answer is NoneType:
             return _Answer(None, {})
         found = unwrap(content, call.unwrap, is_list=get_origin(call.answer) is list)
-        if isinstance(call, Paged) and call.paging.size is not None:
+        if isinstance(call, Paged) and getattr(call.paging, "size", None) is not None:
             check_page(found.content, name)
         value, each = read(call.answer, found.content, name, len(body)), _each(call)
         return _Answer(value if each is None else [each(item) for item in value], found.meta)

@@ -15,6 +15,21 @@ _TELLING = frozenset(
 """Query parameters of which the value may be shown. All others may be a signature, a token or a password."""
 _PLAIN = re.compile(r"[\d:.TZ+-]{1,40}|true|false")
 """A number, a time or a yes or no."""
+HARMLESS_HEADERS = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "if-range",
+        "range",
+        "transfer-encoding",
+        "user-agent",
+    )
+)
+"""Headers of a request that another host may get. All others may hold a credential, whatever they are called."""
 _SHORTEST_SECRET = 4
 """Characters; what is shorter cannot be told from any other text."""
 

@@ -25,17 +25,13 @@ from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.budget import Lane, RateBudget
 from airflow_provider_sessions.client.decoding import ENCODED, decode_body
 from airflow_provider_sessions.client.rate_headers import read_rate_headers
-from airflow_provider_sessions.client.redact import redact_path, redact_url
+from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-_HEADERS_ABROAD = frozenset(
-    ("accept", "accept-encoding", "connection", "host", "if-range", "range", "transfer-encoding", "user-agent")
-)
-"""Headers that another host gets. All others may be a credential, whatever their name."""
 DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
 _SENDS = ("http11.send_request_headers.started", "http2.send_request_headers.started")
@@ -192,7 +188,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._policy.check_url(request.url)
 
     def _strip(self, request: httpx.Request) -> None:
-        for header in request.headers.keys() - _HEADERS_ABROAD:
+        for header in request.headers.keys() - HARMLESS_HEADERS:
             del request.headers[header]
 
     async def _send(self, request: httpx.Request, redact: Callable[[str], str]) -> httpx.Response:

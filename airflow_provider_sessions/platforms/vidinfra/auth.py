@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 import httpx
 from pydantic import SecretStr
@@ -29,6 +30,8 @@ log = get_logger(__name__)
 
 LEAD_SECONDS = 60.0
 """How long before its end a token is renewed; a fifth of its life, where that is shorter."""
+_LATEST = 1e15
+"""Seconds or milliseconds since 1970 from which on a number is no time."""
 _LONGEST_LIFE = 10 * 365 * 86400.0
 """Seconds. A token that says it lives longer (milliseconds for seconds, say) is renewed when it is refused."""
 
@@ -166,6 +169,8 @@ class LoginAuth(httpx.Auth):
         access, refresh = _plain(answer.access_token), _plain(answer.refresh_token)
         if not access:
             raise MalformedAnswerError(f"{name}: the answer holds no access_token")
+        if not access.isascii() or not access.isprintable():
+            raise MalformedAnswerError(f"{name}: the access_token holds characters that no header can")
         for secret in filter(None, (access, refresh)):
             self._on_secret(secret)
         self._access = access
@@ -190,9 +195,12 @@ def _renew_at(token: str, now: datetime) -> datetime | None:
     except jwt.InvalidTokenError:
         return None
     ends, began = claims.get("exp"), claims.get("iat", now.timestamp())
-    if not isinstance(ends, int | float) or not isinstance(began, int | float) or ends <= began:
+    if not _is_time(ends) or not _is_time(began) or not 0 < ends - began <= _LONGEST_LIFE:
         return None
     life = ends - began
-    if life > _LONGEST_LIFE:
-        return None
     return now + timedelta(seconds=life - min(LEAD_SECONDS, life / 5))
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    """Whether a claim is a number that can be computed with: JSON has some without end, and Python's has NaN."""
+    return isinstance(value, int | float) and abs(value) < _LATEST

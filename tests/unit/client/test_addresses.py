@@ -352,3 +352,14 @@ async def test_a_credential_of_any_name_stays_with_the_connections_hosts(header:
         assert "hidden-key-4711" not in str(request.headers)
         assert request.headers["accept"] == "application/json"
         assert request.headers["user-agent"].startswith("airflow-provider-sessions/")
+
+
+async def test_a_credential_of_any_name_is_hidden_where_the_platform_quotes_it() -> None:
+    refused = says({"error": "no such key: hidden-key-4711"}, 400)
+    async with (
+        RawServer((refused,)) as server,
+        connect(server.url, auth=ApiKeyAuth("X-Auth-Token", "hidden-key-4711")) as client,
+    ):
+        with pytest.raises(SessionsError, match="no such key") as caught:
+            await client.send(get_thing("t1"))
+    assert "hidden-key-4711" not in str(caught.value)

@@ -254,7 +254,21 @@ async def test_a_log_in_waits_no_longer_than_the_request_it_is_made_for(clock: V
     assert [timeout["read"] for timeout in timeouts] == [7.0, 7.0]
 
 
-@pytest.mark.parametrize("claims", [None, {"sub": "u1"}, {"exp": 2_000_000_000_000}, {"exp": 10**30}, {"exp": 1}])
+SENSELESS: list[Any] = [
+    None,
+    {"sub": "u1"},
+    {"exp": 2_000_000_000_000},
+    {"exp": 10**30},
+    {"exp": 1},
+    {"exp": 10**400},
+    {"exp": float("nan")},
+    {"exp": float("inf")},
+    {"exp": 2_000_000_000, "iat": -(10**400)},
+    {"exp": 2_000_000_000, "iat": float("nan")},
+]
+
+
+@pytest.mark.parametrize("claims", SENSELESS)
 async def test_a_token_without_a_sensible_end_is_renewed_when_it_is_refused(
     clock: VirtualClock, claims: dict[str, Any] | None
 ) -> None:
@@ -276,6 +290,19 @@ async def test_a_token_without_a_sensible_end_is_renewed_when_it_is_refused(
         clock.jump(100_000)
         await adapter.check()
     assert seen == ["/auth/login", "/sessions/stats", "/sessions/stats", "/auth/login", "/sessions/stats"]
+
+
+@pytest.mark.parametrize("token", ["caf\u00e9", "a\nb", "\u200bkey"])
+async def test_a_token_that_no_header_can_hold_is_the_platforms_fault(clock: VirtualClock, token: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": {"access_token": token}})
+
+    account = Account(
+        "c", "vidinfra", host="http://x.test", login="a@x.org", password="p", extra={"auth_mode": "login"}
+    )
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
+        with pytest.raises(MalformedAnswerError, match="login: the access_token holds characters that no header can"):
+            await adapter.check()
 
 
 # The connection's fields
