@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_args, get_type_hints
+from unicodedata import category
 
 from airflow_provider_sessions.client.paging import Paging
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model.closed_words import did_you_mean
-from airflow_provider_sessions.model.values import as_text
+from airflow_provider_sessions.model.values import as_text, shown
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -248,12 +249,21 @@ def _as_declared(value: object, hint: object) -> object:
     return value if text is None else text
 
 
-def _segment(route: Route, name: str, value: object) -> str:
-    """A path argument, refused where it could lead to another path.
+def is_id(value: object) -> bool:
+    """Whether a text can be an id, and so a part of a path: there it is percent-encoded, slashes and all.
 
-    ``None`` as a text is what a template leaves that found nothing; it is nobody's id.
+    ``None`` as a text is what a template leaves that found nothing. Control characters, and what would lead to another
+    path where a server decodes too early, are in nobody's id.
     """
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not text.strip() or text in (".", "..", "None") or any(c in "/\\?#" or not c.isprintable() for c in text):
-        raise InputError(f"{route.name}: {name}={value!r} cannot be part of {route.path}")
-    return text
+    if not isinstance(value, str) or not value.strip() or value == "None":
+        return False
+    leads_elsewhere = any(part in (".", "..") for part in value.replace("\\", "/").split("/"))
+    return not leads_elsewhere and all(category(character) not in ("Cc", "Cs") for character in value)
+
+
+def _segment(route: Route, name: str, value: object) -> str:
+    """A path argument, refused where it could lead to another path."""
+    text = None if isinstance(value, float) else as_text(value)
+    if not is_id(text):
+        raise InputError(f"{route.name}: {name}={shown(value)} cannot be part of {route.path}")
+    return cast(str, text)

@@ -111,8 +111,11 @@ def as_text(value: object) -> str | None:
 
     Truth values are refused, although Python counts them as numbers.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return str(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return str(value) if math.isfinite(value) else None
+        except (OverflowError, ValueError):  # more digits than any text has that is meant
+            return None
     return value if isinstance(value, str) else None
 
 

@@ -37,6 +37,7 @@ from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.budget import Lane
+from airflow_provider_sessions.client.call import is_id
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
@@ -61,6 +62,7 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
+from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
@@ -577,10 +579,10 @@ def _refuse_no_id(session_id: object) -> None:
 
     :raises InputError: it is no text, is empty, or would lead to another path.
     """
-    text = session_id if isinstance(session_id, str) else ""
-    if not text.strip() or text in (".", "..", "None") or any(c in "/\\?#" or not c.isprintable() for c in text):
+    if not is_id(session_id):
         raise InputError(
-            f"session_id: {session_id!r} is no id; prevail's is the session's remote_session_id (the end of its URL)"
+            f"session_id: {shown(session_id)} is no id; prevail's is the session's remote_session_id (the end of its "
+            f"URL)"
         )
 
 

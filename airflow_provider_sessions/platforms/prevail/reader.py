@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
@@ -145,7 +145,7 @@ class Reader:
 
     def _url(self, slug: str, named: str | None) -> str:
         """A session's page: as the platform names it, else as the connection does, else beside the API."""
-        return named or self._page(slug) or f"{self._site()}/sessions/{slug}"
+        return named or self._page(slug) or f"{self._site()}/sessions/{quote(slug, safe='')}"
 
     def _site(self) -> str:
         """Where Prevail's pages are: beside its API."""

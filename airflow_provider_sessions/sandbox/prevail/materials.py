@@ -62,7 +62,7 @@ def _presigned(prevail: Prevail, held: Deposition, track: Track, asked: Asked) -
     terms = {"X-Amz-Date": f"{asked.now:{_STAMP}}", "X-Amz-Expires": str(prevail.settings.presigned_lifetime)}
     signature = _signature(prevail, held.id, track.filename, terms)
     query = urlencode({**terms, "X-Amz-Signature": signature})
-    return f"{origin}{prevail.mount}/files/{held.id}/{quote(track.filename)}?{query}"
+    return f"{origin}{prevail.mount}/files/{held.id}/{quote(track.filename, safe='')}?{query}"
 
 
 def _signature(prevail: Prevail, number: str, filename: str, terms: dict[str, str]) -> str:

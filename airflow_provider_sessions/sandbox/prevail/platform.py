@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
@@ -271,7 +272,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     def session_url(self, held: Deposition, origin: str) -> str | None:
         """The session's page; None while it has no slug."""
-        return f"{origin}{self.pages}/{held.slug}" if held.slug else None
+        return f"{origin}{self.pages}/{quote(held.slug, safe='')}" if held.slug else None
 
     # --- by hand ------------------------------------------------------------------------------------------------------
 

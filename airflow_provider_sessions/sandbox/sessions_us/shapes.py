@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow_provider_sessions.sandbox.asking import Asked
 from airflow_provider_sessions.sandbox.clock import rfc3339
@@ -68,7 +69,7 @@ def session(platform: SessionsUs, held: Meeting, asked: Asked) -> dict[str, Any]
         "timeZone": held.time_zone,
         "actualStart": rfc3339(life.started_at),
         "endedAt": rfc3339(life.ended_at),
-        "sessionLink": f"{asked.origin}{PAGES}/session/{held.id}",
+        "sessionLink": f"{asked.origin}{PAGES}/session/{quote(held.id, safe='')}",
         "booking": _booking_ref(booking) if booking else None,
         "event": {"id": event.id, "slug": event.slug} if event else None,
         "participants": [participant(person) for person in platform.participants(held, asked.now)],

@@ -283,7 +283,10 @@ class TestCallApi:
             ({"endpoint": "get_rooom"}, "vidinfra has no endpoint 'get_rooom'; it has .*get_room"),
             ({"endpoint": "get_room"}, r"endpoint get_room\(room_id: .*missing a required argument: 'room_id'"),
             ({"endpoint": "get_room", "arguments": {"id": "x"}}, r"endpoint get_room\(room_id: "),
-            ({"endpoint": "get_room", "arguments": {"room_id": "a/b"}}, "room_id='a/b' cannot be part of /rooms/"),
+            (
+                {"endpoint": "get_room", "arguments": {"room_id": "a/../b"}},
+                "room_id='a/../b' cannot be part of /rooms/",
+            ),
             (
                 {"endpoint": "get_room", "arguments": ["x"]},
                 "arguments: expected a mapping of names and values, got list",
