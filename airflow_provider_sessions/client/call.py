@@ -90,6 +90,7 @@ class Call(Generic[T_co]):
     :param unwrap: keys to go down through before reading, each only where it is there.
     :param query: query parameters; None values are left out.
     :param body: JSON body, or None; not shown, because a log-in's holds a password.
+    :param headers: headers of this request alone.
     :param route: the endpoint it came from.
     :param arguments: path arguments by name.
     """
@@ -98,6 +99,7 @@ class Call(Generic[T_co]):
     unwrap: tuple[str, ...] = ()
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     route: Route = UNROUTED
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -133,6 +135,7 @@ def call(
     *,
     query: Mapping[str, Any] | None = None,
     body: Any = None,
+    headers: Mapping[str, str] | None = None,
     unwrap: tuple[str, ...] = (),
 ) -> Call[T]:
     """Describe a request inside an endpoint function; the decorator adds method, path and arguments.
@@ -140,7 +143,7 @@ def call(
     :param answer: how the answer is read; ``str`` for one that is a text file and no JSON, ``type(None)`` for an action
         whose answer says nothing: any answer but a failure will do, an empty one too.
     """
-    return Call(answer=answer, unwrap=unwrap, query=dict(query or {}), body=body)
+    return Call(answer=answer, unwrap=unwrap, query=dict(query or {}), body=body, headers=dict(headers or {}))
 
 
 def paged(

@@ -305,7 +305,7 @@ class Client:
 
     def _request(self, call: Call[Any], method: str, url: str, query: Mapping[str, Any]) -> httpx.Request:
         params = {key: _parameter(value) for key, value in query.items() if value is not None}
-        headers = {"Accept": _TEXT} if call.answer is str else None
+        headers = {**({"Accept": _TEXT} if call.answer is str else {}), **call.headers}
         try:
             return self._http.build_request(method, url, params=params or None, json=call.body, headers=headers)
         except (TypeError, ValueError) as unwritable:

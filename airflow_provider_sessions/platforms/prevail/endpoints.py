@@ -124,7 +124,12 @@ def cancel_session(remote_session_id: str, cancel_without_email: bool | None = N
     :raises ConflictError: the session is in another state (status inferred).
     Source: Prevail API, Cancel Sessions (documented).
     """
-    return call(CancelAnswer, query={"cancel_without_email": cancel_without_email})
+    # There is no body; the header is documented all the same.
+    return call(
+        CancelAnswer,
+        query={"cancel_without_email": cancel_without_email},
+        headers={"Content-Type": "application/json"},
+    )
 
 
 @api("GET", "/sessions/{remote_session_id}/recordings", documented=True)

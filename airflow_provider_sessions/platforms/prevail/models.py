@@ -237,6 +237,11 @@ class CancelAnswer(Answer):
 
     messages: str | list[str] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_none(cls, content: Any) -> Any:
+        return {} if content is None else content
+
 
 class RecordingItem(Answer, Record):
     """One recording. Source: Prevail API, Access Session Materials (documented)."""

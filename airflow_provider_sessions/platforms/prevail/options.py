@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,13 +50,31 @@ class PrevailOptions(BaseModel):
     session_type: str = "remote_deposition"
 
 
+def _approximations() -> Iterator[tuple[str, str]]:
+    for letter in (*map(chr, range(0xC0, 0x180)), *"ǪǫǬǭ"):
+        without_accents = unicodedata.normalize("NFD", letter).encode("ascii", "ignore").decode()
+        if plain := _UNLIKE.get(letter, without_accents):
+            yield letter, plain
+
+
+_UNLIKE = dict(
+    pair.split("=")
+    for pair in (
+        "Æ=AE Ð=D \u00d7=x Ø=O Þ=Th ß=ss æ=ae ð=d ø=o þ=th Đ=D đ=d Ħ=H ħ=h \u0131=i Ĳ=IJ ĳ=ij ĸ=k Ŀ=L ŀ=l Ł=L ł=l "
+        "ŉ='n Ŋ=NG ŋ=ng Œ=OE œ=oe Ŧ=T ŧ=t"
+    ).split()
+)
+"""Letters that are more than another one with an accent."""
+_APPROXIMATIONS = str.maketrans({**dict(_approximations()), "ẞ": "SS"})
+
+
 def slug_of(text: str) -> str:
     """How Prevail turns a text into a slug: spaces to dashes, capitals to small letters.
 
-    Source: Prevail API, Schedule Sessions (documented). That letters lose their accents, and that other characters
-    become dashes too, is inferred.
+    Source: Prevail API, Schedule Sessions (documented). That letters of Latin alphabets become ASCII as in the i18n
+    library of Ruby on Rails, and that other characters become dashes, is inferred.
     """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFC", text).translate(_APPROXIMATIONS).lower()
     return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-")
 
 

@@ -227,11 +227,16 @@ class Acknowledged(Answer):
 
 
 class MonitorTokenResponse(Answer):
-    """A token to watch a session with. All fields are inferred: the documentation shows no body."""
+    """A token to watch a session with. All fields are inferred: the documentation shows no body; there may be none."""
 
     livekit_token: SecretStr | None = None
     token: SecretStr | None = None
     room_name: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_none(cls, content: Any) -> Any:
+        return {} if content is None else content
 
 
 class StreamHealthResponse(Answer):

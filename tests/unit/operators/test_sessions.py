@@ -171,7 +171,7 @@ def test_a_change_that_cannot_be_meant_fails_before_any_request(
 
 
 @pytest.mark.parametrize("operator", [StartSessionOperator, EndSessionOperator, CancelSessionOperator])
-@pytest.mark.parametrize("bad", ["", "None", None, True, [17], "../rooms", "a/b", "a?b"])
+@pytest.mark.parametrize("bad", ["", "None", None, True, [17], "../rooms", "a/..", "a\nb"])
 def test_an_id_that_is_none_fails_before_any_request(run: Any, sandbox: Sandbox, operator: Any, bad: Any) -> None:
     with pytest.raises(InputError, match="session_id"):
         run(operator, session_id=bad)

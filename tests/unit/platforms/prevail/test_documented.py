@@ -166,7 +166,21 @@ async def test_cancel_is_the_documented_request(clock: VirtualClock) -> None:
     last = platform.requests[-1]
     assert last.method == "PATCH"
     assert last.url.raw_path == b"/api/v1/sessions/example_remote_session_id/cancel?cancel_without_email=true"
+    assert last.headers["content-type"] == "application/json"
     assert session.state is SessionState.CANCELED
+
+
+@pytest.mark.parametrize("empty", [httpx.Response(204), httpx.Response(200), httpx.Response(200, json=None)])
+async def test_a_cancelation_that_is_answered_by_nothing_is_one(clock: VirtualClock, empty: httpx.Response) -> None:
+    listed = {"sessions": [{"remote_session_id": "smith", "state": "ready", **REMOTE}], "requests": []}
+
+    class Silent(Recorder):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            return empty if request.method == "PATCH" else super().__call__(request)
+
+    clock.jump(-86400 * 500)
+    async with Silent(listed).adapter(clock) as adapter:
+        assert (await adapter.cancel("smith")).state is SessionState.CANCELED
 
 
 async def test_the_token_is_signed_with_the_key_and_lives_for_minutes(clock: VirtualClock) -> None:

@@ -208,11 +208,11 @@ async def test_a_session_that_is_not_there(adapter: VidInfraAdapter) -> None:
         await adapter.get(NOWHERE)
 
 
-async def test_a_session_id_with_a_slash_is_refused_before_any_request(
+async def test_a_session_id_that_leads_elsewhere_is_refused_before_any_request(
     adapter: VidInfraAdapter, sandbox: Sandbox
 ) -> None:
-    with pytest.raises(InputError, match="session_id='a/b'"):
-        await adapter.get("a/b")
+    with pytest.raises(InputError, match=r"session_id='a/\.\./b'"):
+        await adapter.get("a/../b")
     assert sandbox.log.count() == 0
 
 

@@ -117,7 +117,7 @@ def test_a_start_without_a_zone_is_refused() -> None:
         e.reschedule_session("s1", "2026-03-02T16:00:00")
 
 
-@pytest.mark.parametrize("session_id", ["", "..", "a/b", "a?b"])
+@pytest.mark.parametrize("session_id", ["", "..", "a/..", "../b"])
 def test_an_id_that_leads_elsewhere_is_refused(session_id: str) -> None:
     with pytest.raises(InputError, match="session_id"):
         e.get_session(session_id)

@@ -96,3 +96,8 @@ def test_a_zero_time_is_no_time() -> None:
 def test_what_gives_access_is_not_shown(model: type[models.Answer], content: dict[str, Any]) -> None:
     answer = model.model_validate(content)
     assert "hush" not in f"{answer} {answer!r} {answer.model_dump_json()}"
+
+
+@pytest.mark.parametrize("content", [None, {}, {"success": True}, {"success": True, "data": None}])
+def test_a_monitor_token_may_be_answered_by_nothing(content: Any) -> None:
+    assert parsed(endpoints.get_monitor_token("s1"), content) == models.MonitorTokenResponse()
