@@ -22,9 +22,12 @@ from airflow_provider_sessions.export.transcripts import FORMATS
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.base import Adapter
-from airflow_provider_sessions.safe_text import get_logger
+from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 
 log = get_logger(__name__)
+
+_WORD = 100
+"""Characters of a media type or a language that a task returns."""
 
 _MIB = 1024 * 1024
 _PIECES = 2000
@@ -96,7 +99,7 @@ async def download_all(
             "path": store.location(key),
             "bytes": downloaded.size_bytes,
             "sha256": downloaded.sha256,
-            "media_type": recording.media_type or downloaded.media_type,
+            "media_type": sanitize_text(recording.media_type or downloaded.media_type or "", _WORD) or None,
         }
 
     tasks = [asyncio.create_task(one(recording)) for recording in recordings]
@@ -165,7 +168,7 @@ def _write_transcript(store: Store, key: str, transcript: Transcript, name: str)
     return {
         "path": store.location(key),
         "format": name,
-        "language": transcript.language,
+        "language": sanitize_text(transcript.language or "", _WORD) or None,
         "segments": len(transcript.segments),
         "bytes": tally.size,
         "sha256": tally.sha256,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
@@ -111,11 +111,9 @@ def _given(task: BaseOperator) -> Iterator[tuple[str, str]]:
 
 
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        try:
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):  # as a template leaves a list or a mapping
+        with suppress(InputError):
             value = structure(value, name)
-        except InputError:
-            return
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, f"{name}.{key}")

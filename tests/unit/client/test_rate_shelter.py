@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.client.budget import Lane, ProcessBudget, RateLimit
+from airflow_provider_sessions.client.budget import BookBudget, Lane, ProcessBudget, RateLimit, Unlimited
+from airflow_provider_sessions.client.rate_file import FileShelf
 from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.rate_shelter import Sheltered, StoreError
-from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 
 
 class Fragile(ProcessBudget):
@@ -100,3 +102,18 @@ async def test_a_platform_that_closes_during_the_outage_is_heard(scene: Scene) -
     scene.store.down = True
     await scene.budget.observe(RateNews(429, retry_after=100))
     assert await scene.budget.next_slot(Lane.POLL) == pytest.approx(100)
+
+
+async def test_what_tells_the_account_is_in_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither where the folder of the files is open to others, nor where a file is none."""
+    limit = RateLimit(10, 60)
+    closed, odd = tmp_path / "closed", tmp_path / "odd"
+    closed.mkdir(mode=0o755)
+    odd.mkdir(mode=0o700)
+    (odd / "fingerprint.rate").mkdir()
+    for folder in (closed, odd):
+        shelf = FileShelf(folder / "fingerprint.rate", limit)
+        budget = Sheltered(BookBudget(shelf, limit), Unlimited(SYSTEM_CLOCK), SYSTEM_CLOCK, meanwhile="it waits")
+        await budget.reserve(Lane.CALL, max_wait=1)
+    assert caplog.text.count("the rate limit's store cannot be used") == 2
+    assert "fingerprint" not in caplog.text

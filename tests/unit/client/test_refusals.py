@@ -180,6 +180,15 @@ async def test_the_platforms_own_refusal_still_gives_its_hint() -> None:
     assert "Ask for the scope" in str(error)
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_web_page_is_no_word_of_the_platform(status: int) -> None:
+    """A proxy or a firewall refused, and may not the next time."""
+    error = await refused(reply(status, b"<html>Access denied</html>", Content_Type="text/html"), get_thing("t1"))
+    assert "A web page came" in str(error)
+    assert "Check the key" not in str(error)
+    assert "Ask for the scope" not in str(error)
+
+
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 CREATE = create_session("room-404", "preset-1", "Town hall")

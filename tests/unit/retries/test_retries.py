@@ -142,13 +142,19 @@ def test_with_policies_an_operator_raises_nothing_of_airflows() -> None:
         ({"preset_id": "p"}, "options.preset_id", "options.preset_id='p' was not found"),
         ({"startAt": "2026-03-02T14:00:00.000Z"}, "start", "start='2026-03-02T14:00:00.000Z' was not found"),
         ({"recording_id": "r"}, None, "recording_id='r' was not found"),
+        ({"name": ""}, "description", "description='' was not found"),
     ],
 )
 def test_an_error_names_the_argument_of_the_task(sent: dict[str, str], argument: str | None, text: str) -> None:
     [(name, value)] = sent.items()
     error = errors.NotFoundError(f"no. {name}={value!r} was not found", status=404, arguments=sent)
     update = UpdateSessionOperator(
-        task_id="t", conn_id="c", session_id="s", start="2026-03-02T15:00:00+01:00", options='{"preset_id": "p"}'
+        task_id="t",
+        conn_id="c",
+        session_id="s",
+        start="2026-03-02T15:00:00+01:00",
+        description="",
+        options='{"preset_id": "p"}',
     )
     hopeless.name_argument(error, update)
     assert (error.argument, str(error)) == (argument, f"no. {text}")
