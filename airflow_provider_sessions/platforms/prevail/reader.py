@@ -133,7 +133,7 @@ class Reader:
         case = session.case or request.remote_session.case
         lost = {name: why for name, why in request.unread_plan.items() if name == "case"} if case is None else {}
         self._unread.fields(f"session {session.session_id!r}", lost)
-        unreadable = session.unreadable | lost.keys() if case is None else session.unreadable - {"case"}
+        unreadable = session.unreadable | frozenset(lost) if case is None else session.unreadable - {"case"}
         known = {"case": case, "url": url, "join_url": request.join_url or url, "unreadable": unreadable}
         return self._whole.same(session.model_copy(update=known))
 

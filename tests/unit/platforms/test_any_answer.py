@@ -1,0 +1,222 @@
+"""Whatever a platform answers, only errors of ours leave an adapter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.export.datasets import supported
+from airflow_provider_sessions.export.readiness import assess
+from airflow_provider_sessions.export.redaction import Redaction
+from airflow_provider_sessions.export.run import Plan, materials
+from airflow_provider_sessions.model import (
+    Artifact,
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionChanges,
+    SessionDraft,
+    SessionQuery,
+    SessionState,
+    Window,
+    WindowBy,
+)
+from airflow_provider_sessions.platforms.base import Adapter, Question, Support
+from tests.unit.platforms.test_strange_answers import adapter_of
+from tests.unit.platforms.test_unreadable import DEPOSITION, MEETING, REQUEST, WEBINAR
+
+START = "2026-03-02T16:00:00Z"
+KEY = "s1"
+TRANSCRIPT = {"segments": [{"start": 1, "end": 2, "speaker": "Ada", "text": "Yes"}], "status": "ready"}
+UTTERANCE = {"content": [{"text": "Yes", "language": "en"}], "participantId": "p", "sourceTimestamp": START}
+ATTENDED = {"id": "a", "user_id": "u", "username": "Ada", "joined_at": START, "watch_duration": 5, "join_count": 1}
+FILE = {"id": "f", "status": "completed", "file_size": 5, "duration": 5.5, "file_path": "a.mp4", "created_at": START}
+AUDIO = {"filename": "a.mp4", "type": "audio", "user": "Ada", "size": "5", "presigned_url": "https://x.test/a"}
+DOCUMENT = {"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "Hello"}]}]}
+TAKEAWAYS = {"takeawaysText": "Hello", "takeawaysRaw": DOCUMENT}
+ANSWERS: dict[str, dict[str, Any]] = {
+    "prevail": {
+        "/session_requests": {"requests": [{"id": 1, "remote_session_id": KEY, "session_state": "ready", **REQUEST}]},
+        "/recordings": {"recordings": [{**AUDIO, "created_at": START}]},
+        "/transcripts": {"transcripts": [TRANSCRIPT]},
+        "/cancel": {"messages": "ok"},
+        "": {"sessions": [{"remote_session_id": KEY, "state": "ready", **DEPOSITION}], "pagy": {"pages": 1, "page": 1}},
+    },
+    "vidinfra": {
+        "/attendance": {"data": {"attendance": [ATTENDED]}},
+        "/stats": {"data": {"total_attendees": 1, "currently_watching": 0}},
+        "/participants": {"data": {"participants": [{"id": "p", "user_id": "u", "role": "co_host"}]}},
+        "/recordings": {"data": {"recordings": [FILE]}},
+        "/download": {"data": {"download_url": "https://x.test/a", "expires_at": START}},
+        f"/{KEY}": {"data": {"session": {"id": KEY, **WEBINAR}}},
+        "": {"data": {"sessions": [{"id": KEY, **WEBINAR}], "total": 1, "limit": 100, "page": 1}},
+    },
+    "sessions_us": {
+        "/participants": [{"id": "p", "isOwner": True, "user": {"id": "u", "firstName": "Ada", "email": "a@x.org"}}],
+        "/transcripts": [UTTERANCE],
+        "/takeaways": TAKEAWAYS,
+        f"/{KEY}": {"id": KEY, **MEETING},
+        "": [{"id": KEY, **MEETING}],
+    },
+}
+"""By the end of their paths: good answers."""
+
+NUMBERS = [0, -1, 2**63, -(2**63) - 1, 10**400, 1e308, float("nan"), 253402300800, 1e12]
+TEXTS = [
+    *["", " ", "\0", "\ud800", "nan", "-1", "1e400", "9" * 5000],
+    *["0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "12:00 AM", "../etc"],
+]
+VALUES: list[Any] = [*NUMBERS, *TEXTS, None, True, [], {}, [None], [[]], {"id": {}}]
+"""What no field expects."""
+
+text = st.text(max_size=8) | st.sampled_from(TEXTS)
+scalar = st.sampled_from(VALUES) | text | st.integers() | st.floats()
+junk = st.recursive(
+    scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6
+)
+
+
+def places(answer: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths to an answer and to each of its parts."""
+    inner = answer.items() if isinstance(answer, dict) else enumerate(answer) if isinstance(answer, list) else ()
+    return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
+
+
+def with_part(answer: Any, path: tuple[Any, ...], part: Any) -> Any:
+    """An answer with another part; where the path is no more it stays as it is."""
+    if not path:
+        return part
+    if not isinstance(answer, dict | list) or (isinstance(answer, list) and path[0] not in range(len(answer))):
+        return answer
+    changed = answer.copy()
+    changed[path[0]] = with_part(changed[path[0]] if isinstance(answer, list) else answer.get(path[0]), path[1:], part)
+    return changed
+
+
+@st.composite
+def answers(draw: st.DrawFn, platform: str) -> dict[str, Any]:
+    """Answers of a platform, with junk in some places."""
+    given = ANSWERS[platform]
+    everywhere = [(end, place) for end, answer in given.items() for place in places(answer)]
+    for end, place in draw(st.lists(st.sampled_from(everywhere), min_size=1, max_size=4)):
+        given = {**given, end: with_part(given[end], place, draw(junk))}
+    return given
+
+
+def opened(platform: str, given: dict[str, Any]) -> Adapter:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body = next(body for end, body in given.items() if request.url.path.endswith(end))
+        return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
+
+    return adapter_of(platform, answer, login="acme" if platform == "prevail" else None)
+
+
+async def asked(question: Awaitable[Any]) -> Any:
+    """The answer to a question; None where an error of ours is."""
+    try:
+        return await question
+    except SessionsError as error:
+        str(error).encode()
+        return None
+
+
+async def listed(items: AsyncIterator[Any]) -> list[Any]:
+    return [one async for one in items]
+
+
+async def ask_all(adapter: Adapter) -> None:
+    """Ask everything that can be asked."""
+    await ask_about_session(adapter, await ask_for_sessions(adapter))
+    await change_sessions(adapter)
+
+
+async def ask_for_sessions(adapter: Adapter) -> Session:
+    """Ask for sessions in every way; one of them, or another one where none can be read."""
+    window = Window.read("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z")
+    whole: list[Session] = []
+    for query in (SessionQuery(window=window, by=WindowBy.ENDED_OR_DUE, title="S"), SessionQuery()):
+        whole += await asked(listed(adapter.sessions(query))) or []
+    for _ in range(2):
+        looked = await asked(adapter.look({KEY: None})) or {}
+        whole += [one for one in looked.values() if isinstance(one, Session)]
+    whole += [got] if (got := await asked(adapter.get(KEY))) is not None else []
+    for session in whole:
+        session.summary()
+        session.model_dump_json()
+    return whole[0] if whole else SESSION
+
+
+async def ask_about_session(adapter: Adapter, session: Session) -> None:
+    """Ask for all that a session leaves behind, as an export does, and make rows of it."""
+    over = session if session.ended_at is not None else SESSION
+    datasets = supported(adapter, None)
+    work = Plan(adapter.platform, "account", SessionQuery(), datasets, (over,))
+    for material in await asked(listed(materials(adapter, work))) or []:
+        assess(material, datasets, Redaction())
+    for artifact in Artifact:
+        await asked(adapter.artifact_status(session, artifact))
+    if adapter.capabilities[Question.RECORDINGS].support is not Support.NO:
+        for recording in [*(await asked(adapter.recordings(session)) or []), RECORDING]:
+            await asked(adapter.recording_address(recording))
+
+
+async def change_sessions(adapter: Adapter) -> None:
+    """Find, make, change and cancel sessions."""
+    options = {"prevail": {"case": "7"}, "vidinfra": {"room_id": ROOM, "preset_id": ROOM}}.get(adapter.platform, {})
+    plan = {"start": START, "duration": 3600, "time_zone": "UTC", "options": options}
+    draft = SessionDraft.read(title="Smith", key="0123456789-abcdef", **plan)
+    for request in (adapter.find(draft), adapter.create(draft), adapter.cancel(KEY), adapter.check()):
+        await asked(request)
+    await asked(adapter.update(KEY, SessionChanges.read(start="2026-03-03T16:00:00Z", time_zone="UTC")))
+
+
+ROOM = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+RECORDING = Recording(recording_id="f", session_id=KEY, status=RecordingStatus.READY)
+TIMES = {"actual_start": START, "actual_end": "2026-03-02T17:00:00Z"}
+SESSION = Session(platform="p", session_id=KEY, title="x", state=SessionState.ENDED, **TIMES)
+
+
+@pytest.mark.parametrize("platform", ANSWERS)
+async def test_good_answers_are_read(platform: str) -> None:
+    async with opened(platform, ANSWERS[platform]) as adapter:
+        assert [one.session_id async for one in adapter.sessions(SessionQuery())] == [KEY]
+        assert await adapter.participants(SESSION)
+        if adapter.capabilities[Question.RECORDINGS].support is not Support.NO:
+            assert await adapter.recordings(SESSION)
+        if adapter.capabilities[Question.TRANSCRIPTS].support is not Support.NO:
+            assert await adapter.transcripts(SESSION)
+
+
+QUIET = pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+
+
+@QUIET
+@pytest.mark.parametrize(("platform", "end"), [(name, end) for name, good in ANSWERS.items() for end in good])
+async def test_no_value_in_any_place_brings_another_error(platform: str, end: str) -> None:
+    good = ANSWERS[platform]
+    is_of_sessions = end in ("", f"/{KEY}", "/session_requests")
+    for place in places(good[end]):
+        for value in VALUES:
+            async with opened(platform, {**good, end: with_part(good[end], place, value)}) as adapter:
+                try:
+                    await (ask_for_sessions(adapter) if is_of_sessions else ask_about_session(adapter, SESSION))
+                except Exception as error:
+                    error.add_note(f"with {value!r:.40} at {place}")
+                    raise
+
+
+@QUIET
+@pytest.mark.parametrize("platform", ANSWERS)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+async def test_only_errors_of_ours_leave_an_adapter(platform: str, data: st.DataObject) -> None:
+    drawn = data.draw(answers(platform))
+    async with opened(platform, drawn) as adapter:
+        await ask_all(adapter)
