@@ -292,3 +292,45 @@ def test_the_content_tells_rows_and_the_end_apart() -> None:
 def test_what_is_given_up_is_due_at_once() -> None:
     entry = released(exported(), NOON, "not wanted")
     assert (entry.status, entry.version, entry.run, entry.next_check) == (Status.PENDING, 1, None, NOON)
+
+
+HERE, THERE = Try("mine", "my-token", frozenset({"here"})), Try("other", "other-token", frozenset({"there"}))
+
+
+@pytest.mark.parametrize("seen", [READY, NOT_YET, Seen(Status.ABSENT, "x"), Seen(Status.DELETED, "x")])
+@pytest.mark.parametrize("before", [READY, NOT_YET, Seen(Status.ABSENT, "x")])
+def test_who_saw_a_session_is_never_forgotten(before: Seen, seen: Seen) -> None:
+    """A connection that showed it is believed when it does not know it any more; see rule 4."""
+    first = settled(at(None, before, THERE).entry)
+    assert first.seen_by == {"there"}
+    then = at(first, seen, HERE, hours=30).entry
+    assert then.seen_by == {"here", "there"}
+    assert settled(then).seen_by == released(then, NOON, "given up").seen_by == {"here", "there"}
+    again = at(settled(then), seen, HERE, hours=31).entry
+    assert again.seen_by == {"here", "there"}
+
+
+@pytest.mark.parametrize("seen", [READY, Seen(Status.ABSENT, "x"), Seen(Status.DELETED, "x")])
+def test_attempts_are_counted_and_kept(seen: Seen) -> None:
+    entry = None
+    for number, hours in enumerate((0, 1, 3, 7), 1):
+        entry = at(entry, NOT_YET, hours=hours).entry
+        assert entry.attempts == number
+    came = at(entry, seen, hours=15).entry
+    assert (came.attempts, settled(came).attempts) == (4, 4)
+    given_up = released(came, NOON, "the run broke off")
+    assert given_up.attempts == 4
+    assert at(given_up, NOT_YET, hours=16).entry.attempts == 5
+
+
+def test_waiting_is_counted_from_the_first_look_where_nothing_tells_when_a_session_was() -> None:
+    unknown = session(actual_start=None, actual_end=None)
+    assert end_of(unknown, NOON) == NOON
+    first = decide(None, NOT_YET, ME, NOON, end_of(unknown, NOON), GIVE_UP_AFTER).entry
+    later = NOON + GIVE_UP_AFTER
+    assert end_of(unknown, later, first) == NOON
+    assert (
+        decide(first, NOT_YET, ME, later, end_of(unknown, later, first), GIVE_UP_AFTER).entry.becomes is Status.ABSENT
+    )
+    planned = session(actual_start=None, actual_end=None, scheduled_end=ENDED)
+    assert end_of(planned, later, first) == ENDED

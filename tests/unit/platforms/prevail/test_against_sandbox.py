@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+import httpx
 import pytest
 
 from airflow_provider_sessions.client.download import Download
@@ -826,3 +827,54 @@ async def test_a_create_that_broke_off_is_found_and_its_recording_comes_from_ano
 async def test_rooms_are_refused_rather_than_never_found(adapter: PrevailAdapter) -> None:
     with pytest.raises(InputError, match="room_id: prevail knows no rooms; filter by case or title"):
         await listed(adapter, room_id="r-1")
+
+
+# A session that the list of sessions never showed
+
+
+class TestNeverListed:
+    """What a request alone tells."""
+
+    @pytest.fixture
+    def clock(self) -> VirtualClock:
+        return VirtualClock(NOW.replace(hour=10), auto=True)
+
+    @staticmethod
+    def of(clock: VirtualClock, word: str, **extra: Any) -> PrevailAdapter:
+        """A platform whose list of sessions is empty, and that has one request: from 10 to 11 in Berlin."""
+        planned = {"title": "Smith", "case": "7", "start_date": "2026-03-02", "start_time": "10:00 AM"}
+        planned |= {"time_zone": "Berlin", "estimated_duration": 1.0}
+        request = {"id": 5, "remote_session_id": "smith", "session_state": word, "remote_session": planned}
+
+        def answer(asked: httpx.Request) -> httpx.Response:
+            found = {"requests": [request]} if asked.url.path.endswith("/session_requests") else []
+            return httpx.Response(200, json=found)
+
+        account = Account("p", "prevail", host="https://p.test/api/v1", login="acme", password="k" * 32, extra=extra)
+        return PrevailAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer))
+
+    @pytest.mark.parametrize(
+        ("word", "before"), [("scheduled", "scheduled"), ("ready", "scheduled"), ("active", "live")]
+    )
+    async def test_it_is_over_once_its_planned_end_and_the_grace_have_passed(
+        self, clock: VirtualClock, word: str, before: str
+    ) -> None:
+        for seconds, state in ((0, before), (1799, before), (1, "ended"), (86_400, "ended")):
+            clock.jump(seconds)
+            async with self.of(clock, word, end_grace=1800) as adapter:
+                session = await adapter.get("smith")
+                assert (session.state.value, session.state_inferred) == (state, state == "ended")
+                assert await listed(adapter) == [session]
+        assert session.ended_at == NOW.replace(hour=10)
+
+    async def test_its_times_are_those_of_its_zone(self, clock: VirtualClock) -> None:
+        async with self.of(clock, "ready") as adapter:
+            session = await adapter.get("smith")
+        assert (session.scheduled_start, session.time_zone) == (NOW.replace(hour=9), "Europe/Berlin")
+        assert (session.title, session.case, session.url) == ("Smith", "7", "https://p.test/sessions/smith")
+
+    @pytest.mark.parametrize(("word", "state"), [("canceled", "canceled"), ("initial", "requested")])
+    async def test_what_was_not_held_does_not_end(self, clock: VirtualClock, word: str, state: str) -> None:
+        clock.jump(86_400)
+        async with self.of(clock, word) as adapter:
+            assert (await adapter.get("smith")).state.value == state
