@@ -16,7 +16,7 @@ from airflow_provider_sessions.export.datasets import Dataset, Material
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.rows import RecordingRow, Row
-from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
+from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.base import Question, recordings_status
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -89,7 +89,7 @@ def goes_on(session: Session, datasets: Sequence[Dataset], reason: str | None = 
     """
     if reason is not None:
         seen = Seen(Status.PENDING, content="", reason=reason)
-    elif session.state.is_final and session.state is not SessionState.ENDED:
+    elif session.state.is_final:
         seen = Seen(Status.ABSENT, content="", reason=f"the session was not held: it is {session.state.value}")
     else:
         seen = Seen(Status.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}")

@@ -218,9 +218,9 @@ def _read(outcome: ListedSession, query: SessionQuery) -> tuple[Session, str | N
 
 
 def _doubt(query: SessionQuery, session: Session) -> str | None:
-    doubts = query.doubts(session)
-    if doubts == ["ended_at"]:
+    if session.state is SessionState.ENDED and session.ended_at is None:
         return "the session is over, but since when cannot be told"
+    doubts = query.doubts(session)
     return f"whether the session is meant cannot be told: {', '.join(doubts)} cannot be read" if doubts else None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
@@ -18,8 +19,9 @@ from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.export.to_files import FileTarget
-from airflow_provider_sessions.model import SessionQuery, Window
+from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, Window
 from tests.databases import Place, sqlite
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, session
 from tests.unit.platforms.contract import Bench
 
 __all__ = ["sqlite"]
@@ -84,3 +86,83 @@ async def test_what_did_not_change_is_written_once_however_often_it_is_looked_at
     written = [await night(number) for number in range(1, 12)]
     assert [one.outcome.sessions for one in written] == [4] + 10 * [0]
     assert sum(one.outcome.unchanged for one in written) == 3 * 4, "each is looked at three times"
+
+
+class TestTwoConnections:
+    """One account seen through two connections, into one place."""
+
+    @pytest.fixture(params=["files", "tables"])
+    def export(self, request: pytest.FixtureRequest, tmp_path: Path, sqlite: Place) -> Night:
+        """Export the sessions of a stand-in: ``await export(adapter, "run", day=3, title="A")``."""
+
+        async def export(
+            adapter: StandIn, run: str, day: int = 0, datasets: str = "sessions,recordings", **filters: Any
+        ) -> Written:
+            clock = VirtualClock(NOON + timedelta(days=day, hours=12))
+            adapter.client.clock = clock
+            of = RunId("nightly", run, "export")
+            into: Target = (
+                FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], of, clock=clock)
+                if request.param == "files"
+                else SqlTarget(Database(sqlite.engine()), Tables(None), of, clock=clock)
+            )
+            window = QUERY.window if day == 0 else Window(start=NOON + 99 * DAY, end=NOON + 100 * DAY)
+            query = QUERY.model_copy(update={"window": window, **filters})
+            work = await plan(adapter, query, read_datasets(datasets))
+            work = await extend(adapter, work, into.begin(work))
+            return into.write(work, [material async for material in materials(adapter, work)])
+
+        return export
+
+    @staticmethod
+    def of(conn_id: str, *held: Session) -> StandIn:
+        return StandIn.of(*held, conn_id=conn_id)
+
+    async def test_a_deleted_session_is_known_as_one_by_each_connection_that_showed_it(self, export: Night) -> None:
+        first, second = self.of("first", session()), self.of("second", session())
+        await export(first, "a")
+        await export(second, "b")
+        first.gone = {"s1"}
+        assert (await export(first, "c", day=2)).outcome.deleted_sessions == ("s1",)
+
+    @pytest.mark.parametrize("datasets", [("sessions", "recordings"), ("recordings", "sessions")])
+    async def test_it_does_not_matter_which_of_its_datasets_showed_it(self, export: Night, datasets: Any) -> None:
+        first, second = self.of("first", session()), self.of("second", session())
+        await export(first, "a", datasets=datasets[0])
+        await export(second, "b", datasets=datasets[1])
+        first.gone = {"s1"}
+        assert (await export(first, "c", day=2)).outcome.deleted_sessions == ("s1",)
+
+    async def test_one_that_is_over_since_nobody_knows_when_waits_and_is_given_up(self, export: Night) -> None:
+        adapter = self.of("first", session(actual_end=None))
+        reason = "the session is over, but since when cannot be told"
+        assert (await export(adapter, "a")).outcome.pending["s1"]["sessions"] == reason
+        assert (await export(adapter, "b", day=1)).outcome.pending["s1"]["sessions"] == reason
+        last = await export(adapter, "c", day=15)
+        assert (last.outcome.pending, last.outcome.absent["s1"]["sessions"]) == (
+            {},
+            f"not ready 14 days after the end: {reason}",
+        )
+
+    async def test_a_session_is_not_taken_as_deleted_by_who_never_saw_it(self, export: Night) -> None:
+        await export(self.of("first", session()), "a")
+        assert (await export(self.of("third"), "b", day=2)).outcome.deleted_sessions == ()
+
+    async def test_what_an_export_began_it_ends_whatever_its_filter_would_say_now(self, export: Night) -> None:
+        """It was renamed, or its room is spelt otherwise where it is asked for alone."""
+        adapter = self.of("first", session(title="Weekly"))
+        written = await export(adapter, "a", title="week")
+        assert written.outcome.pending == {"s1": {"recordings": "there is no recording yet"}}
+        adapter.held["s1"] = session(title="Monthly")
+        adapter.answers["recordings"] = {
+            "s1": [Recording(recording_id="r", session_id="s1", status=RecordingStatus.READY)]
+        }
+        assert (await export(adapter, "b", day=1, title="week")).datasets["recordings"]["rows"] == 1
+
+    async def test_what_another_export_began_is_left_to_it(self, export: Night) -> None:
+        adapter = self.of("first", session(title="Weekly"))
+        await export(adapter, "a", title="week")
+        adapter.answers["recordings"] = {
+            "s1": [Recording(recording_id="r", session_id="s1", status=RecordingStatus.READY)]
+        }
+        assert (await export(adapter, "b", day=1, title="month")).datasets["recordings"]["rows"] == 0
