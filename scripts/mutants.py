@@ -41,12 +41,18 @@ SURVIVORS = ROOT / "scripts" / "surviving_mutants.txt"
 ENOUGH = 0.9
 
 MODULES: dict[str, Sequence[str]] = {
+    "waiting/goals": ("waiting/test_goals.py",),
+    "waiting/schedule": ("waiting/test_schedule.py", "waiting/test_pace.py"),
+    "client/rate_headers": ("client/test_rate_headers.py",),
+    "client/rate_limit": ("client/test_rate_book.py", "client/test_budget.py"),
+    "client/rate_book": ("client/test_rate_book.py",),
     "export/ledger": ("export/test_ledger.py",),
     "export/summary": ("export/test_summary.py",),
     "export/redaction": ("export/test_redaction.py",),
     "platforms/prevail/reader": ("platforms/prevail/test_reader.py",),
     "platforms/vidinfra/words": ("platforms/vidinfra/test_words.py",),
     "platforms/sessions_us/transcript": ("platforms/sessions_us/test_transcript.py",),
+    "operators/_send_record": ("operators/test_send_record.py",),
     "operators/_create": ("operators/test_create_once.py",),
 }
 """Modules, and the tests below tests/unit that are to kill their mutants."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_sessions.client.rate_limit import RateLimit
 from airflow_provider_sessions.errors import (
     AuthenticationError,
     BrokenConnectionError,
@@ -22,6 +23,7 @@ from airflow_provider_sessions.waiting.goals import (
     Decision,
     History,
     Observation,
+    Pace,
     StateGoal,
     Tolerance,
     Verdict,
@@ -179,3 +181,30 @@ def test_unknown_words_are_refused_with_those_that_are_known() -> None:
         StateGoal.read("started")
     with pytest.raises(InputError, match=r"artifact: 'recordings' is unknown; expected one of attendance, .*recording"):
         ArtifactGoal.read("recordings")
+
+
+def test_a_session_that_was_seen_stays_seen_while_the_platform_says_later() -> None:
+    busy = failed(RateLimitedError("429", status=429))
+    history = History().after(Observation(session=session())).after(busy)
+    assert history == History(seen=True)
+    assert after(Observation(session=session()), busy, *[failed(GONE, missing=True)] * 3).verdict is UNREACHABLE
+    seen_while_busy = Observation(session=session(), error=RateLimitedError("429", status=429))
+    assert History().after(seen_while_busy) == History(seen=True)
+
+
+def test_a_failure_is_of_the_session_only_where_the_look_says_so() -> None:
+    other = Observation(error=GONE)
+    assert History().after(other) == History(failures=1)
+    assert after(Observation(session=session()), *[other] * 9).verdict is WAIT
+
+
+def test_one_failure_that_ends_a_wait_is_told_as_it_is_and_several_are_counted() -> None:
+    at_once = Tolerance(failures=1, refused=1, missing=1)
+    assert after(failed(BROKEN), tolerance=at_once) == Decision(FAILED, f"{type(BROKEN).__name__}: {BROKEN}", BROKEN)
+    several = after(failed(BROKEN), failed(BROKEN), tolerance=Tolerance(failures=2))
+    assert (several.error, several.message.partition(",")[0]) == (None, "2 looks in a row failed")
+
+
+def test_why_looks_come_more_rarely_is_said() -> None:
+    assert str(Pace(660.4, RateLimit(10, 60))) == "every 660 s or so: the account allows 10 requests a minute"
+    assert str(Pace(90)) == "every 90 s or so: the platform is slow to answer"
