@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from airflow_provider_sessions.client.records import read_record
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Attribution, Presence, RecordingStatus, Session, SessionState
+from airflow_provider_sessions.platforms.unread import UnreadLog
 from airflow_provider_sessions.platforms.vidinfra import words
 from airflow_provider_sessions.platforms.vidinfra.models import (
     AttendanceResponse,
@@ -197,3 +199,22 @@ def test_a_duration_may_have_a_fraction() -> None:
 def test_what_is_no_duration_is_refused(duration: object) -> None:
     with pytest.raises(ValidationError):
         row(watch_duration=duration)
+
+
+def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    item = {"id": "s1", "status": "ended", "title": ["Town hall"], "ended_at": "2026-03-02T09:00:00Z"}
+    read = words.session_from(read_record(SessionResponse, item), lambda _: None, UnreadLog("vidinfra"))
+
+    assert (read.title, read.unreadable) == (None, {"title"})
+    assert read.actual_end == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert [one for one in caplog.messages if "title of session 's1' cannot be read" in one]
+
+
+def test_a_status_that_cannot_be_read_is_an_error_and_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    item = {"id": "s1", "status": ["ended"], "title": "Town hall"}
+    with pytest.raises(UnknownStateError) as unknown:
+        words.session_from(read_record(SessionResponse, item), lambda _: None, UnreadLog("vidinfra"))
+
+    assert unknown.value.session is not None
+    assert unknown.value.session.title == "Town hall"
+    assert caplog.messages == []
