@@ -239,6 +239,11 @@ def test_times_that_cannot_be_read_are_left_out_and_named(reader: Read) -> None:
     assert reader().record(listed(), None).unreadable == frozenset()
 
 
+def test_a_session_that_nobody_planned_has_no_times_that_cannot_be_read(reader: Read) -> None:
+    unplanned = {"start_date": None, "start_time": None, "title": ["Smith"]}
+    assert reader().record(listed(**unplanned), None).unreadable == {"title"}
+
+
 def test_a_case_that_the_request_cannot_tell_is_unreadable_unless_the_list_tells_it(reader: Read) -> None:
     lost = request({"case": ["7"]})
     assert reader().record(listed(), lost).unreadable == {"case"}
