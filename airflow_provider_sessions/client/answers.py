@@ -20,7 +20,7 @@ from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.records import is_record, read_records
 from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, hide_secrets
 from airflow_provider_sessions.client.refusals import tell_refused
-from airflow_provider_sessions.client.validation import first_misfit, validate
+from airflow_provider_sessions.client.validation import find_misfit, validate
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
@@ -202,17 +202,20 @@ def read(answer: Any, content: Any, route: str, size: int = 0) -> Any:
     :param size: bytes of the JSON; lets many small items be looked at before anything is made of them.
     :raises MalformedAnswerError: it has another shape; says where, without quoting values.
     """
-    number = first_misfit(answer, content, size)
-    if number is not None and is_record(answer):
+    found = find_misfit(answer, content, size)
+    if found is not None and is_record(answer):
         return _read_records(answer, content, route, size)
     try:
-        return validate(answer, content if number is None else content[number:])
+        if found is not None:
+            validate(answer, found.content)
+            found = None  # it fits after all: some models change their items before they read them
+        return validate(answer, content)
     except ValidationError as misfit:
         if is_record(answer):
             return _read_records(answer, content, route, size)
         first = misfit.errors(include_input=False, include_url=False)[0]
-        loc = first["loc"] if number is None else (number, *first["loc"][1:])
-        where = ".".join(str(part) for part in loc) or "the whole answer"
+        path = () if found is None else found.path
+        where = ".".join(str(part) for part in (*path, *first["loc"][len(path) :])) or "the whole answer"
         raise MalformedAnswerError(
             f"{route}: the answer has another shape than expected at {where}: {first['msg']}"
         ) from None

@@ -7,9 +7,11 @@ kilobytes on the wire, would take gigabytes for an error of which one line is sh
 from __future__ import annotations
 
 import functools
-from typing import Annotated, Any, cast, get_args, get_origin
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin
 
-from pydantic import BaseModel, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, SchemaValidator
 
 _COLLECTIONS = ("list", "tuple", "set", "frozenset")
@@ -26,10 +28,22 @@ def validate(answer: Any, content: Any) -> Any:
     return _validator(answer).validate_python(content)
 
 
-def first_misfit(answer: Any, content: Any, size: int) -> int | None:
-    """Return the number of the first item that does not fit, where items are so small that it is worth to look first.
+class Misfit(NamedTuple):
+    """An item that does not fit.
 
-    What is made of the items before it is not kept: it would be many times as large as they are.
+    :param path: where it stands: numbers of items and names of fields.
+    :param content: the content without all other items of the lists on the way there.
+    """
+
+    path: tuple[int | str, ...]
+    content: Any
+
+
+def find_misfit(answer: Any, content: Any, size: int) -> Misfit | None:
+    """Find the first item that does not fit, where items are so small that it is worth to look first.
+
+    What is made of the items before it is not kept: it would be many times as large as they are. Lists are looked
+    through in the answer itself, and in models that it is, or that it is a list of.
 
     :param answer: the type.
     :param size: bytes of the JSON.
@@ -37,15 +51,62 @@ def first_misfit(answer: Any, content: Any, size: int) -> int | None:
     """
     if get_origin(answer) is Annotated:
         answer = get_args(answer)[0]
-    if get_origin(answer) is not list or not is_dense(content, size):
+    if get_origin(answer) is not list:
+        return _misfit_in_model(answer, content, size)
+    if not isinstance(content, list):
         return None
-    validator = _validator(get_args(answer)[0])
+    [kind] = get_args(answer)
+    validator = _validator(kind) if is_dense(content, size) else None
     for number, item in enumerate(content):
-        try:
-            validator.validate_python(item)
-        except ValidationError:
-            return number
+        if (inner := _misfit_in_model(kind, item, size)) is not None:
+            return Misfit((number, *inner.path), [inner.content])
+        if validator is not None and not _fits(validator, item):
+            return Misfit((number,), [item])
     return None
+
+
+def _misfit_in_model(kind: Any, content: Any, size: int) -> Misfit | None:
+    """Find the first item that does not fit in the lists of models that a model has."""
+    if not isinstance(content, dict):
+        return None
+    for name, inner in _lists_of_models(kind):
+        items = content.get(name)
+        if isinstance(items, list) and is_dense(items, size):
+            validator = _validator(inner)
+            for number, item in enumerate(items):
+                if not _fits(validator, item):
+                    return Misfit((name, number), content | {name: [item]})
+    return None
+
+
+@functools.cache
+def _lists_of_models(kind: Any) -> tuple[tuple[str, type[BaseModel]], ...]:
+    """The fields of a model that are lists of models, by each name that they have in JSON, and what they hold."""
+    if not isinstance(kind, type) or not issubclass(kind, BaseModel):
+        return ()
+    return tuple(
+        (name, inner)
+        for field, info in kind.model_fields.items()
+        for option in (info.annotation, *get_args(info.annotation))
+        if get_origin(option) is list
+        for inner in get_args(option)
+        if isinstance(inner, type) and issubclass(inner, BaseModel)
+        for name in _names(field, info)
+    )
+
+
+def _names(field: str, info: FieldInfo) -> Iterable[str]:
+    alias = info.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else (alias or field,)
+    return (choice for choice in choices if isinstance(choice, str))
+
+
+def _fits(validator: SchemaValidator, item: Any) -> bool:
+    try:
+        validator.validate_python(item)
+    except ValidationError:
+        return False
+    return True
 
 
 def is_dense(content: Any, size: int) -> bool:

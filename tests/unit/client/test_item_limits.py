@@ -153,6 +153,15 @@ async def test_the_first_item_that_does_not_fit_is_named_wherever_it_stands() ->
             await read(client, list_things())
 
 
+async def test_the_first_segment_that_does_not_fit_is_named_wherever_it_stands() -> None:
+    lines: list[Any] = [{"start": 1.5, "text": "We begin."}] * 3000
+    lines[2000] = {"start": "soon", "text": "We begin."}
+    body = json.dumps({"transcripts": [{"segments": []}, {"segments": lines}]}).encode()
+    async with RawServer((reply(200, body),)) as server, connect(server.url) as client:
+        with pytest.raises(MalformedAnswerError, match=r"expected at 1\.segments\.2000\.start"):
+            await client.send(prevail.list_transcripts("s"))
+
+
 # The field of the connection
 
 
