@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import zoneinfo
 from collections.abc import Generator
 from importlib.metadata import version
 
@@ -25,6 +26,15 @@ def _leave_the_developers_airflow_alone() -> None:
 
 
 _leave_the_developers_airflow_alone()
+
+
+def _use_the_pinned_time_zones() -> None:
+    """Take time zones from the package tzdata, here and in processes that tests start: the system's may be older."""
+    os.environ["PYTHONTZPATH"] = ""
+    zoneinfo.reset_tzpath(to=())
+
+
+_use_the_pinned_time_zones()
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 AIRFLOW = Version(version("apache-airflow"))

@@ -32,6 +32,7 @@ from airflow_provider_sessions.model import (
     Transcript,
     parse_seconds,
 )
+from airflow_provider_sessions.model.zone_data import outdated_zones
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
 
@@ -146,7 +147,10 @@ class SessionsHook(BaseHook):
         return self._open().client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Send one cheap request that needs the credential. For the button "Test" of Airflow's connection list."""
+        """Send one cheap request that needs the credential. For the button "Test" of Airflow's connection list.
+
+        Also says so where the system's time zone data are older than those of the package ``tzdata``, and differ.
+        """
 
         async def check() -> str:
             opened = adapter_class(account.conn_type).open(
@@ -157,9 +161,10 @@ class SessionsHook(BaseHook):
 
         try:
             account = self.account
-            return True, process_portal().run(check)
+            answered = process_portal().run(check)
         except (SessionsError, AirflowNotFoundException) as failure:
             return False, str(failure)
+        return True, ". ".join(filter(None, (answered, outdated_zones())))
 
     def create_session(self, draft: SessionDraft) -> Session:
         """Make a session; see :meth:`airflow_provider_sessions.platforms.base.Adapter.create`.

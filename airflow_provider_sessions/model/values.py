@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.model.zone_data import warn_if_outdated
 from airflow_provider_sessions.safe_text import sanitize_link
 
 _SHOWN = 120
@@ -120,16 +121,18 @@ def as_text(value: object) -> str | None:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name.
+    """The time zone of an IANA name. A warning is logged where the system's data on it are outdated.
 
     :raises InputError: there is no such zone.
     """
     try:
-        return ZoneInfo(name)
+        found = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
         raise InputError(
             f"time_zone: {shown(name)} is not an IANA time zone; write for example 'Europe/Berlin'"
         ) from None
+    warn_if_outdated(name)
+    return found
 
 
 def parse_instant(value: datetime | date | str | float, field: str, *, time_zone: str | None = None) -> datetime:
