@@ -214,7 +214,7 @@ class World:
             if entry.route == "list_sessions" and next(pages) == shift.page:
                 if shift.how == "inserted":
                     now = self.clock.now()
-                    self._hold(Held(), "Put in between", now)
+                    self._hold(Held(), f"{_TITLE}, put in between", now)
                 else:
                     self.platform.delete(max(self._fillers(), key=lambda one: str(one["created_at"]))["id"])
 
