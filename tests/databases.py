@@ -20,9 +20,13 @@ __all__ = [
     "database",
     "duckdb_file",
     "fields_of",
+    "file_of",
     "mariadb",
+    "mariadb_by_pymysql",
     "mariadb_database",
     "mariadb_pymysql",
+    "mariadb_schema",
+    "need_provider",
     "postgres",
     "postgres_database",
     "postgres_schema",
@@ -127,16 +131,21 @@ class Place:
         return statement.replace("{schema}", f"{self.quoted(self.schema)}." if self.schema else "")
 
 
+def file_of(kind: str, folder: Path) -> Place:
+    """A file of SQLite or DuckDB, which is made when it is first written to or opened."""
+    return Place(f"{kind}:///{folder}/sessions.{kind}", None)
+
+
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Place:
-    """A file that is made when it is first written to."""
-    return Place(f"sqlite:///{tmp_path}/sessions.db", None)
+    """A file of SQLite."""
+    return file_of("sqlite", tmp_path)
 
 
 @pytest.fixture
 def duckdb_file(tmp_path: Path) -> Place:
-    """A file that is made when it is first opened."""
-    return Place(f"duckdb:///{tmp_path}/sessions.duckdb", None)
+    """A file of DuckDB."""
+    return file_of("duckdb", tmp_path)
 
 
 @contextmanager
@@ -206,8 +215,8 @@ def postgres() -> Iterator[Place]:
         yield place
 
 
-@pytest.fixture
-def mariadb() -> Iterator[Place]:
+@contextmanager
+def mariadb_schema() -> Iterator[Place]:
     """A database of its own, by mysqlclient, Airflow's default driver; it is named as a schema."""
     pytest.importorskip("MySQLdb", reason="mysqlclient is not installed: it is built where MariaDB's headers are")
     with mariadb_database() as url:
@@ -215,11 +224,25 @@ def mariadb() -> Iterator[Place]:
         yield Place(sa.make_url(url).set(database="test").render_as_string(hide_password=False), database)
 
 
-@pytest.fixture
-def mariadb_pymysql() -> Iterator[Place]:
+@contextmanager
+def mariadb_by_pymysql() -> Iterator[Place]:
     """A database of its own, by PyMySQL; it is the connection's."""
     with mariadb_database("pymysql") as url:
         yield Place(url, None)
+
+
+@pytest.fixture
+def mariadb() -> Iterator[Place]:
+    """A database of its own, by mysqlclient."""
+    with mariadb_schema() as place:
+        yield place
+
+
+@pytest.fixture
+def mariadb_pymysql() -> Iterator[Place]:
+    """A database of its own, by PyMySQL."""
+    with mariadb_by_pymysql() as place:
+        yield place
 
 
 @pytest.fixture(params=DATABASES)
@@ -232,10 +255,15 @@ def database(request: pytest.FixtureRequest) -> Place:
 @pytest.fixture
 def warehouse(database: Place, connect: Any) -> Place:
     """Each of them, behind the connection ``warehouse``."""
-    if database.kind == "mysql":
-        pytest.importorskip("airflow.providers.mysql", reason="Airflow's provider of MySQL needs mysqlclient")
+    need_provider(database)
     connect("warehouse", **fields_of(database))
     return database
+
+
+def need_provider(place: Place) -> None:
+    """Skip where Airflow's provider of MySQL is not installed, which needs mysqlclient."""
+    if place.kind == "mysql":
+        pytest.importorskip("airflow.providers.mysql", reason="Airflow's provider of MySQL needs mysqlclient")
 
 
 def fields_of(place: Place) -> dict[str, Any]:

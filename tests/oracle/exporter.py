@@ -29,6 +29,7 @@ from tests.storage.folders import attach_stores
 ROOT = Path(__file__).parents[2]
 _WHAT_EXPORTS_NEED = (
     "airflow.providers.amazon.aws.fs.s3",
+    "airflow.providers.duckdb.hooks.duckdb",
     "airflow.providers.postgres.hooks.postgres",
     "airflow_provider_sessions.platforms.prevail.adapter",
     "airflow_provider_sessions.platforms.sessions_us.adapter",
@@ -36,11 +37,15 @@ _WHAT_EXPORTS_NEED = (
     "airflow_provider_sessions.export.sql.target",
     "airflow_provider_sessions.transfers.sessions_to_object_storage",
     "airflow_provider_sessions.transfers.sessions_to_sql",
+    "duckdb_engine",
     "psycopg2",
+    "pymysql",
     "s3fs",
 )
 _WHAT_SOME_NEED = (
+    "MySQLdb",
     "adlfs",
+    "airflow.providers.mysql.hooks.mysql",
     "airflow.providers.sftp.fs.sftp",
     "azure.storage.blob.aio",
     "gcsfs.extended_gcsfs",

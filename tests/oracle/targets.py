@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_sessions.export.datasets import DATASETS
@@ -158,7 +159,8 @@ class Tables(Target):
         return {name: self._all_of(name) for name in DATASETS if name in there}
 
     def _all_of(self, table: str) -> list[dict[str, Any]]:
-        return [dict(row._mapping) for row in self._place.rows(f"SELECT * FROM {{schema}}{table}")]
+        found = self._place.rows(f"SELECT * FROM {{schema}}{table}")
+        return [{name: _in_utc(value) for name, value in row._mapping.items()} for row in found]
 
     def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
         """The ledger knows the versions that are there, and nothing is claimed."""
@@ -169,6 +171,11 @@ class Tables(Target):
             for row in rows:
                 entry = known[row["session_id"], name]
                 assert row["version"] == entry["version"] or entry["status"] == "deleted"
+
+
+def _in_utc(value: Any) -> Any:
+    """A value; an instant of MariaDB, which knows no zones, as one of UTC."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def nothing_twice(rows: Rows) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
 
-from tests.databases import postgres_schema
+from tests.databases import file_of, mariadb_by_pymysql, mariadb_schema, need_provider, postgres_schema
 from tests.oracle.exporter import Exporter
 from tests.oracle.schedule import (
     DAY,
@@ -189,3 +189,32 @@ def test_over_sftp(schedule: Schedule, exporter: Exporter, ssh_server: SshServer
 def test_into_postgresql(schedule: Schedule, exporter: Exporter) -> None:
     with postgres_schema() as place:
         play(schedule, exporter, lambda _: Tables(place))
+
+
+@example(schedule=one_after_the_other("vidinfra", OF_THE_STORE))
+@example(schedule=side_by_side("sessions_us", "title"))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_mariadb(schedule: Schedule, exporter: Exporter) -> None:
+    with mariadb_schema() as place:
+        need_provider(place)
+        play(schedule, exporter, lambda _: Tables(place))
+
+
+@example(schedule=one_after_the_other("vidinfra", RACED))
+@example(schedule=late_and_raced("prevail", "case"))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_mariadb_by_pymysql(schedule: Schedule, exporter: Exporter) -> None:
+    with mariadb_by_pymysql() as place:
+        need_provider(place)
+        play(schedule, exporter, lambda _: Tables(place))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+@example(schedule=one_after_the_other("vidinfra", RACED))
+@example(schedule=side_by_side("prevail", "case"))
+@searching(1)
+@given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
+def test_into_a_file_of_a_database(schedule: Schedule, exporter: Exporter, kind: str) -> None:
+    play(schedule, exporter, lambda folder: Tables(file_of(kind, folder)))

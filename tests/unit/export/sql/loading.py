@@ -1,4 +1,4 @@
-"""A load in a process of its own: ``python -m tests.unit.export.sql.loading URL SCHEMA RUN``."""
+"""A load in a process of its own: ``python -m tests.unit.export.sql.loading URL SCHEMA RUN [PREFIX]``."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ PEOPLE = 3
 
 def sessions_for(url: str) -> int:
     """How many sessions are loaded: fewer into DuckDB, whose file is opened and closed for each."""
-    return 60 if url.startswith("duckdb") else 300
+    return 30 if url.startswith("duckdb") else 300
 
 
-def held(count: int) -> StandIn:
-    """The platform as every process sees it."""
-    sessions = [session(f"s{number}", start=NOON + timedelta(minutes=number)) for number in range(count)]
+def held(count: int, prefix: str) -> StandIn:
+    """The platform as every process sees it that is given the same prefix of ids."""
+    sessions = [session(f"{prefix}{number}", start=NOON + timedelta(minutes=number)) for number in range(count)]
     people = [interval(f"account:{number}") for number in range(PEOPLE)]
     return StandIn.of(*sessions, attendance={one.session_id: people for one in sessions})
 
 
-async def load(url: str, schema: str, run: str) -> None:
+async def load(url: str, schema: str, run: str, prefix: str = "s") -> None:
     """Load everything, as one try of a run."""
-    adapter, database = held(sessions_for(url)), Database(sa.create_engine(url))
+    adapter, database = held(sessions_for(url), prefix), Database(sa.create_engine(url))
     work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
     target = SqlTarget(database, Tables(schema or None), RunId("nightly", run, "load"))
     work = await extend(adapter, work, target.begin(work))

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from airflow_provider_sessions.export.sql.tables import LEDGER
 from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
 from tests.unit.export.sql.loading import PEOPLE, sessions_for
@@ -17,8 +19,8 @@ ROOT = Path(__file__).parents[4]
 PATIENCE = 120.0
 
 
-def start(place: Place, run: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.unit.export.sql.loading", place.url, place.schema or "", run]
+def start(place: Place, run: str, *prefix: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.unit.export.sql.loading", place.url, place.schema or "", run, *prefix]
     return subprocess.Popen(command, cwd=ROOT)
 
 
@@ -42,6 +44,15 @@ def test_processes_that_load_the_same_at_once_leave_everything_once(database: Pl
     loads = [start(database, f"run {number}") for number in range(4)]
     assert [one.wait(PATIENCE) for one in loads] == [0] * 4
     assert len(whole(database)) == sessions_for(database.url)
+
+
+@pytest.mark.parametrize("fixture", ["postgres", "mariadb", "mariadb_pymysql"])
+def test_processes_that_load_other_sessions_each_do_not_meet(request: pytest.FixtureRequest, fixture: str) -> None:
+    """On InnoDB, who looks for a row that is not there may lock the gap in which others are going to insert."""
+    place: Place = request.getfixturevalue(fixture)
+    loads = [start(place, f"run {number}", f"of-{number}-") for number in range(4)]
+    assert [one.wait(PATIENCE) for one in loads] == [0] * 4
+    assert len(whole(place)) == 4 * sessions_for(place.url)
 
 
 def test_a_process_killed_in_the_middle_leaves_whole_sessions_and_a_retry_the_rest(database: Place) -> None:
