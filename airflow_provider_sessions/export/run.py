@@ -406,6 +406,9 @@ async def _first(running: deque[asyncio.Task[Material]]) -> Material:
 
 async def _material(adapter: Adapter, session: Session, account: str, questions: set[Question]) -> Material:
     try:
+        whole = await adapter.whole(session)
+        # What it is written as hangs on its end; if that has just changed, the next run looks at it again.
+        session = whole if whole.ended_at == session.ended_at else session
         return await _asked(adapter, session, account, questions)
     except NotFoundError as missing:
         if not await _is_gone(adapter, session):

@@ -301,6 +301,15 @@ class Adapter(ABC):
         :raises NotFoundError: there is none with that id.
         """
 
+    async def whole(self, session: Session) -> Session:
+        """A session with all that :meth:`get` tells of it, where a list that it came from may tell less.
+
+        Who exports it asks for this once, so that its rows do not hang on where it came from.
+
+        :raises NotFoundError: it is gone.
+        """
+        return session
+
     @abstractmethod
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """See how many sessions are, with the fewest requests there are.

@@ -112,6 +112,7 @@ class SessionsUsAdapter(Adapter):
         self._people = ReadOnce(self._people_of, client.clock)
         self._depth = Depth(endpoints.PAGES.size)
         self._known = Readings(self._read)
+        self._partial: set[str] = set()
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -189,6 +190,10 @@ class SessionsUsAdapter(Adapter):
         """One session as it is now."""
         return self._read(await self._send(endpoints.get_session(session_id)))
 
+    async def whole(self, session: Session) -> Session:
+        """Ask for a session that a list showed in part."""
+        return await self.get(session.session_id) if session.session_id in self._partial else session
+
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """Pages, newest first, until all are found; single requests where those are fewer, or a page is silent.
 
@@ -206,15 +211,23 @@ class SessionsUsAdapter(Adapter):
     async def _look_at_pages(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         """What the newest pages tell."""
         answers: dict[str, Session | SessionsError] = {}
-        soon = self.client.clock.now() + _SOON
         found = await self._depth.search(self._readings(), wanted, lambda reading: reading.key)
         for key, reading in found.items():
-            start = reading.outcome.scheduled_start if isinstance(reading.outcome, Session) else None
-            if reading.is_silent and (start is None or start <= soon):
+            if self._is_silent(reading):
                 self._depth.forget(key)
             else:
                 answers[key] = reading.outcome
         return answers
+
+    async def _not_silent(self, reading: Reading, outcome: ListedSession) -> ListedSession:
+        """What a list tells of a session; asked for by itself where the list does not tell whether it is live."""
+        looked = await self._look_at_one(reading.key) if self._is_silent(reading) else outcome
+        return looked if isinstance(looked, Session) else outcome
+
+    def _is_silent(self, reading: Reading) -> bool:
+        """Whether an item of a list leaves out whether its session is live, and it may be."""
+        start = reading.outcome.scheduled_start if isinstance(reading.outcome, Session) else None
+        return reading.is_silent and (start is None or start <= self.client.clock.now() + _SOON)
 
     async def _look_at_one(self, session_id: str) -> Session | SessionsError:
         try:
@@ -266,6 +279,8 @@ class SessionsUsAdapter(Adapter):
     async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Every session of the list that is meant: an old one may have ended just now, so all pages are read.
 
+        Where the list leaves out whether sessions are live, those of a window that may be are asked for one by one.
+
         The list has no total. Where a session is deleted while it is read, another one slips from a page not yet read
         to one that was, and nothing tells. So a list of several pages is read until that brings nothing new: twice, as
         a rule, the second time with its pages side by side. Who polls reads it once, and again with the next look.
@@ -282,8 +297,11 @@ class SessionsUsAdapter(Adapter):
             async for reading, outcome in outcomes_of(readings, self.unread):
                 if reading.key not in known:
                     known.add(reading.key)
-                    if is_meant(query, outcome):
-                        yield outcome
+                    if not is_meant(query, outcome):
+                        continue
+                    session = outcome if query.window is None else await self._not_silent(reading, outcome)
+                    if is_meant(query, session):
+                        yield session
             if len(known) < endpoints.PAGES.size or (walk and len(known) == before):
                 return
 
@@ -323,6 +341,8 @@ class SessionsUsAdapter(Adapter):
         return self._pages(listed, ahead=ahead, expected=expected)
 
     def _reading(self, item: SessionItem) -> Reading:
+        if item.id and item.is_partial:
+            self._partial.add(item.id)
         return Reading(item.id or repr(item), self._known.outcome(item), is_silent=not item.tells_whether_live)
 
     def _read(self, item: SessionItem) -> Session:

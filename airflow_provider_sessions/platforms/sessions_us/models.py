@@ -123,6 +123,11 @@ class SessionItem(Answer, Record):
         return self.state is not SessionState.SCHEDULED or "actual_start" in self.model_fields_set
 
     @property
+    def is_partial(self) -> bool:
+        """Whether this answer leaves out what another one may hold: an item of a list may show less of a session."""
+        return not self.model_fields_set >= _SHOWN
+
+    @property
     def _lost(self) -> set[str]:
         """The fields that cannot be read, as they are called here."""
         return {to_snake(name.partition(".")[0]) for name in self.unread}
@@ -162,6 +167,8 @@ class SessionItem(Answer, Record):
         return without(session, fields_of(self._lost, _FIELDS))
 
 
+_SHOWN = {"description", "room", "participants", "actual_start"}
+"""What an item of a list may leave out (inferred)."""
 _FIELDS = {
     "name": "title",
     "description": "description",

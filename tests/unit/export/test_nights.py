@@ -31,8 +31,9 @@ Night = Callable[..., Any]
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    made = Bench("prevail")
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    platform, settings = getattr(request, "param", ("prevail", {}))
+    made = Bench(platform, **settings)
     yield made
     await made.close()
 
@@ -47,11 +48,11 @@ def night(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path, sqlite: 
             return FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], run, clock=bench.clock)
         return SqlTarget(Database(sqlite.engine()), Tables(None), run, clock=bench.clock)
 
-    async def export(number: int, **filters: Any) -> Written:
+    async def export(number: int, datasets: str = "sessions,transcript_segments,recordings", **filters: Any) -> Written:
         now = bench.clock.now()
         query = SessionQuery(window=Window(start=now - DAY, end=now), **filters)
         adapter, into = bench.adapter(), target(number)
-        work = await plan(adapter, query, read_datasets("sessions,transcript_segments,recordings"))
+        work = await plan(adapter, query, read_datasets(datasets))
         work = await extend(adapter, work, into.begin(work))
         written = into.write(work, [material async for material in materials(adapter, work)])
         bench.clock.jump(DAY.total_seconds())
@@ -86,6 +87,23 @@ async def test_what_did_not_change_is_written_once_however_often_it_is_looked_at
     written = [await night(number) for number in range(1, 12)]
     assert [one.outcome.sessions for one in written] == [4] + 10 * [0]
     assert sum(one.outcome.unchanged for one in written) == 3 * 4, "each is looked at three times"
+
+
+@pytest.mark.parametrize(
+    "bench",
+    [("sessions_us", shown) for shown in ({}, {"list_participants": False}, {"list_actual_start": False})],
+    indirect=True,
+    ids=str,
+)
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_list_that_shows_less_than_a_get_makes_no_second_version(
+    night: Night, bench: Bench, count: int
+) -> None:
+    """Whether a session comes from a list or is asked for by itself hangs on how many are looked at."""
+    now = bench.clock.now()
+    bench.platform.create(count=count, ended_between=(now - DAY / 2, now - DAY / 4), script={"artifacts_after": 0})
+    written = [await night(number, datasets="sessions,transcript_segments") for number in range(1, 12)]
+    assert [one.outcome.sessions for one in written] == [count] + 10 * [0]
 
 
 class TestTwoConnections:
