@@ -86,6 +86,10 @@ class AddressPolicy:
         :raises RedirectRefusedError: it must not be reached.
         """
         host = url.raw_host.decode("ascii")
+        if url.scheme not in ("http", "https") or not host:
+            raise RedirectRefusedError(
+                f"the platform named an address that is none of http or https, but {sanitize_text(url.scheme, 20)!r}"
+            )
         if self.requires_tls and url.scheme != "https":
             raise RedirectRefusedError(
                 f"the platform named an address without https at {sanitize_text(host)}, where everybody on the way can "

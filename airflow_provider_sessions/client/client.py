@@ -43,6 +43,7 @@ from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
     ApiError,
     InputError,
+    MalformedAnswerError,
     PagingError,
     SessionsError,
 )
@@ -218,8 +219,15 @@ class Client:
         return origin(httpx.URL(url)) == origin(httpx.URL(self.config.base_url))
 
     def stream(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
-        """Open an address (absolute) for streaming; for :mod:`airflow_provider_sessions.client.download`."""
-        request = self._http.build_request("GET", url, headers=dict(headers), extensions={DOWNLOAD: True})
+        """Open an address (absolute) for streaming; for :mod:`airflow_provider_sessions.client.download`.
+
+        :raises MalformedAnswerError: it is none; the platform gave it.
+        """
+        try:
+            request = self._http.build_request("GET", url, headers=dict(headers), extensions={DOWNLOAD: True})
+        except (httpx.InvalidURL, UnicodeError):
+            # Neither quoted nor chained: it may be signed.
+            raise MalformedAnswerError("the platform gave an address that cannot be read") from None
         return self._open(request)
 
     @asynccontextmanager

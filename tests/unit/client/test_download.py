@@ -19,12 +19,14 @@ from airflow_provider_sessions.client.download import CHUNK_BYTES, Download, Dow
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     BrokenConnectionError,
+    ConnectionConfigError,
     IncompleteDownloadError,
     MalformedAnswerError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
     ServerError,
+    SessionsError,
 )
 from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply, reset
 from tests.unit.client.things import connect
@@ -440,3 +442,19 @@ async def test_a_reset_is_a_cut_as_well() -> None:
     async with RawServer((cut, by(FileServer()))) as server, connect(server.url) as client:
         done, _ = await fetch(client, server)
     assert done.sha256 == SHA
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "file", "/file", "ftp://files.test/f", "file:///etc/passwd", "data:,x", "http://", "http://[::1", "http://h:port",
+     "http://h\x00/", "http://h/\ud800", "http://\ud800/", "http://xn--a/", "http://a..b/"],
+)  # fmt: skip
+async def test_an_address_that_is_none_is_the_platforms_fault(address: str) -> None:
+    async def given() -> str:
+        return address
+
+    async with connect("http://127.0.0.1:9", attempts=1) as client:
+        with pytest.raises(SessionsError) as caught:
+            await Download(client, given, io.BytesIO()).run()
+    assert not isinstance(caught.value, ConnectionConfigError)
+    assert "credential" not in str(caught.value)
