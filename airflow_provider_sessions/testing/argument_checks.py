@@ -23,7 +23,16 @@ from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.model.draft import read_invitees
 from airflow_provider_sessions.model.values import zone
 from airflow_provider_sessions.operators._create import OnExisting
-from airflow_provider_sessions.operators._reading import count, flag, given, identifier, interval, structure, text
+from airflow_provider_sessions.operators._reading import (
+    count,
+    flag,
+    given,
+    identifier,
+    interval,
+    structure,
+    switch,
+    text,
+)
 from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
 from airflow_provider_sessions.platforms.base import PLATFORMS, Adapter, adapter_class, options_error
 from airflow_provider_sessions.sensors.sessions import read_on_unreachable
@@ -100,6 +109,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     **{name: partial(text, field=name) for name in _PLAIN_TEXTS},
     **{name: partial(identifier, field=name) for name in ("conn_id", "session_id", "sql_conn_id", "endpoint")},
     **{name: partial(flag, field=name) for name in ("allow_none", "mark", "notify")},
+    **{name: partial(switch, field=name) for name in ("allow_untested_database", "cancel_on_kill", "deferrable")},
     **{name: partial(count, field=name) for name in ("concurrency", "limit", "max_consecutive_failures")},
     # A wall clock time may belong to a zone that only the run tells: see _read_plan.
     **{name: _optional(partial(parse_instant, field=name, time_zone="UTC")) for name in ("start", "end")},
@@ -107,9 +117,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     **{name: _words(name, read_invitees) for name in ("participants", "add_participants")},
     "arguments": lambda value: _mapping(structure(value, "arguments"), "arguments"),
     "artifact": ArtifactGoal.read,
-    "cancel_on_kill": lambda value: flag(value, "cancel_on_kill") if isinstance(value, str) else None,
     "datasets": _words("datasets", read_datasets),
-    "deferrable": lambda value: flag(value, "deferrable") if isinstance(value, str) else None,
     "format": find_format,
     "formats": lambda value: read_formats(structure(value, "formats") or ()),
     "on_existing": OnExisting.read,

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.operators._reading import text
+from airflow_provider_sessions.operators._reading import switch, text
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
 from airflow_provider_sessions.transfers._sql import engine_for
 
@@ -83,7 +83,7 @@ class SessionsToSqlOperator(ExportingOperator):
         self.sql_conn_id = sql_conn_id
         self.schema = schema
         self.table_prefix = table_prefix
-        self.allow_untested_database = allow_untested_database
+        self.allow_untested_database = switch(allow_untested_database, "allow_untested_database")
 
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:

@@ -253,7 +253,9 @@ WRONG: dict[str, Any] = {
     **dict.fromkeys(("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema"), True),
     **dict.fromkeys(("start", "end", "duration", "give_up_after", "max_idle", "poll_interval"), "soon"),
     **dict.fromkeys(("concurrency", "limit", "max_consecutive_failures"), -1),
-    **dict.fromkeys(("allow_none", "mark", "notify", "deferrable", "cancel_on_kill"), "flase"),
+    **dict.fromkeys(
+        ("allow_none", "mark", "notify", "deferrable", "cancel_on_kill", "allow_untested_database"), "flase"
+    ),
     **dict.fromkeys(("state", "artifact", "on_existing", "on_unreachable", "format", "datasets", "formats"), "no-such"),
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
     "title": True,
@@ -265,7 +267,7 @@ OPERATORS = [kind for kind in CLASSES if hasattr(kind, "partial") and "conn_id" 
 
 @pytest.mark.parametrize(
     ("kind", "argument"),
-    [(kind, argument) for kind in OPERATORS for argument in parameters(kind)],
+    [(kind, argument) for kind in OPERATORS for argument in parameters(kind) if argument != "retry_policy"],
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_every_argument_of_every_operator_is_checked(check: Check, kind: Any, argument: str) -> None:
