@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.resources
-import logging
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-log = logging.getLogger(__name__)
+from airflow_provider_sessions.safe_text import get_logger
+
+log = get_logger(__name__)
 
 _BEFORE, _AHEAD = timedelta(days=365), timedelta(days=3 * 365)
 _SHOWN = 20
