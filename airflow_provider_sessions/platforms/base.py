@@ -199,12 +199,20 @@ class Adapter(ABC):
         return cls(account, client)
 
     @classmethod
+    def fingerprint(cls, account: Account) -> str:
+        """What tells the account from others; see :meth:`Account.fingerprint`. The first time it may take a while.
+
+        :raises ConnectionConfigError: the connection's host cannot be read.
+        """
+        return account.fingerprint(account.base_url(cls.default_base_url))
+
+    @classmethod
     def budget(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> RateBudget:
         """The rate budget of an account.
 
         :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
         """
-        fingerprint = account.fingerprint(account.base_url(cls.default_base_url))
+        fingerprint = cls.fingerprint(account)
         limit = account.rate_limit(cls.default_rate_limit)
         try:
             return account_budget(fingerprint, limit, clock, account.rate_store)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_sessions.client.budget import Lane
@@ -38,8 +40,11 @@ class Connector:
         account = await self.account()
         if current is not None and current.account == account:
             return current
+        kind = adapter_class(account.conn_type)
+        # A slow hash, on purpose: worked out beside the loop, in which all other triggers run.
+        await asyncio.to_thread(kind.fingerprint, account)
         # The poller is the retry loop: a second one inside of each look would multiply its requests.
-        return adapter_class(account.conn_type).open(
+        return kind.open(
             account,
             clock=self._clock,
             on_secret=self._secrets.append,
