@@ -102,10 +102,14 @@ class ObjectStore:
     def list(self, folder: str) -> Iterator[str]:
         """The keys of all files below a folder, sorted. What consoles and Spark put there to show a folder is none."""
         self._fs.invalidate_cache()  # what other workers wrote counts as well
+        place = self._path(folder)
         with told_plainly(self.location(folder)):
-            found: dict[str, Any] = self._fs.find(self._path(folder), detail=True)
+            found: Any = self._fs.find(place, detail=True)
+        if not isinstance(found, dict):  # adlfs names what is there instead of a folder
+            return iter(())
         start = len(self._folder.strip("/")) + 1
-        return iter(sorted(path.lstrip("/")[start:] for path, info in found.items() if _is_file(path, info)))
+        files = (path.lstrip("/") for path, info in found.items() if _is_file(path, info))
+        return iter(sorted(path[start:] for path in files if path != place.lstrip("/")))
 
     def delete(self, key: str) -> None:
         """Remove a file; nothing happens where there is none."""

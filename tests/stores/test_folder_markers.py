@@ -62,3 +62,12 @@ def test_a_list_has_files_only(store_in, kind: str) -> None:
     assert store.create("a/empty/file", b"1")
     assert list(store.list("a/empty")) == ["a/empty/file"]
     assert store_for(folder.path, folder.conn_id).read("a/empty/file") == b"1"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_in_the_place_of_a_folder_is_not_in_it(store_in, kind: str) -> None:
+    store, folder = store_in(kind)
+    folder.put("_ledger/open", b"")
+    assert list(store.list("_ledger/open")) == []
+    folder.put("_ledger/open", b"not empty")
+    assert list(store_for(folder.path, folder.conn_id).list("_ledger/open")) == []
