@@ -181,7 +181,7 @@ class _Item:
 
     @classmethod
     def read(cls, text: str) -> _Item:
-        head, *rest = _split(text, ";")
+        head, *rest = _split(text, ";") or [""]
         pairs = (part.partition("=") for part in rest)
         return cls(_bare(head), {_bare(name).lower(): _bare(value) for name, _, value in pairs})
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.operators import _create
 from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sandbox.log import Entry
 from tests.airflow.conftest import RunDag
 from tests.connected import Connect, requests_of
 
@@ -24,6 +26,32 @@ def test_a_create_without_a_slot_is_deferred_and_makes_one_session(
     assert run.state == "success"
     (told,) = [text for text in caplog.messages if text.startswith("Deferred for ")]
     assert "the account allows 8 requests in 20 s; the next free slot is at" in told
+    (session,) = vidinfra.sessions()
+    assert run.xcom("create")["session_id"] == session["id"]
+    assert requests_of(sandbox, method="POST") == ["create_session"]
+
+
+def test_a_retry_at_once_waits_for_a_create_that_is_carried_out_late(
+    run_dag: RunDag,
+    vidinfra: Any,
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_create, "_ON_ITS_WAY", 15.0)  # a minute is long; it is deferred for less as well
+    sandbox.faults.add("late", route="create_session", seconds=6)
+
+    def carry_out(entry: Entry) -> None:
+        if sandbox.log.count(route="list_room_sessions") == 5:  # after two looks of each try, one after the deferral
+            sandbox.clock.advance(6)
+
+    sandbox.on_request(carry_out)
+    options = {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}
+    with caplog.at_level(logging.INFO):
+        run = run_dag("session_operators", "create_again_at_once", options=options)
+
+    assert run.state == "success"
+    assert [text for text in caplog.messages if text.startswith("Deferred for ")]
     (session,) = vidinfra.sessions()
     assert run.xcom("create")["session_id"] == session["id"]
     assert requests_of(sandbox, method="POST") == ["create_session"]

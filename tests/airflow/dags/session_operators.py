@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 from airflow.sdk import DAG, Param, task
 
@@ -134,3 +135,11 @@ with DAG("create_when_full", schedule=None, params=PARAMS) as create_when_full:
         task_id="create", conn_id=CONNECTION, title="{{ params.title }}", options="{{ params.options | tojson }}"
     )
     use_up(CONNECTION) >> create
+
+
+with DAG(
+    "create_again_at_once", schedule=None, params=PARAMS, default_args={"retries": 2, "retry_delay": timedelta(0)}
+) as create_again_at_once:
+    CreateSessionOperator(
+        task_id="create", conn_id=CONNECTION, title="{{ params.title }}", options="{{ params.options | tojson }}"
+    )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.client.rate_headers import Quota, RateNews, read_rate_headers
@@ -29,6 +29,8 @@ NOW = VirtualClock().now()
         ),
         ({"RateLimit-Limit": "10, 10;w=60", "RateLimit-Reset": "7"}, RateNews(200, limit=10, window=60, reset=7)),
         ({"X-Rate-Limit-Remaining": "0"}, RateNews(200, remaining=0)),
+        ({"X-RateLimit-Reset": "1000000001"}, RateNews(200, reset=0)),  # of the year 2001
+        ({"X-RateLimit-Reset": "1000000000"}, RateNews(200, reset=366 * 86400)),
         ({"RateLimit": "limit=100, remaining=0, reset=50"}, RateNews(200, limit=100, remaining=0, reset=50)),
         ({"RateLimit": '"default";r=2;t=30'}, RateNews(200, remaining=2, reset=30)),
         ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 30)}, RateNews(200, reset=30)),
@@ -135,6 +137,13 @@ def test_what_cannot_be_read_was_not_said(text: str) -> None:
     assert read_rate_headers(200, dict.fromkeys(names, text), NOW) == RateNews(200)
 
 
+def test_no_header_closes_an_account_for_longer_than_a_day() -> None:
+    for seconds, closed in ((86399, 86399), (86400, 86400), (86401, 86400), (10**12, 86400)):
+        assert RateNews(429, retry_after=seconds).closed_for == closed
+
+
+@example({"RateLimit": ";"})
+@example({"RateLimit": '"', "RateLimit-Limit": ",;,"})
 @given(
     st.dictionaries(st.sampled_from(["Retry-After", "X-RateLimit-Reset", "RateLimit", "RateLimit-Limit"]), st.text())
 )
