@@ -195,7 +195,7 @@ class MalformedAnswerError(AnswerError):
 
 
 class AnswerTooLargeError(AnswerError):
-    """The body is larger than any answer of this platform may be."""
+    """The body is larger than any answer may be, compressed or not, or holds more items."""
 
 
 class UnknownStateError(AnswerError):
@@ -238,7 +238,7 @@ class PagingError(AnswerError):
 
 
 class RedirectRefusedError(AnswerError):
-    """The platform redirected a request that must not leave its host."""
+    """The platform led to where a request must not go: another host, an address inside, from https to http."""
 
 
 class WaitError(SessionsError):

@@ -116,14 +116,14 @@ def decode(body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any
     except ValueError as unreadable:
         with suppress(ValueError):
             content = from_json(_with_whole_characters(body))
-            check_items(content, len(body), route, most)
+            check_items(content, body, route, most)
             return content
         start = body.lstrip()[:80].decode("utf-8", "replace")
         raise MalformedAnswerError(
             f"{route}: the answer is not JSON ({content_type[:80] or 'no content type'}, {len(body)} bytes, "
             f"{unreadable})" + (f"; it begins with {start!r}" if start.startswith("<") else "")
         ) from None
-    check_items(content, len(body), route, most)
+    check_items(content, body, route, most)
     return content
 
 

@@ -32,9 +32,11 @@ def check_density(body: bytes, route: str, most: int) -> None:
     """
     if len(body) < _SMALL:
         return
-    lists, objects, empty = body.count(b"["), body.count(b"{"), body.count(b"{}")
-    memory = lists * _LIST + (objects - empty) * _OBJECT + empty * _EMPTY_OBJECT
-    if memory > _GROWTH * len(body) * max(1, most / ITEMS):
+    lists, objects, allowed = body.count(b"["), body.count(b"{"), _GROWTH * len(body) * max(1, most / ITEMS)
+    memory = lists * _LIST + objects * _OBJECT
+    if memory > allowed:
+        memory -= body.count(b"{}") * (_OBJECT - _EMPTY_OBJECT)
+    if memory > allowed:
         raise AnswerTooLargeError(
             f"{route}: the answer holds {lists + objects} lists and objects in {len(body)} bytes, which would take far "
             f"more memory than an answer of its size may; if so many are right, set 'max_items' in the connection's "
@@ -55,16 +57,16 @@ def check_page(items: Any, route: str) -> None:
         )
 
 
-def check_items(content: Any, size: int, route: str, most: int) -> None:
+def check_items(content: Any, body: bytes | bytearray, route: str, most: int) -> None:
     """Refuse an answer of which any list or object holds too many items, however deep it lies.
 
     :param content: the decoded answer.
-    :param size: bytes of its JSON.
+    :param body: its JSON.
     :param route: the endpoint's name, for the error.
     :param most: items at most.
     :raises AnswerTooLargeError: there are more.
     """
-    if size < 2 * most or not isinstance(content, dict | list):  # each takes a character and a comma
+    if len(body) < 2 * most or body.count(b",") < most or not isinstance(content, dict | list):
         return
     rest = [content]
     while rest:
