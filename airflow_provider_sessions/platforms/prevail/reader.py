@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
+from weakref import ref
 
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
@@ -25,11 +27,24 @@ from airflow_provider_sessions.platforms.prevail.models import (
 from airflow_provider_sessions.platforms.readings import Held, Reading, Readings
 from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 
+T = TypeVar("T")
+
 REQUEST = "request:"
 """Goes before a request's number: the id of a session that has no slug yet."""
 OPEN = (SessionState.SCHEDULED, SessionState.LIVE)
 _API = "/api/v1"
+_MERGED_KEPT = 10_000
+"""Sessions of which it is remembered what was made of them and their requests: who polls makes it once."""
+_Ref = Callable[[], T | None]
+"""A weak reference."""
 _UNKNOWN_LENGTH = timedelta(hours=8)
+
+
+def _nothing() -> None:
+    return None
+
+
+_NOTHING = (_nothing, _nothing, _nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +81,7 @@ class Reader:
         self._unread = unread
         self._known = Readings(self._planned)
         self._whole = Held()
+        self._merged: dict[str, tuple[_Ref[Session], _Ref[RequestRecord], _Ref[Session]]] = {}
 
     def request(self, record: RequestRecord) -> Session:
         """A request, as it says itself."""
@@ -129,13 +145,23 @@ class Reader:
     def _with_request(self, session: Session, request: RequestRecord | None) -> Session:
         if request is None:
             return session
+        session_was, request_was, made = self._merged.get(session.session_id, _NOTHING)
+        if session_was() is session and request_was() is request and (held := made()) is not None:
+            return held
+        whole = self._whole.same(self._merge(session, request))
+        if len(self._merged) >= _MERGED_KEPT:
+            self._merged.clear()
+        self._merged[session.session_id] = (ref(session), ref(request), ref(whole))
+        return whole
+
+    def _merge(self, session: Session, request: RequestRecord) -> Session:
         url = request.session_url or session.url
         case = session.case or request.remote_session.case
         lost = {name: why for name, why in request.unread_plan.items() if name == "case"} if case is None else {}
         self._unread.fields(f"session {session.session_id!r}", lost)
         unreadable = session.unreadable | frozenset(lost) if case is None else session.unreadable - {"case"}
         known = {"case": case, "url": url, "join_url": request.join_url or url, "unreadable": unreadable}
-        return self._whole.same(session.model_copy(update=known))
+        return session.model_copy(update=known)
 
     def is_of_another(self, request: RequestRecord, listed: Listed) -> bool:
         """Whether a request is of another session, which has taken the slug of a canceled one."""
