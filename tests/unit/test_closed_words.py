@@ -30,7 +30,7 @@ try:
 except ImportError:  # Airflow 3.1
     from airflow.models.dagbag import DagBag
 
-FACE = ("hooks", "operators", "retries", "sensors", "transfers", "triggers")
+FACE = ("hooks", "operators", "sensors", "transfers", "triggers")
 OPEN = {
     *("arguments", "case", "conn_id", "description", "endpoint", "logger_name", "object_storage_conn_id", "options"),
     *("path", "redact_conn_id", "room_id", "schema", "session_id", "sql_conn_id", "table_prefix", "time_zone", "title"),
