@@ -46,6 +46,21 @@ def test_limits_are_read(text: str, requests: int, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("10/minute", "10 requests a minute"),
+        ("1/s", "1 request a second"),
+        ("2/hour", "2 requests an hour"),
+        ("3/day", "3 requests a day"),
+        ("10/3s", "10 requests in 3 s"),
+        ("10/90s", "10 requests in 90 s"),
+    ],
+)
+def test_limits_are_told_in_words(text: str, words: str) -> None:
+    assert str(RateLimit.read(text)) == words
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -425,7 +425,127 @@ def test_connections_with_different_limits_share_one_account() -> None:
 
 @pytest.mark.parametrize(
     ("text", "requests", "seconds"),
-    [("10/minute", 10, 60), ("100000/hour", 1000, 36), ("5000/s", 5000, 1), ("1500/minute", 750, 30)],
+    [
+        ("10/minute", 10, 60),
+        ("100000/hour", 1000, 36),
+        ("5000/s", 5000, 1),
+        ("1500/minute", 750, 30),
+        ("1000/hour", 1000, 3600),
+        ("1001/hour", 500, 1800),
+    ],
 )
 def test_very_many_requests_are_counted_in_parts_of_the_window(text: str, requests: int, seconds: float) -> None:
     assert RateLimit.read(text).in_parts() == RateLimit(requests, seconds)
+
+
+# Each number of the arithmetic, where a neighbour of it would go unnoticed
+
+
+@pytest.mark.parametrize(("back", "moves"), [(0.5, False), (1, False), (1.5, True), (3600, True)])
+def test_a_clock_that_is_set_back_takes_along_what_was_noted(back: float, moves: bool) -> None:
+    shared = book(2, 10)
+    shared.observe(RateNews(429, retry_after=4))
+    shared.turn_to(1004)
+    reserve(shared, CALL, 1)
+    reserve(shared, POLL, 1)
+    leave(shared, 2)
+    shared.observe(RateNews(200, limit=2, window=10, remaining=0, reset=3))
+    told_for = shared.told_until - shared.present
+    shared.turn_to(1004 - back)
+    more = 0 if moves else back
+    assert shared.closed_for() == pytest.approx(3 + more)
+    assert shared.told_until - shared.present == pytest.approx(told_for + more)
+    assert [shared.present - asked for asked in shared.asked.values()] == pytest.approx([-more] * 2)
+    shared.closed_until = -math.inf
+    assert [shared.next_slot(lane) for lane in Lane] == pytest.approx([10 + more] * 2)
+    assert shared.leave() == pytest.approx(10 + more)
+
+
+def test_a_window_of_which_nobody_knows_is_taken_as_used_up() -> None:
+    shared = book(10, 3)
+    shared.use_up()
+    assert [shared.next_slot(lane) for lane in Lane] == [3, 3]
+    assert shared.leave() == 3
+    assert [len(shared.slots[lane]) for lane in Lane] == [8, 2]
+    assert len(shared.arrivals) == 10
+
+
+def test_a_lower_limit_is_kept_for_an_hour() -> None:
+    shared = book(10, 3)
+    shared.observe(RateNews(200, limit=5, window=3))
+    shared.turn_to(1000 + 3599.9)
+    assert reserve(shared, CALL, 6)[-1] == 3
+    shared.turn_to(1000 + 3600.1)
+    assert shared.next_slot(CALL) == 0
+
+
+@pytest.mark.parametrize(("seconds", "a_while"), [(3, 12), (60, 120)])
+def test_a_lane_is_idle_after_four_windows_or_two_minutes(seconds: float, a_while: float) -> None:
+    for idle_for, lent in ((a_while, 8), (a_while + 0.1, 10)):
+        shared = book(10, seconds)
+        reserve(shared, POLL)
+        shared.turn_to(1000 + idle_for)
+        assert reserve(shared, CALL, 10).count(0) == lent
+
+
+def test_margin_and_slack_grow_and_shrink_by_as_much_as_is_said() -> None:
+    shared = book(10, 3, margin=0.05)
+    shared.observe(RateNews(429, retry_after=1))
+    shared.observe(RateNews(200))
+    assert shared.margin == pytest.approx(0.1 - 0.05 / 40)
+    shared = book(2, 3, margin=0.05)
+    leave(shared, 2)
+    shared.turn_to(1002)
+    assert shared.leave() == pytest.approx(1.025)
+    assert shared.slack == pytest.approx(1.025 / 8)
+    shared.turn_to(1003.025)
+    assert shared.leave() == 0
+    assert shared.slack == pytest.approx(1.025 / 8 * 7 / 8)
+    assert len(shared.arrivals) == 2
+
+
+def test_a_request_that_comes_when_its_distance_is_over_leaves_and_is_noted() -> None:
+    shared = book(1, 4)
+    leave(shared)
+    shared.turn_to(1004)
+    assert shared.leave() == 0
+    assert list(shared.arrivals) == [1004]
+
+
+@pytest.mark.parametrize(("requests", "few", "many"), [(3, 5, 360), (10, 10, 1200)])
+def test_the_quickest_answer_is_known_after_a_window_and_remembered_for_two_minutes(
+    requests: int, few: int, many: int
+) -> None:
+    shared = book(requests, 1)
+    for number in range(few):
+        assert shared.quickest == 0
+        shared.observe(RateNews(200, lag=0.25 if number == 1 else 0.5))
+    assert shared.quickest == 0.25
+    for _ in range(many):
+        assert shared.quickest == 0.25
+        shared.observe(RateNews(200, lag=0.5))
+    assert shared.quickest == 0.5
+    shared.observe(RateNews(200, lag=0.3, delay=0.1))
+    assert shared.quickest == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("seen", "kept"), [(1000.05, [1000.15]), (1000.13, [1000]), (1030, [1000])])
+def test_the_first_departure_of_those_that_are_near_is_put_off(seen: float, kept: list[float]) -> None:
+    shared = book(3, 60, margin=0.05)
+    for moment in (1000, 1000.15):
+        shared.turn_to(moment)
+        leave(shared)
+    shared.turn_to(seen + 0.5)
+    shared.observe(RateNews(200, lag=0.5))
+    assert list(shared.arrivals) == [*kept, pytest.approx(seen + 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("lag", "delay", "late"), [(5, 0, 1), (5, 2, 3), (100, 90, 61), (0.0125, 0, 0), (0.013, 0, 0.013)]
+)
+def test_how_much_later_a_slow_request_is_taken_to_have_arrived(lag: float, delay: float, late: float) -> None:
+    shared = book(3, 60, margin=0.05)
+    leave(shared)
+    shared.turn_to(1000 + lag)
+    shared.observe(RateNews(200, lag=lag, delay=delay))
+    assert list(shared.arrivals) == [pytest.approx(1000 + late)]
