@@ -13,6 +13,7 @@ from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.budget import ProcessBudget, RateLimit
 from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 
@@ -125,3 +126,22 @@ async def test_a_lower_limit_of_the_same_window_is_kept_before_it_is_used_up() -
 
     assert server.refused == 0
     assert 119 < took < 130
+
+
+@pytest.mark.parametrize("limit", ["600/minute", "1000/s"])
+@pytest.mark.parametrize("wait", [0.05, 0.4, 0.95])
+async def test_a_closure_of_less_than_a_second_is_kept_by_everybody(limit: str, wait: float) -> None:
+    clock = VirtualClock()
+    server = Server(clock, (), "plain")
+    config = ClientConfig(base_url="https://throttled.example")
+    budget = ProcessBudget(RateLimit.read(limit), clock)
+    began = clock.now().timestamp()
+    await budget.observe(RateNews(200, remaining=0, reset=wait))
+    async with Client(config, dialect=Dialect("throttled"), budget=budget, clock=clock, transport=server) as client:
+        sending = [asyncio.ensure_future(client.send(thing())) for _ in range(3)]
+        await clock.advance(wait - 0.01)
+        assert server.arrivals == []
+        await clock.advance(0.02)
+        await asyncio.gather(*sending)
+
+    assert [arrival - began for arrival in server.arrivals] == pytest.approx([wait] * 3, abs=0.02)
