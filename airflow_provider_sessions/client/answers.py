@@ -53,7 +53,10 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 _ERROR_KEYS = frozenset({"code", "error", "errors", "message", "messages", "success", "timestamp"})
 """A body that holds errors and nothing beside these holds no answer."""
-_PAGE = "A web page came, as from a proxy or a firewall on the way: look there before you change the credential"
+_ON_THE_WAY = "A web page came, as from a proxy or a firewall on the way: look there before you change the credential"
+_NO_API = "A web page came: check the connection's host and its path, which may lead to no API"
+_PAGES = {401: _ON_THE_WAY, 403: _ON_THE_WAY, 404: _NO_API, 410: _NO_API, 405: _NO_API}
+"""By HTTP status, what a person should check where a page came instead of the platform's words."""
 _RAW_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -266,7 +269,9 @@ def error_from(
     reason, code = _reason(content, hidden)
     request_id = _request_id(response, hidden)
     retry_after = read_rate_headers(status, response.headers, clock.now()).wanted_wait
-    arguments = {name: sanitize_text(hide_secrets(value, hidden)) for name, value in refused(reason).items()}
+    by_platform = "text/html" not in response.headers.get("content-type", "").lower()
+    found = refused(reason) if by_platform else {}
+    arguments = {name: sanitize_text(hide_secrets(value, hidden)) for name, value in found.items()}
     skew = _skew(response, clock) if status == 401 and _holds_a_time(response.request) else None
     if skew is not None:
         kind = ClockSkewError
@@ -274,8 +279,7 @@ def error_from(
     parts += [f": {reason}"] if reason else []
     parts += [f" (code {code})"] if code else []
     parts += [f" [request id {request_id}]"] if request_id else []
-    by_platform = "text/html" not in response.headers.get("content-type", "").lower()
-    known = dialect.hints.get(status) if by_platform or status not in (401, 403) else _PAGE
+    known = dialect.hints.get(status) if by_platform else _PAGES.get(status)
     parts += [f". {said}" for said in (tell_refused(arguments, status), skew or known, hint) if said]
     error = kind(
         "".join(parts),

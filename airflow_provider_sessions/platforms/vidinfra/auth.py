@@ -160,7 +160,7 @@ class LoginAuth(httpx.Auth):
         dialect = Dialect(DIALECT.platform, hints)
         secrets = tuple(filter(None, (self._password, self._refresh)))
         error = error_from(response, content, dialect, name, self._clock, what=f"the log-in ({name})", secrets=secrets)
-        if not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
+        if not error.by_platform or not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
             return error
         self._refusal = AuthenticationError(str(error), status=error.status, route=name, reason=error.reason)
         return self._refusal

@@ -180,6 +180,11 @@ async def test_the_platforms_own_refusal_still_gives_its_hint() -> None:
     assert "Ask for the scope" in str(error)
 
 
+async def test_a_page_that_is_not_there_is_no_argument_that_is_wrong() -> None:
+    answer = reply(404, b"<html>nothing here</html>", Content_Type="text/html")
+    assert "check the connection's host and its path" in str(await refused(answer, get_thing("t1")))
+
+
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_web_page_is_no_word_of_the_platform(status: int) -> None:
     """A proxy or a firewall refused, and may not the next time."""
@@ -234,6 +239,7 @@ async def test_an_error_says_which_argument_holds_which_value(sent: Call[Any], a
         (CREATE, says({"message": "no"}, 403)),
         (log_in("ada@example.com", "hush"), says({"errors": {"password": "hush is wrong"}}, 422)),
         (make_thing("x"), raw(head(404, {"Content-Length": "0"}))),
+        (CREATE, reply(404, b"<html>nothing here</html>", Content_Type="text/html; charset=utf-8")),
     ],
 )
 async def test_no_argument_is_named_that_is_not_known_to_be_wrong(sent: Call[Any], answer: Answer) -> None:
