@@ -41,7 +41,7 @@ from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 MARGIN_SECONDS = 0.05
 _LONGEST_WAY = 1.0
 """Seconds, or a third of a window: a request whose answer took longer was not on its way for all that time."""
-_ASIDE = 0.1
+_DEPARTURE_TOLERANCE = 0.1
 """Seconds by which a departure is missed when it is told with the answer: the store and a busy machine take a while."""
 _QUICKEST_FOR = 120.0
 """Seconds, of an account that is used to its limit, for which the quickest answer is remembered."""
@@ -149,13 +149,13 @@ class Book:
             self.margin = min(self.limit.seconds, 2 * self.margin)
         self.close_for(news.closed_for)
         for quota in news.quotas:
-            self._heed(quota)
+            self._apply_quota(quota)
         if news.status < 400:
             self.margin -= (self.margin - self.base_margin) / (_FORGET_IN_WINDOWS * self.limit.requests)
         if news.lag is not None:
             self._correct_arrival(news.lag, news.delay)
 
-    def _heed(self, quota: Quota) -> None:
+    def _apply_quota(self, quota: Quota) -> None:
         """Learn what the platform said of one of its windows.
 
         Its limit is ours only where it is known to be that of a window like ours. That so many requests remain until
@@ -175,7 +175,7 @@ class Book:
         if late <= self.margin / 4 or not self.arrivals:
             return  # what the margin is for
         left = self.present - lag
-        self.arrivals.pop(_first_near(self.arrivals, left, min(_ASIDE, self.limit.seconds / 10)))
+        self.arrivals.pop(_find_departure(self.arrivals, left, min(_DEPARTURE_TOLERANCE, self.limit.seconds / 10)))
         insort(self.arrivals, left + late)
 
     def _longer_than_others(self, lag: float) -> float:
@@ -315,7 +315,7 @@ class Book:
         return book
 
 
-def _first_near(instants: array[float], instant: float, aside: float) -> int:
+def _find_departure(instants: array[float], instant: float, aside: float) -> int:
     """Which of some instants, in their order and at least one, may be another one; the first, where several may.
 
     It is put off later than any of them. So what is left is never earlier than what it stands for, whichever it was.

@@ -139,12 +139,15 @@ def read_rate_headers(status: int, headers: Mapping[str, str], now: datetime) ->
     Source: RFC 9110 10.2.3 for ``Retry-After``; the drafts 02 to 10 of "RateLimit header fields for HTTP"; vendors'
     habits (inferred) for the others.
     """
-    told = {name: text[:_LONGEST_HEADER] for key, text in headers.items() if _is_about_rates(name := key.lower())}
+    told = {name: text[:_LONGEST_HEADER] for key, text in headers.items() if _is_rate_header(name := key.lower())}
     if not told:
         return RateNews(status)
     waits = [_seconds_until(text, now) for name, text in told.items() if name.startswith(_RETRY_AFTER)]
     policies = [_Item.read(text) for text in _split(told.get("ratelimit-policy", ""), ",")]
-    quotas = (*_in_headers_of_their_own(told, policies, now), *_in_one_header(told.get("ratelimit", ""), policies, now))
+    quotas = (
+        *_read_separate_headers(told, policies, now),
+        *_read_combined_header(told.get("ratelimit", ""), policies, now),
+    )
     known = {(quota.limit, quota.window) for quota in quotas if not quota.is_policy}
     quotas = tuple(quota for quota in quotas if not quota.is_policy or (quota.limit, quota.window) not in known)
     tightest, *others = sorted(dict.fromkeys(quotas), key=_tightness) or [Quota()]
@@ -164,7 +167,7 @@ def _tightness(quota: Quota) -> tuple[float, bool, float]:
     return -quota.closed_for, quota == Quota(), math.inf if quota.remaining is None else quota.remaining
 
 
-def _is_about_rates(name: str) -> bool:
+def _is_rate_header(name: str) -> bool:
     return "ratelimit" in name or "rate-limit" in name or name.startswith(_RETRY_AFTER)
 
 
@@ -183,12 +186,12 @@ class _Item:
     def read(cls, text: str) -> _Item:
         head, *rest = _split(text, ";") or [""]
         pairs = (part.partition("=") for part in rest)
-        return cls(_bare(head), {_bare(name).lower(): _bare(value) for name, _, value in pairs})
+        return cls(_unquote(head), {_unquote(name).lower(): _unquote(value) for name, _, value in pairs})
 
     @property
     def quota(self) -> int | None:
         """Requests that a policy allows."""
-        return _whole(self.parameters.get("q", self.head))
+        return _read_int(self.parameters.get("q", self.head))
 
     @property
     def window(self) -> float | None:
@@ -201,7 +204,7 @@ class _Item:
         return self.parameters.get("qu", "requests") == "requests"
 
 
-def _in_headers_of_their_own(told: Mapping[str, str], policies: list[_Item], now: datetime) -> Iterator[Quota]:
+def _read_separate_headers(told: Mapping[str, str], policies: list[_Item], now: datetime) -> Iterator[Quota]:
     """Windows of which limit, remaining and reset stand in three headers."""
     groups: dict[tuple[str, str], dict[str, str]] = {}
     for name, text in told.items():
@@ -209,7 +212,7 @@ def _in_headers_of_their_own(told: Mapping[str, str], policies: list[_Item], now
             groups.setdefault((found[1], found[3] or ""), {})[found[2]] = text
     for group in groups.values():
         limits = [_Item.read(text) for text in _split(group.get("limit", ""), ",")]
-        remaining = [_whole(text) for text in _split(group.get("remaining", ""), ",")]
+        remaining = [_read_int(text) for text in _split(group.get("remaining", ""), ",")]
         date = _seconds_until(group.get("reset"), now)
         resets = [_seconds_until(text, now) for text in _split(group.get("reset", ""), ",")]
         if date is not None and None in resets:  # a date has a comma in it
@@ -217,24 +220,24 @@ def _in_headers_of_their_own(told: Mapping[str, str], policies: list[_Item], now
         plain = [item for item in limits if item.window is None]
         behind = [*(item for item in limits if item.window is not None), *policies]
         for number in range(max(1, len(remaining), len(resets))):
-            limit = _at(plain or limits, number)
+            limit = _value_at(plain or limits, number)
             yield Quota(
                 None if limit is None else limit.quota,
                 None if limit is None else _window_of(limit, behind),
-                _at(remaining, number),
-                _at(resets, number),
+                _value_at(remaining, number),
+                _value_at(resets, number),
             )
         yield from (Quota(item.quota, item.window) for item in limits if item.window is not None and plain)
 
 
-def _in_one_header(text: str, policies: list[_Item], now: datetime) -> Iterator[Quota]:
+def _read_combined_header(text: str, policies: list[_Item], now: datetime) -> Iterator[Quota]:
     """Windows that stand in ``RateLimit``, and those of which nothing but the policy is known."""
     items = [_Item.read(part) for part in _split(text, ",")]
-    whole = dict(_words(items))
+    whole = dict(_read_parameters(items))
     if "limit" in whole or not any("r" in item.parameters for item in items):
         limit = _Item(whole.get("limit", ""), {})
         reset = _seconds_until(whole.get("reset"), now)
-        yield Quota(limit.quota, _window_of(limit, policies), _whole(whole.get("remaining")), reset)
+        yield Quota(limit.quota, _window_of(limit, policies), _read_int(whole.get("remaining")), reset)
         items = []
     named = {item.head: item for item in policies}
     for item in items:
@@ -243,7 +246,7 @@ def _in_one_header(text: str, policies: list[_Item], now: datetime) -> Iterator[
             yield Quota(
                 policy.quota,
                 policy.window,
-                _whole(item.parameters.get("r")),
+                _read_int(item.parameters.get("r")),
                 _seconds_until(item.parameters.get("t"), now),
             )
     heads = {item.head for item in items}
@@ -252,7 +255,7 @@ def _in_one_header(text: str, policies: list[_Item], now: datetime) -> Iterator[
             yield Quota(policy.quota, policy.window)
 
 
-def _words(items: Iterable[_Item]) -> Iterator[tuple[str, str]]:
+def _read_parameters(items: Iterable[_Item]) -> Iterator[tuple[str, str]]:
     """The parts of ``limit=10, remaining=0, reset=30``, whatever stands between them."""
     for item in items:
         name, _, value = item.head.partition("=")
@@ -269,7 +272,7 @@ def _window_of(limit: _Item, policies: Iterable[_Item]) -> float | None:
     return windows.pop() if len(windows) == 1 else None
 
 
-def _at(found: Sequence[T], number: int) -> T | None:
+def _value_at(found: Sequence[T], number: int) -> T | None:
     """One of several in their order; the only one stands for all."""
     return found[number] if number < len(found) else (found[0] if len(found) == 1 else None)
 
@@ -286,7 +289,7 @@ def _split(text: str, separator: str) -> list[str]:
     return [part for part in (*parts, text[begins:]) if part.strip()]
 
 
-def _bare(text: str) -> str:
+def _unquote(text: str) -> str:
     return text.strip().strip('"')
 
 
@@ -296,7 +299,7 @@ def _number(text: str | None) -> float | None:
     return float(found[1]) if found else None
 
 
-def _whole(text: str | None) -> int | None:
+def _read_int(text: str | None) -> int | None:
     number = _number(text)
     return None if number is None else int(number)
 

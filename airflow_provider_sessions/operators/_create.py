@@ -37,7 +37,7 @@ from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._bring import cancel, warn_of_past_start
-from airflow_provider_sessions.operators._send_record import SendRecord, as_clock_time
+from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
 from airflow_provider_sessions.platforms.base import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
 from airflow_provider_sessions.safe_text import get_logger
@@ -48,7 +48,7 @@ UNCLEAR = (BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which a request may have been carried out."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
-_ON_ITS_WAY = _send_record.LATEST
+_ON_ITS_WAY = _send_record.LATE_REQUEST_SECONDS
 """Seconds for which a request may still be carried out after its sender gave up, or was killed."""
 _SOON = 3.0
 """Seconds after which a look for it is repeated at once: most such requests are carried out by then."""
@@ -143,9 +143,9 @@ async def make_once(
         log.info("The session is there already: %s, %s", remembered.session_id, remembered.state)
         return remembered
 
-    found = await _look_for_all(adapter, draft, record, remembered)
+    found = await _find_all(adapter, draft, record, remembered)
     if found.ours:
-        await _take_back_late(adapter, record, found)
+        await _cancel_late_duplicates(adapter, record, found)
     if on_existing is OnExisting.RECREATE:
         return await _make_anew(adapter, draft, record, found, remembered)
     if on_existing is OnExisting.FAIL:
@@ -173,43 +173,41 @@ async def _alive(adapter: Adapter, session_id: str | None) -> Session | None:
     return session
 
 
-async def _look_for_all(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, remembered: Session | None
-) -> _Finding:
+async def _find_all(adapter: Adapter, draft: SessionDraft, record: SendRecord, remembered: Session | None) -> _Finding:
     """Look for what attempts at a draft made, once nothing more can come of what was sent before.
 
     :raises TooEarlyError: something can.
     """
     found = await _look(adapter, draft, record)
-    if not _may_grow(adapter, draft, record, found, remembered):
+    if not _is_send_pending(adapter, draft, record, found, remembered):
         return found
     await adapter.client.clock.sleep(_SOON)
     found = await _look(adapter, draft, record)
-    if _may_grow(adapter, draft, record, found, remembered):
-        raise _too_early(adapter, draft, record)
+    if _is_send_pending(adapter, draft, record, found, remembered):
+        raise _too_early_error(adapter, draft, record)
     return found
 
 
-def _may_grow(
+def _is_send_pending(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _Finding, remembered: Session | None
 ) -> bool:
     """Whether what was sent before, and is not among what was found, may still be carried out and do harm."""
     if adapter.makes_one(draft) or record.is_quiet(_ON_ITS_WAY):
         return False
     is_there = bool(found.ours) or remembered is not None
-    return not is_there or bool(record.open_sends - found.mine.keys() and _bears_attempts(found))
+    return not is_there or bool(record.open_sends - found.mine.keys() and _has_attempts(found))
 
 
-def _bears_attempts(found: _Finding) -> bool:
+def _has_attempts(found: _Finding) -> bool:
     """Whether sessions tell which attempt made them: else the one that is there is taken for all of them."""
     return any(trace.mark and trace.mark.attempt for trace in found.traces)
 
 
-def _too_early(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
+def _too_early_error(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
     until = record.quiet_until(_ON_ITS_WAY)
     return TooEarlyError(
         f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, which was not answered: "
-        f"none is sent before {as_clock_time(until)}, and then only if the session is not there",
+        f"none is sent before {format_clock_time(until)}, and then only if the session is not there",
         until,
     )
 
@@ -355,11 +353,11 @@ async def _make(
     # What is older has been looked for.
     draft = draft.model_copy(update={"since": clock.now(), "attempt": _new_attempt(clock)})
     warn_of_past_start(draft.start, clock)
-    await asyncio.to_thread(record.note_send, draft.attempt)
+    await asyncio.to_thread(record.record_send, draft.attempt)
     try:
         made = await adapter.create(draft)
     except UNCLEAR as unclear:
-        note = record.settle if _is_last_word(unclear) else record.note_given_up
+        note = record.settle if _is_final_response(unclear) else record.record_give_up
         await asyncio.to_thread(note, draft.attempt)
         log.warning("It is not clear whether the session was made (%s); looking for it", unclear)
         return await _find_made(adapter, draft, record, without, unclear)
@@ -390,16 +388,16 @@ async def _find_made(
         raise unclear from blind
     if not found.ours:
         if draft.attempt in record.open_sends and not adapter.makes_one(draft):
-            _advise(adapter, draft, record)
+            _log_retry_advice(adapter, draft, record)
         raise unclear
-    if _may_grow(adapter, draft, record, found, None):
-        raise _too_early(adapter, draft, record)
+    if _is_send_pending(adapter, draft, record, found, None):
+        raise _too_early_error(adapter, draft, record)
     log.info("The session was made: %s", found.ours[0].session_id)
-    await _take_back_late(adapter, record, found)
+    await _cancel_late_duplicates(adapter, record, found)
     return found.ours[0]
 
 
-def _is_last_word(unclear: SessionsError) -> bool:
+def _is_final_response(unclear: SessionsError) -> bool:
     """Whether the platform itself has answered: what it has not done by then it does not do later.
 
     A gateway that gave up (502, 504) has not.
@@ -407,14 +405,14 @@ def _is_last_word(unclear: SessionsError) -> bool:
     return isinstance(unclear, ServerError) and unclear.status in (500, 501, 503)
 
 
-def _advise(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> None:
+def _log_retry_advice(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> None:
     """Say what a retry does, and what to do where what was sent cannot be taken back."""
     log.warning(
         "%s may still carry out the request for %r: a retry looks for the session, and sends nothing before %s. "
         "Without a retry, look for it on the platform before you clear the task",
         adapter.platform,
         draft.title,
-        as_clock_time(record.quiet_until(_ON_ITS_WAY)),
+        format_clock_time(record.quiet_until(_ON_ITS_WAY)),
     )
 
 
@@ -465,7 +463,7 @@ async def _agree(
     return winner
 
 
-async def _take_back_late(adapter: Adapter, record: SendRecord, found: _Finding) -> None:
+async def _cancel_late_duplicates(adapter: Adapter, record: SendRecord, found: _Finding) -> None:
     """Remove what attempts that got no answer made besides the session that counts; nobody knows of it."""
     for attempt in found.mine:
         await asyncio.to_thread(record.settle, attempt)

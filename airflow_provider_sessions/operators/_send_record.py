@@ -1,10 +1,10 @@
 """What the tries of one create have sent, remembered beyond each try, on every Airflow.
 
 A request that nobody answered may be carried out long after its sender gave up: it lies in a proxy's queue, say. So a
-create is not sent again before :data:`LATEST` seconds have passed, and who sends it has to know what was sent before. A
-worker may be killed at any time, and Airflow keeps something for a task from 3.3 on only; so this is written where the
-lock of the create lies (see :mod:`airflow_provider_sessions.operators._alone`): in Redis, for all workers, if that is
-where the connection's rate limit lies, else in a file of the host. A deferral carries it along, too.
+create is not sent again before :data:`LATE_REQUEST_SECONDS` seconds have passed, and who sends it has to know what was
+sent before. A worker may be killed at any time, and Airflow keeps something for a task from 3.3 on only; so this is
+written where the lock of the create lies (see :mod:`airflow_provider_sessions.operators._alone`): in Redis, for all
+workers, if that is where the connection's rate limit lies, else in a file of the host. A deferral carries it along.
 
 A record says which tries are known, and which sends are open: sent, and neither answered nor found. Where a record is
 missing, or does not know an earlier try (which ran on another host), that try is taken to have sent something until
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-LATEST = 65.0
+LATE_REQUEST_SECONDS = 65.0
 """Seconds after which a request that was given up is not carried out any more; a minute, and some for slow lists."""
 _KEPT = 86400
 """Seconds for which a record is kept. Later, whatever was sent has been carried out or never will be."""
@@ -61,12 +61,12 @@ class SendRecord:
         carried: Mapping[str, Any] | None = None,
     ) -> None:
         name = hashlib.sha256(" ".join((key, *place)).encode()).hexdigest()[:24]
-        self._page: _Page = _FilePage(name) if store is None else _RedisPage(name, store)
+        self._store: _RecordStore = _FileStore(name) if store is None else _RedisStore(name, store)
         self._try = str(try_number)
         self._earlier = {str(number) for number in range(1, try_number)}
         self._clock = clock
         now = self._now()
-        page, brought = self._page.read(), _read(json.dumps(carried) if carried else None)
+        page, brought = self._store.read(), _read(json.dumps(carried) if carried else None)
         kept = brought if page is None else _read(page)
         self._tries: dict[str, float] = brought["tries"] | kept["tries"]
         # Whoever sent what is still under way is gone, or it would hold the lock: it gave up by now.
@@ -81,7 +81,7 @@ class SendRecord:
         """The attempts of which nobody knows whether they were carried out, or will be."""
         return frozenset(self._sends)
 
-    def quiet_until(self, latest: float = LATEST) -> float:
+    def quiet_until(self, latest: float = LATE_REQUEST_SECONDS) -> float:
         """Until when what was sent before may be carried out, in seconds since 1970.
 
         :param latest: seconds for which a request may be carried out after its sender gave up.
@@ -91,16 +91,16 @@ class SendRecord:
             gave_up.append(self._tries[self._try])
         return max(gave_up, default=-latest) + latest
 
-    def is_quiet(self, latest: float = LATEST) -> bool:
+    def is_quiet(self, latest: float = LATE_REQUEST_SECONDS) -> bool:
         """Whether nothing that was sent before is carried out any more."""
         return self.quiet_until(latest) <= self._now()
 
-    def note_send(self, attempt: str) -> None:
+    def record_send(self, attempt: str) -> None:
         """Note that an attempt is about to be sent."""
         self._sends[attempt] = None
         self._write()
 
-    def note_given_up(self, attempt: str) -> None:
+    def record_give_up(self, attempt: str) -> None:
         """Note that an attempt was sent and not answered."""
         self._sends[attempt] = self._now()
         self._write()
@@ -113,14 +113,14 @@ class SendRecord:
 
     def close(self) -> None:
         """Forget everything: the session is made."""
-        self._page.write(None)
+        self._store.write(None)
 
     def as_json(self) -> dict[str, Any]:
         """The record, for a deferral to carry along."""
         return {"tries": dict(self._tries), "sends": dict(self._sends)}
 
     def _write(self) -> None:
-        self._page.write(json.dumps(self.as_json()))
+        self._store.write(json.dumps(self.as_json()))
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
@@ -138,7 +138,7 @@ def _read(text: str | None) -> dict[str, Any]:
         return {"tries": {}, "sends": {}}
 
 
-class _Page:
+class _RecordStore:
     """Where a record lies. None of this fails: what cannot be written is missing, and so makes the next try wait."""
 
     def read(self) -> str | None:
@@ -150,7 +150,7 @@ class _Page:
         raise NotImplementedError
 
 
-class _FilePage(_Page):
+class _FileStore(_RecordStore):
     def __init__(self, name: str) -> None:
         self._path = rate_folder() / f"create-{name}.json"
 
@@ -189,7 +189,7 @@ def _remove_old(folder: Path) -> None:
                 path.unlink()
 
 
-class _RedisPage(_Page):
+class _RedisStore(_RecordStore):
     def __init__(self, name: str, store: RedisAddress) -> None:
         self._name = f"airflow-provider-sessions:sent:{name}"
         self._store = store
@@ -215,6 +215,6 @@ class _RedisPage(_Page):
             client.close()
 
 
-def as_clock_time(at: float) -> str:
+def format_clock_time(at: float) -> str:
     """An instant in seconds since 1970 as a log shows it."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")

@@ -7,8 +7,8 @@ never ends a wait: it tells every subscriber what each look saw, errors included
 - It sleeps on every path: at least a poll interval lies between two looks, longer after failures, and as long as the
   platform asks where it does. Where the platform refuses one question of a look, the others are not asked.
 - A subscriber's deadline is kept by one more poll, which begins at the deadline whatever the intervals say, and looks
-  closely. So the polls of a lull are never rarer than the deadline allows. It has ``LAST_LOOK`` seconds: where it takes
-  longer, or the rate limit puts it off for longer, the wait ends with what was known before.
+  closely. So the polls of a lull are never rarer than the deadline allows. It has ``LAST_POLL_TIMEOUT`` seconds: where
+  it takes longer, or the rate limit puts it off for longer, the wait ends with what was known before.
 - Nothing that a look meets ends it, programming errors included: they are told to the subscribers as well.
 - Its task has an empty context, so that nothing it does is written into the log of whoever came first. It logs
   nothing itself.
@@ -147,7 +147,7 @@ class Poller:
         :param poll_interval: seconds between looks.
         :param max_idle: seconds between looks at most, however far away a change seems.
         :param until: when the subscriber's time is up, in seconds since 1970: one more poll begins then, and the
-            subscriber is told when that is over, or after ``LAST_LOOK`` seconds. If it has passed, now counts.
+            subscriber is told when that is over, or after ``LAST_POLL_TIMEOUT`` seconds. If it has passed, now counts.
         :param over: the session, if it is known to be over: it is not looked at then.
         """
         until = max(until, self._now())
@@ -217,26 +217,26 @@ class Poller:
             self._alarm_set.clear()
             now, self._alarm_at = self._now(), math.inf
             for subscription in chain.from_iterable(watch.subscribers for watch in self._watches()):
-                if (reason := self._no_last_look(subscription.until, now)) is not None:
+                if (reason := self._why_no_last_poll(subscription.until, now)) is not None:
                     subscription.end(reason)
                 until = subscription.until
-                self._alarm_at = min(self._alarm_at, until if now < until else until + schedule.LAST_LOOK)
+                self._alarm_at = min(self._alarm_at, until if now < until else until + schedule.LAST_POLL_TIMEOUT)
             if self._alarm_at < math.inf:
                 await within(self._clock, self._alarm_at - now, self._alarm_set.wait())
             else:
                 await self._alarm_set.wait()
 
-    def _no_last_look(self, until: float, now: float) -> str | None:
+    def _why_no_last_poll(self, until: float, now: float) -> str | None:
         """Why a subscriber is not to wait for the poll that its deadline is owed; None where it is."""
         if now < until - _NO_TIME:
             return None
-        if self._closed_until > until + schedule.LAST_LOOK:
+        if self._closed_until > until + schedule.LAST_POLL_TIMEOUT:
             again = to_the_second(datetime.fromtimestamp(self._closed_until, UTC))
             return f"the platform takes no request before {again}"
-        if self._began is not None and self._began < until - schedule.LAST_LOOK:
+        if self._began is not None and self._began < until - schedule.LAST_POLL_TIMEOUT:
             return f"a poll has not been answered for {now - self._began:.0f} s"
-        if now >= until + schedule.LAST_LOOK - _NO_TIME:
-            return f"no poll was answered within {schedule.LAST_LOOK:.0f} s after it"
+        if now >= until + schedule.LAST_POLL_TIMEOUT - _NO_TIME:
+            return f"no poll was answered within {schedule.LAST_POLL_TIMEOUT:.0f} s after it"
         return None
 
     async def _sleep_until_due(self) -> None:
@@ -244,10 +244,10 @@ class Poller:
             self._woken.clear()
             # Nothing is watched while it is about to be closed.
             due = min((watch.due for watch in self._watches()), default=self._now() + _NOTHING_TO_DO)
-            last_call = min((watch.last_call for watch in self._watches()), default=math.inf)
+            next_deadline = min((watch.next_deadline for watch in self._watches()), default=math.inf)
             if self._last_look is not None:
-                last_call = max(last_call, self._last_look + schedule.LAST_LOOKS_APART)
-            wait = min(max(due, self._not_before), max(last_call, self._closed_until)) - self._now()
+                next_deadline = max(next_deadline, self._last_look + schedule.LAST_POLL_INTERVAL)
+            wait = min(max(due, self._not_before), max(next_deadline, self._closed_until)) - self._now()
             if wait < _NO_TIME:
                 return
             await within(self._clock, wait, self._woken.wait())
@@ -308,17 +308,17 @@ class Poller:
         watches, now = list(self._watches()), self._now()
         is_early = now + _NO_TIME < max(min(watch.due for watch in watches), self._not_before)
         soon = -math.inf if is_early else now + min(watch.poll_interval for watch in watches)
-        return [watch for watch in watches if watch.due < soon or watch.last_call <= now + _NO_TIME]
+        return [watch for watch in watches if watch.due < soon or watch.next_deadline <= now + _NO_TIME]
 
     def _heed(self, error: Exception | None) -> None:
         """Do as the platform says with an error: come back later, or with another credential."""
         if isinstance(error, RateLimitedError) and error.retry_after is None:
-            self._stay_away(UNKNOWN_LIMIT_WAIT)
+            self._pause_for_platform(UNKNOWN_LIMIT_WAIT)
         elif isinstance(error, ApiError) and error.retry_after is not None:
-            self._stay_away(error.retry_after)
+            self._pause_for_platform(error.retry_after)
         self._refused = self._refused or isinstance(error, AuthenticationError)
 
-    def _stay_away(self, seconds: float) -> None:
+    def _pause_for_platform(self, seconds: float) -> None:
         """Look at nothing for as long as the platform wants, not even at a deadline."""
         self._pause(seconds)
         self._closed_until = max(self._closed_until, self._now() + seconds)
@@ -336,8 +336,8 @@ class Poller:
         self._start_to_ask()
         spots = [watch for watch in due if isinstance(watch.subject, Spot)]
         present = self._now() + _NO_TIME
-        decided = {watch.subject.session_id for watch in spots if watch.last_call <= present}
-        errors = await self._see(adapter, {watch.subject.session_id for watch in spots}, interval, decided)
+        decisive = {watch.subject.session_id for watch in spots if watch.next_deadline <= present}
+        errors = await self._see(adapter, {watch.subject.session_id for watch in spots}, interval, decisive)
         questions: list[AnyWatch] = [watch for watch in due if isinstance(watch.subject, Listing)]
         for watch in spots:
             session_id = watch.subject.session_id
@@ -391,17 +391,17 @@ class Poller:
         return Observation(session=self._session(watch.subject.session_id), error=failure, missing=missing)
 
     async def _see(
-        self, adapter: Adapter, session_ids: Collection[str], interval: float, decided: Collection[str]
+        self, adapter: Adapter, session_ids: Collection[str], interval: float, decisive: Collection[str]
     ) -> dict[str, SessionsError]:
         """Look at sessions, unless they are known to be over. Note what is seen, and return what went wrong.
 
-        :param decided: those about which this look decides: a list's silence is not enough of them.
+        :param decisive: those about which this look decides: a list's silence is not enough of them.
         """
         seen = {key: self._seen.get(key, Sighting()) for key in session_ids}
         seen = {key: last for key, last in seen.items() if last.session is None or not last.session.state.is_final}
         if not seen:
             return {}
-        closely = schedule.due_for_a_close_look(seen, self._now(), interval) | seen.keys() & set(decided)
+        closely = schedule.due_for_a_close_look(seen, self._now(), interval) | seen.keys() & set(decisive)
         answers = await adapter.look({key: None if key in closely else last.session for key, last in seen.items()})
         now = self._now()
         for key, answer in answers.items():

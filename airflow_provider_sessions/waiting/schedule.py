@@ -12,9 +12,9 @@ MAX_IDLE = 900.0
 """Seconds after which everything is looked at again, however far away a change seems."""
 RECONNECT_AFTER = 300.0
 """Seconds after which the connection is read again: somebody may have edited it in the middle of a wait."""
-LAST_LOOK = 45.0
+LAST_POLL_TIMEOUT = 45.0
 """Seconds after a deadline that the poll made then may take, or be put off by the rate limit."""
-LAST_LOOKS_APART = 1.0
+LAST_POLL_INTERVAL = 1.0
 """Seconds between two polls that are made for the sake of deadlines: many deadlines must not make a storm."""
 _BACKOFF_AT_MOST = 120.0
 _UNKNOWN_LENGTH = 8 * 3600.0

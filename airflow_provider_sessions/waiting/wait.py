@@ -103,11 +103,11 @@ async def wait_for(wait: Wait, poller: Poller) -> Outcome:
                 return Outcome(decision.verdict, decision.message, last.session)
 
 
-def _overdue(wait: Wait, last: Observation, no_last_look: str) -> str:
+def _overdue(wait: Wait, last: Observation, why_no_last_poll: str) -> str:
     deadline = to_the_second(datetime.fromtimestamp(wait.deadline, UTC))
     state = "was not seen" if last.session is None else f"was {last.session.state.value}"
     failure = "" if last.error is None else f"; the last look failed with {type(last.error).__name__}: {last.error}"
-    missed = f"; at the deadline {no_last_look}" if no_last_look else ""
+    missed = f"; at the deadline {why_no_last_poll}" if why_no_last_poll else ""
     return f"waited for {wait.goal} of session {wait.session_id} until {deadline}: the session {state}{failure}{missed}"
 
 

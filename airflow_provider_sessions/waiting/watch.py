@@ -132,7 +132,7 @@ class Watch(Generic[Subject, News]):
         return min(subscription.max_idle for subscription in self.subscribers)
 
     @property
-    def last_call(self) -> float:
+    def next_deadline(self) -> float:
         """The earliest deadline of a subscriber, in seconds since 1970: it is owed a poll then."""
         return min(subscription.until for subscription in self.subscribers)
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.operators._send_record import LATEST, SendRecord, as_clock_time
+from airflow_provider_sessions.operators._send_record import LATE_REQUEST_SECONDS, SendRecord, format_clock_time
 
 PLACE = ("vidinfra", "https://vidinfra.example")
 NOW = VirtualClock().now().timestamp()
@@ -46,14 +46,14 @@ def test_a_try_after_one_that_sent_nothing_waits_for_nothing(clock: VirtualClock
 
 def test_what_was_given_up_is_waited_for_from_then_on(clock: VirtualClock) -> None:
     first = record(clock)
-    first.note_send("a")
+    first.record_send("a")
     clock.jump(10)
-    first.note_given_up("a")
+    first.record_give_up("a")
     assert first.open_sends == {"a"}
     clock.jump(20)
     second = record(clock, 2)
     assert second.open_sends == {"a"}
-    assert second.quiet_until() == NOW + 10 + LATEST
+    assert second.quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS
     assert second.quiet_until(5) == NOW + 15
     assert not second.is_quiet()
     assert second.is_quiet(20)
@@ -62,26 +62,26 @@ def test_what_was_given_up_is_waited_for_from_then_on(clock: VirtualClock) -> No
 
 def test_what_is_answered_is_not_waited_for(clock: VirtualClock) -> None:
     first = record(clock)
-    first.note_send("a")
+    first.record_send("a")
     first.settle("a")
     first.settle("never sent")
     assert record(clock, 2).is_quiet()
 
 
 def test_who_died_while_sending_gave_up_by_the_next_look(clock: VirtualClock) -> None:
-    record(clock).note_send("a")
+    record(clock).record_send("a")
     clock.jump(30)
-    assert record(clock, 2).quiet_until() == NOW + 30 + LATEST
+    assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS
     clock.jump(30)
-    assert record(clock, 2).quiet_until() == NOW + 30 + LATEST, "and not by the one after that"
+    assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS, "and not by the one after that"
 
 
 def test_the_last_of_several_sends_counts(clock: VirtualClock) -> None:
     first = record(clock)
-    first.note_given_up("a")
+    first.record_give_up("a")
     clock.jump(10)
-    first.note_given_up("b")
-    assert record(clock, 2).quiet_until() == NOW + 10 + LATEST
+    first.record_give_up("b")
+    assert record(clock, 2).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS
 
 
 def test_a_try_that_is_not_known_may_have_sent_something_until_this_one_began(clock: VirtualClock) -> None:
@@ -89,9 +89,9 @@ def test_a_try_that_is_not_known_may_have_sent_something_until_this_one_began(cl
     clock.jump(100)
     third = record(clock, 3)
     assert third.open_sends == frozenset()
-    assert third.quiet_until() == NOW + 100 + LATEST
+    assert third.quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS
     clock.jump(50)
-    assert record(clock, 3).quiet_until() == NOW + 100 + LATEST, "it is when the try began that counts"
+    assert record(clock, 3).quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS, "it is when the try began that counts"
 
 
 def test_a_session_that_is_made_needs_no_record(clock: VirtualClock, folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_session_that_is_made_needs_no_record(clock: VirtualClock, folder: Pat
 
 
 def test_creates_and_platforms_have_records_of_their_own(clock: VirtualClock) -> None:
-    record(clock).note_send("a")
+    record(clock).record_send("a")
     assert record(clock, key="other").is_quiet()
     assert record(clock, place=("sessions_us", PLACE[1])).is_quiet()
     assert record(clock, place=(PLACE[0], "https://other.example")).is_quiet()
@@ -113,33 +113,33 @@ def test_a_deferral_carries_what_a_host_cannot_see(
     clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = record(clock)
-    first.note_given_up("a")
+    first.record_give_up("a")
     monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "another host"))
     clock.jump(20)
     resumed = record(clock, carried=first.as_json())
-    assert (resumed.open_sends, resumed.quiet_until()) == ({"a"}, NOW + LATEST)
+    assert (resumed.open_sends, resumed.quiet_until()) == ({"a"}, NOW + LATE_REQUEST_SECONDS)
     assert resumed.as_json() == first.as_json()
 
 
 def test_what_the_place_knows_is_newer_than_what_a_deferral_carried(clock: VirtualClock) -> None:
     first = record(clock, 2)
-    first.note_given_up("a")
+    first.record_give_up("a")
     carried = first.as_json()
     first.settle("a")
     clock.jump(20)
     resumed = record(clock, 2, carried=carried)
     assert resumed.open_sends == frozenset()
-    assert resumed.quiet_until() == NOW + LATEST
+    assert resumed.quiet_until() == NOW + LATE_REQUEST_SECONDS
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"tries": 1}', '{"sends": {"a": "soon"}}', "\ufffd", "null"])
 def test_what_cannot_be_read_is_no_record(clock: VirtualClock, folder: Path, text: str) -> None:
-    record(clock).note_send("a")
+    record(clock).record_send("a")
     [page] = folder.iterdir()
     page.write_text(text)
     again = record(clock, 2)
     assert again.open_sends == frozenset()
-    assert again.quiet_until() == NOW + LATEST
+    assert again.quiet_until() == NOW + LATE_REQUEST_SECONDS
 
 
 def test_records_of_creates_that_failed_for_good_are_removed(clock: VirtualClock, folder: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_record_that_cannot_be_written_leaves_none_that_is_wrong(
 
     with monkeypatch.context() as full:
         full.setattr(Path, "replace", fail)
-        first.note_send("a")
+        first.record_send("a")
     assert "It cannot be remembered what this create sends" in caplog.text
     assert list(folder.iterdir()) == []
     assert not record(clock, 2).is_quiet(), "so the next try waits"
@@ -187,4 +187,4 @@ def test_where_there_is_no_place_the_next_try_waits(clock: VirtualClock, folder:
 
 
 def test_an_instant_is_shown_as_a_clock_shows_it() -> None:
-    assert as_clock_time(NOW + 65) == "15:01:05 UTC"
+    assert format_clock_time(NOW + 65) == "15:01:05 UTC"
