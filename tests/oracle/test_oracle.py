@@ -213,7 +213,6 @@ def test_into_mariadb_by_pymysql(schedule: Schedule, exporter: Exporter) -> None
 
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
 @example(schedule=one_after_the_other("vidinfra", RACED))
-@example(schedule=side_by_side("prevail", "case"))
 @searching(1)
 @given(schedule=schedules("vidinfra", "prevail", "sessions_us"))
 def test_into_a_file_of_a_database(schedule: Schedule, exporter: Exporter, kind: str) -> None:
