@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql+psycopg2://postgres@127.0.0.1:5432/test")
-MARIADB = os.environ.get("TEST_MARIADB_URL", "mysql://root@127.0.0.1:3306/test")
+MARIADB = os.environ.get("TEST_MARIADB_URL", "mysql://root@127.0.0.1:3306")
 DATABASES = ("sqlite", "duckdb_file", "postgres", "mariadb", "mariadb_pymysql")
 """Fixtures of all databases that are supported; those of MariaDB by Airflow's default driver, and by PyMySQL."""
 _IN_FILES = ("sqlite", "duckdb")
@@ -220,8 +220,8 @@ def mariadb_schema() -> Iterator[Place]:
     """A database of its own, by mysqlclient, Airflow's default driver; it is named as a schema."""
     pytest.importorskip("MySQLdb", reason="mysqlclient is not installed: it is built where MariaDB's headers are")
     with mariadb_database() as url:
-        database = sa.make_url(url).database
-        yield Place(sa.make_url(url).set(database="test").render_as_string(hide_password=False), database)
+        own = sa.make_url(url)
+        yield Place(own.set(database="information_schema").render_as_string(hide_password=False), own.database)
 
 
 @contextmanager
