@@ -553,3 +553,27 @@ def test_how_much_later_a_slow_request_is_taken_to_have_arrived(lag: float, dela
     shared.turn_to(1000 + lag)
     shared.observe(RateNews(200, lag=lag, delay=delay))
     assert list(shared.arrivals) == [pytest.approx(1000 + late)]
+
+
+@pytest.mark.parametrize(("status", "shrinks"), [(200, True), (399, True), (400, False), (503, False)])
+def test_the_margin_shrinks_with_what_goes_well_alone(status: int, shrinks: bool) -> None:
+    shared = book(10, 3, margin=0.05)
+    shared.observe(RateNews(429, retry_after=1))
+    shared.observe(RateNews(status))
+    assert (shared.margin < 0.1) is shrinks
+
+
+def test_a_slow_answer_puts_its_request_off_by_a_third_of_a_short_window() -> None:
+    shared = book(3, 1.5, margin=0.05)
+    leave(shared)
+    shared.turn_to(1005)
+    shared.observe(RateNews(200, lag=5))
+    assert list(shared.arrivals) == [pytest.approx(1000.5)]
+
+
+@pytest.mark.parametrize(("requests", "calls"), [(2, 1), (4, 3), (9, 8), (10, 8), (20, 16)])
+def test_a_fifth_of_the_slots_and_one_at_least_is_kept_for_polls(requests: int, calls: int) -> None:
+    shared = book(requests, 3)
+    reserve(shared, POLL)
+    shared.slots[POLL] = array("d")
+    assert reserve(shared, CALL, requests).count(0) == calls
