@@ -42,7 +42,7 @@ ENOUGH = 0.9
 
 MODULES: dict[str, Sequence[str]] = {
     "waiting/goals": ("waiting/test_goals.py",),
-    "waiting/schedule": ("waiting/test_schedule.py", "waiting/test_pace.py"),
+    "waiting/schedule": ("waiting/test_schedule.py", "waiting/test_pace.py", "waiting/test_deadline.py"),
     "client/rate_headers": ("client/test_rate_headers.py",),
     "client/rate_limit": ("client/test_rate_book.py", "client/test_budget.py"),
     "client/rate_book": ("client/test_rate_book.py",),

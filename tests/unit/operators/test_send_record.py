@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import secrets
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
+from airflow_provider_sessions import operators
 from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import LATE_REQUEST_SECONDS, SendRecord, format_clock_time
 
 PLACE = ("vidinfra", "https://vidinfra.example")
@@ -155,10 +162,44 @@ def test_records_of_creates_that_failed_for_good_are_removed(clock: VirtualClock
     assert not record(clock, 2, key="old").is_quiet()
 
 
+@pytest.mark.parametrize(("age", "left"), [(86399.5, 2), (86400, 2), (86400.5, 1)])
+def test_a_record_is_kept_for_a_day(
+    clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, age: float, left: int
+) -> None:
+    record(clock)
+    [page] = folder.iterdir()
+    os.utime(page, (1e9, 1e9))
+    monkeypatch.setattr(time, "time", lambda: 1e9 + age)
+    record(clock, key="another")
+    assert len(list(folder.iterdir())) == left
+
+
+def test_a_record_is_not_written_through_a_link(
+    clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = record(clock)
+    [page] = folder.iterdir()
+    monkeypatch.setattr(secrets, "token_hex", lambda length: "0" * 2 * length)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("dear")
+    for length in range(4, 12):
+        page.with_name(f"{page.name}.{'00' * length}").symlink_to(elsewhere)
+    first.record_send("a")
+    assert elsewhere.read_text() == "dear"
+
+
 def test_a_record_is_for_its_user_alone(clock: VirtualClock, folder: Path) -> None:
     record(clock)
     [page] = folder.iterdir()
     assert (page.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_the_folder_of_records_is_made_with_those_above_it(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "of" / "this" / "host"))
+    record(clock).record_send("a")
+    assert record(clock, 2).open_sends == {"a"}
 
 
 def test_a_record_that_cannot_be_written_leaves_none_that_is_wrong(
@@ -184,6 +225,79 @@ def test_where_there_is_no_place_the_next_try_waits(clock: VirtualClock, folder:
     nowhere = RedisAddress("127.0.0.1", 1)
     record(clock, store=nowhere).close()
     assert not record(clock, 2, store=nowhere).is_quiet()
+
+
+class Cellar(RedisAddress):
+    """A Redis in memory: what it holds, for how long, and whether it takes more."""
+
+    def __init__(self) -> None:
+        super().__init__("redis.example")
+        object.__setattr__(self, "held", {})
+        object.__setattr__(self, "kept", [])
+        object.__setattr__(self, "full", [])
+        object.__setattr__(self, "closed", [])
+
+    def client(self) -> Any:
+        def put(name: str, text: str, ex: int) -> bool:
+            if self.full:
+                raise ResponseError("OOM command not allowed when used memory > 'maxmemory'")
+            self.held[name] = text.encode()
+            self.kept.append(ex)
+            return True
+
+        def remove(name: str) -> int:
+            return len([self.held.pop(name, None)])
+
+        return SimpleNamespace(get=self.held.get, set=put, delete=remove, close=lambda: self.closed.append(True))
+
+
+def test_redis_keeps_a_record_for_about_a_day_and_until_the_session_is_made(clock: VirtualClock) -> None:
+    cellar: Any = Cellar()
+    first = record(clock, store=cellar)
+    first.record_give_up("a")
+    clock.jump(10)
+    second = record(clock, 2, store=cellar)
+    assert second.open_sends == {"a"}
+    assert second.quiet_until() == NOW + LATE_REQUEST_SECONDS
+    assert record(clock, 2, store=cellar, key="other").open_sends == frozenset()
+    assert set(cellar.kept) == {86400}
+    second.close()
+    assert len(cellar.held) == 1, "the other create's"
+    assert all(name.startswith("airflow-provider-sessions:sent:") for name in cellar.held)
+    assert cellar.closed
+
+
+def test_a_redis_that_takes_no_more_is_left_with_no_record_that_is_wrong(clock: VirtualClock) -> None:
+    cellar: Any = Cellar()
+    first = record(clock, store=cellar)
+    cellar.full.append(True)
+    first.record_send("a")
+    assert cellar.held == {}
+    cellar.full.clear()
+    clock.jump(10)
+    assert record(clock, 2, store=cellar).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS, "so the next try waits"
+
+
+def test_what_cannot_be_read_in_redis_is_no_record(clock: VirtualClock) -> None:
+    cellar: Any = Cellar()
+    record(clock, store=cellar).record_send("a")
+    cellar.held.update(dict.fromkeys(cellar.held, b"\xff\xfe"))
+    assert not record(clock, 2, store=cellar).is_quiet()
+
+
+def test_without_redis_installed_records_lie_in_files(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setattr(operators, "_send_record", _send_record)  # so that it is put back
+    monkeypatch.delitem(sys.modules, _send_record.__name__)
+    fresh: Any = importlib.import_module(_send_record.__name__)
+    fresh.SendRecord("k", PLACE, None, 1, clock).record_send("a")
+    assert fresh.SendRecord("k", PLACE, None, 2, clock).open_sends == {"a"}
+
+
+def test_a_request_is_waited_for_a_minute_and_some_seconds(clock: VirtualClock) -> None:
+    first = record(clock)
+    first.record_give_up("a")
+    assert format_clock_time(first.quiet_until()) == "15:01:05 UTC"
 
 
 def test_an_instant_is_shown_as_a_clock_shows_it() -> None:

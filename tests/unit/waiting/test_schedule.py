@@ -15,6 +15,7 @@ from airflow_provider_sessions.waiting.schedule import (
     after_failure,
     due_for_a_close_look,
     next_look,
+    pace_of,
 )
 
 INTERVALS = some.floats(min_value=1, max_value=86400)
@@ -114,6 +115,11 @@ def test_nothing_is_known_of_when_staff_will_schedule_a_request() -> None:
     assert pause(None, -30 * 86400) == pytest.approx(30)
 
 
+@pytest.mark.parametrize("seen", [None, session(SessionState.REQUESTED), session(SessionState.LIVE)])
+def test_where_no_time_is_known_to_be_idle_the_interval_counts_however_short(seen: Session | None) -> None:
+    assert pause(seen, 0, 0.01) == pytest.approx(0.01, abs=1e-4)
+
+
 @given(INTERVALS, some.integers(min_value=1, max_value=10**6))
 def test_a_failed_look_is_never_followed_sooner_than_a_good_one(poll_interval: float, failures: int) -> None:
     pause = after_failure(poll_interval, failures)
@@ -145,6 +151,27 @@ def test_nobody_is_due_before_their_time() -> None:
     seen = {"a": Sighting(session(), 1290.0, 1000.0), "b": Sighting(session(), 1290.0, 1299.0)}
     assert due_for_a_close_look(seen, 1300.0, 30.0) == {"a"}
     assert due_for_a_close_look({}, 1300.0, 30.0) == set()
+
+
+@pytest.mark.parametrize(
+    ("poll_interval", "ago", "due"), [(1, 60, True), (1, 59.5, False), (30, 300, True), (30, 299, False)]
+)
+def test_a_close_look_comes_at_every_tenth_look_but_not_before_a_minute(
+    poll_interval: float, ago: float, due: bool
+) -> None:
+    seen = {"a": Sighting(session(), 1000.0 - poll_interval, 1000.0 - ago)}
+    assert bool(due_for_a_close_look(seen, 1000.0, poll_interval)) is due
+
+
+@pytest.mark.parametrize(("ago", "due"), [(59, False), (60, True), (61, True)])
+def test_seldom_means_every_other_look(ago: float, due: bool) -> None:
+    seen = {"a": Sighting(session(), 1000.0 - ago, 1000.0 - ago)}
+    assert bool(due_for_a_close_look(seen, 1000.0, 30.0)) is due
+
+
+@pytest.mark.parametrize(("took", "expected"), [(379, 439), (380, 660), (930, 660), (931, 991), (1300, 1360)])
+def test_a_pace_holds_until_it_is_wrong_by_half(took: float, expected: float) -> None:
+    assert pace_of(took, 60, 660) == expected
 
 
 def test_who_is_looked_at_seldom_is_looked_at_closely_each_time() -> None:
