@@ -27,6 +27,8 @@ from airflow_provider_sessions.sandbox.log import Entry
 from tests.connected import Connect, RecordingTaskInstance
 from tests.unit.operators.attempts import RUN_AFTER, START, TITLE, Attempt, Place, make_and_tell, prepare
 
+pytestmark = pytest.mark.spared("3.2")
+
 CREATES = ("create_session", "create_session_request")
 
 

@@ -23,6 +23,8 @@ from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import Connect
 
+pytestmark = pytest.mark.spared("3.2")
+
 HOOKS: dict[str, Any] = {"prevail": PrevailHook, "vidinfra": VidInfraHook, "sessions_us": SessionsUsHook}
 GET = {"prevail": "list_recordings", "vidinfra": "get_session", "sessions_us": "get_session"}
 IDS = ["a/b", "/a//b/", "100%?#1", "Łódź/zoë & co", "..back\\slash a%2Fb", "{session_id}+;=", "x" * 120 + "/y"]

@@ -18,6 +18,8 @@ from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOpe
 from tests.connected import Connect
 from tests.databases import Place, fields_of, sqlite
 
+pytestmark = pytest.mark.spared("3.2")
+
 __all__ = ["sqlite"]
 
 IDS = ["s0", "s1", "s2"]

@@ -22,7 +22,7 @@ from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms import marks
 from airflow_provider_sessions.platforms.prevail.options import slug_of
 
-PACKAGE = Path(__file__).parents[2] / "airflow_provider_sessions"
+PACKAGE = Path(__file__).parents[3] / "airflow_provider_sessions"
 FUNCTIONS = {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
 PARTS_AT_RUN_TIME = {
     "sandbox/routing.py": {"self": type("Route", (), {"path": "/sessions/{session_id}/recordings/{recording_id}"})},
