@@ -16,6 +16,7 @@ from tests.unit.test_closed_words import CLASSES, REQUIRED, parameters
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAD = """
+import airflow.sdk
 from datetime import timedelta
 
 from airflow.sdk import DAG, ObjectStoragePath, XComArg, literal, task, task_group
@@ -229,9 +230,21 @@ def test_what_a_group_gives_by_default_counts(check: Check) -> None:
         ('"@daily"', True),
         ("timedelta(days=1)", True),
         ("None", False),
-        ('__import__("airflow.sdk").sdk.CronDataIntervalTimetable("@daily", timezone="UTC")', False),
-        ('__import__("airflow.sdk").sdk.CronTriggerTimetable("@daily", timezone="UTC", interval=timedelta(1))', False),
-        ('__import__("airflow.sdk").sdk.MultipleCronTriggerTimetable("@daily", timezone="UTC")', True),
+        pytest.param(
+            'airflow.sdk.CronDataIntervalTimetable("@daily", timezone="UTC")',
+            False,
+            marks=pytest.mark.needs_airflow("3.2"),
+        ),
+        pytest.param(
+            'airflow.sdk.CronTriggerTimetable("@daily", timezone="UTC", interval=timedelta(1))',
+            False,
+            marks=pytest.mark.needs_airflow("3.2"),
+        ),
+        pytest.param(
+            'airflow.sdk.MultipleCronTriggerTimetable("@daily", timezone="UTC")',
+            True,
+            marks=pytest.mark.needs_airflow("3.2"),
+        ),
     ],
 )
 def test_an_export_without_a_window_is_told_where_the_schedule_gives_none(
@@ -239,8 +252,6 @@ def test_an_export_without_a_window_is_told_where_the_schedule_gives_none(
 ) -> None:
     dag = f"schedule={schedule}"
     export = 'SessionsToSqlOperator(task_id="t", sql_conn_id="w")'
-    if "sdk" in schedule:
-        pytest.importorskip("airflow.sdk.definitions.timetables.trigger", exc_type=ImportError)
     findings = check(export, dag=dag)
 
     assert told(findings) == ([("a_dag", "t", "start")] if is_told else [])
