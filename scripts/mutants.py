@@ -21,12 +21,14 @@ import os
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+import grimp
 import parso
 import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -57,7 +59,10 @@ MODULES: dict[str, Sequence[str]] = {
 }
 """Modules, and the tests below tests/unit that are to kill their mutants."""
 
-WARM = ("hypothesis", "httpx", "msgspec", "pydantic", "pytest_asyncio", "sqlalchemy", "starlette.applications")
+WARM = (
+    "hypothesis httpx msgspec pydantic pytest_asyncio sqlalchemy starlette.applications uvicorn "
+    "airflow.providers.common.compat.sdk"
+).split()
 """Libraries that tests import: loaded once, before the processes of the mutants are forked off."""
 
 
@@ -218,13 +223,16 @@ def _start(mutant: Mutant | None, tests: Sequence[str]) -> Any:
 
 @contextmanager
 def _warm(module: str) -> Iterator[None]:
-    """Have what a module imports loaded for its mutants, and the module itself not."""
+    """Have the whole package loaded for the mutants of a module, but for the module and what imports it."""
     before = set(sys.modules)
     name = f"{PACKAGE}.{module.replace('/', '.')}"
-    importlib.import_module(name)
-    del sys.modules[name]
-    parent, _, last = name.rpartition(".")
-    delattr(sys.modules[parent], last)
+    graph = grimp.build_graph(PACKAGE, cache_dir=None)
+    stale = {name, *graph.find_downstream_modules(name)}
+    for one in sorted(graph.modules - stale):
+        with suppress(ImportError):  # of a library that is not installed
+            importlib.import_module(one)
+    for one in stale & sys.modules.keys():
+        del sys.modules[one]
     try:
         yield
     finally:
@@ -275,6 +283,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     os.chdir(ROOT)
+    home = TemporaryDirectory()  # of Airflow, which writes there
+    os.environ["AIRFLOW_HOME"] = home.name
     for name in WARM:
         importlib.import_module(name)
     known, failed = known_survivors(), False
