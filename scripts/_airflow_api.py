@@ -126,9 +126,10 @@ class AirflowApi:
         self.ask("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
 
     def clear(self, dag_id: str, run_id: str, task_id: str, map_indexes: Iterable[int] = (-1,)) -> None:
-        """Clear a task, or instances of a mapped one, whatever their state: they begin anew."""
+        """Clear a task, or instances of a mapped one, and what follows them, whatever their state: they begin anew."""
         tasks = [[task_id, index] if index >= 0 else task_id for index in map_indexes]
-        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": tasks}
+        which = {"dag_run_id": run_id, "task_ids": tasks, "include_downstream": True}
+        body = {"dry_run": False, "only_failed": False, **which}
         self.ask("POST", f"dags/{dag_id}/clearTaskInstances", body)
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:

@@ -24,8 +24,8 @@ def key(route: Called | Answered) -> tuple[str, str]:
     return route.method, re.sub(r"{\w+}", "{}", route.path)
 
 
-# The sandbox plays each platform's own API. VidInfra's video API is another one, on a host of its own: what is called of
-# it is tested in tests/unit/platforms/vidinfra/test_video.py.
+# The sandbox plays each platform's own API. VidInfra's video API is another one, on a host of its own: what is called
+# of it is tested in tests/unit/platforms/vidinfra/test_video.py.
 CALLED = [(platform, route) for platform in PLATFORMS for route in called_by_the_client(platform) if route.base is None]
 
 
