@@ -661,6 +661,7 @@ def test_attempts_sort_by_when_they_began(period: int) -> None:
     attempts = [attempt_at(VirtualClock(moment)) for moment in (moments[0] + timedelta(milliseconds=2), *moments[1:])]
     attempts.insert(0, attempt_at(VirtualClock(began)))
     assert attempts == sorted(attempts)
+    assert len({attempt[:8] for attempt in attempts}) == len(attempts), "two milliseconds apart or more"
     assert {len(attempt) for attempt in attempts} == {12}
 
 
