@@ -284,7 +284,7 @@ def test_a_session_of_others_can_be_an_error(platform: Platform, theirs: dict[st
     platform.put("theirs", **theirs)
     with pytest.raises(ConflictError, match="theirs") as failure:
         make(platform, "fail")
-    assert (failure.value.status, platform.drafts) == (409, [])
+    assert (failure.value.status, failure.value.route, platform.drafts) == (409, "create", [])
 
 
 @pytest.mark.parametrize("theirs", [{"state": "canceled"}, {"key": "task1-arguments2", "alike": False}])
@@ -334,7 +334,7 @@ def test_nothing_is_canceled_where_not_all_can_be(platform: Platform, obstacle: 
     platform.put("obstacle", **obstacle)
     with pytest.raises(ConflictError, match=f"obstacle.*{why}") as failure:
         make(platform, "recreate")
-    assert failure.value.status == 409
+    assert (failure.value.status, failure.value.route) == (409, "cancel")
     assert platform.canceled == platform.drafts == []
 
 
