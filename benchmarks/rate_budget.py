@@ -39,12 +39,12 @@ from typing import Any
 import httpx
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import BookBudget, Lane, RateLimit
 from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.rate_file import FileShelf
-from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
 from airflow_provider_sessions.client.retry import RetryPolicy
+from airflow_provider_sessions.rate_limit.file_store import FileShelf
+from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, RateLimit
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
 
 LIMIT, WINDOW, REQUESTS = 10, 3.0, 200
 IDEAL = (math.ceil(REQUESTS / LIMIT) - 1) * WINDOW

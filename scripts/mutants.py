@@ -45,9 +45,9 @@ ENOUGH = 0.9
 MODULES: dict[str, Sequence[str]] = {
     "waiting/goals": ("waiting/test_goals.py",),
     "waiting/schedule": ("waiting/test_schedule.py", "waiting/test_pace.py", "waiting/test_deadline.py"),
-    "client/rate_headers": ("client/test_rate_headers.py",),
-    "client/rate_limit": ("client/test_rate_book.py", "client/test_budget.py"),
-    "client/rate_book": ("client/test_rate_book.py",),
+    "rate_limit/headers": ("rate_limit/test_headers.py",),
+    "rate_limit/limit": ("rate_limit/test_state.py", "rate_limit/test_limiter.py"),
+    "rate_limit/state": ("rate_limit/test_state.py",),
     "export/ledger": ("export/test_ledger.py",),
     "export/summary": ("export/test_summary.py",),
     "export/redaction": ("export/test_redaction.py",),

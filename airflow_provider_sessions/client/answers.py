@@ -14,9 +14,7 @@ import httpx
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from airflow_provider_sessions.client.header_values import read_date, read_whole_number
 from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
-from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.records import is_record, read_records
 from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, hide_secrets
 from airflow_provider_sessions.client.refusals import tell_refused
@@ -37,6 +35,8 @@ from airflow_provider_sessions.errors import (
     ServerError,
     TemporaryError,
 )
+from airflow_provider_sessions.header_values import read_date, read_whole_number
+from airflow_provider_sessions.rate_limit.headers import read_rate_headers
 from airflow_provider_sessions.safe_text import sanitize_text
 
 _BY_STATUS: dict[int, type[ApiError]] = {

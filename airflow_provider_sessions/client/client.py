@@ -23,7 +23,6 @@ from airflow_provider_sessions.client.answers import (
     says_failure,
     unwrap,
 )
-from airflow_provider_sessions.client.budget import Lane, RateBudget, Unlimited
 from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.decoding import ACCEPTED
@@ -47,6 +46,7 @@ from airflow_provider_sessions.errors import (
     PagingError,
     SessionsError,
 )
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget, Unlimited
 from airflow_provider_sessions.safe_text import get_logger
 
 __all__ = ["Client", "ClientConfig"]

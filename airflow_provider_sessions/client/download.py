@@ -19,7 +19,6 @@ from airflow_provider_sessions.client.answers import link_error
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.decoding import ENCODED
 from airflow_provider_sessions.client.failures import our_errors
-from airflow_provider_sessions.client.header_values import read_date, read_whole_number
 from airflow_provider_sessions.client.redact import redact_path
 from airflow_provider_sessions.errors import (
     ApiError,
@@ -30,6 +29,7 @@ from airflow_provider_sessions.errors import (
     RateLimitedError,
     ServerError,
 )
+from airflow_provider_sessions.header_values import read_date, read_whole_number
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

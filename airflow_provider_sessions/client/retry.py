@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_sessions.client.rate_headers import UNKNOWN_LIMIT_WAIT
 from airflow_provider_sessions.errors import (
     ConnectError,
     NoAnswerError,
@@ -14,6 +13,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
+from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
 
 
 @dataclass(frozen=True, slots=True)

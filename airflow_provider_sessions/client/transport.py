@@ -22,12 +22,12 @@ from datetime import datetime, timedelta
 import httpx
 
 from airflow_provider_sessions.client.addresses import AddressPolicy
-from airflow_provider_sessions.client.budget import Lane, RateBudget
 from airflow_provider_sessions.client.decoding import ENCODED, decode_body
-from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
+from airflow_provider_sessions.rate_limit.headers import read_rate_headers
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

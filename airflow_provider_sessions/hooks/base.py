@@ -12,7 +12,6 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client
-from airflow_provider_sessions.client.rate_tickets import Tickets
 from airflow_provider_sessions.errors import InputError, SessionsError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import aresolve, resolve
@@ -35,6 +34,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.model.zone_data import outdated_zones
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.rate_limit.reservations import Tickets
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
-from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.masking import amask, mask, secrets_of, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

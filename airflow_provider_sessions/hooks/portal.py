@@ -21,10 +21,10 @@ from typing import Generic, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from airflow_provider_sessions.client.budget import RateBudget
 from airflow_provider_sessions.hooks.masking import mask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.rate_limit.limiter import RateBudget
 
 T = TypeVar("T")
 

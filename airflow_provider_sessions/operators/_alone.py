@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_sessions.client.rate_file import check_folder, rate_folder
-from airflow_provider_sessions.client.rate_redis import RedisAddress
+from airflow_provider_sessions.rate_limit.file_store import check_folder, rate_folder
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:

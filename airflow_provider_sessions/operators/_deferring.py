@@ -2,9 +2,9 @@
 
 An operator whose request would have to wait longer than :data:`SHORT_WAIT` reserves as many slots as its work usually
 needs, and its task is deferred until the last of them has come. The resumed task does its work from the beginning, with
-those slots (see :mod:`airflow_provider_sessions.client.rate_tickets`). So a hundred tasks on an account that allows ten
-requests a minute are a hundred deferrals, each until a time of its own, and nobody storms the account in between. If
-the slots did not suffice, it reserves one more than it used up: each time the work comes further.
+those slots (see :mod:`airflow_provider_sessions.rate_limit.reservations`). So a hundred tasks on an account that allows
+ten requests a minute are a hundred deferrals, each until a time of its own, and nobody storms the account in between.
+If the slots did not suffice, it reserves one more than it used up: each time the work comes further.
 
 A deferral spends none of the task's ``retries``. It is Airflow's own trigger that waits.
 """
@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-from airflow_provider_sessions.client.rate_tickets import Tickets
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.operators._reading import identifier, switch
+from airflow_provider_sessions.rate_limit.reservations import Tickets
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
 from airflow_provider_sessions.retries.hopeless import judged
 from airflow_provider_sessions.safe_text import get_logger

@@ -24,9 +24,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.client.rate_file import check_folder, rate_folder
-from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.rate_limit.file_store import check_folder, rate_folder
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from airflow_provider_sessions.client.budget import RateLimit
-from airflow_provider_sessions.client.header_values import read_whole_number
-from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.header_values import read_whole_number
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.model.closed_words import did_you_mean
+from airflow_provider_sessions.rate_limit.limiter import RateLimit
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import sanitize_text
 
 _TYPED = ("host", "proxy")

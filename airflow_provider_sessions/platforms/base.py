@@ -21,11 +21,9 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane, RateBudget, RateLimit
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.item_limits import ITEMS
-from airflow_provider_sessions.client.rate_stores import account_budget
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
@@ -48,6 +46,8 @@ from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget, RateLimit
+from airflow_provider_sessions.rate_limit.stores import account_budget
 from airflow_provider_sessions.safe_text import sanitize_text
 
 Options = TypeVar("Options", bound=BaseModel)

@@ -6,13 +6,13 @@ import asyncio
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.connections import aresolve
 from airflow_provider_sessions.hooks.masking import amask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.waiting.poller import Poller, poller_for
 
 _PATIENCE = 300.0

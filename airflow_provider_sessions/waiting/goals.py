@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
-from airflow_provider_sessions.client.rate_limit import RateLimit
 from airflow_provider_sessions.errors import (
     AuthenticationError,
     ConflictError,
@@ -25,6 +24,7 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.model.wording import counted
+from airflow_provider_sessions.rate_limit.limit import RateLimit
 
 FAILURES = 10
 """Failed looks in a row that end a wait, where the user says nothing else."""

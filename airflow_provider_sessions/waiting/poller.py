@@ -26,7 +26,6 @@ from datetime import UTC, datetime
 from itertools import chain
 from weakref import WeakKeyDictionary
 
-from airflow_provider_sessions.client.rate_headers import UNKNOWN_LIMIT_WAIT
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
     ApiError,
@@ -40,6 +39,7 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
 from airflow_provider_sessions.waiting import schedule
 from airflow_provider_sessions.waiting.goals import Observation, Pace
 from airflow_provider_sessions.waiting.listing import Listed, Listing

@@ -36,7 +36,6 @@ import httpx
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.client.call import is_id
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
@@ -83,6 +82,7 @@ from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Li
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

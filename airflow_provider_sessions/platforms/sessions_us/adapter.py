@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane, RateLimit
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
@@ -47,6 +46,7 @@ from airflow_provider_sessions.platforms.sessions_us.options import (
 )
 from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateLimit
 
 T = TypeVar("T")
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO

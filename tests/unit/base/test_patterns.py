@@ -212,7 +212,7 @@ def test_all_patterns_are_found() -> None:
     assert {
         "platforms/marks.py",
         "export/transcripts/reader.py",
-        "client/rate_headers.py",
+        "rate_limit/headers.py",
         "sandbox/routing.py",
     } <= files
     compiled = {one.pattern.pattern for one in FOUND}

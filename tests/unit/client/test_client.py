@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
@@ -32,6 +31,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from tests.unit.client.servers import RESET, Answer, RawServer, head, raw, reply, says
 from tests.unit.client.things import (
     SECRET,

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.download import Download
-from airflow_provider_sessions.client.rate_headers import read_rate_headers
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ApiError, BrokenConnectionError, SessionsError
+from airflow_provider_sessions.rate_limit.headers import read_rate_headers
 from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply
 from tests.unit.client.things import DIALECT, KeyAuth, connect, get_thing
 

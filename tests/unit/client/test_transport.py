@@ -11,12 +11,12 @@ import pytest
 
 from airflow_provider_sessions.client import connections
 from airflow_provider_sessions.client.addresses import resolve
-from airflow_provider_sessions.client.budget import Lane, ProcessBudget, RateLimit
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.transport import origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 from airflow_provider_sessions.errors import ConnectError, RateLimitedError, RedirectRefusedError
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import Lane, ProcessBudget, RateLimit
 from tests.unit.client.servers import Answer, RawServer, by, reply, says
 from tests.unit.client.things import DIALECT, SECRET, KeyAuth, connect, get_thing, make_thing
 

@@ -9,12 +9,12 @@ import httpx
 from pydantic import BaseModel
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane, RateBudget
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.paging import PageLimit, Paging
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import Clock, VirtualClock
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget
 
 SECRET = "key-amber-harbour-4711"
 DIALECT = Dialect("testing", hints={401: "Check the key", 403: "Ask for the scope"})

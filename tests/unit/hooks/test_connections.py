@@ -8,10 +8,10 @@ from airflow.models.connection import Connection as StoredConnection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, Connection
 from airflow.sdk.log import redact
 
-from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.connections import account_from, aresolve, resolve
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from tests.connected import Connect
 
 

@@ -8,8 +8,8 @@ from threading import Event, Thread
 
 import pytest
 
-from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.operators._alone import alone
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
 
 @pytest.fixture(autouse=True)

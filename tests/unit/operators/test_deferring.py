@@ -14,7 +14,6 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.errors import RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
@@ -27,6 +26,7 @@ from airflow_provider_sessions.operators.sessions import (
     UpdateSessionOperator,
 )
 from airflow_provider_sessions.platforms.base import adapter_class
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import Connect, RecordingTaskInstance, requests_of

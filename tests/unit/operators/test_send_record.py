@@ -15,10 +15,10 @@ import pytest
 from redis.exceptions import ResponseError
 
 from airflow_provider_sessions import operators
-from airflow_provider_sessions.client.rate_redis import RedisAddress
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import LATE_REQUEST_SECONDS, SendRecord, format_clock_time
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
 PLACE = ("vidinfra", "https://vidinfra.example")
 NOW = VirtualClock().now().timestamp()

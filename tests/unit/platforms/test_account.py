@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.client.budget import RateLimit
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.rate_limit.limiter import RateLimit
 
 
 def account(**fields: Any) -> Account:

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Adapter
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 from airflow_provider_sessions.waiting.goals import ArtifactGoal, Goal, StateGoal, Tolerance
 from airflow_provider_sessions.waiting.poller import Poller, poller_for

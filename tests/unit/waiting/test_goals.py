@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_sessions.client.rate_limit import RateLimit
 from airflow_provider_sessions.errors import (
     AuthenticationError,
     BrokenConnectionError,
@@ -18,6 +17,7 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
+from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.waiting.goals import (
     ArtifactGoal,
     Decision,

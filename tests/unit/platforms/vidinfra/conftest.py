@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
 Open = Callable[..., VidInfraAdapter]

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client import client
-from airflow_provider_sessions.client.budget import Lane
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     ConflictError,
@@ -44,6 +43,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
+from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox
 from tests.unit.platforms.looking import ours
 

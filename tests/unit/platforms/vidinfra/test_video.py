@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.client.budget import ProcessBudget, RateBudget, RateLimit
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
+from airflow_provider_sessions.rate_limit.limiter import ProcessBudget, RateBudget, RateLimit
 from tests.unit.client.servers import RawServer, says
 
 LIBRARY = "21f784c9-c915-48d4-a805-f15b3e01b084"

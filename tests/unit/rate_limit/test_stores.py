@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_sessions.client.budget import Lane, RateLimit, Unlimited, process_budget
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_stores import account_budget
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateLimit, Unlimited, process_budget
+from airflow_provider_sessions.rate_limit.stores import account_budget
 
 LIMIT = RateLimit(10, 60)
 REFUSED = """
 import asyncio
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_stores import account_budget
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.stores import account_budget
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 
 budget = account_budget("unlimited", None, SYSTEM_CLOCK, None)

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from airflow_provider_sessions.client.rate_book import Book
-from airflow_provider_sessions.client.rate_limit import RateLimit
-from airflow_provider_sessions.client.rate_shelter import StoreError
+from airflow_provider_sessions.rate_limit.fallback import StoreError
+from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.rate_limit.state import Book
 
 T = TypeVar("T")
 

@@ -6,7 +6,11 @@ import functools
 import os
 import random
 
-from airflow_provider_sessions.client.budget import (
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.rate_limit.fallback import Sheltered
+from airflow_provider_sessions.rate_limit.file_store import FileShelf, rate_folder
+from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.rate_limit.limiter import (
     NO_LIMIT,
     BookBudget,
     OpenBudget,
@@ -15,11 +19,7 @@ from airflow_provider_sessions.client.budget import (
     Unlimited,
     process_budget,
 )
-from airflow_provider_sessions.client.rate_file import FileShelf, rate_folder
-from airflow_provider_sessions.client.rate_limit import RateLimit
-from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
-from airflow_provider_sessions.client.rate_shelter import Sheltered
-from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
 
 _GOOD_FOR = 0.05
 """Seconds for which an account without a limit is taken to be open, or closed, as its store said."""

@@ -1,6 +1,6 @@
 """The rate budget: who wants to send a request asks for the next free slot and learns how long to wait.
 
-Nobody polls a limiter. Which slot is the next, a :class:`~airflow_provider_sessions.client.rate_book.Book` says; where
+Nobody polls a limiter. Which slot is the next, a :class:`~airflow_provider_sessions.rate_limit.state.Book` says; where
 it lies, a :class:`Shelf` says: in this process, in a file on this host, in Redis.
 """
 
@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from airflow_provider_sessions.client.rate_book import MARGIN_SECONDS, Book
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.state import MARGIN_SECONDS, Book
 
 __all__ = [
     "NO_LIMIT",

@@ -10,15 +10,15 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import Lane, ProcessBudget, RateBudget, RateLimit
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_tickets import Tickets
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import RateLimitedError
-from tests.unit.client.test_rate_book import most_in_a_window
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import Lane, ProcessBudget, RateBudget, RateLimit
+from airflow_provider_sessions.rate_limit.reservations import Tickets
 from tests.unit.client.things import get_thing
+from tests.unit.rate_limit.test_state import most_in_a_window
 
 LIMIT = RateLimit(10, 60)
 SHORT_WAIT = 10.0

@@ -19,13 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client import rate_file
-from airflow_provider_sessions.client.budget import BookBudget, Lane, RateLimit
-from airflow_provider_sessions.client.rate_book import Book
-from airflow_provider_sessions.client.rate_file import FileShelf, host_time, rate_folder
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_shelter import StoreError
-from tests.unit.client.test_rate_book import most_in_a_window
+from airflow_provider_sessions.rate_limit import file_store
+from airflow_provider_sessions.rate_limit.fallback import StoreError
+from airflow_provider_sessions.rate_limit.file_store import FileShelf, host_time, rate_folder
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, RateLimit
+from airflow_provider_sessions.rate_limit.state import Book
+from tests.unit.rate_limit.test_state import most_in_a_window
 
 LIMIT = RateLimit(5, 10)
 
@@ -187,7 +187,7 @@ async def test_a_lock_that_is_never_let_go_is_an_error_of_the_store(
 ) -> None:
     shared = budget(path, now)
     await reserve(shared)
-    monkeypatch.setattr(rate_file, "_PATIENCE", 0.02)
+    monkeypatch.setattr(file_store, "_PATIENCE", 0.02)
     with locked(path), pytest.raises(StoreError, match="has been locked"):
         await reserve(shared)
 
@@ -202,8 +202,8 @@ def test_the_folder_is_the_users_own_unless_one_is_named(monkeypatch: pytest.Mon
 WORKER = """
 import asyncio, json, math, sys
 from pathlib import Path
-from airflow_provider_sessions.client.budget import Lane, RateLimit
-from airflow_provider_sessions.client.rate_file import FileShelf
+from airflow_provider_sessions.rate_limit.limiter import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.file_store import FileShelf
 
 async def main():
     shelf = FileShelf(Path(sys.argv[1]), RateLimit(5, 0.5))

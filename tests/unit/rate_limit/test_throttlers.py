@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client.answers import Dialect
-from airflow_provider_sessions.client.budget import ProcessBudget, RateLimit
 from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.rate_headers import RateNews
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import ProcessBudget, RateLimit
 
 api = Endpoints("throttled")
 

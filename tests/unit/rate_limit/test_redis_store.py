@@ -19,13 +19,13 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from airflow_provider_sessions.client.budget import NO_LIMIT, BookBudget, Lane, OpenBudget, RateLimit
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
-from airflow_provider_sessions.client.rate_shelter import StoreError
-from airflow_provider_sessions.client.rate_stores import account_budget
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from tests.unit.client.test_rate_book import most_in_a_window
+from airflow_provider_sessions.rate_limit.fallback import StoreError
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import NO_LIMIT, BookBudget, Lane, OpenBudget, RateLimit
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
+from airflow_provider_sessions.rate_limit.stores import account_budget
+from tests.unit.rate_limit.test_state import most_in_a_window
 
 ADDRESS = RedisAddress("127.0.0.1")
 LIMIT = RateLimit(5, 60)
@@ -112,8 +112,8 @@ def test_one_budget_serves_event_loop_after_event_loop(account: str) -> None:
 
 WORKER = """
 import asyncio, json, sys, time
-from airflow_provider_sessions.client.budget import BookBudget, Lane, RateLimit
-from airflow_provider_sessions.client.rate_redis import RedisAddress, RedisShelf
+from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, RateLimit
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
 skew = float(sys.argv[2])
 real = time.time
 time.time = lambda: real() + skew

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client.rate_headers import Quota, RateNews, read_rate_headers
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.rate_limit.headers import Quota, RateNews, read_rate_headers
 
 NOW = VirtualClock().now()
 

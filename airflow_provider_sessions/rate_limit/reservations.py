@@ -1,15 +1,15 @@
 """Slots that a piece of work has reserved before it begins, so that it may wait for them elsewhere than here.
 
 A ticket is no more than the right to pass over the plan: its slot was taken there when it was reserved. When a request
-may leave is still for the record to say (see :mod:`airflow_provider_sessions.client.rate_book`), so nothing goes wrong
+may leave is still for the record to say (see :mod:`airflow_provider_sessions.rate_limit.state`), so nothing goes wrong
 where somebody comes late, or not at all: then a slot was not used, and that is all.
 """
 
 from __future__ import annotations
 
-from airflow_provider_sessions.client.budget import RateBudget
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.limiter import RateBudget
 
 _PATIENCE = 60.0
 """Seconds that a request with a ticket may be held: others that came late as well go before it."""

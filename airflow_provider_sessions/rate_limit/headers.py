@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from airflow_provider_sessions.client.header_values import read_date
+from airflow_provider_sessions.header_values import read_date
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_sessions.client.rate_book import Book
-from airflow_provider_sessions.client.rate_limit import RateLimit
-from airflow_provider_sessions.client.rate_shelter import StoreError
+from airflow_provider_sessions.rate_limit.fallback import StoreError
+from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.rate_limit.state import Book
 
 if TYPE_CHECKING:
     from redis import Redis

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client.rate_book import Book
-from airflow_provider_sessions.client.rate_headers import Quota, RateNews
-from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.headers import Quota, RateNews
+from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.state import Book
 
 CALL, POLL = Lane.CALL, Lane.POLL
 

@@ -35,8 +35,8 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import Self
 
-from airflow_provider_sessions.client.rate_headers import Quota, RateNews
-from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.headers import Quota, RateNews
+from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
 
 MARGIN_SECONDS = 0.05
 _LONGEST_WAY = 1.0

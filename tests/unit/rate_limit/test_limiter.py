@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client.budget import (
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import (
     NO_LIMIT,
     Lane,
     OpenBudget,
@@ -19,10 +22,7 @@ from airflow_provider_sessions.client.budget import (
     Unlimited,
     process_budget,
 )
-from airflow_provider_sessions.client.rate_book import Book
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.rate_limit.state import Book
 
 T = TypeVar("T")
 

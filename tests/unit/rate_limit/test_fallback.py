@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.client.budget import BookBudget, Lane, ProcessBudget, RateLimit, Unlimited
-from airflow_provider_sessions.client.rate_file import FileShelf
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_shelter import Sheltered, StoreError
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
+from airflow_provider_sessions.rate_limit.fallback import Sheltered, StoreError
+from airflow_provider_sessions.rate_limit.file_store import FileShelf
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, ProcessBudget, RateLimit, Unlimited
 
 
 class Fragile(ProcessBudget):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from airflow_provider_sessions.client.budget import RateBudget
-from airflow_provider_sessions.client.rate_headers import RateNews
-from airflow_provider_sessions.client.rate_limit import Lane, RateLimit
 from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.limiter import RateBudget
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
