@@ -150,7 +150,7 @@ def connect(scene: Scene, home: str) -> None:
 
 def our_triggers(scene: Scene) -> list[Any]:
     """Waiters of ours."""
-    from airflow_provider_sessions.platforms.base import adapter_class
+    from airflow_provider_sessions.platforms.registry import adapter_class
     from airflow_provider_sessions.triggers.sessions import SessionStateTrigger
 
     adapter_class(scene.platform)  # the module is loaded before memory is measured, as it is in the others

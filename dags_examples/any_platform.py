@@ -111,7 +111,8 @@ with DAG(
     def what_it_leaves() -> list[str]:
         """What sessions of this platform leave behind that has to be waited for."""
         from airflow_provider_sessions.hooks.base import hook_for
-        from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
+        from airflow_provider_sessions.platforms.adapter import Question, Support
+        from airflow_provider_sessions.platforms.registry import adapter_class
 
         hook = hook_for(get_current_context()["params"]["conn_id"])
         known = adapter_class(hook.conn_type).capabilities

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.get_provider_info import get_provider_info
-from airflow_provider_sessions.platforms.base import Question, adapter_class
+from airflow_provider_sessions.platforms.adapter import Question
+from airflow_provider_sessions.platforms.registry import adapter_class
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

@@ -39,7 +39,7 @@ from airflow_provider_sessions.model import (
     Transcript,
 )
 from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.platforms.base import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
 
 
 @dataclass(frozen=True)

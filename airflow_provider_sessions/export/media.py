@@ -21,7 +21,7 @@ from airflow_provider_sessions.export.store import Store
 from airflow_provider_sessions.export.transcripts import FORMATS
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 
 log = get_logger(__name__)

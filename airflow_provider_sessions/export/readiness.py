@@ -17,7 +17,7 @@ from airflow_provider_sessions.export.ledger import Decision, Seen, Status, cont
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.rows import RecordingRow, Row
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
-from airflow_provider_sessions.platforms.base import Question, recordings_status
+from airflow_provider_sessions.platforms.adapter import Question, recordings_status
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

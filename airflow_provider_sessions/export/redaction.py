@@ -24,7 +24,7 @@ from airflow_provider_sessions.export.columns import Column, Personal
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.platforms.base import Question
+from airflow_provider_sessions.platforms.adapter import Question
 
 ModeName = Literal["keep", "hash", "drop"]
 """The words of :class:`Mode`, for the types of arguments."""

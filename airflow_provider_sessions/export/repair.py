@@ -22,7 +22,7 @@ from airflow_provider_sessions.export.readiness import assess
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Plan, Target, Written, in_order, materials
 from airflow_provider_sessions.model import Session, SessionQuery
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger
 
 T = TypeVar("T")

@@ -40,7 +40,7 @@ from airflow_provider_sessions.model import (
     SessionState,
     WindowBy,
 )
-from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.platforms.unread import ListedSession
 from airflow_provider_sessions.safe_text import get_logger
 

@@ -6,14 +6,13 @@ import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.errors import InputError, SessionsError
-from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import aresolve, resolve
 from airflow_provider_sessions.hooks.masking import mask_soon
 from airflow_provider_sessions.hooks.portal import Patience, process_portal
@@ -33,7 +32,8 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.model.zone_data import outdated_zones
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.reservations import Tickets
 
 T = TypeVar("T")
@@ -43,7 +43,10 @@ _TEST_PATIENCE = 5.0
 
 
 class SessionsHook(BaseHook):
-    """One connection to one platform, for code without an event loop. Use a subclass, or :func:`hook_for`.
+    """One connection to one platform, for code without an event loop. See also :func:`hook_for`.
+
+    A subclass is for the connections of one platform. This class is for those of any; its ``conn_type`` is that of the
+    connection, and empty before the connection is read.
 
     Every method blocks; inside an event loop it holds that loop up, so use :meth:`acall`, :meth:`apages` or
     :meth:`get_conn` there. A hook may be made anywhere: the connection is read when the first question is asked.
@@ -56,9 +59,9 @@ class SessionsHook(BaseHook):
     """
 
     conn_name_attr = "conn_id"
-    default_conn_name: ClassVar[str]
-    conn_type: ClassVar[str]
-    hook_name: ClassVar[str]
+    default_conn_name: ClassVar[str] = "sessions_default"
+    conn_type: str = ""
+    hook_name: ClassVar[str] = "Sessions provider"
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class SessionsHook(BaseHook):
         :param held: how many.
         :param patience: seconds that the first request may wait where there are none.
         """
-        self._tickets = Tickets(adapter_class(self.conn_type).budget(self.account), held, patience)
+        self._tickets = Tickets(adapter_class(self.account.conn_type).budget(self.account), held, patience)
         return self._tickets
 
     def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
@@ -167,7 +170,7 @@ class SessionsHook(BaseHook):
         return True, ". ".join(filter(None, (answered, outdated_zones())))
 
     def create_session(self, draft: SessionDraft) -> Session:
-        """Make a session; see :meth:`airflow_provider_sessions.platforms.base.Adapter.create`.
+        """Make a session; see :meth:`airflow_provider_sessions.platforms.adapter.Adapter.create`.
 
         :param draft: made with ``SessionDraft.read(title=..., start=..., duration=...)``.
         :raises InputError: this platform cannot make it; nothing was sent.
@@ -249,11 +252,13 @@ class SessionsHook(BaseHook):
         return self._open()
 
     def _open(self) -> Adapter:
-        return adapter_class(self.conn_type).open(
+        return adapter_class(self.account.conn_type).open(
             self.account, on_secret=mask_soon, max_wait=self._patience.max_wait, budget=self._tickets
         )
 
     def _checked(self, account: Account) -> Account:
+        if not self.conn_type:
+            self.conn_type = account.conn_type
         if account.conn_type != self.conn_type:
             raise InputError(
                 f"connection {self.conn_id!r} has the type {account.conn_type!r}; "
@@ -263,23 +268,28 @@ class SessionsHook(BaseHook):
 
 
 def hook_for(conn_id: str, *, max_wait: timedelta | float | str | None = None) -> SessionsHook:
-    """The hook for a connection, whatever its platform. The connection is read here, on the caller's thread.
+    """Return the hook for a connection, whatever its platform. The connection is read here, on the caller's thread.
 
-    :param conn_id: id of a connection of one of this provider's types.
+    :param conn_id: id of a connection to one of the platforms: see :mod:`airflow_provider_sessions.platforms.registry`.
     :param max_wait: how long a request may wait; see :class:`SessionsHook`.
-    :raises InputError: the connection has another type.
+    :returns: an instance of the platform's own hook class, or of :class:`SessionsHook` where it has none.
+    :raises InputError: the connection has another type, or its platform cannot be loaded.
     :raises AirflowNotFoundException: there is no such connection.
     """
     account = resolve(conn_id)
-    hooks: dict[str, Any] = {
-        entry["connection-type"]: entry["hook-class-name"] for entry in get_provider_info()["connection-types"]
-    }
-    if account.conn_type not in hooks:
-        raise InputError(
-            f"connection {conn_id!r} has the type {account.conn_type!r}, which is no platform of this provider; "
-            f"known are {', '.join(hooks)}"
-        )
-    module, _, name = hooks[account.conn_type].rpartition(".")
-    hook: SessionsHook = getattr(importlib.import_module(module), name)(conn_id, max_wait=max_wait)
-    hook.__dict__["account"] = account
+    try:
+        kind = _hook_class(account.conn_type)
+    except InputError as unknown:
+        raise InputError(f"connection {conn_id!r}: {unknown}") from unknown.__cause__
+    hook = kind(conn_id, max_wait=max_wait)
+    hook.__dict__["account"] = hook._checked(account)
     return hook
+
+
+def _hook_class(conn_type: str) -> type[SessionsHook]:
+    named = adapter_class(conn_type).hook_class
+    if named is None:
+        return SessionsHook
+    module, _, name = named.partition(":")
+    found: type[SessionsHook] = getattr(importlib.import_module(module), name)
+    return found

@@ -14,6 +14,7 @@ from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.masking import amask, mask, secrets_of, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.registry import connection_fields
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -51,8 +52,8 @@ def account_from(connection: Connection) -> Account:
 @cache
 def _fields(conn_type: str) -> frozenset[str]:
     """The fields of extra that connections of a type have."""
-    types = get_provider_info()["connection-types"]
-    return frozenset(name for one in types if one["connection-type"] == conn_type for name in one["conn-fields"])
+    ours = {one["connection-type"]: one["conn-fields"] for one in get_provider_info()["connection-types"]}
+    return frozenset(ours[conn_type]) if conn_type in ours else connection_fields(conn_type)
 
 
 def resolve(conn_id: str) -> Account:

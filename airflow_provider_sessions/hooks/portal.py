@@ -23,7 +23,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from airflow_provider_sessions.hooks.masking import mask
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.limiter import RateBudget
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.model import Session, SessionChanges, SessionState
 from airflow_provider_sessions.model.wording import to_the_second
-from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

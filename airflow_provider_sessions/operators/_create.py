@@ -38,7 +38,7 @@ from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._bring import cancel, warn_of_past_start
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
-from airflow_provider_sessions.platforms.base import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
 from airflow_provider_sessions.safe_text import get_logger
 

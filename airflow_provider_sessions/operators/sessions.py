@@ -35,7 +35,8 @@ from airflow_provider_sessions.operators._key import create_key, earliest_attemp
 from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.operators._send_record import SendRecord
-from airflow_provider_sessions.platforms.base import Adapter, Question, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:

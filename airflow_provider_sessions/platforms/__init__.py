@@ -1,1 +1,4 @@
-"""One folder a platform, all alike: endpoints, models, auth, adapter. :mod:`.base` says what an adapter must answer."""
+"""One folder a platform, all alike: endpoints, models, auth, adapter.
+
+:mod:`.adapter` says what an adapter must answer, :mod:`.registry` how it is found; another package may add a platform.
+"""

@@ -6,7 +6,7 @@ They are made by what reads the arguments when the task runs, so both say the sa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -34,7 +34,8 @@ from airflow_provider_sessions.operators._reading import (
     text,
 )
 from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
-from airflow_provider_sessions.platforms.base import PLATFORMS, Adapter, adapter_class, options_error
+from airflow_provider_sessions.platforms.adapter import options_error
+from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.sensors.sessions import read_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
 from airflow_provider_sessions.transfers._exporting import ExportingOperator
@@ -168,7 +169,7 @@ def _check_options(value: Any, *, is_create: bool) -> None:
     if not options:
         return
     refused = []
-    for one in _platforms():
+    for one in adapter_classes():
         model = one.create_options if is_create else one.change_options
         misfits = _misfits(model, options)
         if not misfits:
@@ -224,17 +225,13 @@ def _read_redaction(redact: Any, redact_conn_id: Any) -> None:
 
 def _make_call(endpoint: Any, arguments: Any) -> None:
     name, values = identifier(endpoint, "endpoint"), _mapping(structure(arguments, "arguments"), "arguments")
-    platforms = [one.endpoints for one in _platforms()]
+    platforms = [one.endpoints for one in adapter_classes()]
     names = sorted({route.name for one in platforms for route in one})
     if name not in names:
         raise InputError(f"endpoint: no platform has {name!r}{did_you_mean([name], names)}")
     refusals = [_refusal(one.make, name, values) for one in platforms if name in one.table]
     if all(refusals):
         raise InputError(f"arguments: {refusals[0][0]}")
-
-
-def _platforms() -> Iterable[type[Adapter]]:
-    return [adapter_class(conn_type) for conn_type in PLATFORMS]
 
 
 _TOGETHER: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., None]], ...] = (

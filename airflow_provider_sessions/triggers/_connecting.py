@@ -11,7 +11,8 @@ from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.connections import aresolve
 from airflow_provider_sessions.hooks.masking import amask
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.waiting.poller import Poller, poller_for
 

@@ -31,7 +31,8 @@ from airflow_provider_sessions.hooks.connections import aresolve
 from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.operators._bring import cancel
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.safe_text import get_logger
 

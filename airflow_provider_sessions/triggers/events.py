@@ -15,7 +15,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.operators._reading import interval
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers._connecting import platform_of, shared_poller
 from airflow_provider_sessions.triggers._event_store import store_for

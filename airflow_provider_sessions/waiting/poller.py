@@ -38,7 +38,7 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.model.wording import to_the_second
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
 from airflow_provider_sessions.waiting import schedule
 from airflow_provider_sessions.waiting.goals import Observation, Pace

@@ -14,7 +14,8 @@ import pytest
 from airflow import settings
 
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.platforms.base import Support, adapter_class
+from airflow_provider_sessions.platforms.adapter import Support
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sensors import sessions as sensors
 from tests.connected import Connect

@@ -20,7 +20,8 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.platforms.base import Adapter, Question, Support, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
 from airflow_provider_sessions.sandbox.log import Entry
 from airflow_provider_sessions.sensors import sessions as sensors

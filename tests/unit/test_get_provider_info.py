@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperatorLink
 
 from airflow_provider_sessions.get_provider_info import get_provider_info
-from airflow_provider_sessions.platforms.base import PLATFORMS
+from airflow_provider_sessions.platforms.registry import BUILT_IN, adapter_class
 
 INFO = get_provider_info()
 CONNECTION_TYPES = {entry["connection-type"]: entry for entry in INFO["connection-types"]}
@@ -68,7 +68,11 @@ def test_every_connection_type_has_its_hook_and_its_platform(conn_type: str) -> 
     assert hook.conn_name_attr == "conn_id"
     assert hook.default_conn_name == f"{conn_type}_default"
     assert callable(hook.test_connection)
-    assert conn_type in PLATFORMS
+    assert adapter_class(conn_type).hook_class == f"{hook.__module__}:{hook.__name__}"
+
+
+def test_every_platform_of_ours_has_a_connection_type() -> None:
+    assert set(CONNECTION_TYPES) == set(BUILT_IN)
 
 
 @pytest.mark.parametrize("link", INFO["extra-links"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from airflow_provider_sessions.model import Participant, Session, Transcript, TranscriptSegment
-from airflow_provider_sessions.platforms.base import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
 
 
 async def named_transcripts(

@@ -64,7 +64,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.prevail import endpoints
@@ -117,6 +117,7 @@ class PrevailAdapter(Adapter):
     """Adapter of connection type ``prevail``."""
 
     platform = "prevail"
+    hook_class = "airflow_provider_sessions.hooks.prevail:PrevailHook"
     endpoints = endpoints.api
     create_options = PrevailOptions
     change_options = UpdateOptions

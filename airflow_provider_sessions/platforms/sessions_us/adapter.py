@@ -29,8 +29,8 @@ from airflow_provider_sessions.model import (
     Transcript,
 )
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
 from airflow_provider_sessions.platforms.read_once import ReadOnce
@@ -64,6 +64,7 @@ class SessionsUsAdapter(Adapter):
     """Adapter of connection type ``sessions_us``."""
 
     platform = "sessions_us"
+    hook_class = "airflow_provider_sessions.hooks.sessions_us:SessionsUsHook"
     endpoints = endpoints.api
     create_options = SessionsUsOptions
     change_options = SessionsUsOptions

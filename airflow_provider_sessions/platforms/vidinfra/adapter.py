@@ -34,8 +34,8 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.depth import Depth
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
 from airflow_provider_sessions.platforms.read_once import ReadOnce
@@ -92,6 +92,7 @@ class VidInfraAdapter(Adapter):
     """One connection to VidInfra Live."""
 
     platform = words.PLATFORM
+    hook_class = "airflow_provider_sessions.hooks.vidinfra:VidInfraHook"
     endpoints = endpoints.api
     create_options = CreateOptions
     change_options = ChangeOptions

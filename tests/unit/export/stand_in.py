@@ -22,7 +22,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 QUERY = SessionQuery(

@@ -18,7 +18,7 @@ from airflow_provider_sessions.model import (
     Transcript,
     TranscriptSegment,
 )
-from airflow_provider_sessions.platforms.base import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
 from tests.unit.export.stand_in import NOON, StandIn, interval, session
 
 SCHEMA = Path(__file__).parent / "schema.txt"

@@ -24,7 +24,7 @@ from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Session, SessionQuery, Window
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from tests.databases import Place, sqlite
 from tests.unit.platforms.contract import Bench

@@ -21,7 +21,7 @@ from airflow_provider_sessions.export.run import extend, materials, plan
 from airflow_provider_sessions.export.store import LocalStore, Store
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Participant, Presence, Session
-from airflow_provider_sessions.platforms.base import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
 
 RUN = RunId("nightly", "scheduled__2026-03-02", "export")

@@ -140,9 +140,7 @@ def test_the_hook_is_found_by_the_connections_type(vidinfra: Any) -> None:
 def test_a_connection_of_a_strange_type_is_refused_with_the_known_ones(connect: Connect) -> None:
     connect("web", conn_type="http", host="example.com")
 
-    with pytest.raises(
-        InputError, match=r"connection 'web' has the type 'http', which is no platform.*known are .*vidi"
-    ):
+    with pytest.raises(InputError, match=r"connection 'web': connection type 'http' is no platform.*known are .*vidi"):
         hook_for("web")
 
 

@@ -19,7 +19,7 @@ from airflow_provider_sessions.hooks.connections import resolve
 from airflow_provider_sessions.hooks.portal import Portal, process_portal
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.sandbox import Sandbox
 
 ACCOUNT = Account("c", "vidinfra")

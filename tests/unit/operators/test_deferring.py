@@ -25,7 +25,7 @@ from airflow_provider_sessions.operators.sessions import (
     StartSessionOperator,
     UpdateSessionOperator,
 )
-from airflow_provider_sessions.platforms.base import adapter_class
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator

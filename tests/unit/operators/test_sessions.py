@@ -20,7 +20,7 @@ from airflow_provider_sessions.operators.sessions import (
     StartSessionOperator,
     UpdateSessionOperator,
 )
-from airflow_provider_sessions.platforms.base import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from tests.connected import Connect, requests_of

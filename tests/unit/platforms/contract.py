@@ -10,7 +10,8 @@ import httpx
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import Session, SessionQuery, SessionState, Window, WindowBy
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
 DAY = timedelta(days=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 
 
 async def ours(adapter: Adapter, draft: SessionDraft) -> list[Session]:

@@ -28,7 +28,7 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
-from airflow_provider_sessions.platforms.base import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
 from tests.unit.platforms.test_strange_answers import adapter_of
 from tests.unit.platforms.test_unreadable import DEPOSITION, MEETING, REQUEST, WEBINAR
 

@@ -13,8 +13,9 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.depth import Depth
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
 Known = dict[str, Session | None]

@@ -19,7 +19,8 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 
 ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 PASSWORD = "correct horse battery staple"

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery, SessionState, Window, WindowBy
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from tests.unit.platforms.test_strange_answers import adapter_of
 
 START = "2026-03-02T16:00:00Z"

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.model import Artifact
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.waiting.goals import Verdict
 from airflow_provider_sessions.waiting.schedule import pace_of
 from tests.unit.waiting.conftest import Room

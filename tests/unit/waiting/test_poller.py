@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.model import Artifact, SessionState
-from airflow_provider_sessions.platforms.base import Adapter
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.waiting.goals import Verdict
 from tests.unit.waiting.conftest import Room
 

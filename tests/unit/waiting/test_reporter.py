@@ -17,7 +17,8 @@ import pytest
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import Artifact
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.waiting.event_memory import Memory
 from airflow_provider_sessions.waiting.events import read_events

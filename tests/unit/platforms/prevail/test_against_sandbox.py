@@ -39,10 +39,11 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
+from airflow_provider_sessions.platforms.adapter import Question, Support
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.platforms.prevail.options import slug_of
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.prevail import slugs
 from airflow_provider_sessions.sandbox.prevail.zones import FRIENDLY, start_of

@@ -38,7 +38,8 @@ from airflow_provider_sessions.model import (
     SessionState,
     Window,
 )
-from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
+from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.adapter import SessionsUsAdapter
 from airflow_provider_sessions.sandbox import Sandbox

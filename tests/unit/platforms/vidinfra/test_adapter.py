@@ -40,7 +40,8 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Question, Support, adapter_class
+from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.rate_limit.limiter import Lane

@@ -1,4 +1,4 @@
-"""What can be asked of any platform, and where its adapter is found.
+"""What can be asked of any platform.
 
 An adapter answers in the words of :mod:`airflow_provider_sessions.model`, or says
 :class:`~airflow_provider_sessions.errors.UnsupportedError` with what to use instead. Operators, sensors and exports
@@ -7,7 +7,6 @@ exist once and ask these questions alone; what a platform has beyond them is rea
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -27,7 +26,7 @@ from airflow_provider_sessions.client.item_limits import ITEMS
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import InputError, OptionsError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import OptionsError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -54,13 +53,6 @@ Options = TypeVar("Options", bound=BaseModel)
 
 _SECRETS = 50
 """Of a connection, that no error may quote: its password, and the newest tokens."""
-
-PLATFORMS: Mapping[str, str] = {
-    "prevail": "airflow_provider_sessions.platforms.prevail.adapter:PrevailAdapter",
-    "vidinfra": "airflow_provider_sessions.platforms.vidinfra.adapter:VidInfraAdapter",
-    "sessions_us": "airflow_provider_sessions.platforms.sessions_us.adapter:SessionsUsAdapter",
-}
-"""Connection type to ``module:class`` of its adapter: nothing is imported before it is used."""
 
 
 class Question(StrEnum):
@@ -117,6 +109,8 @@ class Adapter(ABC):
     :cvar default_max_wait: seconds that a request may wait for a retry or for its slot in the budget, where nobody
         says. More than a window of the limit, or a burst that used up the window fails instead of waiting.
     :cvar keeps_canceled: whether a canceled session can still be got; False where canceling deletes it.
+    :cvar hook_class: ``module:class`` of the hook for its connections, a subclass of ``hooks.base.SessionsHook``; that
+        class itself where None.
     """
 
     platform: ClassVar[str]
@@ -129,6 +123,7 @@ class Adapter(ABC):
     default_rate_limit: ClassVar[RateLimit | None] = None
     default_max_wait: ClassVar[float] = 60.0
     keeps_canceled: ClassVar[bool] = True
+    hook_class: ClassVar[str | None] = None
 
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
@@ -495,17 +490,3 @@ def _page_template(account: Account) -> str | None:
             f"is {redact_typed_address(template)!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'",
         )
     return template
-
-
-def adapter_class(conn_type: str) -> type[Adapter]:
-    """The adapter of a connection type.
-
-    :raises InputError: there is none.
-    """
-    if conn_type not in PLATFORMS:
-        raise InputError(
-            f"connection type {conn_type!r} is no platform of this provider; known are {', '.join(PLATFORMS)}"
-        )
-    module, _, name = PLATFORMS[conn_type].partition(":")
-    found: type[Adapter] = getattr(importlib.import_module(module), name)
-    return found

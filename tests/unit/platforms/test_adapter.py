@@ -15,7 +15,6 @@ from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ConnectionConfigError,
-    InputError,
     OptionsError,
     SessionsError,
     UnsupportedError,
@@ -34,7 +33,7 @@ from airflow_provider_sessions.model import (
     TranscriptSegment,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.base import Adapter, Capability, Question, Support, adapter_class
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 
 
 class Plain(Adapter):
@@ -104,11 +103,6 @@ def recording(status: RecordingStatus, error: str | None = None) -> Recording:
 
 READY, RUNNING = recording(RecordingStatus.READY), recording(RecordingStatus.IN_PROGRESS)
 FAILED = recording(RecordingStatus.FAILED, "disk full")
-
-
-def test_an_unknown_connection_type_is_an_error_that_names_the_known() -> None:
-    with pytest.raises(InputError, match="'zoom' is no platform of this provider; known are prevail, vidinfra"):
-        adapter_class("zoom")
 
 
 @pytest.mark.parametrize(("extra", "seconds"), [({}, 60), ({"max_wait": 5}, 5), ({"max_wait": "PT2M"}, 120)])
