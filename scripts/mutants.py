@@ -43,8 +43,12 @@ SURVIVORS = ROOT / "scripts" / "surviving_mutants.txt"
 ENOUGH = 0.9
 
 MODULES: dict[str, Sequence[str]] = {
-    "waiting/goals": ("waiting/test_goals.py",),
-    "waiting/schedule": ("waiting/test_schedule.py", "waiting/test_pace.py", "waiting/test_deadline.py"),
+    "polling/wait_conditions": ("polling/test_wait_conditions.py",),
+    "polling/poll_schedule": (
+        "polling/test_poll_schedule.py",
+        "polling/test_poll_interval.py",
+        "polling/test_deadline.py",
+    ),
     "rate_limit/headers": ("rate_limit/test_headers.py",),
     "rate_limit/limit": ("rate_limit/test_state.py", "rate_limit/test_limiter.py"),
     "rate_limit/state": ("rate_limit/test_state.py",),

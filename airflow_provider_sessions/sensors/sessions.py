@@ -2,7 +2,8 @@
 
 They are deferrable by default: while they wait, no worker is held, and one poll serves all that wait on a connection.
 That needs a triggerer, as every ``airflow standalone`` and managed Airflow has. With ``deferrable=False`` they poke, or
-reschedule themselves, and decide by the same rules: see :func:`airflow_provider_sessions.waiting.goals.decide`.
+reschedule themselves, and decide by the same rules: see
+:func:`airflow_provider_sessions.polling.wait_conditions.decide`.
 
 ======================  ================================================================================================
 how a wait ends         what the task does
@@ -45,19 +46,9 @@ from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.operators._reading import count, given, identifier, interval, switch
-from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
-from airflow_provider_sessions.retries.hopeless import name_argument
-from airflow_provider_sessions.safe_text import get_logger, sanitize_text
-from airflow_provider_sessions.sensors._history import recall, remember
-from airflow_provider_sessions.triggers._killing import TRIGGERS_ARE_TOLD, note_end, note_try
-from airflow_provider_sessions.triggers.sessions import (
-    SETTLING_SECONDS,
-    ArtifactTrigger,
-    SessionStateTrigger,
-    WaitTrigger,
-)
-from airflow_provider_sessions.waiting.check import check
-from airflow_provider_sessions.waiting.goals import (
+from airflow_provider_sessions.polling.check import check
+from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
+from airflow_provider_sessions.polling.wait_conditions import (
     FAILURES,
     ArtifactGoal,
     Decision,
@@ -68,7 +59,17 @@ from airflow_provider_sessions.waiting.goals import (
     Verdict,
     decide,
 )
-from airflow_provider_sessions.waiting.schedule import MAX_IDLE
+from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
+from airflow_provider_sessions.retries.hopeless import name_argument
+from airflow_provider_sessions.safe_text import get_logger, sanitize_text
+from airflow_provider_sessions.sensors._poll_history import recall, remember
+from airflow_provider_sessions.triggers._cancel_on_kill import TRIGGERS_ARE_TOLD, note_end, note_try
+from airflow_provider_sessions.triggers.sessions import (
+    SETTLING_SECONDS,
+    ArtifactTrigger,
+    SessionStateTrigger,
+    WaitTrigger,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -273,8 +274,8 @@ class SessionStateSensor(_SessionSensor):
     """Wait until a session is in a state. Returns the session as a small dict, as the operators do.
 
     What counts as having reached a state, and from where it can no longer be reached, is written down at
-    :func:`airflow_provider_sessions.waiting.goals.decide`: ``scheduled`` is also reached by a session that is live or
-    has ended, ``live`` is out of reach once it has.
+    :func:`airflow_provider_sessions.polling.wait_conditions.decide`: ``scheduled`` is also reached by a session
+    that is live or has ended, ``live`` is out of reach once it has.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)

@@ -36,12 +36,12 @@ from airflow_provider_sessions.operators._reading import (
 from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
 from airflow_provider_sessions.platforms.adapter import options_error
 from airflow_provider_sessions.platforms.registry import adapter_classes
+from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, StateGoal
 from airflow_provider_sessions.sensors.sessions import read_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
 from airflow_provider_sessions.transfers._exporting import ExportingOperator
 from airflow_provider_sessions.transfers._object_storage import check_folder
 from airflow_provider_sessions.transfers._window import window_of
-from airflow_provider_sessions.waiting.goals import ArtifactGoal, StateGoal
 
 Problem = tuple[str, str]
 """An argument, and what is wrong with it."""

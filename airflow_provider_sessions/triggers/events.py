@@ -16,13 +16,13 @@ from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.operators._reading import interval
 from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.polling.check import QUESTION_OF
+from airflow_provider_sessions.polling.emitted_events import EventName
+from airflow_provider_sessions.polling.event_detection import ARTIFACT_OF, read_events
+from airflow_provider_sessions.polling.session_events import Complaints, Interest, Reporter
 from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.triggers._connecting import platform_of, shared_poller
-from airflow_provider_sessions.triggers._event_store import store_for
-from airflow_provider_sessions.waiting.check import QUESTION_OF
-from airflow_provider_sessions.waiting.event_memory import EventName
-from airflow_provider_sessions.waiting.events import ARTIFACT_OF, read_events
-from airflow_provider_sessions.waiting.reporter import Complaints, Interest, Reporter
+from airflow_provider_sessions.triggers._asset_state_store import store_for
+from airflow_provider_sessions.triggers._connector import platform_of, shared_poller
 
 log = get_logger(__name__)
 

@@ -1,13 +1,13 @@
 """Triggers that wait for sessions while their tasks are deferred.
 
-All of them that wait on one connection share one poll; see :mod:`airflow_provider_sessions.waiting.poller`. Their
+All of them that wait on one connection share one poll; see :mod:`airflow_provider_sessions.polling.poller`. Their
 arguments are plain JSON. Each fires one event, a small dict::
 
     {"status": "success" | "unreachable" | "failed" | "timeout", "session": Session.summary() | None, "message": "..."}
 
 A trigger changes no session: a triggerer that stops, restarts or hands its triggers on does no harm. The one exception
 is asked for with ``cancel_on_kill``, and is made only where the task was marked; see
-:mod:`airflow_provider_sessions.triggers._killing`.
+:mod:`airflow_provider_sessions.triggers._cancel_on_kill`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,20 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.model import ArtifactName, StateName
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._reading import switch
+from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
+from airflow_provider_sessions.polling.wait import Outcome, Wait, wait_for
+from airflow_provider_sessions.polling.wait_conditions import (
+    FAILURES,
+    ArtifactGoal,
+    Goal,
+    StateGoal,
+    Tolerance,
+    Verdict,
+)
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
-from airflow_provider_sessions.triggers._connecting import shared_poller
-from airflow_provider_sessions.triggers._killing import call_off_if_marked
+from airflow_provider_sessions.triggers._cancel_on_kill import call_off_if_marked
+from airflow_provider_sessions.triggers._connector import shared_poller
 from airflow_provider_sessions.triggers.events import SessionEventTrigger
-from airflow_provider_sessions.waiting.goals import FAILURES, ArtifactGoal, Goal, StateGoal, Tolerance, Verdict
-from airflow_provider_sessions.waiting.schedule import MAX_IDLE
-from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
 
 __all__ = ["SETTLING_SECONDS", "ArtifactTrigger", "SessionEventTrigger", "SessionStateTrigger", "WaitTrigger"]
 

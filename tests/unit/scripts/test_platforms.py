@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_sessions.model import Session, SessionState
-from airflow_provider_sessions.waiting.schedule import next_look
+from airflow_provider_sessions.polling.poll_schedule import next_look
 from scripts._platforms import PLATFORMS
 
 FORM_STARTS_IN = timedelta(minutes=5)

@@ -17,12 +17,12 @@ from airflow.serialization.serialized_objects import BaseSerialization
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.polling import session_events
+from airflow_provider_sessions.polling.emitted_events import Memory
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.triggers import events
-from airflow_provider_sessions.triggers._event_store import AssetStore, store_for
+from airflow_provider_sessions.triggers._asset_state_store import AssetStore, store_for
 from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
-from airflow_provider_sessions.waiting import reporter
-from airflow_provider_sessions.waiting.event_memory import Memory
 from tests.connected import Connect, requests_of
 
 BY_DEFAULT = {
@@ -180,7 +180,7 @@ async def test_a_session_that_people_hold(watch: Any, vidinfra: Any) -> None:
 async def test_what_airflow_remembers_is_not_fired_again(
     vidinfra: Any, watch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reporter, "HANDING_OVER", 0.0)
+    monkeypatch.setattr(session_events, "HANDING_OVER", 0.0)
     webinars, copy = Accessor({}), Accessor({})
     first, second = vidinfra.create(count=2)
     vidinfra.start(first)

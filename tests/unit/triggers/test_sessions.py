@@ -13,7 +13,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.triggers import _connecting
+from airflow_provider_sessions.triggers import _connector
 from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger, WaitTrigger
 from tests.connected import Connect, requests_of
 
@@ -149,7 +149,7 @@ async def test_a_connection_that_cannot_be_used_is_a_clear_event(
     if fields is not None:
         connect("vidinfra_default", **fields)
     else:
-        monkeypatch.setattr(_connecting, "aresolve", _no_connection)
+        monkeypatch.setattr(_connector, "aresolve", _no_connection)
     event = await event_of(SessionStateTrigger(state="live", **arguments("s-1", max_consecutive_failures=1)))
 
     assert event["status"] == "failed"
@@ -206,7 +206,7 @@ async def test_secrets_that_come_to_exist_are_masked_before_anybody_is_told(
     async def amask(secrets: Any) -> None:
         masked.extend(secrets)
 
-    monkeypatch.setattr(_connecting, "amask", amask)
+    monkeypatch.setattr(_connector, "amask", amask)
     connect(
         "vidinfra_default",
         conn_type="vidinfra",

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import InputError, NotFoundError, ServerError
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, Window
-from airflow_provider_sessions.waiting.event_memory import HEAD, PAGES, Known, Memory, SessionEvent
-from airflow_provider_sessions.waiting.events import (
+from airflow_provider_sessions.polling.emitted_events import HEAD, PAGES, Known, Memory, SessionEvent
+from airflow_provider_sessions.polling.event_detection import (
     ARTIFACT_OF,
     Ask,
     Happening,
@@ -26,7 +26,7 @@ from airflow_provider_sessions.waiting.events import (
     asks,
     read_events,
 )
-from airflow_provider_sessions.waiting.goals import Observation
+from airflow_provider_sessions.polling.wait_conditions import Observation
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOW = NOON.timestamp()

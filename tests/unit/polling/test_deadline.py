@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.waiting.goals import Verdict
-from airflow_provider_sessions.waiting.wait import Outcome
-from tests.unit.waiting.conftest import Room
+from airflow_provider_sessions.polling.wait import Outcome
+from airflow_provider_sessions.polling.wait_conditions import Verdict
+from tests.unit.polling.conftest import Room
 
 LIVE, ENDED = SessionState.LIVE, SessionState.ENDED
 DAY = 86400.0

@@ -14,8 +14,8 @@ import pytest
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.waiting.goals import Verdict
-from tests.unit.waiting.conftest import Room
+from airflow_provider_sessions.polling.wait_conditions import Verdict
+from tests.unit.polling.conftest import Room
 
 LIVE, ENDED = SessionState.LIVE, SessionState.ENDED
 FAULT_503 = {"status": 503, "body": {"success": False, "error": "we are moving house"}}
@@ -169,7 +169,7 @@ async def test_the_poll_has_no_context_of_any_waiter(room: Room) -> None:
 
 
 async def test_a_passing_error_ends_nothing(room: Room, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "airflow_provider_sessions.waiting")
+    caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     [session_id] = room.sandbox.vidinfra.create()
     waiter = room.wait(session_id, LIVE)
     await room.passes(1)
@@ -418,7 +418,7 @@ async def test_what_was_known_is_told_at_the_deadline(room: Room) -> None:
 
 
 async def test_each_waiter_writes_what_changed_and_nothing_twice(room: Room, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "airflow_provider_sessions.waiting")
+    caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     [session_id] = room.sandbox.vidinfra.create()
     room.wait(session_id, ENDED)
     await live_through(room, session_id)
@@ -436,7 +436,7 @@ async def test_a_poll_that_breaks_down_for_good_is_told_and_replaced(
     [session_id] = room.sandbox.vidinfra.create()
     with monkeypatch.context() as broken:
         for name in ("next_look", "after_failure"):
-            broken.setattr(f"airflow_provider_sessions.waiting.schedule.{name}", lambda *given: 1 / 0)
+            broken.setattr(f"airflow_provider_sessions.polling.poll_schedule.{name}", lambda *given: 1 / 0)
         waiter = room.wait(session_id)
         await room.passes(1)
         with pytest.raises(ZeroDivisionError):

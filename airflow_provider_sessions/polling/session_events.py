@@ -1,8 +1,8 @@
 """Reports what happens to the sessions of a list, for as long as somebody listens.
 
 It looks at the list through the connection's poller, asks for single sessions and artifacts through it as well, so that
-every look is shared with whoever else waits for the same, and leaves it to :mod:`.events` to make sense of what is
-seen. What was reported is written down a few seconds later; see :class:`Reporter`.
+every look is shared with whoever else waits for the same, and leaves it to :mod:`.event_detection` to make sense of
+what is seen. What was reported is written down a few seconds later; see :class:`Reporter`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session, SessionState, WindowBy
 from airflow_provider_sessions.model.wording import counted
-from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.waiting.event_memory import Memory, SessionEvent
-from airflow_provider_sessions.waiting.events import (
+from airflow_provider_sessions.polling.emitted_events import Memory, SessionEvent
+from airflow_provider_sessions.polling.event_detection import (
     ARTIFACT_OF,
     ASKS_AT_ONCE,
     Ask,
@@ -28,11 +27,12 @@ from airflow_provider_sessions.waiting.events import (
     after_list,
     asks,
 )
-from airflow_provider_sessions.waiting.goals import Observation
-from airflow_provider_sessions.waiting.listing import Listed, Listing
-from airflow_provider_sessions.waiting.naps import within
-from airflow_provider_sessions.waiting.poller import Poller, subscribed, subscribed_list
-from airflow_provider_sessions.waiting.watch import OverdueError
+from airflow_provider_sessions.polling.poller import Poller, subscribed, subscribed_list
+from airflow_provider_sessions.polling.session_list import Listed, Listing
+from airflow_provider_sessions.polling.subscriptions import OverdueError
+from airflow_provider_sessions.polling.timing import within
+from airflow_provider_sessions.polling.wait_conditions import Observation
+from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.waiting.goals import History
+from airflow_provider_sessions.polling.wait_conditions import History
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -12,9 +12,9 @@ import pytest
 
 from airflow_provider_sessions.model import Artifact
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.waiting.goals import Verdict
-from airflow_provider_sessions.waiting.schedule import pace_of
-from tests.unit.waiting.conftest import Room
+from airflow_provider_sessions.polling.poll_schedule import pace_of
+from airflow_provider_sessions.polling.wait_conditions import Verdict
+from tests.unit.polling.conftest import Room
 
 PATH = re.compile(r"/sessions/([^/]+)/recordings")
 
@@ -31,7 +31,7 @@ def over(room: Room, count: int) -> list[str]:
 async def test_a_hundred_waits_on_ten_requests_a_minute_each_get_their_turn(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "airflow_provider_sessions.waiting")
+    caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     room.extra = {"rate_limit": "10/minute"}
     waiters = [room.wait(session_id, Artifact.RECORDING, every=60) for session_id in over(room, 60)]
     await room.passes(1500)
@@ -78,7 +78,7 @@ def test_the_pace_is_what_a_look_takes_and_changes_only_notably(
 
 async def told_of_looks(room: Room, caplog: pytest.LogCaptureFixture) -> list[str]:
     """What a wait for a session that is to come says of its looks, within ten minutes."""
-    caplog.set_level(logging.INFO, "airflow_provider_sessions.waiting")
+    caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     [session_id] = room.sandbox.vidinfra.create()
     room.wait(session_id, every=5)
     await room.passes(600)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from airflow_provider_sessions.model import Session, SessionState
-from airflow_provider_sessions.waiting.schedule import (
+from airflow_provider_sessions.polling.poll_schedule import (
     MAX_IDLE,
     Sighting,
     after_failure,

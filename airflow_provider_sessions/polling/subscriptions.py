@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from airflow_provider_sessions.errors import RateLimitedError
 from airflow_provider_sessions.model import Artifact
-from airflow_provider_sessions.waiting import schedule
-from airflow_provider_sessions.waiting.goals import Observation
-from airflow_provider_sessions.waiting.listing import Listed, Listing
+from airflow_provider_sessions.polling import poll_schedule
+from airflow_provider_sessions.polling.session_list import Listed, Listing
+from airflow_provider_sessions.polling.wait_conditions import Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Subscription(Generic[Subject, News]):
         self,
         subject: Subject,
         poll_interval: float,
-        max_idle: float = schedule.MAX_IDLE,
+        max_idle: float = poll_schedule.MAX_IDLE,
         until: float = math.inf,
     ) -> None:
         self.subject: Subject = subject
@@ -154,10 +154,10 @@ class Watch(Generic[Subject, News]):
         if news.error is None:
             self.failures = 0
             session = news.session if isinstance(news, Observation) else None
-            self.due = schedule.next_look(session, now, self.poll_interval, self.max_idle)
+            self.due = poll_schedule.next_look(session, now, self.poll_interval, self.max_idle)
         else:
             self.failures += 1
-            self.due = now + schedule.after_failure(self.poll_interval, self.failures)
+            self.due = now + poll_schedule.after_failure(self.poll_interval, self.failures)
         is_new = news.error is not None or news != self.told
         self.told = news
         for subscription in self.subscribers:

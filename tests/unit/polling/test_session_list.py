@@ -11,10 +11,10 @@ import pytest
 
 from airflow_provider_sessions.errors import AuthenticationError, RateLimitedError, ServerError
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.waiting.listing import Listed, Listing
-from airflow_provider_sessions.waiting.poller import subscribed_list
-from airflow_provider_sessions.waiting.watch import ListSubscription
-from tests.unit.waiting.conftest import Room
+from airflow_provider_sessions.polling.poller import subscribed_list
+from airflow_provider_sessions.polling.session_list import Listed, Listing
+from airflow_provider_sessions.polling.subscriptions import ListSubscription
+from tests.unit.polling.conftest import Room
 
 DAY = timedelta(days=1)
 SOON = Listing(back=DAY, ahead=DAY)

@@ -39,13 +39,10 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
-from airflow_provider_sessions.waiting import schedule
-from airflow_provider_sessions.waiting.goals import Observation, Pace
-from airflow_provider_sessions.waiting.listing import Listed, Listing
-from airflow_provider_sessions.waiting.naps import within
-from airflow_provider_sessions.waiting.schedule import Sighting
-from airflow_provider_sessions.waiting.watch import (
+from airflow_provider_sessions.polling import poll_schedule
+from airflow_provider_sessions.polling.poll_schedule import Sighting
+from airflow_provider_sessions.polling.session_list import Listed, Listing
+from airflow_provider_sessions.polling.subscriptions import (
     AnyWatch,
     ListSubscription,
     ListWatch,
@@ -57,6 +54,9 @@ from airflow_provider_sessions.waiting.watch import (
     Subscription,
     Watch,
 )
+from airflow_provider_sessions.polling.timing import within
+from airflow_provider_sessions.polling.wait_conditions import Observation, Pace
+from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
 
 Connect = Callable[[Adapter | None], Awaitable[Adapter]]
 """Reads the connection and opens an adapter. It is given the adapter that is in use, and may return it again where the
@@ -136,7 +136,7 @@ class Poller:
         artifact: Artifact | None,
         poll_interval: float,
         *,
-        max_idle: float = schedule.MAX_IDLE,
+        max_idle: float = poll_schedule.MAX_IDLE,
         until: float = math.inf,
         over: Session | None = None,
     ) -> SpotSubscription:
@@ -220,7 +220,7 @@ class Poller:
                 if (reason := self._why_no_last_poll(subscription.until, now)) is not None:
                     subscription.end(reason)
                 until = subscription.until
-                self._alarm_at = min(self._alarm_at, until if now < until else until + schedule.LAST_POLL_TIMEOUT)
+                self._alarm_at = min(self._alarm_at, until if now < until else until + poll_schedule.LAST_POLL_TIMEOUT)
             if self._alarm_at < math.inf:
                 await within(self._clock, self._alarm_at - now, self._alarm_set.wait())
             else:
@@ -230,13 +230,13 @@ class Poller:
         """Why a subscriber is not to wait for the poll that its deadline is owed; None where it is."""
         if now < until - _NO_TIME:
             return None
-        if self._closed_until > until + schedule.LAST_POLL_TIMEOUT:
+        if self._closed_until > until + poll_schedule.LAST_POLL_TIMEOUT:
             again = to_the_second(datetime.fromtimestamp(self._closed_until, UTC))
             return f"the platform takes no request before {again}"
-        if self._began is not None and self._began < until - schedule.LAST_POLL_TIMEOUT:
+        if self._began is not None and self._began < until - poll_schedule.LAST_POLL_TIMEOUT:
             return f"a poll has not been answered for {now - self._began:.0f} s"
-        if now >= until + schedule.LAST_POLL_TIMEOUT - _NO_TIME:
-            return f"no poll was answered within {schedule.LAST_POLL_TIMEOUT:.0f} s after it"
+        if now >= until + poll_schedule.LAST_POLL_TIMEOUT - _NO_TIME:
+            return f"no poll was answered within {poll_schedule.LAST_POLL_TIMEOUT:.0f} s after it"
         return None
 
     async def _sleep_until_due(self) -> None:
@@ -246,7 +246,7 @@ class Poller:
             due = min((watch.due for watch in self._watches()), default=self._now() + _NOTHING_TO_DO)
             next_deadline = min((watch.next_deadline for watch in self._watches()), default=math.inf)
             if self._last_look is not None:
-                next_deadline = max(next_deadline, self._last_look + schedule.LAST_POLL_INTERVAL)
+                next_deadline = max(next_deadline, self._last_look + poll_schedule.LAST_POLL_INTERVAL)
             wait = min(max(due, self._not_before), max(next_deadline, self._closed_until)) - self._now()
             if wait < _NO_TIME:
                 return
@@ -268,7 +268,7 @@ class Poller:
             self._failures = 0
         except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
             self._failures += 1
-            self._pause(schedule.after_failure(interval, self._failures))
+            self._pause(poll_schedule.after_failure(interval, self._failures))
             for watch in untold:
                 self._tell(watch, self._failed(watch, failure), began)
         self._last_look, self._began = self._now(), None
@@ -288,7 +288,7 @@ class Poller:
 
     def _keep_pace(self, took: float, interval: float) -> None:
         """Note how often looks come, if the budget or the platform makes them rarer than was asked for."""
-        every = schedule.pace_of(took, interval, None if self._pace is None else self._pace.seconds)
+        every = poll_schedule.pace_of(took, interval, None if self._pace is None else self._pace.seconds)
         limit = self._adapter.client.budget.limit if self._adapter is not None else None
         self._pace = None if every is None else Pace(every, limit)
 
@@ -401,7 +401,7 @@ class Poller:
         seen = {key: last for key, last in seen.items() if last.session is None or not last.session.state.is_final}
         if not seen:
             return {}
-        closely = schedule.due_for_a_close_look(seen, self._now(), interval) | seen.keys() & set(decisive)
+        closely = poll_schedule.due_for_a_close_look(seen, self._now(), interval) | seen.keys() & set(decisive)
         answers = await adapter.look({key: None if key in closely else last.session for key, last in seen.items()})
         now = self._now()
         for key, answer in answers.items():
@@ -418,7 +418,7 @@ class Poller:
         if self._refused:
             await self._disconnect()
         now = self._now()
-        if self._adapter is None or now - self._connected_at >= schedule.RECONNECT_AFTER:
+        if self._adapter is None or now - self._connected_at >= poll_schedule.RECONNECT_AFTER:
             fresh = await self._connect(self._adapter)
             if fresh is not self._adapter:
                 await self._disconnect()
@@ -466,7 +466,7 @@ async def subscribed(
     artifact: Artifact | None,
     poll_interval: float,
     *,
-    max_idle: float = schedule.MAX_IDLE,
+    max_idle: float = poll_schedule.MAX_IDLE,
     until: float = math.inf,
     over: Session | None = None,
 ) -> AsyncIterator[SpotSubscription]:

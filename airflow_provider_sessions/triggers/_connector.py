@@ -13,8 +13,8 @@ from airflow_provider_sessions.hooks.masking import amask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.polling.poller import Poller, poller_for
 from airflow_provider_sessions.rate_limit.limiter import Lane
-from airflow_provider_sessions.waiting.poller import Poller, poller_for
 
 _PATIENCE = 300.0
 """Seconds that a request of a look waits for its slot in the rate budget: others may be busy with the account."""

@@ -19,14 +19,14 @@ from airflow_provider_sessions.model import Artifact
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.polling.emitted_events import Memory
+from airflow_provider_sessions.polling.event_detection import read_events
+from airflow_provider_sessions.polling.poller import Poller, poller_for
+from airflow_provider_sessions.polling.session_events import HANDING_OVER, Interest, NoStore, Reporter, Store
+from airflow_provider_sessions.polling.wait import Wait, wait_for
+from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, Tolerance
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.waiting.event_memory import Memory
-from airflow_provider_sessions.waiting.events import read_events
-from airflow_provider_sessions.waiting.goals import ArtifactGoal, Tolerance
-from airflow_provider_sessions.waiting.poller import Poller, poller_for
-from airflow_provider_sessions.waiting.reporter import HANDING_OVER, Interest, NoStore, Reporter, Store
-from airflow_provider_sessions.waiting.wait import Wait, wait_for
-from tests.unit.waiting.conftest import Room
+from tests.unit.polling.conftest import Room
 
 EVERY = 60.0
 HOUR, DAY = 3600.0, 86_400.0

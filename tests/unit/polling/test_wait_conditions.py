@@ -17,8 +17,7 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
-from airflow_provider_sessions.rate_limit.limit import RateLimit
-from airflow_provider_sessions.waiting.goals import (
+from airflow_provider_sessions.polling.wait_conditions import (
     ArtifactGoal,
     Decision,
     History,
@@ -29,6 +28,7 @@ from airflow_provider_sessions.waiting.goals import (
     Verdict,
     decide,
 )
+from airflow_provider_sessions.rate_limit.limit import RateLimit
 
 WAIT, SUCCESS, UNREACHABLE, FAILED = Verdict.WAIT, Verdict.SUCCESS, Verdict.UNREACHABLE, Verdict.FAILED
 LIVE = StateGoal(SessionState.LIVE)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from airflow_provider_sessions.errors import InputError, NotFoundError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
-from airflow_provider_sessions.waiting.goals import ArtifactGoal, Goal, Observation
+from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, Goal, Observation
 
 QUESTION_OF: Mapping[Artifact, Question] = {
     Artifact.ATTENDANCE: Question.ATTENDANCE,

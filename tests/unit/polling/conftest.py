@@ -15,11 +15,11 @@ from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
+from airflow_provider_sessions.polling.poller import Poller, poller_for
+from airflow_provider_sessions.polling.wait import Outcome, Wait, wait_for
+from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, Goal, StateGoal, Tolerance
 from airflow_provider_sessions.rate_limit.limiter import Lane
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
-from airflow_provider_sessions.waiting.goals import ArtifactGoal, Goal, StateGoal, Tolerance
-from airflow_provider_sessions.waiting.poller import Poller, poller_for
-from airflow_provider_sessions.waiting.wait import Outcome, Wait, wait_for
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_sessions.polling.emitted_events import HEAD, PAGES, Memory
+from airflow_provider_sessions.polling.session_events import NoStore, Store
 from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.waiting.event_memory import HEAD, PAGES, Memory
-from airflow_provider_sessions.waiting.reporter import NoStore, Store
 
 log = get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """What becomes of many sessions, told as events: each of them at most once for a session.
 
-Pure functions: a :class:`~airflow_provider_sessions.waiting.event_memory.Memory` and what was seen go in, and what
+Pure functions: a :class:`~airflow_provider_sessions.polling.emitted_events.Memory` and what was seen go in, and what
 happened comes out together with the memory from then on. Whoever tells the events first and keeps the new memory
 afterwards loses none and, unless he is interrupted in between, repeats none.
 
@@ -29,8 +29,8 @@ from typing import Any
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Artifact, Session, SessionState, Window
 from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.waiting.event_memory import Known, Memory, SessionEvent
-from airflow_provider_sessions.waiting.goals import Observation
+from airflow_provider_sessions.polling.emitted_events import Known, Memory, SessionEvent
+from airflow_provider_sessions.polling.wait_conditions import Observation
 
 ARTIFACT_OF: Mapping[SessionEvent, Artifact] = {
     SessionEvent.TRANSCRIPT_READY: Artifact.TRANSCRIPT,

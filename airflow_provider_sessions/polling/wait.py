@@ -12,8 +12,10 @@ from typing import Any
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.model.wording import counted, to_the_second
-from airflow_provider_sessions.safe_text import get_logger, sanitize_text
-from airflow_provider_sessions.waiting.goals import (
+from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
+from airflow_provider_sessions.polling.poller import Poller, subscribed
+from airflow_provider_sessions.polling.subscriptions import OverdueError
+from airflow_provider_sessions.polling.wait_conditions import (
     ArtifactGoal,
     Decision,
     Goal,
@@ -24,9 +26,7 @@ from airflow_provider_sessions.waiting.goals import (
     Verdict,
     decide,
 )
-from airflow_provider_sessions.waiting.poller import Poller, subscribed
-from airflow_provider_sessions.waiting.schedule import MAX_IDLE
-from airflow_provider_sessions.waiting.watch import OverdueError
+from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 
 log = get_logger(__name__)
 
