@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test lint format mutants matrix test-3.1 test-3.2 audit constraints clean
+.PHONY: help demo up test lint format mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -56,13 +56,14 @@ format: .venv/.ready-dev ## put code and imports into the project's style
 	$(call with,.venv) ruff check --fix .
 	$(call with,.venv) ruff format .
 
-matrix: test-3.1 test-3.2 ## test-3.1 and test-3.2
+matrix: test-3.1 test-3.2 test-3.4 ## test-3.1, test-3.2 and test-3.4
 
 test-3.1: .venv-3.1/.ready-test ## what Airflow sees of us, and waits in a real Airflow, on the newest Airflow 3.1
 test-3.2: .venv-3.2/.ready-test ## what Airflow sees of us, on the newest Airflow 3.2
-test-3.1 test-3.2: test-%:
+test-3.4: .venv-3.4/.ready-test ## what Airflow sees of us, and waits in a real Airflow, on Airflow 3.4
+test-3.1 test-3.2 test-3.4: test-%:
 	$(call with,.venv-$*) python -m pytest $(FACE)
-	$(if $(filter 3.1,$*),$(call with,.venv-$*) python -m pytest tests/e2e -m matrix)
+	$(if $(filter 3.1 3.4,$*),$(call with,.venv-$*) python -m pytest tests/e2e -m matrix)
 
 .venv/.ready-mutants: $(INPUTS) constraints/airflow-3.3.txt
 	@$(call install,mutants)

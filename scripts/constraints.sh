@@ -6,16 +6,18 @@
 # were mended later. Needs uv. After a refresh run `make test` and `make matrix`.
 set -euo pipefail
 
-# resolve AIRFLOW [UV OPTION...]: one pass for each Python, the later ones keep to what the earlier ones chose and
-# add only what a newer Python needs besides.
+# resolve "REQUIREMENT..." [UV OPTION...]: one pass for each Python, the later ones keep to what the earlier ones chose
+# and add only what a newer Python needs besides. The first requirement is Airflow's.
 resolve() {
-    local airflow=$1 pins=constraints/airflow-${1%.*}.txt
+    local requirements=$1 version=${1%% *}
+    local pins
+    pins=constraints/airflow-$(cut -d. -f1,2 <<<"${version#*==}").txt
     shift
-    echo "$pins: Airflow $airflow"
+    echo "$pins: $requirements"
     rm -f "$work"/* # an output file that exists would be kept to
     : >"$work/pins"
     for python in 3.11 3.12 3.13; do
-        echo "apache-airflow==$airflow" | uv pip compile --quiet --no-header --no-annotate --no-emit-index-url \
+        tr ' ' '\n' <<<"$requirements" | uv pip compile --quiet --no-header --no-annotate --no-emit-index-url \
             --no-emit-find-links --python-version "$python" --all-extras --group dev --constraint "$work/pins" \
             --output-file "$work/$python" "$@" pyproject.toml -
         LC_ALL=C sort --unique "$work/pins" "$work/$python" --output "$work/pins"
@@ -26,6 +28,8 @@ resolve() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 duckdb=(--exclude-newer-package apache-airflow-providers-duckdb=2026-11-01)
-resolve 3.1.8 --exclude-newer 2026-03-20 "${duckdb[@]}" --exclude-newer-package pyjwt=2026-06-05
-resolve 3.2.2 --exclude-newer 2026-06-05 "${duckdb[@]}"
-resolve 3.3.2
+resolve apache-airflow==3.1.8 --exclude-newer 2026-03-20 "${duckdb[@]}" --exclude-newer-package pyjwt=2026-06-05
+resolve apache-airflow==3.2.2 --exclude-newer 2026-06-05 "${duckdb[@]}"
+resolve apache-airflow==3.3.2
+# A beta is only taken where each of its parts is named.
+resolve "apache-airflow==3.4.0b2 apache-airflow-core==3.4.0b2 apache-airflow-task-sdk==1.4.0b2"

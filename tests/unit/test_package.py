@@ -23,6 +23,7 @@ NAME = "airflow-provider-sessions"
 AIRFLOW = Version(version("apache-airflow"))
 NEWER = {"airflow_provider_sessions.retries.policy": Version("3.3")}
 """Modules that are imported only where Airflow is new enough."""
+MATRIX = ("3.1", "3.2", "3.3", "3.4")
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +100,33 @@ def test_extra_all_holds_every_other_extra_that_can_be_installed_everywhere() ->
     assert needed_for("all") == set().union(*(needed_for(extra) for extra in extras if extra not in ("all", "mysql")))
 
 
-@pytest.mark.parametrize("airflow", ["3.1", "3.2", "3.3"])
+@pytest.mark.parametrize("airflow", MATRIX)
 def test_constraints_are_pins_of_that_airflow_and_nothing_else(airflow: str) -> None:
     lines = (ROOT / f"constraints/airflow-{airflow}.txt").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines)
+    pins = _pins(airflow)
     assert all(re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.+!]+", line) for line in lines)
     assert len(pins) == len(lines)
     assert pins["apache-airflow"].startswith(f"{airflow}.")
+
+
+@pytest.mark.parametrize("airflow", MATRIX)
+def test_every_floor_is_met_by_the_constraints(airflow: str) -> None:
+    """A user who installs with an Airflow's constraints must be able to install this package and each of its extras."""
+    pins = _pins(airflow)
+    declared = [Requirement(line) for line in requires(NAME) or []]
+    needed = [need for need in declared if need.name != NAME]
+    assert len(needed) > 10
+    for need in needed:
+        assert need.specifier.contains(pins[need.name], prereleases=True), f"{need} and {need.name}=={pins[need.name]}"
+
+
+def test_pyjwt_may_be_as_old_as_airflow_allows() -> None:
+    """The constraints that Airflow publishes for 3.1.8 and 3.2.2 pin a PyJWT before 2.13; ours pin a mended one."""
+    (ours,) = [need for need in map(Requirement, requires(NAME) or []) if need.name == "pyjwt"]
+    (airflows,) = [need for need in map(Requirement, requires("apache-airflow-core") or []) if need.name == "pyjwt"]
+    assert ours.specifier == airflows.specifier
+    assert all(Version(_pins(airflow)["pyjwt"]) >= Version("2.13") for airflow in MATRIX)
+
+
+def _pins(airflow: str) -> dict[str, str]:
+    return dict(line.split("==") for line in (ROOT / f"constraints/airflow-{airflow}.txt").read_text().splitlines())
