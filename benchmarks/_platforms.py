@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_sessions.sandbox.clock import SandboxClock
 from airflow_provider_sessions.sandbox.sandbox import Sandbox
+from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 
 FIRST_DAY, LAST_DAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
 """When the sessions ended."""
@@ -92,7 +92,7 @@ async def _answers(scene: Scene, sessions: int) -> tuple[dict[str, bytes], str, 
     """All answers by path and query, the path of the base URL, and the key."""
     sandbox = Sandbox(1, clock=SandboxClock(LAST_DAY, speed=0), platforms=[scene.platform])
     platform = sandbox.platform(scene.platform)
-    platform.unlimit_rate()
+    platform.remove_rate_limit()
     platform.default_script(artifacts_after=0)
     platform.create(count=sessions, ended_between=(FIRST_DAY, LAST_DAY))
     base = httpx.URL(platform.base_url).path

@@ -59,7 +59,7 @@ def serve(port: Any, name: str) -> None:
 
     with SandboxServer(Sandbox(seed=7)) as server:
         platform = server.sandbox.platform(name)
-        platform.unlimit_rate()
+        platform.remove_rate_limit()
         port.send(platform.connection())
         while True:
             question, given = port.recv()

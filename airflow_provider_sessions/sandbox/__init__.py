@@ -11,16 +11,16 @@ In a test::
 
 On the command line: ``python -m airflow_provider_sessions.sandbox --help``.
 
-Its modules: ``sandbox`` (the whole), ``gate`` (the way of a request), ``platform`` (what all platforms have), ``life``,
-``people`` and ``media`` (what sessions are made of), ``faults``, ``log``, ``limits``, ``control``, and one folder a
-platform. It imports nothing of the client it is there to test.
+Layers, from the bottom: time, identifiers, attendees and media; ``platform_state`` (what all platforms share); one
+package a platform (its state below, its routes above); ``control_routes`` and ``middleware``; ``sandbox`` on top. It
+imports nothing of the client that it is there to test.
 """
 
 from __future__ import annotations
 
-from airflow_provider_sessions.sandbox.clock import SandboxClock
-from airflow_provider_sessions.sandbox.foreign import ForeignHost
 from airflow_provider_sessions.sandbox.sandbox import Sandbox
+from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
+from airflow_provider_sessions.sandbox.second_host import SecondHost
 from airflow_provider_sessions.sandbox.server import SandboxServer
 
-__all__ = ["ForeignHost", "Sandbox", "SandboxClock", "SandboxServer"]
+__all__ = ["Sandbox", "SandboxClock", "SandboxServer", "SecondHost"]

@@ -13,14 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_sessions.sandbox.clock import SandboxClock
-from airflow_provider_sessions.sandbox.control import describe, play
+from airflow_provider_sessions.sandbox.control_routes import describe, simulate
 from airflow_provider_sessions.sandbox.sandbox import PLATFORMS, Sandbox
+from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 from airflow_provider_sessions.sandbox.server import SandboxServer
 
 EPILOG = """\
 When it serves, it prints one line of JSON: its URL, the URL of the control routes, and the base URL of each platform.
-The control routes play the rest of the world: GET {control}/ lists them.
+The control routes simulate the rest of the world: GET {control}/ lists them.
 
 A scenario is a JSON file with a list of control requests, carried out before the first line is printed:
 
@@ -63,7 +63,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
     sandbox = Sandbox(options.seed, clock=clock, platforms=options.platforms)
     sandbox.latency = options.latency
     if options.scenario:
-        play(sandbox, json.loads(options.scenario.read_text(encoding="utf-8")))
+        simulate(sandbox, json.loads(options.scenario.read_text(encoding="utf-8")))
     return sandbox
 
 

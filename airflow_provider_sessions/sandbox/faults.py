@@ -7,7 +7,7 @@ kind                  what the caller meets
                       ``carried_out`` the request is carried out all the same (a 502 after a create)
 ``delay``             the true answer, ``seconds`` of real time late
 ``reset``             the connection is reset; nothing was carried out
-``lost_answer``       the request is carried out, then the connection is reset before anything is answered
+``lost_response``       the request is carried out, then the connection is reset before anything is answered
 ``late``              the connection is reset at once, or ``status`` is answered where that is an error; the request is
                       carried out all the same, ``seconds`` later by the sandbox's clock
 ``truncate``          the true status and headers, but the connection ends after ``after_bytes`` of the body
@@ -18,7 +18,7 @@ kind                  what the caller meets
 ``slow``              the true answer at ``bytes_per_second``
 ====================  ==================================================================================================
 
-``reset``, ``lost_answer``, ``late`` and ``truncate`` break a real connection, so they need the real port.
+``reset``, ``lost_response``, ``late`` and ``truncate`` break a real connection, so they need the real port.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 
 Kind = Literal[
-    "status", "delay", "reset", "lost_answer", "late", "truncate", "shorten", "html", "edit", "corrupt_gzip", "slow"
+    "status", "delay", "reset", "lost_response", "late", "truncate", "shorten", "html", "edit", "corrupt_gzip", "slow"
 ]
 
 _PAGE = "<!DOCTYPE html>\n<html><head><title>{status}</title></head><body><h1>Please stand by</h1></body></html>\n"
@@ -69,7 +69,7 @@ class Fault(BaseModel):
     bytes_per_second: float = Field(default=1024, gt=0)
     changes: dict[str, Any] = {}
 
-    def fits(self, entry: Entry) -> bool:
+    def fits(self, entry: LogEntry) -> bool:
         """Whether a request is one of those it is meant for."""
         if self.path is not None and not fnmatchcase(entry.path, self.path):
             return False
@@ -85,7 +85,7 @@ class Fault(BaseModel):
     @property
     def breaks_connection(self) -> bool:
         """Whether the connection is reset before anything is answered."""
-        return self.kind in ("reset", "lost_answer") or (self.kind == "late" and self.status < 400)
+        return self.kind in ("reset", "lost_response") or (self.kind == "late" and self.status < 400)
 
     def spoil(self, answer: Response | None) -> Response | None:
         """The answer as the caller is to see it; ``answer`` is None where the platform was not asked."""
@@ -129,7 +129,7 @@ def _change(content: Any, path: list[str], value: Any) -> None:
             _change(content[step], rest, value)
 
 
-class Faults:
+class FaultQueue:
     """The faults that are waiting for their requests, in the order they were added."""
 
     def __init__(self) -> None:
@@ -146,7 +146,7 @@ class Faults:
             self._waiting.append(fault)
         return fault
 
-    def take(self, entry: Entry) -> Fault | None:
+    def take(self, entry: LogEntry) -> Fault | None:
         """The fault that this request meets. The first one that fits counts it; at most one is met."""
         with self._lock:
             for fault in self._waiting:

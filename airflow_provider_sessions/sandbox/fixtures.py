@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_sessions.sandbox.clock import SandboxClock
 from airflow_provider_sessions.sandbox.sandbox import Sandbox
+from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 from airflow_provider_sessions.sandbox.server import SandboxServer
 
 

@@ -1,20 +1,19 @@
-"""The sandbox as a whole: one state, one ASGI application, and what tests need to play the rest of the world."""
+"""The sandbox as a whole: one state, one ASGI application, and what tests need to simulate the rest of the world."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
-from airflow_provider_sessions.sandbox.clock import SandboxClock
-from airflow_provider_sessions.sandbox.faults import Faults
-from airflow_provider_sessions.sandbox.foreign import ForeignHost
-from airflow_provider_sessions.sandbox.gate import Gate
-from airflow_provider_sessions.sandbox.log import Entry, RequestLog
-from airflow_provider_sessions.sandbox.platform import Platform
+from airflow_provider_sessions.sandbox.faults import FaultQueue
+from airflow_provider_sessions.sandbox.middleware import SandboxApp
+from airflow_provider_sessions.sandbox.platform_state import Platform, SharedState
 from airflow_provider_sessions.sandbox.prevail import Prevail
+from airflow_provider_sessions.sandbox.request_log import LogEntry, RequestLog
+from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
+from airflow_provider_sessions.sandbox.second_host import SecondHost
 from airflow_provider_sessions.sandbox.sessions_us import SessionsUs
 from airflow_provider_sessions.sandbox.vidinfra import VidInfra
-from airflow_provider_sessions.sandbox.world import World
 
 PLATFORMS: Mapping[str, type[Platform[Any, Any]]] = {
     VidInfra.name: VidInfra,
@@ -46,30 +45,30 @@ class Sandbox:
         unknown = [name for name in self._names if name not in PLATFORMS]
         if unknown or not self._names:
             raise ValueError(f"The sandbox has the platforms {', '.join(PLATFORMS)}; asked for: {', '.join(unknown)}")
-        self.world = World(seed, clock or SandboxClock())
-        self.faults = Faults()
+        self.shared = SharedState(seed, clock or SandboxClock())
+        self.faults = FaultQueue()
         self.log = RequestLog()
         self.latency = 0.0
         """Seconds of real time that every answer takes at least."""
-        self.listeners: list[Callable[[Entry], None]] = []
-        self._foreign: ForeignHost | None = None
+        self.listeners: list[Callable[[LogEntry], None]] = []
+        self._foreign: SecondHost | None = None
         self.platforms = self._fresh_platforms()
-        self.app = Gate(self, CONTROL_PATH)
+        self.app = SandboxApp(self, CONTROL_PATH)
 
     @property
     def seed(self) -> int:
         """What all content follows from."""
-        return self.world.seed
+        return self.shared.seed
 
     @property
     def clock(self) -> SandboxClock:
         """What time it is on the platforms."""
-        return self.world.clock
+        return self.shared.clock
 
     @property
     def url(self) -> str:
         """Scheme, host and port by which it is reached; a placeholder while no server is started."""
-        return self.world.origin
+        return self.shared.origin
 
     @property
     def control_url(self) -> str:
@@ -104,17 +103,17 @@ class Sandbox:
         """The stand-in that answers a path; None: none does."""
         return next((platform for platform in self.platforms.values() if platform.answers(path)), None)
 
-    def on_request(self, listener: Callable[[Entry], None]) -> None:
+    def on_request(self, listener: Callable[[LogEntry], None]) -> None:
         """Call ``listener`` with each request's log entry before it is carried out.
 
         By it a test can change the world between two pages of a list.
         """
         self.listeners.append(listener)
 
-    def foreign_host(self) -> ForeignHost:
+    def second_host(self) -> SecondHost:
         """A second host on a port of its own, started when first asked for; :meth:`close` stops it."""
         if self._foreign is None:
-            self._foreign = ForeignHost()
+            self._foreign = SecondHost()
             self._foreign.start()
         return self._foreign
 
@@ -130,7 +129,7 @@ class Sandbox:
 
     def reset(self) -> None:
         """Back to the beginning: the same seed, no sessions, no faults, an empty log. The clock goes on."""
-        with self.world.lock:
+        with self.shared.lock:
             self.faults.clear()
             self.log.clear()
             self.latency = 0.0
@@ -138,4 +137,4 @@ class Sandbox:
             self.platforms = self._fresh_platforms()
 
     def _fresh_platforms(self) -> dict[str, Platform[Any, Any]]:
-        return {name: PLATFORMS[name](self.world) for name in self._names}
+        return {name: PLATFORMS[name](self.shared) for name in self._names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from airflow_provider_sessions.sandbox.listener import Listener
+from airflow_provider_sessions.sandbox.asgi_server import Listener
 from airflow_provider_sessions.sandbox.sandbox import Sandbox
 
 
@@ -26,7 +26,7 @@ class SandboxServer:
         self._host = host
         self._port = port
         self._listener: Listener | None = None
-        self._former_origin = self.sandbox.world.origin
+        self._former_origin = self.sandbox.shared.origin
 
     def __enter__(self) -> SandboxServer:
         self.start()
@@ -47,14 +47,14 @@ class SandboxServer:
             raise RuntimeError(f"This sandbox is already served on {self.url}")
         self._listener = Listener(self.sandbox.app, self._host, self._port, date_header=False)
         self._listener.start()
-        self.sandbox.world.origin = self._listener.url
+        self.sandbox.shared.origin = self._listener.url
 
     def stop(self) -> None:
         """Stop serving; the sandbox keeps its state."""
         if self._listener:
             self._listener.stop()
             self._listener = None
-            self.sandbox.world.origin = self._former_origin
+            self.sandbox.shared.origin = self._former_origin
         self.sandbox.close()
 
     @property

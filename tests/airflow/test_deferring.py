@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_sessions.operators import _create
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.airflow.conftest import RunDag
 from tests.connected import Connect, requests_of
 
@@ -41,7 +41,7 @@ def test_a_retry_at_once_waits_for_a_create_that_is_carried_out_late(
     monkeypatch.setattr(_create, "_ON_ITS_WAY", 15.0)  # a minute is long; it is deferred for less as well
     sandbox.faults.add("late", route="create_session", seconds=6)
 
-    def carry_out(entry: Entry) -> None:
+    def carry_out(entry: LogEntry) -> None:
         if sandbox.log.count(route="list_room_sessions") == 5:  # after two looks of each try, one after the deferral
             sandbox.clock.advance(6)
 

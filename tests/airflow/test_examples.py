@@ -119,7 +119,7 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     monkeypatch.setattr(sensors, "SETTLING_SECONDS", 0.0)
     monkeypatch.setenv("SESSIONS_POLL_INTERVAL", "1")
     place = sandbox.platform(platform)
-    place.unlimit_rate()
+    place.remove_rate_limit()
     place.default_script(live_after=1, duration=2, artifacts_after=1, approve_after=1)
     connect(f"{platform}_default", **place.connection() | {"extra": {"rate_limit": "1000/second"}})
     sandbox.clock.move_to(datetime.now(UTC))

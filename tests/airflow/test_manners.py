@@ -35,7 +35,7 @@ def prevail(connect: Connect, sandbox_server: SandboxServer) -> Any:
 @pytest.fixture
 def sessions_us(connect: Connect, sandbox_server: SandboxServer) -> Any:
     platform = sandbox_server.sandbox.sessions_us
-    platform.limit_rate(10, 3)
+    platform.set_rate_limit(10, 3)
     connect("sessions_us_default", **platform.connection(), extra={"rate_limit": "10/3s"})
     return platform
 
@@ -43,7 +43,7 @@ def sessions_us(connect: Connect, sandbox_server: SandboxServer) -> Any:
 def test_prevail_writes_to_people_once_and_not_again_when_a_session_is_canceled_quietly(
     run_dag: RunDag, prevail: Any, sandbox: Sandbox
 ) -> None:
-    sandbox.faults.add("lost_answer", route="create_session")
+    sandbox.faults.add("lost_response", route="create_session")
     run = run_dag(FILE, "call_off", conn_id="prevail_default", options=DEPOSITION)
 
     assert run.state == "success"

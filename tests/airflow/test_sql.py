@@ -33,7 +33,7 @@ def warehouse(postgres: Place, connect: Connect) -> Place:
 def meetings(sandbox: Sandbox, sandbox_server: SandboxServer, connect: Connect) -> Any:
     """Sessions' sandbox, behind the connection ``sessions_us_default``."""
     place = sandbox.platform("sessions_us")
-    place.unlimit_rate()
+    place.remove_rate_limit()
     connect("sessions_us_default", **place.connection() | {"extra": {"rate_limit": "1000/second"}})
     return place
 

@@ -23,7 +23,7 @@ from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
-from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 from airflow_provider_sessions.sensors import sessions as sensors
 from tests.airflow.conftest import Run, RunDag
 from tests.airflow.dags.three_platforms import FORMATS, WAYS_TO_ASK
@@ -106,7 +106,7 @@ class Place:
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox in real time, because Airflow is; tests step its clock on."""
     made = Sandbox(clock=SandboxClock())
-    made.sessions_us.limit_rate(10, 3)
+    made.sessions_us.set_rate_limit(10, 3)
     yield made
     made.close()
 
@@ -157,7 +157,7 @@ def let_time_pass(sandbox: Sandbox, when: Callable[[], bool] = lambda: True) -> 
     """
     stepped = time.time()
 
-    def step(entry: Entry) -> None:
+    def step(entry: LogEntry) -> None:
         nonlocal stepped
         if entry.wall - stepped >= 0.9 and when():
             stepped = entry.wall
@@ -216,7 +216,7 @@ def test_a_wait_without_a_triggerer(run_dag: RunDag, place: Place, sandbox: Sand
 
 @all_platforms
 def test_a_session_is_made_once_and_called_off(run_dag: RunDag, place: Place, sandbox: Sandbox) -> None:
-    sandbox.faults.add("lost_answer", route="create_session")
+    sandbox.faults.add("lost_response", route="create_session")
     run = run_dag(FILE, "call_off", **place.conf)
 
     assert set(map(tuple, run.tasks.values())) == {("success",)}

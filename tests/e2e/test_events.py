@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs_airflow("3.3.2")]
 def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_nothing(tmp_path: Path) -> None:
     sandbox = Sandbox()
     meetings = sandbox.sessions_us
-    meetings.unlimit_rate()
+    meetings.remove_rate_limit()
     settings = {"SESSIONS_EXPORT_PATH": tmp_path.as_uri(), "SESSIONS_POLL_INTERVAL": str(INTERVAL)}
     # SQLite has one writer: an API server that cannot write what it must answers 500.
     with (

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 from scripts._airflow_api import AirflowApi
 from scripts._standalone import Standalone
 from tests.databases import Place, fields_of, postgres_database, postgres_schema
@@ -350,7 +350,7 @@ def run_of_long_ago(setting: Setting, dag_id: str) -> str:
     truth = setting.truth(LONG_AGO, LONG_AGO + DAY)
     fatal = list(truth)[MANY * 3 // 4]
 
-    def erase(entry: Entry) -> None:
+    def erase(entry: LogEntry) -> None:
         if entry.route == "list_attendance" and fatal in entry.path:
             setting.sandbox.listeners.remove(erase)
             setting.sandbox.vidinfra.new_api_key()

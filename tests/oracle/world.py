@@ -46,7 +46,7 @@ class World:
         self.clock = SharedClock.starting(self._clock_file, FIRST)
         self.sandbox = Sandbox(clock=SandboxClock(follow=self.clock), platforms=[schedule.platform])
         self.platform = self.sandbox.platform(schedule.platform)
-        self.platform.unlimit_rate()
+        self.platform.remove_rate_limit()
         self._to_come: list[tuple[datetime, str, str]] = []
         self._told: dict[str, dict[str, Any]] = {}
         self._failed: list[tuple[int, int]] = []

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import httpx
+import jwt
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.fixtures import sandbox, sandbox_server
-from airflow_provider_sessions.sandbox.jwt import mint
 
 __all__ = ["sandbox", "sandbox_server"]
 
@@ -53,7 +53,7 @@ class Signature(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         claims = {"exp": int(self._sandbox.clock.now().timestamp()) + 60, "slug": self._company_id}
-        request.headers["Authorization"] = f"Bearer {mint(claims, self._api_key)}"
+        request.headers["Authorization"] = f"Bearer {jwt.encode(claims, self._api_key)}"
         yield request
 
 
@@ -84,7 +84,7 @@ async def opponent(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def meetings(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Sessions with a key of role USER, in process, and without the limit of ten requests a minute."""
-    sandbox.sessions_us.unlimit_rate()
+    sandbox.sessions_us.remove_rate_limit()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(sandbox.app),
         base_url=sandbox.sessions_us.base_url,

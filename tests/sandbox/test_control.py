@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.control import play, routes
+from airflow_provider_sessions.sandbox.control_routes import routes, simulate
 
 
 def test_the_index_says_how_to_connect_and_what_can_be_done(
@@ -86,9 +86,9 @@ def test_settings_rate_limit_and_credentials(sandbox: Sandbox, control: httpx.Cl
 
 
 def test_a_second_host_for_redirects(control: httpx.Client) -> None:
-    url = control.post("/foreign").json()["url"]
+    url = control.post("/second_host").json()["url"]
     httpx.get(f"{url}/x", headers={"X-API-Key": "secret"})
-    seen = control.get("/foreign").json()
+    seen = control.get("/second_host").json()
     assert seen["credentials_seen"] == ["x-api-key"]
     assert "secret" not in str(seen)
 
@@ -132,9 +132,9 @@ def test_a_scenario_is_a_list_of_control_requests(sandbox: Sandbox) -> None:
         {"do": "POST /vidinfra/script", "with": {"live_after": 0}},
         {"do": "POST /vidinfra/sessions", "with": {"title": "From a scenario"}},
     ]
-    session_id = play(sandbox, steps)[1]["ids"][0]
+    session_id = simulate(sandbox, steps)[1]["ids"][0]
     assert sandbox.vidinfra.session(session_id)["state"] == "live"
     with pytest.raises(ValueError, match=r"Step 1 of the scenario \(POST /vidinfra/sesions\)"):
-        play(sandbox, [{"do": "POST /vidinfra/sesions"}])
+        simulate(sandbox, [{"do": "POST /vidinfra/sesions"}])
     with pytest.raises(ValueError, match="list"):
-        play(sandbox, {"do": "POST /reset"})
+        simulate(sandbox, {"do": "POST /reset"})

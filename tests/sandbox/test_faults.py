@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from airflow_provider_sessions.sandbox import ForeignHost, Sandbox
+from airflow_provider_sessions.sandbox import Sandbox, SecondHost
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def test_a_reset_before_anything_was_carried_out(sandbox: Sandbox, wire: httpx.C
     assert wire.get("/sessions").status_code == 200
 
 
-def test_a_lost_answer_to_a_request_that_was_carried_out(
+def test_a_lost_response_to_a_request_that_was_carried_out(
     sandbox: Sandbox, wire: httpx.Client, create: httpx.Request
 ) -> None:
-    sandbox.faults.add("lost_answer", route="create_session")
+    sandbox.faults.add("lost_response", route="create_session")
     with pytest.raises(httpx.ReadError):
         wire.send(create)
     assert [told["title"] for told in sandbox.vidinfra.sessions()] == ["Only once"]
-    assert outcomes(sandbox) == [(201, "lost_answer")]
+    assert outcomes(sandbox) == [(201, "lost_response")]
 
 
 @pytest.mark.parametrize(("given", "outcome"), [({}, (None, "late")), ({"status": 504}, (504, "late"))], ids=str)
@@ -192,7 +192,7 @@ def test_a_misspelt_fault_is_refused(sandbox: Sandbox) -> None:
 
 
 def test_a_redirect_to_another_host_shows_which_credentials_follow(sandbox: Sandbox, wire: httpx.Client) -> None:
-    with ForeignHost() as foreign:
+    with SecondHost() as foreign:
         target = foreign.put("/elsewhere", b'{"data": {}}')
         sandbox.faults.add("status", times=2, status=307, headers={"Location": target})
         answer = wire.get("/sessions", headers={"Authorization": "Bearer x"}, follow_redirects=True)

@@ -15,18 +15,18 @@ async def ask(api: httpx.AsyncClient, times: int) -> list[int]:
 
 
 async def test_no_stretch_of_the_window_holds_more_than_the_limit(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    sandbox.vidinfra.limit_rate(3, 60)
+    sandbox.vidinfra.set_rate_limit(3, 60)
     assert await ask(api, 2) == [200, 200]
     sandbox.clock.advance(50)
     assert await ask(api, 2) == [200, 429]
     sandbox.clock.advance(10)
     assert await ask(api, 3) == [200, 200, 429], "the first two have left the window, the third has not"
-    assert sandbox.vidinfra.judge
-    assert (sandbox.vidinfra.judge.granted, sandbox.vidinfra.judge.refused) == (5, 2)
+    assert sandbox.vidinfra.rate_limit_counter
+    assert (sandbox.vidinfra.rate_limit_counter.granted, sandbox.vidinfra.rate_limit_counter.refused) == (5, 2)
 
 
 async def test_a_fixed_window_forgets_all_at_once(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    sandbox.vidinfra.limit_rate(3, 60, style="fixed")
+    sandbox.vidinfra.set_rate_limit(3, 60, style="fixed")
     await ask(api, 1)
     sandbox.clock.advance(59)
     assert await ask(api, 3) == [200, 200, 429]
@@ -35,7 +35,7 @@ async def test_a_fixed_window_forgets_all_at_once(sandbox: Sandbox, api: httpx.A
 
 
 async def test_headers_tell_what_is_left_and_when_to_come_back(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    sandbox.vidinfra.limit_rate(2, 60)
+    sandbox.vidinfra.set_rate_limit(2, 60)
     await api.get("/sessions")
     sandbox.clock.advance(15)
     granted, refused = await api.get("/sessions"), await api.get("/sessions")
@@ -47,13 +47,13 @@ async def test_headers_tell_what_is_left_and_when_to_come_back(sandbox: Sandbox,
 
 
 async def test_headers_come_in_other_styles_or_not_at_all(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    sandbox.vidinfra.limit_rate(1, 60, headers="ratelimit", retry_after="date", on_refusal=True)
+    sandbox.vidinfra.set_rate_limit(1, 60, headers="ratelimit", retry_after="date", on_refusal=True)
     assert (await api.get("/sessions")).headers["RateLimit-Remaining"] == "0"
     refused = await api.get("/sessions")
     back = parsedate_to_datetime(refused.headers["Retry-After"])
     assert back >= sandbox.clock.now() + timedelta(seconds=60)
     assert refused.headers["RateLimit-Reset"] == "60"
-    sandbox.vidinfra.limit_rate(1, 60, headers="none", retry_after="none")
+    sandbox.vidinfra.set_rate_limit(1, 60, headers="none", retry_after="none")
     answers = [await api.get("/sessions"), await api.get("/sessions")]
     assert [answer.status_code for answer in answers] == [200, 429]
     assert not [name for answer in answers for name in answer.headers if "ratelimit" in name or "retry" in name]
@@ -61,18 +61,18 @@ async def test_headers_come_in_other_styles_or_not_at_all(sandbox: Sandbox, api:
 
 async def test_each_credential_has_its_own_budget_or_all_share_one(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     other = {"X-API-Key": sandbox.vidinfra.viewer_api_key}
-    sandbox.vidinfra.limit_rate(1, 60)
+    sandbox.vidinfra.set_rate_limit(1, 60)
     assert await ask(api, 1) == [200]
     assert (await api.get("/sessions", headers=other)).status_code == 200
-    sandbox.vidinfra.limit_rate(1, 60, per="all")
+    sandbox.vidinfra.set_rate_limit(1, 60, per="all")
     assert await ask(api, 1) == [200]
     assert (await api.get("/sessions", headers=other)).status_code == 429
-    sandbox.vidinfra.unlimit_rate()
+    sandbox.vidinfra.remove_rate_limit()
     assert await ask(api, 2) == [200, 200]
 
 
 async def test_each_operation_can_have_its_own_budget(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    sandbox.vidinfra.limit_rate(1, 60, per="operation")
+    sandbox.vidinfra.set_rate_limit(1, 60, per="operation")
     assert await ask(api, 2) == [200, 429]
     assert (await api.get("/rooms")).status_code == 200
 
@@ -81,7 +81,7 @@ async def test_a_refused_request_is_not_carried_out_and_meets_no_fault(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     session_id = sandbox.vidinfra.create()[0]
-    sandbox.vidinfra.limit_rate(1, 60)
+    sandbox.vidinfra.set_rate_limit(1, 60)
     await api.get("/sessions")
     sandbox.faults.add("status", status=500)
     assert (await api.post(f"/sessions/{session_id}/start")).status_code == 429

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.jwt import mint
 from tests.sandbox.depositions import asked, listed, scheduled
 
 
@@ -24,7 +24,7 @@ async def status(sandbox: Sandbox, counsel: httpx.AsyncClient, token: str) -> tu
 
 
 async def test_a_token_is_good_until_it_expires(sandbox: Sandbox, counsel: httpx.AsyncClient) -> None:
-    token = mint(claims(sandbox), sandbox.prevail.api_key)
+    token = jwt.encode(claims(sandbox), sandbox.prevail.api_key)
     sandbox.clock.advance(59)
     assert (await status(sandbox, counsel, token))[0] == 200
     sandbox.clock.advance(1)
@@ -44,7 +44,7 @@ async def test_a_token_is_good_until_it_expires(sandbox: Sandbox, counsel: httpx
 async def test_both_claims_are_required(
     sandbox: Sandbox, counsel: httpx.AsyncClient, changes: dict[str, Any], said: str
 ) -> None:
-    code, text = await status(sandbox, counsel, mint(claims(sandbox, **changes), sandbox.prevail.api_key))
+    code, text = await status(sandbox, counsel, jwt.encode(claims(sandbox, **changes), sandbox.prevail.api_key))
     assert code == 401
     assert said in text
 
@@ -53,8 +53,8 @@ async def test_a_token_must_be_signed_with_the_key_of_the_organization_it_names(
     sandbox: Sandbox, counsel: httpx.AsyncClient
 ) -> None:
     prevail = sandbox.prevail
-    for key in ("another key", prevail.other_organization.api_key):
-        assert (await status(sandbox, counsel, mint(claims(sandbox), key)))[0] == 401
+    for key in ("another key of 32 bytes or more...", prevail.other_organization.api_key):
+        assert (await status(sandbox, counsel, jwt.encode(claims(sandbox), key)))[0] == 401
     for token in ("", "nonsense", "a.b.c"):
         assert (await status(sandbox, counsel, token))[0] == 401
     assert (await counsel.get("/sessions", auth=None)).status_code == 401
@@ -64,13 +64,13 @@ async def test_a_new_key_ends_the_old_one(sandbox: Sandbox, counsel: httpx.Async
     assert (await counsel.get("/sessions")).status_code == 200
     fresh = sandbox.prevail.new_api_key()
     assert (await counsel.get("/sessions")).status_code == 401
-    assert (await status(sandbox, counsel, mint(claims(sandbox), fresh)))[0] == 200
+    assert (await status(sandbox, counsel, jwt.encode(claims(sandbox), fresh)))[0] == 200
 
 
 async def test_a_token_may_come_in_query_or_body_and_is_not_logged(
     sandbox: Sandbox, counsel: httpx.AsyncClient
 ) -> None:
-    token = mint(claims(sandbox), sandbox.prevail.api_key)
+    token = jwt.encode(claims(sandbox), sandbox.prevail.api_key)
     by_query = await counsel.get("/sessions", params={"jwt_payload": token}, auth=None)
     by_body = await counsel.request("POST", "/sessions", json=asked() | {"jwt_payload": token}, auth=None)
     assert (by_query.status_code, by_body.status_code) == (200, 200)
@@ -112,7 +112,7 @@ async def test_organizations_do_not_see_each_others_sessions(
 async def test_an_organization_has_one_budget_whatever_its_tokens(
     sandbox: Sandbox, counsel: httpx.AsyncClient, opponent: httpx.AsyncClient
 ) -> None:
-    sandbox.prevail.limit_rate(2, 60)
+    sandbox.prevail.set_rate_limit(2, 60)
     first = await counsel.get("/sessions")
     sandbox.clock.advance(1)
     rest = [await counsel.get("/sessions"), await counsel.get("/sessions"), await opponent.get("/sessions")]

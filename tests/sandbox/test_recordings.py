@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.media import CHUNK, Recording
+from airflow_provider_sessions.sandbox.media import CHUNK, MediaFile
 
 
 async def recordings_of(api: httpx.AsyncClient, session_id: str) -> list[dict[str, Any]]:
@@ -185,7 +185,7 @@ def test_a_large_file_streams_over_a_real_connection(sandbox: Sandbox, wire: htt
 # --- the file itself --------------------------------------------------------------------------------------------------
 
 
-def content_of(recording: Recording) -> bytes:
+def content_of(recording: MediaFile) -> bytes:
     return b"".join(recording.read(0, recording.size))
 
 
@@ -203,13 +203,13 @@ def boxes(content: bytes) -> list[tuple[str, int]]:
 
 
 def test_a_recording_is_an_mp4_file_whose_boxes_fill_it() -> None:
-    content = content_of(Recording("seed", 100_000, 90))
+    content = content_of(MediaFile("seed", 100_000))
     assert [kind for kind, _ in boxes(content)] == ["ftyp", "moov", "mdat", "free"]
     assert len(content) == 100_000
 
 
 def test_the_frames_lie_where_the_index_says() -> None:
-    content = content_of(Recording("seed", 0, 90))
+    content = content_of(MediaFile("seed", 0))
     count = struct.unpack_from(">I", content, content.index(b"stsz") + 12)[0]
     sizes = struct.unpack_from(f">{count}I", content, content.index(b"stsz") + 16)
     position = struct.unpack_from(">I", content, content.index(b"stco") + 12)[0]
@@ -221,7 +221,7 @@ def test_the_frames_lie_where_the_index_says() -> None:
 
 @pytest.mark.parametrize("position", [0, 28_400, 65_536, CHUNK - 3, 1_000_000, 5 * 2**30])
 def test_any_part_can_be_read_on_its_own(position: int) -> None:
-    recording = Recording("seed", 5 * 2**30 + 100, 90)
+    recording = MediaFile("seed", 5 * 2**30 + 100)
     near = position - min(position, 1000)
     surroundings = b"".join(recording.read(near, position + 50))
     assert b"".join(recording.read(position, position + 50)) == surroundings[position - near :]

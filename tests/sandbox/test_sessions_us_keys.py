@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.limits import RateLimit
+from airflow_provider_sessions.sandbox.server_rate_limit import RateLimit
 
 REGISTRATION = {"email": "li.wei@example.org", "firstName": "Li Wei"}
 UNAUTHORIZED = {"statusCode": 401, "message": "Unauthorized"}
@@ -80,7 +80,7 @@ async def test_ten_requests_a_minute_are_granted_to_each_key_from_the_start(sand
 
 
 async def test_the_limit_can_be_as_nest_keeps_it(sandbox: Sandbox) -> None:
-    sandbox.sessions_us.limit_rate(2, 60, style="fixed", per="operation", headers="ratelimit")
+    sandbox.sessions_us.set_rate_limit(2, 60, style="fixed", per="operation", headers="ratelimit")
     async with client(sandbox, **{"x-api-key": sandbox.sessions_us.api_key}) as user:
         statuses = [(await user.get(path)).status_code for path in ("/sessions", "/sessions", "/sessions", "/rooms")]
         assert statuses == [200, 200, 429, 200]
@@ -94,10 +94,10 @@ async def test_web_pages_count_nothing_and_reset_brings_the_limit_back(sandbox: 
             answer = await anybody.get(f"{sandbox.url}/sessions_us/app/session/{session_id}")
     assert answer.headers["content-type"].startswith("text/html")
     assert "<h1>Tea &amp; &lt;cake&gt;</h1>" in answer.text
-    sandbox.sessions_us.unlimit_rate()
+    sandbox.sessions_us.remove_rate_limit()
     sandbox.reset()
-    assert sandbox.sessions_us.judge
-    assert sandbox.sessions_us.judge.rule == RateLimit(limit=10, window=60)
+    assert sandbox.sessions_us.rate_limit_counter
+    assert sandbox.sessions_us.rate_limit_counter.rule == RateLimit(limit=10, window=60)
 
 
 def test_keys_by_control_routes(sandbox_server: SandboxServer, control: httpx.Client) -> None:

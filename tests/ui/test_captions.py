@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from airflow_provider_sessions.export.transcripts import FORMATS
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
-from airflow_provider_sessions.sandbox.media import Recording
+from airflow_provider_sessions.sandbox.media import MediaFile
 from tests.ui.conftest import SCREENSHOTS
 
 pytestmark = pytest.mark.ui
@@ -55,7 +55,7 @@ def screen(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     spoken = getattr(request, "param", SPOKEN)
     segments = tuple(TranscriptSegment(start=a, end=b, speaker_name=who, text=text) for a, b, who, text in spoken)
     captions = "".join(FORMATS["vtt"](Transcript(session_id="s", language="en", segments=segments)))
-    film = Recording("captions", 60_000, seconds=8)
+    film = MediaFile("captions", 60_000)
     files: dict[str, dict[str, Any]] = {
         "/": {"body": PAGE, "content_type": "text/html"},
         "/said.vtt": {"body": captions.encode(), "content_type": "text/vtt"},

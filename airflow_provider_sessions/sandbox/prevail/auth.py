@@ -5,67 +5,68 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.sandbox import jwt
-from airflow_provider_sessions.sandbox.asking import Asked, Refusal
+import jwt
+
 from airflow_provider_sessions.sandbox.prevail.state import Organization
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest, verify_signature
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.prevail.platform import Prevail
 
 
-def admit(prevail: Prevail, asked: Asked) -> None:
+def authenticate(prevail: Prevail, asked: PlatformRequest) -> None:
     """Set which organization asks, and refuse those to whom the route is not open.
 
-    :raises Refusal: 401, 403.
+    :raises ApiError: 401, 403.
     """
     if asked.operation.access == "public":
         return
     asked.caller = organization = _organization(prevail, asked)
     if asked.operation.access == "self_service" and not organization.self_service:
-        raise Refusal(403, "Self-Service is not enabled for your Organization")
+        raise ApiError(403, "Self-Service is not enabled for your Organization")
 
 
-def _organization(prevail: Prevail, asked: Asked) -> Organization:
+def _organization(prevail: Prevail, asked: PlatformRequest) -> Organization:
     """The organization whose token came along.
 
-    :raises Refusal: 401.
+    :raises ApiError: 401.
     """
     token = token_of(asked)
     if not token:
-        raise Refusal(401, "A signed token is required")
+        raise ApiError(401, "A signed token is required")
     organization, claims = _signer(prevail, token)
     expiry = claims.get("exp")
     if isinstance(expiry, bool) or not isinstance(expiry, int | float):
-        raise Refusal(401, "The token must say when it expires (exp)")
-    if expiry <= (asked.now + prevail.world.clock.skew).timestamp():
-        raise Refusal(401, "The token has expired")
+        raise ApiError(401, "The token must say when it expires (exp)")
+    if expiry <= (asked.now + prevail.shared.clock.skew).timestamp():
+        raise ApiError(401, "The token has expired")
     return organization
 
 
 def _signer(prevail: Prevail, token: str) -> tuple[Organization, dict[str, Any]]:
     """The organization that a token names and whose key it is signed with, and the token's claims.
 
-    :raises Refusal: 401.
+    :raises ApiError: 401.
     """
     for organization in prevail.organizations.values():
         try:
-            claims = jwt.claims_of(token, organization.api_key)
-        except jwt.BadTokenError:
+            claims = verify_signature(token, organization.api_key)
+        except jwt.InvalidTokenError:
             continue
         if claims.get("slug") == organization.company_id:
             return organization, claims
-    raise Refusal(401, "The token is not valid")
+    raise ApiError(401, "The token is not valid")
 
 
-def budget_of(prevail: Prevail, asked: Asked) -> str:
+def rate_limit_key(prevail: Prevail, asked: PlatformRequest) -> str:
     """Whose budget a request uses up: the organization's, since each of its tokens is another one."""
     try:
         return _signer(prevail, token_of(asked))[0].company_id
-    except Refusal:
+    except ApiError:
         return ""
 
 
-def token_of(asked: Asked) -> str:
+def token_of(asked: PlatformRequest) -> str:
     """The token of a request: its header's, or ``jwt_payload`` in query or body. Empty where there is none."""
     scheme, _, token = asked.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_sessions.sandbox.prevail import bodies
+from airflow_provider_sessions.sandbox.prevail import request_bodies
 from airflow_provider_sessions.sandbox.prevail.state import Deposition, Email, Invite, Organization
 
 if TYPE_CHECKING:
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 def invites_of(
-    asked: Sequence[str | bodies.Invitee], deponent: bodies.Deponent | None, organization: Organization
+    asked: Sequence[str | request_bodies.Invitee], deponent: request_bodies.Deponent | None, organization: Organization
 ) -> list[Invite]:
     """The people invited, none left out for being listed twice; the deponent comes last.
 
     Only members can be hosts; others become participants, and nobody is told.
     """
-    people = [item if isinstance(item, bodies.Invitee) else bodies.Invitee(email=item) for item in asked]
+    people = [
+        item if isinstance(item, request_bodies.Invitee) else request_bodies.Invitee(email=item) for item in asked
+    ]
     invites = [
         Invite(person.email, person.access_level == "host" and organization.is_member(person.email))
         for person in people
@@ -43,9 +45,9 @@ def tell_canceled(prevail: Prevail, held: Deposition, at: datetime) -> None:
 
 
 def _send(prevail: Prevail, held: Deposition, address: str, kind: str, at: datetime) -> None:
-    join_url = prevail.session_url(held, prevail.world.origin) or ""
+    join_url = prevail.session_url(held, prevail.shared.origin) or ""
     if kind == "invitation":
-        email = Email(at, address, "invitation", prevail.id_of(held), f"Invitation: {held.title}", join_url)
+        email = Email(at, address, "invitation", prevail.public_id(held), f"Invitation: {held.title}", join_url)
     else:
-        email = Email(at, address, "cancellation", prevail.id_of(held), f"Canceled: {held.title}", join_url)
+        email = Email(at, address, "cancellation", prevail.public_id(held), f"Canceled: {held.title}", join_url)
     prevail.outbox.append(email)

@@ -9,16 +9,23 @@ from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, Refusal
-from airflow_provider_sessions.sandbox.ids import dice
-from airflow_provider_sessions.sandbox.life import Life, State
-from airflow_provider_sessions.sandbox.media import Recording
-from airflow_provider_sessions.sandbox.people import Person
-from airflow_provider_sessions.sandbox.platform import Platform
-from airflow_provider_sessions.sandbox.prevail import auth, bodies, mail, materials, requests, sessions, site
-from airflow_provider_sessions.sandbox.prevail.controls import controls
-from airflow_provider_sessions.sandbox.prevail.questioning import Cast, Segment, transcript
-from airflow_provider_sessions.sandbox.prevail.slugs import slug_of
+from airflow_provider_sessions.sandbox.attendees import Person
+from airflow_provider_sessions.sandbox.identifiers import seeded_random
+from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, State
+from airflow_provider_sessions.sandbox.media import MediaFile
+from airflow_provider_sessions.sandbox.platform_state import Platform, SharedState, manual_action
+from airflow_provider_sessions.sandbox.prevail import (
+    artifact_routes,
+    auth,
+    mail,
+    page_routes,
+    request_bodies,
+    request_routes,
+    session_routes,
+)
+from airflow_provider_sessions.sandbox.prevail.control_routes import controls
+from airflow_provider_sessions.sandbox.prevail.deposition_script import Cast, Segment, transcript
+from airflow_provider_sessions.sandbox.prevail.rails import slug_of
 from airflow_provider_sessions.sandbox.prevail.state import (
     Deposition,
     Email,
@@ -27,10 +34,10 @@ from airflow_provider_sessions.sandbox.prevail.state import (
     Settings,
 )
 from airflow_provider_sessions.sandbox.prevail.table import routes
-from airflow_provider_sessions.sandbox.world import World, by_hand
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
 
 # The modules of handlers enter their routes when they are imported.
-HANDLERS = (requests, sessions, materials, site)
+HANDLERS = (request_routes, session_routes, artifact_routes, page_routes)
 
 REQUEST = "request:"
 """Goes before a request's number: by this id tests know a session that has no slug yet."""
@@ -43,12 +50,6 @@ class Track:
 
     filename: str
     user: str
-
-
-class Audio(Recording):
-    """A recording as Prevail gives it."""
-
-    content_type = "audio/mp4"
 
 
 class Prevail(Platform[Deposition, PrevailDraft]):
@@ -78,8 +79,8 @@ class Prevail(Platform[Deposition, PrevailDraft]):
     draft_type = PrevailDraft
     settings: Settings
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, shared: SharedState) -> None:
+        super().__init__(shared)
         self.settings = Settings()
         self.outbox: list[Email] = []
         self.storage_secret = self.ids.token("storage secret", 64)
@@ -90,7 +91,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         self._by_email = {person.email: person for person in people}
         self._slugs: dict[str, Deposition] = {}
         self._requested: dict[str, Deposition] = {}
-        self._media: dict[tuple[str, str, int], Audio] = {}
+        self._media: dict[tuple[str, str, int], MediaFile] = {}
 
     def _organization(self, name: str, members: list[Person]) -> Organization:
         company_id = f"{slug_of(name)}-{self.ids.token('company', 6)}"
@@ -127,13 +128,13 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         """An Airflow connection of the organization."""
         return {"conn_type": self.name, "host": self.base_url, "login": self.company_id, "password": self.api_key}
 
-    @by_hand
+    @manual_action
     def new_api_key(self) -> str:
         """Replace the organization's API key; tokens signed with the old one are worth nothing from now on."""
         self.organization.api_key = self.ids.token("api key", 48)
         return self.api_key
 
-    @by_hand
+    @manual_action
     def allow_self_service(self, allowed: bool, company_id: str | None = None) -> None:
         """Give Self-Service to an organization, or take it away.
 
@@ -142,10 +143,10 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         """
         self._organization_of(company_id).self_service = allowed
 
-    @by_hand
+    @manual_action
     def add_member(self, email: str, name: str | None = None) -> None:
         """Register a member of the organization, who can then be a host."""
-        person = Person(self.ids.new("member"), name or _name_of(email), email.lower(), self.world.clock.now())
+        person = Person(self.ids.new("member"), name or _name_of(email), email.lower(), self.shared.clock.now())
         self.organization.members.append(person)
         self._by_email[person.email] = person
 
@@ -157,19 +158,19 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def admit(self, asked: Asked) -> None:
+    def authenticate(self, asked: PlatformRequest) -> None:
         """Find out which organization asks, and whether the route is open to it."""
-        auth.admit(self, asked)
+        auth.authenticate(self, asked)
 
-    def budget_of(self, asked: Asked) -> str:
+    def rate_limit_key(self, asked: PlatformRequest) -> str:
         """An organization's share of the rate limit, whichever token it shows."""
-        return auth.budget_of(self, asked)
+        return auth.rate_limit_key(self, asked)
 
-    def dress(self, result: Any, asked: Asked) -> Response:
+    def build_response(self, result: Any, asked: PlatformRequest) -> Response:
         """Answer with the result as it is."""
         return JSONResponse(result, asked.operation.status)
 
-    def refuse(self, refusal: Refusal, asked: Asked) -> Response:
+    def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:
         """Say what is wrong. The shape is not documented: a list of texts, or one text, as the settings say."""
         reasons = [f"{fault.field}: {fault.message}" for fault in refusal.fields] or [refusal.reason]
         key = self.settings.error_key
@@ -178,10 +179,10 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
-    def hold(self, draft: PrevailDraft, life: Life, attendees: int) -> Deposition:
+    def hold(self, draft: PrevailDraft, lifecycle: Lifecycle, attendees: int) -> Deposition:
         """Make a session from a draft; one that is requested gets its slug when staff schedule it."""
         number = self.ids.number("request")
-        rng = dice(f"{self.world.seed}:{self.name}:{number}")
+        rng = seeded_random(f"{self.shared.seed}:{self.name}:{number}")
         organization, title = self._organization_of(draft.company_id), draft.title or ""
         wanted, deponent = draft.invites, draft.deponent
         if wanted is None:
@@ -189,12 +190,14 @@ class Prevail(Platform[Deposition, PrevailDraft]):
             people = rng.sample(self.population.people[30:], size)
             wanted = [person.email for person in people if person.email]
             deponent = deponent or _deponent(rng.choice(self.population.people[2:10]))
-        life.scheduled_start = _whole_minute(life.scheduled_start or life.created_at + timedelta(hours=1))
-        life.awaits_staff = draft.requested
+        lifecycle.scheduled_start = _whole_minute(
+            lifecycle.scheduled_start or lifecycle.created_at + timedelta(hours=1)
+        )
+        lifecycle.awaits_staff = draft.requested
         held = Deposition(
             id=str(_FIRST_NUMBER + number),
             title=title,
-            life=life,
+            lifecycle=lifecycle,
             attendees=len(wanted),
             organization=organization,
             case=draft.case or f"{rng.randint(100, 999)}-cv-{rng.randint(1000, 9999)}",
@@ -213,15 +216,15 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         if draft.requested:
             self._requested[held.id] = held
         else:
-            self._schedule(held, life.created_at)
+            self._schedule(held, lifecycle.created_at)
         return held
 
-    def settle(self) -> None:
+    def apply_due_changes(self) -> None:
         """Let everything happen that was due by now; staff give a slug to what they have scheduled."""
-        super().settle()
-        for held in [held for held in self._requested.values() if not held.life.awaits_staff]:
+        super().apply_due_changes()
+        for held in [held for held in self._requested.values() if not held.lifecycle.awaits_staff]:
             del self._requested[held.id]
-            self._schedule(held, held.life.approved_at or self.world.clock.now())
+            self._schedule(held, held.lifecycle.approved_at or self.shared.clock.now())
 
     def _schedule(self, held: Deposition, at: datetime) -> None:
         """Give a session its slug, and invite people."""
@@ -232,9 +235,9 @@ class Prevail(Platform[Deposition, PrevailDraft]):
     def is_taken(self, slug: str) -> bool:
         """Whether a scheduled session, of whichever organization, has this slug."""
         holder = self._slugs.get(slug)
-        if holder is None or holder.life.deleted_at:
+        if holder is None or holder.lifecycle.deleted_at:
             return False
-        return not (holder.life.state is State.CANCELED and self.settings.canceled_frees_slug)
+        return not (holder.lifecycle.state is State.CANCELED and self.settings.canceled_frees_slug)
 
     def _free_slug(self, wanted: str) -> str:
         """A slug that nobody has: people who schedule by hand find one."""
@@ -243,28 +246,28 @@ class Prevail(Platform[Deposition, PrevailDraft]):
             slug, number = f"{wanted}-{number}", number + 1
         return slug
 
-    def by_slug(self, slug: str) -> Deposition | None:
+    def find_by_slug(self, slug: str) -> Deposition | None:
         """The session that has a slug, the latest if it was freed and taken again."""
         held = self._slugs.get(slug)
-        return held if held and not held.life.deleted_at else None
+        return held if held and not held.lifecycle.deleted_at else None
 
-    def id_of(self, session: Deposition) -> str:
+    def public_id(self, session: Deposition) -> str:
         """Its slug; while it has none, ``request:`` and its number."""
         return session.slug or f"{REQUEST}{session.id}"
 
-    def find_ever(self, session_id: str) -> Deposition | None:
+    def find_including_deleted(self, session_id: str) -> Deposition | None:
         """A session by its slug, or by the number of its request with or without ``request:``."""
-        return self._slugs.get(session_id) or self.held.get(session_id.removeprefix(REQUEST))
+        return self._slugs.get(session_id) or self.all_sessions.get(session_id.removeprefix(REQUEST))
 
     def listed(self, organization: Organization) -> list[Deposition]:
         """An organization's sessions and requests, in the order of the lists."""
         found = [held for held in self.all() if held.organization is organization]
-        found.sort(key=lambda held: held.life.created_at)
+        found.sort(key=lambda held: held.lifecycle.created_at)
         return found[::-1] if self.settings.newest_first else found
 
     def word(self, held: Deposition) -> str:
         """Prevail's word for the state. There is none for a session that has ended."""
-        state = held.life.state
+        state = held.lifecycle.state
         if state is State.ENDED:
             return held.word if self.settings.after_end == "ready" else "active"
         words = {State.REQUESTED: "initial", State.LIVE: "active", State.CANCELED: "canceled"}
@@ -276,7 +279,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     # --- by hand ------------------------------------------------------------------------------------------------------
 
-    @by_hand
+    @manual_action
     def approve(self, session_id: str, remote_session_id: str | None = None) -> str:
         """As Prevail's staff, schedule a request; its slug.
 
@@ -286,25 +289,25 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         """
         held = self._awaiting_staff(session_id)
         held.wished_slug = slug_of(remote_session_id or "") or held.wished_slug
-        held.life.awaits_staff, held.life.approved_at = False, self.world.clock.now()
-        self.settle()
-        return self.id_of(held)
+        held.lifecycle.awaits_staff, held.lifecycle.approved_at = False, self.shared.clock.now()
+        self.apply_due_changes()
+        return self.public_id(held)
 
-    @by_hand
+    @manual_action
     def decline(self, session_id: str) -> None:
         """As Prevail's staff, turn a request down: it is canceled, and nobody is e-mailed.
 
         :raises ValueError: it does not wait for staff.
         """
-        self._awaiting_staff(session_id).life.canceled_at = self.world.clock.now()
+        self._awaiting_staff(session_id).lifecycle.canceled_at = self.shared.clock.now()
 
     def _awaiting_staff(self, session_id: str) -> Deposition:
         held = self._known(session_id)
-        if held.life.state is not State.REQUESTED:
-            raise ValueError(f"Session {session_id} does not wait for staff: it is {held.life.state.value}")
+        if held.lifecycle.state is not State.REQUESTED:
+            raise ValueError(f"Session {session_id} does not wait for staff: it is {held.lifecycle.state.value}")
         return held
 
-    @by_hand
+    @manual_action
     def cancel(self, session_id: str, *, notify: bool = True) -> None:
         """Call a session off.
 
@@ -312,12 +315,12 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         :raises ValueError: it is over.
         """
         held = self._known(session_id)
-        already = held.life.canceled_at is not None
+        already = held.lifecycle.canceled_at is not None
         super().cancel(session_id)
         if notify and not already:
-            mail.tell_canceled(self, held, self.world.clock.now())
+            mail.tell_canceled(self, held, self.shared.clock.now())
 
-    @by_hand
+    @manual_action
     def emails(self, **wanted: str) -> list[dict[str, Any]]:
         """The e-mails that were sent, oldest first.
 
@@ -331,14 +334,14 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         rows = [email.as_json() for email in self.outbox]
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
-    @by_hand
+    @manual_action
     def clear_emails(self) -> None:
         """Forget the e-mails that were sent."""
         self.outbox.clear()
 
     # --- what a session leaves ----------------------------------------------------------------------------------------
 
-    def host_of(self, session: Deposition) -> Person:
+    def session_host(self, session: Deposition) -> Person:
         """The first host invited, else the organization's first member."""
         hosts = {invite.email.lower() for invite in session.invites if invite.host}
         members = session.organization.members
@@ -346,10 +349,10 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     def cast(self, held: Deposition) -> Cast:
         """Who speaks in a session: the people it has."""
-        deponent = held.deponent or bodies.Deponent()
+        deponent = held.deponent or request_bodies.Deponent()
         told = [deponent.name or self._name(deponent.email) or "The witness"]
         counsel = list(dict.fromkeys(i.email for i in held.invites if not i.host and i.email != deponent.email))
-        host = self.host_of(held).name
+        host = self.session_host(held).name
         names = [self._name(email) for email in counsel] or [host]
         return Cast(held.details.preferred_manager or host, names[0], names[min(1, len(names) - 1)], told[0])
 
@@ -359,22 +362,25 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     def segments(self, held: Deposition, now: datetime) -> tuple[Segment, ...]:
         """What was said, in the revision of ``now``; nothing while the session is not over."""
-        life = held.life
-        if life.started_at is None or life.ended_at is None:
+        lifecycle = held.lifecycle
+        if lifecycle.started_at is None or lifecycle.ended_at is None:
             return ()
-        seconds, revision = (life.ended_at - life.started_at).total_seconds(), len(life.revisions("transcript", now))
-        return transcript(f"{self.world.seed}:{held.id}", self.cast(held), held.title, seconds, revision)
+        seconds, revision = (
+            (lifecycle.ended_at - lifecycle.started_at).total_seconds(),
+            len(lifecycle.revisions("transcript", now)),
+        )
+        return transcript(f"{self.shared.seed}:{held.id}", self.cast(held), held.title, seconds, revision)
 
     def tracks(self, held: Deposition, now: datetime) -> list[Track]:
         """The audio files that are there by ``now``."""
-        if not held.life.is_ready("recording", now):
+        if not held.lifecycle.is_ready("recording", now):
             return []
         return self._all_tracks(held)
 
     def _all_tracks(self, held: Deposition) -> list[Track]:
-        if held.life.started_at is None or held.life.script.recording != "completed":
+        if held.lifecycle.started_at is None or held.lifecycle.script.recording != "completed":
             return []
-        stem = f"{held.slug}-{held.life.started_at:%Y%m%d}"
+        stem = f"{held.slug}-{held.lifecycle.started_at:%Y%m%d}"
         tracks = [Track(f"{stem}.mp4", "Recording")]
         if self.settings.speaker_tracks:
             cast = self.cast(held)
@@ -382,15 +388,15 @@ class Prevail(Platform[Deposition, PrevailDraft]):
             tracks += [Track(f"{stem}-{number}-{slug_of(who)}.mp4", who) for number, who in enumerate(speakers, 1)]
         return tracks
 
-    def media(self, held: Deposition, track: Track, now: datetime) -> Audio:
+    def media(self, held: Deposition, track: Track, now: datetime) -> MediaFile:
         """The file of a track, in the revision of ``now``."""
-        life = held.life
-        revision = len(life.revisions("recording", now))
+        lifecycle = held.lifecycle
+        revision = len(lifecycle.revisions("recording", now))
         key = (held.id, track.filename, revision)
         if key not in self._media:
             size = self.settings.recording_bytes if held.recording_bytes is None else held.recording_bytes
-            seconds = (life.ended_at - life.started_at).total_seconds() if life.ended_at and life.started_at else 0.0
-            self._media[key] = Audio(f"{self.world.seed}:{held.id}:{track.filename}:{revision}", size, seconds)
+            seed = f"{self.shared.seed}:{held.id}:{track.filename}:{revision}"
+            self._media[key] = MediaFile(seed, size, "audio/mp4")
         return self._media[key]
 
     def participants(self, held: Deposition) -> list[dict[str, Any]]:
@@ -407,7 +413,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     def content(self, session: Deposition, now: datetime) -> dict[str, Any]:
         """Transcript, recordings and the people invited, as the API will give them when they are ready."""
-        over = session.life.ended_at is not None
+        over = session.lifecycle.ended_at is not None
         return {
             "participants": self.participants(session),
             "transcript": [vars(segment) for segment in self.segments(session, now)],
@@ -426,8 +432,8 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         }
 
 
-def _deponent(person: Person) -> bodies.Deponent:
-    return bodies.Deponent(name=person.name, email=person.email, role="deponent")
+def _deponent(person: Person) -> request_bodies.Deponent:
+    return request_bodies.Deponent(name=person.name, email=person.email, role="deponent")
 
 
 def _name_of(email: str) -> str:

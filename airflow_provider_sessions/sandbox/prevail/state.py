@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_provider_sessions.sandbox.people import Person
-from airflow_provider_sessions.sandbox.platform import Draft, HeldSession
-from airflow_provider_sessions.sandbox.prevail import bodies
+from airflow_provider_sessions.sandbox.attendees import Person
+from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
+from airflow_provider_sessions.sandbox.prevail import request_bodies
 
 ZOOM = "zoom_meeting"
 
@@ -121,7 +121,7 @@ class Email:
         return vars(self) | {"at": self.at.isoformat()}
 
 
-class PrevailDraft(Draft):
+class PrevailDraft(SessionDraft):
     """A session made by hand, or through the API.
 
     :param company_id: the organization; the one whose credentials are given out if not given.
@@ -136,17 +136,17 @@ class PrevailDraft(Draft):
 
     company_id: str | None = None
     case: str | None = None
-    time_zone: bodies.ZoneName = "Eastern Time (US & Canada)"
+    time_zone: request_bodies.ZoneName = "Eastern Time (US & Canada)"
     estimated_duration: float | None = Field(default=None, gt=0)
-    invites: list[bodies.Email | bodies.Invitee] | None = None
-    deponent: bodies.Deponent | None = None
-    session_details: bodies.Details = bodies.Details()
+    invites: list[request_bodies.Email | request_bodies.Invitee] | None = None
+    deponent: request_bodies.Deponent | None = None
+    session_details: request_bodies.Details = request_bodies.Details()
     remote_session_id: str | None = None
     requested: bool = False
 
 
 @dataclass(kw_only=True)
-class Deposition(HeldSession):
+class Deposition(StoredSession):
     """A session as Prevail knows it, from the request on. ``id`` is the request's number; clients know the slug.
 
     :param slug: None while staff have not scheduled it.
@@ -160,8 +160,8 @@ class Deposition(HeldSession):
     time_zone: str
     estimated_duration: float | None
     invites: list[Invite]
-    deponent: bodies.Deponent | None
-    details: bodies.Details
+    deponent: request_bodies.Deponent | None
+    details: request_bodies.Details
     meeting_id: int
     password: str = field(repr=False)
     pwd: str = field(repr=False)

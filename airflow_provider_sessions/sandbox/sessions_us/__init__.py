@@ -1,8 +1,8 @@
 """A stand-in for Sessions (sessions.us): meetings, rooms, events, bookings, takeaways and transcripts.
 
-Method, path and meaning of its 45 operations are the vendor's; bodies and answers were never published. They follow
-what public clients sent and webhooks showed, and beyond that are filled in the most plausible way; where a client
-should survive more than one way, a setting chooses.
+The vendor documents method, path and meaning of its 45 operations, but neither request nor response bodies. Those
+follow what public clients sent and what webhooks contained; the rest is a plausible guess, and where a client should
+handle more than one variant, a setting selects it.
 """
 
 from __future__ import annotations

@@ -5,13 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Literal
 
-from airflow_provider_sessions.sandbox.asking import FieldFault, Refusal
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, FieldError
 
 THROTTLED = "ThrottlerException: Too Many Requests"
 _WITHOUT_ERROR = (401, 429)
 
 
-def refused_body(refusal: Refusal, style: Literal["list", "text"]) -> tuple[int, dict[str, Any]]:
+def refused_body(refusal: ApiError, style: Literal["list", "text"]) -> tuple[int, dict[str, Any]]:
     """Status and body of a refusal. What does not fit is a 400 here, with all that is wrong in ``message``."""
     status = 400 if refusal.status == 422 else refusal.status
     wrong = [_wrong(fault) for fault in refusal.fields] or [refusal.reason]
@@ -22,22 +22,22 @@ def refused_body(refusal: Refusal, style: Literal["list", "text"]) -> tuple[int,
     return status, content if status in _WITHOUT_ERROR else content | {"error": HTTPStatus(status).phrase}
 
 
-def invalid(field: str, message: str) -> Refusal:
+def invalid(field: str, message: str) -> ApiError:
     """A refusal of one field by a rule of our own: ``plannedEnd must be after startAt``."""
-    return Refusal(422, "Bad Request", fields=(FieldFault(field, "validation_rule", message),))
+    return ApiError(422, "Bad Request", fields=(FieldError(field, "validation_rule", message),))
 
 
-def not_found(what: str) -> Refusal:
+def not_found(what: str) -> ApiError:
     """The refusal of what is not there."""
-    return Refusal(404, f"{what} not found")
+    return ApiError(404, f"{what} not found")
 
 
-def conflict(reason: str) -> Refusal:
+def conflict(reason: str) -> ApiError:
     """The refusal of what the present state does not allow."""
-    return Refusal(409, reason)
+    return ApiError(409, reason)
 
 
-def _wrong(fault: FieldFault) -> str:
+def _wrong(fault: FieldError) -> str:
     """What is wrong with a field, in words like those of class-validator."""
     code = fault.code.removeprefix("validation_")
     if code == "required":

@@ -9,28 +9,27 @@ from typing import Any, ClassVar
 
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, Refusal
-from airflow_provider_sessions.sandbox.ids import dice, stable_id
-from airflow_provider_sessions.sandbox.life import Life, State
-from airflow_provider_sessions.sandbox.limits import Judge, RateLimit, Verdict
-from airflow_provider_sessions.sandbox.people import Person
-from airflow_provider_sessions.sandbox.platform import USUAL_SECONDS, Platform
+from airflow_provider_sessions.sandbox.attendees import Person
+from airflow_provider_sessions.sandbox.identifiers import seeded_random, stable_id
+from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, State
+from airflow_provider_sessions.sandbox.platform_state import USUAL_SECONDS, Platform, SharedState, manual_action
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
+from airflow_provider_sessions.sandbox.server_rate_limit import RateLimit, RateLimitCounter, RateLimitResult
 from airflow_provider_sessions.sandbox.sessions_us import (
-    booking_pages,
-    bookings,
-    events,
-    materials,
-    participants,
-    rooms,
-    sessions,
-    shapes,
+    artifacts,
+    booking_page_routes,
+    booking_routes,
+    control_routes,
+    event_routes,
+    page_routes,
+    participant_routes,
+    response_bodies,
+    room_routes,
+    session_routes,
     slots,
     table,
-    web,
 )
-from airflow_provider_sessions.sandbox.sessions_us import (
-    by_hand as hands,
-)
+from airflow_provider_sessions.sandbox.sessions_us.meeting_script import LANGUAGES
 from airflow_provider_sessions.sandbox.sessions_us.nest import refused_body
 from airflow_provider_sessions.sandbox.sessions_us.state import (
     Booking,
@@ -44,11 +43,18 @@ from airflow_provider_sessions.sandbox.sessions_us.state import (
     SessionsUsDraft,
     Settings,
 )
-from airflow_provider_sessions.sandbox.sessions_us.talk import LANGUAGES
-from airflow_provider_sessions.sandbox.world import World, by_hand
 
 # The modules of handlers enter their routes when they are imported.
-HANDLERS = (sessions, participants, rooms, events, booking_pages, bookings, web, hands)
+HANDLERS = (
+    session_routes,
+    participant_routes,
+    room_routes,
+    event_routes,
+    booking_page_routes,
+    booking_routes,
+    page_routes,
+    control_routes,
+)
 
 LIMIT = RateLimit(limit=10, window=60)
 """Documented: 10 requests a minute."""
@@ -83,10 +89,10 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
     draft_type = SessionsUsDraft
     settings: Settings
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, shared: SharedState) -> None:
+        super().__init__(shared)
         self.settings = Settings()
-        self.judge = Judge(LIMIT)
+        self.rate_limit_counter = RateLimitCounter(LIMIT)
         self.keys: dict[str, Key] = {}
         self.rooms: dict[str, Room] = {}
         self.events: dict[str, Event] = {}
@@ -148,19 +154,19 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         """An Airflow connection by a key of role USER."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.api_key}
 
-    @by_hand
+    @manual_action
     def make_key(self, role: KeyRole = "USER") -> str:
         """Make one more key for the user."""
         return self._new_key(role, self.user)
 
-    @by_hand
+    @manual_action
     def new_api_key(self) -> str:
         """Replace the key of role USER; the old one is revoked."""
         self.keys[self.api_key].revoked = True
         self.api_key = self._new_key("USER", self.user)
         return self.api_key
 
-    @by_hand
+    @manual_action
     def revoke_key(self, key: str) -> None:
         """Revoke a key.
 
@@ -179,35 +185,35 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def judge_rate(self, asked: Asked) -> Verdict | None:
+    def check_rate_limit(self, asked: PlatformRequest) -> RateLimitResult | None:
         """What the rate limit says; web pages have none."""
         is_page = asked.route is not None and asked.route.access == "page"
-        return None if is_page else super().judge_rate(asked)
+        return None if is_page else super().check_rate_limit(asked)
 
-    def admit(self, asked: Asked) -> None:
+    def authenticate(self, asked: PlatformRequest) -> None:
         """Find out whose key it is, and whether its role serves for the route.
 
-        :raises Refusal: 401, 403.
+        :raises ApiError: 401, 403.
         """
         access = asked.operation.access
         if access == "page":
             return
         key = self.keys.get(asked.headers.get("x-api-key", ""))
         if key is None or key.revoked:
-            raise Refusal(401, "Unauthorized")
+            raise ApiError(401, "Unauthorized")
         serves = {"user": key.role == "USER", "guest": key.role == "GUEST" or self.settings.user_key_on_guest_paths}
         if not serves[access]:
-            raise Refusal(403, "Forbidden resource")
+            raise ApiError(403, "Forbidden resource")
         asked.caller = key
 
-    def dress(self, result: Any, asked: Asked) -> Response:
+    def build_response(self, result: Any, asked: PlatformRequest) -> Response:
         """Answers have no envelope."""
         return JSONResponse(result, asked.operation.status)
 
-    def refuse(self, refusal: Refusal, asked: Asked) -> Response:
+    def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:
         """Put a refusal into Nest's shape; it knows no 405."""
         if asked.route is None and refusal.status != 429:
-            refusal = Refusal(404, f"Cannot {asked.method} {self.mount.removeprefix('/sessions_us')}{asked.path}")
+            refusal = ApiError(404, f"Cannot {asked.method} {self.mount.removeprefix('/sessions_us')}{asked.path}")
         status, content = refused_body(refusal, self.settings.messages)
         return JSONResponse(content, status, refusal.headers)
 
@@ -222,36 +228,36 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         wanted = draft.model_copy(
             update={"attendees": walk_ins, "invite": False, "by_colleague": owner == self.colleague}
         )
-        return self.add(wanted, Life(self.world.clock.now(), start, self.script_for_new))
+        return self.add(wanted, Lifecycle(self.shared.clock.now(), start, self.new_session_script))
 
-    def hold(self, draft: SessionsUsDraft, life: Life, attendees: int) -> Meeting:
+    def hold(self, draft: SessionsUsDraft, lifecycle: Lifecycle, attendees: int) -> Meeting:
         """Make a meeting from a draft."""
         if draft.room_id is not None and draft.room_id not in self.rooms:
             raise ValueError(f"There is no room {draft.room_id}")
-        quick = life.scheduled_start is None
-        start = life.scheduled_start = life.scheduled_start or life.created_at
+        quick = lifecycle.scheduled_start is None
+        start = lifecycle.scheduled_start = lifecycle.scheduled_start or lifecycle.created_at
         session_id = self.ids.new("session")
-        by_seed = dice(f"{session_id}:languages").choice(LANGUAGES)
+        by_seed = seeded_random(f"{session_id}:languages").choice(LANGUAGES)
         session = Meeting(
             id=session_id,
             title=draft.title or "",
-            life=life,
+            lifecycle=lifecycle,
             attendees=attendees,
             owner=self.colleague if draft.by_colleague else self.user,
             description=draft.description,
             time_zone=draft.time_zone,
-            planned_end=draft.planned_end or _planned_end(start, life),
+            planned_end=draft.planned_end or _planned_end(start, lifecycle),
             quick=quick,
             room_id=draft.room_id,
             invite=draft.invite,
             languages=draft.languages or self.settings.languages or by_seed,
         )
-        self._seat(session, session.owner, life.created_at).is_owner = True
+        self._seat(session, session.owner, lifecycle.created_at).is_owner = True
         for email in draft.participants:
-            self.invite(session, life.created_at, email=email)
+            self.invite(session, lifecycle.created_at, email=email)
         return session
 
-    def host_of(self, session: Meeting) -> Person:
+    def session_host(self, session: Meeting) -> Person:
         """The owner."""
         return session.owner
 
@@ -271,11 +277,11 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
 
     def participants(self, session: Meeting, now: datetime) -> list[Participant]:
         """Who takes part: the owner, the invited, and who has come by ``now``."""
-        over = session.life.stopped_at
+        over = session.lifecycle.stopped_at
         if over is None or session.seated_until != over:
-            for plan in self.crowd(session) if session.invite else ():
+            for plan in self.planned_presences(session) if session.invite else ():
                 if plan.person.email:
-                    self._seat(session, plan.person, session.life.created_at)
+                    self._seat(session, plan.person, session.lifecycle.created_at)
             for presence in self.presences(session, now):
                 self._seat(session, presence.person, presence.joined_at)
             session.seated_until = over
@@ -283,7 +289,7 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
 
     def _seat(self, session: Meeting, person: Person, at: datetime) -> Participant:
         """Let somebody be a participant; who is or was one already is not added again."""
-        first, last = shapes.names(person) if person.email else (person.name, None)
+        first, last = response_bodies.names(person) if person.email else (person.name, None)
         for held in session.people:
             if held.person_id == person.id:
                 return held
@@ -333,25 +339,25 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
     def transcript(self, session: Meeting, now: datetime) -> list[dict[str, Any]]:
         """The transcript of a session that has ended, in the revision of ``now``."""
         self.participants(session, now)
-        return materials.transcript(session, self._key(session), len(session.life.revisions("transcript", now)))
+        return artifacts.transcript(session, self._key(session), len(session.lifecycle.revisions("transcript", now)))
 
     def takeaways(self, session: Meeting, now: datetime) -> dict[str, Any] | None:
         """The takeaways of a session that has ended, in the revision of ``now``."""
         self.participants(session, now)
-        return materials.takeaways(session, self._key(session), len(session.life.revisions("takeaways", now)))
+        return artifacts.takeaways(session, self._key(session), len(session.lifecycle.revisions("takeaways", now)))
 
     def _key(self, session: Meeting) -> str:
-        return f"{self.world.seed}:{session.id}"
+        return f"{self.shared.seed}:{session.id}"
 
     def content(self, session: Meeting, now: datetime) -> dict[str, Any]:
         """Participants, transcript and takeaways, as the API will give them when they are ready."""
         return {
-            "participants": [shapes.participant(person) for person in self.participants(session, now)],
-            "transcript": self.transcript(session, now) if session.life.ended_at else [],
-            "takeaways": self.takeaways(session, now) if session.life.ended_at else None,
+            "participants": [response_bodies.participant(person) for person in self.participants(session, now)],
+            "transcript": self.transcript(session, now) if session.lifecycle.ended_at else [],
+            "takeaways": self.takeaways(session, now) if session.lifecycle.ended_at else None,
         }
 
-    @by_hand
+    @manual_action
     def attach_transcript(self, session_id: str, entries: list[dict[str, Any]]) -> None:
         """Replace a session's transcript; of one that has ended it is there at once.
 
@@ -360,28 +366,28 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         self._known(session_id).transcript = entries
         self._hand_over(self._known(session_id), "transcript")
 
-    @by_hand
+    @manual_action
     def attach_takeaways(self, session_id: str, text: str, document: dict[str, Any] | None = None) -> None:
         """Replace a session's takeaways; of one that has ended they are there at once.
 
         :param document: ProseMirror; paragraphs of the text if not given.
         """
         session = self._known(session_id)
-        session.takeaways = {"takeawaysText": text, "takeawaysRaw": document or materials.plain_document(text)}
+        session.takeaways = {"takeawaysText": text, "takeawaysRaw": document or artifacts.plain_document(text)}
         self._hand_over(session, "takeaways")
 
     def _hand_over(self, session: Meeting, kind: str) -> None:
         """Let an artifact of a session that has ended be ready now, if it was not."""
-        life, now = session.life, self.world.clock.now()
-        if life.ended_at and not life.is_ready(kind, now):
-            delays = {name: life.script.delay_of(name) for name in self.artifact_kinds}
-            delays[kind] = (now - life.ended_at).total_seconds()
-            life.script = life.script.model_copy(update={"artifacts_after": delays})
+        lifecycle, now = session.lifecycle, self.shared.clock.now()
+        if lifecycle.ended_at and not lifecycle.is_ready(kind, now):
+            delays = {name: lifecycle.script.artifact_delay(name) for name in self.artifact_kinds}
+            delays[kind] = (now - lifecycle.ended_at).total_seconds()
+            lifecycle.script = lifecycle.script.model_copy(update={"artifacts_after": delays})
 
 
-def _planned_end(start: datetime, life: Life) -> datetime:
+def _planned_end(start: datetime, lifecycle: Lifecycle) -> datetime:
     """When a session probably was planned to end: its real length, rounded up to quarters of an hour."""
-    if life.started_at is None or life.ended_at is None:
+    if lifecycle.started_at is None or lifecycle.ended_at is None:
         return start + timedelta(seconds=USUAL_SECONDS)
-    quarters = -(-(life.ended_at - life.started_at).total_seconds() // _QUARTER)
+    quarters = -(-(lifecycle.ended_at - lifecycle.started_at).total_seconds() // _QUARTER)
     return start + timedelta(seconds=max(1, quarters) * _QUARTER)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from airflow_provider_sessions.sandbox.people import Person
-from airflow_provider_sessions.sandbox.platform import Draft, HeldSession
-from airflow_provider_sessions.sandbox.sessions_us.talk import Languages
+from airflow_provider_sessions.sandbox.attendees import Person
+from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
+from airflow_provider_sessions.sandbox.sessions_us.meeting_script import Languages
 
 KeyRole = Literal["USER", "GUEST"]
 Routing = Literal["AVAILABILITY", "PRIORITY"]
@@ -178,7 +178,7 @@ class Booking:
     deleted: bool = False
 
 
-class SessionsUsDraft(Draft):
+class SessionsUsDraft(SessionDraft):
     """A session made by hand, or through the API.
 
     :param description: None for the sessions of events.
@@ -202,7 +202,7 @@ class SessionsUsDraft(Draft):
 
 
 @dataclass(kw_only=True)
-class Meeting(HeldSession):
+class Meeting(StoredSession):
     """A session as Sessions knows it.
 
     :param quick: started at once, without a plan.
@@ -232,7 +232,7 @@ class Meeting(HeldSession):
 
     def speakers(self) -> list[Participant]:
         """Who may have said something: who was a participant at some time while it was live. The owner comes first."""
-        start, end = self.life.started_at, self.life.stopped_at
+        start, end = self.lifecycle.started_at, self.lifecycle.stopped_at
         if start is None or end is None:
             return []
         there = [p for p in self.people if p.added_at <= end and (p.removed_at is None or p.removed_at > start)]

@@ -5,47 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from airflow_provider_sessions.sandbox.asking import Asked, Refusal
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
 from airflow_provider_sessions.sandbox.vidinfra.state import Preset, Room, Take, Webinar
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
 
 
-def not_found() -> Refusal:
+def not_found() -> ApiError:
     """What is said of everything that is not there, in the documented words."""
-    return Refusal(404, "Resource not found", gateway=True)
+    return ApiError(404, "Resource not found", gateway=True)
 
 
-def _id(asked: Asked) -> str:
+def _id(asked: PlatformRequest) -> str:
     """The id in the path, in lower case.
 
-    :raises Refusal: 400, it is no UUID.
+    :raises ApiError: 400, it is no UUID.
     """
     try:
         return str(UUID(asked.args["id"]))
     except ValueError as error:
-        raise Refusal(400, "Invalid Request", gateway=True) from error
+        raise ApiError(400, "Invalid Request", gateway=True) from error
 
 
-def _in_library(asked: Asked, library_id: str | None) -> bool:
+def _in_library(asked: PlatformRequest, library_id: str | None) -> bool:
     return asked.args.get("library_id", library_id) == library_id
 
 
-def check_owner(asked: Asked, host_id: str) -> None:
+def check_owner(asked: PlatformRequest, host_id: str) -> None:
     """Refuse hosts what belongs to another host.
 
-    :raises Refusal: 403.
+    :raises ApiError: 403.
     """
     if asked.caller.account.id != host_id:
-        raise Refusal(403, "You do not have permission to access this resource")
+        raise ApiError(403, "You do not have permission to access this resource")
 
 
-def room(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Room:
+def room(vidinfra: VidInfra, asked: PlatformRequest, *, own: bool = False) -> Room:
     """The room of the path.
 
     :param own: refuse it to hosts whose room it is not.
-    :raises Refusal: 400, 403, 404.
+    :raises ApiError: 400, 403, 404.
     """
     found = vidinfra.rooms.get(_id(asked))
     if found is None or found.deleted or not _in_library(asked, found.library_id):
@@ -55,10 +55,10 @@ def room(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Room:
     return found
 
 
-def preset(vidinfra: VidInfra, asked: Asked) -> Preset:
+def preset(vidinfra: VidInfra, asked: PlatformRequest) -> Preset:
     """The caller's own preset of the path.
 
-    :raises Refusal: 400, 403, 404.
+    :raises ApiError: 400, 403, 404.
     """
     found = vidinfra.presets.get(_id(asked))
     if found is None or found.deleted or not _in_library(asked, found.library_id):
@@ -67,11 +67,11 @@ def preset(vidinfra: VidInfra, asked: Asked) -> Preset:
     return found
 
 
-def session(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Webinar:
+def session(vidinfra: VidInfra, asked: PlatformRequest, *, own: bool = False) -> Webinar:
     """The session of the path.
 
     :param own: refuse it to hosts in whose room it is not.
-    :raises Refusal: 400, 403, 404.
+    :raises ApiError: 400, 403, 404.
     """
     found = vidinfra.find(_id(asked))
     if found is None or not _in_library(asked, vidinfra.rooms[found.room_id].library_id):
@@ -81,11 +81,11 @@ def session(vidinfra: VidInfra, asked: Asked, *, own: bool = False) -> Webinar:
     return found
 
 
-def recording(vidinfra: VidInfra, asked: Asked, *, own: bool = True) -> tuple[Webinar, Take]:
+def recording(vidinfra: VidInfra, asked: PlatformRequest, *, own: bool = True) -> tuple[Webinar, Take]:
     """The recording of the path and its session.
 
     :param own: refuse it to hosts in whose room it was not made.
-    :raises Refusal: 400, 403, 404.
+    :raises ApiError: 400, 403, 404.
     """
     wanted = _id(asked)
     for held in vidinfra.all():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.sandbox.asking import Asked, FieldFault, Refusal
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, FieldError, PlatformRequest
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
 
 
-def page(vidinfra: VidInfra, asked: Asked, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
+def page(vidinfra: VidInfra, asked: PlatformRequest, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
     """The items of the page that is asked for, and what the answer says about the list.
 
-    :raises Refusal: 422, ``page`` or ``limit`` is no positive whole number.
+    :raises ApiError: 422, ``page`` or ``limit`` is no positive whole number.
     """
     number = _positive(asked, "page", 1)
     limit = min(_positive(asked, "limit", 10), vidinfra.settings.max_limit)
@@ -26,9 +26,9 @@ def whole(items: list[Any]) -> dict[str, int]:
     return {"total": len(items), "page": 1, "limit": len(items)}
 
 
-def _positive(asked: Asked, name: str, default: int) -> int:
+def _positive(asked: PlatformRequest, name: str, default: int) -> int:
     text = asked.query.get(name, str(default))
     if not text.isdecimal() or int(text) < 1:
-        fault = FieldFault(name, "validation_min", f"{name} must be a whole number of at least 1")
-        raise Refusal(422, "Invalid Request", fields=(fault,), gateway=True)
+        fault = FieldError(name, "validation_min", f"{name} must be a whole number of at least 1")
+        raise ApiError(422, "Invalid Request", fields=(fault,), gateway=True)
     return int(text)

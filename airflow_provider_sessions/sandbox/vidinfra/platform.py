@@ -7,22 +7,22 @@ from typing import Any, ClassVar
 
 from starlette.responses import JSONResponse, Response
 
-from airflow_provider_sessions.sandbox.asking import Asked, Refusal
-from airflow_provider_sessions.sandbox.ids import stable_id
-from airflow_provider_sessions.sandbox.life import Life, State
-from airflow_provider_sessions.sandbox.media import Recording
-from airflow_provider_sessions.sandbox.people import Person, Presence
-from airflow_provider_sessions.sandbox.platform import Platform
+from airflow_provider_sessions.sandbox.attendees import Person, Presence
+from airflow_provider_sessions.sandbox.identifiers import stable_id
+from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, State
+from airflow_provider_sessions.sandbox.media import MediaFile
+from airflow_provider_sessions.sandbox.platform_state import Platform, SharedState, manual_action
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
 from airflow_provider_sessions.sandbox.routing import Match
 from airflow_provider_sessions.sandbox.vidinfra import (
-    attendance,
-    auth,
-    participants,
-    presets,
-    recordings,
-    rooms,
-    sessions,
-    shapes,
+    attendance_routes,
+    auth_routes,
+    participant_routes,
+    preset_routes,
+    recording_routes,
+    response_bodies,
+    room_routes,
+    session_routes,
 )
 from airflow_provider_sessions.sandbox.vidinfra.state import (
     Account,
@@ -36,10 +36,17 @@ from airflow_provider_sessions.sandbox.vidinfra.state import (
     Webinar,
 )
 from airflow_provider_sessions.sandbox.vidinfra.table import routes
-from airflow_provider_sessions.sandbox.world import World, by_hand
 
 # The modules of handlers enter their routes when they are imported.
-HANDLERS = (auth, rooms, presets, sessions, participants, attendance, recordings)
+HANDLERS = (
+    auth_routes,
+    room_routes,
+    preset_routes,
+    session_routes,
+    participant_routes,
+    attendance_routes,
+    recording_routes,
+)
 
 _LIBRARY = "/libraries/"
 
@@ -58,14 +65,14 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
     draft_type = VidInfraDraft
     settings: Settings
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
+    def __init__(self, shared: SharedState) -> None:
+        super().__init__(shared)
         self.settings = Settings()
         self.accounts: dict[str, Account] = {}
         self.rooms: dict[str, Room] = {}
         self.presets: dict[str, Preset] = {}
-        self.tokens = auth.Tokens(self.ids)
-        self._media: dict[tuple[str, int], Recording] = {}
+        self.tokens = auth_routes.Tokens(self.ids)
+        self._media: dict[tuple[str, int], MediaFile] = {}
         self._furnish()
 
     def _furnish(self) -> None:
@@ -100,7 +107,9 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         )
 
     def _first_preset(self, host: Account) -> Preset:
-        fields = presets.fields_of({"name": "Standard", "type": "whip", "primary_color": "#1F6FEB", "is_default": True})
+        fields = preset_routes.fields_of(
+            {"name": "Standard", "type": "whip", "primary_color": "#1F6FEB", "is_default": True}
+        )
         preset = Preset(self.ids.new("preset"), host.id, host.library_id, fields, self.opened_at, self.opened_at)
         self.presets[preset.id] = preset
         return preset
@@ -152,13 +161,13 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         """An Airflow connection by API key."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.api_key}
 
-    @by_hand
+    @manual_action
     def new_api_key(self) -> str:
         """Replace the API key; the old one is worth nothing from now on."""
         self.api_key = self._key()
         return self.api_key
 
-    @by_hand
+    @manual_action
     def revoke_tokens(self) -> None:
         """End all logins: access tokens and refresh tokens."""
         self.tokens.revoke_all()
@@ -173,16 +182,16 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         twins = [match for match in super().candidates(f"/{rest}") if match.route.scoped]
         return [Match(match.route, match.args | {"library_id": library_id}) for match in twins]
 
-    def admit(self, asked: Asked) -> None:
+    def authenticate(self, asked: PlatformRequest) -> None:
         """Find out who asks, and whether the route is open to them."""
-        auth.admit(self, asked)
+        auth_routes.authenticate(self, asked)
 
-    def dress(self, result: Any, asked: Asked) -> Response:
+    def build_response(self, result: Any, asked: PlatformRequest) -> Response:
         """Put a result into ``{success, data, timestamp}``."""
         content = {"success": True, "data": result, "timestamp": int(asked.now.timestamp())}
         return JSONResponse(content, asked.operation.status)
 
-    def refuse(self, refusal: Refusal, asked: Asked) -> Response:
+    def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:
         """Put a refusal into the gateway's shape (``message``) or the application's (``error``)."""
         content: dict[str, Any] = {"success": False}
         if refusal.gateway:
@@ -197,7 +206,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
-    def hold(self, draft: VidInfraDraft, life: Life, attendees: int) -> Webinar:
+    def hold(self, draft: VidInfraDraft, lifecycle: Lifecycle, attendees: int) -> Webinar:
         """Make a webinar from a draft."""
         room = self.rooms.get(draft.room_id or self.room_id)
         preset = self.presets.get(draft.preset_id or self.preset_id)
@@ -206,19 +215,19 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         session = Webinar(
             id=self.ids.new("session"),
             title=draft.title or "",
-            life=life,
+            lifecycle=lifecycle,
             attendees=attendees,
             room_id=room.id,
             preset_id=preset.id,
             mode=draft.mode,
             description=draft.description,
             stream_key=self.ids.token("stream key", 24),
-            updated_at=life.created_at,
+            updated_at=lifecycle.created_at,
         )
         people = [person.id for person in self.population.people[30:]]
         for number in range(draft.co_hosts + draft.moderators):
             role: RoleName = "co_host" if number < draft.co_hosts else "moderator"
-            self.assign(session, people[number], role, life.created_at)
+            self.assign(session, people[number], role, lifecycle.created_at)
         return session
 
     def assign(self, session: Webinar, user_id: str, role: RoleName, now: datetime) -> Role:
@@ -239,61 +248,61 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         person = self.population.by_id.get(user_id)
         return self._account(person) if person else None
 
-    def host_of(self, session: Webinar) -> Person:
+    def session_host(self, session: Webinar) -> Person:
         """The host of the session's room."""
         return self.accounts[self.rooms[session.room_id].host_id].person
 
     def active_session_id(self, room_id: str) -> str | None:
         """The room's live session, the latest if hands have made several."""
-        live = [s for s in self._open.values() if s.room_id == room_id and s.life.state is State.LIVE]
-        live = [session for session in live if session.life.deleted_at is None]
-        return max(live, key=lambda session: session.life.started_at or self.opened_at).id if live else None
+        live = [s for s in self._open.values() if s.room_id == room_id and s.lifecycle.state is State.LIVE]
+        live = [session for session in live if session.lifecycle.deleted_at is None]
+        return max(live, key=lambda session: session.lifecycle.started_at or self.opened_at).id if live else None
 
     def presences(self, session: Webinar, now: datetime) -> list[Presence]:
-        """Who has been connected when: the made-up crowd, and whoever joined through the API."""
-        life = session.life
+        """Who has been connected when: the made-up planned_presences, and whoever joined through the API."""
+        lifecycle = session.lifecycle
         found = super().presences(session, now)
-        until = min(now, life.ended_at) if life.ended_at else now
+        until = min(now, lifecycle.ended_at) if lifecycle.ended_at else now
         for visit in session.visits:
-            left = visit.left_at or life.ended_at
+            left = visit.left_at or lifecycle.ended_at
             found.append(Presence(visit.person, "API", visit.joined_at, left, left or until))
         return found
 
     def settled_presences(self, session: Webinar, now: datetime) -> list[Presence]:
         """The same as the attendance list shows it: until attendance is ready, nobody has left with the end."""
-        found, life = self.presences(session, now), session.life
-        if life.ended_at is None or life.is_ready("attendance", now):
+        found, lifecycle = self.presences(session, now), session.lifecycle
+        if lifecycle.ended_at is None or lifecycle.is_ready("attendance", now):
             return found
         if self.settings.late_attendance == "empty":
             return []
-        return [_not_yet_gone(presence) if presence.left_at == life.ended_at else presence for presence in found]
+        return [_not_yet_gone(presence) if presence.left_at == lifecycle.ended_at else presence for presence in found]
 
     # --- recordings ---------------------------------------------------------------------------------------------------
 
     def is_recorded(self, session: Webinar) -> bool:
         """Whether recording begins by itself when the session goes live."""
         preset = self.presets[session.preset_id]
-        return bool(preset.fields["recording_enabled"]) and session.life.script.recording != "none"
+        return bool(preset.fields["recording_enabled"]) and session.lifecycle.script.recording != "none"
 
     def takes(self, session: Webinar) -> list[Take]:
         """The session's recordings that are not deleted, oldest first."""
-        life = session.life
-        if life.started_at and not session.recorded_from_start and self.is_recorded(session):
+        lifecycle = session.lifecycle
+        if lifecycle.started_at and not session.recorded_from_start and self.is_recorded(session):
             session.recorded_from_start = True
-            session.takes.insert(0, self.new_take(session, life.started_at))
+            session.takes.insert(0, self.new_take(session, lifecycle.started_at))
         return [take for take in session.takes if not take.deleted]
 
     def new_take(self, session: Webinar, started_at: datetime) -> Take:
         """A recording that begins at ``started_at``."""
         number = str(len(session.takes))
-        take_id = stable_id(str(self.world.seed), session.id, "recording", number)
+        take_id = stable_id(str(self.shared.seed), session.id, "recording", number)
         egress = stable_id(take_id, "egress").replace("-", "")[:12]
         return Take(take_id, f"EG_{egress}", started_at, f"{session.title} ({int(number) + 1})")
 
     def recording_ready_at(self, session: Webinar, take: Take) -> datetime | None:
         """When the file of a recording is there."""
-        stopped = take.stopped_at or session.life.ended_at
-        delay = session.life.script.delay_of("recording")
+        stopped = take.stopped_at or session.lifecycle.ended_at
+        delay = session.lifecycle.script.artifact_delay("recording")
         return stopped + timedelta(seconds=delay) if stopped and delay is not None else None
 
     def recording_status(self, session: Webinar, take: Take, now: datetime) -> str:
@@ -301,21 +310,20 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         ready = self.recording_ready_at(session, take)
         if ready is None or ready > now:
             return "recording"
-        return "failed" if session.life.script.recording == "failed" else "completed"
+        return "failed" if session.lifecycle.script.recording == "failed" else "completed"
 
     def recording_seconds(self, session: Webinar, take: Take) -> float:
         """How long a recording that has stopped is."""
-        stopped = take.stopped_at or session.life.ended_at
+        stopped = take.stopped_at or session.lifecycle.ended_at
         return (stopped - take.started_at).total_seconds() if stopped else 0.0
 
-    def media(self, session: Webinar, take: Take, now: datetime) -> Recording:
+    def media(self, session: Webinar, take: Take, now: datetime) -> MediaFile:
         """The file of a recording, in the revision of ``now``."""
-        revision = len(session.life.revisions("recording", now))
+        revision = len(session.lifecycle.revisions("recording", now))
         key = (take.id, revision)
         if key not in self._media:
             size = self.settings.recording_bytes if session.recording_bytes is None else session.recording_bytes
-            seconds = self.recording_seconds(session, take)
-            self._media[key] = Recording(f"{self.world.seed}:{take.id}:{revision}", size, seconds)
+            self._media[key] = MediaFile(f"{self.shared.seed}:{take.id}:{revision}", size)
         return self._media[key]
 
     # --- the truth ----------------------------------------------------------------------------------------------------
@@ -324,7 +332,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         """Attendance rows and recordings, as the API will give them when they are ready."""
         presences = self.presences(session, now)
         return {
-            "attendance": shapes.attendance(session, presences),
+            "attendance": response_bodies.attendance(session, presences),
             "presences": [
                 {
                     "user_id": presence.person.id,
@@ -342,7 +350,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
     def _file(self, session: Webinar, take: Take, now: datetime) -> dict[str, Any]:
         status = self.recording_status(session, take, now)
         told = {"id": take.id, "name": take.name, "status": status}
-        if session.life.ended_at is None and take.stopped_at is None:
+        if session.lifecycle.ended_at is None and take.stopped_at is None:
             return told
         media = self.media(session, take, now)
         return told | {"size": media.size, "sha256": media.sha256, "content_type": media.content_type}

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_provider_sessions.sandbox.people import Person
-from airflow_provider_sessions.sandbox.platform import Draft, HeldSession
+from airflow_provider_sessions.sandbox.attendees import Person
+from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
 
 Mode = Literal["webcam", "rtmp"]
 RoleName = Literal["co_host", "moderator"]
@@ -125,7 +125,7 @@ class Role:
     removed_at: datetime | None = None
 
 
-class VidInfraDraft(Draft):
+class VidInfraDraft(SessionDraft):
     """A webinar made by hand.
 
     :param room_id: its room; the one that is there from the start if not given.
@@ -143,7 +143,7 @@ class VidInfraDraft(Draft):
 
 
 @dataclass(kw_only=True)
-class Webinar(HeldSession):
+class Webinar(StoredSession):
     """A session as VidInfra knows it."""
 
     room_id: str

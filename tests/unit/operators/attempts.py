@@ -126,7 +126,7 @@ def prepare(sandbox: Sandbox, name: str, connect: Connect) -> Place:
     place = places(sandbox)[name]
     connect(place.conn_id, **place.connection())
     if name == "sessions_us":
-        sandbox.sessions_us.unlimit_rate()
+        sandbox.sessions_us.remove_rate_limit()
     return place
 
 

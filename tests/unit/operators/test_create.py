@@ -183,7 +183,7 @@ def test_without_a_mark_title_and_start_decide_and_the_oldest_is_taken_where_the
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "lost_answer"},
+        {"kind": "lost_response"},
         {"kind": "truncate", "after_bytes": 20},
         {"kind": "shorten", "after_bytes": 20},
         {"kind": "status", "status": 502, "carried_out": True},

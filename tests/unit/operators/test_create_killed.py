@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators import _create
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.connected import Connect
 from tests.unit.operators.attempts import Attempt, FileStore, Place, make_and_tell, prepare
 
@@ -69,7 +69,7 @@ def kill_at(sandbox: Sandbox, process: list[ForkServerProcess], routes: tuple[st
     """Kill the process while the platform is about to carry out its request to one of some operations."""
     seen = 0
 
-    def listener(entry: Entry) -> None:
+    def listener(entry: LogEntry) -> None:
         nonlocal seen
         seen += entry.route in routes
         if entry.route in routes and seen == number:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from redis import Redis
@@ -22,8 +23,7 @@ from airflow_provider_sessions.errors import BrokenConnectionError, SessionsErro
 from airflow_provider_sessions.operators import _create, _deferring, sessions
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.jwt import mint
-from airflow_provider_sessions.sandbox.log import Entry
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.connected import Connect, RecordingTaskInstance
 from tests.unit.operators.attempts import RUN_AFTER, START, TITLE, Attempt, Place, make_and_tell, prepare
 
@@ -44,7 +44,7 @@ class Proxy:
     sandbox: Sandbox
     clock: VirtualClock
     seconds: float | None
-    held: list[tuple[float, Entry]] = field(default_factory=list)
+    held: list[tuple[float, LogEntry]] = field(default_factory=list)
     taken: int = 0
     passed_on: int = 0
 
@@ -62,7 +62,7 @@ class Proxy:
     async def _sleep(self, seconds: float) -> None:
         self.passes(seconds)
 
-    def _hold(self, entry: Entry) -> None:
+    def _hold(self, entry: LogEntry) -> None:
         if entry.route in CREATES and not self.taken and self.seconds is not None:
             self.taken += 1
             self.held.append((self.clock.now().timestamp() + self.seconds, entry))
@@ -76,13 +76,13 @@ class Proxy:
                 self.held.remove((at, entry))
                 self.pass_on(entry)
 
-    def pass_on(self, entry: Entry) -> None:
+    def pass_on(self, entry: LogEntry) -> None:
         """Send a create as it was."""
         self.passed_on += 1
         platform = self.place.platform
         claims = {"exp": int(self.sandbox.clock.now().timestamp()) + 60, "slug": getattr(platform, "company_id", "")}
         headers = (
-            {"Authorization": f"Bearer {mint(claims, platform.api_key)}"}
+            {"Authorization": f"Bearer {jwt.encode(claims, platform.api_key)}"}
             if self.place.name == "prevail"
             else {"X-API-Key": platform.api_key}
         )
@@ -348,7 +348,7 @@ def test_a_killed_worker_may_have_sent_something(
     attempt = Attempt(vidinfra.conn_id, vidinfra.fields)
     process = forkserver.Process(target=make_and_tell, args=(attempt, tmp_path / "told", environment))
 
-    def kill(entry: Entry) -> None:
+    def kill(entry: LogEntry) -> None:
         if entry.route in CREATES and not proxy.passed_on:
             process.kill()
 

@@ -95,7 +95,7 @@ def test_other_arguments_make_another_session_and_the_old_one_stays(
 
 
 FAULTS: list[dict[str, Any]] = [
-    {"kind": "lost_answer"},
+    {"kind": "lost_response"},
     {"kind": "truncate", "after_bytes": 20},
     {"kind": "shorten", "after_bytes": 20},
     {"kind": "html", "status": 200},
@@ -163,7 +163,7 @@ def test_an_attempt_whose_answer_is_lost_still_takes_back_what_it_made(
     place: Place, make: Make, sandbox: Sandbox
 ) -> None:
     sandbox.latency = 0.05
-    sandbox.faults.add("lost_answer", route="create_session", times=2)
+    sandbox.faults.add("lost_response", route="create_session", times=2)
     with ThreadPoolExecutor(2) as pool:
         made = set(pool.map(lambda number: make(try_number=number), range(1, 3)))
 
@@ -416,8 +416,8 @@ def test_a_remembered_session_is_found_where_people_removed_its_mark(meetings: P
     store = FileStore(tmp_path / "store")
     attempt = Attempt(meetings.conn_id, meetings.fields, store=store)
     made = attempt.make()
-    meetings.platform.held[made].description = "Rewritten"
-    meetings.platform.held[made].title = f"{TITLE}, for all"
+    meetings.platform.all_sessions[made].description = "Rewritten"
+    meetings.platform.all_sessions[made].title = f"{TITLE}, for all"
 
     assert replace(attempt, try_number=2).make() == made
     assert meetings.alive() == [made]

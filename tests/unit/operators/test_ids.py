@@ -39,7 +39,7 @@ def platform(
         monkeypatch.setattr(module, "UUID", str)
     platform = getattr(sandbox_server.sandbox, request.param)
     extra = {"session_url": "https://live.example.com/sessions/{session_id}", "rate_limit": "1000/second"}
-    platform.limit_rate(1000, 1)
+    platform.set_rate_limit(1000, 1)
     connect("platform", **platform.connection(), extra=extra)
     return platform
 
@@ -51,7 +51,7 @@ def called(platform: Any, made: str, name: str) -> str:
         platform._slugs[name] = platform._slugs.pop(held.slug)
         held.slug = name
     else:
-        platform.held[name] = platform.held.pop(held.id)
+        platform.all_sessions[name] = platform.all_sessions.pop(held.id)
         if held.id in platform._open:
             platform._open[name] = platform._open.pop(held.id)
         held.id = name
@@ -63,7 +63,7 @@ def over(platform: Any) -> Callable[[str], str]:
     """A session that has ended and left everything, with an id."""
 
     def over(name: str) -> str:
-        now = platform.world.clock.now()
+        now = platform.shared.clock.now()
         (made,) = platform.create(
             "Town hall", started_at=now - timedelta(hours=30), ended_at=now - timedelta(hours=29), attendees=3
         )
@@ -123,16 +123,16 @@ def test_what_a_session_left_lies_in_one_folder(
 
 @pytest.mark.parametrize("name", IDS)
 def test_one_to_come_is_changed_and_called_off(platform: Any, context: dict[str, Any], name: str) -> None:
-    start = platform.world.clock.now() + timedelta(days=2)
+    start = platform.shared.clock.now() + timedelta(days=2)
     (made,) = platform.create("Town hall", scheduled_start=start)
     session_id = called(platform, made, name)
     fields = {"conn_id": "platform", "session_id": session_id}
     UpdateSessionOperator(task_id="update", start=start + timedelta(days=1), **fields).execute(context)
-    assert platform.find(session_id).life.scheduled_start == start + timedelta(days=1)
+    assert platform.find(session_id).lifecycle.scheduled_start == start + timedelta(days=1)
     assert context["ti"].xcoms["session_url"].endswith(f"/{quote(session_id, safe='')}")
     CancelSessionOperator(task_id="cancel", **fields).execute(context)
     held = platform.find(session_id)
-    assert held is None or held.life.canceled_at is not None
+    assert held is None or held.lifecycle.canceled_at is not None
 
 
 def test_prevails_own_address_of_a_page_is_encoded(sandbox: Sandbox, sandbox_server: Any, connect: Connect) -> None:

@@ -93,7 +93,7 @@ def test_what_became_so_meanwhile_is_accepted(run: Any, vidinfra: Any, sandbox: 
     assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
 
 
-@pytest.mark.parametrize("fault", [{"kind": "lost_answer"}, {"kind": "shorten", "after_bytes": 9}])
+@pytest.mark.parametrize("fault", [{"kind": "lost_response"}, {"kind": "shorten", "after_bytes": 9}])
 def test_a_start_whose_answer_is_lost_counts(
     run: Any, sandbox: Sandbox, session_id: str, fault: dict[str, Any]
 ) -> None:
@@ -205,7 +205,7 @@ LATER = {"start": "2030-03-06T09:00:00Z", "time_zone": "America/New_York"}
 
 def test_a_change_whose_answer_is_lost_counts(place: Place, sandbox: Sandbox, context: Any) -> None:
     session_id = place.theirs()
-    sandbox.faults.add("lost_answer", route=ROUTES[place.name])
+    sandbox.faults.add("lost_response", route=ROUTES[place.name])
     update = UpdateSessionOperator(task_id="u", conn_id=place.conn_id, session_id=session_id, **LATER)
 
     assert update.execute(context)["scheduled_start"] == "2030-03-06T09:00:00+00:00"

@@ -28,7 +28,7 @@ class Bench:
         self.clock = VirtualClock(auto=True)
         self.sandbox = Sandbox(clock=SandboxClock(follow=self.clock), platforms=[platform])
         self.platform: Any = self.sandbox.platform(platform)
-        self.platform.unlimit_rate()
+        self.platform.remove_rate_limit()
         for name, value in settings.items():
             setattr(self.platform.settings, name, value)
         self._opened: list[Adapter] = []

@@ -29,7 +29,7 @@ class Place:
         self.platform: Any = getattr(self.sandbox, name)
         self.clock = clock
         if name == "sessions_us":
-            self.platform.unlimit_rate()
+            self.platform.remove_rate_limit()
         fields = {"login": self.platform.company_id} if name == "prevail" else {}
         account = Account(
             "c",

@@ -58,7 +58,7 @@ class Newsroom:
         self.clock = clock
         self.name = name
         self.platform = sandbox.platform(name)
-        self.platform.unlimit_rate()
+        self.platform.remove_rate_limit()
         self.shelf: Store = Shelf()
         self.reported: list[dict[str, Any]] = []
         self.tasks: list[asyncio.Task[None]] = []

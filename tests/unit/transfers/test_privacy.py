@@ -38,7 +38,7 @@ Export = Callable[..., dict[str, Any]]
 def export(tmp_path: Path, context: dict[str, Any], connect: Connect, sandbox_server: SandboxServer) -> Export:
     """Export the day from a platform: one session of many people, titled after somebody."""
     connect("pepper", conn_type="generic", password=KEY)
-    sandbox_server.sandbox.sessions_us.limit_rate(1000, 1)
+    sandbox_server.sandbox.sessions_us.set_rate_limit(1000, 1)
     for name in PLATFORMS:
         platform = sandbox_server.sandbox.platform(name)
         connect(f"{name}_here", **platform.connection() | {"extra": {"rate_limit": "1000/s"}})

@@ -125,7 +125,7 @@ def test_a_late_recording_is_brought_by_a_later_run(
     export, vidinfra: Any, context, tmp_path: Path, mocker: Any
 ) -> None:
     soon = datetime.now(UTC) - timedelta(hours=3)
-    vidinfra.world.clock.move_to(soon + timedelta(hours=2))
+    vidinfra.shared.clock.move_to(soon + timedelta(hours=2))
     [late] = vidinfra.create("Late", started_at=soon, ended_at=soon + timedelta(hours=1))
     vidinfra.script(late, artifacts_after={"attendance": 30, "recording": 86400})
     window = {"start": soon - timedelta(days=1), "end": soon + timedelta(days=1)}
@@ -136,7 +136,7 @@ def test_a_late_recording_is_brought_by_a_later_run(
     assert record["pending"] == {late: {"recordings": "there is no recording yet"}}
 
     mocker.patch.object(SystemClock, "now", return_value=datetime.now(UTC) + timedelta(days=2))
-    vidinfra.world.clock.advance(2 * 86400)
+    vidinfra.shared.clock.advance(2 * 86400)
     context["ti"].run_id = "scheduled__later"
     result = export(start=soon + timedelta(days=1), end=soon + timedelta(days=2))
     assert (result["sessions"], result["pending"]) == (1, {})
@@ -149,7 +149,7 @@ def test_connections_of_two_organizations_share_a_folder(
 ) -> None:
     """The same host shows each key its own sessions: what one does not know is not deleted."""
     now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
-    others = Sandbox(seed=7, clock=vidinfra.world.clock)
+    others = Sandbox(seed=7, clock=vidinfra.shared.clock)
     held = {"started_at": DAY + timedelta(hours=8), "ended_at": DAY + timedelta(hours=9)}
     with SandboxServer(others):
         connect("others", **others.vidinfra.connection())

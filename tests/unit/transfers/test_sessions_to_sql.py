@@ -122,14 +122,14 @@ def test_a_cleared_run_and_one_that_overlaps_write_nothing_twice(load, two_days,
 
 def test_a_late_recording_is_brought_by_a_later_run(load, vidinfra: Any, context, warehouse: Place, mocker) -> None:
     soon = datetime.now(UTC) - timedelta(hours=3)
-    vidinfra.world.clock.move_to(soon + timedelta(hours=2))
+    vidinfra.shared.clock.move_to(soon + timedelta(hours=2))
     [late] = vidinfra.create("Late", started_at=soon, ended_at=soon + timedelta(hours=1))
     vidinfra.script(late, artifacts_after={"attendance": 30, "recording": 86400})
     result = load(start=soon - timedelta(days=1), end=soon + timedelta(days=1))
     assert (result["sessions"], result["pending"]) == (1, {"recordings": 1})
 
     mocker.patch.object(SystemClock, "now", return_value=datetime.now(UTC) + timedelta(days=2))
-    vidinfra.world.clock.advance(2 * 86400)
+    vidinfra.shared.clock.advance(2 * 86400)
     context["ti"].run_id = "scheduled__later"
     result = load(start=soon + timedelta(days=1), end=soon + timedelta(days=2))
     assert (result["datasets"]["recordings"]["rows"], result["pending"]) == (1, {})

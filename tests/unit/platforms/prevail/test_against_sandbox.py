@@ -45,8 +45,8 @@ from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.platforms.prevail.options import slug_of
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.prevail import slugs
-from airflow_provider_sessions.sandbox.prevail.zones import FRIENDLY, start_of
+from airflow_provider_sessions.sandbox.prevail import rails
+from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, start_of
 from tests.unit.platforms.looking import ours
 
 Open = Callable[..., PrevailAdapter]
@@ -210,7 +210,7 @@ async def test_find_knows_how_prevail_makes_a_slug_of_a_title(
 ) -> None:
     made = await adapter.create(draft(title))
     assert [found.session_id for found in await ours(adapter, draft(title))] == [made.session_id]
-    assert slug_of(title) == slugs.slug_of(title)
+    assert slug_of(title) == rails.slug_of(title)
 
 
 async def test_find_takes_neither_another_slug_nor_a_canceled_session(
@@ -794,7 +794,7 @@ async def test_a_session_keeps_its_zone(adapter: PrevailAdapter, draft: Draft, z
 
 
 async def test_a_limit_is_waited_out(adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft) -> None:
-    sandbox.prevail.limit_rate(2, 30)
+    sandbox.prevail.set_rate_limit(2, 30)
     for number in range(5):
         await adapter.create(draft(f"No. {number}"))
     assert len(sandbox.prevail.sessions()) == 5
@@ -813,7 +813,7 @@ async def test_a_create_that_broke_off_is_found_and_its_recording_comes_from_ano
         plan: dict[str, Any] = {"start": datetime.now(UTC), "time_zone": "UTC", "options": {"case": "7"}, "key": "k"}
         draft = SessionDraft.read(title="Smith v. Jones", **plan)
         async with PrevailAdapter.open(Account("p", "prevail", **connection)) as adapter:
-            sandbox.faults.add("lost_answer", route="create_session")
+            sandbox.faults.add("lost_response", route="create_session")
             with pytest.raises(BrokenConnectionError):
                 await adapter.create(draft)
             (found,) = await ours(adapter, draft)

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.hooks.prevail import PrevailHook
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from airflow_provider_sessions.sandbox.clock import SandboxClock
+from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.prevail.zones import FRIENDLY, start_of
+from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, start_of
 from tests.locales import in_language
 
 Draft = Callable[..., SessionDraft]

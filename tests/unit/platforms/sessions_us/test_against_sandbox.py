@@ -191,7 +191,7 @@ async def test_find_takes_only_what_the_same_draft_would_have_left(
 
 async def test_find_reads_five_pages_at_most(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
-    sandbox.sessions_us.unlimit_rate()
+    sandbox.sessions_us.remove_rate_limit()
     sandbox.sessions_us.create(count=150)
     assert await ours(adapter, draft()) == []
     assert [entry.query.get("page") for entry in sandbox.log.entries()] == [None, "2", "3", "4", "5"]
@@ -296,7 +296,7 @@ async def test_one_page_tells_of_all_its_sessions_whatever_their_state(
 
 async def test_a_look_at_a_thousand_waiters_sessions_costs_its_pages(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
-    sandbox.sessions_us.unlimit_rate()
+    sandbox.sessions_us.remove_rate_limit()
     made = sandbox.sessions_us.create(count=70)
     assert len(await adapter.look(dict.fromkeys(made))) == 70
     assert asked(sandbox) == ["list_sessions"] * 4
@@ -350,7 +350,7 @@ async def test_a_look_that_fails_as_a_whole_says_so(adapter: SessionsUsAdapter, 
 async def test_all_pages_are_read_for_a_window(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     platform = sandbox.sessions_us
-    platform.unlimit_rate()
+    platform.remove_rate_limit()
     now = sandbox.clock.now()
     platform.create(count=30, ended_between=(now - timedelta(days=9), now - timedelta(days=8)))
     inside = platform.create("Old plan", created_at=now - timedelta(days=90), ended_at=now - timedelta(hours=3))
@@ -366,7 +366,7 @@ async def test_a_session_that_slips_to_an_earlier_page_when_another_is_deleted_i
 ) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     platform = sandbox.sessions_us
-    platform.unlimit_rate()
+    platform.remove_rate_limit()
     made = platform.create(count=45)
 
     def one_less(entry: Any) -> None:
@@ -381,7 +381,7 @@ async def test_a_session_that_slips_to_an_earlier_page_when_another_is_deleted_i
 async def test_an_item_that_moves_to_the_next_page_comes_once(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     platform = sandbox.sessions_us
-    platform.unlimit_rate()
+    platform.remove_rate_limit()
     made = platform.create(count=30)
 
     def one_more(entry: Any) -> None:
@@ -554,9 +554,9 @@ async def test_the_platforms_limit_is_kept_by_waiting(
     began = clock.now()
     for _ in range(25):
         await adapter.get(session_id)
-    judge = sandbox.sessions_us.judge
-    assert judge is not None
-    assert (judge.granted, judge.refused) == (25, 0)
+    counter = sandbox.sessions_us.rate_limit_counter
+    assert counter is not None
+    assert (counter.granted, counter.refused) == (25, 0)
     assert timedelta(seconds=120) <= clock.now() - began <= timedelta(seconds=122)
 
 
@@ -565,27 +565,27 @@ async def test_the_platforms_limit_is_kept_by_waiting(
 async def test_a_tighter_limit_than_ours_is_learned(
     open_adapter: Open, sandbox: Sandbox, headers: str, style: str
 ) -> None:
-    sandbox.sessions_us.limit_rate(3, 60, headers=headers, style=style)
+    sandbox.sessions_us.set_rate_limit(3, 60, headers=headers, style=style)
     adapter = open_adapter(extra={"rate_limit": "100/minute"})
     session_id = sandbox.sessions_us.create()[0]
     for _ in range(8):
         await adapter.get(session_id)
-    judge = sandbox.sessions_us.judge
-    assert judge is not None
-    assert judge.granted == 8
-    assert judge.refused == (2 if headers == "none" else 0), "the headers tell before the refusal does"
+    counter = sandbox.sessions_us.rate_limit_counter
+    assert counter is not None
+    assert counter.granted == 8
+    assert counter.refused == (2 if headers == "none" else 0), "the headers tell before the refusal does"
 
 
 async def test_what_an_export_sends_at_once_finds_its_slots(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     session_id = sandbox.sessions_us.create()[0]
     await asyncio.gather(*(adapter.get(session_id) for _ in range(32)))
-    judge = sandbox.sessions_us.judge
-    assert judge is not None
-    assert (judge.granted, judge.refused) == (32, 0)
+    counter = sandbox.sessions_us.rate_limit_counter
+    assert counter is not None
+    assert (counter.granted, counter.refused) == (32, 0)
 
 
 async def test_a_refusal_that_lasts_too_long_says_for_how_long(open_adapter: Open, sandbox: Sandbox) -> None:
-    sandbox.sessions_us.limit_rate(1, 3600)
+    sandbox.sessions_us.set_rate_limit(1, 3600)
     adapter = open_adapter(extra={"rate_limit": "100/minute"})
     session_id = sandbox.sessions_us.create()[0]
     await adapter.get(session_id)
@@ -600,7 +600,7 @@ async def test_a_refusal_that_lasts_too_long_says_for_how_long(open_adapter: Ope
 async def test_rooms_events_and_bookings_can_be_called_by_name(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     platform = sandbox.sessions_us
-    platform.unlimit_rate()
+    platform.remove_rate_limit()
 
     async def call(endpoint: str, **arguments: Any) -> Any:
         return await adapter.client.send(endpoints.api.make(endpoint, arguments))

@@ -1,0 +1,155 @@
+"""What a handler gets and how it says no: one request, read; one refusal, which the platform puts in its own shape."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import jwt
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers, QueryParams
+
+from airflow_provider_sessions.sandbox.routing import Route
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field of a request."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ApiError(Exception):
+    """The request is not granted.
+
+    :param status: HTTP status of the answer.
+    :param reason: one sentence for the caller.
+    :param code: the platform's word for the reason, where it has one.
+    :param fields: the fields at fault.
+    :param gateway: whether the answer comes from what stands before the application, for platforms where the two
+        answer in different shapes.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        *,
+        code: str | None = None,
+        fields: tuple[FieldError, ...] = (),
+        gateway: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.code = code
+        self.fields = fields
+        self.gateway = gateway
+        self.headers = headers or {}
+
+
+@dataclass
+class PlatformRequest:
+    """One request to a platform.
+
+    :param path: below the platform's base URL.
+    :param origin: scheme, host and port by which the caller reached the sandbox.
+    :param caller: who is asking, once the platform has found out.
+    """
+
+    method: str
+    path: str
+    query: QueryParams
+    headers: Headers
+    body: bytes
+    origin: str
+    now: datetime
+    route: Route | None = None
+    args: dict[str, str] = field(default_factory=dict)
+    caller: Any = None
+
+    @property
+    def operation(self) -> Route:
+        """The route that the request has matched.
+
+        :raises LookupError: none; requests without a route are refused before anybody asks.
+        """
+        if self.route is None:
+            raise LookupError(f"No route for {self.method} {self.path}")
+        return self.route
+
+    def json(self) -> Any:
+        """The body as JSON; None where there is none.
+
+        :raises ApiError: 400, the body is not JSON.
+        """
+        if not self.body:
+            return None
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise ApiError(400, "Invalid Request", gateway=True) from error
+
+    def read(self, model: type[M]) -> M:
+        """The body, checked; fields that the model does not know are ignored unless it says otherwise.
+
+        :raises ApiError: 400, the body is not a JSON object; 422, a field is missing or wrong.
+        """
+        content = self.json()
+        if content is not None and not isinstance(content, dict):
+            raise ApiError(400, "Invalid Request", gateway=True)
+        return self.check(model, content or {})
+
+    def check(self, model: type[M], content: dict[str, Any]) -> M:
+        """A JSON object, checked as strictly as JSON allows.
+
+        :raises ApiError: 422, a field is missing or wrong.
+        """
+        try:
+            return model.model_validate_json(json.dumps(content), strict=True)
+        except ValidationError as error:
+            raise ApiError(422, "Invalid Request", fields=field_errors(error), gateway=True) from error
+
+
+_UNCHECKED_CLAIMS = ("exp", "iat", "nbf", "aud", "iss", "sub", "jti")
+
+
+def verify_signature(token: str, secret: str) -> dict[str, Any]:
+    """Return the claims of a JSON Web Token signed with ``secret`` by HS256; the caller checks the claims.
+
+    :raises jwt.InvalidTokenError: it is not a token, or not signed with this secret.
+    """
+    options: Any = {f"verify_{claim}": False for claim in _UNCHECKED_CLAIMS}
+    claims: dict[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], options=options)
+    return claims
+
+
+_CODES = {
+    "missing": ("required", "This field is required"),
+    "string_too_short": ("min", None),
+    "string_too_long": ("max", None),
+    "greater_than_equal": ("min", None),
+    "less_than_equal": ("max", None),
+    "literal_error": ("oneof", None),
+    "timezone_aware": ("datetime", None),
+    "string_pattern_mismatch": ("pattern", None),
+    "extra_forbidden": ("unknown", None),
+}
+
+
+def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
+    """The faults pydantic found, in words of a web API."""
+    faults = []
+    for item in error.errors():
+        kind = item["type"]
+        code, message = _CODES.get(kind, (kind.removesuffix("_parsing").removesuffix("_type"), None))
+        name = ".".join(str(part) for part in item["loc"])
+        faults.append(FieldError(name, f"validation_{code}", message or item["msg"]))
+    return tuple(faults)
