@@ -9,9 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_sessions.client.download import Download, Downloaded
 from airflow_provider_sessions.errors import ExportError, IncompleteDownloadError, SessionsError
 from airflow_provider_sessions.export.datasets import in_order
 from airflow_provider_sessions.export.files import Tally
@@ -23,6 +22,9 @@ from airflow_provider_sessions.model import Recording, RecordingStatus, Session,
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
+
+if TYPE_CHECKING:
+    from airflow_provider_sessions.client.download import Downloaded
 
 log = get_logger(__name__)
 
@@ -178,6 +180,8 @@ def _write_transcript(store: Store, key: str, transcript: Transcript, name: str)
 async def _download(
     adapter: Adapter, store: Store, key: str, recording: Recording, note: Callable[[int, int | None], None]
 ) -> Downloaded:
+    from airflow_provider_sessions.client.download import Download
+
     try:
         with store.write(key) as file:
             downloaded = await Download(

@@ -6,12 +6,11 @@ import importlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from datetime import timedelta
 from functools import cached_property
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_sessions.client.call import Call, Paged
-from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.errors import InputError, SessionsError
 from airflow_provider_sessions.hooks.connections import aresolve, resolve
 from airflow_provider_sessions.hooks.masking import mask_soon
@@ -35,6 +34,9 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.reservations import Tickets
+
+if TYPE_CHECKING:
+    from airflow_provider_sessions.client.client import Client
 
 T = TypeVar("T")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import replace
 from functools import cache
@@ -30,10 +29,12 @@ def account_from(connection: Connection) -> Account:
     :param connection: Airflow's connection; its extra is read as JSON.
     :raises ConnectionConfigError: the extra is no JSON object.
     """
+    from difflib import get_close_matches
+
     extra = _extra(connection)
     known = _fields(connection.conn_type or "")
     for name in sorted(extra.keys() - known):
-        if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.8):
+        if meant := get_close_matches(name, known, n=1, cutoff=0.8):
             log.warning(
                 "connection %r: extra holds %r, which is not read; did you mean %r?", connection.conn_id, name, meant[0]
             )

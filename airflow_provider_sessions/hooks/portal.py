@@ -17,15 +17,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
-
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_sessions.hooks.masking import mask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.limiter import RateBudget
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
 
 T = TypeVar("T")
 
@@ -187,6 +188,8 @@ class Portal:
     def _open(self) -> BlockingPortal:
         with self._lock:
             if self._portal is None:
+                from anyio.from_thread import start_blocking_portal
+
                 self._thread = start_blocking_portal(
                     "asyncio", backend_options={"use_uvloop": _HAS_UVLOOP}, name="airflow-provider-sessions"
                 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model.values import shown
@@ -33,6 +32,8 @@ def did_you_mean(words: Iterable[object], choices: Iterable[str]) -> str:
     :param words: what was given and is unknown.
     :param choices: the words that would do.
     """
+    from difflib import get_close_matches
+
     known = {choice.lower(): choice for choice in choices}
     near = [get_close_matches(word.strip().lower(), known, n=1, cutoff=_SIMILARITY) for word in map(str, words)]
     likely = dict.fromkeys(known[match] for matches in near for match in matches)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.header_values import read_whole_number
@@ -74,6 +72,8 @@ class Account:
         :param port: the port where the address names none.
         :raises ConnectionConfigError: it is none. What stands in the wrong place is not quoted: it may be a password.
         """
+        import httpx  # here, as operators import this module
+
         text = text if "://" in text else f"https://{text}"
         if "@" in text:
             raise self.wrong(

@@ -13,18 +13,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Endpoints, placeholders
-from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.item_limits import ITEMS
 from airflow_provider_sessions.client.redact import redact_typed_address
-from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import OptionsError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import (
@@ -48,6 +43,13 @@ from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog
 from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget, RateLimit
 from airflow_provider_sessions.rate_limit.stores import account_budget
 from airflow_provider_sessions.safe_text import sanitize_text
+
+if TYPE_CHECKING:
+    import httpx
+
+    from airflow_provider_sessions.client.answers import Dialect
+    from airflow_provider_sessions.client.client import Client
+    from airflow_provider_sessions.client.config import ClientConfig
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -158,6 +160,12 @@ class Adapter(ABC):
         :param transport: what sends bytes, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
+        # Imported here, as operators import this module: with each parse of a DAG file.
+        from airflow_provider_sessions.client.client import Client
+        from airflow_provider_sessions.client.config import ClientConfig
+        from airflow_provider_sessions.client.item_limits import ITEMS
+        from airflow_provider_sessions.client.retry import RetryPolicy
+
         secrets: deque[str] = deque(account.secrets, maxlen=_SECRETS)
 
         def note(secret: str) -> None:

@@ -41,7 +41,7 @@ class Connector:
         account = await self.account()
         if current is not None and current.account == account:
             return current
-        kind = adapter_class(account.conn_type)
+        kind = await adapter_of(account)
         # A slow hash, on purpose: worked out beside the loop, in which all other triggers run.
         await asyncio.to_thread(kind.fingerprint, account)
         # The poller is the retry loop: a second one inside of each look would multiply its requests.
@@ -82,4 +82,12 @@ async def platform_of(conn_id: str) -> type[Adapter]:
     :raises ConnectionConfigError: there is no such connection.
     :raises InputError: its type is no platform of this provider.
     """
-    return adapter_class((await Connector(conn_id).account()).conn_type)
+    return await adapter_of(await Connector(conn_id).account())
+
+
+async def adapter_of(account: Account) -> type[Adapter]:
+    """Return the adapter's class for a connection, imported in a thread: the HTTP client comes with it.
+
+    :raises InputError: the connection's type is no platform of this provider.
+    """
+    return await asyncio.to_thread(adapter_class, account.conn_type)

@@ -25,6 +25,14 @@ NEWER = {"airflow_provider_sessions.retries.policy": Version("3.3")}
 """Modules that are imported only where Airflow is new enough."""
 MATRIX = ("3.1", "3.2", "3.3", "3.4")
 
+LATE = (
+    *("aiohappyeyeballs", "anyio", "h11", "httpcore", "httpx", "jwt", "pyarrow", "redis", "socksio"),
+    *("airflow_provider_sessions.client.client", "airflow_provider_sessions.platforms.prevail"),
+    *("airflow_provider_sessions.platforms.sessions_us", "airflow_provider_sessions.platforms.vidinfra"),
+    "airflow_provider_sessions.sandbox",
+)
+"""What is imported when it is first used: HTTP, signing, formats, stores, platforms, the sandbox."""
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.Path:
@@ -80,6 +88,24 @@ def test_every_module_can_be_imported_on_this_airflow() -> None:
     for name in names:
         if NEWER.get(name, AIRFLOW) <= AIRFLOW:
             importlib.import_module(name)
+
+
+def test_a_dag_imports_nothing_that_only_requests_need() -> None:
+    """A DAG file is imported all day. Airflow may have imported some of these itself: so they are forgotten before."""
+    program = f"""
+import importlib, pkgutil, sys
+import airflow.sdk
+def late(): return [name for name in sys.modules if name.startswith({LATE!r})]
+for name in late():
+    del sys.modules[name]
+for name in ("operators", "sensors", "transfers", "triggers"):
+    package = importlib.import_module(f"airflow_provider_sessions.{{name}}")
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
+print(*late())
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == []
 
 
 def test_the_providers_page_links_to_the_readme() -> None:
