@@ -42,9 +42,10 @@ from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.retry import RetryPolicy
-from airflow_provider_sessions.rate_limit.file_store import FileShelf
-from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, RateLimit
-from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
+from airflow_provider_sessions.rate_limit.file_store import FileStore
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import WindowLimiter
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisStore
 
 LIMIT, WINDOW, REQUESTS = 10, 3.0, 200
 IDEAL = (math.ceil(REQUESTS / LIMIT) - 1) * WINDOW
@@ -69,12 +70,12 @@ class Judge:
         self.arrivals: list[tuple[float, str, bool]] = []
         self.granted: list[float] = []
 
-    def judge(self, lane: str) -> float | None:
+    def judge(self, traffic_class: str) -> float | None:
         """None where the request that arrives now is granted, else seconds until one would be."""
         now = time.monotonic()
         oldest = self.granted[-self._limit] if len(self.granted) >= self._limit else -math.inf
         granted = now - oldest >= self._window
-        self.arrivals.append((now, lane, granted))
+        self.arrivals.append((now, traffic_class, granted))
         if granted:
             self.granted.append(now)
             return None
@@ -131,7 +132,7 @@ api = Endpoints("benchmark")
 
 
 @api("GET", "/take/{lane}", documented=True)
-def take(lane: str) -> Call[dict[str, Any]]:
+def take(traffic_class: str) -> Call[dict[str, Any]]:
     """Take one of the platform's slots."""
     return call(dict[str, Any])
 
@@ -150,14 +151,21 @@ async def warm_up(url: str) -> None:
 
 @contextlib.asynccontextmanager
 async def our_client(
-    url: str, place: str, skew: float, lane: Lane = Lane.CALL, limit: int = LIMIT, window: float = WINDOW
+    url: str,
+    place: str,
+    skew: float,
+    traffic_class: TrafficClass = TrafficClass.CALL,
+    limit: int = LIMIT,
+    window: float = WINDOW,
 ) -> AsyncIterator[Client]:
     rate = RateLimit(limit, window)
-    shelf = RedisShelf(RedisAddress(*REDIS), place, rate) if "/" not in place else FileShelf(Path(place), rate)
+    shelf = RedisStore(RedisAddress(*REDIS), place, rate) if "/" not in place else FileStore(Path(place), rate)
     config = ClientConfig(base_url=url, retry=RetryPolicy(attempts=50, max_wait=LONGEST))
     clock = SkewedClock(skew)
-    budget = BookBudget(shelf, rate)
-    async with Client(config, dialect=Dialect("benchmark"), budget=budget, lane=lane, clock=clock) as client:
+    limiter = WindowLimiter(shelf, rate)
+    async with Client(
+        config, dialect=Dialect("benchmark"), limiter=limiter, traffic_class=traffic_class, clock=clock
+    ) as client:
         yield client
 
 
@@ -327,7 +335,7 @@ async def poll(url: str, place: str, start: Barrier) -> list[tuple[float, float]
     """Poll for a while; when each poll began, and how long it took."""
     looks = []
     await warm_up(url)
-    async with our_client(url, place, 0, Lane.POLL) as client:
+    async with our_client(url, place, 0, TrafficClass.POLL) as client:
         await asyncio.to_thread(start.wait)
         began = time.monotonic()
         await asyncio.sleep(POLLING[0])
@@ -357,7 +365,7 @@ def lanes(processes: int, seconds: float = 60.0) -> bool:
     print(f"{'seconds':>10} {'calls':>6} {'polls':>6} {'refused':>8} {'longest poll (s)':>17}")
     for step in range(int(seconds / STEP)):
         low, high = began + step * STEP, began + (step + 1) * STEP
-        here = [(lane, granted) for moment, lane, granted in arrivals if low <= moment < high]
+        here = [(traffic_class, granted) for moment, traffic_class, granted in arrivals if low <= moment < high]
         took = [wait for asked, wait in looks if low <= asked < high]
         print(
             f"{low - began:>4.0f} to {high - began:>2.0f} {here.count(('call', True)):>6} "

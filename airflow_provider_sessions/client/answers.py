@@ -36,7 +36,7 @@ from airflow_provider_sessions.errors import (
     TemporaryError,
 )
 from airflow_provider_sessions.header_values import read_date, read_whole_number
-from airflow_provider_sessions.rate_limit.headers import read_rate_headers
+from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
 from airflow_provider_sessions.safe_text import sanitize_text
 
 _BY_STATUS: dict[int, type[ApiError]] = {
@@ -268,7 +268,7 @@ def error_from(
     hidden = (*secrets, *credentials_of(response.request))
     reason, code = _reason(content, hidden)
     request_id = _request_id(response, hidden)
-    retry_after = read_rate_headers(status, response.headers, clock.now()).wanted_wait
+    retry_after = parse_rate_limit_headers(status, response.headers, clock.now()).retry_delay
     by_platform = "text/html" not in response.headers.get("content-type", "").lower()
     found = refused(reason) if by_platform else {}
     arguments = {name: sanitize_text(hide_secrets(value, hidden)) for name, value in found.items()}

@@ -46,7 +46,8 @@ from airflow_provider_sessions.errors import (
     PagingError,
     SessionsError,
 )
-from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget, Unlimited
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import ProcessRetryAfterLimiter, RateLimiter
 from airflow_provider_sessions.safe_text import get_logger
 
 __all__ = ["Client", "ClientConfig"]
@@ -92,9 +93,9 @@ class Client:
     :param config: the connection.
     :param dialect: how the platform talks.
     :param auth: puts the credential on requests.
-    :param budget: the account's rate budget.
-    :param lane: what its requests are for, log-ins included. In the ``poll`` lane an answer whose bytes did not change
-        since the last look is not parsed again: the same object is returned, so do not change it.
+    :param limiter: the account's rate limiter.
+    :param traffic_class: what its requests are for, log-ins included. With ``poll``, an answer whose bytes did not
+        change since the last poll is not parsed again: the same object is returned, so do not change it.
     :param clock: time.
     :param transport: what sends bytes, for tests in one process; a real network by default.
     :param secrets: gives what no error may quote, besides the credential of the request itself.
@@ -106,8 +107,8 @@ class Client:
         *,
         dialect: Dialect,
         auth: httpx.Auth | None = None,
-        budget: RateBudget | None = None,
-        lane: Lane = Lane.CALL,
+        limiter: RateLimiter | None = None,
+        traffic_class: TrafficClass = TrafficClass.CALL,
         clock: Clock = SYSTEM_CLOCK,
         transport: httpx.AsyncBaseTransport | None = None,
         secrets: Callable[[], Iterable[str]] = tuple,
@@ -116,8 +117,8 @@ class Client:
         self.config = config
         self.dialect = dialect
         self.clock = clock
-        self.budget = budget or Unlimited(clock)
-        self.lane = lane
+        self.limiter = limiter or ProcessRetryAfterLimiter(clock)
+        self.traffic_class = traffic_class
         for scheme, host, port in map(origin, map(httpx.URL, config.trusted)):
             if scheme == "http" and not is_loopback(host):
                 warn_of_plain_http(f"http://{host}:{port}")
@@ -126,8 +127,8 @@ class Client:
             transport or network(config),
             trusted=config.trusted,
             policy=config.addresses,
-            budget=self.budget,
-            lane=lane,
+            limiter=self.limiter,
+            traffic_class=traffic_class,
             clock=clock,
             max_wait=config.retry.max_wait,
             deadline=config.deadline,
@@ -275,7 +276,7 @@ class Client:
                 body = await _body(response)
         if not response.is_success:
             raise self._refusal(call, query, response, failure_reason(body, call.route.name))
-        if self.lane is not Lane.POLL or method != "GET":
+        if self.traffic_class is not TrafficClass.POLL or method != "GET":
             return self._read(call, response, body)
         key = (str(request.url), call.answer, call.unwrap, _each(call))
         telling = self.dialect.telling_bytes(body)

@@ -13,7 +13,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
-from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
+from airflow_provider_sessions.rate_limit.headers import DEFAULT_RETRY_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class RetryPolicy:
     attempts: int = 4
     max_wait: float = 60.0
     backoff: float = 0.5
-    unknown_limit_wait: float = UNKNOWN_LIMIT_WAIT
+    unknown_limit_wait: float = DEFAULT_RETRY_AFTER
 
     def wait_before_retry(
         self, error: SessionsError, *, repeatable: bool, attempt: int, random: Callable[[], float]
@@ -41,7 +41,7 @@ class RetryPolicy:
         ========================================  ==================================================================
         429                                       always: it was not carried out. After ``retry_after``
         no connection                             always: nothing was sent
-        our own budget has no slot                never: it has waited as long as it may
+        our own limit leaves no room              never: it has waited as long as it may
         5xx, 408, 423, 425, broken connection,    only a repeatable call: it may have been carried out
         truncated answer
         everything else (401, 403, 404, 409 ...)  never

@@ -5,7 +5,7 @@
 - A request that changes something never leaves its host, and is not turned into a GET by a redirect on the way.
 - Nothing goes from https to http, nor from a platform out there to an address inside this machine or its network: see
   :mod:`airflow_provider_sessions.client.addresses`.
-- The rate budget is asked before, and told after, each request to the platform.
+- Each request to the platform waits for the rate limiter, which then learns what the response said of the limit.
 - No answer is larger, or lasts longer, than one may; downloads look after themselves.
 - Each request is logged with its address redacted.
 """
@@ -26,8 +26,9 @@ from airflow_provider_sessions.client.decoding import ENCODED, decode_body
 from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
-from airflow_provider_sessions.rate_limit.headers import read_rate_headers
-from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget
+from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -63,8 +64,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param inner: the transport that does the work.
     :param trusted: addresses on whose hosts the credential may be seen.
     :param policy: other addresses that may be reached.
-    :param budget: the rate budget of the account.
-    :param lane: what the requests are for.
+    :param limiter: the limiter of the account.
+    :param traffic_class: what the requests are for.
     :param clock: time.
     :param max_wait: seconds that a request may wait for its slot.
     :param deadline: seconds that a request may last from then on.
@@ -78,8 +79,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         *,
         trusted: Iterable[str],
         policy: AddressPolicy,
-        budget: RateBudget,
-        lane: Lane,
+        limiter: RateLimiter,
+        traffic_class: TrafficClass,
         clock: Clock,
         max_wait: float,
         deadline: float,
@@ -88,8 +89,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._inner = inner
         self._trusted = frozenset(origin(httpx.URL(url)) for url in trusted)
         self._policy = policy
-        self._budget = budget
-        self._lane = lane
+        self._limiter = limiter
+        self._traffic_class = traffic_class
         self._clock = clock
         self._max_wait = max_wait
         self._deadline = deadline
@@ -129,14 +130,14 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             if event in _SENDS:
                 written = self._clock.now()
 
-        if self._budget.limit is not None:  # else nobody asks when requests arrive, and each event takes time
+        if self._limiter.limit is not None:  # else nobody asks when requests arrive, and each event takes time
             request.extensions = {**request.extensions, "trace": trace}
         response = await self._send(request, redact_url)
         now = self._clock.now()
-        news = read_rate_headers(response.status_code, response.headers, now)
-        delay, lag = (max(0.0, (then - left).total_seconds()) for then in (written, now))
+        info = parse_rate_limit_headers(response.status_code, response.headers, now)
+        send_delay, elapsed = (max(0.0, (then - left).total_seconds()) for then in (written, now))
         try:
-            await self._budget.observe(replace(news, delay=min(delay, lag), lag=lag))
+            await self._limiter.observe(replace(info, send_delay=min(send_delay, elapsed), elapsed=elapsed))
         except BaseException:
             await response.aclose()
             raise
@@ -147,7 +148,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         gives_up = self._clock.now() + timedelta(seconds=self._max_wait)
         while True:
             patience = (gives_up - self._clock.now()).total_seconds()
-            wait = await self._budget.reserve(self._lane, max_wait=patience)
+            wait = await self._limiter.reserve(self._traffic_class, max_wait=patience)
             if wait is None:
                 raise await self._no_room(request)
             if wait > 0:
@@ -160,7 +161,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Leave in the slot that has come; None where it is worth nothing by now: the platform closed, say."""
         for _ in range(_HOLDS):
             now = self._clock.now()
-            held = await self._budget.leave()
+            held = await self._limiter.admit()
             if held <= 0:
                 return now
             if held > _LONGEST_HOLD:
@@ -169,7 +170,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         return None
 
     async def _no_room(self, request: httpx.Request) -> NoSlotError:
-        later, limit = await self._budget.next_slot(self._lane), self._budget.limit
+        later, limit = await self._limiter.get_wait(self._traffic_class), self._limiter.limit
         known = "the platform has asked to be left alone" if limit is None else f"the account allows {limit}"
         slot = (self._clock.now() + timedelta(seconds=later)).strftime("%H:%M:%S UTC")
         return NoSlotError(

@@ -33,7 +33,7 @@ from airflow_provider_sessions.model.zone_data import outdated_zones
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.rate_limit.reservations import Tickets
+from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.client.client import Client
@@ -75,7 +75,7 @@ class SessionsHook(BaseHook):
         super().__init__(logger_name=logger_name)
         self.conn_id = conn_id if conn_id is not None else self.default_conn_name
         self.max_wait = max_wait
-        self._tickets: Tickets | None = None
+        self._reservations: ReservationLimiter | None = None
 
     @cached_property
     def account(self) -> Account:
@@ -91,16 +91,17 @@ class SessionsHook(BaseHook):
 
         :raises InputError: ``max_wait`` is no duration.
         """
-        return Patience(None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait"), self._tickets)
+        return Patience(None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait"), self._reservations)
 
-    def use_tickets(self, held: int, patience: float) -> Tickets:
-        """Ask with slots that were reserved before; for operators that are deferred until their slots have come.
+    def use_reservations(self, held: int, max_wait: float) -> ReservationLimiter:
+        """Send requests with reservations that a task made before it was deferred.
 
         :param held: how many.
-        :param patience: seconds that the first request may wait where there are none.
+        :param max_wait: seconds that the first request may wait without one.
         """
-        self._tickets = Tickets(adapter_class(self.account.conn_type).budget(self.account), held, patience)
-        return self._tickets
+        limiter = adapter_class(self.account.conn_type).get_limiter(self.account)
+        self._reservations = ReservationLimiter(limiter, held, max_wait)
+        return self._reservations
 
     def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
         """Ask the platform's adapter and wait for the answer: ``hook.ask(lambda adapter: adapter.get(session_id))``.
@@ -255,7 +256,7 @@ class SessionsHook(BaseHook):
 
     def _open(self) -> Adapter:
         return adapter_class(self.account.conn_type).open(
-            self.account, on_secret=mask_soon, max_wait=self._patience.max_wait, budget=self._tickets
+            self.account, on_secret=mask_soon, max_wait=self._patience.max_wait, limiter=self._reservations
         )
 
     def _checked(self, account: Account) -> Account:

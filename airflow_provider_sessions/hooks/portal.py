@@ -23,7 +23,7 @@ from airflow_provider_sessions.hooks.masking import mask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.rate_limit.limiter import RateBudget
+from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -40,13 +40,13 @@ _HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
 class Patience:
     """How an account is asked.
 
-    :param max_wait: seconds that a request may wait for its slot in the rate budget, or for a retry; if not
-        given, what the connection says.
-    :param budget: the rate budget; the account's own if not given.
+    :param max_wait: seconds that a request may wait for the rate limit or for a retry; by default what the
+        connection says.
+    :param limiter: the rate limiter; by default the account's own.
     """
 
     max_wait: float | None = None
-    budget: RateBudget | None = None
+    limiter: RateLimiter | None = None
 
 
 USUAL = Patience()
@@ -207,7 +207,7 @@ class Portal:
         alike = (one for one in self._opened if one.adapter.account == account and one.patience == patience)
         found = next(alike, None)
         if found is None:
-            adapter = kind.open(account, on_secret=self.secret, max_wait=patience.max_wait, budget=patience.budget)
+            adapter = kind.open(account, on_secret=self.secret, max_wait=patience.max_wait, limiter=patience.limiter)
             found = _Opened(adapter, patience)
             self._opened.append(found)
         if found.closing is not None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_sessions.rate_limit.file_store import check_folder, rate_folder
+from airflow_provider_sessions.rate_limit.file_store import check_private_folder, shared_folder
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -71,11 +71,11 @@ class _FileLock:
 
 
 def _lock_file(key: str) -> _FileLock:
-    path = rate_folder() / f"create-{key}.lock"
+    path = shared_folder() / f"create-{key}.lock"
     ends = time.monotonic() + _PATIENCE
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_folder(path.parent)
+        check_private_folder(path.parent)
         while (file := _try(path)) is None:
             if time.monotonic() > ends:
                 raise _CannotLock(f"one has had {path} for {_PATIENCE:.0f} s")

@@ -25,7 +25,7 @@ from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.operators._reading import identifier, switch
-from airflow_provider_sessions.rate_limit.reservations import Tickets
+from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
 from airflow_provider_sessions.retries.hopeless import judged
 from airflow_provider_sessions.safe_text import get_logger
@@ -114,13 +114,13 @@ class DeferringOperator(BaseOperator):
         if not self.deferrable:
             return self._work(context, hook_for(self.conn_id), began, times)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.repeated_after else None)
-        tickets = hook.use_tickets(slots, SHORT_WAIT)
+        reservations = hook.use_reservations(slots, SHORT_WAIT)
         try:
             return self._work(context, hook, began, times)
         except (RateLimitedError, ServerError) as full:
-            if tickets.sent and not self._may_repeat(full):
+            if reservations.sent and not self._may_repeat(full):
                 raise
-            self._defer(tickets, full, began, times)
+            self._defer(reservations, full, began, times)
 
     def _work(self, context: Context, hook: SessionsHook, began: float, times: int) -> Any:
         """Do the work; where it is too early, come back when it is not."""
@@ -138,20 +138,20 @@ class DeferringOperator(BaseOperator):
         knows_when = full.retry_after is not None or isinstance(full, RateLimitedError)
         return knows_when and isinstance(full, self.repeated_after)
 
-    def _defer(self, tickets: Tickets, full: ApiError, began: float, times: int) -> NoReturn:
+    def _defer(self, reservations: ReservationLimiter, full: ApiError, began: float, times: int) -> NoReturn:
         """Defer until the slots come.
 
         :raises ApiError: ``full``, where that is too far, or has been too often.
         """
         now = SYSTEM_CLOCK.now()
         left = began + self._longest() - now.timestamp()
-        slots = max(self.usual_requests, tickets.sent + 1)
+        slots = max(self.usual_requests, reservations.sent + 1)
         if times >= _MOST_DEFERRALS or (full.retry_after or 0.0) > left:
             raise full
-        slot = process_portal().run(lambda: tickets.reserve_ahead(slots, left))
+        slot = process_portal().run(lambda: reservations.reserve_ahead(slots, left))
         if slot is None:
             raise full
-        spread = random.uniform(0, _SPREAD) if tickets.limit is None else 0.0  # noqa: S311 - no secret
+        spread = random.uniform(0, _SPREAD) if reservations.limit is None else 0.0  # noqa: S311 - no secret
         wait = max(SETTLING_SECONDS, slot, full.retry_after or 0.0) + spread
         self._defer_for(wait, full, {"slots": slots, "began": began, "times": times + 1})
 

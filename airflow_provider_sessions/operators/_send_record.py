@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.rate_limit.file_store import check_folder, rate_folder
+from airflow_provider_sessions.rate_limit.file_store import check_private_folder, shared_folder
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -152,11 +152,11 @@ class _RecordStore:
 
 class _FileStore(_RecordStore):
     def __init__(self, name: str) -> None:
-        self._path = rate_folder() / f"create-{name}.json"
+        self._path = shared_folder() / f"create-{name}.json"
 
     def read(self) -> str | None:
         try:
-            check_folder(self._path.parent)
+            check_private_folder(self._path.parent)
             return self._path.read_text()
         except (OSError, UnicodeDecodeError):
             return None
@@ -166,7 +166,7 @@ class _FileStore(_RecordStore):
         try:
             if text is not None:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                check_folder(self._path.parent)
+                check_private_folder(self._path.parent)
                 if not self._path.exists():
                     _remove_old(self._path.parent)
                 file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

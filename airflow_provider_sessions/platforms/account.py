@@ -15,7 +15,7 @@ from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.header_values import read_whole_number
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.model.closed_words import did_you_mean
-from airflow_provider_sessions.rate_limit.limiter import RateLimit
+from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import sanitize_text
 
@@ -191,7 +191,7 @@ class Account:
         """
         text = self.text("rate_limit")
         try:
-            return default if text is None else RateLimit.read(text)
+            return default if text is None else RateLimit.parse(text)
         except ValueError as unreadable:
             raise self._unreadable(unreadable) from None
 

@@ -40,8 +40,9 @@ from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog
-from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget, RateLimit
-from airflow_provider_sessions.rate_limit.stores import account_budget
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import RateLimiter
+from airflow_provider_sessions.rate_limit.stores import get_account_limiter
 from airflow_provider_sessions.safe_text import sanitize_text
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Adapter(ABC):
     :cvar capabilities: one entry for every :class:`Question`.
     :cvar default_base_url: where the connection names no host; None where there is none.
     :cvar default_rate_limit: where the connection names none.
-    :cvar default_max_wait: seconds that a request may wait for a retry or for its slot in the budget, where nobody
+    :cvar default_max_wait: seconds that a request may wait for a retry or for the rate limit, where nobody
         says. More than a window of the limit, or a burst that used up the window fails instead of waiting.
     :cvar keeps_canceled: whether a canceled session can still be got; False where canceling deletes it.
     :cvar hook_class: ``module:class`` of the hook for its connections, a subclass of ``hooks.base.SessionsHook``; that
@@ -140,8 +141,8 @@ class Adapter(ABC):
         *,
         clock: Clock = SYSTEM_CLOCK,
         on_secret: Callable[[str], None] = lambda secret: None,
-        budget: RateBudget | None = None,
-        lane: Lane = Lane.CALL,
+        limiter: RateLimiter | None = None,
+        traffic_class: TrafficClass = TrafficClass.CALL,
         attempts: int = 4,
         max_wait: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -151,12 +152,12 @@ class Adapter(ABC):
         :param account: the connection.
         :param clock: time.
         :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
-        :param budget: a rate budget; by default the account's, which all processes of this host share, or all
-            workers where the connection names a store.
-        :param lane: what all its requests are for: whoever polls opens an adapter of its own.
+        :param limiter: a rate limiter; by default the account's, which all processes of this host share, or all
+            workers if the connection names a store.
+        :param traffic_class: what its requests are for: polling uses an adapter of its own.
         :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
-        :param max_wait: seconds that a request may wait for a retry or for its slot in the budget; if not given, what
-            the connection says, or the platform's ``default_max_wait``.
+        :param max_wait: seconds that a request may wait for a retry or for the rate limit; by default what the
+            connection says, or the platform's ``default_max_wait``.
         :param transport: what sends bytes, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
@@ -193,8 +194,8 @@ class Adapter(ABC):
             config,
             dialect=cls.dialect.about(account.conn_id),
             auth=cls.auth(account, config, clock, note),
-            budget=budget or cls.budget(account, clock),
-            lane=lane,
+            limiter=limiter or cls.get_limiter(account, clock),
+            traffic_class=traffic_class,
             clock=clock,
             transport=transport,
             secrets=lambda: tuple(secrets),  # a function, so that no repr shows them
@@ -210,15 +211,15 @@ class Adapter(ABC):
         return account.fingerprint(account.base_url(cls.default_base_url))
 
     @classmethod
-    def budget(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> RateBudget:
-        """The rate budget of an account.
+    def get_limiter(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> RateLimiter:
+        """Return the rate limiter of an account.
 
         :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
         """
         fingerprint = cls.fingerprint(account)
         limit = account.rate_limit(cls.default_rate_limit)
         try:
-            return account_budget(fingerprint, limit, clock, account.rate_store)
+            return get_account_limiter(fingerprint, limit, clock, account.rate_store)
         except ImportError:
             raise account.wrong(
                 "rate_store_conn_id", "needs the package redis: pip install 'airflow-provider-sessions[redis]'"

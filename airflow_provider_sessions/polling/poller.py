@@ -56,7 +56,7 @@ from airflow_provider_sessions.polling.subscriptions import (
 )
 from airflow_provider_sessions.polling.timing import within
 from airflow_provider_sessions.polling.wait_conditions import Observation, Pace
-from airflow_provider_sessions.rate_limit.headers import UNKNOWN_LIMIT_WAIT
+from airflow_provider_sessions.rate_limit.headers import DEFAULT_RETRY_AFTER
 
 Connect = Callable[[Adapter | None], Awaitable[Adapter]]
 """Reads the connection and opens an adapter. It is given the adapter that is in use, and may return it again where the
@@ -284,12 +284,12 @@ class Poller:
         if self._adapter is None:
             return 0.0
         was_asked = self._adapter.client.answered > self._answered_before
-        return self._now() - self._asking_since if was_asked or self._adapter.client.budget.limit else 0.0
+        return self._now() - self._asking_since if was_asked or self._adapter.client.limiter.limit else 0.0
 
     def _keep_pace(self, took: float, interval: float) -> None:
         """Note how often looks come, if the budget or the platform makes them rarer than was asked for."""
         every = poll_schedule.pace_of(took, interval, None if self._pace is None else self._pace.seconds)
-        limit = self._adapter.client.budget.limit if self._adapter is not None else None
+        limit = self._adapter.client.limiter.limit if self._adapter is not None else None
         self._pace = None if every is None else Pace(every, limit)
 
     def _tell(self, watch: AnyWatch, news: Observation | Listed, began: float) -> None:
@@ -313,7 +313,7 @@ class Poller:
     def _heed(self, error: Exception | None) -> None:
         """Do as the platform says with an error: come back later, or with another credential."""
         if isinstance(error, RateLimitedError) and error.retry_after is None:
-            self._pause_for_platform(UNKNOWN_LIMIT_WAIT)
+            self._pause_for_platform(DEFAULT_RETRY_AFTER)
         elif isinstance(error, ApiError) and error.retry_after is not None:
             self._pause_for_platform(error.retry_after)
         self._refused = self._refused or isinstance(error, AuthenticationError)

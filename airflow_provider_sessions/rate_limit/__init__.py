@@ -1,5 +1,6 @@
-"""The rate limit of an account, shared by everything that sends requests on its behalf.
+"""Keep the requests of an account within the platform's rate limit, across tasks, processes and hosts.
 
-The transport asks a :class:`~airflow_provider_sessions.rate_limit.limiter.RateBudget` before each request and reports
-to it after each response. Where processes share a limit, its state lies in a file on the host or in Redis.
+The client asks a :class:`~airflow_provider_sessions.rate_limit.limiter.RateLimiter` before each request and reports
+what each response said of the limit. Processes that share an account share the limiter's state: in a file on their
+host, or in Redis.
 """

@@ -1,8 +1,8 @@
-"""The book of an account in a locked file: exact for all processes of one user on one host.
+"""Keep the state of an account in a locked file: exact for all processes of one user on one host.
 
-A file is opened, locked, read, written and closed for each question, which takes some 0.03 ms: nothing is kept that a
-fork could share, and a process that dies lets go of its lock. A page that is torn, cut off or empty counts as a window
-that was just used up. Time is the host's monotonic clock, which is the same for all its processes and never jumps.
+Each access opens, locks, reads, writes and closes the file, which takes about 0.03 ms. So a fork shares nothing, and
+the lock of a process that dies is released. A file that is damaged, incomplete or empty counts as a window that was
+just used up. Times are those of the host's monotonic clock, which is the same for all its processes and never jumps.
 """
 
 from __future__ import annotations
@@ -19,138 +19,138 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from airflow_provider_sessions.rate_limit.fallback import StoreError
 from airflow_provider_sessions.rate_limit.limit import RateLimit
-from airflow_provider_sessions.rate_limit.state import Book
+from airflow_provider_sessions.rate_limit.limiter import StoreError
+from airflow_provider_sessions.rate_limit.state import RateLimitState
 
 T = TypeVar("T")
 
 FOLDER_VARIABLE = "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"
-_PATIENCE = 2.0
-"""Seconds to try for the lock, which is held for well under a millisecond: whoever has it for longer is frozen."""
-_NAP = 0.002
+_LOCK_TIMEOUT = 2.0
+"""Seconds to try for the lock. It is held for well under a millisecond, unless its process is frozen."""
+_MAX_PAUSE = 0.002
 
 
-def rate_folder() -> Path:
-    """Where this user's books lie on this host."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"airflow-provider-sessions-{os.getuid()}"
+def shared_folder() -> Path:
+    """Return the folder in which this user's processes on this host share files."""
+    configured = os.environ.get(FOLDER_VARIABLE)
+    return Path(configured) if configured else Path(tempfile.gettempdir()) / f"airflow-provider-sessions-{os.getuid()}"
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that somebody else made in a temporary directory that is everybody's.
+def check_private_folder(folder: Path) -> None:
+    """Refuse a folder that another user may have created in a temporary directory, or can open.
 
-    :raises PermissionError: it is not this user's, or open to others.
+    :raises PermissionError: the folder belongs to another user, or others have access to it.
     """
-    found = folder.lstat()
-    ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-    if not ours:
-        raise PermissionError(0, "the folder has to be one of this user, and closed to others (mode 0700)")
+    status = folder.lstat()
+    is_private = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077
+    if not is_private:
+        raise PermissionError(0, "the folder must belong to this user and be closed to others (mode 0700)")
 
 
-def host_time() -> float:
-    """Seconds of a clock that all processes of this host share; it goes on while the machine sleeps."""
+def read_host_clock() -> float:
+    """Return the seconds of a clock that all processes of this host share. It goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC)
 
 
-class FileShelf:
-    """A book in a file.
+class FileStore:
+    """Keeps a state in a file.
 
-    :param path: the file; its folder is made where there is none, for this user alone.
-    :param limit: requests a window.
-    :param now: the time in seconds, the same for all who use the file.
+    :param path: the file. Its folder is created if needed, for this user alone.
+    :param limit: the limit for which the state is read.
+    :param clock: returns the time in seconds, the same for all who use the file.
     """
 
-    def __init__(self, path: Path, limit: RateLimit, *, now: Callable[[], float] = host_time) -> None:
+    def __init__(self, path: Path, limit: RateLimit, *, clock: Callable[[], float] = read_host_clock) -> None:
         self._path = path
         self._limit = limit
-        self._now = now
-        self._last: tuple[bytes, Book] | None = None
-        """What was written last, as it was read: the only one who asks finds its own page again."""
+        self._clock = clock
+        self._last: tuple[bytes, RateLimitState] | None = None
+        """The bytes that were last written, and their state: while they are in the file, they need not be parsed."""
 
-    async def look(self, work: Callable[[Book], T]) -> T:
-        """Open the book at the present and look something up."""
-        return await self._open(work, keep=False)
+    async def read(self, function: Callable[[RateLimitState], T]) -> T:
+        """Return what a function reads from the current state."""
+        return await self._run(function, save=False)
 
-    async def write(self, work: Callable[[Book], T]) -> T:
-        """Open the book at the present and change something; nobody else has it meanwhile."""
-        return await self._open(work, keep=True)
+    async def update(self, function: Callable[[RateLimitState], T]) -> T:
+        """Change the current state by a function and return its result."""
+        return await self._run(function, save=True)
 
-    async def _open(self, work: Callable[[Book], T], *, keep: bool) -> T:
-        """Try for the lock, with naps in between that hold up nobody in this event loop.
+    async def _run(self, function: Callable[[RateLimitState], T], *, save: bool) -> T:
+        """Run a function once the file can be locked. Until then the event loop goes on.
 
-        :raises StoreError: the lock is not to be had, or the file cannot be used.
+        :raises StoreError: the file cannot be locked in time, or not be used.
         """
-        ends, folder = time.monotonic() + _PATIENCE, self._path.parent  # the file's name tells the account
+        ends, folder = time.monotonic() + _LOCK_TIMEOUT, self._path.parent  # the file's name would reveal the account
         while True:
             try:
-                return self._attempt(work, keep=keep)
+                return self._try(function, save=save)
             except BlockingIOError:
                 if time.monotonic() > ends:
-                    raise StoreError(f"a file in {folder} has been locked for {_PATIENCE:.0f} s") from None
-            except OSError as failure:
-                raise StoreError(f"{folder}: {failure.strerror or type(failure).__name__}") from failure
-            await asyncio.sleep(random.uniform(0, _NAP))  # noqa: S311 - spreads those who try
+                    raise StoreError(f"a file in {folder} has been locked for {_LOCK_TIMEOUT:.0f} s") from None
+            except OSError as error:
+                raise StoreError(f"{folder}: {error.strerror or type(error).__name__}") from error
+            await asyncio.sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311 - keeps processes from trying in step
 
-    def _attempt(self, work: Callable[[Book], T], *, keep: bool) -> T:
-        file = self._file()
+    def _try(self, function: Callable[[RateLimitState], T], *, save: bool) -> T:
+        file = self._open()
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = os.fstat(file)
-            if not found.st_nlink:
-                raise BlockingIOError  # somebody cleans up: this file is no longer the one that others open
-            book = self._read(os.pread(file, found.st_size, 0))
-            known = book is not None
-            book = book or Book(self._limit)
-            book.turn_to(self._now())
-            if not known:
-                book.use_up()
-            result = work(book)
-            if keep or not known:
-                page = book.to_page()
-                _write(file, page, found.st_size)
-                self._last = page, book
+            status = os.fstat(file)
+            if not status.st_nlink:
+                raise BlockingIOError  # the file was deleted: others open a new one
+            state = self._load(os.pread(file, status.st_size, 0))
+            is_known = state is not None
+            state = state or RateLimitState(self._limit)
+            state.advance_to(self._clock())
+            if not is_known:
+                state.exhaust()
+            result = function(state)
+            if save or not is_known:
+                data = state.to_bytes()
+                _write(file, data, status.st_size)
+                self._last = data, state
             return result
         finally:
             os.close(file)
 
-    def _read(self, page: bytes) -> Book | None:
-        """The book on a page. It is ours to change: where that is not written, the page is read again next time."""
+    def _load(self, data: bytes) -> RateLimitState | None:
+        """Return the state in the file. It may be changed; unless it is saved, it is parsed again next time."""
         last, self._last = self._last, None
-        return last[1] if last is not None and last[0] == page else Book.from_page(page, self._limit)
+        return last[1] if last is not None and last[0] == data else RateLimitState.from_bytes(data, self._limit)
 
-    def _file(self) -> int:
+    def _open(self) -> int:
         try:
-            check_folder(self._path.parent)
+            check_private_folder(self._path.parent)
             return os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            self._make()
+            self._create()
             raise BlockingIOError from None
 
-    def _make(self) -> None:
-        """Put an empty book in place, whole: nobody ever sees a new file without its page."""
+    def _create(self) -> None:
+        """Create the file with a new state in it, so that no process ever sees it empty."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_folder(self._path.parent)
+        check_private_folder(self._path.parent)
         draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
         file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            book = Book(self._limit)
-            book.turn_to(self._now())
-            _write(file, book.to_page(), 0)
+            state = RateLimitState(self._limit)
+            state.advance_to(self._clock())
+            _write(file, state.to_bytes(), 0)
             os.link(draft, self._path)
         except FileExistsError:
-            pass  # somebody was quicker
+            pass  # another process was faster
         finally:
             os.close(file)
             draft.unlink()
 
 
-def _write(file: int, page: bytes, size: int) -> None:
-    """Write a page with one call, which no signal cuts short; what an earlier, longer page leaves behind is cut off.
+def _write(file: int, data: bytes, size: int) -> None:
+    """Replace a file's content with one call, which no signal interrupts, and cut off what is left of a longer content.
 
-    :param size: of the file until now.
+    :param size: bytes in the file until now.
     """
-    if os.pwrite(file, page, 0) != len(page):
-        raise OSError(0, "no room to write")
-    if size > len(page):
-        os.ftruncate(file, len(page))
+    if os.pwrite(file, data, 0) != len(data):
+        raise OSError(0, "no space left to write")
+    if size > len(data):
+        os.ftruncate(file, len(data))

@@ -1,8 +1,8 @@
-"""What an answer's headers say of the rate limit.
+"""Parse what a response's headers say of the rate limit.
 
-A platform may count in several windows at once (3 a second and 100 a minute) and say so in one answer: each is one
-:class:`Quota`. What is said of one window says nothing of another: a limit is one of the window whose length stands
-beside it, and a reset is what is left of a window, not its length.
+A platform may count in several windows at once (3 per second and 100 per minute) and report all of them in one
+response: each is a :class:`Quota`. The windows are independent: a limit belongs to the window whose length is named
+beside it, and a reset is the rest of a window, not its length.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from airflow_provider_sessions.header_values import read_date
 
 T = TypeVar("T")
 
-UNKNOWN_LIMIT_WAIT = 10.0
-"""Seconds to leave a platform alone that refused for too many requests and did not say for how long."""
-LONGEST_CLOSURE = 86400.0
-"""Seconds: no header closes an account for longer. A misread number must not close it for years."""
+DEFAULT_RETRY_AFTER = 10.0
+"""Seconds to wait after a 429 that does not say for how long."""
+MAX_BLOCK_SECONDS = 86400.0
+"""Seconds: no header blocks an account for longer. A misread number must not block it for years."""
 _EPOCH = 1_000_000_000
 _EPOCH_MILLISECONDS = 100_000_000_000
-_LONGEST_WAIT = 366 * 86400.0
-"""Seconds. What a header names beyond is taken as that: code that computes with it must not meet the calendar's end."""
-_LONGEST_HEADER = 4096
-"""Characters of a header that are read."""
+_MAX_SECONDS = 366 * 86400.0
+"""Seconds. Larger values are cut to this, so that a date computed from them stays within the calendar."""
+_MAX_CHARACTERS = 4096
+"""Characters of a header that are parsed."""
 _NUMBER = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*")
 _NAME = re.compile(r"(x-ratelimit|ratelimit|x-rate-limit)-(limit|remaining|reset)(-.+)?")
 _RETRY_AFTER = "retry-after"
-_WORDS = {"limit": "limit", "q": "limit", "remaining": "remaining", "r": "remaining", "reset": "reset", "t": "reset"}
+_PARAMETERS = ("limit", "remaining", "reset")
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
     """What a platform said of one of its windows.
 
-    :param limit: requests a window.
-    :param window: the window's length in seconds, where the platform names it.
+    :param limit: requests per window.
+    :param window: the window's length in seconds.
     :param remaining: requests left in this window.
-    :param reset: seconds until the window is over: never longer than it, and mostly shorter.
+    :param reset: seconds until the window ends: at most its length, usually less.
     """
 
     limit: int | None = None
@@ -51,28 +51,29 @@ class Quota:
 
     @property
     def is_policy(self) -> bool:
-        """Whether nothing is said of how far it is used up."""
+        """Whether this says nothing of how much of the window is used."""
         return self.remaining is None and self.reset is None
 
     @property
-    def closed_for(self) -> float:
-        """Seconds for which it lets nothing through."""
+    def blocked_for(self) -> float:
+        """Seconds for which the window allows no further request."""
         return self.reset if self.remaining == 0 and self.reset is not None else 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class RateNews:
-    """What a platform said of its limit with one answer.
+class RateLimitInfo:
+    """What one response said of the limit, and how long its request took.
 
     :param status: HTTP status.
-    :param limit: requests a window, as all up to ``window`` of the tightest of its windows; see :class:`Quota`.
+    :param limit: requests per window. This, ``remaining``, ``reset`` and ``window`` describe the tightest of the
+        platform's windows; see :class:`Quota`.
     :param remaining: requests left in this window.
-    :param reset: seconds until the window is over.
-    :param retry_after: seconds after which to ask again.
-    :param lag: seconds from the request's slot to its answer; no header, but what the transport measured.
-    :param delay: those of them until the request was written: connecting, say, took so long.
-    :param window: the window's length in seconds, where the platform names it.
-    :param others: what it said of its other windows.
+    :param reset: seconds until the window ends.
+    :param retry_after: seconds after which to retry.
+    :param elapsed: seconds from the request's admission to its response, as the client measured them.
+    :param send_delay: those of them until the request was written, such as the time to connect.
+    :param window: the window's length in seconds.
+    :param other_quotas: what the response said of the platform's other windows.
     """
 
     status: int
@@ -80,33 +81,33 @@ class RateNews:
     remaining: int | None = None
     reset: float | None = None
     retry_after: float | None = None
-    lag: float | None = None
-    delay: float = 0.0
+    elapsed: float | None = None
+    send_delay: float = 0.0
     window: float | None = None
-    others: tuple[Quota, ...] = ()
+    other_quotas: tuple[Quota, ...] = ()
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
-        """What the platform said of each of its windows."""
-        return (Quota(self.limit, self.window, self.remaining, self.reset), *self.others)
+        """What the response said of each of the platform's windows."""
+        return (Quota(self.limit, self.window, self.remaining, self.reset), *self.other_quotas)
 
     @property
-    def closed_for(self) -> float:
-        """Seconds for which the platform will refuse everything; 0 if it does not say so."""
+    def blocked_for(self) -> float:
+        """Seconds for which the platform will refuse all requests; 0 if it does not say so."""
         if self.status == 429:
-            closed = UNKNOWN_LIMIT_WAIT if self.wanted_wait is None else self.wanted_wait
+            blocked = DEFAULT_RETRY_AFTER if self.retry_delay is None else self.retry_delay
         elif self.status == 503 and self.retry_after is not None:
-            closed = self.retry_after
+            blocked = self.retry_after
         else:
-            closed = max(quota.closed_for for quota in self.quotas)
-        return min(closed, LONGEST_CLOSURE)
+            blocked = max(quota.blocked_for for quota in self.quotas)
+        return min(blocked, MAX_BLOCK_SECONDS)
 
     @property
-    def wanted_wait(self) -> float | None:
-        """Seconds after which the platform wants to be asked again; None if it did not say.
+    def retry_delay(self) -> float | None:
+        """Seconds after which the platform says to retry; None if it does not say.
 
-        Where a 429 does not name them, those until the last of the windows that are used up is over; where it names
-        none that is, all count.
+        If a 429 has no ``Retry-After``, these are the seconds until all windows end that are used up, or all windows if
+        none is reported as used up.
         """
         if self.retry_after is not None or self.status != 429:
             return self.retry_after
@@ -115,56 +116,58 @@ class RateNews:
         return max(resets, default=None)
 
 
-def read_rate_headers(status: int, headers: Mapping[str, str], now: datetime) -> RateNews:
-    """Read ``Retry-After``, ``X-RateLimit-*``, ``RateLimit-*``, ``RateLimit`` and ``RateLimit-Policy``.
+def parse_rate_limit_headers(status: int, headers: Mapping[str, str], now: datetime) -> RateLimitInfo:
+    """Parse ``Retry-After``, ``X-RateLimit-*``, ``RateLimit-*``, ``RateLimit`` and ``RateLimit-Policy``.
 
     ==============================================  ================================================================
-    header                                          is read as
+    header                                          meaning
     ==============================================  ================================================================
-    ``Retry-After: 5``, or a date                   the longest of all, those of named throttlers included
+    ``Retry-After: 5``, or a date                   the longest of all, including those of named throttlers
     ``Retry-After-short: 5``
     ``X-RateLimit-Limit: 10`` (``-Remaining``,      one window; with a suffix, that of a named throttler
     ``-Reset``), ``X-RateLimit-Limit-short: 3``     (``@nestjs/throttler``)
-    ``X-RateLimit-Remaining: 0, 40``                several windows, as many as there are numbers, in their order
-    ``RateLimit-Limit: 10, 10;w=1, 900;w=60``       the first number; its window is that of the equal one behind it
-    ``RateLimit: limit=10, remaining=0, reset=3``   one window; its length is that of the equal one in the policy
+    ``X-RateLimit-Remaining: 0, 40``                several windows, one per number, in this order
+    ``RateLimit-Limit: 10, 10;w=1, 900;w=60``       the first number; its window is that of the equal one after it
+    ``RateLimit: limit=10, remaining=0, reset=3``   one window; its length is that of the equal limit in the policy
     ``RateLimit-Policy: 10;w=1, 900;w=60``
-    ``RateLimit: "a";r=0;t=3, "b";r=9;t=30``        several windows; limit and length are those of the same name
+    ``RateLimit: "a";r=0;t=3, "b";r=9;t=30``        several windows; limit and length are those of the policy so named
     ``RateLimit-Policy: "a";q=10;w=1, "b";q=9``
     ==============================================  ================================================================
 
-    A reset is seconds or a date; an epoch time, of seconds or of milliseconds, where it is too large for seconds. What
-    cannot be read is taken as not said.
+    A reset is a number of seconds or a date; a number too large for that is an epoch time in seconds or milliseconds.
+    A value that cannot be parsed is ignored.
 
-    Source: RFC 9110 10.2.3 for ``Retry-After``; the drafts 02 to 10 of "RateLimit header fields for HTTP"; vendors'
-    habits (inferred) for the others.
+    Source: RFC 9110 10.2.3 for ``Retry-After``; the drafts 02 to 10 of "RateLimit header fields for HTTP"; common
+    practice of vendors (inferred) for the others.
     """
-    told = {name: text[:_LONGEST_HEADER] for key, text in headers.items() if _is_rate_header(name := key.lower())}
-    if not told:
-        return RateNews(status)
-    waits = [_seconds_until(text, now) for name, text in told.items() if name.startswith(_RETRY_AFTER)]
-    policies = [_Item.read(text) for text in _split(told.get("ratelimit-policy", ""), ",")]
+    rate_headers = {
+        name: text[:_MAX_CHARACTERS] for key, text in headers.items() if _is_rate_header(name := key.lower())
+    }
+    if not rate_headers:
+        return RateLimitInfo(status)
+    waits = [_parse_seconds_until(text, now) for name, text in rate_headers.items() if name.startswith(_RETRY_AFTER)]
+    policies = [_Item.parse(text) for text in _split(rate_headers.get("ratelimit-policy", ""), ",")]
     quotas = (
-        *_read_separate_headers(told, policies, now),
-        *_read_combined_header(told.get("ratelimit", ""), policies, now),
+        *_parse_separate_headers(rate_headers, policies, now),
+        *_parse_combined_header(rate_headers.get("ratelimit", ""), policies, now),
     )
     known = {(quota.limit, quota.window) for quota in quotas if not quota.is_policy}
     quotas = tuple(quota for quota in quotas if not quota.is_policy or (quota.limit, quota.window) not in known)
-    tightest, *others = sorted(dict.fromkeys(quotas), key=_tightness) or [Quota()]
-    return RateNews(
+    tightest, *other_quotas = sorted(dict.fromkeys(quotas), key=_sort_key) or [Quota()]
+    return RateLimitInfo(
         status=status,
         limit=tightest.limit,
         window=tightest.window,
         remaining=tightest.remaining,
         reset=tightest.reset,
         retry_after=max((wait for wait in waits if wait is not None), default=None),
-        others=tuple(other for other in others if other != Quota()),
+        other_quotas=tuple(other for other in other_quotas if other != Quota()),
     )
 
 
-def _tightness(quota: Quota) -> tuple[float, bool, float]:
-    """The first of several is the one that is closed for longest, else the one that lets the fewest through."""
-    return -quota.closed_for, quota == Quota(), math.inf if quota.remaining is None else quota.remaining
+def _sort_key(quota: Quota) -> tuple[float, bool, float]:
+    """Sort the quota first that allows no request for longest, or else the one with the fewest requests left."""
+    return -quota.blocked_for, quota == Quota(), math.inf if quota.remaining is None else quota.remaining
 
 
 def _is_rate_header(name: str) -> bool:
@@ -175,7 +178,7 @@ def _is_rate_header(name: str) -> bool:
 class _Item:
     """A member of a list in a header: ``10;w=60`` or ``"burst";q=10;w=1``.
 
-    :param head: what stands before its parameters, without quotes.
+    :param head: the text before its parameters, without quotes.
     :param parameters: the parameters by name, without quotes.
     """
 
@@ -183,61 +186,61 @@ class _Item:
     parameters: Mapping[str, str]
 
     @classmethod
-    def read(cls, text: str) -> _Item:
+    def parse(cls, text: str) -> _Item:
         head, *rest = _split(text, ";") or [""]
         pairs = (part.partition("=") for part in rest)
         return cls(_unquote(head), {_unquote(name).lower(): _unquote(value) for name, _, value in pairs})
 
     @property
     def quota(self) -> int | None:
-        """Requests that a policy allows."""
-        return _read_int(self.parameters.get("q", self.head))
+        """The requests that a policy allows per window."""
+        return _parse_int(self.parameters.get("q", self.head))
 
     @property
     def window(self) -> float | None:
-        """Seconds of a policy's window."""
-        return _number(self.parameters.get("w"))
+        """The seconds of a policy's window."""
+        return _parse_number(self.parameters.get("w"))
 
     @property
     def is_of_requests(self) -> bool:
-        """Whether requests are counted, and no bytes."""
+        """Whether the policy counts requests, not bytes."""
         return self.parameters.get("qu", "requests") == "requests"
 
 
-def _read_separate_headers(told: Mapping[str, str], policies: list[_Item], now: datetime) -> Iterator[Quota]:
-    """Windows of which limit, remaining and reset stand in three headers."""
+def _parse_separate_headers(rate_headers: Mapping[str, str], policies: list[_Item], now: datetime) -> Iterator[Quota]:
+    """Yield the windows whose limit, remaining and reset are in three headers."""
     groups: dict[tuple[str, str], dict[str, str]] = {}
-    for name, text in told.items():
+    for name, text in rate_headers.items():
         if found := _NAME.fullmatch(name):
             groups.setdefault((found[1], found[3] or ""), {})[found[2]] = text
     for group in groups.values():
-        limits = [_Item.read(text) for text in _split(group.get("limit", ""), ",")]
-        remaining = [_read_int(text) for text in _split(group.get("remaining", ""), ",")]
-        date = _seconds_until(group.get("reset"), now)
-        resets = [_seconds_until(text, now) for text in _split(group.get("reset", ""), ",")]
-        if date is not None and None in resets:  # a date has a comma in it
+        limits = [_Item.parse(text) for text in _split(group.get("limit", ""), ",")]
+        remaining = [_parse_int(text) for text in _split(group.get("remaining", ""), ",")]
+        date = _parse_seconds_until(group.get("reset"), now)
+        resets = [_parse_seconds_until(text, now) for text in _split(group.get("reset", ""), ",")]
+        if date is not None and None in resets:  # a date contains a comma
             resets = [date]
-        plain = [item for item in limits if item.window is None]
-        behind = [*(item for item in limits if item.window is not None), *policies]
-        for number in range(max(1, len(remaining), len(resets))):
-            limit = _value_at(plain or limits, number)
+        without_window = [item for item in limits if item.window is None]
+        with_window = [item for item in limits if item.window is not None]
+        for index in range(max(1, len(remaining), len(resets))):
+            limit = _get_value(without_window or limits, index)
             yield Quota(
                 None if limit is None else limit.quota,
-                None if limit is None else _window_of(limit, behind),
-                _value_at(remaining, number),
-                _value_at(resets, number),
+                None if limit is None else _get_window(limit, [*with_window, *policies]),
+                _get_value(remaining, index),
+                _get_value(resets, index),
             )
-        yield from (Quota(item.quota, item.window) for item in limits if item.window is not None and plain)
+        yield from (Quota(item.quota, item.window) for item in with_window if without_window)
 
 
-def _read_combined_header(text: str, policies: list[_Item], now: datetime) -> Iterator[Quota]:
-    """Windows that stand in ``RateLimit``, and those of which nothing but the policy is known."""
-    items = [_Item.read(part) for part in _split(text, ",")]
-    whole = dict(_read_parameters(items))
-    if "limit" in whole or not any("r" in item.parameters for item in items):
-        limit = _Item(whole.get("limit", ""), {})
-        reset = _seconds_until(whole.get("reset"), now)
-        yield Quota(limit.quota, _window_of(limit, policies), _read_int(whole.get("remaining")), reset)
+def _parse_combined_header(text: str, policies: list[_Item], now: datetime) -> Iterator[Quota]:
+    """Yield the windows in ``RateLimit``, and those that only ``RateLimit-Policy`` names."""
+    items = [_Item.parse(part) for part in _split(text, ",")]
+    parameters = dict(_find_parameters(items))
+    if "limit" in parameters or not any("r" in item.parameters for item in items):
+        limit = _Item(parameters.get("limit", ""), {})
+        reset = _parse_seconds_until(parameters.get("reset"), now)
+        yield Quota(limit.quota, _get_window(limit, policies), _parse_int(parameters.get("remaining")), reset)
         items = []
     named = {item.head: item for item in policies}
     for item in items:
@@ -246,8 +249,8 @@ def _read_combined_header(text: str, policies: list[_Item], now: datetime) -> It
             yield Quota(
                 policy.quota,
                 policy.window,
-                _read_int(item.parameters.get("r")),
-                _seconds_until(item.parameters.get("t"), now),
+                _parse_int(item.parameters.get("r")),
+                _parse_seconds_until(item.parameters.get("t"), now),
             )
     heads = {item.head for item in items}
     for policy in policies:
@@ -255,60 +258,60 @@ def _read_combined_header(text: str, policies: list[_Item], now: datetime) -> It
             yield Quota(policy.quota, policy.window)
 
 
-def _read_parameters(items: Iterable[_Item]) -> Iterator[tuple[str, str]]:
-    """The parts of ``limit=10, remaining=0, reset=30``, whatever stands between them."""
+def _find_parameters(items: Iterable[_Item]) -> Iterator[tuple[str, str]]:
+    """Yield the parameters of ``limit=10, remaining=0, reset=30``, separated by commas or semicolons."""
     for item in items:
         name, _, value = item.head.partition("=")
-        for word, text in ((name.strip().lower(), value), *item.parameters.items()):
-            if word in _WORDS and len(word) > 1:
-                yield _WORDS[word], text
+        for parameter, text in ((name.strip().lower(), value), *item.parameters.items()):
+            if parameter in _PARAMETERS:
+                yield parameter, text
 
 
-def _window_of(limit: _Item, policies: Iterable[_Item]) -> float | None:
-    """The window of a limit: its own, else that of the policies with as many requests, where it is but one."""
+def _get_window(limit: _Item, policies: Iterable[_Item]) -> float | None:
+    """Return the window of a limit: its own, or that of the policies with as many requests if they have only one."""
     if limit.window is not None or limit.quota is None:
         return limit.window
     windows = {policy.window for policy in policies if policy.quota == limit.quota and policy.is_of_requests}
     return windows.pop() if len(windows) == 1 else None
 
 
-def _value_at(found: Sequence[T], number: int) -> T | None:
-    """One of several in their order; the only one stands for all."""
-    return found[number] if number < len(found) else (found[0] if len(found) == 1 else None)
+def _get_value(values: Sequence[T], index: int) -> T | None:
+    """Return the value at an index; a single value counts for every index."""
+    return values[index] if index < len(values) else (values[0] if len(values) == 1 else None)
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """The parts of a list that are not empty; a separator between quotes is none."""
-    parts, quoted, begins = [], False, 0
-    for at, character in enumerate(text):
+    """Split a list at separators outside quotes, without empty parts."""
+    parts, quoted, start = [], False, 0
+    for position, character in enumerate(text):
         if character == '"':
             quoted = not quoted
         elif character == separator and not quoted:
-            parts.append(text[begins:at])
-            begins = at + 1
-    return [part for part in (*parts, text[begins:]) if part.strip()]
+            parts.append(text[start:position])
+            start = position + 1
+    return [part for part in (*parts, text[start:]) if part.strip()]
 
 
 def _unquote(text: str) -> str:
     return text.strip().strip('"')
 
 
-def _number(text: str | None) -> float | None:
-    """A number that is not negative."""
+def _parse_number(text: str | None) -> float | None:
+    """Parse a number that is not negative."""
     found = _NUMBER.fullmatch(text) if text else None
     return float(found[1]) if found else None
 
 
-def _read_int(text: str | None) -> int | None:
-    number = _number(text)
+def _parse_int(text: str | None) -> int | None:
+    number = _parse_number(text)
     return None if number is None else int(number)
 
 
-def _seconds_until(text: str | None, now: datetime) -> float | None:
-    number = _number(text)
+def _parse_seconds_until(text: str | None, now: datetime) -> float | None:
+    number = _parse_number(text)
     if number is None:
         date = read_date(text)
         number = None if date is None else (date - now).total_seconds()
     elif number > _EPOCH:
         number = (number / 1000 if number >= _EPOCH_MILLISECONDS else number) - now.timestamp()
-    return None if number is None else min(max(0.0, number), _LONGEST_WAIT)
+    return None if number is None else min(max(0.0, number), _MAX_SECONDS)

@@ -1,4 +1,4 @@
-"""What a rate limit is, and what requests are for."""
+"""A rate limit, and the classes of traffic that share it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from enum import StrEnum
 from airflow_provider_sessions.errors import InputError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_WORDS = {1.0: "a second", 60.0: "a minute", 3600.0: "an hour", 86400.0: "a day"}
+_UNIT_NAMES = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86400.0: "day"}
 _LIMIT = re.compile(
     r"(\d{1,9})\s*(?:/|per)\s*(?:(\d{1,9}(?:\.\d{1,9})?)\s*)?([smhd]|(?:sec|second|min|minute|hour|day)s?)"
 )
-_MANY = 1000
-_SHORTEST_PART = 10.0
+_MAX_REQUESTS = 1000
+_MIN_WINDOW = 10.0
+"""Beyond so many requests, a window is split into windows of no fewer seconds."""
 
 
-class Lane(StrEnum):
-    """What a request is for: waiting and other work must not starve each other."""
+class TrafficClass(StrEnum):
+    """What a request is for. Each class has its own share of the limit, so that none starves the other."""
 
     CALL = "call"
     POLL = "poll"
@@ -33,25 +34,25 @@ class RateLimit:
     seconds: float
 
     def __str__(self) -> str:
-        """In words, for people: ``10 requests a minute``."""
+        """Return the limit as a message shows it: ``10 requests per minute``."""
         requests = "1 request" if self.requests == 1 else f"{self.requests} requests"
-        return f"{requests} {_WORDS.get(self.seconds) or f'in {self.seconds:.3g} s'}"
+        return f"{requests} per {_UNIT_NAMES.get(self.seconds) or f'{self.seconds:.3g} s'}"
 
     @classmethod
-    def read(cls, text: str) -> RateLimit:
-        """Read ``10/minute``, ``10/60s``, ``5/second`` or ``100 per hour``.
+    def parse(cls, text: str) -> RateLimit:
+        """Parse ``10/minute``, ``10/60s``, ``5/second`` or ``100 per hour``.
 
-        :raises InputError: it cannot be read.
+        :raises InputError: the text has another form.
         """
         found = _LIMIT.fullmatch(text.strip().lower())
         if found is None or int(found[1]) < 1 or float(found[2] or 1) <= 0:
-            raise InputError(f"rate_limit: {text!r} cannot be read; write for example '10/minute' or '10/3s'")
+            raise InputError(f"rate_limit: invalid value {text!r}; use a form such as '10/minute' or '10/3s'")
         return cls(int(found[1]), float(found[2] or 1) * _UNITS[found[3][0]])
 
-    def in_parts(self) -> RateLimit:
-        """The same rate over a part of the window, where that holds very many requests.
+    def split_window(self) -> RateLimit:
+        """Return the same rate over a shorter window if the window holds very many requests.
 
-        Who keeps to 1,000 in any 36 seconds keeps to 100,000 in any hour, and has less to remember.
+        At most 1,000 requests in any 36 seconds are at most 100,000 in any hour, and take less memory to count.
         """
-        parts = min(math.ceil(self.requests / _MANY), int(self.seconds / _SHORTEST_PART))
+        parts = min(math.ceil(self.requests / _MAX_REQUESTS), int(self.seconds / _MIN_WINDOW))
         return RateLimit(self.requests // parts, self.seconds / parts) if parts > 1 else self

@@ -1,210 +1,188 @@
-"""The rate budget: who wants to send a request asks for the next free slot and learns how long to wait.
+"""Rate limiters: before each request, the client reserves a time to send it and learns how long to wait.
 
-Nobody polls a limiter. Which slot is the next, a :class:`~airflow_provider_sessions.rate_limit.state.Book` says; where
-it lies, a :class:`Shelf` says: in this process, in a file on this host, in Redis.
+A limiter computes nothing itself. It applies functions to the account's
+:class:`~airflow_provider_sessions.rate_limit.state.RateLimitState`, which a :class:`RateLimitStore` keeps in this
+process, in a file on this host or in Redis.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.rate_limit.headers import RateNews
-from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
-from airflow_provider_sessions.rate_limit.state import MARGIN_SECONDS, Book
-
-__all__ = [
-    "NO_LIMIT",
-    "BookBudget",
-    "Lane",
-    "OpenBudget",
-    "ProcessBudget",
-    "RateBudget",
-    "RateLimit",
-    "Shelf",
-    "Unlimited",
-    "process_budget",
-]
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.state import MARGIN_SECONDS, RateLimitState
 
 T = TypeVar("T")
 
 NO_LIMIT = RateLimit(1, 1.0)
-"""What a book is opened for that knows of no limit: an open budget asks it for no slots."""
+"""The limit of a state whose limiter reserves nothing: a :class:`RetryAfterLimiter`."""
 
 
-class RateBudget(Protocol):
-    """What the transport asks before and tells after each request."""
+class StoreError(Exception):
+    """A store cannot be used now. It is handled in :mod:`airflow_provider_sessions.rate_limit.fallback`."""
+
+
+class RateLimiter(Protocol):
+    """Says when each request of an account may be sent."""
 
     @property
     def limit(self) -> RateLimit | None:
-        """What the account may send; None where only the platform knows."""
+        """The account's limit; None if it is unknown."""
 
-    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-        """Reserve the next free slot.
+    async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
+        """Reserve the next free time for a request.
 
-        :param lane: what the request is for.
-        :param max_wait: seconds the caller would wait; where the next slot is later, nothing is reserved.
-        :returns: seconds until the slot (0: now), or None with nothing reserved.
+        :param max_wait: seconds that the caller is ready to wait.
+        :returns: seconds until the reserved time, 0 for now; None, with nothing reserved, if it is later than that.
         """
 
-    async def next_slot(self, lane: Lane) -> float:
-        """Seconds until the next free slot, without reserving it."""
+    async def get_wait(self, traffic_class: TrafficClass) -> float:
+        """Return the seconds until the next free time, without reserving it."""
 
-    async def leave(self) -> float:
-        """Ask to send a request whose slot has come, right before it is sent: much may have happened meanwhile.
+    async def admit(self) -> float:
+        """Admit a request whose reserved time has come, right before it is sent.
 
-        :returns: seconds for which it is held; 0 where it may be sent now, which is then noted.
+        :returns: seconds to hold the request before asking again; 0 if it may be sent now, which is then recorded.
         """
 
-    async def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
+    async def observe(self, info: RateLimitInfo) -> None:
+        """Record what a response said of the limit."""
 
 
-class Shelf(Protocol):
-    """Where the book of an account lies. What one does in it, everybody else sees from then on."""
+class RateLimitStore(Protocol):
+    """Keeps the state of an account. All who use the same store see the same state."""
 
-    async def look(self, work: Callable[[Book], T]) -> T:
-        """Open the book at the present and look something up."""
+    async def read(self, function: Callable[[RateLimitState], T]) -> T:
+        """Return what a function reads from the current state.
 
-    async def write(self, work: Callable[[Book], T]) -> T:
-        """Open the book at the present and change something; nobody else has it meanwhile."""
+        :raises StoreError: the store cannot be used now.
+        """
+
+    async def update(self, function: Callable[[RateLimitState], T]) -> T:
+        """Change the current state by a function and return its result. Nobody else changes the state meanwhile.
+
+        :raises StoreError: the store cannot be used now.
+        """
 
 
-class BookBudget:
-    """A budget for all who share a book.
+class WindowLimiter:
+    """Keeps the requests of all who share a store within a limit.
 
-    :param shelf: where it lies.
-    :param limit: requests a window, for which the shelf opens it.
+    :param store: the store, which was made for the same limit.
+    :param limit: the limit.
     """
 
-    def __init__(self, shelf: Shelf, limit: RateLimit) -> None:
-        self._shelf = shelf
+    def __init__(self, store: RateLimitStore, limit: RateLimit) -> None:
+        self._store = store
         self.limit = limit
 
-    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-        """Reserve the next free slot."""
-        return await self._shelf.write(lambda book: book.reserve(lane, max_wait))
+    async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
+        """Reserve the next free time for a request."""
+        return await self._store.update(lambda state: state.reserve(traffic_class, max_wait))
 
-    async def next_slot(self, lane: Lane) -> float:
-        """Seconds until the next free slot, without reserving it."""
-        return await self._shelf.look(lambda book: book.next_slot(lane))
+    async def get_wait(self, traffic_class: TrafficClass) -> float:
+        """Return the seconds until the next free time, without reserving it."""
+        return await self._store.read(lambda state: state.get_wait(traffic_class))
 
-    async def leave(self) -> float:
-        """Ask to send a request whose slot has come."""
-        return await self._shelf.write(Book.leave)
+    async def admit(self) -> float:
+        """Admit a request whose reserved time has come."""
+        return await self._store.update(RateLimitState.admit)
 
-    async def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
-        await self._shelf.write(lambda book: book.observe(news))
+    async def observe(self, info: RateLimitInfo) -> None:
+        """Record what a response said of the limit."""
+        await self._store.update(lambda state: state.observe(info))
 
 
-class ProcessBudget(BookBudget):
-    """A budget for all clients of one process.
+class ProcessLimiter(WindowLimiter):
+    """Keeps the requests of one process within a limit.
 
-    :param limit: requests a window.
+    :param limit: the limit.
     :param clock: the time.
     :param margin: seconds added to each window to begin with.
-    :param opens_in: seconds until the first slot.
+    :param opens_in: seconds until the first request may be sent.
     """
 
     def __init__(
         self, limit: RateLimit, clock: Clock, *, margin: float = MARGIN_SECONDS, opens_in: float = 0.0
     ) -> None:
         opens_at = clock.now().timestamp() + opens_in
-        super().__init__(_ProcessShelf(Book(limit, margin, closed_until=opens_at), clock), limit)
+        super().__init__(MemoryStore(RateLimitState(limit, margin, blocked_until=opens_at), clock), limit)
 
 
-class OpenBudget:
-    """No limit of our own; what the platform says still holds everybody back who shares the book.
+class RetryAfterLimiter:
+    """Knows no limit, and delays requests only while the platform refuses them, as 429 and ``Retry-After`` say.
 
-    :param shelf: where the book lies. Nothing is in it but until when the platform takes no requests.
-    :param good_for: seconds for which what was found there is taken to be so still. Other processes' news may come as
-        late as that, which costs a request or two; a file or a server asked for each of hundreds a second costs more.
+    :param store: the store; its state holds nothing but the time until which the platform refuses requests.
+    :param cache_seconds: seconds for which that time is taken from memory. Up to hundreds of requests per second would
+        otherwise each read a file or a server; in exchange, a refusal that another process received is noticed this
+        much later, at the price of a request or two.
     """
 
     limit = None
 
-    def __init__(self, shelf: Shelf, *, good_for: float = 0.0) -> None:
-        self._shelf = shelf
-        self._good_for = good_for
-        self._looked_at = -math.inf
-        self._closed_until = 0.0
+    def __init__(self, store: RateLimitStore, *, cache_seconds: float = 0.0) -> None:
+        self._store = store
+        self._cache_seconds = cache_seconds
+        self._read_at = -math.inf
+        self._blocked_until = 0.0
 
-    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-        """Ask for a slot: now, or when the platform takes requests again."""
-        wait = await self.leave()
+    async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
+        """Return the seconds until the platform accepts requests, or None if these are more than ``max_wait``."""
+        wait = await self.admit()
         return wait if wait <= max_wait else None
 
-    async def next_slot(self, lane: Lane) -> float:
-        """Seconds until the platform takes requests again."""
-        return await self.leave()
+    async def get_wait(self, traffic_class: TrafficClass) -> float:
+        """Return the seconds until the platform accepts requests."""
+        return await self.admit()
 
-    async def leave(self) -> float:
-        """Ask to send a request: seconds until the platform takes requests again."""
+    async def admit(self) -> float:
+        """Return the seconds until the platform accepts requests."""
         now = time.monotonic()
-        if now - self._looked_at >= self._good_for:
-            self._looked_at, self._closed_until = now, now + await self._shelf.look(Book.closed_for)
-        return max(0.0, self._closed_until - now)
+        if now - self._read_at >= self._cache_seconds:
+            self._read_at, self._blocked_until = now, now + await self._store.read(RateLimitState.blocked_for)
+        return max(0.0, self._blocked_until - now)
 
-    async def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
-        if news.closed_for:
-            await self._shelf.write(lambda book: book.close_for(news.closed_for))
-            self._looked_at = -math.inf
+    async def observe(self, info: RateLimitInfo) -> None:
+        """Record for how long the platform refuses requests, if the response said so."""
+        if info.blocked_for:
+            await self._store.update(lambda state: state.block_for(info.blocked_for))
+            self._read_at = -math.inf
 
 
-class Unlimited(OpenBudget):
-    """An open budget for all clients of one process.
+class ProcessRetryAfterLimiter(RetryAfterLimiter):
+    """A limiter without a limit, for one process.
 
     :param clock: the time.
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(_ProcessShelf(Book(NO_LIMIT), clock))
+        super().__init__(MemoryStore(RateLimitState(NO_LIMIT), clock))
 
 
-class _ProcessShelf:
-    def __init__(self, book: Book, clock: Clock) -> None:
-        self._book = book
+class MemoryStore:
+    """Keeps a state in the memory of this process.
+
+    :param state: the initial state.
+    :param clock: the time.
+    """
+
+    def __init__(self, state: RateLimitState, clock: Clock) -> None:
+        self._state = state
         self._clock = clock
         self._lock = threading.Lock()
 
-    async def look(self, work: Callable[[Book], T]) -> T:
-        return await self.write(work)
+    async def read(self, function: Callable[[RateLimitState], T]) -> T:
+        """Return what a function reads from the current state."""
+        return await self.update(function)
 
-    async def write(self, work: Callable[[Book], T]) -> T:
+    async def update(self, function: Callable[[RateLimitState], T]) -> T:
+        """Change the current state by a function and return its result."""
         with self._lock:
-            self._book.turn_to(self._clock.now().timestamp())
-            return work(self._book)
-
-
-_budgets: dict[tuple[str, RateLimit | None, Clock], RateBudget] = {}
-_budgets_lock = threading.Lock()
-
-
-def process_budget(account: str, limit: RateLimit | None, clock: Clock) -> RateBudget:
-    """The one budget of an account in this process.
-
-    :param account: what tells accounts apart; never a credential itself.
-    :param limit: None where the platform has no known limit.
-    :param clock: the time; budgets of different clocks have nothing to do with each other.
-    """
-    with _budgets_lock:
-        key = (account, limit, clock)
-        if key not in _budgets:
-            _budgets[key] = Unlimited(clock) if limit is None else ProcessBudget(limit, clock)
-        return _budgets[key]
-
-
-def _start_anew() -> None:
-    global _budgets_lock  # noqa: PLW0603 - another thread of the parent may have held it, and does not exist here
-    _budgets_lock = threading.Lock()
-    _budgets.clear()
-
-
-os.register_at_fork(after_in_child=_start_anew)
+            self._state.advance_to(self._clock.now().timestamp())
+            return function(self._state)

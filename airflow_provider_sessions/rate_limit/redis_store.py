@@ -1,8 +1,8 @@
-"""The book of an account in Redis: exact for all workers, whatever their clocks say.
+"""Keep the state of an account in Redis: exact for all workers, whatever their clocks show.
 
-A page is read together with the server's own time, worked on here, and put back by a script that does so only if
-nobody else has meanwhile; else it is done again. So the arithmetic exists once, in Python, and Redis keeps page and
-time. The client is a blocking one in a thread: it serves every event loop of the process, and its pool knows forks.
+A state is read together with the server's own time, changed here, and written back by a script, but only if nobody else
+has changed it meanwhile; otherwise all of this is repeated. So the computation exists once, in Python, and Redis keeps
+bytes and time. The client is a blocking one in a thread: it serves every event loop of the process and survives forks.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_sessions.rate_limit.fallback import StoreError
 from airflow_provider_sessions.rate_limit.limit import RateLimit
-from airflow_provider_sessions.rate_limit.state import Book
+from airflow_provider_sessions.rate_limit.limiter import StoreError
+from airflow_provider_sessions.rate_limit.state import RateLimitState
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 _TIMEOUT = 1.0
 _ATTEMPTS = 200
-_NAP = 0.002
+_MAX_PAUSE = 0.002
 _KEEP_SECONDS = 7 * 86400
-_PUT_BACK = """
+_COMPARE_AND_SET = """
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
     return 0
 end
@@ -40,9 +40,9 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class RedisAddress:
-    """Where a Redis (or Valkey) is, and how it is entered.
+    """The address of a Redis (or Valkey) server, and the login.
 
-    :param options: what else its client is to know: ``ssl`` and what goes with it.
+    :param options: further arguments of its client: ``ssl`` and those that belong to it.
     """
 
     host: str
@@ -53,7 +53,7 @@ class RedisAddress:
     options: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
 
     def client(self) -> Redis:
-        """A client. Nothing is sent yet.
+        """Create a client. Nothing is sent yet.
 
         :raises ImportError: the package ``redis`` is not installed.
         """
@@ -69,78 +69,78 @@ class RedisAddress:
             password=self.password,
             socket_timeout=_TIMEOUT,
             socket_connect_timeout=_TIMEOUT,
-            retry=Retry(NoBackoff(), 1),  # a connection that idled may be gone; a server that is down is tried later
+            retry=Retry(NoBackoff(), 1),  # an idle connection may be closed; a server that is down is tried later
             **dict(self.options),
         )
 
 
-class RedisShelf:
-    """A book in Redis.
+class RedisStore:
+    """Keeps a state in Redis.
 
     :param address: the server.
-    :param account: what tells accounts apart; never a credential itself.
-    :param limit: requests a window.
+    :param account: a name that tells accounts apart and contains no credential.
+    :param limit: the limit for which the state is read.
     :raises ImportError: the package ``redis`` is not installed.
     """
 
     def __init__(self, address: RedisAddress, account: str, limit: RateLimit) -> None:
         self._redis = address.client()
-        self._put_back = self._redis.register_script(_PUT_BACK)
+        self._compare_and_set = self._redis.register_script(_COMPARE_AND_SET)
         self._key = f"airflow-provider-sessions:rate:{account}"
         self._limit = limit
-        self._seen = -math.inf
+        self._written_at = -math.inf
         self._failed_at = -math.inf
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
 
-    async def look(self, work: Callable[[Book], T]) -> T:
-        """Open the book at the server's present and look something up."""
-        return await asyncio.to_thread(self._open, work, keep=False)
+    async def read(self, function: Callable[[RateLimitState], T]) -> T:
+        """Return what a function reads from the current state, at the server's time."""
+        return await asyncio.to_thread(self._run, function, save=False)
 
-    async def write(self, work: Callable[[Book], T]) -> T:
-        """Open the book at the server's present and change something; nobody else has changed it meanwhile."""
-        return await asyncio.to_thread(self._open, work, keep=True)
+    async def update(self, function: Callable[[RateLimitState], T]) -> T:
+        """Change the current state by a function, at the server's time, and return its result."""
+        return await asyncio.to_thread(self._run, function, save=True)
 
-    def _open(self, work: Callable[[Book], T], *, keep: bool) -> T:
-        """One at a time: those of one process need not contend with each other.
+    def _run(self, function: Callable[[RateLimitState], T], *, save: bool) -> T:
+        """Run a function. The calls of one process take turns, so that they do not repeat each other's work.
 
         :raises StoreError: Redis cannot be used.
         """
         from redis.exceptions import RedisError
 
         began = time.monotonic()
-        with self._one:
+        with self._lock:
             if self._failed_at > began:
-                raise StoreError("Redis: no use in trying, it failed a moment ago")
+                raise StoreError("Redis: not tried, because it failed a moment ago")
             try:
-                return self._work(work, keep=keep)
-            except (RedisError, OSError) as failure:
+                return self._apply(function, save=save)
+            except (RedisError, OSError) as error:
                 self._failed_at = time.monotonic()
-                raise StoreError(f"Redis: {type(failure).__name__}: {failure}") from failure
+                raise StoreError(f"Redis: {type(error).__name__}: {error}") from error
 
-    def _work(self, work: Callable[[Book], T], *, keep: bool) -> T:
+    def _apply(self, function: Callable[[RateLimitState], T], *, save: bool) -> T:
         for _ in range(_ATTEMPTS):
-            page, book = self._read()
-            result = work(book)
-            if not keep:
+            data, state = self._load()
+            result = function(state)
+            if not save:
                 return result
-            if self._put_back(keys=[self._key], args=[page, book.to_page(), _KEEP_SECONDS]):
-                self._seen = book.present
+            if self._compare_and_set(keys=[self._key], args=[data, state.to_bytes(), _KEEP_SECONDS]):
+                self._written_at = state.now
                 return result
-            time.sleep(random.uniform(0, _NAP))  # noqa: S311 - spreads those who try
-        raise StoreError(f"Redis: others changed the account's page {_ATTEMPTS} times in a row")
+            time.sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311 - keeps processes from trying in step
+        raise StoreError(f"Redis: other workers changed the account's state {_ATTEMPTS} times in a row")
 
-    def _read(self) -> tuple[bytes, Book]:
-        """The page as it is, and the book on it at the server's present."""
-        both = self._redis.pipeline(transaction=True)
-        both.time()
-        both.get(self._key)
-        (seconds, microseconds), found = both.execute()
-        present = seconds + microseconds / 1e6
-        known = Book.from_page(found, self._limit) if found else None
-        book = known or Book(self._limit)
-        book.turn_to(present)
-        # A page that was here a moment ago and is gone: the server has lost what it knew.
-        lost = not found and present - self._seen < self._limit.seconds + book.margin
-        if lost or (found and known is None):
-            book.use_up()
-        return found or b"", book
+    def _load(self) -> tuple[bytes, RateLimitState]:
+        """Return the stored bytes, and their state at the server's time."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.time()
+        pipeline.get(self._key)
+        (seconds, microseconds), data = pipeline.execute()
+        now = seconds + microseconds / 1e6
+        known = RateLimitState.from_bytes(data, self._limit) if data else None
+        state = known or RateLimitState(self._limit)
+        state.advance_to(now)
+        # A state that was written less than a window ago and is gone: the server has lost its data.
+        is_lost = not data and now - self._written_at < self._limit.seconds + state.margin
+        if is_lost or (data and known is None):
+            state.exhaust()
+        return data or b"", state

@@ -1,78 +1,79 @@
-"""Slots that a piece of work has reserved before it begins, so that it may wait for them elsewhere than here.
+"""Use reservations that a task made before it was deferred.
 
-A ticket is no more than the right to pass over the plan: its slot was taken there when it was reserved. When a request
-may leave is still for the record to say (see :mod:`airflow_provider_sessions.rate_limit.state`), so nothing goes wrong
-where somebody comes late, or not at all: then a slot was not used, and that is all.
+A reservation lets a request skip :meth:`RateLimiter.reserve`: its time was reserved before. It still has to be admitted
+(see :mod:`airflow_provider_sessions.rate_limit.state`), so a task that resumes late cannot exceed the limit. A
+reservation that is never used costs a request's time and nothing else.
 """
 
 from __future__ import annotations
 
-from airflow_provider_sessions.rate_limit.headers import RateNews
-from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
-from airflow_provider_sessions.rate_limit.limiter import RateBudget
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 
-_PATIENCE = 60.0
-"""Seconds that a request with a ticket may be held: others that came late as well go before it."""
+_MAX_HOLD = 60.0
+"""Seconds that a request with a reservation may be held: others that are late as well are admitted before it."""
 
-_SHORTEST_HOLD = 0.01
-"""Seconds: a hold that is too short for the clock to move on would be asked for again and again."""
+_MIN_HOLD = 0.01
+"""Seconds: a shorter hold would end before the clock moves on, and be repeated."""
 
 
-class Tickets:
-    """An account's budget, for one piece of work that may have reserved slots.
+class ReservationLimiter:
+    """The limiter of one task, which may hold reservations.
 
-    :param budget: the account's.
-    :param held: how many slots were reserved whose time has come.
-    :param patience: seconds that the work's first request may wait for its slot.
+    :param limiter: the account's limiter.
+    :param held: how many reservations the task holds; their time has come.
+    :param max_wait: seconds that the task's first request may wait without one.
+    :ivar sent: how many requests were sent so far.
     """
 
-    def __init__(self, budget: RateBudget, held: int, patience: float) -> None:
-        self._budget = budget
+    def __init__(self, limiter: RateLimiter, held: int, max_wait: float) -> None:
+        self._limiter = limiter
         self._held = held
-        self._patience = patience
+        self._max_wait = max_wait
         self._hold = 0.0
         self.sent = 0
-        """Requests that have left so far."""
 
     @property
     def limit(self) -> RateLimit | None:
-        """What the account may send, if that is known."""
-        return self._budget.limit
+        """The account's limit; None if it is unknown."""
+        return self._limiter.limit
 
-    async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-        """The slot of a ticket, while there are any; else the next free slot."""
+    async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
+        """Use a reservation that the task holds, or else reserve the next free time."""
         if self._held:
-            return self._hold if self._hold <= _PATIENCE else None
-        return await self._budget.reserve(lane, max_wait=max_wait if self.sent else min(max_wait, self._patience))
+            return self._hold if self._hold <= _MAX_HOLD else None
+        max_wait = max_wait if self.sent else min(max_wait, self._max_wait)
+        return await self._limiter.reserve(traffic_class, max_wait=max_wait)
 
-    async def next_slot(self, lane: Lane) -> float:
-        """Seconds until the next free slot, without reserving it."""
-        return await self._budget.next_slot(lane)
+    async def get_wait(self, traffic_class: TrafficClass) -> float:
+        """Return the seconds until the next free time, without reserving it."""
+        return await self._limiter.get_wait(traffic_class)
 
-    async def leave(self) -> float:
-        """Ask to send a request whose slot has come. Only then is a ticket used up."""
-        hold = await self._budget.leave()
-        self._hold = max(hold, _SHORTEST_HOLD) if hold > 0 else 0.0
+    async def admit(self) -> float:
+        """Admit a request whose reserved time has come. This uses up a reservation if the request may be sent."""
+        hold = await self._limiter.admit()
+        self._hold = max(hold, _MIN_HOLD) if hold > 0 else 0.0
         if not self._hold:
             self.sent += 1
             self._held = max(0, self._held - 1)
         return self._hold
 
-    async def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
-        await self._budget.observe(news)
+    async def observe(self, info: RateLimitInfo) -> None:
+        """Record what a response said of the limit."""
+        await self._limiter.observe(info)
 
     async def reserve_ahead(self, count: int, max_wait: float) -> float | None:
-        """Reserve slots for whoever does the work next.
+        """Make reservations for the task's next attempt.
 
         :param count: how many.
-        :param max_wait: seconds that it would wait.
-        :returns: seconds until the last of them has come; None where that is too far.
+        :param max_wait: seconds that the attempt may be delayed.
+        :returns: seconds until the last of them; None if that is later.
         """
-        wait = 0.0
+        last = 0.0
         for _ in range(count):
-            slot = await self._budget.reserve(Lane.CALL, max_wait=max_wait)
-            if slot is None:
+            wait = await self._limiter.reserve(TrafficClass.CALL, max_wait=max_wait)
+            if wait is None:
                 return None
-            wait = max(wait, slot)
-        return wait
+            last = max(last, wait)
+        return last

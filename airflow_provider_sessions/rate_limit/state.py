@@ -1,28 +1,27 @@
-"""The arithmetic of the rate budget: which slot a request gets. No clock, no file and no network here.
+"""Compute when each request of an account may be sent. Nothing here reads a clock, a file or the network.
 
-A platform judges when requests *arrive*, and counts a strict sliding window. What is needed for that is kept twice:
+A platform counts the requests that *arrive* in a strict sliding window. Two lists keep within that:
 
-- The plan, of slots: between slot *n* and slot *n + limit* there is a window and a margin. So whoever asks learns at
+- Reservations: between reservation *n* and reservation *n + limit* lie a window and a margin. So a caller learns at
   once how long to wait.
-- The record, of arrivals: a request whose slot has come asks to leave. It is held, for milliseconds as a rule, until a
-  window and half a margin after the arrival of the one *limit* before it. For the arrival stands the departure, and
-  once the answer is there, the moment when the request was written to its connection, which took time to be made; and
-  as much later as the answer took longer from there than the quickest of the last minutes: what all requests take is
-  the same for all, and does not bring two of them closer together. So neither a process that woke up late nor a slow
-  connection makes the platform count one too many.
+- Arrivals: a request whose reserved time has come is admitted only if a window and half a margin have passed since the
+  arrival of the request *limit* before it. Otherwise it is held, usually for milliseconds. A request counts as having
+  arrived when it was admitted. Its response may correct that: a new connection delays the moment at which the request
+  is written, and a response that took longer than the fastest of the last minutes may mean that the request was longer
+  on its way. A duration that all requests have in common brings no two of them closer together, so it does not count.
+  So neither a process that wakes up late nor a slow connection makes the platform count too many requests.
 
-The margin is 50 ms to begin with. A 429 doubles it; as long as all goes well it shrinks back. Whenever requests were
-held, the plan gets some slack besides, so that it does not run ahead of what happens. Both are paid once a window: in
-the long run T / (T + margin + slack) of a limit is used.
+The margin begins at 50 ms. A 429 doubles it, and each success shrinks it again. Whenever requests are held, the
+distance between reservations also gets some slack, so that reservations do not run ahead of arrivals. Both are spent
+once per window: in the long run, window / (window + margin + slack) of the limit is used.
 
-A fifth of a window's slots, at least one, belongs to polling, the others to calls; each lane has a plan of its own.
-Two windows that are kept apart are together never more than the limit. So exports that reserved their slots far ahead
-do not keep a poll waiting, and polls do not use up an export's slots:
+A fifth of a window's requests, at least one, is for polling and the others are for calls. Each traffic class has its
+own reservations, and two classes that each keep within their share never exceed the limit together. So an export with
+reservations far ahead does not delay a poll, and polls do not use up an export's share. A class may borrow:
 
-- Nobody polled for a while: calls get polling's slots too, but none that is further ahead than that while. The first
-  poll after that waits at most behind what calls have reserved by then; from there on, polling has its slots to itself
-  again.
-- Polls may take a call's slot whenever nobody called for a while, and else only if it is free at once.
+- While nobody polls, calls may use polling's share, but not for longer ahead than polling has been idle. When polling
+  starts again, its first poll waits at most behind what calls have reserved by then.
+- Polls may use the calls' share while nobody calls, and otherwise only if it is free now.
 """
 
 from __future__ import annotations
@@ -35,294 +34,304 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from typing import Self
 
-from airflow_provider_sessions.rate_limit.headers import Quota, RateNews
-from airflow_provider_sessions.rate_limit.limit import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.headers import Quota, RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 
 MARGIN_SECONDS = 0.05
-_LONGEST_WAY = 1.0
-"""Seconds, or a third of a window: a request whose answer took longer was not on its way for all that time."""
-_DEPARTURE_TOLERANCE = 0.1
-"""Seconds by which a departure is missed when it is told with the answer: the store and a busy machine take a while."""
-_QUICKEST_FOR = 120.0
-"""Seconds, of an account that is used to its limit, for which the quickest answer is remembered."""
-_FEW = 5
-"""Answers of which the quickest says nothing yet."""
-_FORGET_IN_WINDOWS = 4
-"""In how many windows, of requests that go well, margin and slack shrink to a third."""
+_MAX_TRANSIT = 1.0
+"""Seconds, or a third of a window: the most that a slow response delays the assumed arrival of its request."""
+_ADMISSION_TOLERANCE = 0.1
+"""Seconds between the admission as it was recorded and as a response measures it: stores and busy machines are slow."""
+_FASTEST_PERIOD = 120.0
+"""Seconds, at full use of the limit, for which the fastest response is remembered."""
+_MIN_RESPONSES = 5
+"""Responses before the fastest of them says something."""
+_SHRINK_WINDOWS = 4
+"""In how many windows of successful requests margin and slack shrink to a third."""
 _IDLE_WINDOWS = 4
-_LONGEST_IDLE = 120.0
-"""Seconds after which a lane that nobody uses lends its slots; sooner where windows are short."""
-_LIMIT_TOLD_FOR = 3600.0
-"""Seconds for which a platform's word of a lower limit holds."""
-_SET_BACK = 1.0
-"""Seconds by which a clock has to go back to be taken as set back."""
+_MAX_IDLE = 120.0
+"""Seconds after which an idle traffic class lends its share; a number of windows if these are shorter."""
+_REPORTED_LIMIT_SECONDS = 3600.0
+"""Seconds for which a lower limit that a platform reports is kept."""
+_MIN_CLOCK_STEP = 1.0
+"""Seconds by which a clock has to go back to count as set back."""
 _NEVER = -1e18
-_HEAD = struct.Struct("<4sII")
-_NUMBERS = 10 + len(Lane)
-"""How many stand on a page before its lists."""
+_HEADER = struct.Struct("<4sII")
+_SCALARS = 10 + len(TrafficClass)
+"""How many numbers are stored before the lists."""
 _MAGIC = b"aps3"
 
 
 @dataclass(slots=True)
-class Book:
-    """Who has which slot of an account, and what the platform said of its limit. Instants are seconds of one clock.
+class RateLimitState:
+    """The reservations and arrivals of an account, and what its platform said of the limit.
 
-    :param limit: requests a window, as configured. It is not written down: a page is for any limit.
-    :param base_margin: seconds that the margin begins with.
+    All times are seconds of one clock.
+
+    :param limit: the connection's limit. It is not stored: connections with different limits may share a state.
+    :param base_margin: seconds that the margin begins with and never falls below.
     """
 
     limit: RateLimit
     base_margin: float = MARGIN_SECONDS
     margin: float = 0.0
     slack: float = 0.0
-    present: float = _NEVER
-    closed_until: float = _NEVER
-    told: float = math.inf
-    told_until: float = _NEVER
-    told_window: float = 0.0
-    quickest: float = 0.0
-    quickest_now: float = math.inf
-    answers: float = 0
-    asked: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, _NEVER))
-    slots: dict[Lane, array[float]] = field(default_factory=lambda: {lane: array("d") for lane in Lane})
+    now: float = _NEVER
+    blocked_until: float = _NEVER
+    reported_limit: float = math.inf
+    reported_until: float = _NEVER
+    reported_window: float = 0.0
+    fastest: float = 0.0
+    fastest_in_period: float = math.inf
+    responses_in_period: float = 0
+    last_used: dict[TrafficClass, float] = field(default_factory=lambda: dict.fromkeys(TrafficClass, _NEVER))
+    reservations: dict[TrafficClass, array[float]] = field(
+        default_factory=lambda: {traffic_class: array("d") for traffic_class in TrafficClass}
+    )
     arrivals: array[float] = field(default_factory=lambda: array("d"))
 
     def __post_init__(self) -> None:
         self.margin = max(self.margin, self.base_margin)
 
-    def turn_to(self, present: float) -> None:
-        """Set the time. Where the clock was set back, what was noted moves with it: else nobody got a slot for long."""
-        if (back := self.present - present) > _SET_BACK:
-            self.closed_until -= back
-            self.told_until -= back
-            for lane in Lane:
-                self.asked[lane] -= back
-                self.slots[lane] = array("d", (slot - back for slot in self.slots[lane]))
-            self.arrivals = array("d", (arrival - back for arrival in self.arrivals))
-        self.present = present
+    def advance_to(self, now: float) -> None:
+        """Set the time. If the clock was set back, move all stored times too: they would block requests for long."""
+        if (back := self.now - now) > _MIN_CLOCK_STEP:
+            self.blocked_until -= back
+            self.reported_until -= back
+            for traffic_class in TrafficClass:
+                self.last_used[traffic_class] -= back
+                self.reservations[traffic_class] = array(
+                    "d", (time - back for time in self.reservations[traffic_class])
+                )
+            self.arrivals = array("d", (time - back for time in self.arrivals))
+        self.now = now
 
-    def use_up(self) -> None:
-        """Take the whole window as used up just now: for when nobody knows what was."""
-        for lane, size in self._sizes().items():
-            self.slots[lane] = array("d", [self.present] * size)
-            self.arrivals += self.slots[lane]
+    def exhaust(self) -> None:
+        """Count the whole window as used up just now, because nobody knows what was sent."""
+        for traffic_class, share in self._get_shares().items():
+            self.reservations[traffic_class] = array("d", [self.now] * share)
+            self.arrivals += self.reservations[traffic_class]
 
-    def reserve(self, lane: Lane, max_wait: float) -> float | None:
-        """Seconds until the slot that is now reserved; None, and nothing reserved, where that is over ``max_wait``."""
-        ring, slot = self._choose(lane)
-        self.asked[lane] = self.present
-        if slot - self.present > max_wait:
+    def reserve(self, traffic_class: TrafficClass, max_wait: float) -> float | None:
+        """Reserve the next free time; return the seconds until then, or None if these are more than ``max_wait``."""
+        owner, time = self._find_free(traffic_class)
+        self.last_used[traffic_class] = self.now
+        if time - self.now > max_wait:
             return None
-        self._note(self.slots[ring], slot)
-        return slot - self.present
+        self._add(self.reservations[owner], time)
+        return time - self.now
 
-    def next_slot(self, lane: Lane) -> float:
-        """Seconds until the next free slot."""
-        return self._choose(lane)[1] - self.present
+    def get_wait(self, traffic_class: TrafficClass) -> float:
+        """Return the seconds until the next free time."""
+        return self._find_free(traffic_class)[1] - self.now
 
-    def leave(self) -> float:
-        """Seconds for which a request whose slot has come is held; 0 where it may leave, which is then noted."""
-        if (closed := self.closed_for()) > 0:
-            return closed
-        size, pace = sum(self._sizes().values()), _FORGET_IN_WINDOWS * self.limit.requests
-        if len(self.arrivals) >= size:
-            held = self.arrivals[-size] + self.limit.seconds + self.margin / 2 - self.present
-            if held > 0:
-                self.slack = min(self.limit.seconds, self.slack + held / pace)
-                return held
-        self._note(self.arrivals, self.present)
-        self.slack -= self.slack / pace
+    def admit(self) -> float:
+        """Return the seconds to hold a request whose reserved time has come; 0 if it may be sent, which is recorded."""
+        if (blocked := self.blocked_for()) > 0:
+            return blocked
+        requests, shrink = sum(self._get_shares().values()), _SHRINK_WINDOWS * self.limit.requests
+        if len(self.arrivals) >= requests:
+            hold = self.arrivals[-requests] + self.limit.seconds + self.margin / 2 - self.now
+            if hold > 0:
+                self.slack = min(self.limit.seconds, self.slack + hold / shrink)
+                return hold
+        self._add(self.arrivals, self.now)
+        self.slack -= self.slack / shrink
         return 0.0
 
-    def closed_for(self) -> float:
-        """Seconds until the platform takes requests again."""
-        return max(0.0, self.closed_until - self.present)
+    def blocked_for(self) -> float:
+        """Return the seconds until the platform accepts requests again."""
+        return max(0.0, self.blocked_until - self.now)
 
-    def close_for(self, seconds: float) -> None:
-        """Note that the platform takes no request for so long."""
+    def block_for(self, seconds: float) -> None:
+        """Record that the platform refuses requests for so many seconds."""
         if seconds > 0:
-            self.closed_until = max(self.closed_until, self.present + seconds)
+            self.blocked_until = max(self.blocked_until, self.now + seconds)
 
-    def observe(self, news: RateNews) -> None:
-        """Learn what the platform said of its limit."""
-        if news.status == 429 and not self.closed_for():  # those that were on their way together count once
+    def observe(self, info: RateLimitInfo) -> None:
+        """Record what a response said of the limit, and how long it took."""
+        if info.status == 429 and not self.blocked_for():  # requests that were sent together count once
             self.margin = min(self.limit.seconds, 2 * self.margin)
-        self.close_for(news.closed_for)
-        for quota in news.quotas:
+        self.block_for(info.blocked_for)
+        for quota in info.quotas:
             self._apply_quota(quota)
-        if news.status < 400:
-            self.margin -= (self.margin - self.base_margin) / (_FORGET_IN_WINDOWS * self.limit.requests)
-        if news.lag is not None:
-            self._correct_arrival(news.lag, news.delay)
+        if info.status < 400:
+            self.margin -= (self.margin - self.base_margin) / (_SHRINK_WINDOWS * self.limit.requests)
+        if info.elapsed is not None:
+            self._correct_arrival(info.elapsed, info.send_delay)
 
     def _apply_quota(self, quota: Quota) -> None:
-        """Learn what the platform said of one of its windows.
+        """Apply what a response said of one of the platform's windows.
 
-        Its limit is ours only where it is known to be that of a window like ours. That so many requests remain until
-        the window is over is true of any; where that is later than our window reaches, only the last one counts.
+        The limit of a window counts only if the window is known to be as long as ours. The number of remaining requests
+        counts if the window ends within the length of ours; otherwise only that none remain, which blocks the account.
         """
-        is_news = self.told_window != quota.window or self.present > self.told_until
-        if quota.limit and quota.window == self.limit.seconds and (is_news or quota.limit <= self.told):
-            self.told, self.told_window = quota.limit, quota.window
-            self.told_until = self.present + _LIMIT_TOLD_FOR
+        is_new = self.reported_window != quota.window or self.now > self.reported_until
+        if quota.limit and quota.window == self.limit.seconds and (is_new or quota.limit <= self.reported_limit):
+            self.reported_limit, self.reported_window = quota.limit, quota.window
+            self.reported_until = self.now + _REPORTED_LIMIT_SECONDS
         if quota.remaining and quota.reset is not None and quota.reset <= self.limit.seconds:
-            self._leave_only(quota.remaining, self.present + quota.reset)
+            self._reduce_free(quota.remaining, self.now + quota.reset)
 
-    def _correct_arrival(self, lag: float, delay: float) -> None:
-        """Put the arrival of a request as much later as it was written, and can have been on its way for longer."""
-        on_its_way = min(self._longer_than_others(lag - delay), _LONGEST_WAY, self.limit.seconds / 3)
-        late = min(delay, self.limit.seconds) + on_its_way
+    def _correct_arrival(self, elapsed: float, send_delay: float) -> None:
+        """Move the arrival of a request by its send delay and by how much longer it may have been on its way."""
+        transit = min(self._measure_extra(elapsed - send_delay), _MAX_TRANSIT, self.limit.seconds / 3)
+        late = min(send_delay, self.limit.seconds) + transit
         if late <= self.margin / 4 or not self.arrivals:
-            return  # what the margin is for
-        left = self.present - lag
-        self.arrivals.pop(_find_departure(self.arrivals, left, min(_DEPARTURE_TOLERANCE, self.limit.seconds / 10)))
-        insort(self.arrivals, left + late)
+            return  # the margin covers it
+        admitted_at = self.now - elapsed
+        tolerance = min(_ADMISSION_TOLERANCE, self.limit.seconds / 10)
+        self.arrivals.pop(_find_admission(self.arrivals, admitted_at, tolerance))
+        insort(self.arrivals, admitted_at + late)
 
-    def _longer_than_others(self, lag: float) -> float:
-        """By how much an answer took longer than the quickest of the last minutes; all of it, at first.
+    def _measure_extra(self, elapsed: float) -> float:
+        """Return how much longer a response took than the fastest of the last minutes; at first, all that it took.
 
-        A minute that was busy throughout says nothing of how quick a request can be once it is over.
+        A minute of constant load does not show how fast a request can be afterwards, so the period is longer.
         """
-        self.answers += 1
-        self.quickest_now = min(self.quickest_now, lag)
-        windows = _QUICKEST_FOR / self.limit.seconds if self.quickest else 1
-        if self.answers >= max(_FEW, windows * self.limit.requests):
-            self.quickest, self.quickest_now, self.answers = self.quickest_now, math.inf, 0
-        self.quickest = min(self.quickest, lag)
-        return lag - self.quickest
+        self.responses_in_period += 1
+        self.fastest_in_period = min(self.fastest_in_period, elapsed)
+        windows = _FASTEST_PERIOD / self.limit.seconds if self.fastest else 1
+        if self.responses_in_period >= max(_MIN_RESPONSES, windows * self.limit.requests):
+            self.fastest, self.fastest_in_period, self.responses_in_period = self.fastest_in_period, math.inf, 0
+        self.fastest = min(self.fastest, elapsed)
+        return elapsed - self.fastest
 
-    def _leave_only(self, remaining: int, until: float) -> None:
-        """Somebody else uses the account too: take slots that look free as used, but for as many as there are."""
-        used = until - self._gap()  # such a slot is free again at ``until``
-        surplus = sum(self._free_now(lane) for lane in Lane) - remaining
-        for lane in Lane:
-            for _ in range(min(surplus, self._free_now(lane))):
-                self._note(self.slots[lane], used)
+    def _reduce_free(self, remaining: int, until: float) -> None:
+        """Reserve what looks free beyond what the platform has left until then: somebody else uses the account, too."""
+        time = until - self._get_distance()  # such a reservation is free again at ``until``
+        surplus = sum(self._count_free(traffic_class) for traffic_class in TrafficClass) - remaining
+        for traffic_class in TrafficClass:
+            for _ in range(min(surplus, self._count_free(traffic_class))):
+                self._add(self.reservations[traffic_class], time)
                 surplus -= 1
 
-    def _note(self, instants: array[float], instant: float) -> None:
-        # Connections with another limit may share this page: what one of them still needs to know, another keeps.
-        keep = max(self.limit.requests, len(instants))
-        insort(instants, instant)
-        del instants[:-keep]
+    def _add(self, times: array[float], time: float) -> None:
+        # A connection with a higher limit may share this state: never keep fewer times than it does.
+        keep = max(self.limit.requests, len(times))
+        insort(times, time)
+        del times[:-keep]
 
-    def _free_now(self, lane: Lane) -> int:
-        busy = self.present - self._gap()
-        return max(0, self._sizes()[lane] - sum(slot > busy for slot in self.slots[lane]))
+    def _count_free(self, traffic_class: TrafficClass) -> int:
+        since = self.now - self._get_distance()
+        return max(
+            0, self._get_shares()[traffic_class] - sum(time > since for time in self.reservations[traffic_class])
+        )
 
-    def _gap(self) -> float:
+    def _get_distance(self) -> float:
         return self.limit.seconds + self.margin + self.slack
 
-    def _sizes(self) -> dict[Lane, int]:
-        """Slots that each lane has in a window."""
-        is_told = self.present <= self.told_until and self.told_window == self.limit.seconds
-        told = self.told if is_told else math.inf
-        requests = int(min(self.limit.requests, told))
+    def _get_shares(self) -> dict[TrafficClass, int]:
+        """Return how many requests of a window each traffic class has."""
+        is_reported = self.now <= self.reported_until and self.reported_window == self.limit.seconds
+        reported = self.reported_limit if is_reported else math.inf
+        requests = int(min(self.limit.requests, reported))
         polls = max(1, requests // 5) if requests > 1 else 0
-        return {Lane.CALL: requests - polls, Lane.POLL: polls}
+        return {TrafficClass.CALL: requests - polls, TrafficClass.POLL: polls}
 
-    def _choose(self, lane: Lane) -> tuple[Lane, float]:
-        """The lane whose slot a request gets, and that slot."""
-        own = self._free_at(lane)
-        lender = Lane.POLL if lane is Lane.CALL else Lane.CALL
-        lent = self._free_at(lender)
-        if lent < own and self._lends(lender, lent):
+    def _find_free(self, traffic_class: TrafficClass) -> tuple[TrafficClass, float]:
+        """Return the next free time, and the traffic class to whose share it belongs."""
+        own = self._get_free_time(traffic_class)
+        lender = TrafficClass.POLL if traffic_class is TrafficClass.CALL else TrafficClass.CALL
+        lent = self._get_free_time(lender)
+        if lent < own and self._can_lend(lender, lent):
             return lender, lent
-        return lane, own
+        return traffic_class, own
 
-    def _lends(self, lender: Lane, slot: float) -> bool:
-        """Whether a lane lends a slot. An idle one lends only what comes soon: tickets may be for hours ahead."""
-        a_while = min(_LONGEST_IDLE, _IDLE_WINDOWS * self.limit.seconds)
-        idle = self.present - self.asked[lender] > a_while and slot - self.present <= a_while
-        only_one = self._sizes()[Lane.POLL] == 0
-        at_once = slot <= self.present
-        return idle or only_one or (at_once and lender is Lane.CALL)
+    def _can_lend(self, lender: TrafficClass, time: float) -> bool:
+        """Whether a traffic class lends a time of its share. An idle one lends no time that is far ahead."""
+        idle_seconds = min(_MAX_IDLE, _IDLE_WINDOWS * self.limit.seconds)
+        is_idle = self.now - self.last_used[lender] > idle_seconds and time - self.now <= idle_seconds
+        is_shared = self._get_shares()[TrafficClass.POLL] == 0
+        is_free_now = time <= self.now
+        return is_idle or is_shared or (is_free_now and lender is TrafficClass.CALL)
 
-    def _free_at(self, lane: Lane) -> float:
-        size, slots = self._sizes()[lane], self.slots[lane]
-        if not size:
+    def _get_free_time(self, traffic_class: TrafficClass) -> float:
+        share, reserved = self._get_shares()[traffic_class], self.reservations[traffic_class]
+        if not share:
             return math.inf
-        free = max(self.present, self.closed_until)
-        if len(slots) >= size:
-            free = max(free, slots[-size] + self._gap())
-        return max(free, slots[-1]) if slots else free
+        free = max(self.now, self.blocked_until)
+        if len(reserved) >= share:
+            free = max(free, reserved[-share] + self._get_distance())
+        return max(free, reserved[-1]) if reserved else free
 
-    def to_page(self) -> bytes:
-        """The book as bytes that tell whether they are whole."""
-        told = (
+    def to_bytes(self) -> bytes:
+        """Return the state as bytes that :meth:`from_bytes` reads, with a checksum."""
+        scalars = (
             self.margin,
             self.slack,
-            self.present,
-            self.closed_until,
-            self.told,
-            self.told_until,
-            self.told_window,
-            self.quickest,
-            self.quickest_now,
-            self.answers,
+            self.now,
+            self.blocked_until,
+            self.reported_limit,
+            self.reported_until,
+            self.reported_window,
+            self.fastest,
+            self.fastest_in_period,
+            self.responses_in_period,
         )
-        numbers = array("d", (*told, *self.asked.values()))
-        for instants in (*self.slots.values(), self.arrivals):
-            numbers.append(len(instants))
-            numbers.extend(instants)
+        numbers = array("d", (*scalars, *self.last_used.values()))
+        for times in (*self.reservations.values(), self.arrivals):
+            numbers.append(len(times))
+            numbers.extend(times)
         content = numbers.tobytes()
-        return _HEAD.pack(_MAGIC, len(content), zlib.crc32(content)) + content
+        return _HEADER.pack(_MAGIC, len(content), zlib.crc32(content)) + content
 
     @classmethod
-    def from_page(cls, page: bytes, limit: RateLimit, base_margin: float = MARGIN_SECONDS) -> Self | None:
-        """The book on a page, or None where the page is torn, cut off, not one of ours or laid out in another way."""
-        if len(page) < _HEAD.size:
+    def from_bytes(cls, data: bytes, limit: RateLimit, base_margin: float = MARGIN_SECONDS) -> Self | None:
+        """Return the state that the bytes hold; None if they are damaged, incomplete or of another format."""
+        if len(data) < _HEADER.size:
             return None
-        magic, length, check = _HEAD.unpack_from(page)
-        content = page[_HEAD.size : _HEAD.size + length]
-        if magic != _MAGIC or len(content) != length or zlib.crc32(content) != check or length % 8:
+        magic, length, checksum = _HEADER.unpack_from(data)
+        content = data[_HEADER.size : _HEADER.size + length]
+        if magic != _MAGIC or len(content) != length or zlib.crc32(content) != checksum or length % 8:
             return None
         try:
             return cls._from_numbers(array("d", content), limit, base_margin)
         except (StopIteration, IndexError, ValueError, OverflowError):
-            return None  # another version of this package has written it
+            return None  # written by another version of this package
 
     @classmethod
-    def _from_numbers(cls, content: array[float], limit: RateLimit, base_margin: float) -> Self:
-        told = iter(content[:_NUMBERS])
-        book = cls(
+    def _from_numbers(cls, numbers: array[float], limit: RateLimit, base_margin: float) -> Self:
+        scalars = iter(numbers[:_SCALARS])
+        state = cls(
             limit,
             base_margin,
-            margin=next(told),
-            slack=next(told),
-            present=next(told),
-            closed_until=next(told),
-            told=next(told),
-            told_until=next(told),
-            told_window=next(told),
-            quickest=next(told),
-            quickest_now=next(told),
-            answers=next(told),
-            asked={lane: next(told) for lane in Lane},
+            margin=next(scalars),
+            slack=next(scalars),
+            now=next(scalars),
+            blocked_until=next(scalars),
+            reported_limit=next(scalars),
+            reported_until=next(scalars),
+            reported_window=next(scalars),
+            fastest=next(scalars),
+            fastest_in_period=next(scalars),
+            responses_in_period=next(scalars),
+            last_used={traffic_class: next(scalars) for traffic_class in TrafficClass},
         )
-        rest = content[_NUMBERS:]
+        rest = numbers[_SCALARS:]
         lists: list[array[float]] = []
-        while len(lists) <= len(Lane):
+        while len(lists) <= len(TrafficClass):
             count = int(rest[0])
             lists.append(rest[1 : 1 + count])
             if count < 0 or len(lists[-1]) != count:
-                raise ValueError("numbers that mean something else")
+                raise ValueError("not a state of this format")
             rest = rest[1 + count :]
-        if rest or math.isnan(sum(content)):
-            raise ValueError("numbers that mean something else")
-        *slots, book.arrivals = lists
-        book.slots = dict(zip(Lane, slots, strict=True))
-        return book
+        if rest or math.isnan(sum(numbers)):
+            raise ValueError("not a state of this format")
+        *reservations, state.arrivals = lists
+        state.reservations = dict(zip(TrafficClass, reservations, strict=True))
+        return state
 
 
-def _find_departure(instants: array[float], instant: float, aside: float) -> int:
-    """Which of some instants, in their order and at least one, may be another one; the first, where several may.
+def _find_admission(times: array[float], time: float, tolerance: float) -> int:
+    """Return the index of a time that may be the given one; of several, the first. There is at least one time.
 
-    It is put off later than any of them. So what is left is never earlier than what it stands for, whichever it was.
+    Its arrival is then moved to a later time than any of them. So whichever it was, no arrival that remains is earlier
+    than it really was.
     """
-    first = bisect_left(instants, instant - aside)
-    if first < len(instants) and instants[first] <= instant + aside:
+    first = bisect_left(times, time - tolerance)
+    if first < len(times) and times[first] <= time + tolerance:
         return first
-    after = min(bisect_left(instants, instant), len(instants) - 1)
+    after = min(bisect_left(times, time), len(times) - 1)
     before = max(0, after - 1)
-    return before if instant - instants[before] <= instants[after] - instant else after
+    return before if time - times[before] <= times[after] - time else after

@@ -1,90 +1,116 @@
-"""Which budget an account has, where it lies, and what holds while that place cannot be reached."""
+"""Choose the limiter of an account: where its state is kept, and what it falls back on."""
 
 from __future__ import annotations
 
 import functools
 import os
 import random
+import threading
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.rate_limit.fallback import Sheltered
-from airflow_provider_sessions.rate_limit.file_store import FileShelf, rate_folder
+from airflow_provider_sessions.rate_limit.fallback import FallbackLimiter
+from airflow_provider_sessions.rate_limit.file_store import FileStore, shared_folder
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.limiter import (
     NO_LIMIT,
-    BookBudget,
-    OpenBudget,
-    ProcessBudget,
-    RateBudget,
-    Unlimited,
-    process_budget,
+    ProcessLimiter,
+    ProcessRetryAfterLimiter,
+    RateLimiter,
+    RetryAfterLimiter,
+    WindowLimiter,
 )
-from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisStore
 
-_GOOD_FOR = 0.05
-"""Seconds for which an account without a limit is taken to be open, or closed, as its store said."""
+_CACHE_SECONDS = 0.05
 _HOSTS = 4
-"""Hosts that may fall back on their own at once without breaking the limit together."""
+"""Hosts that may fall back at the same time without exceeding the limit together."""
 
 
-def account_budget(account: str, limit: RateLimit | None, clock: Clock, store: RedisAddress | None) -> RateBudget:
-    """The budget of an account.
+def get_account_limiter(account: str, limit: RateLimit | None, clock: Clock, store: RedisAddress | None) -> RateLimiter:
+    """Return the limiter of an account.
 
-    :param account: what tells accounts apart; never a credential itself.
-    :param limit: None where the platform has no known limit: then all that is shared is until when the platform has
-        asked to be left alone.
-    :param clock: the time. Another clock than the machine's has nothing to do with other processes.
-    :param store: the Redis that all workers share; None for a file, which the processes of this host share.
+    :param account: a name that tells accounts apart and contains no credential.
+    :param limit: the limit; None if the platform has no known one. Then the processes share nothing but the time until
+        which the platform refuses requests.
+    :param clock: the time. With another clock than the machine's, nothing is shared with other processes.
+    :param store: the Redis that all workers share; None for a file that the processes of this host share.
     :raises ImportError: the package ``redis`` is needed and not installed.
     """
     if clock is not SYSTEM_CLOCK:
-        return process_budget(account, limit, clock)
+        return get_process_limiter(account, limit, clock)
     if limit is None:
-        return _open(f"{account}.open", store)
-    parts = limit.in_parts()
-    return _in_file(f"{account}.rate", parts) if store is None else _in_redis(account, parts, store)
+        return _get_retry_after_limiter(f"{account}.open", store)
+    limit = limit.split_window()
+    return _get_file_limiter(f"{account}.rate", limit) if store is None else _get_redis_limiter(account, limit, store)
 
 
 @functools.cache
-def _in_redis(account: str, limit: RateLimit, store: RedisAddress) -> RateBudget:
-    """A budget in Redis. Without it, each host sends evenly, at a quarter of the rate."""
+def _get_redis_limiter(account: str, limit: RateLimit, store: RedisAddress) -> RateLimiter:
+    """Return a limiter with its state in Redis. Without Redis, each host sends evenly, at a quarter of the rate."""
     slow = RateLimit(1, _HOSTS * limit.seconds / limit.requests)
-    return Sheltered(
-        BookBudget(RedisShelf(store, account, limit), limit),
-        _in_file(f"{account}.alone.rate", slow),
+    return FallbackLimiter(
+        WindowLimiter(RedisStore(store, account, limit), limit),
+        _get_file_limiter(f"{account}.alone.rate", slow),
         SYSTEM_CLOCK,
-        meanwhile=f"this host sends at most one request every {slow.seconds:.3g} s",
+        consequence=f"this host sends at most one request every {slow.seconds:.3g} s",
     )
 
 
 @functools.cache
-def _in_file(name: str, limit: RateLimit) -> RateBudget:
-    """A budget in a file. Without it, each process sends one request a window: safe for as many as the limit has."""
-    spread = random.uniform(0, 0.8 * limit.seconds)  # noqa: S311 - else all processes began together
-    return Sheltered(
-        BookBudget(FileShelf(rate_folder() / name, limit), limit),
-        ProcessBudget(RateLimit(1, limit.seconds), SYSTEM_CLOCK, opens_in=spread),
+def _get_file_limiter(name: str, limit: RateLimit) -> RateLimiter:
+    """Return a limiter with its state in a file. Without the file, each process sends one request per window.
+
+    That is safe for as many processes as the limit has requests.
+    """
+    delay = random.uniform(0, 0.8 * limit.seconds)  # noqa: S311 - keeps processes from all starting together
+    return FallbackLimiter(
+        WindowLimiter(FileStore(shared_folder() / name, limit), limit),
+        ProcessLimiter(RateLimit(1, limit.seconds), SYSTEM_CLOCK, opens_in=delay),
         SYSTEM_CLOCK,
-        meanwhile=f"this process sends at most one request every {limit.seconds:.3g} s",
+        consequence=f"this process sends at most one request every {limit.seconds:.3g} s",
     )
 
 
 @functools.cache
-def _open(name: str, store: RedisAddress | None) -> RateBudget:
-    """A budget without a limit. Without its store, each process learns by itself when the platform wants its peace."""
-    shelf = FileShelf(rate_folder() / f"{name}.rate", NO_LIMIT) if store is None else RedisShelf(store, name, NO_LIMIT)
-    return Sheltered(
-        OpenBudget(shelf, good_for=_GOOD_FOR),
-        Unlimited(SYSTEM_CLOCK),
+def _get_retry_after_limiter(name: str, store: RedisAddress | None) -> RateLimiter:
+    """Return a limiter without a limit. Without its store, each process knows only responses to its own requests."""
+    if store is None:
+        shared: FileStore | RedisStore = FileStore(shared_folder() / f"{name}.rate", NO_LIMIT)
+    else:
+        shared = RedisStore(store, name, NO_LIMIT)
+    return FallbackLimiter(
+        RetryAfterLimiter(shared, cache_seconds=_CACHE_SECONDS),
+        ProcessRetryAfterLimiter(SYSTEM_CLOCK),
         SYSTEM_CLOCK,
-        meanwhile="this process does not learn what the platform answers others, and has no limit of its own",
+        consequence="this process does not learn of refusals that others receive, and has no limit of its own",
     )
 
 
-def _start_anew() -> None:
-    _in_redis.cache_clear()
-    _in_file.cache_clear()
-    _open.cache_clear()
+_process_limiters: dict[tuple[str, RateLimit | None, Clock], RateLimiter] = {}
+_process_limiters_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+def get_process_limiter(account: str, limit: RateLimit | None, clock: Clock) -> RateLimiter:
+    """Return the limiter of an account that only this process uses.
+
+    :param account: a name that tells accounts apart and contains no credential.
+    :param limit: the limit; None if the platform has no known one.
+    :param clock: the time; each clock has limiters of its own.
+    """
+    with _process_limiters_lock:
+        key = (account, limit, clock)
+        if key not in _process_limiters:
+            _process_limiters[key] = ProcessRetryAfterLimiter(clock) if limit is None else ProcessLimiter(limit, clock)
+        return _process_limiters[key]
+
+
+def _reset() -> None:
+    global _process_limiters_lock  # noqa: PLW0603 - a thread of the parent may hold it, and does not exist here
+    _process_limiters_lock = threading.Lock()
+    _process_limiters.clear()
+    _get_redis_limiter.cache_clear()
+    _get_file_limiter.cache_clear()
+    _get_retry_after_limiter.cache_clear()
+
+
+os.register_at_fork(after_in_child=_reset)

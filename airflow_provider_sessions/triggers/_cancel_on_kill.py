@@ -32,7 +32,7 @@ from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.operators._bring import cancel
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers._connector import adapter_of
 
@@ -136,7 +136,7 @@ async def _call_off(conn_id: str, session_id: str) -> None:
     account = await aresolve(conn_id)
     kind = await adapter_of(account)
     adapter: Adapter
-    async with kind.open(account, on_secret=mask_soon, lane=Lane.CALL, max_wait=_PATIENCE) as adapter:
+    async with kind.open(account, on_secret=mask_soon, traffic_class=TrafficClass.CALL, max_wait=_PATIENCE) as adapter:
         session = await adapter.get(session_id)
         if session.state not in _NOT_BEGUN:
             log.info(

@@ -14,7 +14,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.polling.poller import Poller, poller_for
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 
 _PATIENCE = 300.0
 """Seconds that a request of a look waits for its slot in the rate budget: others may be busy with the account."""
@@ -49,7 +49,7 @@ class Connector:
             account,
             clock=self._clock,
             on_secret=self._secrets.append,
-            lane=Lane.POLL,
+            traffic_class=TrafficClass.POLL,
             attempts=1,
             max_wait=_PATIENCE,
         )

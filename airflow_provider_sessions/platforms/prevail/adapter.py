@@ -82,7 +82,7 @@ from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Li
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -294,7 +294,7 @@ class PrevailAdapter(Adapter):
                 answers[session_id] = self._requested(request)
         current = await self._current(set(slugs.values()), requests_kept) if slugs else {}
         unknown = (session_id for session_id in slugs if known[session_id] is None)
-        one_in = _CLOSELY_ONE_IN if self.client.lane is Lane.POLL else 1
+        one_in = _CLOSELY_ONE_IN if self.client.traffic_class is TrafficClass.POLL else 1
         closely = set(islice(unknown, math.ceil(len(known) / one_in)))
         for session_id, slug in slugs.items():
             seen = current.get(slug)
@@ -525,7 +525,7 @@ class PrevailAdapter(Adapter):
         session = self._live_no_more(seen)
         planned = session.scheduled_end
         is_due = planned is not None and planned <= self.client.clock.now()
-        return await self._closely(session) if is_due or self.client.lane is not Lane.POLL else session
+        return await self._closely(session) if is_due or self.client.traffic_class is not TrafficClass.POLL else session
 
     async def _closely(self, session: Session) -> Session:
         """A session, looked at together with its recordings where they can decide."""

@@ -46,7 +46,7 @@ from airflow_provider_sessions.platforms.sessions_us.options import (
 )
 from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
-from airflow_provider_sessions.rate_limit.limiter import Lane, RateLimit
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 
 T = TypeVar("T")
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
@@ -291,7 +291,7 @@ class SessionsUsAdapter(Adapter):
         if query.case is not None:
             raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
         known: set[str] = set()
-        polls = self.client.lane is Lane.POLL
+        polls = self.client.traffic_class is TrafficClass.POLL
         for walk in range(1 if polls else _WALKS):
             before = len(known)
             readings = self._readings(ahead=not polls, expected=before)

@@ -31,7 +31,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from tests.unit.client.servers import RESET, Answer, RawServer, head, raw, reply, says
 from tests.unit.client.things import (
     SECRET,
@@ -432,14 +432,17 @@ async def test_a_text_is_given_as_it_is() -> None:
 
 async def test_a_look_whose_bytes_did_not_change_gives_the_same_object() -> None:
     other = says({"success": True, "data": {"id": "t1", "name": "changed"}})
-    async with RawServer((GOOD, GOOD, other, GOOD)) as server, connect(server.url, lane=Lane.POLL) as client:
+    async with (
+        RawServer((GOOD, GOOD, other, GOOD)) as server,
+        connect(server.url, traffic_class=TrafficClass.POLL) as client,
+    ):
         looks = [await client.send(get_thing("t1")) for _ in range(4)]
     assert looks[0] is looks[1]
     assert [look.name for look in looks] == ["one", "one", "changed", "one"]
 
 
 async def test_looks_at_different_things_are_not_mixed_up() -> None:
-    async with RawServer((GOOD,)) as server, connect(server.url, lane=Lane.POLL) as client:
+    async with RawServer((GOOD,)) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
         calls = (get_thing("t1"), get_thing("t2"), get_thing("t1", deep=True), get_thing("t1", deep=False))
         looks = [await client.send(call) for call in calls]
     assert len({id(look) for look in looks}) == 4
@@ -457,7 +460,7 @@ async def test_of_a_page_whose_bytes_did_not_change_the_same_is_kept_that_was_ma
     def made(thing: Thing) -> Made:
         return Made(thing.id, thing.name or "nameless")
 
-    async with RawServer(answers) as server, connect(server.url, lane=Lane.POLL) as client:
+    async with RawServer(answers) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
         call = list_things().read_as(made, key="place")
         looks = [[item async for item in client.pages(call)] for _ in range(3)]
     assert [[item.name for item in look] for look in looks] == [["one", "nameless"]] * 2 + [["changed", "nameless"]]
@@ -471,7 +474,7 @@ async def test_other_work_is_given_objects_of_its_own() -> None:
 
 
 async def test_what_was_made_is_never_remembered() -> None:
-    async with RawServer((GOOD,)) as server, connect(server.url, lane=Lane.POLL) as client:
+    async with RawServer((GOOD,)) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
         first = await client.send(make_thing("x"))
         assert await client.send(make_thing("x")) is not first
 

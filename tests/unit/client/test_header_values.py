@@ -19,7 +19,7 @@ from airflow_provider_sessions.client.download import Download
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ApiError, BrokenConnectionError, SessionsError
-from airflow_provider_sessions.rate_limit.headers import read_rate_headers
+from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
 from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply
 from tests.unit.client.things import DIALECT, KeyAuth, connect, get_thing
 
@@ -162,8 +162,8 @@ def test_only_our_errors_leave_the_client_whatever_the_headers_say(
     now=st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
 def test_what_is_read_of_a_rate_limit_can_be_computed_with(status: int, drawn: Any, now: datetime) -> None:
-    news = read_rate_headers(status, dict(drawn), now)
-    for seconds in (news.reset, news.retry_after, news.closed_for, news.wanted_wait):
+    news = parse_rate_limit_headers(status, dict(drawn), now)
+    for seconds in (news.reset, news.retry_after, news.blocked_for, news.retry_delay):
         assert seconds is None or now + timedelta(seconds=seconds) >= now
     for count in (news.limit, news.remaining):
         assert count is None or 0 <= count <= 10**18
@@ -241,7 +241,9 @@ async def test_a_time_without_a_zone_is_utc_whatever_the_machines_zone(monkeypat
     monkeypatch.setenv("TZ", "America/Los_Angeles")
     time.tzset()
     try:
-        news = read_rate_headers(429, {"Retry-After": "Mon Mar  2 10:00:30 2026"}, datetime(2026, 3, 2, 10, tzinfo=UTC))
+        news = parse_rate_limit_headers(
+            429, {"Retry-After": "Mon Mar  2 10:00:30 2026"}, datetime(2026, 3, 2, 10, tzinfo=UTC)
+        )
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -15,8 +15,9 @@ from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.transport import origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 from airflow_provider_sessions.errors import ConnectError, RateLimitedError, RedirectRefusedError
-from airflow_provider_sessions.rate_limit.headers import RateNews
-from airflow_provider_sessions.rate_limit.limiter import Lane, ProcessBudget, RateLimit
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import ProcessLimiter
 from tests.unit.client.servers import Answer, RawServer, by, reply, says
 from tests.unit.client.things import DIALECT, SECRET, KeyAuth, connect, get_thing, make_thing
 
@@ -188,7 +189,7 @@ async def test_no_credential_is_made_for_another_host() -> None:
         assert response.status_code == 200
 
 
-# The budget
+# The rate limiter
 
 
 async def test_every_request_to_the_platform_is_counted_log_ins_and_redirects_too() -> None:
@@ -199,9 +200,9 @@ async def test_every_request_to_the_platform_is_counted_log_ins_and_redirects_to
 
     clock = VirtualClock(auto=True)
     began = clock.now()
-    budget = ProcessBudget(RateLimit(1, 10), clock, margin=0)
+    limiter = ProcessLimiter(RateLimit(1, 10), clock, margin=0)
     answers = by(lambda r: to("/moved") if r.path.startswith("/things") else GOOD)
-    async with RawServer((answers,)) as server, connect(server.url, clock, budget=budget, auth=LogIn()) as client:
+    async with RawServer((answers,)) as server, connect(server.url, clock, limiter=limiter, auth=LogIn()) as client:
         await client.send(get_thing("t1"))
     assert [r.path for r in server.requests] == ["/login", "/things/t1", "/moved"]
     assert (clock.now() - began).total_seconds() == 20
@@ -210,11 +211,11 @@ async def test_every_request_to_the_platform_is_counted_log_ins_and_redirects_to
 async def test_requests_to_other_hosts_are_not_counted() -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
-    budget = ProcessBudget(RateLimit(1, 10), clock, margin=0)
+    limiter = ProcessLimiter(RateLimit(1, 10), clock, margin=0)
     async with (
         RawServer((GOOD,)) as other,
         RawServer((to(other.url),)) as server,
-        connect(server.url, clock, budget=budget) as client,
+        connect(server.url, clock, limiter=limiter) as client,
     ):
         await client.send(get_thing("t1"))
     assert clock.now() == began
@@ -224,8 +225,8 @@ async def test_requests_to_other_hosts_are_not_counted() -> None:
 async def test_a_long_wait_for_a_slot_is_told(period: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     clock = VirtualClock(auto=True)
-    budget = ProcessBudget(RateLimit(1, period), clock, margin=0)
-    async with RawServer((GOOD,)) as server, connect(server.url, clock, budget=budget) as client:
+    limiter = ProcessLimiter(RateLimit(1, period), clock, margin=0)
+    async with RawServer((GOOD,)) as server, connect(server.url, clock, limiter=limiter) as client:
         await client.send(get_thing("t1"))
         await client.send(get_thing("t1"))
     told = [(record.levelno, record.getMessage()) for record in caplog.records if "rate limit" in record.getMessage()]
@@ -238,8 +239,8 @@ async def test_a_long_wait_for_a_slot_is_told(period: int, level: int, caplog: p
 
 async def test_no_room_in_the_budget_is_an_error_and_reserves_nothing() -> None:
     clock = VirtualClock(auto=True)
-    budget = ProcessBudget(RateLimit(1, 100), clock, margin=0)
-    async with RawServer((GOOD,)) as server, connect(server.url, clock, budget=budget, max_wait=30) as client:
+    limiter = ProcessLimiter(RateLimit(1, 100), clock, margin=0)
+    async with RawServer((GOOD,)) as server, connect(server.url, clock, limiter=limiter, max_wait=30) as client:
         await client.send(get_thing("t1"))
         for _ in range(3):
             with pytest.raises(RateLimitedError, match="leaves no room for GET /things/t1 within 30 s") as caught:
@@ -263,28 +264,28 @@ async def test_whoever_waits_for_a_slot_hears_that_the_platform_closed() -> None
                 return httpx.Response(429, headers={"Retry-After": "45"}, request=request)
             return httpx.Response(200, json={"data": {"id": "t1"}}, request=request)
 
-    budget = ProcessBudget(RateLimit(1, 10), clock, margin=0)
-    async with canned_client(Closing(), clock=clock, budget=budget) as client:
+    limiter = ProcessLimiter(RateLimit(1, 10), clock, margin=0)
+    async with canned_client(Closing(), clock=clock, limiter=limiter) as client:
         await asyncio.gather(*(client.send(get_thing(f"t{i}")) for i in range(3)))
     assert times == [0, 45, 55, 65]  # those that had slots at 10 and 20 seconds did not use them
 
 
 async def test_the_lane_of_a_client_reaches_the_budget_with_every_request() -> None:
-    class Noting(ProcessBudget):
-        lanes: list[Lane] = []  # noqa: RUF012
+    class Noting(ProcessLimiter):
+        lanes: list[TrafficClass] = []  # noqa: RUF012
 
-        async def reserve(self, lane: Lane, *, max_wait: float) -> float | None:
-            self.lanes.append(lane)
-            return await super().reserve(lane, max_wait=max_wait)
+        async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
+            self.lanes.append(traffic_class)
+            return await super().reserve(traffic_class, max_wait=max_wait)
 
     clock = VirtualClock(auto=True)
-    budget = Noting(RateLimit(9, 1), clock)
+    limiter = Noting(RateLimit(9, 1), clock)
     async with RawServer((to("/b"), GOOD)) as server:
-        async with connect(server.url, clock, budget=budget, lane=Lane.POLL) as polling:
+        async with connect(server.url, clock, limiter=limiter, traffic_class=TrafficClass.POLL) as polling:
             await polling.send(get_thing("t1"))
-        async with connect(server.url, clock, budget=budget) as calling:
+        async with connect(server.url, clock, limiter=limiter) as calling:
             await calling.send(get_thing("t1"))
-    assert budget.lanes == [Lane.POLL, Lane.POLL, Lane.CALL]
+    assert limiter.lanes == [TrafficClass.POLL, TrafficClass.POLL, TrafficClass.CALL]
 
 
 # The log
@@ -321,17 +322,17 @@ async def test_a_failed_request_is_logged(caplog: pytest.LogCaptureFixture) -> N
     assert f"GET {url}/things/t1: ConnectError" in caplog.text
 
 
-async def test_the_budget_learns_when_a_request_was_written_to_its_connection(
+async def test_the_limiter_learns_when_a_request_was_written_to_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What comes before that keeps a request from arriving, and is not the platform's."""
-    told: list[RateNews] = []
-    budget = ProcessBudget(RateLimit(100, 1), SYSTEM_CLOCK)
+    told: list[RateLimitInfo] = []
+    limiter = ProcessLimiter(RateLimit(100, 1), SYSTEM_CLOCK)
 
-    async def observe(news: RateNews) -> None:
-        told.append(news)
+    async def observe(info: RateLimitInfo) -> None:
+        told.append(info)
 
-    monkeypatch.setattr(budget, "observe", observe)
+    monkeypatch.setattr(limiter, "observe", observe)
     looked_up = 0.05
 
     async def slowly(*arguments: Any, **named: Any) -> Any:
@@ -339,10 +340,10 @@ async def test_the_budget_learns_when_a_request_was_written_to_its_connection(
         return await resolve(*arguments, **named)
 
     monkeypatch.setattr(connections, "resolve", slowly)
-    async with RawServer((GOOD, GOOD)) as server, connect(server.url, SYSTEM_CLOCK, budget=budget) as client:
+    async with RawServer((GOOD, GOOD)) as server, connect(server.url, SYSTEM_CLOCK, limiter=limiter) as client:
         await client.send(get_thing("t1"))
         await client.send(get_thing("t1"))
 
     first, second = told
-    assert looked_up <= first.delay <= (first.lag or 0)
-    assert second.delay < looked_up, "its connection was there"
+    assert looked_up <= first.send_delay <= (first.elapsed or 0)
+    assert second.send_delay < looked_up, "its connection was there"

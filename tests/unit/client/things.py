@@ -14,7 +14,8 @@ from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.paging import PageLimit, Paging
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import Clock, VirtualClock
-from airflow_provider_sessions.rate_limit.limiter import Lane, RateBudget
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 
 SECRET = "key-amber-harbour-4711"
 DIALECT = Dialect("testing", hints={401: "Check the key", 403: "Ask for the scope"})
@@ -73,8 +74,8 @@ def connect(
     clock: Clock | None = None,
     *,
     auth: httpx.Auth | None = None,
-    budget: RateBudget | None = None,
-    lane: Lane = Lane.CALL,
+    limiter: RateLimiter | None = None,
+    traffic_class: TrafficClass = TrafficClass.CALL,
     attempts: int = 3,
     max_wait: float = 60.0,
     timeout: float = 5.0,
@@ -86,7 +87,7 @@ def connect(
         ClientConfig(base_url=base_url, timeout=timeout, retry=policy, **config),
         dialect=DIALECT,
         auth=auth or KeyAuth(),
-        budget=budget,
-        lane=lane,
+        limiter=limiter,
+        traffic_class=traffic_class,
         clock=clock or VirtualClock(auto=True),
     )

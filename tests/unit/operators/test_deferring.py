@@ -26,7 +26,7 @@ from airflow_provider_sessions.operators.sessions import (
     UpdateSessionOperator,
 )
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import Connect, RecordingTaskInstance, requests_of
@@ -43,11 +43,11 @@ class Slots:
     def use_up(self) -> None:
         """Others have just used up the window."""
         hook = hook_for(self._conn_id)
-        budget = adapter_class(hook.conn_type).budget(hook.account)
+        limiter = adapter_class(hook.conn_type).get_limiter(hook.account)
 
         async def use_up() -> None:
-            while await budget.reserve(Lane.CALL, max_wait=0) is not None:
-                await budget.leave()
+            while await limiter.reserve(TrafficClass.CALL, max_wait=0) is not None:
+                await limiter.admit()
 
         asyncio.run(use_up())
 
@@ -115,7 +115,7 @@ def test_a_create_waits_elsewhere_for_its_slot_and_makes_one_session(
     assert 50 < wait_of(deferred) <= 61
     assert requests_of(sandbox) == []
     (told,) = [text for text in caplog.messages if text.startswith("Deferred for")]
-    assert "the account allows 10 requests a minute; the next free slot is at" in told
+    assert "the account allows 10 requests per minute; the next free slot is at" in told
 
     slots(place.conn_id).are_free_again()
     made = resume(operator, deferred, context())
@@ -239,7 +239,7 @@ def test_a_task_that_may_not_be_deferred_fails_and_says_when_to_come_back(
 ) -> None:
     connect(webinars.conn_id, **{**webinars.connection(), "extra": {"rate_limit": "1/hour"}})
     slots(webinars.conn_id).use_up()
-    with pytest.raises(RateLimitedError, match="the account allows 1 request an hour") as caught:
+    with pytest.raises(RateLimitedError, match="the account allows 1 request per hour") as caught:
         create(webinars, deferrable=False).execute(context())
     assert caught.value.retry_after == pytest.approx(3600, abs=30)
 

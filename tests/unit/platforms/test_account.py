@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.rate_limit.limiter import RateLimit
+from airflow_provider_sessions.rate_limit.limit import RateLimit
 
 
 def account(**fields: Any) -> Account:

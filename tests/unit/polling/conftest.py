@@ -18,7 +18,7 @@ from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.polling.poller import Poller, poller_for
 from airflow_provider_sessions.polling.wait import Outcome, Wait, wait_for
 from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, Goal, StateGoal, Tolerance
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
 
@@ -63,7 +63,7 @@ class Room:
         adapter = VidInfraAdapter.open(
             account,
             clock=self.clock,
-            lane=Lane.POLL,
+            traffic_class=TrafficClass.POLL,
             attempts=1,
             max_wait=300.0,
             transport=self.transport,

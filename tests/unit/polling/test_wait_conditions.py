@@ -206,5 +206,5 @@ def test_one_failure_that_ends_a_wait_is_told_as_it_is_and_several_are_counted()
 
 
 def test_why_looks_come_more_rarely_is_said() -> None:
-    assert str(Pace(660.4, RateLimit(10, 60))) == "every 660 s or so: the account allows 10 requests a minute"
+    assert str(Pace(660.4, RateLimit(10, 60))) == "every 660 s or so: the account allows 10 requests per minute"
     assert str(Pace(90)) == "every 90 s or so: the platform is slow to answer"

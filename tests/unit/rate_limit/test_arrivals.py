@@ -15,7 +15,8 @@ from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.rate_limit.limiter import ProcessBudget, RateLimit
+from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.rate_limit.limiter import ProcessLimiter
 
 api = Endpoints("distant")
 
@@ -76,10 +77,10 @@ async def run(clock: VirtualClock, work: Awaitable[object]) -> None:
     await task
 
 
-def client(judge: Judge, budget: ProcessBudget, connecting: float) -> Client:
+def client(judge: Judge, limiter: ProcessLimiter, connecting: float) -> Client:
     config = ClientConfig(base_url="https://distant.example", retry=RetryPolicy(max_wait=600.0))
     transport = Connection(judge, connecting)
-    return Client(config, dialect=Dialect("distant"), budget=budget, clock=judge.clock, transport=transport)
+    return Client(config, dialect=Dialect("distant"), limiter=limiter, clock=judge.clock, transport=transport)
 
 
 @pytest.mark.parametrize("connecting", [0.03, 0.15, 0.5])
@@ -88,11 +89,11 @@ async def test_connections_that_have_to_be_made_bring_no_arrivals_closer_togethe
     connecting: float, limit: str
 ) -> None:
     """As in workers whose tasks are processes: each connects anew, then sends a second request at once."""
-    judge, rate = Judge(VirtualClock()), RateLimit.read(limit)
-    budget = ProcessBudget(rate, judge.clock)
+    judge, rate = Judge(VirtualClock()), RateLimit.parse(limit)
+    limiter = ProcessLimiter(rate, judge.clock)
 
     async def task(requests: int) -> None:
-        async with client(judge, budget, connecting) as sender:
+        async with client(judge, limiter, connecting) as sender:
             for _ in range(requests):
                 await sender.send(thing())
 
@@ -113,8 +114,8 @@ async def test_a_platform_that_was_busy_and_is_not_any_more_gets_no_more_than_it
         return (0.15, 0.005) if 20 < now - began < 40 else (0.002, 0.005)
 
     judge = Judge(clock, way)
-    budget = ProcessBudget(RateLimit(3, 1), clock)
-    async with client(judge, budget, 0.0) as sender:
+    limiter = ProcessLimiter(RateLimit(3, 1), clock)
+    async with client(judge, limiter, 0.0) as sender:
 
         async def work() -> None:
             while clock.now().timestamp() - began < 60:

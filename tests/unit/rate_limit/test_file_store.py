@@ -1,4 +1,4 @@
-"""The book in a file: exact for many processes, safe against crashes and strangers."""
+"""The store in a file: exact for many processes, safe against crashes and other users."""
 
 # ruff: noqa: ASYNC240 - these files are small
 from __future__ import annotations
@@ -20,12 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.rate_limit import file_store
-from airflow_provider_sessions.rate_limit.fallback import StoreError
-from airflow_provider_sessions.rate_limit.file_store import FileShelf, host_time, rate_folder
-from airflow_provider_sessions.rate_limit.headers import RateNews
-from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, RateLimit
-from airflow_provider_sessions.rate_limit.state import Book
-from tests.unit.rate_limit.test_state import most_in_a_window
+from airflow_provider_sessions.rate_limit.file_store import FileStore, read_host_clock, shared_folder
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import StoreError, WindowLimiter
+from airflow_provider_sessions.rate_limit.state import RateLimitState
+from tests.unit.rate_limit.test_state import count_busiest_window
 
 LIMIT = RateLimit(5, 10)
 
@@ -48,27 +48,29 @@ def now() -> Time:
     return Time()
 
 
-def budget(path: Path, now: Time, limit: RateLimit = LIMIT) -> BookBudget:
-    return BookBudget(FileShelf(path, limit, now=now), limit)
+def make_limiter(path: Path, now: Time, limit: RateLimit = LIMIT) -> WindowLimiter:
+    return WindowLimiter(FileStore(path, limit, clock=now), limit)
 
 
-async def reserve(budget: BookBudget, count: int = 1, lane: Lane = Lane.CALL) -> list[float]:
-    waits = [await budget.reserve(lane, max_wait=math.inf) for _ in range(count)]
+async def reserve(
+    limiter: WindowLimiter, count: int = 1, traffic_class: TrafficClass = TrafficClass.CALL
+) -> list[float]:
+    waits = [await limiter.reserve(traffic_class, max_wait=math.inf) for _ in range(count)]
     return [round(wait, 6) for wait in waits if wait is not None]
 
 
-async def test_all_who_open_the_file_share_the_budget(path: Path, now: Time) -> None:
-    one, other = budget(path, now), budget(path, now)
+async def test_all_limiters_on_a_file_share_its_state(path: Path, now: Time) -> None:
+    one, other = make_limiter(path, now), make_limiter(path, now)
     assert await reserve(one, 3) + await reserve(other, 3) == [0, 0, 0, 0, 0, 10.05]
-    assert await one.next_slot(Lane.CALL) == pytest.approx(10.05)
+    assert await one.get_wait(TrafficClass.CALL) == pytest.approx(10.05)
 
 
-async def test_what_the_platform_told_one_holds_for_all(path: Path, now: Time) -> None:
-    one, other = budget(path, now), budget(path, now)
-    await one.observe(RateNews(429, retry_after=30))
-    assert await other.leave() == pytest.approx(30)
+async def test_what_one_limiter_observes_applies_to_all(path: Path, now: Time) -> None:
+    one, other = make_limiter(path, now), make_limiter(path, now)
+    await one.observe(RateLimitInfo(429, retry_after=30))
+    assert await other.admit() == pytest.approx(30)
     assert await reserve(other) == [30]
-    await one.observe(RateNews(200, limit=2, window=10))
+    await one.observe(RateLimitInfo(200, limit=2, window=10))
     now.seconds += 100
     assert (await reserve(other, 3))[2] == pytest.approx(10.1, abs=0.003)  # the 429 doubled the margin, for all
 
@@ -76,92 +78,90 @@ async def test_what_the_platform_told_one_holds_for_all(path: Path, now: Time) -
 @settings(max_examples=40, deadline=None)
 @given(
     steps=st.lists(
-        st.tuples(st.integers(0, 3), st.floats(0, 8), st.sampled_from(Lane), st.sampled_from([0.0, 5.0, 1e6])),
+        st.tuples(st.integers(0, 3), st.floats(0, 8), st.sampled_from(TrafficClass), st.sampled_from([0.0, 5.0, 1e6])),
         max_size=50,
     )
 )
-def test_no_window_holds_more_than_the_limit_however_many_share_it(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, float, Lane, float]]
+def test_no_window_holds_more_than_the_limit_with_several_limiters(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, float, TrafficClass, float]]
 ) -> None:
     now = Time()
     path = tmp_path_factory.mktemp("shared") / "account.rate"
-    budgets = [budget(path, now) for _ in range(4)]
+    limiters = [make_limiter(path, now) for _ in range(4)]
 
     async def run() -> list[float]:
         sent = []
-        for who, pause, lane, patience in steps:
+        for who, pause, traffic_class, max_wait in steps:
             now.seconds += pause
-            wait = await budgets[who].reserve(lane, max_wait=patience)
+            wait = await limiters[who].reserve(traffic_class, max_wait=max_wait)
             if wait is not None:
                 sent.append(now.seconds + wait)
         return sent
 
-    assert most_in_a_window(asyncio.run(run()), LIMIT.seconds) <= LIMIT.requests
+    assert count_busiest_window(asyncio.run(run()), LIMIT.seconds) <= LIMIT.requests
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\0" * 200, None])
-async def test_a_file_that_is_not_whole_counts_as_a_window_used_up(
-    path: Path, now: Time, content: bytes | None
-) -> None:
-    await reserve(budget(path, now), 2)
+async def test_a_damaged_file_counts_as_a_window_used_up(path: Path, now: Time, content: bytes | None) -> None:
+    await reserve(make_limiter(path, now), 2)
     path.write_bytes(path.read_bytes()[:-5] if content is None else content)
-    assert await budget(path, now).next_slot(Lane.CALL) == pytest.approx(10.05)
-    now.seconds += 6  # looking has mended the file: one does not begin to wait anew
-    assert await reserve(budget(path, now), 6) == [4.05] * 5 + [14.1]
+    assert await make_limiter(path, now).get_wait(TrafficClass.CALL) == pytest.approx(10.05)
+    now.seconds += 6  # the read repaired the file, so the wait does not start again
+    assert await reserve(make_limiter(path, now), 6) == [4.05] * 5 + [14.1]
 
 
-async def test_a_file_that_was_deleted_is_made_again(path: Path, now: Time) -> None:
-    shared = budget(path, now)
+async def test_a_file_that_was_deleted_is_created_again(path: Path, now: Time) -> None:
+    shared = make_limiter(path, now)
     await reserve(shared)
     path.unlink()
     path.parent.rmdir()
     assert await reserve(shared) == [0]
 
 
-async def test_a_clock_that_is_set_back_or_begins_anew_holds_nobody_up(path: Path, now: Time) -> None:
-    await reserve(budget(path, now), 5)
+async def test_a_clock_that_is_set_back_or_restarts_delays_no_request(path: Path, now: Time) -> None:
+    await reserve(make_limiter(path, now), 5)
     now.seconds = 3
-    assert await budget(path, now).next_slot(Lane.CALL) == pytest.approx(10.05)
+    assert await make_limiter(path, now).get_wait(TrafficClass.CALL) == pytest.approx(10.05)
 
 
-def test_its_time_is_not_that_of_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = host_time()
+def test_the_host_clock_is_not_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_host_clock()
     monkeypatch.setattr(time, "time", lambda: 0.0)
-    assert 0 <= host_time() - before < 60
+    assert 0 <= read_host_clock() - before < 60
 
 
-async def test_only_this_user_can_get_at_it(path: Path, now: Time) -> None:
-    await reserve(budget(path, now))
+async def test_only_this_user_has_access(path: Path, now: Time) -> None:
+    await reserve(make_limiter(path, now))
     assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-async def test_a_folder_that_others_can_write_to_is_refused(path: Path, now: Time) -> None:
+async def test_a_folder_that_others_can_open_is_refused(path: Path, now: Time) -> None:
     path.parent.mkdir(mode=0o777)
     path.parent.chmod(0o777)
     with pytest.raises(StoreError, match="closed to others"):
-        await reserve(budget(path, now))
+        await reserve(make_limiter(path, now))
 
 
-async def test_a_link_in_the_place_of_folder_or_file_is_refused(path: Path, now: Time, tmp_path: Path) -> None:
+async def test_a_link_instead_of_the_folder_or_file_is_refused(path: Path, now: Time, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     path.parent.symlink_to(elsewhere)
     with pytest.raises(StoreError):
-        await reserve(budget(path, now))
+        await reserve(make_limiter(path, now))
     path.parent.unlink()
     path.parent.mkdir(mode=0o700)
     (elsewhere / "precious").write_text("precious")
     path.symlink_to(elsewhere / "precious")
     with pytest.raises(StoreError):
-        await reserve(budget(path, now))
+        await reserve(make_limiter(path, now))
     assert (elsewhere / "precious").read_text() == "precious"
 
 
-async def test_a_folder_that_cannot_be_made_is_an_error_of_the_store(tmp_path: Path, now: Time) -> None:
+async def test_a_folder_that_cannot_be_created_is_a_store_error(tmp_path: Path, now: Time) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
-        await reserve(budget(tmp_path / "file" / "rates" / "a.rate", now))
+        await reserve(make_limiter(tmp_path / "file" / "rates" / "a.rate", now))
 
 
 @contextmanager
@@ -171,69 +171,69 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-async def test_waiting_for_the_lock_does_not_hold_up_the_event_loop(path: Path, now: Time) -> None:
-    shared = budget(path, now)
+async def test_waiting_for_the_lock_does_not_block_the_event_loop(path: Path, now: Time) -> None:
+    shared = make_limiter(path, now)
     await reserve(shared)
     with locked(path):
         waiting = asyncio.create_task(reserve(shared))
         for _ in range(20):
-            await asyncio.sleep(0.001)  # others have their turns
+            await asyncio.sleep(0.001)  # other tasks run
         assert not waiting.done()
     assert await asyncio.wait_for(waiting, 1) == [0]
 
 
-async def test_a_lock_that_is_never_let_go_is_an_error_of_the_store(
+async def test_a_lock_that_is_never_released_is_a_store_error(
     path: Path, now: Time, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = budget(path, now)
+    shared = make_limiter(path, now)
     await reserve(shared)
-    monkeypatch.setattr(file_store, "_PATIENCE", 0.02)
+    monkeypatch.setattr(file_store, "_LOCK_TIMEOUT", 0.02)
     with locked(path), pytest.raises(StoreError, match="has been locked"):
         await reserve(shared)
 
 
-def test_the_folder_is_the_users_own_unless_one_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_is_the_users_own_unless_one_is_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path))
-    assert rate_folder() == tmp_path
+    assert shared_folder() == tmp_path
     monkeypatch.delenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR")
-    assert rate_folder().name == f"airflow-provider-sessions-{os.getuid()}"
+    assert shared_folder().name == f"airflow-provider-sessions-{os.getuid()}"
 
 
 WORKER = """
 import asyncio, json, math, sys
 from pathlib import Path
-from airflow_provider_sessions.rate_limit.limiter import Lane, RateLimit
-from airflow_provider_sessions.rate_limit.file_store import FileShelf
+from airflow_provider_sessions.rate_limit.limit import TrafficClass, RateLimit
+from airflow_provider_sessions.rate_limit.file_store import FileStore
 
 async def main():
-    shelf = FileShelf(Path(sys.argv[1]), RateLimit(5, 0.5))
-    slots, departures = [], []
+    store = FileStore(Path(sys.argv[1]), RateLimit(5, 0.5))
+    reserved, admitted = [], []
     for _ in range(8):
-        wait, slot = await shelf.write(lambda book: ((wait := book.reserve(Lane.CALL, math.inf)), book.present + wait))
-        slots.append(slot)
+        wait, now = await store.update(lambda state: (state.reserve(TrafficClass.CALL, math.inf), state.now))
+        reserved.append(now + wait)
         await asyncio.sleep(wait)
-        held = True
-        while held:
-            held, left = await shelf.write(lambda book: (book.leave(), book.present))
-            await asyncio.sleep(held)
-        departures.append(left)
-    print(json.dumps([slots, departures]))
+        hold = True
+        while hold:
+            hold, now = await store.update(lambda state: (state.admit(), state.now))
+            await asyncio.sleep(hold)
+        admitted.append(now)
+    print(json.dumps([reserved, admitted]))
 
 asyncio.run(main())
 """
 
 
-def test_processes_that_ask_at_once_keep_to_the_limit_together(path: Path) -> None:
-    """4 processes x 8 requests at 5 per 0.5 s, judged by the time that stands in the file."""
+def test_concurrent_processes_keep_to_the_limit_together(path: Path) -> None:
+    """4 processes x 8 requests at 5 per 0.5 s, by the times in the file."""
     running = [subprocess.Popen([sys.executable, "-c", WORKER, path], stdout=subprocess.PIPE) for _ in range(4)]
-    answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    results = [json.loads(process.communicate(timeout=60)[0]) for process in running]
     for kind in (0, 1):
-        instants = sorted(instant for answer in answers for instant in answer[kind])
-        assert len(instants) == 32
-        assert most_in_a_window(instants, 0.5) <= 5
+        times = sorted(time for result in results for time in result[kind])
+        assert len(times) == 32
+        assert count_busiest_window(times, 0.5) <= 5
 
 
-def test_a_process_that_is_killed_leaves_the_file_whole_and_unlocked(path: Path, now: Time) -> None:
+def test_a_killed_process_leaves_the_file_intact_and_unlocked(path: Path, now: Time) -> None:
     hammer = WORKER.replace("range(8)", "range(10**9)").replace("asyncio.sleep(wait)", "asyncio.sleep(0)")
     for _ in range(3):
         process = subprocess.Popen([sys.executable, "-c", hammer, path])
@@ -242,5 +242,5 @@ def test_a_process_that_is_killed_leaves_the_file_whole_and_unlocked(path: Path,
             os.sched_yield()
         process.kill()
         process.wait()
-        assert Book.from_page(path.read_bytes(), LIMIT) is not None
-        assert asyncio.run(FileShelf(path, LIMIT).look(lambda book: book.next_slot(Lane.CALL))) >= 0
+        assert RateLimitState.from_bytes(path.read_bytes(), LIMIT) is not None
+        assert asyncio.run(FileStore(path, LIMIT).read(lambda state: state.get_wait(TrafficClass.CALL))) >= 0

@@ -1,4 +1,4 @@
-"""Headers of the rate limit, as platforms write them and as nobody should."""
+"""Headers of the rate limit, valid and invalid."""
 
 from __future__ import annotations
 
@@ -10,42 +10,45 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.rate_limit.headers import Quota, RateNews, read_rate_headers
+from airflow_provider_sessions.rate_limit.headers import Quota, RateLimitInfo, parse_rate_limit_headers
 
 NOW = VirtualClock().now()
 
 
 @pytest.mark.parametrize(
-    ("headers", "news"),
+    ("headers", "info"),
     [
-        ({}, RateNews(200)),
-        ({"Retry-After": "5"}, RateNews(200, retry_after=5)),
-        ({"retry-after": " 1.5 "}, RateNews(200, retry_after=1.5)),
-        ({"RETRY-AFTER": format_datetime(NOW + timedelta(minutes=2), usegmt=True)}, RateNews(200, retry_after=120)),
-        ({"Retry-After": format_datetime(NOW - timedelta(minutes=2), usegmt=True)}, RateNews(200, retry_after=0)),
+        ({}, RateLimitInfo(200)),
+        ({"Retry-After": "5"}, RateLimitInfo(200, retry_after=5)),
+        ({"retry-after": " 1.5 "}, RateLimitInfo(200, retry_after=1.5)),
+        (
+            {"RETRY-AFTER": format_datetime(NOW + timedelta(minutes=2), usegmt=True)},
+            RateLimitInfo(200, retry_after=120),
+        ),
+        ({"Retry-After": format_datetime(NOW - timedelta(minutes=2), usegmt=True)}, RateLimitInfo(200, retry_after=0)),
         (
             {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "60"},
-            RateNews(200, limit=10, remaining=3, reset=60),
+            RateLimitInfo(200, limit=10, remaining=3, reset=60),
         ),
-        ({"RateLimit-Limit": "10, 10;w=60", "RateLimit-Reset": "7"}, RateNews(200, limit=10, window=60, reset=7)),
-        ({"X-Rate-Limit-Remaining": "0"}, RateNews(200, remaining=0)),
-        ({"X-RateLimit-Reset": "1000000001"}, RateNews(200, reset=0)),  # of the year 2001
-        ({"X-RateLimit-Reset": "1000000000"}, RateNews(200, reset=366 * 86400)),
-        ({"RateLimit": "limit=100, remaining=0, reset=50"}, RateNews(200, limit=100, remaining=0, reset=50)),
-        ({"RateLimit": '"default";r=2;t=30'}, RateNews(200, remaining=2, reset=30)),
-        ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 30)}, RateNews(200, reset=30)),
-        ({"X-RateLimit-Reset": str(int(NOW.timestamp() + 30) * 1000)}, RateNews(200, reset=30)),
-        ({"X-RateLimit-Reset": format_datetime(NOW + timedelta(seconds=9), usegmt=True)}, RateNews(200, reset=9)),
+        ({"RateLimit-Limit": "10, 10;w=60", "RateLimit-Reset": "7"}, RateLimitInfo(200, limit=10, window=60, reset=7)),
+        ({"X-Rate-Limit-Remaining": "0"}, RateLimitInfo(200, remaining=0)),
+        ({"X-RateLimit-Reset": "1000000001"}, RateLimitInfo(200, reset=0)),  # in the year 2001
+        ({"X-RateLimit-Reset": "1000000000"}, RateLimitInfo(200, reset=366 * 86400)),
+        ({"RateLimit": "limit=100, remaining=0, reset=50"}, RateLimitInfo(200, limit=100, remaining=0, reset=50)),
+        ({"RateLimit": '"default";r=2;t=30'}, RateLimitInfo(200, remaining=2, reset=30)),
+        ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 30)}, RateLimitInfo(200, reset=30)),
+        ({"X-RateLimit-Reset": str(int(NOW.timestamp() + 30) * 1000)}, RateLimitInfo(200, reset=30)),
+        ({"X-RateLimit-Reset": format_datetime(NOW + timedelta(seconds=9), usegmt=True)}, RateLimitInfo(200, reset=9)),
     ],
 )
-def test_what_is_said_is_read(headers: dict[str, str], news: RateNews) -> None:
-    assert read_rate_headers(200, headers, NOW) == news
+def test_headers_are_parsed(headers: dict[str, str], info: RateLimitInfo) -> None:
+    assert parse_rate_limit_headers(200, headers, NOW) == info
 
 
 @pytest.mark.parametrize(
     ("headers", "quotas"),
     [
-        (  # what @nestjs/throttler says of named throttlers
+        (  # the named throttlers of @nestjs/throttler
             {
                 "X-RateLimit-Limit-short": "3",
                 "X-RateLimit-Remaining-short": "2",
@@ -79,7 +82,7 @@ def test_what_is_said_is_read(headers: dict[str, str], news: RateNews) -> None:
             [Quota(10, 1, 0, 3), Quota(900, 60)],
         ),
         ({"RateLimit": "limit=10; remaining=0; reset=3"}, [Quota(10, None, 0, 3)]),
-        (  # two windows with as many requests: whose it is, is not said
+        (  # two windows of equal limits: unknown which of them is meant
             {"RateLimit": "limit=10, remaining=2, reset=3", "RateLimit-Policy": "10;w=1, 10;w=60"},
             [Quota(10, None, 2, 3), Quota(10, 1), Quota(10, 60)],
         ),
@@ -106,10 +109,8 @@ def test_what_is_said_is_read(headers: dict[str, str], news: RateNews) -> None:
         ),
     ],
 )
-def test_each_window_is_read_for_itself_and_the_tightest_comes_first(
-    headers: dict[str, str], quotas: list[Quota]
-) -> None:
-    assert list(read_rate_headers(200, headers, NOW).quotas) == quotas
+def test_windows_are_parsed_separately_with_the_tightest_first(headers: dict[str, str], quotas: list[Quota]) -> None:
+    assert list(parse_rate_limit_headers(200, headers, NOW).quotas) == quotas
 
 
 @pytest.mark.parametrize(
@@ -123,23 +124,21 @@ def test_each_window_is_read_for_itself_and_the_tightest_comes_first(
         ({"X-RateLimit-Remaining": "0"}, None),
     ],
 )
-def test_a_refusal_is_kept_to_until_the_last_window_that_is_used_up_is_over(
-    headers: dict[str, str], wait: float | None
-) -> None:
-    news = read_rate_headers(429, headers, NOW)
-    assert news.wanted_wait == wait
-    assert news.closed_for == (10 if wait is None else wait)
+def test_a_refusal_lasts_until_all_used_up_windows_end(headers: dict[str, str], wait: float | None) -> None:
+    info = parse_rate_limit_headers(429, headers, NOW)
+    assert info.retry_delay == wait
+    assert info.blocked_for == (10 if wait is None else wait)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "inf", "nan", "1e999", "0x10", "12 seconds", "Mon, 99 Foo 2026"])
-def test_what_cannot_be_read_was_not_said(text: str) -> None:
+def test_invalid_values_are_ignored(text: str) -> None:
     names = ("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit")
-    assert read_rate_headers(200, dict.fromkeys(names, text), NOW) == RateNews(200)
+    assert parse_rate_limit_headers(200, dict.fromkeys(names, text), NOW) == RateLimitInfo(200)
 
 
-def test_no_header_closes_an_account_for_longer_than_a_day() -> None:
-    for seconds, closed in ((86399, 86399), (86400, 86400), (86401, 86400), (10**12, 86400)):
-        assert RateNews(429, retry_after=seconds).closed_for == closed
+def test_no_header_blocks_an_account_for_longer_than_a_day() -> None:
+    for seconds, blocked in ((86399, 86399), (86400, 86400), (86401, 86400), (10**12, 86400)):
+        assert RateLimitInfo(429, retry_after=seconds).blocked_for == blocked
 
 
 @example({"RateLimit": ";"})
@@ -147,6 +146,6 @@ def test_no_header_closes_an_account_for_longer_than_a_day() -> None:
 @given(
     st.dictionaries(st.sampled_from(["Retry-After", "X-RateLimit-Reset", "RateLimit", "RateLimit-Limit"]), st.text())
 )
-def test_no_header_breaks_the_client(headers: dict[str, str]) -> None:
-    news = read_rate_headers(429, headers, NOW)
-    assert 0 <= news.closed_for <= 86400
+def test_no_header_breaks_the_parser(headers: dict[str, str]) -> None:
+    info = parse_rate_limit_headers(429, headers, NOW)
+    assert 0 <= info.blocked_for <= 86400

@@ -1,4 +1,4 @@
-"""The rate budget under a judge who counts a strict sliding window."""
+"""Rate limiters, checked by counting requests in a strict sliding window."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.rate_limit.headers import RateNews
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import (
     NO_LIMIT,
-    Lane,
-    OpenBudget,
-    ProcessBudget,
-    RateLimit,
-    Unlimited,
-    process_budget,
+    ProcessLimiter,
+    ProcessRetryAfterLimiter,
+    RetryAfterLimiter,
 )
-from airflow_provider_sessions.rate_limit.state import Book
+from airflow_provider_sessions.rate_limit.state import RateLimitState
+from airflow_provider_sessions.rate_limit.stores import get_process_limiter
 
 T = TypeVar("T")
 
@@ -41,23 +40,23 @@ T = TypeVar("T")
         ("3/min", 3, 60),
     ],
 )
-def test_limits_are_read(text: str, requests: int, seconds: float) -> None:
-    assert RateLimit.read(text) == RateLimit(requests, seconds)
+def test_limits_are_parsed(text: str, requests: int, seconds: float) -> None:
+    assert RateLimit.parse(text) == RateLimit(requests, seconds)
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "shown"),
     [
-        ("10/minute", "10 requests a minute"),
-        ("1/s", "1 request a second"),
-        ("2/hour", "2 requests an hour"),
-        ("3/day", "3 requests a day"),
-        ("10/3s", "10 requests in 3 s"),
-        ("10/90s", "10 requests in 90 s"),
+        ("10/minute", "10 requests per minute"),
+        ("1/s", "1 request per second"),
+        ("2/hour", "2 requests per hour"),
+        ("3/day", "3 requests per day"),
+        ("10/3s", "10 requests per 3 s"),
+        ("10/90s", "10 requests per 90 s"),
     ],
 )
-def test_limits_are_told_in_words(text: str, words: str) -> None:
-    assert str(RateLimit.read(text)) == words
+def test_limits_are_shown_in_words(text: str, shown: str) -> None:
+    assert str(RateLimit.parse(text)) == shown
 
 
 @pytest.mark.parametrize(
@@ -81,12 +80,12 @@ def test_limits_are_told_in_words(text: str, words: str) -> None:
         "10/minute, 5/s",
     ],
 )
-def test_limits_that_cannot_be_meant_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"rate_limit: .*write for example '10/minute'"):
-        RateLimit.read(text)
+def test_invalid_limits_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"rate_limit: invalid value .*; use a form such as '10/minute'"):
+        RateLimit.parse(text)
 
 
-def most_in_a_window(times: list[float], seconds: float) -> int:
+def count_busiest_window(times: list[float], seconds: float) -> int:
     return max((sum(start <= time < start + seconds for time in times) for start in times), default=0)
 
 
@@ -96,152 +95,154 @@ def most_in_a_window(times: list[float], seconds: float) -> int:
     steps=st.lists(
         st.tuples(
             st.floats(0, 120),  # time that passes before the request
-            st.sampled_from([0.0, 1.0, 30.0, 1e6]),  # how long it would wait
-            st.sampled_from([None, None, None, RateNews(429, retry_after=17.0), RateNews(200, remaining=0, reset=9.0)]),
+            st.sampled_from([0.0, 1.0, 30.0, 1e6]),  # how long it may wait
+            st.sampled_from(
+                [None, None, None, RateLimitInfo(429, retry_after=17.0), RateLimitInfo(200, remaining=0, reset=9.0)]
+            ),
         ),
         max_size=60,
     ),
 )
-def test_no_window_ever_holds_more_than_the_limit(
-    limit: int, seconds: float, steps: list[tuple[float, float, RateNews | None]]
+def test_no_window_holds_more_than_the_limit(
+    limit: int, seconds: float, steps: list[tuple[float, float, RateLimitInfo | None]]
 ) -> None:
     clock = VirtualClock()
-    budget = ProcessBudget(RateLimit(limit, seconds), clock)
+    limiter = ProcessLimiter(RateLimit(limit, seconds), clock)
     began = clock.now().timestamp()
 
     async def run() -> list[float]:
         sent = []
-        for pause, patience, news in steps:
+        for pause, max_wait, info in steps:
             clock.jump(pause)
-            if news is not None:
-                await budget.observe(news)
-            present = clock.now().timestamp() - began
-            later = await budget.next_slot(Lane.CALL)
-            wait = await budget.reserve(Lane.CALL, max_wait=patience)
-            assert (wait is None) == (later > patience)
+            if info is not None:
+                await limiter.observe(info)
+            now = clock.now().timestamp() - began
+            later = await limiter.get_wait(TrafficClass.CALL)
+            wait = await limiter.reserve(TrafficClass.CALL, max_wait=max_wait)
+            assert (wait is None) == (later > max_wait)
             if wait is not None:
                 assert wait == later
-                assert news is None or wait >= news.closed_for - 1e-6
-                sent.append(present + wait)
+                assert info is None or wait >= info.blocked_for - 1e-6
+                sent.append(now + wait)
         return sent
 
     sent = asyncio.run(run())
     assert sent == sorted(sent)
-    assert most_in_a_window(sent, seconds) <= limit
+    assert count_busiest_window(sent, seconds) <= limit
 
 
-async def test_the_limit_is_used_up() -> None:
+async def test_the_limit_is_fully_used() -> None:
     clock = VirtualClock()
-    budget, began = ProcessBudget(RateLimit(10, 3), clock, margin=0), clock.now()
+    limiter, began = ProcessLimiter(RateLimit(10, 3), clock, margin=0), clock.now()
     for _ in range(200):
-        clock.jump(await budget.reserve(Lane.CALL, max_wait=1000) or 0)
-    assert (clock.now() - began).total_seconds() == pytest.approx(57)  # the ideal
+        clock.jump(await limiter.reserve(TrafficClass.CALL, max_wait=1000) or 0)
+    assert (clock.now() - began).total_seconds() == pytest.approx(57)  # the minimum
 
 
-async def test_many_waiters_get_slots_of_their_own() -> None:
+async def test_concurrent_requests_get_different_reservations() -> None:
     clock = VirtualClock(auto=True)
-    budget = ProcessBudget(RateLimit(3, 10), clock)
+    limiter = ProcessLimiter(RateLimit(3, 10), clock)
     began, sent = clock.now(), []
 
-    async def work() -> None:
-        wait = await budget.reserve(Lane.CALL, max_wait=1000)
+    async def function() -> None:
+        wait = await limiter.reserve(TrafficClass.CALL, max_wait=1000)
         assert wait is not None
         await clock.sleep(wait)
         sent.append((clock.now() - began).total_seconds())
 
-    await asyncio.gather(*(work() for _ in range(20)))
+    await asyncio.gather(*(function() for _ in range(20)))
     assert len(sent) == 20
-    assert most_in_a_window(sent, 10) == 3
+    assert count_busiest_window(sent, 10) == 3
 
 
 async def test_a_wait_that_is_too_long_reserves_nothing() -> None:
     clock = VirtualClock()
-    budget = ProcessBudget(RateLimit(1, 60), clock, margin=0)
-    assert await budget.reserve(Lane.CALL, max_wait=0) == 0
-    assert [await budget.reserve(Lane.CALL, max_wait=59) for _ in range(5)] == [None] * 5
-    assert await budget.next_slot(Lane.CALL) == 60
-    assert await budget.reserve(Lane.CALL, max_wait=60) == 60
+    limiter = ProcessLimiter(RateLimit(1, 60), clock, margin=0)
+    assert await limiter.reserve(TrafficClass.CALL, max_wait=0) == 0
+    assert [await limiter.reserve(TrafficClass.CALL, max_wait=59) for _ in range(5)] == [None] * 5
+    assert await limiter.get_wait(TrafficClass.CALL) == 60
+    assert await limiter.reserve(TrafficClass.CALL, max_wait=60) == 60
 
 
 @pytest.mark.parametrize(
-    ("news", "closed"),
+    ("info", "blocked"),
     [
-        (RateNews(429, retry_after=30), 30),
-        (RateNews(429, reset=20), 20),
-        (RateNews(429, retry_after=30, reset=20), 30),
-        (RateNews(429), 10),
-        (RateNews(429, retry_after=0), 0),
-        (RateNews(503, retry_after=5), 5),
-        (RateNews(503), 0),
-        (RateNews(200, remaining=0, reset=7), 7),
-        (RateNews(200, remaining=1, reset=7), 0),
-        (RateNews(200, remaining=0), 0),
-        (RateNews(429, retry_after=1e12), 86400),
+        (RateLimitInfo(429, retry_after=30), 30),
+        (RateLimitInfo(429, reset=20), 20),
+        (RateLimitInfo(429, retry_after=30, reset=20), 30),
+        (RateLimitInfo(429), 10),
+        (RateLimitInfo(429, retry_after=0), 0),
+        (RateLimitInfo(503, retry_after=5), 5),
+        (RateLimitInfo(503), 0),
+        (RateLimitInfo(200, remaining=0, reset=7), 7),
+        (RateLimitInfo(200, remaining=1, reset=7), 0),
+        (RateLimitInfo(200, remaining=0), 0),
+        (RateLimitInfo(429, retry_after=1e12), 86400),
     ],
 )
-async def test_what_the_platform_says_holds_everybody_back(news: RateNews, closed: float) -> None:
-    for budget in (ProcessBudget(RateLimit(100, 1), VirtualClock()), Unlimited(VirtualClock())):
-        await budget.observe(news)
-        assert await budget.leave() == pytest.approx(closed)
-        assert await budget.next_slot(Lane.POLL) == pytest.approx(closed)
-        assert await budget.reserve(Lane.POLL, max_wait=closed + 1) == pytest.approx(closed)
-        if closed:
-            assert await budget.reserve(Lane.POLL, max_wait=closed - 1) is None
+async def test_a_refusal_of_the_platform_delays_all_requests(info: RateLimitInfo, blocked: float) -> None:
+    for limiter in (ProcessLimiter(RateLimit(100, 1), VirtualClock()), ProcessRetryAfterLimiter(VirtualClock())):
+        await limiter.observe(info)
+        assert await limiter.admit() == pytest.approx(blocked)
+        assert await limiter.get_wait(TrafficClass.POLL) == pytest.approx(blocked)
+        assert await limiter.reserve(TrafficClass.POLL, max_wait=blocked + 1) == pytest.approx(blocked)
+        if blocked:
+            assert await limiter.reserve(TrafficClass.POLL, max_wait=blocked - 1) is None
 
 
-async def test_a_shorter_closure_does_not_shorten_a_longer_one() -> None:
+async def test_a_shorter_refusal_does_not_shorten_a_longer_one() -> None:
     clock = VirtualClock()
-    budget = ProcessBudget(RateLimit(1, 1), clock)
-    await budget.observe(RateNews(429, retry_after=100))
-    await budget.observe(RateNews(429, retry_after=1))
-    assert await budget.next_slot(Lane.CALL) == pytest.approx(100)
+    limiter = ProcessLimiter(RateLimit(1, 1), clock)
+    await limiter.observe(RateLimitInfo(429, retry_after=100))
+    await limiter.observe(RateLimitInfo(429, retry_after=1))
+    assert await limiter.get_wait(TrafficClass.CALL) == pytest.approx(100)
     clock.jump(100)
-    assert await budget.next_slot(Lane.CALL) == 0
+    assert await limiter.get_wait(TrafficClass.CALL) == 0
 
 
-async def test_a_clock_that_is_set_back_holds_nobody_up() -> None:
+async def test_a_clock_that_is_set_back_delays_no_request() -> None:
     clock = VirtualClock()
-    budget = ProcessBudget(RateLimit(2, 10), clock, margin=0)
+    limiter = ProcessLimiter(RateLimit(2, 10), clock, margin=0)
     for _ in range(2):
-        await budget.reserve(Lane.CALL, max_wait=0)
+        await limiter.reserve(TrafficClass.CALL, max_wait=0)
     clock.jump(-3600)
-    assert await budget.next_slot(Lane.CALL) == pytest.approx(10)
+    assert await limiter.get_wait(TrafficClass.CALL) == pytest.approx(10)
 
 
-def test_one_account_has_one_budget() -> None:
+def test_an_account_has_one_limiter() -> None:
     clock = VirtualClock()
     limit = RateLimit(1, 1)
-    assert process_budget("a", limit, clock) is process_budget("a", RateLimit(1, 1), clock)
-    assert process_budget("a", limit, clock) is not process_budget("b", limit, clock)
-    assert process_budget("a", limit, clock) is not process_budget("a", RateLimit(2, 1), clock)
-    assert process_budget("a", limit, clock) is not process_budget("a", limit, VirtualClock())
-    assert isinstance(process_budget("a", None, clock), Unlimited)
+    assert get_process_limiter("a", limit, clock) is get_process_limiter("a", RateLimit(1, 1), clock)
+    assert get_process_limiter("a", limit, clock) is not get_process_limiter("b", limit, clock)
+    assert get_process_limiter("a", limit, clock) is not get_process_limiter("a", RateLimit(2, 1), clock)
+    assert get_process_limiter("a", limit, clock) is not get_process_limiter("a", limit, VirtualClock())
+    assert isinstance(get_process_limiter("a", None, clock), ProcessRetryAfterLimiter)
 
 
-class _CountedShelf:
-    """A book that is not shared, and how often it was opened."""
+class _CountingStore:
+    """A store that counts how often it is read."""
 
     def __init__(self) -> None:
-        self.book = Book(NO_LIMIT)
-        self.looks = 0
+        self.state = RateLimitState(NO_LIMIT)
+        self.reads = 0
 
-    async def look(self, work: Callable[[Book], T]) -> T:
-        self.looks += 1
-        return await self.write(work)
+    async def read(self, function: Callable[[RateLimitState], T]) -> T:
+        self.reads += 1
+        return await self.update(function)
 
-    async def write(self, work: Callable[[Book], T]) -> T:
-        self.book.turn_to(0.0)
-        return work(self.book)
+    async def update(self, function: Callable[[RateLimitState], T]) -> T:
+        self.state.advance_to(0.0)
+        return function(self.state)
 
 
-async def test_an_account_without_a_limit_does_not_open_its_book_for_every_request() -> None:
-    shelf = _CountedShelf()
-    budget = OpenBudget(shelf, good_for=3600.0)
+async def test_without_a_limit_the_store_is_not_read_for_every_request() -> None:
+    store = _CountingStore()
+    limiter = RetryAfterLimiter(store, cache_seconds=3600.0)
     for _ in range(100):
-        assert await budget.reserve(Lane.CALL, max_wait=1.0) == 0
-        assert await budget.leave() == 0
-    assert shelf.looks == 1
+        assert await limiter.reserve(TrafficClass.CALL, max_wait=1.0) == 0
+        assert await limiter.admit() == 0
+    assert store.reads == 1
 
-    await budget.observe(RateNews(429, retry_after=30.0))
-    assert await budget.reserve(Lane.CALL, max_wait=1.0) is None
-    assert 29 < await budget.next_slot(Lane.CALL) <= 30
+    await limiter.observe(RateLimitInfo(429, retry_after=30.0))
+    assert await limiter.reserve(TrafficClass.CALL, max_wait=1.0) is None
+    assert 29 < await limiter.get_wait(TrafficClass.CALL) <= 30

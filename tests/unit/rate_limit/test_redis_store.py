@@ -1,4 +1,4 @@
-"""The book in Redis, on a real one."""
+"""The store in Redis, against a real server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.rate_limit.fallback import StoreError
-from airflow_provider_sessions.rate_limit.headers import RateNews
-from airflow_provider_sessions.rate_limit.limiter import NO_LIMIT, BookBudget, Lane, OpenBudget, RateLimit
-from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
-from airflow_provider_sessions.rate_limit.stores import account_budget
-from tests.unit.rate_limit.test_state import most_in_a_window
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import NO_LIMIT, RetryAfterLimiter, StoreError, WindowLimiter
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisStore
+from airflow_provider_sessions.rate_limit.stores import get_account_limiter
+from tests.unit.rate_limit.test_state import count_busiest_window
 
 ADDRESS = RedisAddress("127.0.0.1")
 LIMIT = RateLimit(5, 60)
@@ -33,7 +33,7 @@ LIMIT = RateLimit(5, 60)
 
 @pytest.fixture
 def account(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An account of its own for each test, in a real Redis."""
+    """The name of an account that only this test uses, in a real Redis."""
     name = f"test-{os.getpid()}-{request.node.name}"
     with Redis("127.0.0.1", socket_connect_timeout=1) as server:
         try:
@@ -48,82 +48,83 @@ def key(account: str) -> str:
     return f"airflow-provider-sessions:rate:{account}"
 
 
-def budget(account: str, limit: RateLimit = LIMIT) -> BookBudget:
-    return BookBudget(RedisShelf(ADDRESS, account, limit), limit)
+def make_limiter(account: str, limit: RateLimit = LIMIT) -> WindowLimiter:
+    return WindowLimiter(RedisStore(ADDRESS, account, limit), limit)
 
 
-async def reserve(budget: Any, count: int = 1) -> list[float]:
-    waits = [await budget.reserve(Lane.CALL, max_wait=math.inf) for _ in range(count)]
+async def reserve(limiter: Any, count: int = 1) -> list[float]:
+    waits = [await limiter.reserve(TrafficClass.CALL, max_wait=math.inf) for _ in range(count)]
     return [round(wait) for wait in waits]
 
 
-async def test_all_workers_share_the_budget(account: str) -> None:
-    one, other = budget(account), budget(account)
+async def test_all_workers_share_the_limit(account: str) -> None:
+    one, other = make_limiter(account), make_limiter(account)
     assert await reserve(one, 3) + await reserve(other, 3) == [0, 0, 0, 0, 0, 60]
-    await one.observe(RateNews(429, retry_after=300))
-    assert await other.leave() == pytest.approx(300, abs=5)
+    await one.observe(RateLimitInfo(429, retry_after=300))
+    assert await other.admit() == pytest.approx(300, abs=5)
 
 
-async def test_without_a_limit_all_workers_learn_when_the_platform_wants_its_peace(account: str) -> None:
-    one, other = (OpenBudget(RedisShelf(ADDRESS, account, NO_LIMIT)) for _ in range(2))
+async def test_without_a_limit_all_workers_learn_of_a_refusal(account: str) -> None:
+    one, other = (RetryAfterLimiter(RedisStore(ADDRESS, account, NO_LIMIT)) for _ in range(2))
     assert await reserve(one, 50) == [0] * 50
-    await one.observe(RateNews(429, retry_after=300))
-    assert await other.reserve(Lane.CALL, max_wait=60) is None
-    assert await other.leave() == pytest.approx(300, abs=5)
+    await one.observe(RateLimitInfo(429, retry_after=300))
+    assert await other.reserve(TrafficClass.CALL, max_wait=60) is None
+    assert await other.admit() == pytest.approx(300, abs=5)
 
 
-async def test_looking_changes_nothing(account: str) -> None:
-    assert await budget(account).next_slot(Lane.CALL) == 0
+async def test_reading_changes_nothing(account: str) -> None:
+    assert await make_limiter(account).get_wait(TrafficClass.CALL) == 0
     with Redis("127.0.0.1") as server:
         assert not server.exists(key(account))
-    assert await reserve(budget(account)) == [0]
+    assert await reserve(make_limiter(account)) == [0]
 
 
-async def test_many_at_once_get_slots_of_their_own(account: str) -> None:
-    budgets = [budget(account, RateLimit(2, 10)) for _ in range(4)]
-    waits = await asyncio.gather(*(one.reserve(Lane.CALL, max_wait=1000) for one in budgets * 3))
-    assert most_in_a_window([wait for wait in waits if wait is not None], 9) == 2
+async def test_concurrent_requests_get_different_reservations(account: str) -> None:
+    limiters = [make_limiter(account, RateLimit(2, 10)) for _ in range(4)]
+    waits = await asyncio.gather(*(one.reserve(TrafficClass.CALL, max_wait=1000) for one in limiters * 3))
+    assert count_busiest_window([wait for wait in waits if wait is not None], 9) == 2
 
 
-async def test_a_page_that_is_not_whole_counts_as_a_window_used_up(account: str) -> None:
+async def test_damaged_bytes_count_as_a_window_used_up(account: str) -> None:
     with Redis("127.0.0.1") as server:
         server.set(key(account), b"\0torn")
-    assert await reserve(budget(account)) == [60]
+    assert await reserve(make_limiter(account)) == [60]
 
 
-async def test_a_server_that_lost_what_it_knew_counts_as_a_window_used_up(account: str) -> None:
-    shared = budget(account)
+async def test_a_server_that_lost_its_data_counts_as_a_window_used_up(account: str) -> None:
+    shared = make_limiter(account)
     await reserve(shared, 2)
     with Redis("127.0.0.1") as server:
         server.delete(key(account))
     assert await reserve(shared) == [60]
 
 
-async def test_an_account_that_nobody_uses_is_forgotten_in_the_end(account: str) -> None:
-    await reserve(budget(account))
+async def test_the_state_of_an_unused_account_expires(account: str) -> None:
+    await reserve(make_limiter(account))
     with Redis("127.0.0.1") as server:
         assert 6 * 86400 < server.ttl(key(account)) <= 7 * 86400  # type: ignore[operator]
 
 
-def test_one_budget_serves_event_loop_after_event_loop(account: str) -> None:
-    shared = budget(account)
+def test_a_limiter_serves_one_event_loop_after_another(account: str) -> None:
+    shared = make_limiter(account)
     assert [asyncio.run(reserve(shared)) for _ in range(3)] == [[0], [0], [0]]
 
 
 WORKER = """
 import asyncio, json, sys, time
-from airflow_provider_sessions.rate_limit.limiter import BookBudget, Lane, RateLimit
-from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisShelf
+from airflow_provider_sessions.rate_limit.limit import TrafficClass, RateLimit
+from airflow_provider_sessions.rate_limit.limiter import WindowLimiter
+from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisStore
 skew = float(sys.argv[2])
 real = time.time
 time.time = lambda: real() + skew
 
 async def main():
     limit = RateLimit(5, 0.5)
-    budget = BookBudget(RedisShelf(RedisAddress("127.0.0.1"), sys.argv[1], limit), limit)
+    budget = WindowLimiter(RedisStore(RedisAddress("127.0.0.1"), sys.argv[1], limit), limit)
     slots = []
     for _ in range(8):
-        slots.append(await budget.reserve(Lane.CALL, max_wait=60) + time.monotonic())
+        slots.append(await budget.reserve(TrafficClass.CALL, max_wait=60) + time.monotonic())
     print(json.dumps(slots))
 
 asyncio.run(main())
@@ -137,7 +138,7 @@ def test_processes_whose_clocks_differ_keep_to_the_limit_together(account: str) 
     ]
     slots = sorted(slot for process in running for slot in json.loads(process.communicate(timeout=60)[0]))
     assert len(slots) == 32
-    assert most_in_a_window(slots, 0.5) <= 5
+    assert count_busiest_window(slots, 0.5) <= 5
 
 
 def free_port() -> int:
@@ -146,40 +147,40 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-async def test_a_redis_that_is_down_is_an_error_of_the_store() -> None:
+async def test_a_redis_that_is_down_is_a_store_error() -> None:
     address = RedisAddress("127.0.0.1", free_port(), password="hush")
     with pytest.raises(StoreError, match="Redis: ConnectionError") as caught:
-        await BookBudget(RedisShelf(address, "a", LIMIT), LIMIT).next_slot(Lane.CALL)
+        await WindowLimiter(RedisStore(address, "a", LIMIT), LIMIT).get_wait(TrafficClass.CALL)
     assert "hush" not in str(caught.value) + repr(address)
 
 
-async def test_those_who_queued_behind_a_failure_do_not_each_wait_for_their_own(
+async def test_requests_that_queued_behind_a_failure_do_not_each_try_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shelf = RedisShelf(RedisAddress("127.0.0.1", free_port()), "a", LIMIT)
-    tried, go_on = [], threading.Event()
+    store = RedisStore(RedisAddress("127.0.0.1", free_port()), "a", LIMIT)
+    attempts, go_on = [], threading.Event()
 
     def fail() -> Any:
-        tried.append(1)
+        attempts.append(1)
         go_on.wait(10)
         raise OSError("down")
 
-    monkeypatch.setattr(shelf, "_read", fail)
-    asking = [asyncio.create_task(BookBudget(shelf, LIMIT).next_slot(Lane.CALL)) for _ in range(3)]
-    await asyncio.sleep(0.05)  # all are in their threads
+    monkeypatch.setattr(store, "_load", fail)
+    tasks = [asyncio.create_task(WindowLimiter(store, LIMIT).get_wait(TrafficClass.CALL)) for _ in range(3)]
+    await asyncio.sleep(0.05)  # all have started in their threads
     go_on.set()
-    outcomes = await asyncio.gather(*asking, return_exceptions=True)
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreError] * 3
-    assert len(tried) == 1
+    assert len(attempts) == 1
 
 
-async def test_without_redis_a_host_goes_on_at_a_quarter_of_the_rate(
+async def test_without_redis_a_host_sends_at_a_quarter_of_the_rate(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "rates"))
     caplog.set_level(logging.INFO)
-    shared = account_budget("a", RateLimit(10, 60), SYSTEM_CLOCK, RedisAddress("127.0.0.1", free_port()))
-    other = account_budget("a", RateLimit(10, 60), SYSTEM_CLOCK, RedisAddress("127.0.0.1", free_port()))
+    shared = get_account_limiter("a", RateLimit(10, 60), SYSTEM_CLOCK, RedisAddress("127.0.0.1", free_port()))
+    other = get_account_limiter("a", RateLimit(10, 60), SYSTEM_CLOCK, RedisAddress("127.0.0.1", free_port()))
     assert await reserve(shared) + await reserve(other) + await reserve(shared) == [0, 24, 48]
-    assert len(caplog.records) == 2  # one each
+    assert len(caplog.records) == 2  # one from each limiter
     assert "this host sends at most one request every 24 s" in caplog.text

@@ -14,8 +14,9 @@ from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.rate_limit.headers import RateNews
-from airflow_provider_sessions.rate_limit.limiter import ProcessBudget, RateLimit
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.rate_limit.limiter import ProcessLimiter
 
 api = Endpoints("throttled")
 
@@ -85,9 +86,9 @@ async def send(server: Server, limit: str, count: int, at_once: int) -> float:
     """Send so many requests; the seconds that it took."""
     clock = server.clock
     config = ClientConfig(base_url="https://throttled.example", retry=RetryPolicy(max_wait=120.0))
-    budget = ProcessBudget(RateLimit.read(limit), clock)
+    limiter = ProcessLimiter(RateLimit.parse(limit), clock)
     began = clock.now()
-    async with Client(config, dialect=Dialect("throttled"), budget=budget, clock=clock, transport=server) as client:
+    async with Client(config, dialect=Dialect("throttled"), limiter=limiter, clock=clock, transport=server) as client:
 
         async def work(number: int) -> None:
             for _ in range(number, count, at_once):
@@ -134,10 +135,10 @@ async def test_a_closure_of_less_than_a_second_is_kept_by_everybody(limit: str, 
     clock = VirtualClock()
     server = Server(clock, (), "plain")
     config = ClientConfig(base_url="https://throttled.example")
-    budget = ProcessBudget(RateLimit.read(limit), clock)
+    limiter = ProcessLimiter(RateLimit.parse(limit), clock)
     began = clock.now().timestamp()
-    await budget.observe(RateNews(200, remaining=0, reset=wait))
-    async with Client(config, dialect=Dialect("throttled"), budget=budget, clock=clock, transport=server) as client:
+    await limiter.observe(RateLimitInfo(200, remaining=0, reset=wait))
+    async with Client(config, dialect=Dialect("throttled"), limiter=limiter, clock=clock, transport=server) as client:
         sending = [asyncio.ensure_future(client.send(thing())) for _ in range(3)]
         await clock.advance(wait - 0.01)
         assert server.arrivals == []

@@ -12,7 +12,7 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
 Open = Callable[..., VidInfraAdapter]
@@ -37,14 +37,17 @@ async def open_adapter(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[O
     opened: list[VidInfraAdapter] = []
 
     def open_it(
-        *, on_secret: Callable[[str], None] = lambda secret: None, lane: Lane = Lane.CALL, **fields: Any
+        *,
+        on_secret: Callable[[str], None] = lambda secret: None,
+        traffic_class: TrafficClass = TrafficClass.CALL,
+        **fields: Any,
     ) -> VidInfraAdapter:
         fields = {"host": sandbox.vidinfra.base_url, "password": sandbox.vidinfra.api_key} | fields
         adapter = VidInfraAdapter.open(
             Account("vidinfra_default", "vidinfra", **fields),
             clock=clock,
             on_secret=on_secret,
-            lane=lane,
+            traffic_class=traffic_class,
             transport=httpx.ASGITransport(sandbox.app),
         )
         opened.append(adapter)

@@ -44,7 +44,7 @@ from airflow_provider_sessions.platforms.adapter import Question, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.rate_limit.limiter import Lane
+from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox
 from tests.unit.platforms.looking import ours
 
@@ -371,7 +371,7 @@ async def test_a_live_list_that_repeats_its_page_is_refused(clock: VirtualClock)
 async def test_an_unchanged_look_is_not_parsed_again(
     open_adapter: Open, sandbox: Sandbox, clock: VirtualClock, mocker: Any
 ) -> None:
-    adapter = open_adapter(lane=Lane.POLL)
+    adapter = open_adapter(traffic_class=TrafficClass.POLL)
     ids = sandbox.vidinfra.create(count=3)
     known = {key: await adapter.get(key) for key in ids}
     read = mocker.spy(client, "read")

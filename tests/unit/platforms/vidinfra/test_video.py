@@ -12,7 +12,8 @@ from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.rate_limit.limiter import ProcessBudget, RateBudget, RateLimit
+from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.rate_limit.limiter import ProcessLimiter, RateLimiter
 from tests.unit.client.servers import RawServer, says
 
 LIBRARY = "21f784c9-c915-48d4-a805-f15b3e01b084"
@@ -20,9 +21,11 @@ VIDEO = {"id": "v1", "library_id": LIBRARY, "name": "Town hall", "status": "play
 GOOD = says({"success": True, "message": "ok", "data": VIDEO})
 
 
-def open_adapter(clock: VirtualClock | None = None, budget: RateBudget | None = None, **extra: Any) -> VidInfraAdapter:
+def open_adapter(
+    clock: VirtualClock | None = None, limiter: RateLimiter | None = None, **extra: Any
+) -> VidInfraAdapter:
     account = Account("c", "vidinfra", host="http://127.0.0.1:9/v1/webinar", password="hidden-key-4711", extra=extra)
-    return VidInfraAdapter.open(account, clock=clock or VirtualClock(auto=True), budget=budget, attempts=1)
+    return VidInfraAdapter.open(account, clock=clock or VirtualClock(auto=True), limiter=limiter, attempts=1)
 
 
 async def test_a_call_of_the_video_api_goes_to_its_host_with_the_credential() -> None:
@@ -59,7 +62,7 @@ async def test_its_requests_count_for_the_accounts_rate_limit() -> None:
     began = clock.now()
     async with (
         RawServer((GOOD,)) as video,
-        open_adapter(clock, ProcessBudget(RateLimit(1, 10), clock, margin=0), video_host=video.url) as adapter,
+        open_adapter(clock, ProcessLimiter(RateLimit(1, 10), clock, margin=0), video_host=video.url) as adapter,
     ):
         for _ in range(3):
             await adapter.client.send(endpoints.get_video(LIBRARY, "v1"))
