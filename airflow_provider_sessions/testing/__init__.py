@@ -1,5 +1,26 @@
-"""What users need to test their own DAGs."""
+"""What users need to test their own DAGs, and what a package that adds a platform needs to test its adapter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.testing.dag_checks import Finding, check_dags
 
-__all__ = ["Finding", "check_dags"]
+if TYPE_CHECKING:
+    from airflow_provider_sessions.testing.contract import FakePlatform, PlatformContract
+
+__all__ = ["FakePlatform", "Finding", "PlatformContract", "check_dags"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the contract when it is asked for: it needs pytest, and ``check_dags`` does not."""
+    if name not in ("FakePlatform", "PlatformContract"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import pytest
+    except ImportError:
+        raise ImportError(f"{name} needs pytest: pip install pytest") from None
+    pytest.register_assert_rewrite(f"{__name__}.contract")
+    from airflow_provider_sessions.testing import contract
+
+    return getattr(contract, name)

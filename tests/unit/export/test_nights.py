@@ -22,7 +22,7 @@ from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, Window
 from tests.databases import Place, sqlite
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, session
-from tests.unit.platforms.contract import Bench
+from tests.unit.platforms.bench import Bench
 
 __all__ = ["sqlite"]
 

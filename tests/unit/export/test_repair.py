@@ -27,7 +27,7 @@ from airflow_provider_sessions.model import Session, SessionQuery, Window
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from tests.databases import Place, sqlite
-from tests.unit.platforms.contract import Bench
+from tests.unit.platforms.bench import Bench
 
 __all__ = ["sqlite"]
 

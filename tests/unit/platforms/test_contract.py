@@ -2,17 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from airflow_provider_sessions.model import SessionQuery, SessionState, Window, WindowBy
-from tests.unit.platforms.contract import DAY, Bench, PlatformContract
+from airflow_provider_sessions.testing import FakePlatform, PlatformContract
+from airflow_provider_sessions.testing.contract import ListContract
+from tests.unit.platforms.bench import DAY, Bench, SandboxFake
 
-_PREVAIL: dict[str, dict[str, Any]] = {
-    "as documented": {},
+
+class TestPrevail(PlatformContract):
+    @pytest.fixture
+    def platform(self) -> Iterator[FakePlatform]:
+        with SandboxFake("prevail") as fake:
+            yield fake
+
+    def more_sessions(self, platform: FakePlatform) -> list[str]:
+        """Create a meeting that is joined elsewhere, one whose slug was freed and taken again, and ones not held."""
+        create = sandbox_of(platform).create
+        ids = script_sessions(platform)
+        ids += create("By Zoom", case="7", session_details={"video_provider": "zoom_meeting"})
+        for title in ("Canceled", "Canceled and not created again"):
+            [canceled] = create(title, case="8")
+            sandbox_of(platform).cancel(canceled)
+            ids.append(canceled)
+        return [*ids, *create("Canceled", case="9")]
+
+
+class TestVidInfra(PlatformContract):
+    has_no_cases = True
+    changes = {"start": "2026-03-04T15:00:00Z"}  # noqa: RUF012
+
+    @pytest.fixture
+    def platform(self) -> Iterator[FakePlatform]:
+        with SandboxFake("vidinfra") as fake:
+            yield fake
+
+    def more_sessions(self, platform: FakePlatform) -> list[str]:
+        return script_sessions(platform)
+
+
+class TestSessionsUs(PlatformContract):
+    @pytest.fixture
+    def platform(self) -> Iterator[FakePlatform]:
+        with SandboxFake("sessions_us") as fake:
+            yield fake
+
+    def more_sessions(self, platform: FakePlatform) -> list[str]:
+        return script_sessions(platform)
+
+
+def sandbox_of(platform: FakePlatform) -> Any:
+    assert isinstance(platform, SandboxFake)
+    return platform.platform
+
+
+def script_sessions(platform: FakePlatform) -> list[str]:
+    """Sessions that run by themselves: two that are over, with late artifacts, and one that is soon live and over."""
+    now, late = platform.clock.now(), {"artifacts_after": 30 * 3600}
+    create = sandbox_of(platform).create
+    ids = list(create(count=2, ended_between=(now - DAY / 2, now - DAY / 4), script=late))
+    script = {"live_after": 900, "duration": 1200} | late
+    return [*ids, *create("Soon over", scheduled_start=now + timedelta(minutes=15), script=script)]
+
+
+PREVAIL: dict[str, dict[str, Any]] = {
     "case in both lists": {"case_in_sessions": True},
     "over and not listed": {"after_end": "gone"},
     "over and ready again": {"after_end": "ready"},
@@ -21,45 +78,35 @@ _PREVAIL: dict[str, dict[str, Any]] = {
     "short pages, oldest first": {"page_items": 2, "newest_first": False},
     "no planned length": {"default_duration": None},
 }
+"""Ways of behaving that Prevail's documentation leaves open."""
 
 
-_OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "vidinfra": ("vidinfra", {}),
-    "vidinfra, short pages": ("vidinfra", {"max_limit": 2, "newest_first": False}),
-    "sessions_us": ("sessions_us", {}),
-    "sessions_us, oldest first": ("sessions_us", {"newest_first": False}),
-}
+class TestPrevailAsItMayBe(ListContract):
+    more_sessions = TestPrevail.more_sessions
+
+    @pytest.fixture(params=PREVAIL)
+    def platform(self, request: pytest.FixtureRequest) -> Iterator[FakePlatform]:
+        with SandboxFake("prevail", **PREVAIL[request.param]) as fake:
+            yield fake
 
 
-class TestPrevail(PlatformContract):
-    """Prevail, in every way in which its documentation leaves it free."""
+class TestVidInfraWithShortPages(ListContract):
+    has_no_cases = True
+    more_sessions = TestVidInfra.more_sessions
 
-    @pytest.fixture(params=_PREVAIL)
-    async def bench(self, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-        made = Bench("prevail", **_PREVAIL[request.param])
-        yield made
-        await made.close()
-
-    def sessions_of_all_kinds(self, bench: Bench) -> list[str]:
-        """Also a meeting that is joined elsewhere, and one whose slug was freed and taken again."""
-        ids = super().sessions_of_all_kinds(bench)
-        ids += bench.platform.create("By Zoom", case="7", session_details={"video_provider": "zoom_meeting"})
-        [again] = bench.platform.create("Called off", case="8")
-        bench.platform.cancel(again)
-        [called_off] = bench.platform.create("Called off and not made again", case="8")
-        bench.platform.cancel(called_off)
-        return [*ids, *bench.platform.create("Called off", case="9"), called_off]
+    @pytest.fixture
+    def platform(self) -> Iterator[FakePlatform]:
+        with SandboxFake("vidinfra", max_limit=2, newest_first=False) as fake:
+            yield fake
 
 
-class TestOthers(PlatformContract):
-    """VidInfra and Sessions."""
+class TestSessionsUsOldestFirst(ListContract):
+    more_sessions = TestSessionsUs.more_sessions
 
-    @pytest.fixture(params=_OTHERS)
-    async def bench(self, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-        platform, settings = _OTHERS[request.param]
-        made = Bench(platform, **settings)
-        yield made
-        await made.close()
+    @pytest.fixture
+    def platform(self) -> Iterator[FakePlatform]:
+        with SandboxFake("sessions_us", newest_first=False) as fake:
+            yield fake
 
 
 @pytest.mark.parametrize("shown", [{}, {"list_actual_start": False}])
