@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
+from pydantic import Field
+
 from airflow_provider_sessions.model.values import Link, UtcDatetime, Value
 from airflow_provider_sessions.safe_text import sanitize_text
 
@@ -34,7 +36,8 @@ class Session(Value):
 
     ``time_zone`` is the IANA name the session was planned in, where the platform keeps it. ``state_inferred`` is true
     where the platform has no word for the state and a written rule found it. ``unreadable`` names the fields of this
-    class that the platform gave, but not so that they can be read: they are None.
+    class that the platform gave, but not so that they can be read: they are None. ``mark`` is what a create of this
+    package left in the description, where ``description`` is given without it; it is never written anywhere.
     """
 
     platform: str
@@ -58,6 +61,7 @@ class Session(Value):
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime | None = None
     unreadable: frozenset[str] = frozenset()
+    mark: str | None = Field(default=None, exclude=True, repr=False)
 
     @property
     def duration_seconds(self) -> float | None:

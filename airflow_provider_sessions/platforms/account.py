@@ -216,15 +216,17 @@ class Account:
             raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}")
         return dict(value)
 
-    def fingerprint(self, base_url: str) -> str:
+    def fingerprint(self, base_url: str, name: str | None = None) -> str:
         """What tells accounts apart without telling a credential: connections to one account share a budget.
 
-        Where the connection names a log-in, that is the account, and no password goes into it. Else it is a slow hash
-        of the key, the same on all hosts: it stands in names of files and of Redis keys, where others may see it.
+        Where the account has a name, no password goes into it. Else it is a slow hash of the key, the same on all
+        hosts: it stands in names of files and of Redis keys, where others may see it.
+
+        :param name: what names the account: its log-in, say.
         """
         place = f"{self.conn_type}\n{base_url}"
-        if login := (self.login or "").strip():
-            return hashlib.sha256(f"{place}\n{login}".encode()).hexdigest()[:24]
+        if name := (name or "").strip():
+            return hashlib.sha256(f"{place}\n{name}".encode()).hexdigest()[:24]
         return _slow_hash(place, (self.password or "").strip())
 
     def _unreadable(self, why: ValueError) -> ConnectionConfigError:

@@ -11,17 +11,18 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import OptionsError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import InputError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -35,11 +36,14 @@ from airflow_provider_sessions.model import (
     SessionQuery,
     Takeaways,
     Transcript,
+    Window,
+    WindowBy,
 )
-from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.defaults import ListOrGet, find_marked
 from airflow_provider_sessions.platforms.marks import Trace
-from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog
+from airflow_provider_sessions.platforms.options import NoOptions, options_error
+from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog, is_meant, readable
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 from airflow_provider_sessions.rate_limit.stores import get_account_limiter
@@ -96,17 +100,24 @@ class Capability:
     note: str = ""
 
 
+_UNMAPPED = Capability(Support.NO, "Its adapter does not map that; call its endpoints with CallApiOperator.")
+
+
 class Adapter(ABC):
     """One connection to one platform, speaking the model. It belongs to one event loop.
 
-    A subclass sets the class variables, answers the questions it can, and names the others in ``capabilities``.
+    A subclass sets ``platform`` and ``endpoints``, and defines :meth:`auth`, :meth:`get`, :meth:`sessions` and what
+    else it can; all the rest has a default. A session's id is an opaque text to all callers. Each occurrence of a
+    recurring session is a session of its own, with the id ``{series}:{occurrence}`` that only the adapter takes apart.
 
     :cvar platform: the connection type.
     :cvar endpoints: the platform's endpoint functions and their table.
-    :cvar create_options: what ``options`` of a create may hold.
-    :cvar change_options: what ``options`` of an update may hold.
-    :cvar dialect: how its errors are explained.
-    :cvar capabilities: one entry for every :class:`Question`.
+    :cvar create_options: what ``options`` of a create may hold; none by default.
+    :cvar change_options: what ``options`` of an update may hold; none by default.
+    :cvar dialect: how its errors are explained; by status alone by default.
+    :cvar filters: which of ``room_id`` and ``case`` its sessions have, so that lists can be narrowed down by it.
+    :cvar capabilities: one entry for every :class:`Question`. A subclass gives those of which there is something to
+        tell; else what it defines is supported.
     :cvar default_base_url: where the connection names no host; None where there is none.
     :cvar default_rate_limit: where the connection names none.
     :cvar default_max_wait: seconds that a request may wait for a retry or for the rate limit, where nobody
@@ -118,19 +129,33 @@ class Adapter(ABC):
 
     platform: ClassVar[str]
     endpoints: ClassVar[Endpoints]
-    create_options: ClassVar[type[BaseModel]]
-    change_options: ClassVar[type[BaseModel]]
-    dialect: ClassVar[Dialect]
-    capabilities: ClassVar[Mapping[Question, Capability]]
+    create_options: ClassVar[type[BaseModel]] = NoOptions
+    change_options: ClassVar[type[BaseModel]] = NoOptions
+    dialect: ClassVar[Dialect | None] = None
+    filters: ClassVar[frozenset[str]] = frozenset()
+    capabilities: ClassVar[Mapping[Question, Capability]] = dict.fromkeys(Question, _UNMAPPED) | dict.fromkeys(
+        (Question.GET, Question.LOOK, Question.SESSIONS), Capability(Support.YES)
+    )
     default_base_url: ClassVar[str | None] = None
     default_rate_limit: ClassVar[RateLimit | None] = None
     default_max_wait: ClassVar[float] = 60.0
     keeps_canceled: ClassVar[bool] = True
     hook_class: ClassVar[str | None] = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Work out the capabilities."""
+        super().__init_subclass__(**kwargs)
+        inherited = next(base.capabilities for base in cls.__mro__[1:] if issubclass(base, Adapter))
+        told = cls.__dict__.get("capabilities", {})
+        defined = {question for question in Question if question.value in cls.__dict__}
+        if Question.CREATE in defined:
+            defined.add(Question.FIND)
+        cls.capabilities = {**inherited, **dict.fromkeys(defined, Capability(Support.YES)), **told}
+
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
+        self._poll = ListOrGet(self.get, self.listed, lambda: client.answered)
         self.unread = UnreadLog(self.platform)
         self._page = _page_template(account)
 
@@ -162,6 +187,7 @@ class Adapter(ABC):
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
         # Imported here, as operators import this module: with each parse of a DAG file.
+        from airflow_provider_sessions.client.answers import Dialect
         from airflow_provider_sessions.client.client import Client
         from airflow_provider_sessions.client.config import ClientConfig
         from airflow_provider_sessions.client.item_limits import ITEMS
@@ -176,10 +202,7 @@ class Adapter(ABC):
         base_url = account.base_url(cls.default_base_url)
         config = ClientConfig(
             base_url=base_url,
-            bases=cls.other_bases(account, base_url),
-            scope=cls.scope(account),
             paths=account.paths(cls.endpoints.table),
-            first_page=cls.first_page(account),
             timeout=account.seconds("timeout", 30.0),
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
@@ -190,9 +213,10 @@ class Adapter(ABC):
                 max_wait=account.seconds("max_wait", cls.default_max_wait) if max_wait is None else max_wait,
             ),
         )
+        config = cls.configure(account, config)
         client = Client(
             config,
-            dialect=cls.dialect.about(account.conn_id),
+            dialect=(cls.dialect or Dialect(cls.platform)).about(account.conn_id),
             auth=cls.auth(account, config, clock, note),
             limiter=limiter or cls.get_limiter(account, clock),
             traffic_class=traffic_class,
@@ -208,7 +232,15 @@ class Adapter(ABC):
 
         :raises ConnectionConfigError: the connection's host cannot be read.
         """
-        return account.fingerprint(account.base_url(cls.default_base_url))
+        return account.fingerprint(account.base_url(cls.default_base_url), cls.account_name(account))
+
+    @classmethod
+    def account_name(cls, account: Account) -> str | None:
+        """Return what names the vendor's account, to whose connections one rate limit applies; by default the log-in.
+
+        None where nothing names it: then all connections with the same credential share a limit.
+        """
+        return account.login
 
     @classmethod
     def get_limiter(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> RateLimiter:
@@ -234,19 +266,14 @@ class Adapter(ABC):
         """
 
     @classmethod
-    def scope(cls, account: Account) -> str | None:
-        """Path that goes before scoped routes, if the connection has one."""
-        return None
+    def configure(cls, account: Account, config: ClientConfig) -> ClientConfig:
+        """Return the client's settings with what connections of this platform alone have; by default as they are.
 
-    @classmethod
-    def first_page(cls, account: Account) -> int | None:
-        """The number of a list's first page, if the connection says so."""
-        return None
-
-    @classmethod
-    def other_bases(cls, account: Account, base_url: str) -> dict[str, str]:
-        """Other base URLs that routes name."""
-        return {}
+        :param account: the connection.
+        :param config: what all connections have.
+        :raises ConnectionConfigError: a field of the connection is wrong.
+        """
+        return config
 
     async def __aenter__(self) -> Self:
         return self
@@ -260,16 +287,23 @@ class Adapter(ABC):
         """Close all connections."""
         await self.client.aclose()
 
-    @abstractmethod
     async def check(self) -> str:
-        """Send one cheap request that needs the credential, and tell in a sentence what answered."""
+        """Send one cheap request that needs the credential, and return a sentence that says what answered.
 
-    @abstractmethod
+        By default the list of the coming day is read as far as its first session.
+        """
+        now = self.client.clock.now()
+        window = Window(start=now, end=now + timedelta(days=1))
+        async for _ in self.sessions(SessionQuery(window=window, by=WindowBy.SCHEDULED_START)):
+            break
+        return f"{self.platform} at {urlsplit(self.client.config.base_url).hostname} accepted the credential"
+
     def validate(self, draft: SessionDraft) -> None:
-        """Refuse a draft that this platform cannot make, before any request.
+        """Refuse a draft that this platform cannot make, before any request; by default wrong options alone.
 
         :raises InputError: the text names the field.
         """
+        self.options(self.create_options, draft.options)
 
     async def create(self, draft: SessionDraft) -> Session:
         """Make a session. It is never made twice by this call itself: no blind retry.
@@ -291,9 +325,12 @@ class Adapter(ABC):
         They have its mark, that of another create of the same task, or its title and times; canceled and expired ones
         may be among them.
 
+        By default sessions are listed that are planned within a day of the draft's start, and the mark is looked for in
+        their descriptions: :meth:`create` must send ``with_mark(draft)`` as the description.
+
         :param everywhere: also where such a session is not to be expected, whatever that costs.
         """
-        raise self.unsupported(Question.FIND)
+        return await find_marked(self.get, self.listed, draft, everywhere=everywhere)
 
     def makes_one(self, draft: SessionDraft) -> bool:
         """Whether the platform itself refuses to make the draft a second time, so that twins need not be looked for."""
@@ -322,14 +359,16 @@ class Adapter(ABC):
         """
         return session
 
-    @abstractmethod
     async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """See how many sessions are, with the fewest requests there are.
+
+        By default by one list of the days on which they are planned, or by a request for each, whichever costs less.
 
         :param known: id to what the last look saw; None where nothing is known or it is time to look closely.
         :returns: for every id the session, or the error that this one session alone met (``NotFoundError``).
         :raises SessionsError: the look as a whole failed.
         """
+        return await self._poll.poll(known)
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Change a session.
@@ -355,15 +394,43 @@ class Adapter(ABC):
 
     @abstractmethod
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """All sessions that are meant, page by page; all of them match ``query``.
+        """All sessions that are meant, page by page, and perhaps others: see :meth:`listed`.
 
         One in a state that nobody knows is left out, with a warning: see :meth:`outcomes`.
+
+        :param query: what can be asked of the platform saves pages; the rest of it may be passed over.
         """
 
     async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """All sessions that are meant; of one in a state that nobody knows the error, with what else is known of it."""
+        """All sessions that are meant; of one in a state that nobody knows the error, with what else is known of it.
+
+        By default :meth:`sessions`, without those that the query does not mean. A platform whose records may be
+        unreadable defines this by :func:`.unread.read_each`, and :meth:`sessions` by :func:`.unread.readable`.
+
+        :raises InputError: see :meth:`check_query`.
+        """
+        self.check_query(query)
         async for session in self.sessions(query):
-            yield session
+            if is_meant(query, session):
+                yield session
+
+    def listed(self, query: SessionQuery) -> AsyncIterator[Session]:
+        """All sessions that are meant, and no others: what hooks and waits ask for.
+
+        :raises InputError: see :meth:`check_query`.
+        """
+        return readable(self.outcomes(query), self.unread)
+
+    @classmethod
+    def check_query(cls, query: SessionQuery) -> None:
+        """Refuse a filter that no session of this platform could pass.
+
+        :raises InputError: the platform has no rooms, or no cases.
+        """
+        usable = [*sorted(cls.filters), "title"]
+        for name, what in (("room_id", "rooms"), ("case", "cases")):
+            if getattr(query, name) is not None and name not in cls.filters:
+                raise InputError(f"{name}: {cls.platform} knows no {what}; filter by {' or '.join(usable)}")
 
     async def participants(self, session: Session) -> list[Participant]:
         """People invited, registered, present or given a role, as the platform knows them."""
@@ -443,24 +510,6 @@ class Adapter(ABC):
             return model.model_validate(dict(given))
         except ValidationError as misfit:
             raise options_error(self.platform, model, misfit.errors(include_url=False)) from None
-
-
-_MOST_TELLING = {"extra_forbidden": 0, "missing": 2}
-
-
-def options_error(platform: str, model: type[BaseModel], misfits: Sequence[Mapping[str, Any]]) -> OptionsError:
-    """Return the error for ``options``: it names a field, what was given, and which fields there are.
-
-    :param misfits: of pydantic's ``ValidationError.errors()``, at least one. What is told is a name that the platform
-        does not know before one that is missing, since it is probably the one that is missing, misspelt.
-    """
-    misfit = min(misfits, key=lambda one: _MOST_TELLING.get(one["type"], 1))
-    where = ".".join(str(part) for part in misfit["loc"]) or "options"
-    near = did_you_mean([where], model.model_fields) if misfit["type"] == "extra_forbidden" else ""
-    return OptionsError(
-        f"options.{where} for {platform}: {misfit['msg']} (given: {misfit.get('input')!r}); "
-        f"{platform} knows the options {', '.join(model.model_fields)}{near}"
-    )
 
 
 def recordings_status(recordings: Sequence[Recording], session: Session) -> ArtifactStatus:

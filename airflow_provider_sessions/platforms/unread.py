@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.errors import MalformedAnswerError, SessionsError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery
-from airflow_provider_sessions.platforms.readings import Reading
+from airflow_provider_sessions.platforms.readings import Reading, Readings
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
 R = TypeVar("R", bound=Reading)
+T = TypeVar("T")
 ListedSession = Session | UnknownStateError
 """What a list tells of a session: of one in a state that nobody knows the error, with what else is known of it."""
 
@@ -86,6 +87,21 @@ async def outcomes_of(readings: AsyncIterable[R], unread: UnreadLog) -> AsyncIte
             raise outcome.with_traceback(None)
     if nameless is not None and not has_sessions:
         raise nameless.with_traceback(None)
+
+
+async def read_each(
+    items: AsyncIterable[T], read: Callable[[T], Session], unread: UnreadLog
+) -> AsyncIterator[ListedSession]:
+    """Read the items of a list as sessions. One that cannot be read never costs the others.
+
+    :param items: what the platform lists.
+    :param read: reads one; raises a :class:`~airflow_provider_sessions.errors.MalformedAnswerError` where it has no id.
+    :returns: sessions; of one in a state that nobody knows the error. An item without an id is left out.
+    """
+    known = Readings(read)
+    readings = (Reading("", known.outcome(item)) async for item in items)
+    async for _, outcome in outcomes_of(readings, unread):
+        yield outcome
 
 
 async def readable(outcomes: AsyncIterable[ListedSession], unread: UnreadLog) -> AsyncIterator[Session]:

@@ -376,7 +376,7 @@ class Poller:
         try:
             if isinstance(watch.subject, Listing):
                 at = self._clock.now()
-                sessions = [session async for session in adapter.sessions(watch.subject.query(at))]
+                sessions = [session async for session in adapter.listed(watch.subject.query(at))]
                 return Listed(tuple(sessions), None, at)
             session = self._session(watch.subject.session_id)
             if session is None:  # its last subscriber has left meanwhile

@@ -34,7 +34,7 @@ from airflow_provider_sessions.operators._reading import (
     text,
 )
 from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
-from airflow_provider_sessions.platforms.adapter import options_error
+from airflow_provider_sessions.platforms.options import options_error
 from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, StateGoal
 from airflow_provider_sessions.sensors.sessions import read_on_unreachable

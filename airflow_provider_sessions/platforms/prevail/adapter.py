@@ -33,7 +33,6 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import is_id
@@ -107,12 +106,6 @@ class _Seen:
     listed: bool
 
 
-class UpdateOptions(BaseModel):
-    """Prevail knows no options of a change."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class PrevailAdapter(Adapter):
     """Adapter of connection type ``prevail``."""
 
@@ -120,7 +113,7 @@ class PrevailAdapter(Adapter):
     hook_class = "airflow_provider_sessions.hooks.prevail:PrevailHook"
     endpoints = endpoints.api
     create_options = PrevailOptions
-    change_options = UpdateOptions
+    filters = frozenset(("case",))
     default_base_url = "https://prevail.ai/api/v1"
     dialect = Dialect(
         "prevail",
@@ -313,7 +306,7 @@ class PrevailAdapter(Adapter):
 
         :raises SessionsError: it was changed, but starts at another time.
         """
-        self.options(UpdateOptions, changes.options)
+        self.options(self.change_options, changes.options)
         if changes.description is not None:
             raise InputError("description: prevail cannot change the details of a scheduled session")
         if changes.time_zone is not None and changes.start is None:
@@ -392,8 +385,7 @@ class PrevailAdapter(Adapter):
 
         :raises InputError: a room is asked for; Prevail has none.
         """
-        if query.room_id is not None:
-            raise InputError(f"room_id: {self.platform} knows no rooms; filter by case or title")
+        self.check_query(query)
         window = _widened(query)
         requests = await self._lists.scheduled()
         listed: set[str] = set()

@@ -7,6 +7,7 @@ scheduled otherwise (inferred). A canceled session is a deleted one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -72,6 +73,7 @@ class SessionsUsAdapter(Adapter):
     default_rate_limit = RateLimit(10, 60.0)
     default_max_wait = 300.0  # an export may have 32 requests waiting at once: that is four windows and a bit
     keeps_canceled = False
+    filters = frozenset(("room_id",))
     dialect = Dialect(
         "sessions_us",
         hints={
@@ -125,17 +127,17 @@ class SessionsUsAdapter(Adapter):
         return ApiKeyAuth("x-api-key", account.required_password("API key"))
 
     @classmethod
-    def first_page(cls, account: Account) -> int | None:
-        """0 or 1: public clients disagree, and the vendor says nothing.
+    def configure(cls, account: Account, config: ClientConfig) -> ClientConfig:
+        """Add the number of a list's first page, 0 or 1: public clients disagree, and the vendor says nothing.
 
         :raises ConnectionConfigError: another number.
         """
         number = account.extra.get("first_page")
         if number in (None, ""):
-            return None
+            return config
         if str(number) not in ("0", "1"):
             raise account.wrong("first_page", f"is {number!r}; expected 0 or 1")
-        return int(number)
+        return replace(config, first_page=int(number))
 
     async def check(self) -> str:
         """Read the first page of the list of sessions."""
@@ -288,8 +290,7 @@ class SessionsUsAdapter(Adapter):
 
         :raises InputError: a case is asked for; Sessions has none.
         """
-        if query.case is not None:
-            raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
+        self.check_query(query)
         known: set[str] = set()
         polls = self.client.traffic_class is TrafficClass.POLL
         for walk in range(1 if polls else _WALKS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urljoin
 from uuid import UUID
@@ -99,6 +100,7 @@ class VidInfraAdapter(Adapter):
     dialect = DIALECT
     default_base_url = BASE_URL
     keeps_canceled = False
+    filters = frozenset(("room_id",))
     capabilities = CAPABILITIES
 
     def __init__(self, account: Account, client: Client) -> None:
@@ -121,27 +123,16 @@ class VidInfraAdapter(Adapter):
         return LoginAuth(account.login.strip(), password, config=config, clock=clock, on_secret=on_secret)
 
     @classmethod
-    def scope(cls, account: Account) -> str | None:
-        """The library, where the connection names one.
+    def configure(cls, account: Account, config: ClientConfig) -> ClientConfig:
+        """Add the library, where the connection names one, and the video API.
 
-        :raises ConnectionConfigError: it is no UUID.
+        The video API is at the field ``video_host``, or at the vendor's own beside the vendor's own host.
+
+        :raises ConnectionConfigError: the library is no UUID, or the video API's host no address.
         """
-        library_id = account.text("library_id")
-        if library_id is None:
-            return None
-        try:
-            return f"/libraries/{UUID(library_id)}"
-        except ValueError:
-            raise account.wrong("library_id", f"is {library_id!r}; expected a UUID") from None
-
-    @classmethod
-    def other_bases(cls, account: Account, base_url: str) -> dict[str, str]:
-        """The video API: the field ``video_host``, or the vendor's own beside the vendor's own host.
-
-        :raises ConnectionConfigError: it is no address.
-        """
-        video = account.text("video_host", VIDEO_BASE_URL if base_url == BASE_URL else None)
-        return {} if video is None else {"video": account.address("video_host", video)}
+        video = account.text("video_host", VIDEO_BASE_URL if config.base_url == BASE_URL else None)
+        bases = {} if video is None else {"video": account.address("video_host", video)}
+        return replace(config, scope=_scope(account), bases=bases)
 
     async def check(self) -> str:
         """Ask for the session counters, which need a credential."""
@@ -347,8 +338,7 @@ class VidInfraAdapter(Adapter):
 
         :raises InputError: see :meth:`sessions`.
         """
-        if query.case is not None:
-            raise InputError(f"case: {self.platform} knows no cases; filter by room_id or title")
+        self.check_query(query)
         return self._matching(query)
 
     async def _matching(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
@@ -402,6 +392,16 @@ class VidInfraAdapter(Adapter):
         if answer.download_url is None or not answer.download_url.get_secret_value():
             raise MalformedAnswerError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
         return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value())
+
+
+def _scope(account: Account) -> str | None:
+    library_id = account.text("library_id")
+    if library_id is None:
+        return None
+    try:
+        return f"/libraries/{UUID(library_id)}"
+    except ValueError:
+        raise account.wrong("library_id", f"is {library_id!r}; expected a UUID") from None
 
 
 def _is_alike(draft: SessionDraft, answer: SessionResponse) -> bool:

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators import _create
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.connected import Connect
@@ -210,7 +211,7 @@ def test_two_workers_at_once_on_two_hosts_leave_one_request_where_they_share_a_s
     assert sandbox.log.count(route="create_session_request") == 1
     assert made.startswith("request")
     account = hook_for(requests.conn_id).account
-    assert redis.delete(f"airflow-provider-sessions:rate:{account.fingerprint(account.base_url(None))}") == 1
+    assert redis.delete(f"airflow-provider-sessions:rate:{adapter_class(account.conn_type).fingerprint(account)}") == 1
 
 
 @pytest.fixture

@@ -125,8 +125,8 @@ def test_accounts_are_told_apart_without_telling_the_credential() -> None:
 def test_an_account_with_a_log_in_is_told_apart_by_that_alone() -> None:
     """Else its password could be guessed at wherever the fingerprint stands."""
     one, changed = account(login="ada@x.example", password="a"), account(login="ada@x.example", password="b")
-    assert one.fingerprint("https://x") == changed.fingerprint("https://x")
-    assert one.fingerprint("https://x") != account(login="bob@x.example", password="a").fingerprint("https://x")
+    assert one.fingerprint("https://x", one.login) == changed.fingerprint("https://x", one.login)
+    assert one.fingerprint("https://x", one.login) != one.fingerprint("https://x", "bob@x.example")
 
 
 def test_a_key_cannot_be_guessed_at_quickly() -> None:

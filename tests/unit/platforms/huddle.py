@@ -1,0 +1,173 @@
+"""Huddle: a platform of somebody else's, with the least that an adapter needs, and a server that plays it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
+from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.paging import PageLimit
+from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.model import Session, SessionDraft, SessionQuery, SessionState
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
+from airflow_provider_sessions.platforms.marks import with_mark
+from tests.connected import Connect
+from tests.unit.platforms.installed import Install
+
+KEY = "the-key-of-huddle"
+PAGE = 20
+STATES = {"waiting": SessionState.SCHEDULED, "started": SessionState.LIVE, "finished": SessionState.ENDED}
+
+api = Endpoints("huddle")
+
+
+class Meeting(BaseModel):
+    id: str
+    topic: str
+    status: str
+    start: datetime | None = None
+    end: datetime | None = None
+    agenda: str | None = None
+
+
+@api("GET", "/meetings", documented=True)
+def list_meetings() -> Paged[Meeting]:
+    """List meetings, the newest first."""
+    return paged(Meeting, PageLimit(PAGE), unwrap=("meetings",))
+
+
+@api("GET", "/meetings/{meeting_id}", documented=True)
+def get_meeting(meeting_id: str) -> Call[Meeting]:
+    """Get a meeting."""
+    return call(Meeting)
+
+
+@api("POST", "/meetings", documented=True)
+def create_meeting(topic: str, start: datetime | None, agenda: str | None) -> Call[Meeting]:
+    """Create a meeting."""
+    return call(Meeting, body={"topic": topic, "start": start and start.isoformat(), "agenda": agenda})
+
+
+class HuddleAdapter(Adapter):
+    """The least that an adapter needs, and creates."""
+
+    platform = "huddle"
+    endpoints = api
+
+    @classmethod
+    def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
+        return ApiKeyAuth("X-Huddle-Key", account.required_password("API key"))
+
+    async def get(self, session_id: str) -> Session:
+        return self._session(await self.client.send(get_meeting(session_id)))
+
+    async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+        async for meeting in self.client.pages(list_meetings()):
+            yield self._session(meeting)
+
+    async def create(self, draft: SessionDraft) -> Session:
+        return self._session(await self.client.send(create_meeting(draft.title, draft.start, with_mark(draft))))
+
+    def _session(self, meeting: Meeting) -> Session:
+        return Session(
+            platform=self.platform,
+            session_id=meeting.id,
+            title=meeting.topic,
+            state=STATES[meeting.status],
+            description=meeting.agenda,
+            scheduled_start=meeting.start,
+            actual_end=meeting.end,
+        )
+
+
+class Huddle:
+    """The server: what it holds, and what it was asked for."""
+
+    def __init__(self) -> None:
+        self.meetings: dict[str, dict[str, Any]] = {}
+        self.requests: Counter[str] = Counter()
+        self.url = ""
+
+    def add(self, meeting_id: str, start: datetime | None = None, status: str = "waiting", **fields: Any) -> str:
+        end = start + timedelta(hours=1) if start and status == "finished" else None
+        meeting = {"id": meeting_id, "topic": f"Topic {meeting_id}", "status": status, **fields}
+        self.meetings[meeting_id] = meeting | {
+            name: at.isoformat() for name, at in (("start", start), ("end", end)) if at
+        }
+        return meeting_id
+
+    def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body."""
+        parts = urlsplit(request.path)
+        path = [unquote(part) for part in parts.path.split("/")[1:]]
+        self.requests[f"{request.command} {path[0]}{'/{id}' * (len(path) > 1)}"] += 1
+        if request.headers["X-Huddle-Key"] != KEY:
+            return _json(401, {"message": "who are you?"})
+        if request.command == "POST":
+            made = json.loads(request.rfile.read(int(request.headers["content-length"])))
+            meeting_id = f"m{len(self.meetings)}"
+            self.meetings[meeting_id] = {"id": meeting_id, "status": "waiting", **made}
+            return _json(201, self.meetings[meeting_id])
+        if len(path) > 1:
+            return _json(200, self.meetings[path[1]]) if path[1] in self.meetings else _json(404, {"message": "none"})
+        query = parse_qs(parts.query)
+        page, limit = int(query["page"][0]), int(query["limit"][0])
+        held = list(self.meetings.values())[::-1]
+        return _json(200, {"meetings": held[(page - 1) * limit : page * limit], "total": len(held)})
+
+
+def _json(status: int, content: Any) -> tuple[int, dict[str, str], bytes]:
+    return status, {"content-type": "application/json"}, json.dumps(content).encode()
+
+
+@pytest.fixture
+def huddle() -> Iterator[Huddle]:
+    """The server, on a port of this machine."""
+    played = Huddle()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        log_message: ClassVar[Any] = lambda *_: None
+
+        def do_GET(self) -> None:
+            status, headers, body = played.answer(self)
+            self.send_response(status)
+            for name, value in {**headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815 - as the standard library names it
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    played.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield played
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def huddle_default(huddle: Huddle, install: Install, connect: Connect) -> Huddle:
+    """Huddle, installed and behind the connection ``huddle_default``."""
+    install("apache-huddle", {"huddle": f"{__name__}:HuddleAdapter"})
+    connect("huddle_default", conn_type="huddle", host=huddle.url, password=KEY)
+    return huddle
+
+
+SOON = datetime(2030, 3, 5, 9, 0, tzinfo=UTC)

@@ -1,0 +1,159 @@
+"""A platform that another package adds, with the least of an adapter, is used as ours are."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.errors import InputError, NotFoundError, UnsupportedError
+from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
+from airflow_provider_sessions.model import Session, SessionQuery, SessionState
+from airflow_provider_sessions.operators.sessions import (
+    CallApiOperator,
+    CancelSessionOperator,
+    CreateSessionOperator,
+)
+from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
+from airflow_provider_sessions.testing.argument_checks import find_problems
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from tests.connected import Connect, close_portal, connect, context
+from tests.unit.platforms.huddle import KEY, SOON, Huddle, HuddleAdapter, huddle, huddle_default
+from tests.unit.platforms.installed import install
+
+__all__ = ["close_portal", "connect", "context", "huddle", "huddle_default", "install"]
+
+DAY = timedelta(days=1)
+
+
+def test_its_hook_needs_no_class_of_its_own(huddle_default: Huddle) -> None:
+    huddle_default.add("m", SOON)
+    hook = hook_for("huddle_default")
+    assert (type(hook), hook.conn_type) == (SessionsHook, "huddle")
+    assert hook.get_session("m").title == "Topic m"
+    assert [one.session_id for one in hook.list_sessions()] == ["m"]
+    assert SessionsHook("huddle_default").get_session("m") == hook.get_session("m")
+    with pytest.raises(NotFoundError):
+        hook.get_session("n")
+
+
+def test_its_connection_is_tested_by_a_request(huddle_default: Huddle, connect: Connect) -> None:
+    assert hook_for("huddle_default").test_connection() == (True, "huddle at 127.0.0.1 accepted the credential")
+    connect("huddle_default", conn_type="huddle", host=huddle_default.url, password="wrong")
+    passed, message = hook_for("huddle_default").test_connection()
+    assert not passed
+    assert "huddle answered 401" in message
+
+
+def test_its_endpoints_are_called(huddle_default: Huddle, context: dict[str, Any]) -> None:
+    huddle_default.add("m", SOON)
+    called = CallApiOperator(
+        task_id="call", conn_id="huddle_default", endpoint="get_meeting", arguments={"meeting_id": "m"}
+    )
+    assert called.execute(context)["topic"] == "Topic m"
+    assert not list(find_problems(CallApiOperator, {"endpoint": "get_meeting", "arguments": {"meeting_id": "m"}}))
+    assert list(find_problems(CallApiOperator, {"endpoint": "get_metting", "arguments": {}}))
+
+
+def test_a_session_is_made_once(huddle_default: Huddle, context: dict[str, Any]) -> None:
+    create = CreateSessionOperator(task_id="make", conn_id="huddle_default", title="Launch", start=SOON)
+    made = create.execute(context)
+    context["ti"].try_number = 2
+    assert create.execute(context) == made
+    assert huddle_default.requests["POST meetings"] == 1
+    [held] = huddle_default.meetings.values()
+    assert held["agenda"].startswith("[airflow ")
+
+
+def test_waits_end(huddle_default: Huddle, context: dict[str, Any]) -> None:
+    huddle_default.add("m", SOON, "started")
+    wait = SessionStateSensor(task_id="wait", conn_id="huddle_default", session_id="m", state="live")
+    assert wait.execute(context)["state"] == "live"
+
+
+def test_what_its_adapter_lacks_is_refused_with_what_to_do_instead(
+    huddle_default: Huddle, context: dict[str, Any]
+) -> None:
+    huddle_default.add("m", SOON)
+    with pytest.raises(UnsupportedError, match=r"huddle cannot do 'cancel'\. Its adapter does not map that; call"):
+        CancelSessionOperator(task_id="cancel", conn_id="huddle_default", session_id="m").execute(context)
+    with pytest.raises(UnsupportedError, match="huddle cannot do 'transcripts'"):
+        ArtifactSensor(task_id="wait", conn_id="huddle_default", session_id="m", artifact="transcript").execute(context)
+
+
+def test_its_sessions_are_exported(huddle_default: Huddle, context: dict[str, Any], tmp_path: Path) -> None:
+    huddle_default.add("past", SOON - DAY, "finished")
+    huddle_default.add("held", SOON, "finished")
+    result = SessionsToObjectStorageOperator(
+        task_id="export",
+        conn_id="huddle_default",
+        path=str(tmp_path),
+        start=SOON,
+        end=SOON + DAY,
+        datasets=["sessions"],
+    ).execute(context)
+    assert result["sessions"] == 1
+    [file] = tmp_path.glob("sessions/*/*.jsonl")
+    [row] = map(json.loads, file.read_text().splitlines())
+    assert (row["session_id"], row["platform"], row["state"]) == ("held", "huddle", "ended")
+
+
+@pytest.mark.parametrize("field", ["room_id", "case"])
+def test_a_filter_that_no_session_could_pass_is_refused(huddle_default: Huddle, field: str) -> None:
+    with pytest.raises(InputError, match=f"{field}: huddle knows no .*; filter by title"):
+        list(hook_for("huddle_default").list_sessions(SessionQuery(**{field: "1"})))
+    assert not huddle_default.requests
+
+
+def test_a_filter_that_the_adapter_passes_over_is_kept(huddle_default: Huddle) -> None:
+    for name in ("m", "n"):
+        huddle_default.add(name, SOON)
+    assert [one.session_id for one in hook_for("huddle_default").list_sessions(SessionQuery(title="topic N"))] == ["n"]
+
+
+def test_capabilities_are_what_the_adapter_defines() -> None:
+    able = {question for question, one in HuddleAdapter.capabilities.items() if one.support is not Support.NO}
+    assert able == {Question.GET, Question.LOOK, Question.SESSIONS, Question.CREATE, Question.FIND}
+    assert HuddleAdapter.capabilities.keys() == set(Question)
+
+
+async def test_a_poll_lists_where_that_costs_less_than_a_request_for_each(huddle: Huddle) -> None:
+    ids = [huddle.add(f"m{number}", SOON + number * timedelta(minutes=1)) for number in range(3)]
+    planless = huddle.add("planless")
+    async with HuddleAdapter.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
+        known = dict.fromkeys([*ids, planless, "gone"])
+        first = await adapter.look(known)
+        assert huddle.requests == {"GET meetings/{id}": 5}
+        assert isinstance(first["gone"], NotFoundError)
+        assert {key: one for key, one in first.items() if key != "gone"} == {
+            key: await adapter.get(key) for key in [*ids, planless]
+        }
+        huddle.requests.clear()
+        huddle.meetings["m1"]["status"] = "started"
+        sessions = {key: one for key, one in first.items() if isinstance(one, Session)}
+        second = await adapter.look(sessions)
+        assert huddle.requests == {"GET meetings": 1, "GET meetings/{id}": 1}, "a list, and the one without a plan"
+        assert second == {key: await adapter.get(key) for key in sessions}
+
+        for number in range(100):
+            huddle.add(f"x{number}", SOON - 9 * DAY)
+        await adapter.look(sessions)
+        huddle.requests.clear()
+        await adapter.look(sessions)
+        assert huddle.requests == {"GET meetings/{id}": 4}, "the list has become longer than that"
+
+
+async def test_a_poll_asks_no_more_for_what_is_over(huddle: Huddle) -> None:
+    huddle.add("m", SOON, "finished")
+    async with HuddleAdapter.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
+        held = await adapter.get("m")
+        huddle.requests.clear()
+        assert held.state is SessionState.ENDED
+        assert await adapter.look({"m": held}) == {"m": held}
+        assert not huddle.requests
+        assert await adapter.look({"m": None}) == {"m": held}
