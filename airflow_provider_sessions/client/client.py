@@ -27,6 +27,7 @@ from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.decoding import ACCEPTED
 from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.guard import DOWNLOAD, GuardedTransport, origin
 from airflow_provider_sessions.client.item_limits import check_page
 from airflow_provider_sessions.client.memo import Memo
 from airflow_provider_sessions.client.met import Met
@@ -36,7 +37,6 @@ from airflow_provider_sessions.client.quiet import quiet
 from airflow_provider_sessions.client.read_ahead import ReadAhead
 from airflow_provider_sessions.client.redact import redact_url, without_secrets
 from airflow_provider_sessions.client.refusals import refused_arguments
-from airflow_provider_sessions.client.transport import DOWNLOAD, GuardedTransport, origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_sessions.client import connections
 from airflow_provider_sessions.client.addresses import resolve
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.transport import origin
+from airflow_provider_sessions.client.guard import origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 from airflow_provider_sessions.errors import ConnectError, RateLimitedError, RedirectRefusedError
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
