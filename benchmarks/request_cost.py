@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from airflow_provider_sessions.client.config import ClientConfig
-from airflow_provider_sessions.client.network import network
+from airflow_provider_sessions.client.transport import open_transport
 from benchmarks._measuring import Bounds, Meter, in_child, started
 
 TASKS = 16
@@ -70,7 +70,7 @@ def send_all(meter: Meter, kind: str, url: str, requests: int) -> None:
 def transport(kind: str) -> httpx.AsyncBaseTransport:
     """Connections of one kind: ``ours``, or ``httpx``."""
     if kind == "ours":
-        return network(ClientConfig(base_url="http://127.0.0.1"))
+        return open_transport(ClientConfig(base_url="http://127.0.0.1"))
     return httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=TASKS))
 
 

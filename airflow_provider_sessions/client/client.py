@@ -31,12 +31,12 @@ from airflow_provider_sessions.client.guard import DOWNLOAD, GuardedTransport, o
 from airflow_provider_sessions.client.item_limits import check_page
 from airflow_provider_sessions.client.memo import Memo
 from airflow_provider_sessions.client.met import Met
-from airflow_provider_sessions.client.network import network
 from airflow_provider_sessions.client.paging import Walk
 from airflow_provider_sessions.client.quiet import quiet
 from airflow_provider_sessions.client.read_ahead import ReadAhead
 from airflow_provider_sessions.client.redact import redact_url, without_secrets
 from airflow_provider_sessions.client.refusals import refused_arguments
+from airflow_provider_sessions.client.transport import open_transport
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
@@ -124,7 +124,7 @@ class Client:
                 warn_of_plain_http(f"http://{host}:{port}")
         self._memo: Memo[_Answer] = Memo()
         self._guard = GuardedTransport(
-            transport or network(config),
+            transport or open_transport(config),
             trusted=config.trusted,
             policy=config.addresses,
             limiter=self.limiter,

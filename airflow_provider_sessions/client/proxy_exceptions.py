@@ -7,11 +7,8 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-import httpx
-
 from airflow_provider_sessions.client.addresses import literal_address
 
-_PORTS = {"http": 80, "https": 443}
 _ENTRY = re.compile(r"(?P<host>\[[^\]]*\](?:/\d+)?|[^:]*|[^:]*(?::[^:]*){2,})(?::(?P<port>\d+))?")
 
 
@@ -38,10 +35,9 @@ class ProxyExceptions:
         found = map(_entry, re.split(r"[\s,]+", text.lower()))
         self._entries = [entry for entry in found if entry is not None]
 
-    def cover(self, url: httpx.URL) -> bool:
-        """Whether an address is reached without a proxy."""
-        host = url.raw_host.decode("ascii").rstrip(".")
-        port = url.port or _PORTS.get(url.scheme)
+    def cover(self, host: str, port: int) -> bool:
+        """Whether a host, as it stands on the wire, is reached without a proxy on a port."""
+        host = host.rstrip(".")
         literal = _unmapped(literal_address(host))
         return any(matches(host, literal) and wanted in (None, port) for matches, wanted in self._entries)
 

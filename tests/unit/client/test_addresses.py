@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client import connections
+from airflow_provider_sessions.client import network_backend
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.download import Download
 from airflow_provider_sessions.errors import ConnectError, RedirectRefusedError, SessionsError
@@ -119,7 +119,7 @@ async def test_a_private_address_is_connected_to_where_the_connection_allows_it(
         tried.extend(info[4][0] for info in found)
         raise OSError("nobody there")
 
-    monkeypatch.setattr(connections.aiohappyeyeballs, "start_connection", start_connection)
+    monkeypatch.setattr(network_backend.aiohappyeyeballs, "start_connection", start_connection)
     resolve("bucket.s3.test", ["10.0.0.8"])
     async with connect(OUT_THERE, allow_private=True, attempts=1) as client:
         with pytest.raises(ConnectError):
@@ -147,7 +147,7 @@ async def test_a_name_that_changes_its_mind_is_connected_to_where_it_was_judged(
         raise OSError("nobody there")
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
-    monkeypatch.setattr(connections.aiohappyeyeballs, "start_connection", start_connection)
+    monkeypatch.setattr(network_backend.aiohappyeyeballs, "start_connection", start_connection)
     async with RawServer((GOOD,)) as inside, connect(OUT_THERE, attempts=1) as client:
         with pytest.raises(SessionsError):
             await fetch(client, f"http://files.platform.test:{inside.port}/file")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client import connections
+from airflow_provider_sessions.client import network_backend
 from airflow_provider_sessions.client.addresses import resolve
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.guard import origin
@@ -339,7 +339,7 @@ async def test_the_limiter_learns_when_a_request_was_written_to_its_connection(
         await asyncio.sleep(looked_up)
         return await resolve(*arguments, **named)
 
-    monkeypatch.setattr(connections, "resolve", slowly)
+    monkeypatch.setattr(network_backend, "resolve", slowly)
     async with RawServer((GOOD, GOOD)) as server, connect(server.url, SYSTEM_CLOCK, limiter=limiter) as client:
         await client.send(get_thing("t1"))
         await client.send(get_thing("t1"))

@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from airflow_provider_sessions.client.addresses import is_loopback
 from airflow_provider_sessions.client.config import ClientConfig
-from airflow_provider_sessions.client.network import _default_trust, is_loopback, network
+from airflow_provider_sessions.client.transport import default_trust, open_transport
 from airflow_provider_sessions.errors import ConnectError, ConnectionConfigError
 from tests.unit.client.servers import RawServer, Received, reply, says
 from tests.unit.client.things import SECRET, connect, get_thing
@@ -75,6 +77,25 @@ async def test_this_machine_is_never_reached_through_the_environments_proxy(monk
         assert (await client.send(get_thing("t1"))).id == "t1"
 
 
+async def test_connections_through_a_proxy_are_used_again_for_the_same_host_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = []
+
+    async def noting(request: Received, writer: asyncio.StreamWriter) -> bool:
+        ports.append((request.target, writer.get_extra_info("peername")[1]))
+        return await reply(body=b"done")(request, writer)
+
+    async with RawServer((noting,)) as proxy, RawServer((noting,)) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with httpx.AsyncClient(transport=open_transport(ClientConfig(server.url))) as client:
+            for url in (f"{FAR}/", f"{server.url}/", "http://other.example/", f"{FAR}/"):
+                await client.get(url)
+    assert [target for target, _ in ports] == [f"{FAR}/", "/", "http://other.example/", f"{FAR}/"]
+    assert len({port for _, port in ports}) == 3
+    assert ports[0] == ports[3]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "x.localhost"])
 def test_this_machine(host: str) -> None:
     assert is_loopback(host)
@@ -88,7 +109,7 @@ def test_another_machine(host: str) -> None:
 @pytest.mark.parametrize("proxy", ["ftp://ada:hush@proxy.example", "http://ada:hush@[::1", "socks9://ada:hush@x"])
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(proxy: str) -> None:
     with pytest.raises(ConnectionConfigError, match=r"proxy: .* cannot be used; write for example") as caught:
-        network(ClientConfig("https://x.example", proxy=proxy))
+        open_transport(ClientConfig("https://x.example", proxy=proxy))
     assert "hush" not in str(caught.value)
     assert "hush" not in repr(ClientConfig("https://x.example", proxy=proxy))
 
@@ -99,7 +120,7 @@ def test_a_ca_bundle_that_cannot_be_read_is_named(tmp_path: Path, content: str |
     if content is not None:
         bundle.write_text(content)
     with pytest.raises(ConnectionConfigError, match=r"ca_bundle: '.*ca\.pem' cannot be read"):
-        network(ClientConfig("https://x.example", ca_bundle=str(bundle)))
+        open_transport(ClientConfig("https://x.example", ca_bundle=str(bundle)))
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +161,12 @@ async def test_a_platform_is_trusted_that_the_machine_vouches_for(
     certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    _default_trust.cache_clear()
+    default_trust.cache_clear()
     try:
         async with RawServer((GOOD,), tls=tls) as server, connect(server.url) as client:
             assert (await client.send(get_thing("t1"))).id == "t1"
     finally:
-        _default_trust.cache_clear()
+        default_trust.cache_clear()
 
 
 @pytest.mark.parametrize("redirected", [False, True])

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client.addresses import AddressPolicy
-from airflow_provider_sessions.client.connections import MAX_CONNECTIONS, ConnectionTransport, connect_directly
+from airflow_provider_sessions.client.transport import MAX_CONNECTIONS, ConnectionTransport, connect_directly
 from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
 
 WORD = b"x" * 65536
@@ -288,3 +288,22 @@ async def test_a_connection_whose_request_was_taken_back_in_the_middle_of_its_an
             await reading
         assert (await client.get(server.url)).text == "two"
     assert len(set(ports(server))) == 2
+
+
+async def test_no_more_idle_connections_are_kept_than_there_may_be(
+    direct: ConnectionTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each recording may lie on a host of its own, and a client may live for a day."""
+    async with RawServer((noting(reply(body=b"one")),)) as server, httpx.AsyncClient(transport=direct) as client:
+        loop = asyncio.get_running_loop()
+        here = await loop.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+
+        async def always_here(*_: object, **__: object) -> list[object]:
+            return [*here]
+
+        monkeypatch.setattr(loop, "getaddrinfo", always_here)
+        for number in range(MAX_CONNECTIONS + 5):
+            await client.get(f"http://host{number}.localhost:{server.port}")
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(server._tasks) <= MAX_CONNECTIONS
