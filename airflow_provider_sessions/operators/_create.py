@@ -3,7 +3,7 @@
 An attempt looks for what earlier attempts made, and makes a session only where it finds none. When it is not clear
 whether a request was carried out, it looks again instead of sending it again. After making one it looks once more,
 because another attempt may have done so at the same time, on a host where this one could not wait for it (see
-:mod:`airflow_provider_sessions.operators._alone`): then the oldest counts for both, and whoever made another one takes
+:mod:`airflow_provider_sessions.operators._create_lock`): then the oldest counts for both, and whoever made another one takes
 that back. Only what this very attempt made is taken back, or one before it that does not know of it, and only what its
 mark proves to be of this create is canceled to make it anew. What others made is left alone.
 
@@ -36,8 +36,8 @@ from airflow_provider_sessions.errors import (
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators import _send_record
-from airflow_provider_sessions.operators._bring import cancel, warn_of_past_start
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
+from airflow_provider_sessions.operators._transitions import cancel, warn_of_past_start
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.platforms.marks import Mark, Trace
 from airflow_provider_sessions.safe_text import get_logger

@@ -24,7 +24,7 @@ from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerE
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
-from airflow_provider_sessions.operators._reading import identifier, switch
+from airflow_provider_sessions.operators._template_values import identifier, switch
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
 from airflow_provider_sessions.retries.hopeless import judged

@@ -3,7 +3,7 @@
 A request that nobody answered may be carried out long after its sender gave up: it lies in a proxy's queue, say. So a
 create is not sent again before :data:`LATE_REQUEST_SECONDS` seconds have passed, and who sends it has to know what was
 sent before. A worker may be killed at any time, and Airflow keeps something for a task from 3.3 on only; so this is
-written where the lock of the create lies (see :mod:`airflow_provider_sessions.operators._alone`): in Redis, for all
+written where the lock of the create lies (see :mod:`airflow_provider_sessions.operators._create_lock`): in Redis, for all
 workers, if that is where the connection's rate limit lies, else in a file of the host. A deferral carries it along.
 
 A record says which tries are known, and which sends are open: sent, and neither answered nor found. Where a record is

@@ -16,7 +16,7 @@ from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._reading import count, flag, identifier, structure, text
+from airflow_provider_sessions.operators._template_values import count, flag, identifier, structure, text
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for

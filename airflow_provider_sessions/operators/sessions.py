@@ -26,15 +26,15 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
-from airflow_provider_sessions.operators._alone import alone
-from airflow_provider_sessions.operators._bring import bring_to, cancel, update
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, make_once
+from airflow_provider_sessions.operators._create_key import create_key, earliest_attempt
+from airflow_provider_sessions.operators._create_lock import alone
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._key import create_key, earliest_attempt
 from airflow_provider_sessions.operators._memory import Memory
-from airflow_provider_sessions.operators._reading import count, flag, given, identifier, structure
 from airflow_provider_sessions.operators._send_record import SendRecord
+from airflow_provider_sessions.operators._template_values import count, flag, given, identifier, structure
+from airflow_provider_sessions.operators._transitions import bring_to, cancel, update
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.safe_text import get_logger

@@ -21,7 +21,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
-from airflow_provider_sessions.operators._reading import structure
+from airflow_provider_sessions.operators._template_values import structure
 
 HAS_POLICIES = importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None
 """Whether Airflow asks a policy what a failed task does next: from 3.3 on."""

@@ -45,7 +45,7 @@ from airflow_provider_sessions.model import ArtifactName, Session, StateName, pa
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
-from airflow_provider_sessions.operators._reading import count, given, identifier, interval, switch
+from airflow_provider_sessions.operators._template_values import count, given, identifier, interval, switch
 from airflow_provider_sessions.polling.check import check
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait_conditions import (

@@ -23,7 +23,7 @@ from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.model.draft import read_invitees
 from airflow_provider_sessions.model.values import zone
 from airflow_provider_sessions.operators._create import OnExisting
-from airflow_provider_sessions.operators._reading import (
+from airflow_provider_sessions.operators._template_values import (
     count,
     flag,
     given,

@@ -29,9 +29,9 @@ from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._closed_words import check_words
+from airflow_provider_sessions.operators._create_key import loop_index
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._key import loop_index
-from airflow_provider_sessions.operators._reading import count, given, structure, text
+from airflow_provider_sessions.operators._template_values import count, given, structure, text
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.operators._reading import identifier
+from airflow_provider_sessions.operators._template_values import identifier
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Window, parse_instant
-from airflow_provider_sessions.operators._reading import given
+from airflow_provider_sessions.operators._template_values import given
 
 _REMEDIES = (
     "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "

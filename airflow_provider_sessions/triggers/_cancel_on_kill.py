@@ -30,7 +30,7 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_sessions.hooks.connections import aresolve
 from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.operators._bring import cancel
+from airflow_provider_sessions.operators._transitions import cancel
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger

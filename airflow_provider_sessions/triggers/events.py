@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
-from airflow_provider_sessions.operators._reading import interval
+from airflow_provider_sessions.operators._template_values import interval
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.check import QUESTION_OF
 from airflow_provider_sessions.polling.emitted_events import EventName

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.model import SessionDraft
-from airflow_provider_sessions.operators._key import create_key, earliest_attempt
+from airflow_provider_sessions.operators._create_key import create_key, earliest_attempt
 
 PLAN: dict[str, Any] = {
     "title": "Town hall",
@@ -102,7 +102,7 @@ def test_a_key_is_the_same_in_every_process() -> None:
     code = (
         "from types import SimpleNamespace as N\n"
         "from airflow_provider_sessions.model import SessionDraft\n"
-        "from airflow_provider_sessions.operators._key import create_key\n"
+        "from airflow_provider_sessions.operators._create_key import create_key\n"
         "ti = N(dag_id='d', run_id='r', task_id='t', map_index=-1)\n"
         "print(create_key({'ti': ti}, SessionDraft.read(title='x', options={'tags': {'a', 'b', 'c', 'd', 'e'}})))"
     )

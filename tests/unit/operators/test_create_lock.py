@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from airflow_provider_sessions.operators._alone import alone
+from airflow_provider_sessions.operators._create_lock import alone
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
 
