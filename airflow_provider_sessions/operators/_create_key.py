@@ -30,12 +30,12 @@ def create_key(context: Context, draft: SessionDraft) -> str:
     """
     ti = context["ti"]
     map_index = -1 if ti.map_index is None else ti.map_index
-    iteration = loop_index(context)
+    iteration = get_loop_index(context)
     instance = [ti.dag_id, ti.run_id, ti.task_id, map_index, *([] if iteration is None else [iteration])]
     return f"{_digest(instance, _TASK)}-{_digest(draft.asked, _REQUEST)}"
 
 
-def loop_index(context: Context) -> int | None:
+def get_loop_index(context: Context) -> int | None:
     """The iteration of the task loop that a task instance is in, from 0; None outside loops.
 
     All else that names a task instance repeats in each iteration: DAG, run, task, map index and try number. Source:
@@ -45,7 +45,7 @@ def loop_index(context: Context) -> int | None:
     return None if loop is None else int(loop.index)
 
 
-def earliest_attempt(context: Context) -> datetime | None:
+def get_earliest_attempt(context: Context) -> datetime | None:
     """A time before which no attempt of this task instance made anything, if it is known.
 
     A run does not begin before it is due. A first try has no predecessor, or one that was lost from Airflow's database;

@@ -38,7 +38,7 @@ class _CannotLock(Exception):
 
 
 @contextmanager
-def alone(key: str, store: RedisAddress | None) -> Iterator[None]:
+def create_lock(key: str, store: RedisAddress | None) -> Iterator[None]:
     """Keep other attempts at the same create waiting meanwhile, as far as that is possible.
 
     :param key: the key of the create.

@@ -24,7 +24,7 @@ from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerE
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
-from airflow_provider_sessions.operators._template_values import identifier, switch
+from airflow_provider_sessions.operators._template_values import parse_id, parse_untemplated_bool
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
 from airflow_provider_sessions.retries.hopeless import judged
@@ -68,7 +68,7 @@ class DeferringOperator(BaseOperator):
         # finds it for mapped tasks. Set by kwargs.setdefault, it would beat default_args without a word.
         super().__init__(**policy_argument(retry_policy), **kwargs)
         self.conn_id = conn_id
-        self.deferrable = switch(deferrable, "deferrable")
+        self.deferrable = parse_untemplated_bool(deferrable, "deferrable")
 
     @abstractmethod
     def work(self, context: Context, hook: SessionsHook) -> Any:
@@ -110,7 +110,7 @@ class DeferringOperator(BaseOperator):
             return self._work_or_defer(context, slots, began, times)
 
     def _work_or_defer(self, context: Context, slots: int, began: float, times: int) -> Any:
-        self.conn_id = identifier(self.conn_id, "conn_id")
+        self.conn_id = parse_id(self.conn_id, "conn_id")
         if not self.deferrable:
             return self._work(context, hook_for(self.conn_id), began, times)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.repeated_after else None)

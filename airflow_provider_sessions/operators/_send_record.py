@@ -1,14 +1,14 @@
-"""What the tries of one create have sent, remembered beyond each try, on every Airflow.
+"""Record which create requests the tries of a task have sent, on every Airflow version.
 
-A request that nobody answered may be carried out long after its sender gave up: it lies in a proxy's queue, say. So a
-create is not sent again before :data:`LATE_REQUEST_SECONDS` seconds have passed, and who sends it has to know what was
-sent before. A worker may be killed at any time, and Airflow keeps something for a task from 3.3 on only; so this is
-written where the lock of the create lies (see :mod:`airflow_provider_sessions.operators._create_lock`): in Redis, for all
-workers, if that is where the connection's rate limit lies, else in a file of the host. A deferral carries it along.
+A request without a response may be carried out long after its sender gave up, for example when it waited in a proxy. So
+a create is not sent again within :data:`LATE_REQUEST_SECONDS`, and each try must know what earlier ones sent. A worker
+may be killed at any time, and Airflow stores state for a task only from 3.3 on. So the record is written where the lock
+of the create is (see :mod:`airflow_provider_sessions.operators._create_lock`): in Redis for all workers, if that is
+where the connection's rate limit is, or else in a file on the host. A deferral carries it, too.
 
-A record says which tries are known, and which sends are open: sent, and neither answered nor found. Where a record is
-missing, or does not know an earlier try (which ran on another host), that try is taken to have sent something until
-just before this one began.
+A record lists the known tries and the open sends: those that were sent and neither answered nor found. If there is no
+record, or it lacks an earlier try (which ran on another host), that try counts as having sent something just before
+this one began.
 """
 
 from __future__ import annotations

@@ -8,23 +8,23 @@ from typing import Any
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import as_text, parse_seconds
 
-SHORTEST_INTERVAL = 1.0
+MIN_INTERVAL = 1.0
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-def given(value: Any) -> Any:
+def none_if_empty(value: Any) -> Any:
     """The value, or None for what a template makes of None or of nothing."""
     return None if isinstance(value, str) and value.strip() in ("", "None") else value
 
 
-def structure(value: Any, field: str) -> Any:
+def parse_json(value: Any, field: str) -> Any:
     """A list or mapping that may have been rendered as JSON; other values stay as they are.
 
     :param value: the argument as rendered.
     :param field: the name that an error quotes.
     :raises InputError: it begins like JSON, but is none.
     """
-    value = given(value)
+    value = none_if_empty(value)
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
@@ -36,19 +36,19 @@ def structure(value: Any, field: str) -> Any:
         ) from None
 
 
-def text(value: Any, field: str) -> str | None:
+def parse_text(value: Any, field: str) -> str | None:
     """A text, or None if not given. A number is one too: native rendering of templates makes it of a text of digits.
 
     :raises InputError: something else.
     """
-    value = given(value)
+    value = none_if_empty(value)
     read = as_text(value)
     if read is None and value is not None:
         raise InputError(f"{field}: {value!r} is not a text")
     return read
 
 
-def flag(value: Any, field: str) -> bool:
+def parse_bool(value: Any, field: str) -> bool:
     """True or false.
 
     :raises InputError: neither.
@@ -59,20 +59,20 @@ def flag(value: Any, field: str) -> bool:
     return read
 
 
-def switch(value: Any, field: str) -> bool:
+def parse_untemplated_bool(value: Any, field: str) -> bool:
     """Read a flag that is no template field. A text is read as :func:`flag` does: as it is, ``"false"`` would be true.
 
     :raises InputError: it is a text that is neither.
     """
-    return flag(value, field) if isinstance(value, str) else bool(value)
+    return parse_bool(value, field) if isinstance(value, str) else bool(value)
 
 
-def count(value: Any, field: str) -> int | None:
+def parse_count(value: Any, field: str) -> int | None:
     """A whole number above zero, or None if not given.
 
     :raises InputError: something else.
     """
-    value = given(value)
+    value = none_if_empty(value)
     if value is None:
         return None
     text = "" if isinstance(value, bool) else str(value).strip()
@@ -81,23 +81,23 @@ def count(value: Any, field: str) -> int | None:
     return int(text)
 
 
-def interval(value: Any, field: str = "poll_interval") -> float:
+def parse_interval(value: Any, field: str = "poll_interval") -> float:
     """Seconds between two looks.
 
     :raises InputError: it is no duration, or shorter than a second.
     """
     seconds = parse_seconds(value, field, allow_zero=True)
-    if seconds < SHORTEST_INTERVAL:
-        raise InputError(f"{field}: {seconds:g} s is too often; expected {SHORTEST_INTERVAL:g} s or more")
+    if seconds < MIN_INTERVAL:
+        raise InputError(f"{field}: {seconds:g} s is too often; expected {MIN_INTERVAL:g} s or more")
     return seconds
 
 
-def identifier(value: Any, field: str = "session_id") -> str:
+def parse_id(value: Any, field: str = "session_id") -> str:
     """An id, of a session or a connection; a number is one too.
 
     :raises InputError: it is empty, or not a text.
     """
-    read = given(as_text(value))
+    read = none_if_empty(as_text(value))
     if read is None:
         raise InputError(
             f"{field}: {value!r} is not an id; is the task that it comes from upstream, and did it succeed?"

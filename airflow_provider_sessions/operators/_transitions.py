@@ -21,15 +21,15 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-_MAY_BE_SO = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
+_UNCERTAIN = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
 """Outcomes after which the session may be in the state all the same: someone was quicker, or the answer was lost."""
 
 
-_JUST_NOW = timedelta(minutes=1)
+_START_TOLERANCE = timedelta(minutes=1)
 """A session that is to start now may be made a moment later."""
 
 
-async def bring_to(
+async def transition_to(
     adapter: Adapter, session_id: str, state: SessionState, question: Question, act: Callable[[], Awaitable[Session]]
 ) -> Session:
     """Bring a session into a state, unless it is there already.
@@ -49,7 +49,7 @@ async def bring_to(
         return session
     try:
         return await act()
-    except _MAY_BE_SO as refused:
+    except _UNCERTAIN as refused:
         session = await adapter.get(session_id)
         if session.state is not state:
             raise
@@ -57,22 +57,22 @@ async def bring_to(
         return session
 
 
-def warn_of_past_start(start: datetime | None, clock: Clock) -> None:
+def warn_if_start_is_past(start: datetime | None, clock: Clock) -> None:
     """Warn where a session is planned to start in the past: platforms take that without a word."""
-    if start is not None and start < clock.now() - _JUST_NOW:
+    if start is not None and start < clock.now() - _START_TOLERANCE:
         log.warning("The planned start, %s, is in the past", to_the_second(start))
 
 
-async def update(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
+async def update_session(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
     """Change a session, unless it turns out that an earlier attempt has.
 
     :raises ConflictError: the session is in a state in which it cannot be changed, and is not as wanted.
     """
     adapter.require(Question.UPDATE)
-    warn_of_past_start(changes.start, adapter.client.clock)
+    warn_if_start_is_past(changes.start, adapter.client.clock)
     try:
         return await adapter.update(session_id, changes)
-    except _MAY_BE_SO as refused:
+    except _UNCERTAIN as refused:
         session = await adapter.get(session_id)
         if not changes.are_made_in(session):
             raise
@@ -80,7 +80,7 @@ async def update(adapter: Adapter, session_id: str, changes: SessionChanges) -> 
         return session
 
 
-async def cancel(adapter: Adapter, session_id: str, *, notify: bool) -> Session:
+async def cancel_session(adapter: Adapter, session_id: str, *, notify: bool) -> Session:
     """Cancel a session, unless it is canceled already.
 
     Where canceling deletes, a session that is gone is taken as canceled: a repeated task finds it so.
@@ -88,7 +88,7 @@ async def cancel(adapter: Adapter, session_id: str, *, notify: bool) -> Session:
     :param notify: whether participants are told, where the platform leaves a choice.
     """
     try:
-        return await bring_to(
+        return await transition_to(
             adapter,
             session_id,
             SessionState.CANCELED,

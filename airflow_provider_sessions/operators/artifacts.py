@@ -16,7 +16,13 @@ from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._template_values import count, flag, identifier, structure, text
+from airflow_provider_sessions.operators._template_values import (
+    parse_bool,
+    parse_count,
+    parse_id,
+    parse_json,
+    parse_text,
+)
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for
@@ -68,7 +74,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
-        check_words(allow_none, partial(flag, field="allow_none"))
+        check_words(allow_none, partial(parse_bool, field="allow_none"))
         self.session_id = session_id
         self.path = path
         self.object_storage_conn_id = object_storage_conn_id
@@ -77,10 +83,10 @@ class DownloadRecordingsOperator(DeferringOperator):
 
     def work(self, context: Context, hook: SessionsHook) -> list[dict[str, Any]]:
         """Download the files."""
-        session_id = identifier(self.session_id)
-        allow_none = flag(self.allow_none, "allow_none")
-        at_once = count(self.concurrency, "concurrency") or _DEFAULT_AT_ONCE
-        store = store_for(self.path, text(self.object_storage_conn_id, "object_storage_conn_id"))
+        session_id = parse_id(self.session_id)
+        allow_none = parse_bool(self.allow_none, "allow_none")
+        at_once = parse_count(self.concurrency, "concurrency") or _DEFAULT_AT_ONCE
+        store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
             adapter.require(Question.RECORDINGS)
@@ -144,9 +150,9 @@ class FetchTranscriptOperator(DeferringOperator):
 
     def work(self, context: Context, hook: SessionsHook) -> list[dict[str, Any]]:
         """Write the files."""
-        session_id = identifier(self.session_id)
-        formats = read_formats(structure(self.formats, "formats") or ())
-        store = store_for(self.path, text(self.object_storage_conn_id, "object_storage_conn_id"))
+        session_id = parse_id(self.session_id)
+        formats = read_formats(parse_json(self.formats, "formats") or ())
+        store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Transcript]]:
             adapter.require(Question.TRANSCRIPTS)

@@ -27,14 +27,20 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._closed_words import check_words
-from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, make_once
-from airflow_provider_sessions.operators._create_key import create_key, earliest_attempt
-from airflow_provider_sessions.operators._create_lock import alone
+from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, create_once
+from airflow_provider_sessions.operators._create_key import create_key, get_earliest_attempt
+from airflow_provider_sessions.operators._create_lock import create_lock
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._send_record import SendRecord
-from airflow_provider_sessions.operators._template_values import count, flag, given, identifier, structure
-from airflow_provider_sessions.operators._transitions import bring_to, cancel, update
+from airflow_provider_sessions.operators._template_values import (
+    none_if_empty,
+    parse_bool,
+    parse_count,
+    parse_id,
+    parse_json,
+)
+from airflow_provider_sessions.operators._transitions import cancel_session, transition_to, update_session
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.safe_text import get_logger
@@ -116,7 +122,7 @@ class CreateSessionOperator(DeferringOperator):
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
         check_words(on_existing, OnExisting.read)
-        check_words(mark, partial(flag, field="mark"))
+        check_words(mark, partial(parse_bool, field="mark"))
         self.title = title
         self.start = start
         self.duration = duration
@@ -150,27 +156,27 @@ class CreateSessionOperator(DeferringOperator):
         on_existing = OnExisting.read(self.on_existing)
         draft = SessionDraft.read(
             title=self.title,
-            start=given(self.start),
-            duration=given(self.duration),
-            end=given(self.end),
-            time_zone=given(self.time_zone),
-            description=given(self.description),
-            participants=structure(self.participants, "participants"),
-            options=structure(self.options, "options"),
+            start=none_if_empty(self.start),
+            duration=none_if_empty(self.duration),
+            end=none_if_empty(self.end),
+            time_zone=none_if_empty(self.time_zone),
+            description=none_if_empty(self.description),
+            participants=parse_json(self.participants, "participants"),
+            options=parse_json(self.options, "options"),
         )
         return _told(context, self._make(context, hook, draft, on_existing))
 
     def _make(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
         key = create_key(context, draft)
-        since = earliest_attempt(context)
-        draft = draft.model_copy(update={"key": key, "since": since, "mark": flag(self.mark, "mark")})
+        since = get_earliest_attempt(context)
+        draft = draft.model_copy(update={"key": key, "since": since, "mark": parse_bool(self.mark, "mark")})
         memory = Memory(context, self.conn_id)
         known = memory.recall(key)
         account, store = hook.account, hook.account.rate_store
         place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
-        with alone(key, store):
+        with create_lock(key, store):
             self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
-            session = hook.ask(lambda adapter: make_once(adapter, draft, on_existing, record=record, known=known))
+            session = hook.ask(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
             record.close()
         if session.session_id != known:
             memory.keep(key, session.session_id)
@@ -196,7 +202,7 @@ class _SessionOperator(DeferringOperator):
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Ask, and make the session known that is the answer."""
-        session_id, question = identifier(self.session_id), self.question()
+        session_id, question = parse_id(self.session_id), self.question()
         return _told(context, hook.ask(lambda adapter: question(adapter, session_id)))
 
 
@@ -255,15 +261,15 @@ class UpdateSessionOperator(_SessionOperator):
     def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Change the session."""
         changes = SessionChanges.read(
-            title=given(self.title),
-            start=given(self.start),
-            duration=given(self.duration),
-            time_zone=given(self.time_zone),
-            description=given(self.description),
-            add_participants=structure(self.add_participants, "add_participants"),
-            options=structure(self.options, "options"),
+            title=none_if_empty(self.title),
+            start=none_if_empty(self.start),
+            duration=none_if_empty(self.duration),
+            time_zone=none_if_empty(self.time_zone),
+            description=none_if_empty(self.description),
+            add_participants=parse_json(self.add_participants, "add_participants"),
+            options=parse_json(self.options, "options"),
         )
-        return lambda adapter, session_id: update(adapter, session_id, changes)
+        return lambda adapter, session_id: update_session(adapter, session_id, changes)
 
 
 class StartSessionOperator(_SessionOperator):
@@ -278,7 +284,7 @@ class StartSessionOperator(_SessionOperator):
 
     def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Start the session."""
-        return lambda adapter, session_id: bring_to(
+        return lambda adapter, session_id: transition_to(
             adapter, session_id, SessionState.LIVE, Question.START, lambda: adapter.start(session_id)
         )
 
@@ -295,7 +301,7 @@ class EndSessionOperator(_SessionOperator):
 
     def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """End the session."""
-        return lambda adapter, session_id: bring_to(
+        return lambda adapter, session_id: transition_to(
             adapter, session_id, SessionState.ENDED, Question.END, lambda: adapter.end(session_id)
         )
 
@@ -315,13 +321,13 @@ class CancelSessionOperator(_SessionOperator):
 
     def __init__(self, *, conn_id: str, session_id: str, notify: bool | str = True, **kwargs: Any) -> None:
         super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
-        check_words(notify, partial(flag, field="notify"))
+        check_words(notify, partial(parse_bool, field="notify"))
         self.notify = notify
 
     def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Cancel the session."""
-        notify = flag(self.notify, "notify")
-        return lambda adapter, session_id: cancel(adapter, session_id, notify=notify)
+        notify = parse_bool(self.notify, "notify")
+        return lambda adapter, session_id: cancel_session(adapter, session_id, notify=notify)
 
 
 class CallApiOperator(DeferringOperator):
@@ -362,10 +368,10 @@ class CallApiOperator(DeferringOperator):
 
     def work(self, context: Context, hook: SessionsHook) -> Any:
         """Make the call and return its answer."""
-        arguments = structure(self.arguments, "arguments") or {}
+        arguments = parse_json(self.arguments, "arguments") or {}
         if not isinstance(arguments, Mapping):
             raise InputError(f"arguments: expected a mapping of names and values, got {type(arguments).__name__}")
-        limit = count(self.limit, "limit")
+        limit = parse_count(self.limit, "limit")
         call = adapter_class(hook.conn_type).endpoints.make(self.endpoint, arguments)
         answer = _answer(hook, call, limit)
         told = counted(len(answer), "item") if isinstance(answer, list) else "an answer"

@@ -21,7 +21,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
-from airflow_provider_sessions.operators._template_values import structure
+from airflow_provider_sessions.operators._template_values import parse_json
 
 HAS_POLICIES = importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None
 """Whether Airflow asks a policy what a failed task does next: from 3.3 on."""
@@ -113,7 +113,7 @@ def _given(task: BaseOperator) -> Iterator[tuple[str, str]]:
 def _leaves(value: Any, name: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str) and value.lstrip().startswith(("{", "[")):  # as a template leaves a list or a mapping
         with suppress(InputError):
-            value = structure(value, name)
+            value = parse_json(value, name)
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, f"{name}.{key}")

@@ -45,7 +45,13 @@ from airflow_provider_sessions.model import ArtifactName, Session, StateName, pa
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
-from airflow_provider_sessions.operators._template_values import count, given, identifier, interval, switch
+from airflow_provider_sessions.operators._template_values import (
+    none_if_empty,
+    parse_count,
+    parse_id,
+    parse_interval,
+    parse_untemplated_bool,
+)
 from airflow_provider_sessions.polling.check import check
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait_conditions import (
@@ -116,7 +122,7 @@ class _SessionSensor(BaseSensorOperator):
         self.max_idle = max_idle
         self.max_consecutive_failures = max_consecutive_failures
         self.on_unreachable = on_unreachable
-        self.deferrable = switch(deferrable, "deferrable")
+        self.deferrable = parse_untemplated_bool(deferrable, "deferrable")
         self._history: History | None = None
         self._has_links = False
 
@@ -133,7 +139,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Look once; if what is waited for is not there, defer, or poke on."""
-        self.conn_id = identifier(self.conn_id, "conn_id")
+        self.conn_id = parse_id(self.conn_id, "conn_id")
         self.poke_interval = self._interval()
         self.max_idle = parse_seconds(self.max_idle, "max_idle")
         self._unreachable_means()
@@ -189,7 +195,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def _look(self, context: Context, before: History, patience: Tolerance) -> tuple[Decision, Session | None, History]:
         """Look once, and decide."""
-        goal, session_id = self.goal(), identifier(self.session_id)
+        goal, session_id = self.goal(), parse_id(self.session_id)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.deferrable else None)
         seen = hook.ask(lambda adapter: check(adapter, goal, session_id))
         if seen.session is not None and not self._has_links:  # a rescheduled task loses them with each run
@@ -208,7 +214,7 @@ class _SessionSensor(BaseSensorOperator):
         not_before = now + SETTLING_SECONDS
         trigger = self.trigger(
             conn_id=self.conn_id,
-            session_id=identifier(self.session_id),
+            session_id=parse_id(self.session_id),
             poll_interval=self.poke_interval,
             deadline=deadline,
             not_before=not_before,
@@ -245,11 +251,11 @@ class _SessionSensor(BaseSensorOperator):
 
     def _interval(self) -> float:
         """Seconds between looks."""
-        value = given(self.poll_interval)
-        return interval(self.poke_interval if value is None else value)
+        value = none_if_empty(self.poll_interval)
+        return parse_interval(self.poke_interval if value is None else value)
 
     def _bearable(self) -> int:
-        return count(self.max_consecutive_failures, "max_consecutive_failures") or FAILURES
+        return parse_count(self.max_consecutive_failures, "max_consecutive_failures") or FAILURES
 
     def _unreachable_means(self) -> str:
         return read_on_unreachable(self.on_unreachable)
@@ -309,7 +315,7 @@ class SessionStateSensor(_SessionSensor):
         super().__init__(**kwargs)
         check_words(state, StateGoal.read)
         self.state = state
-        self.cancel_on_kill = switch(cancel_on_kill, "cancel_on_kill")
+        self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
 
     def execute(self, context: Context) -> Any:
         """Look once; if what is waited for is not there, defer, or poke on."""

@@ -24,14 +24,14 @@ from airflow_provider_sessions.model.draft import read_invitees
 from airflow_provider_sessions.model.values import zone
 from airflow_provider_sessions.operators._create import OnExisting
 from airflow_provider_sessions.operators._template_values import (
-    count,
-    flag,
-    given,
-    identifier,
-    interval,
-    structure,
-    switch,
-    text,
+    none_if_empty,
+    parse_bool,
+    parse_count,
+    parse_id,
+    parse_interval,
+    parse_json,
+    parse_text,
+    parse_untemplated_bool,
 )
 from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
 from airflow_provider_sessions.platforms.options import options_error
@@ -98,37 +98,40 @@ _ITEM_BY_ITEM = ("datasets", "formats", "participants", "add_participants")
 
 
 def _optional(read: Callable[[Any], object]) -> Callable[[Any], object]:
-    return lambda value: None if given(value) is None else read(value)
+    return lambda value: None if none_if_empty(value) is None else read(value)
 
 
 def _words(name: str, read: Callable[[Any], object]) -> Callable[[Any], object]:
-    return _optional(lambda value: read(structure(value, name)))
+    return _optional(lambda value: read(parse_json(value, name)))
 
 
 _PLAIN_TEXTS = ("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema", "title")
 _READERS: dict[str, Callable[[Any], object]] = {
-    **{name: partial(text, field=name) for name in _PLAIN_TEXTS},
-    **{name: partial(identifier, field=name) for name in ("conn_id", "session_id", "sql_conn_id", "endpoint")},
-    **{name: partial(flag, field=name) for name in ("allow_none", "mark", "notify")},
-    **{name: partial(switch, field=name) for name in ("allow_untested_database", "cancel_on_kill", "deferrable")},
-    **{name: partial(count, field=name) for name in ("concurrency", "limit", "max_consecutive_failures")},
+    **{name: partial(parse_text, field=name) for name in _PLAIN_TEXTS},
+    **{name: partial(parse_id, field=name) for name in ("conn_id", "session_id", "sql_conn_id", "endpoint")},
+    **{name: partial(parse_bool, field=name) for name in ("allow_none", "mark", "notify")},
+    **{
+        name: partial(parse_untemplated_bool, field=name)
+        for name in ("allow_untested_database", "cancel_on_kill", "deferrable")
+    },
+    **{name: partial(parse_count, field=name) for name in ("concurrency", "limit", "max_consecutive_failures")},
     # A wall clock time may belong to a zone that only the run tells: see _read_plan.
     **{name: _optional(partial(parse_instant, field=name, time_zone="UTC")) for name in ("start", "end")},
     **{name: _optional(partial(parse_seconds, field=name)) for name in ("duration", "give_up_after", "max_idle")},
     **{name: _words(name, read_invitees) for name in ("participants", "add_participants")},
-    "arguments": lambda value: _mapping(structure(value, "arguments"), "arguments"),
+    "arguments": lambda value: _mapping(parse_json(value, "arguments"), "arguments"),
     "artifact": ArtifactGoal.read,
     "datasets": _words("datasets", read_datasets),
     "format": find_format,
-    "formats": lambda value: read_formats(structure(value, "formats") or ()),
+    "formats": lambda value: read_formats(parse_json(value, "formats") or ()),
     "on_existing": OnExisting.read,
     "on_unreachable": read_on_unreachable,
-    "options": lambda value: _mapping(structure(value, "options"), "options"),
+    "options": lambda value: _mapping(parse_json(value, "options"), "options"),
     "path": check_folder,
-    "poll_interval": _optional(interval),
+    "poll_interval": _optional(parse_interval),
     "redact": _words("redact", read_modes),
     "state": StateGoal.read,
-    "table_prefix": lambda value: _check_table_prefix(text(value, "table_prefix") or ""),
+    "table_prefix": lambda value: _check_table_prefix(parse_text(value, "table_prefix") or ""),
     "time_zone": _optional(zone),
 }
 
@@ -142,7 +145,7 @@ def _reader(kind: type, name: str) -> Callable[[Any], object]:
         if name in ("start", "end"):
             return _optional(partial(parse_instant, field=name))
         if name == "concurrency":
-            return lambda value: check_concurrency(count(value, name) or 1)
+            return lambda value: check_concurrency(parse_count(value, name) or 1)
     return _READERS.get(name, lambda value: None)
 
 
@@ -165,7 +168,7 @@ def _check_table_prefix(prefix: str) -> None:
 
 def _check_options(value: Any, *, is_create: bool) -> None:
     """Refuse options that no platform takes. Which platform is meant, the connection says."""
-    options = _mapping(structure(value, "options"), "options")
+    options = _mapping(parse_json(value, "options"), "options")
     if not options:
         return
     refused = []
@@ -200,18 +203,18 @@ def _near(name: object, model: type[BaseModel]) -> bool:
 
 
 def _read_plan(**plan: Any) -> None:
-    SessionDraft.read(title="-", **{name: given(value) for name, value in plan.items()})
+    SessionDraft.read(title="-", **{name: none_if_empty(value) for name, value in plan.items()})
 
 
 def _read_changes(**changes: Any) -> None:
-    read = {name: given(value) for name, value in changes.items()}
+    read = {name: none_if_empty(value) for name, value in changes.items()}
     for name in ("add_participants", "options"):
-        read[name] = structure(read.get(name), name)
+        read[name] = parse_json(read.get(name), name)
     SessionChanges.read(**read)
 
 
 def _read_window(start: Any, end: Any) -> None:
-    if given(start) is not None or given(end) is not None:
+    if none_if_empty(start) is not None or none_if_empty(end) is not None:
         window_of(start, end, {})
 
 
@@ -219,12 +222,12 @@ _ANY_KEY = "what the connection holds is not looked at"
 
 
 def _read_redaction(redact: Any, redact_conn_id: Any) -> None:
-    key = text(redact_conn_id, "redact_conn_id")
-    Redaction(read_modes(structure(redact, "redact")), None if key is None else _ANY_KEY)
+    key = parse_text(redact_conn_id, "redact_conn_id")
+    Redaction(read_modes(parse_json(redact, "redact")), None if key is None else _ANY_KEY)
 
 
 def _make_call(endpoint: Any, arguments: Any) -> None:
-    name, values = identifier(endpoint, "endpoint"), _mapping(structure(arguments, "arguments"), "arguments")
+    name, values = parse_id(endpoint, "endpoint"), _mapping(parse_json(arguments, "arguments"), "arguments")
     platforms = [one.endpoints for one in adapter_classes()]
     names = sorted({route.name for one in platforms for route in one})
     if name not in names:

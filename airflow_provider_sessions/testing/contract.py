@@ -56,7 +56,7 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
-from airflow_provider_sessions.operators._create import make_once
+from airflow_provider_sessions.operators._create import create_once
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
@@ -144,7 +144,7 @@ class ConnectedPlatform:
         """Create a session, as a try of ``CreateSessionOperator`` does."""
         place = (self.fake.conn_type, self.proxy.base_url)
         record = SendRecord(draft.key or "", place, None, try_number, self.fake.clock)
-        session = await make_once(self.adapter(), draft, record=record)
+        session = await create_once(self.adapter(), draft, record=record)
         record.close()
         return session
 

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.operators._closed_words import unchecked_words
-from airflow_provider_sessions.operators._template_values import given
+from airflow_provider_sessions.operators._template_values import none_if_empty
 from airflow_provider_sessions.testing.argument_checks import Problem, find_problems
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, literal
 from airflow_provider_sessions.transfers._exporting import ExportingOperator
@@ -184,7 +184,7 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 def _missing_interval(dag: DAG, arguments: Mapping[str, Any]) -> Iterator[Problem]:
     """Say that an export has no window, where the schedule makes runs whose data interval has no length."""
-    if any(given(arguments.get(name)) is not None for name in ("start", "end")):
+    if any(none_if_empty(arguments.get(name)) is not None for name in ("start", "end")):
         return
     timetable = getattr(dag.timetable, "timetables", [dag.timetable])[0]  # one for each of several cron expressions
     interval = getattr(timetable, "interval", getattr(timetable, "_interval", None))

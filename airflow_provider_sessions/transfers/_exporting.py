@@ -29,9 +29,9 @@ from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._closed_words import check_words
-from airflow_provider_sessions.operators._create_key import loop_index
+from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._template_values import count, given, structure, text
+from airflow_provider_sessions.operators._template_values import none_if_empty, parse_count, parse_json, parse_text
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
@@ -114,14 +114,14 @@ class ExportingOperator(DeferringOperator):
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Export the window."""
         window = window_of(self.start, self.end, context)
-        wanted = read_datasets(given(structure(self.datasets, "datasets")))
-        concurrency = check_concurrency(count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
+        wanted = read_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
+        concurrency = check_concurrency(parse_count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
         query = SessionQuery(
             window=window,
             by=WindowBy.ENDED,
-            room_id=text(self.room_id, "room_id"),
-            case=text(self.case, "case"),
-            title=text(self.title, "title"),
+            room_id=parse_text(self.room_id, "room_id"),
+            case=parse_text(self.case, "case"),
+            title=parse_text(self.title, "title"),
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = _redaction(self.redact, self.redact_conn_id)
@@ -152,12 +152,12 @@ def _run_of(context: Context) -> RunId:
         run_id=task_instance.run_id,
         task_id=task_instance.task_id,
         map_index=-1 if task_instance.map_index is None else task_instance.map_index,
-        loop_index=-1 if (index := loop_index(context)) is None else index,
+        loop_index=-1 if (index := get_loop_index(context)) is None else index,
     )
 
 
 def _redaction(redact: Any, conn_id: Any) -> Redaction:
-    modes, conn_id = read_modes(structure(redact, "redact")), text(conn_id, "redact_conn_id")
+    modes, conn_id = read_modes(parse_json(redact, "redact")), parse_text(conn_id, "redact_conn_id")
     redaction = Redaction(modes, password_of(conn_id) if conn_id is not None and modes else None)
     if modes:
         log.info("Redacting: %s", ", ".join(f"{word} {mode}" for word, mode in modes.items()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.operators._template_values import identifier
+from airflow_provider_sessions.operators._template_values import parse_id
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -26,7 +26,7 @@ def engine_for(conn_id: Any, *, allow_untested: bool = False) -> Engine:
     :raises InputError: it is no connection of a database that is supported, or what is needed for it is not installed.
     :raises AirflowNotFoundException: there is no such connection.
     """
-    conn_id = identifier(conn_id, "sql_conn_id")
+    conn_id = parse_id(conn_id, "sql_conn_id")
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
         from sqlalchemy.exc import NoSuchModuleError

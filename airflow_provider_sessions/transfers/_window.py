@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Window, parse_instant
-from airflow_provider_sessions.operators._template_values import given
+from airflow_provider_sessions.operators._template_values import none_if_empty
 
 _REMEDIES = (
     "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "
@@ -24,7 +24,7 @@ def window_of(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
     :param context: the task's context.
     :raises InputError: one of the two is missing, the window has no length, or there is neither it nor an interval.
     """
-    start, end = given(start), given(end)
+    start, end = none_if_empty(start), none_if_empty(end)
     if (start is None) != (end is None):
         raise InputError(f"start and end belong together, but {'start' if start is None else 'end'} is missing")
     if start is not None and end is not None:

@@ -12,7 +12,7 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.operators._closed_words import check_words
-from airflow_provider_sessions.operators._template_values import text
+from airflow_provider_sessions.operators._template_values import parse_text
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for
 
@@ -87,5 +87,5 @@ class SessionsToObjectStorageOperator(ExportingOperator):
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
         """Files at ``path``."""
         form = read_format(self.format)
-        store = store_for(self.path, text(self.object_storage_conn_id, "object_storage_conn_id"))
+        store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
         yield FileTarget(store, form, run, give_up_after=give_up_after)

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.operators._template_values import switch, text
+from airflow_provider_sessions.operators._template_values import parse_text, parse_untemplated_bool
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
 from airflow_provider_sessions.transfers._sql import engine_for
 
@@ -83,7 +83,7 @@ class SessionsToSqlOperator(ExportingOperator):
         self.sql_conn_id = sql_conn_id
         self.schema = schema
         self.table_prefix = table_prefix
-        self.allow_untested_database = switch(allow_untested_database, "allow_untested_database")
+        self.allow_untested_database = parse_untemplated_bool(allow_untested_database, "allow_untested_database")
 
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
@@ -94,7 +94,7 @@ class SessionsToSqlOperator(ExportingOperator):
         from airflow_provider_sessions.export.sql.tables import Tables
         from airflow_provider_sessions.export.sql.target import SqlTarget
 
-        tables = Tables(text(self.schema, "schema"), text(self.table_prefix, "table_prefix") or "")
+        tables = Tables(parse_text(self.schema, "schema"), parse_text(self.table_prefix, "table_prefix") or "")
         with closing(Database(engine, allow_untested=self.allow_untested_database)) as database:
             database.check()  # before the platform is asked for anything
             yield SqlTarget(database, tables, run, give_up_after=give_up_after)

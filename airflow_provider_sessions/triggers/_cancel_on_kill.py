@@ -30,7 +30,7 @@ from airflow.triggers.base import BaseTrigger
 from airflow_provider_sessions.hooks.connections import aresolve
 from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.operators._transitions import cancel
+from airflow_provider_sessions.operators._transitions import cancel_session
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger
@@ -143,5 +143,5 @@ async def _call_off(conn_id: str, session_id: str) -> None:
                 "Session %s is %s and left alone: only one that has not begun is canceled", session_id, session.state
             )
             return
-        await cancel(adapter, session.session_id, notify=True)
+        await cancel_session(adapter, session.session_id, notify=True)
     log.info("Session %s was canceled, as cancel_on_kill is set", session.session_id)

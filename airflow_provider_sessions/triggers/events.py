@@ -14,7 +14,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
-from airflow_provider_sessions.operators._template_values import interval
+from airflow_provider_sessions.operators._template_values import parse_interval
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.check import QUESTION_OF
 from airflow_provider_sessions.polling.emitted_events import EventName
@@ -116,7 +116,7 @@ class SessionEventTrigger(BaseEventTrigger):
             title=title or None,
             room_id=room_id or None,
             case=case or None,
-            poll_interval=interval(poll_interval),
+            poll_interval=parse_interval(poll_interval),
             look_back=parse_seconds(look_back, "look_back", allow_zero=True),
             ahead=parse_seconds(ahead, "ahead"),
             give_up_after=parse_seconds(give_up_after, "give_up_after"),

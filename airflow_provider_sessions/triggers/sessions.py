@@ -21,7 +21,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.model import ArtifactName, StateName
 from airflow_provider_sessions.operators._closed_words import check_words
-from airflow_provider_sessions.operators._template_values import switch
+from airflow_provider_sessions.operators._template_values import parse_untemplated_bool
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait import Outcome, Wait, wait_for
 from airflow_provider_sessions.polling.wait_conditions import (
@@ -140,7 +140,7 @@ class SessionStateTrigger(WaitTrigger):
         super().__init__(**waiting)
         check_words(state, StateGoal.read)
         self.state = state
-        self.cancel_on_kill = switch(cancel_on_kill, "cancel_on_kill")
+        self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
 
     def goal(self) -> Goal:
         """What is waited for."""

@@ -38,7 +38,7 @@ def test_a_retry_at_once_waits_for_a_create_that_is_carried_out_late(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_create, "_ON_ITS_WAY", 15.0)  # a minute is long; it is deferred for less as well
+    monkeypatch.setattr(_create, "_LATE_REQUEST_SECONDS", 15.0)  # a minute is long; it is deferred for less as well
     sandbox.faults.add("late", route="create_session", seconds=6)
 
     def carry_out(entry: LogEntry) -> None:

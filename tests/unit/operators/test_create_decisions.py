@@ -25,7 +25,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
-from airflow_provider_sessions.operators._create import OnExisting, TooEarlyError, make_once
+from airflow_provider_sessions.operators._create import OnExisting, TooEarlyError, create_once
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.marks import Mark, Trace
@@ -172,7 +172,7 @@ def make(
 ) -> str:
     """The id of the session that comes of a try."""
     sends = sends or record(platform)
-    return asyncio.run(make_once(platform, draft, OnExisting(on_existing), record=sends, known=known)).session_id
+    return asyncio.run(create_once(platform, draft, OnExisting(on_existing), record=sends, known=known)).session_id
 
 
 def passed(platform: Platform) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.model import SessionDraft
-from airflow_provider_sessions.operators._create_key import create_key, earliest_attempt
+from airflow_provider_sessions.operators._create_key import create_key, get_earliest_attempt
 
 PLAN: dict[str, Any] = {
     "title": "Town hall",
@@ -118,8 +118,8 @@ def test_a_key_is_the_same_in_every_process() -> None:
 def test_no_attempt_was_before_the_run_was_due() -> None:
     due = datetime(2026, 3, 2, tzinfo=UTC)
     run = SimpleNamespace(run_after=due)
-    assert earliest_attempt(task(try_number=2) | {"dag_run": run}) == due
-    assert earliest_attempt(task()) is None
-    ago = earliest_attempt(task() | {"dag_run": SimpleNamespace(run_after=datetime(2020, 1, 1, tzinfo=UTC))})
+    assert get_earliest_attempt(task(try_number=2) | {"dag_run": run}) == due
+    assert get_earliest_attempt(task()) is None
+    ago = get_earliest_attempt(task() | {"dag_run": SimpleNamespace(run_after=datetime(2020, 1, 1, tzinfo=UTC))})
     assert ago is not None
     assert datetime.now(UTC) - ago < timedelta(days=1, minutes=1)

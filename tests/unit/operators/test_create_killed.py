@@ -95,7 +95,7 @@ def test_a_worker_is_killed_and_the_retry_leaves_one_session(
     left: int,
 ) -> None:
     theirs = place.theirs()
-    monkeypatch.setattr(_create, "_ON_ITS_WAY", 0.0)
+    monkeypatch.setattr(_create, "_LATE_REQUEST_SECONDS", 0.0)
     first = Attempt(place.conn_id, place.fields, store=FileStore(tmp_path / "store"))
     process: list[ForkServerProcess] = []
     kill_at(sandbox, process, routes, number)

@@ -132,7 +132,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     made = VirtualClock()
     monkeypatch.setattr(sessions, "SYSTEM_CLOCK", made, raising=False)
     monkeypatch.setattr(_deferring, "SYSTEM_CLOCK", made)
-    monkeypatch.setattr(_create, "_SOON", 0.0, raising=False)
+    monkeypatch.setattr(_create, "_RECHECK_SECONDS", 0.0, raising=False)
     return made
 
 

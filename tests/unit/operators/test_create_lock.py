@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from airflow_provider_sessions.operators._create_lock import alone
+from airflow_provider_sessions.operators._create_lock import create_lock
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
 
@@ -24,14 +24,14 @@ def test_who_comes_second_waits_until_the_first_is_done_and_nothing_is_left(fold
 
     def second() -> None:
         waiting.set()
-        with alone("key", None):
+        with create_lock("key", None):
             order.append("second")
 
     thread = Thread(target=second)
-    with alone("key", None):
+    with create_lock("key", None):
         thread.start()
         assert waiting.wait(5)
-        with alone("another key", None):
+        with create_lock("another key", None):
             order.append("first")
     thread.join(5)
     assert order == ["first", "second"]
@@ -44,7 +44,7 @@ def test_many_at_once_come_one_after_another(folder: Path) -> None:
 
     def work(number: int) -> None:
         for _ in range(20):
-            with alone("key", None):
+            with create_lock("key", None):
                 inside.append(number)
                 most.append(len(inside))
                 inside.remove(number)
@@ -58,15 +58,15 @@ def test_many_at_once_come_one_after_another(folder: Path) -> None:
 
 
 def test_an_error_lets_go_as_well() -> None:
-    with pytest.raises(ValueError, match="inside"), alone("key", None):
+    with pytest.raises(ValueError, match="inside"), create_lock("key", None):
         raise ValueError("inside")
-    with alone("key", None):
+    with create_lock("key", None):
         pass
 
 
 def test_without_a_folder_the_work_goes_on(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder.write_text("in the way")
-    with alone("key", None):
+    with create_lock("key", None):
         pass
     assert "Other attempts at this create cannot be kept waiting" in caplog.text
 
@@ -74,12 +74,12 @@ def test_without_a_folder_the_work_goes_on(folder: Path, caplog: pytest.LogCaptu
 def test_a_folder_that_others_may_write_into_is_not_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder.mkdir()
     folder.chmod(0o777)
-    with caplog.at_level(logging.WARNING), alone("key", None):
+    with caplog.at_level(logging.WARNING), create_lock("key", None):
         pass
     assert "closed to others" in caplog.text
 
 
 def test_without_redis_the_work_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    with alone("key", RedisAddress("127.0.0.1", port=1)):
+    with create_lock("key", RedisAddress("127.0.0.1", port=1)):
         pass
     assert "cannot be kept waiting (Redis: ConnectionError" in caplog.text

@@ -27,8 +27,8 @@ PLATFORMS = ("prevail", "vidinfra", "sessions_us")
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Later looks follow at once: nothing in these tests is on its way, or late."""
-    monkeypatch.setattr(_create, "_ON_ITS_WAY", 0.0)
-    monkeypatch.setattr(_create, "_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(_create, "_LATE_REQUEST_SECONDS", 0.0)
+    monkeypatch.setattr(_create, "_CONFLICT_DELAYS", (0.0, 0.0))
 
 
 @pytest.fixture(params=PLATFORMS)
@@ -143,7 +143,7 @@ def test_a_session_that_people_called_off_is_made_again(place: Place, make: Make
 
 @pytest.fixture
 def on_different_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "alone", lambda key, store: nullcontext())
+    monkeypatch.setattr(sessions, "create_lock", lambda key, store: nullcontext())
 
 
 @pytest.mark.usefixtures("on_different_hosts")
