@@ -13,7 +13,7 @@ from airflow_provider_sessions.platforms.registry import adapter_class
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
-OURS = (Question.FIND, Question.LOOK, Question.RECORDING_ADDRESS)
+OURS = (Question.FIND, Question.LOOK, Question.RECORDING_REQUEST)
 """Asked by this package itself, never by a user."""
 QUESTIONS = tuple(question for question in Question if question not in OURS)
 

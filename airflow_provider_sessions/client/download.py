@@ -67,25 +67,29 @@ class Download:
     """One download.
 
     :param client: sends the requests.
-    :param address: gives the absolute address; called again where it was refused, because it may have expired.
+    :param request: returns the absolute address, and headers to send to it; called again where the address was refused,
+        because it may have expired.
     :param target: takes the bytes.
     :param expected_size: bytes the platform announced, if it did.
+    :param expected_type: the media type that the platform announced, if it did: of files that are JSON themselves.
     :param on_progress: told the bytes so far, and the bytes in all where they are known, whenever some came.
     """
 
     def __init__(
         self,
         client: Client,
-        address: Callable[[], Awaitable[str]],
+        request: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
         target: Target,
         *,
         expected_size: int | None = None,
+        expected_type: str | None = None,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self._client = client
-        self._address = address
+        self._request = request
         self._target = target
         self._expected = expected_size
+        self._expected_type = expected_type
         self._on_progress = on_progress
         self._reset()
 
@@ -98,12 +102,12 @@ class Download:
         :raises MalformedAnswerError: what came is no file: a web page, JSON, or an answer without content.
         :raises NoAnswerError: the connection broke several times without a byte of progress.
         """
-        url = await self._address()
+        url, extra = await self._request()
         idle, refusals = 0, 0
         while True:
             before = self._size
             try:
-                await self._stretch(url)
+                await self._stretch(url, extra)
                 if self._total is None or not before < self._size < self._total:
                     return self._checked()
                 log.debug("%d of %d bytes came: the server gives a part at a time", self._size, self._total)
@@ -121,7 +125,7 @@ class Download:
                 if refusals > 1:
                     raise
                 log.info("the download's address was refused (%d); asking for a new one", refused.status)
-                url = await self._address()
+                url, extra = await self._request()
 
     def _reset(self) -> None:
         self._size = 0
@@ -130,9 +134,9 @@ class Download:
         self._total: int | None = None
         self._media_type: str | None = None
 
-    async def _stretch(self, url: str) -> None:
+    async def _stretch(self, url: str, extra: Mapping[str, str]) -> None:
         """Fetch what is missing, as far as the connection lasts."""
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        headers = {"Accept": "*/*", **extra, "Accept-Encoding": "identity"}
         if self._size and self._validator is None:
             self._begin_anew()  # nothing tells whether the file is still the same
         elif self._size and self._validator:
@@ -162,7 +166,7 @@ class Download:
     def _note(self, response: httpx.Response) -> None:
         """Take note of what the answer says of the file, and begin anew if it is not the rest of what is here."""
         headers = response.headers
-        _check_that_it_is_a_file(response)
+        _check_that_it_is_a_file(response, self._expected_type)
         start, total = _content_range(response) if response.status_code == 206 else (0, _length(headers))
         encoded = ENCODED in response.extensions
         if encoded and response.status_code == 206:
@@ -227,15 +231,17 @@ class Download:
         return Downloaded(self._size, self._hash.hexdigest(), self._media_type)
 
 
-def _check_that_it_is_a_file(response: httpx.Response) -> None:
+def _check_that_it_is_a_file(response: httpx.Response, expected_type: str | None) -> None:
     """Refuse what is answered in the place of a file: a page to log in, an error with status 200, "not yet".
 
+    :param expected_type: the media type of the file, where it is known.
     :raises MalformedAnswerError: it is such an answer.
     """
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "text/html":
         raise MalformedAnswerError("a web page came instead of the file")
-    if media_type == "application/json" or media_type.endswith("+json"):
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    if is_json and media_type != (expected_type or "").partition(";")[0].strip().lower():
         raise MalformedAnswerError("JSON came instead of the file")
     if response.status_code not in (200, 206):
         raise MalformedAnswerError(f"an answer without the file came: {response.status_code}")

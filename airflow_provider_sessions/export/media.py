@@ -6,7 +6,7 @@ Names are made of ids, so that a repeated download replaces its own file even wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +31,7 @@ log = get_logger(__name__)
 _WORD = 100
 """Characters of a media type or a language that a task returns."""
 
+_NO_URL: Final[dict[str, None]] = {"download_url": None}
 _MIB = 1024 * 1024
 _PIECES = 2000
 
@@ -48,12 +49,23 @@ EXTENSIONS: Final = MappingProxyType(
         "audio/webm": "weba",
         "audio/wav": "wav",
         "audio/x-wav": "wav",
+        "audio/aac": "aac",
+        "audio/flac": "flac",
+        "video/mpeg": "mpg",
+        "video/x-m4v": "m4v",
+        "video/x-msvideo": "avi",
+        "image/jpeg": "jpg",
+        "image/png": "png",
+        "text/csv": "csv",
+        "text/plain": "txt",
         "text/vtt": "vtt",
+        "application/json": "json",
         "application/pdf": "pdf",
+        "application/x-subrip": "srt",
         "application/zip": "zip",
     }
 )
-"""File name extensions by media type: Python's own table depends on what the machine has installed."""
+"""File name extensions by media type. None that a system would run; Python's own table depends on the machine."""
 
 
 async def ready_recordings(adapter: Adapter, session: Session) -> list[Recording]:
@@ -182,13 +194,20 @@ async def _download(
 ) -> Downloaded:
     from airflow_provider_sessions.client.download import Download
 
+    known = [recording]
+
+    async def request() -> tuple[str, Mapping[str, str]]:
+        """What the list of recordings told serves once: an address that was refused may have expired."""
+        return await adapter.recording_request(known.pop() if known else recording.model_copy(update=_NO_URL))
+
     try:
         with store.write(key) as file:
             downloaded = await Download(
                 adapter.client,
-                lambda: adapter.recording_address(recording),
+                request,
                 file,
                 expected_size=recording.size_bytes,
+                expected_type=recording.media_type,
                 on_progress=note,
             ).run()
             if recording.sha256 is not None and recording.sha256.lower() != downloaded.sha256:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from airflow_provider_sessions.model.values import UtcDatetime, Value
 
@@ -125,7 +125,10 @@ class RecordingStatus(StrEnum):
 
 
 class Recording(Value):
-    """One media file of a session. Its address is asked for only when it is downloaded: it may be a secret."""
+    """One media file of a session, of any media type.
+
+    ``download_url`` is where a list of recordings tells it: it is never written or shown, and may have expired.
+    """
 
     recording_id: str
     session_id: str
@@ -138,3 +141,4 @@ class Recording(Value):
     error: str | None = None
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime | None = None
+    download_url: SecretStr | None = Field(default=None, exclude=True, repr=False)

@@ -90,7 +90,7 @@ class DownloadRecordingsOperator(DeferringOperator):
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
             adapter.require(Question.RECORDINGS)
-            adapter.require(Question.RECORDING_ADDRESS)
+            adapter.require(Question.RECORDING_REQUEST)
             session = await adapter.get(session_id)
             return session, await ready_recordings(adapter, session)
 

@@ -40,7 +40,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.defaults import ListOrGet, find_marked
+from airflow_provider_sessions.platforms.defaults import ListOrGet, find_marked, url_of, with_url
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.options import NoOptions, options_error
 from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog, is_meant, readable
@@ -79,7 +79,7 @@ class Question(StrEnum):
     TRANSCRIPTS = "transcripts"
     TAKEAWAYS = "takeaways"
     RECORDINGS = "recordings"
-    RECORDING_ADDRESS = "recording_address"
+    RECORDING_REQUEST = "recording_request"
 
 
 class Support(StrEnum):
@@ -100,6 +100,8 @@ class Capability:
     note: str = ""
 
 
+_FOLLOWS = {Question.CREATE: Question.FIND, Question.RECORDINGS: Question.RECORDING_REQUEST}
+"""What the defaults can do where an adapter defines something else."""
 _UNMAPPED = Capability(Support.NO, "Its adapter does not map that; call its endpoints with CallApiOperator.")
 
 
@@ -148,8 +150,7 @@ class Adapter(ABC):
         inherited = next(base.capabilities for base in cls.__mro__[1:] if issubclass(base, Adapter))
         told = cls.__dict__.get("capabilities", {})
         defined = {question for question in Question if question.value in cls.__dict__}
-        if Question.CREATE in defined:
-            defined.add(Question.FIND)
+        defined |= {follows for question, follows in _FOLLOWS.items() if question in defined}
         cls.capabilities = {**inherited, **dict.fromkeys(defined, Capability(Support.YES)), **told}
 
     def __init__(self, account: Account, client: Client) -> None:
@@ -452,9 +453,20 @@ class Adapter(ABC):
         """The session's recordings, finished or not."""
         raise self.unsupported(Question.RECORDINGS)
 
-    async def recording_address(self, recording: Recording) -> str:
-        """The address from which a recording's file can be fetched now. It is a secret, and expires."""
-        raise self.unsupported(Question.RECORDING_ADDRESS)
+    async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
+        """Return the absolute address of a recording's file, and headers to send with the request for it.
+
+        The connection's credential goes to its own hosts by itself. Address and headers are secrets. Where the address
+        was refused, the caller asks again with a recording that has no ``download_url``.
+
+        By default the recording's ``download_url``; where it has none, the one that :meth:`recordings` gives now.
+
+        :raises NotFoundError: the recording is gone.
+        """
+        if recording.download_url is None:
+            listed = await self.recordings(await self.get(recording.session_id))
+            recording = with_url(recording, listed)
+        return url_of(recording), {}
 
     async def artifact_status(self, session: Session, artifact: Artifact) -> ArtifactStatus:
         """Whether an artifact of a session is ready: the one rule for all platforms.

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from airflow_provider_sessions.errors import AnswerError, NotFoundError, SessionsError
-from airflow_provider_sessions.model import Session, SessionDraft, SessionQuery, SessionState, Window, WindowBy
+from airflow_provider_sessions.model import (
+    Recording,
+    Session,
+    SessionDraft,
+    SessionQuery,
+    SessionState,
+    Window,
+    WindowBy,
+)
 from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in
 
@@ -76,6 +84,22 @@ class ListOrGet:
         }
         self._list_cost = max(1, self._count() - before)
         return found
+
+
+def with_url(recording: Recording, listed: Iterable[Recording]) -> Recording:
+    """Return the recording as it is listed now, with its ``download_url``.
+
+    :raises NotFoundError: it is not listed, or without an address.
+    """
+    for one in listed:
+        if one.recording_id == recording.recording_id and one.download_url is not None:
+            return one
+    raise NotFoundError(f"{recording.session_id} has no recording {recording.recording_id} any more", status=404)
+
+
+def url_of(recording: Recording) -> str:
+    """Return a recording's ``download_url``; an empty text where it has none."""
+    return "" if recording.download_url is None else recording.download_url.get_secret_value()
 
 
 async def find_marked(

@@ -203,8 +203,8 @@ def _async_test(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-async def _recording_address(adapter: Adapter, session: Session) -> str:
-    return await adapter.recording_address((await adapter.recordings(session))[0])
+async def _recording_request(adapter: Adapter, session: Session) -> tuple[str, Mapping[str, str]]:
+    return await adapter.recording_request((await adapter.recordings(session))[0])
 
 
 async def _list(adapter: Adapter) -> list[Session]:
@@ -220,7 +220,7 @@ OF_ENDED_SESSIONS: Mapping[Question, Callable[[Adapter, Session], Awaitable[Any]
     Question.TRANSCRIPTS: lambda adapter, session: adapter.transcripts(session),
     Question.TAKEAWAYS: lambda adapter, session: adapter.takeaways(session),
     Question.RECORDINGS: lambda adapter, session: adapter.recordings(session),
-    Question.RECORDING_ADDRESS: _recording_address,
+    Question.RECORDING_REQUEST: _recording_request,
 }
 """What can be read of a session that has ended and has all artifacts: something each time."""
 ARTIFACTS = {

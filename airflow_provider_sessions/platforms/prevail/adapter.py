@@ -64,6 +64,7 @@ from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.defaults import url_of, with_url
 from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.prevail import endpoints
@@ -155,7 +156,7 @@ class PrevailAdapter(Adapter):
             _NO, "Prevail's API offers no takeaways; export the 'transcript_segments' dataset instead"
         ),
         Question.RECORDINGS: Capability(_YES, "Audio"),
-        Question.RECORDING_ADDRESS: Capability(_YES, "Expires after 24 hours"),
+        Question.RECORDING_REQUEST: Capability(_YES, "Expires after 24 hours"),
     }
 
     def __init__(self, account: Account, client: Client) -> None:
@@ -431,13 +432,12 @@ class PrevailAdapter(Adapter):
         self.unread.rows("recording", session.session_id, items)
         return recordings_of(items, session.session_id)
 
-    async def recording_address(self, recording: Recording) -> str:
-        """A fresh presigned address."""
-        items = await self._recordings(await self._slug(recording.session_id))
-        for item, one in zip(items, recordings_of(items, recording.session_id), strict=True):
-            if one.recording_id == recording.recording_id and item.presigned_url:
-                return item.presigned_url.get_secret_value()
-        raise NotFoundError(f"{recording.session_id} has no recording {recording.recording_id} any more", status=404)
+    async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
+        """The presigned address that the list of recordings gave, or gives now."""
+        if recording.download_url is None:
+            items = await self._recordings(await self._slug(recording.session_id))
+            recording = with_url(recording, recordings_of(items, recording.session_id))
+        return url_of(recording), {}
 
     async def _recordings(self, slug: str) -> list[RecordingItem]:
         try:

@@ -75,6 +75,7 @@ def _recording(item: RecordingItem, session_id: str, identity: str) -> Recording
         status=RecordingStatus.READY,
         media_type=guessed.replace("video/", "audio/", 1) if audio else guessed or None,
         size_bytes=item.size,
+        download_url=item.presigned_url or None,
         created_at=instant_or_none(item.created_at),
     )
 

@@ -107,7 +107,7 @@ class SessionsUsAdapter(Adapter):
         Question.RECORDINGS: Capability(
             _NO, "Sessions' API has no recordings; the product saves them to Google Drive through its own integration"
         ),
-        Question.RECORDING_ADDRESS: Capability(_NO, "Sessions' API has no recordings"),
+        Question.RECORDING_REQUEST: Capability(_NO, "Sessions' API has no recordings"),
     }
 
     def __init__(self, account: Account, client: Client) -> None:

@@ -85,7 +85,7 @@ CAPABILITIES: Mapping[Question, Capability] = {
         "The vendor sums nothing up; make takeaways from a transcript that another tool wrote of the recording.",
     ),
     Question.RECORDINGS: Capability(_INFERRED, _PATH),
-    Question.RECORDING_ADDRESS: Capability(_INFERRED, _PATH),
+    Question.RECORDING_REQUEST: Capability(_INFERRED, _PATH),
 }
 
 
@@ -386,12 +386,12 @@ class VidInfraAdapter(Adapter):
         answers = self.client.pages(endpoints.list_session_recordings(session.session_id))
         return [words.recording_from(answer, session.session_id, self.unread) async for answer in answers]
 
-    async def recording_address(self, recording: Recording) -> str:
+    async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
         """An address that gives access to a recording's file for a while; asked for anew each time."""
         answer = await self.client.send(endpoints.get_recording_download_url(recording.recording_id))
         if answer.download_url is None or not answer.download_url.get_secret_value():
             raise MalformedAnswerError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
-        return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value())
+        return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value()), {}
 
 
 def _scope(account: Account) -> str | None:

@@ -51,8 +51,8 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
 
 
 async def fetch(client: Client, url: str) -> bytes:
-    async def address() -> str:
-        return url
+    async def address() -> tuple[str, dict[str, str]]:
+        return url, {}
 
     target = io.BytesIO()
     await Download(client, address, target).run()

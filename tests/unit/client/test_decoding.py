@@ -74,8 +74,8 @@ async def read_text(*answers: Answer, attempts: int = 1) -> str:
 
 
 async def fetch(client: Client, url: str, target: Any) -> Downloaded:
-    async def address() -> str:
-        return f"{url}/file"
+    async def address() -> tuple[str, dict[str, str]]:
+        return f"{url}/file", {}
 
     return await Download(client, address, target).run()
 

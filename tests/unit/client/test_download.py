@@ -89,8 +89,8 @@ async def fetch(
 ) -> tuple[Downloaded, bytes]:
     target = io.BytesIO() if target is None else target
 
-    async def address() -> str:
-        return f"{server.url}{path}"
+    async def address() -> tuple[str, dict[str, str]]:
+        return f"{server.url}{path}", {}
 
     done = await Download(client, address, target, **settings).run()
     return done, target.getvalue()
@@ -232,10 +232,10 @@ async def test_an_address_that_expired_is_asked_for_again(status: int) -> None:
 
     async with RawServer((by(answer),)) as server, connect(server.url) as client:
 
-        async def address() -> str:
+        async def address() -> tuple[str, dict[str, str]]:
             nonlocal addresses
             addresses += 1
-            return f"{server.url}/file/{addresses}"
+            return f"{server.url}/file/{addresses}", {}
 
         target = io.BytesIO()
         await Download(client, address, target).run()
@@ -256,10 +256,10 @@ async def test_an_address_is_kept_while_it_works() -> None:
     files = FileServer(cuts=[100_000] * 5)
     async with RawServer((by(files),)) as server, connect(server.url) as client:
 
-        async def address() -> str:
+        async def address() -> tuple[str, dict[str, str]]:
             nonlocal asked
             asked += 1
-            return f"{server.url}/file"
+            return f"{server.url}/file", {}
 
         await Download(client, address, io.BytesIO()).run()
     assert asked == 1
@@ -450,8 +450,8 @@ async def test_a_reset_is_a_cut_as_well() -> None:
      "http://h\x00/", "http://h/\ud800", "http://\ud800/", "http://xn--a/", "http://a..b/"],
 )  # fmt: skip
 async def test_an_address_that_is_none_is_the_platforms_fault(address: str) -> None:
-    async def given() -> str:
-        return address
+    async def given() -> tuple[str, dict[str, str]]:
+        return address, {}
 
     async with connect("http://127.0.0.1:9", attempts=1) as client:
         with pytest.raises(SessionsError) as caught:

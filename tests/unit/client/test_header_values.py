@@ -128,8 +128,8 @@ async def _use(transport: Headers) -> None:
     clock = VirtualClock(auto=True)
     config = ClientConfig("http://127.0.0.1:9", retry=RetryPolicy(attempts=2, max_wait=60))
 
-    async def address() -> str:
-        return "http://127.0.0.1:9/file"
+    async def address() -> tuple[str, dict[str, str]]:
+        return "http://127.0.0.1:9/file", {}
 
     async with Client(config, dialect=DIALECT, auth=KeyAuth(), clock=clock, transport=transport) as client:
         for attempt in (lambda: client.send(get_thing("t1")), lambda: Download(client, address, io.BytesIO()).run()):
@@ -182,8 +182,8 @@ async def fetch(*given: Answer) -> bytes:
     target = io.BytesIO()
     async with RawServer(given) as server, connect(server.url, attempts=2) as client:
 
-        async def address() -> str:
-            return f"{server.url}/file"
+        async def address() -> tuple[str, dict[str, str]]:
+            return f"{server.url}/file", {}
 
         await Download(client, address, target).run()
     return target.getvalue()

@@ -145,8 +145,8 @@ async def downloaded(status: int, path: str = "/file") -> ApiError:
     storage, platform = RawServer((reply(status, b"no"),)), RawServer((reply(200),))
     async with storage, platform, connect(platform.url) as client:
 
-        async def address() -> str:
-            return f"{storage.url}{path}?sig=hush"
+        async def address() -> tuple[str, dict[str, str]]:
+            return f"{storage.url}{path}?sig=hush", {}
 
         with pytest.raises(ApiError) as caught:
             await Download(client, address, io.BytesIO()).run()

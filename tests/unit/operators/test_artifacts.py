@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.client import download as download_module
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.errors import (
     ExportError,
@@ -21,7 +22,6 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
-from airflow_provider_sessions.export import media
 from airflow_provider_sessions.export.media import download_all, recording_key, write_transcripts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Recording, RecordingStatus, Transcript, TranscriptSegment
@@ -160,7 +160,7 @@ def test_several_files_come_at_once_within_the_bound(tmp_path: Path, mocker: Any
         def __init__(self, client, address, target, **_: Any) -> None:
             self._target = target
 
-        async def run(self) -> media.Downloaded:
+        async def run(self) -> download_module.Downloaded:
             nonlocal running, most
             running += 1
             most = max(most, running)
@@ -168,9 +168,9 @@ def test_several_files_come_at_once_within_the_bound(tmp_path: Path, mocker: Any
                 await asyncio.sleep(0)
             running -= 1
             self._target.write(b"x")
-            return media.Downloaded(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
+            return download_module.Downloaded(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
 
-    mocker.patch.object(media, "Download", Slow)
+    mocker.patch.object(download_module, "Download", Slow)
     recordings = [
         Recording(recording_id=f"r{number}", session_id="s1", status=RecordingStatus.READY) for number in range(9)
     ]
@@ -188,11 +188,11 @@ def test_a_wrong_checksum_leaves_no_file(tmp_path: Path, mocker: Any) -> None:
         def __init__(self, client, address, target, **_: Any) -> None:
             self._target = target
 
-        async def run(self) -> media.Downloaded:
+        async def run(self) -> download_module.Downloaded:
             self._target.write(b"x")
-            return media.Downloaded(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
+            return download_module.Downloaded(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
 
-    mocker.patch.object(media, "Download", Whole)
+    mocker.patch.object(download_module, "Download", Whole)
     wrong = Recording(recording_id="r", session_id="s", status=RecordingStatus.READY, sha256="0" * 64)
 
     async def run() -> Any:
@@ -284,10 +284,10 @@ def test_no_transcript_yet_is_an_error_that_says_how_to_wait(tmp_path: Path, giv
 
 
 def test_no_presigned_address_is_logged(download, webinar: str, mocker: Any, caplog: Any) -> None:
-    asked = mocker.spy(VidInfraAdapter, "recording_address")
+    asked = mocker.spy(VidInfraAdapter, "recording_request")
     with caplog.at_level(logging.DEBUG):
         download(session_id=webinar)
-    token = asked.spy_return.partition("token=")[2]
+    token = asked.spy_return[0].partition("token=")[2]
     assert len(token) > 12
     assert "GET http" in caplog.text
     assert token not in caplog.text

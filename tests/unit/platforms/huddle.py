@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -13,13 +13,20 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.client.paging import PageLimit
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.model import Session, SessionDraft, SessionQuery, SessionState
+from airflow_provider_sessions.model import (
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionDraft,
+    SessionQuery,
+    SessionState,
+)
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
@@ -28,6 +35,7 @@ from tests.connected import Connect
 from tests.unit.platforms.installed import Install
 
 KEY = "the-key-of-huddle"
+FILE_TOKEN = "the-token-of-files"
 PAGE = 20
 STATES = {"waiting": SessionState.SCHEDULED, "started": SessionState.LIVE, "finished": SessionState.ENDED}
 
@@ -61,8 +69,20 @@ def create_meeting(topic: str, start: datetime | None, agenda: str | None) -> Ca
     return call(Meeting, body={"topic": topic, "start": start and start.isoformat(), "agenda": agenda})
 
 
+class File(BaseModel):
+    id: str
+    type: str
+    url: str
+
+
+@api("GET", "/meetings/{meeting_id}/files", documented=True)
+def list_files(meeting_id: str) -> Call[list[File]]:
+    """List a meeting's files."""
+    return call(list[File], unwrap=("files",))
+
+
 class HuddleAdapter(Adapter):
-    """The least that an adapter needs, and creates."""
+    """The least that an adapter needs, and creates and recordings."""
 
     platform = "huddle"
     endpoints = api
@@ -80,6 +100,22 @@ class HuddleAdapter(Adapter):
 
     async def create(self, draft: SessionDraft) -> Session:
         return self._session(await self.client.send(create_meeting(draft.title, draft.start, with_mark(draft))))
+
+    async def recordings(self, session: Session) -> list[Recording]:
+        return [
+            Recording(
+                recording_id=file.id,
+                session_id=session.session_id,
+                status=RecordingStatus.READY,
+                media_type=file.type,
+                download_url=SecretStr(file.url),
+            )
+            for file in await self.client.send(list_files(session.session_id))
+        ]
+
+    async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
+        url, _ = await super().recording_request(recording)
+        return url, {"X-File-Token": FILE_TOKEN}
 
     def _session(self, meeting: Meeting) -> Session:
         return Session(
@@ -100,6 +136,10 @@ class Huddle:
         self.meetings: dict[str, dict[str, Any]] = {}
         self.requests: Counter[str] = Counter()
         self.url = ""
+        self.files: dict[str, list[tuple[str, str, bytes]]] = {}
+        """Name, media type and content, by meeting."""
+        self.expired: set[str] = set()
+        """Names of files whose links are of no use until the list is read again."""
 
     def add(self, meeting_id: str, start: datetime | None = None, status: str = "waiting", **fields: Any) -> str:
         end = start + timedelta(hours=1) if start and status == "finished" else None
@@ -113,7 +153,9 @@ class Huddle:
         """Status, headers and body."""
         parts = urlsplit(request.path)
         path = [unquote(part) for part in parts.path.split("/")[1:]]
-        self.requests[f"{request.command} {path[0]}{'/{id}' * (len(path) > 1)}"] += 1
+        self.requests[f"{request.command} {'/'.join([*path[:1], *['{id}' for _ in path[1:2]], *path[2:]])}"] += 1
+        if path[0] == "media":
+            return self._file(path[1], request.headers["X-File-Token"])
         if request.headers["X-Huddle-Key"] != KEY:
             return _json(401, {"message": "who are you?"})
         if request.command == "POST":
@@ -121,12 +163,27 @@ class Huddle:
             meeting_id = f"m{len(self.meetings)}"
             self.meetings[meeting_id] = {"id": meeting_id, "status": "waiting", **made}
             return _json(201, self.meetings[meeting_id])
+        if path[2:] == ["files"]:
+            self.expired.clear()
+            files = [
+                {"id": name, "type": kind, "url": f"{self.url}/media/{name}"}
+                for name, kind, _ in self.files.get(path[1], [])
+            ]
+            return _json(200, {"files": files})
         if len(path) > 1:
             return _json(200, self.meetings[path[1]]) if path[1] in self.meetings else _json(404, {"message": "none"})
         query = parse_qs(parts.query)
         page, limit = int(query["page"][0]), int(query["limit"][0])
         held = list(self.meetings.values())[::-1]
         return _json(200, {"meetings": held[(page - 1) * limit : page * limit], "total": len(held)})
+
+    def _file(self, name: str, token: str | None) -> tuple[int, dict[str, str], bytes]:
+        if token != FILE_TOKEN or name in self.expired:
+            return _json(403, {"message": "expired"})
+        [(kind, content)] = [
+            (kind, content) for files in self.files.values() for one, kind, content in files if one == name
+        ]
+        return 200, {"content-type": kind}, content
 
 
 def _json(status: int, content: Any) -> tuple[int, dict[str, str], bytes]:

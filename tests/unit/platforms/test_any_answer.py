@@ -164,7 +164,7 @@ async def ask_about_session(adapter: Adapter, session: Session) -> None:
         await asked(adapter.artifact_status(session, artifact))
     if adapter.capabilities[Question.RECORDINGS].support is not Support.NO:
         for recording in [*(await asked(adapter.recordings(session)) or []), RECORDING]:
-            await asked(adapter.recording_address(recording))
+            await asked(adapter.recording_request(recording))
 
 
 async def change_sessions(adapter: Adapter) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from airflow_provider_sessions.errors import InputError, NotFoundError, UnsupportedError
+from airflow_provider_sessions.export.media import download_all
+from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
-from airflow_provider_sessions.model import Session, SessionQuery, SessionState
+from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, SessionState
+from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,
     CancelSessionOperator,
@@ -23,7 +29,7 @@ from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionSt
 from airflow_provider_sessions.testing.argument_checks import find_problems
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import Connect, close_portal, connect, context
-from tests.unit.platforms.huddle import KEY, SOON, Huddle, HuddleAdapter, huddle, huddle_default
+from tests.unit.platforms.huddle import FILE_TOKEN, KEY, SOON, Huddle, HuddleAdapter, huddle, huddle_default
 from tests.unit.platforms.installed import install
 
 __all__ = ["close_portal", "connect", "context", "huddle", "huddle_default", "install"]
@@ -103,6 +109,51 @@ def test_its_sessions_are_exported(huddle_default: Huddle, context: dict[str, An
     assert (row["session_id"], row["platform"], row["state"]) == ("held", "huddle", "ended")
 
 
+def test_its_files_of_any_type_are_downloaded_and_their_list_is_read_once(
+    huddle_default: Huddle, context: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    huddle_default.add("m", SOON, "finished")
+    contents = {"a": ("video/mp4", b"moving"), "b": ("audio/flac", b"heard"), "c": ("application/json", b'{"said": 1}')}
+    huddle_default.files["m"] = [(name, kind, content) for name, (kind, content) in contents.items()]
+    caplog.set_level(logging.DEBUG)
+
+    def download() -> list[dict[str, Any]]:
+        operator = DownloadRecordingsOperator(
+            task_id="download", conn_id="huddle_default", session_id="m", path=str(tmp_path), concurrency=1
+        )
+        return operator.execute(context)
+
+    results = download()
+    assert [one["media_type"] for one in results] == ["video/mp4", "audio/flac", "application/json"]
+    assert {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()} == {
+        "a.mp4": b"moving",
+        "b.flac": b"heard",
+        "c.json": b'{"said": 1}',
+    }
+    assert huddle_default.requests == {"GET meetings/{id}": 1, "GET meetings/{id}/files": 1, "GET media/{id}": 3}
+    assert FILE_TOKEN not in caplog.text
+
+
+async def test_a_link_that_has_expired_is_the_only_one_that_is_asked_for_again(huddle: Huddle, tmp_path: Path) -> None:
+    huddle.add("m", SOON, "finished")
+    huddle.files["m"] = [(name, "video/mp4", name.encode()) for name in "abc"]
+    async with HuddleAdapter.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
+        listed = await adapter.recordings(await adapter.get("m"))
+        huddle.expired.add("b")
+        huddle.requests.clear()
+        await download_all(adapter, LocalStore(tmp_path), listed, 1)
+        written = await asyncio.to_thread(lambda: sorted(path.read_bytes() for path in tmp_path.glob("m/*")))
+    assert written == [b"a", b"b", b"c"]
+    assert huddle.requests["GET meetings/{id}/files"] == 1
+    assert huddle.requests["GET media/{id}"] == 4
+
+
+def test_a_recordings_link_is_shown_and_written_nowhere() -> None:
+    link = SecretStr("https://files.example/a?sig=abc")
+    one = Recording(recording_id="r", session_id="s", status=RecordingStatus.READY, download_url=link)
+    assert "sig" not in f"{one!r} {one.model_dump()} {one.model_dump_json()}"
+
+
 @pytest.mark.parametrize("field", ["room_id", "case"])
 def test_a_filter_that_no_session_could_pass_is_refused(huddle_default: Huddle, field: str) -> None:
     with pytest.raises(InputError, match=f"{field}: huddle knows no .*; filter by title"):
@@ -118,7 +169,15 @@ def test_a_filter_that_the_adapter_passes_over_is_kept(huddle_default: Huddle) -
 
 def test_capabilities_are_what_the_adapter_defines() -> None:
     able = {question for question, one in HuddleAdapter.capabilities.items() if one.support is not Support.NO}
-    assert able == {Question.GET, Question.LOOK, Question.SESSIONS, Question.CREATE, Question.FIND}
+    assert able == {
+        Question.GET,
+        Question.LOOK,
+        Question.SESSIONS,
+        Question.CREATE,
+        Question.FIND,
+        Question.RECORDINGS,
+        Question.RECORDING_REQUEST,
+    }
     assert HuddleAdapter.capabilities.keys() == set(Question)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,6 +26,8 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
+from airflow_provider_sessions.export.media import download_all
+from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import (
     Artifact,
     Presence,
@@ -728,7 +731,7 @@ async def test_recordings_keep_their_ids_and_say_what_they_are(
 
 async def fetch(adapter: PrevailAdapter, recording: Recording) -> tuple[str, int]:
     target = io.BytesIO()
-    done = await Download(adapter.client, lambda: adapter.recording_address(recording), target).run()
+    done = await Download(adapter.client, lambda: adapter.recording_request(recording), target).run()
     return done.sha256, len(target.getvalue())
 
 
@@ -741,23 +744,19 @@ async def test_a_recording_is_downloaded_whole_and_the_store_is_sent_no_token(
     truth = sandbox.prevail.oracle()[0]["content"]["recording"][0]
     asked(sandbox)
     assert await fetch(adapter, recording) == (truth["sha256"], truth["size"])
-    assert asked(sandbox) == ["list_recordings", "get_file"]
+    assert asked(sandbox) == ["get_file"]
 
 
 async def test_an_address_that_expires_on_the_way_is_asked_for_again(
-    adapter: PrevailAdapter, sandbox: Sandbox, clock: VirtualClock, over: Session
+    adapter: PrevailAdapter, sandbox: Sandbox, clock: VirtualClock, over: Session, tmp_path: Path
 ) -> None:
     (recording,) = await adapter.recordings(over)
-    stale = await adapter.recording_address(recording)
     clock.jump(86_400)
-    addresses = [stale]
-
-    async def address() -> str:
-        return addresses.pop() if addresses else await adapter.recording_address(recording)
-
-    done = await Download(adapter.client, address, io.BytesIO()).run()
-    assert done.size_bytes == recording.size_bytes
+    asked(sandbox)
+    [done] = await download_all(adapter, LocalStore(tmp_path), [recording], 1)
+    assert done["bytes"] == recording.size_bytes
     assert [entry.status for entry in sandbox.log.entries(route="get_file")] == [403, 200]
+    assert asked(sandbox) == ["get_file", "list_recordings", "get_file"]
 
 
 async def test_a_recording_that_is_gone_has_no_address(
@@ -766,7 +765,7 @@ async def test_a_recording_that_is_gone_has_no_address(
     (recording,) = await adapter.recordings(over)
     sandbox.prevail.script(over.session_id, recording="none")
     with pytest.raises(NotFoundError, match="any more"):
-        await adapter.recording_address(recording)
+        await adapter.recording_request(recording.model_copy(update={"download_url": None}))
 
 
 # Zones and limits

@@ -233,5 +233,5 @@ async def test_recordings_that_are_alike_are_still_two_files(clock: VirtualClock
     session = Session(platform="prevail", session_id="smith", title="Smith", state=SessionState.ENDED)
     async with Recorder(answer).adapter(clock) as adapter:
         recordings = await adapter.recordings(session)
-        addresses = [await adapter.recording_address(recording) for recording in recordings]
-    assert addresses == ["https://files.test/1", "https://files.test/2"]
+        addresses = [await adapter.recording_request(recording) for recording in recordings]
+    assert addresses == [("https://files.test/1", {}), ("https://files.test/2", {})]

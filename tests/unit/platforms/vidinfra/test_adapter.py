@@ -659,12 +659,12 @@ async def test_the_address_of_a_recording_is_asked_for_anew_and_gives_its_file(
 ) -> None:
     clock.jump(600)
     (recording,) = await adapter.recordings(held)
-    first = await adapter.recording_address(recording)
+    first, _ = await adapter.recording_request(recording)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app)) as anybody:
         answer = await anybody.get(first)
     assert len(answer.content) == recording.size_bytes
     clock.jump(10)
-    assert await adapter.recording_address(recording) != first
+    assert await adapter.recording_request(recording) != (first, {})
 
 
 @pytest.mark.parametrize(
@@ -682,7 +682,7 @@ async def test_a_relative_address_is_on_the_connections_host(clock: VirtualClock
     account = Account("c", "vidinfra", host="http://x.test/v1", password="k")
     recording = Recording(recording_id="x1", session_id="s1", status=RecordingStatus.READY)
     async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
-        assert await adapter.recording_address(recording) == address
+        assert await adapter.recording_request(recording) == (address, {})
 
 
 @pytest.mark.parametrize("artifact", [Artifact.TRANSCRIPT, Artifact.TAKEAWAYS])
