@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.fixtures import sandbox, sandbox_server
 
@@ -21,7 +21,7 @@ Connect = Callable[..., str]
 def close_portal() -> Iterator[None]:
     """What one test opened is not there in the next."""
     yield
-    process_portal().close()
+    get_process_portal().close()
 
 
 @pytest.fixture

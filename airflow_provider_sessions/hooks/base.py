@@ -14,7 +14,7 @@ from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.errors import InputError, SessionsError
 from airflow_provider_sessions.hooks.connections import aresolve, resolve
 from airflow_provider_sessions.hooks.masking import mask_soon
-from airflow_provider_sessions.hooks.portal import Patience, process_portal
+from airflow_provider_sessions.hooks.portal import RequestLimits, get_process_portal
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -86,12 +86,13 @@ class SessionsHook(BaseHook):
         return self._checked(resolve(self.conn_id))
 
     @property
-    def _patience(self) -> Patience:
-        """How the account is asked.
+    def _limits(self) -> RequestLimits:
+        """How long the requests of this hook may wait.
 
-        :raises InputError: ``max_wait`` is no duration.
+        :raises InputError: ``max_wait`` is not a duration.
         """
-        return Patience(None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait"), self._reservations)
+        max_wait = None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait")
+        return RequestLimits(max_wait, self._reservations)
 
     def use_reservations(self, held: int, max_wait: float) -> ReservationLimiter:
         """Send requests with reservations that a task made before it was deferred.
@@ -111,14 +112,14 @@ class SessionsHook(BaseHook):
 
         :param question: is given the adapter, in another thread: it must not touch Airflow.
         """
-        return process_portal().ask(self.account, question, self._patience)
+        return get_process_portal().run_with_adapter(self.account, question, self._limits)
 
     def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
         """Iterate over a list that comes in pages; a page is asked for when the one before it is used up.
 
         :param question: is given the adapter, in another thread: it must not touch Airflow.
         """
-        return process_portal().stream(self.account, question, self._patience)
+        return get_process_portal().stream(self.account, question, self._limits)
 
     def call(self, call: Call[T]) -> T:
         """Send what an endpoint function returned, and read the answer.
@@ -160,14 +161,14 @@ class SessionsHook(BaseHook):
 
         async def check() -> str:
             opened = adapter_class(account.conn_type).open(
-                account, on_secret=process_portal().secret, max_wait=_TEST_PATIENCE
+                account, on_secret=get_process_portal().add_secret, max_wait=_TEST_PATIENCE
             )
             async with opened as adapter:
                 return await adapter.check()
 
         try:
             account = self.account
-            answered = process_portal().run(check)
+            answered = get_process_portal().run(check)
         except (SessionsError, AirflowNotFoundException) as failure:
             return False, str(failure)
         return True, ". ".join(filter(None, (answered, outdated_zones())))
@@ -256,7 +257,7 @@ class SessionsHook(BaseHook):
 
     def _open(self) -> Adapter:
         return adapter_class(self.account.conn_type).open(
-            self.account, on_secret=mask_soon, max_wait=self._patience.max_wait, limiter=self._reservations
+            self.account, on_secret=mask_soon, max_wait=self._limits.max_wait, limiter=self._reservations
         )
 
     def _checked(self, account: Account) -> Account:

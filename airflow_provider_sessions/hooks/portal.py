@@ -1,9 +1,9 @@
-"""A portal to an event loop, for callers that have none.
+"""A portal to an event loop, for callers without one.
 
-Clients are asynchronous, hooks and operators are not. A process has one portal: one event loop in a thread of its own,
-opened when first used, and in it the adapters that are in use. Whoever asks, waits; whoever is interrupted while
-waiting (``execution_timeout``, Ctrl-C) takes the question back before the interruption goes on, so that no request
-leaves afterwards. Connections are read, and secrets are masked, on the caller's thread and never in the portal's.
+Clients are asynchronous; hooks and operators are not. A process has one portal: an event loop in a thread of its own,
+started when first used, and the adapters that are in use there. A caller blocks until its work is done. If the caller
+is interrupted (``execution_timeout``, Ctrl-C), its work is canceled before the interruption goes on, so that no request
+is sent afterwards. Connections are read and secrets are masked on the caller's thread, never on the portal's.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 IDLE_SECONDS = 60.0
-"""An adapter that nobody asked for so long is closed, with its connections and tokens."""
+"""Seconds after which an unused adapter is closed, with its connections and tokens."""
 _HAS_UVLOOP = importlib.util.find_spec("uvloop") is not None
-"""Airflow brings it. An export has hundreds of answers a second to take, and the loop's own share of that is large."""
+"""Airflow installs it. An export handles hundreds of responses per second, and the event loop is much of the work."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How an account is asked.
+class RequestLimits:
+    """How long the requests of a caller may wait, and for which rate limiter.
 
     :param max_wait: seconds that a request may wait for the rate limit or for a retry; by default what the
         connection says.
@@ -49,133 +49,135 @@ class Patience:
     limiter: RateLimiter | None = None
 
 
-USUAL = Patience()
+DEFAULT_LIMITS = RequestLimits()
 
 
 @dataclass(slots=True)
-class _Opened:
-    """An adapter in the portal's loop, how it asks, and how many questions it is answering."""
+class _OpenAdapter:
+    """An adapter in the portal's loop, and how many callers use it now."""
 
     adapter: Adapter
-    patience: Patience
+    limits: RequestLimits
     users: int = 0
-    closing: asyncio.TimerHandle | None = None
+    close_timer: asyncio.TimerHandle | None = None
 
 
-class _Work(Generic[T]):
-    """A coroutine function on its way to the loop, in it, over, or taken back."""
+class _CancelableWork(Generic[T]):
+    """A coroutine function that can be canceled before or while it runs in the loop."""
 
-    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
-        self.over = False
-        self._work = work
+    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
+        self.is_done = False
+        self._function = function
         self._task: asyncio.Task[T] | None = None
-        self._taken_back = False
+        self._is_canceled = False
 
     async def run(self) -> T:
-        """Do the work, in the loop."""
+        """Run the function, in the loop."""
         self._task = asyncio.current_task()
         try:
-            if self._taken_back:
+            if self._is_canceled:
                 raise asyncio.CancelledError
-            return await self._work()
+            return await self._function()
         finally:
-            self.over = True
+            self.is_done = True
 
-    def take_back(self) -> None:
-        """Stop the work before its next step, or before its first; in the loop."""
-        self._taken_back = True
+    def cancel(self) -> None:
+        """Cancel the function, in the loop."""
+        self._is_canceled = True
         if self._task is not None:
             self._task.cancel()
 
 
 class Portal:
-    """Asks adapters from threads that have no event loop.
+    """Runs coroutine functions on adapters, for threads without an event loop.
 
-    :param idle: seconds after its last question that an adapter is closed.
+    :param idle_seconds: seconds after its last use at which an adapter is closed.
     """
 
-    def __init__(self, idle: float = IDLE_SECONDS) -> None:
-        self._idle = idle
+    def __init__(self, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
-        self._masking = threading.Lock()
+        self._mask_lock = threading.Lock()
         self._secrets: deque[str] = deque()
         self._thread: AbstractContextManager[BlockingPortal] | None = None
         self._portal: BlockingPortal | None = None
-        self._opened: list[_Opened] = []  # touched in the portal's loop alone
-        self._closings: set[asyncio.Task[None]] = set()
+        self._open_adapters: list[_OpenAdapter] = []  # used only in the portal's loop
+        self._close_tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, account: Account, question: Callable[[Adapter], Awaitable[T]], patience: Patience = USUAL) -> T:
-        """Ask the account's adapter one question and wait for the answer.
+    def run_with_adapter(
+        self, account: Account, function: Callable[[Adapter], Awaitable[T]], limits: RequestLimits = DEFAULT_LIMITS
+    ) -> T:
+        """Run a coroutine function with the account's adapter and return its result.
 
         :param account: the connection.
-        :param question: is given the adapter, in the portal's loop.
-        :param patience: how long a request may wait.
-        :raises RuntimeError: called from inside a question: that would wait for itself.
+        :param function: receives the adapter, in the portal's loop.
+        :param limits: how long a request may wait.
+        :raises RuntimeError: called from inside such a function, which would wait for itself.
         """
-        kind = adapter_class(account.conn_type)  # imported on the caller's thread, who may be importing as well
+        adapter_type = adapter_class(account.conn_type)  # imported on the caller's thread, which may be importing, too
 
-        async def ask() -> T:
-            async with self._adapter(kind, account, patience) as adapter:
-                return await question(adapter)
+        async def run() -> T:
+            async with self._use_adapter(adapter_type, account, limits) as adapter:
+                return await function(adapter)
 
-        return self.run(ask)
+        return self.run(run)
 
     def stream(
-        self, account: Account, question: Callable[[Adapter], AsyncIterator[T]], patience: Patience = USUAL
+        self, account: Account, function: Callable[[Adapter], AsyncIterator[T]], limits: RequestLimits = DEFAULT_LIMITS
     ) -> Generator[T, None, None]:
-        """Iterate over what an adapter gives bit by bit. The next bit is asked for when the caller wants it.
+        """Iterate over the items that an adapter yields. Each item is fetched when the caller asks for it.
 
         :param account: the connection.
-        :param question: is given the adapter, in the portal's loop.
-        :param patience: how long a request may wait.
+        :param function: receives the adapter, in the portal's loop.
+        :param limits: how long a request may wait.
         """
-        kind = adapter_class(account.conn_type)
+        adapter_type = adapter_class(account.conn_type)
 
-        async def items() -> AsyncGenerator[T, None]:
-            async with self._adapter(kind, account, patience) as adapter:
-                source = question(adapter)
+        async def iterate() -> AsyncGenerator[T, None]:
+            async with self._use_adapter(adapter_type, account, limits) as adapter:
+                source = function(adapter)
                 try:
                     async for item in source:
                         yield item
                 finally:
                     if isinstance(source, AsyncGenerator):
-                        await source.aclose()  # now, and not when somebody collects it
+                        await source.aclose()  # now, not when it is garbage-collected
 
-        given = items()
+        items = iterate()
 
-        async def following() -> tuple[T, ...]:
-            async for item in given:
+        async def get_next() -> tuple[T, ...]:
+            async for item in items:
                 return (item,)
             return ()
 
         try:
-            while item := self.run(following):
+            while item := self.run(get_next):
                 yield item[0]
         finally:
-            self.run(given.aclose)
+            self.run(items.aclose)
 
-    def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run a coroutine function in the portal's loop and wait for it.
+    def run(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine function in the portal's loop and return its result.
 
-        Whatever interrupts the caller takes the work back first: after that it takes no further step.
+        If the caller is interrupted, the function is canceled first.
         """
         portal = self._open()
-        errand = _Work(work)
+        work = _CancelableWork(function)
         try:
-            return portal.start_task_soon(errand.run).result()
+            return portal.start_task_soon(work.run).result()
         except BaseException:
-            if not errand.over:
-                portal.call(errand.take_back)
+            if not work.is_done:
+                portal.call(work.cancel)
             raise
         finally:
             self._mask()
 
-    def secret(self, secret: str) -> None:
-        """Note a secret that came to exist in the loop; the caller's thread masks it before it goes on."""
+    def add_secret(self, secret: str) -> None:
+        """Record a secret that the loop received; the caller's thread masks it before it goes on."""
         self._secrets.append(secret)
 
     def close(self) -> None:
-        """Close all adapters, the loop and its thread, and cancel what still runs. The portal opens again when used."""
+        """Close all adapters, the loop and its thread, and cancel running work. The portal starts again when used."""
         with self._lock:
             portal, thread = self._portal, self._thread
             self._portal = self._thread = None
@@ -197,62 +199,67 @@ class Portal:
             return self._portal
 
     def _mask(self) -> None:
-        with self._masking:
+        with self._mask_lock:
             while self._secrets:
                 mask(self._secrets.popleft())
 
     @asynccontextmanager
-    async def _adapter(self, kind: type[Adapter], account: Account, patience: Patience) -> AsyncIterator[Adapter]:
-        """The account's adapter: one that is open and asks in this way, or a new one."""
-        alike = (one for one in self._opened if one.adapter.account == account and one.patience == patience)
-        found = next(alike, None)
-        if found is None:
-            adapter = kind.open(account, on_secret=self.secret, max_wait=patience.max_wait, limiter=patience.limiter)
-            found = _Opened(adapter, patience)
-            self._opened.append(found)
-        if found.closing is not None:
-            found.closing.cancel()
-        found.users += 1
+    async def _use_adapter(
+        self, adapter_type: type[Adapter], account: Account, limits: RequestLimits
+    ) -> AsyncIterator[Adapter]:
+        """Use the account's open adapter with these limits, or a new one."""
+        matching = (one for one in self._open_adapters if one.adapter.account == account and one.limits == limits)
+        entry = next(matching, None)
+        if entry is None:
+            adapter = adapter_type.open(
+                account, on_secret=self.add_secret, max_wait=limits.max_wait, limiter=limits.limiter
+            )
+            entry = _OpenAdapter(adapter, limits)
+            self._open_adapters.append(entry)
+        if entry.close_timer is not None:
+            entry.close_timer.cancel()
+        entry.users += 1
         try:
-            yield found.adapter
+            yield entry.adapter
         finally:
-            found.users -= 1
-            if not found.users:
-                found.closing = asyncio.get_running_loop().call_later(self._idle, self._retire, found)
+            entry.users -= 1
+            if not entry.users:
+                loop = asyncio.get_running_loop()
+                entry.close_timer = loop.call_later(self._idle_seconds, self._close_if_unused, entry)
 
-    def _retire(self, opened: _Opened) -> None:
-        if opened.users or opened not in self._opened:
+    def _close_if_unused(self, entry: _OpenAdapter) -> None:
+        if entry.users or entry not in self._open_adapters:
             return
-        self._opened.remove(opened)
-        closing = asyncio.get_running_loop().create_task(opened.adapter.aclose())
-        self._closings.add(closing)
-        closing.add_done_callback(self._closings.discard)
+        self._open_adapters.remove(entry)
+        task = asyncio.get_running_loop().create_task(entry.adapter.aclose())
+        self._close_tasks.add(task)
+        task.add_done_callback(self._close_tasks.discard)
 
     async def _close_all(self) -> None:
-        for opened in self._opened:
-            if opened.closing is not None:
-                opened.closing.cancel()
-            await opened.adapter.aclose()
-        self._opened.clear()
+        for entry in self._open_adapters:
+            if entry.close_timer is not None:
+                entry.close_timer.cancel()
+            await entry.adapter.aclose()
+        self._open_adapters.clear()
 
 
 _portal = Portal()
-_left_behind: list[Portal] = []
-"""Portals of a parent process: their threads do not exist here, and their sockets must not be spoken on."""
+_portals_of_parents: list[Portal] = []
+"""Kept so that they are not garbage-collected: their threads do not exist here, and their sockets belong to others."""
 
 
-def process_portal() -> Portal:
-    """The portal of this process."""
+def get_process_portal() -> Portal:
+    """Return the portal of this process."""
     return _portal
 
 
-def _start_anew() -> None:
-    global _portal  # noqa: PLW0603 - a process has one portal, and a forked one must not use its parent's
-    _left_behind.append(_portal)
+def _reset() -> None:
+    global _portal  # noqa: PLW0603 - a forked process must not use its parent's portal
+    _portals_of_parents.append(_portal)
     _portal = Portal()
 
 
-os.register_at_fork(after_in_child=_start_anew)
+os.register_at_fork(after_in_child=_reset)
 
 
 @atexit.register

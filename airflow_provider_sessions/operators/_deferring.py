@@ -22,7 +22,7 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
-from airflow_provider_sessions.hooks.portal import process_portal
+from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.operators._template_values import parse_id, parse_untemplated_bool
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
@@ -132,7 +132,7 @@ class DeferringOperator(BaseOperator):
                 if self.deferrable and wait > SHORT_WAIT:
                     self._defer_for(wait, early, {"slots": 0, "began": began, "times": times})
                 log.info("Waiting for %.0f s: %s", wait, early)
-                process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))  # noqa: B023 - run at once
+                get_process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))  # noqa: B023 - run at once
 
     def _may_repeat(self, full: ApiError) -> bool:
         knows_when = full.retry_after is not None or isinstance(full, RateLimitedError)
@@ -148,7 +148,7 @@ class DeferringOperator(BaseOperator):
         slots = max(self.usual_requests, reservations.sent + 1)
         if times >= _MOST_DEFERRALS or (full.retry_after or 0.0) > left:
             raise full
-        slot = process_portal().run(lambda: reservations.reserve_ahead(slots, left))
+        slot = get_process_portal().run(lambda: reservations.reserve_ahead(slots, left))
         if slot is None:
             raise full
         spread = random.uniform(0, _SPREAD) if reservations.limit is None else 0.0  # noqa: S311 - no secret
