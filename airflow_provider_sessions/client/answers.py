@@ -143,7 +143,7 @@ def _with_whole_characters(body: bytes) -> bytearray:
 
 
 def decode_as(answer: Any, body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any:
-    """Decode the answer of a call: as a text for ``str``, else as JSON.
+    """Decode the answer of a call: as a text for ``str``, as it is for ``bytes``, else as JSON.
 
     For ``NoneType`` any text will do, a web page apart: some platforms answer an action with a few words.
 
@@ -152,6 +152,8 @@ def decode_as(answer: Any, body: bytes, route: str, content_type: str, most: int
     """
     if answer is str:
         return decode_text(body, route, content_type)
+    if answer is bytes:
+        return _check_file(body, route, content_type)
     if answer is NoneType and _kind(content_type) == "text/plain":
         return None
     return decode(body, route, content_type, most)
@@ -169,14 +171,18 @@ def _kind(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def _check_file(body: bytes, route: str, content_type: str) -> bytes:
+    if (kind := _kind(content_type)) in ("text/html", "application/json"):
+        raise MalformedAnswerError(f"{route}: the answer is {kind}, not a file ({len(body)} bytes)")
+    return body
+
+
 def decode_text(body: bytes, route: str, content_type: str) -> str:
     """Decode a text, such as a CSV file; a byte order mark is dropped.
 
     :raises MalformedAnswerError: it is a page or JSON instead, or not UTF-8.
     """
-    kind = _kind(content_type)
-    if kind in ("text/html", "application/json"):
-        raise MalformedAnswerError(f"{route}: the answer is {kind}, not a text file ({len(body)} bytes)")
+    _check_file(body, route, content_type)
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as unreadable:

@@ -83,6 +83,20 @@ UNROUTED = Route(name="?", method="GET", path="/", documented=False, repeatable=
 
 
 @dataclass(frozen=True, slots=True)
+class UploadFile:
+    """A file in the body of a request.
+
+    :param name: its name.
+    :param content: its bytes; not shown.
+    :param media_type: such as ``text/vtt``.
+    """
+
+    name: str
+    content: bytes = field(repr=False)
+    media_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[T_co]):
     """One request that has not been sent, and how to read its answer as ``T_co``.
 
@@ -90,6 +104,8 @@ class Call(Generic[T_co]):
     :param unwrap: keys to go down through before reading, each only where it is there.
     :param query: query parameters; None values are left out.
     :param body: JSON body, or None; not shown, because a log-in's holds a password.
+    :param form: fields of a form, sent instead of a JSON body; not shown.
+    :param files: files of a form by field; unless None, the form is sent as ``multipart/form-data``.
     :param headers: headers of this request alone.
     :param route: the endpoint it came from.
     :param arguments: path arguments by name.
@@ -99,6 +115,8 @@ class Call(Generic[T_co]):
     unwrap: tuple[str, ...] = ()
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, UploadFile] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     route: Route = UNROUTED
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -135,15 +153,28 @@ def call(
     *,
     query: Mapping[str, Any] | None = None,
     body: Any = None,
+    form: Mapping[str, str] | None = None,
+    files: Mapping[str, UploadFile] | None = None,
     headers: Mapping[str, str] | None = None,
     unwrap: tuple[str, ...] = (),
 ) -> Call[T]:
     """Describe a request inside an endpoint function; the decorator adds method, path and arguments.
 
-    :param answer: how the answer is read; ``str`` for one that is a text file and no JSON, ``type(None)`` for an action
-        whose answer says nothing: any answer but a failure will do, an empty one too.
+    :param answer: how the answer is read; ``str`` for one that is a text file and no JSON, ``bytes`` for any other
+        file, ``type(None)`` for an action whose answer says nothing: any answer but a failure will do, also an empty
+        one.
+    :param form: fields of a form, instead of ``body``.
+    :param files: files of a form by field; an empty mapping sends the form as one with files, too.
     """
-    return Call(answer=answer, unwrap=unwrap, query=dict(query or {}), body=body, headers=dict(headers or {}))
+    return Call(
+        answer=answer,
+        unwrap=unwrap,
+        query=dict(query or {}),
+        body=body,
+        form=dict(form or {}),
+        files=files,
+        headers=dict(headers or {}),
+    )
 
 
 def paged(

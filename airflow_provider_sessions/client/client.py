@@ -58,7 +58,7 @@ T = TypeVar("T")
 _WALKS = 3
 _PAGES = 16
 """Pages of a list that are asked for side by side."""
-_TEXT = "text/*, */*;q=0.5"
+_ACCEPTED = {str: "text/*, */*;q=0.5", bytes: "*/*"}
 
 
 class _Answer(NamedTuple):
@@ -314,9 +314,16 @@ class Client:
 
     def _request(self, call: Call[Any], method: str, url: str, query: Mapping[str, Any]) -> httpx.Request:
         params = {key: _parameter(value) for key, value in query.items() if value is not None}
-        headers = {**({"Accept": _TEXT} if call.answer is str else {}), **call.headers}
+        headers = {**({"Accept": _ACCEPTED[call.answer]} if call.answer in _ACCEPTED else {}), **call.headers}
         try:
-            return self._http.build_request(method, url, params=params or None, json=call.body, headers=headers)
+            return self._http.build_request(
+                method,
+                url,
+                params=params or None,
+                json=call.body,
+                **_form(call),
+                headers=headers,
+            )
         except (TypeError, ValueError) as unwritable:
             raise InputError(f"{call.route.name}: the body cannot be written as JSON: {unwritable}") from None
 
@@ -332,6 +339,15 @@ class Client:
             check_page(found.content, name)
         value, each = read(call.answer, found.content, name, len(body)), _each(call)
         return _Answer(value if each is None else [each(item) for item in value], found.meta)
+
+
+def _form(call: Call[Any]) -> dict[str, Any]:
+    """A form as httpx takes it. A field of one with files is a part without a file's name."""
+    if call.files is None:
+        return {"data": dict(call.form)} if call.form else {}
+    fields = {name: (None, value.encode()) for name, value in call.form.items()}
+    files = {name: (file.name, file.content, file.media_type) for name, file in call.files.items()}
+    return {"files": fields | files}
 
 
 async def _body(response: httpx.Response) -> bytes:

@@ -35,7 +35,7 @@ def refused_arguments(
         return {}
     in_order = sorted(call.arguments, key=lambda name: call.route.path.find(f"{{{name}}}"))
     path = {name: str(call.arguments[name]) for name in in_order}
-    body = {} if call.route.path.startswith(_LOG_IN) else dict(_leaves(call.body))
+    body = {} if call.route.path.startswith(_LOG_IN) else dict(_leaves(call.form or call.body))
     others = {**dict(_leaves({key: value for key, value in query.items() if value is not None})), **body}
     fields = set(_fields(content))
     if named := _named({**others, **path}, fields) or _named({**others, **path}, {_last(field) for field in fields}):
