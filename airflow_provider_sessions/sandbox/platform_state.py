@@ -141,9 +141,9 @@ class Platform(ABC, Generic[S, D]):
     mount: ClassVar[str]
     """Path of the base URL."""
     routes: ClassVar[Routes]
-    pages: ClassVar[str | None] = None
-    """Path below which it answers web pages for people, where those are not below the base URL. Their routes stand in
-    the same table, with their whole path."""
+    other_paths: ClassVar[tuple[str, ...]] = ()
+    """Paths below which it answers besides its base URL: web pages for people, another API. Their routes stand in the
+    same table, with their whole path."""
     controls: ClassVar[Routes] = Routes()
     """What only this platform lets tests do, below ``/_sandbox/<name>``; handlers get the platform."""
     titles: ClassVar[tuple[str, ...]] = TITLES
@@ -224,10 +224,10 @@ class Platform(ABC, Generic[S, D]):
 
     def answers(self, path: str) -> bool:
         """Whether a path of the sandbox is this platform's."""
-        return any(path == own or path.startswith(f"{own}/") for own in (self.mount, self.pages) if own)
+        return any(path == own or path.startswith(f"{own}/") for own in (self.mount, *self.other_paths))
 
     def below(self, path: str) -> str:
-        """A path of the sandbox as the table of routes has it: below the base URL; that of a page stays whole."""
+        """A path of the sandbox as the table of routes has it: below the base URL; others stay whole."""
         return path[len(self.mount) :] or "/" if path.startswith(self.mount) else path
 
     def candidates(self, path: str) -> list[Match]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from email import message_from_bytes
 from typing import Any, TypeVar
 
 import jwt
@@ -96,6 +97,18 @@ class PlatformRequest:
             return json.loads(self.body)
         except ValueError as error:
             raise ApiError(400, "Invalid Request", gateway=True) from error
+
+    def form(self) -> dict[str, bytes]:
+        """The fields and files of a form (``multipart/form-data``).
+
+        :raises ApiError: 400, the body is no such form.
+        """
+        kind = self.headers.get("content-type", "")
+        content = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + self.body)
+        if content.get_content_type() != "multipart/form-data" or not content.is_multipart():
+            raise ApiError(400, "Invalid Request", gateway=True)
+        parts: list[Any] = content.get_payload()  # type: ignore[assignment]
+        return {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in parts}
 
     def read(self, model: type[M]) -> M:
         """The body, checked; fields that the model does not know are ignored unless it says otherwise.

@@ -61,16 +61,22 @@ class Routes:
         self,
         method: str,
         path: str,
+        name: str | None = None,
         *,
         documented: bool = False,
         access: str = "",
         status: int = 200,
         scoped: bool = False,
     ) -> Callable[[H], H]:
-        """Enter the decorated function; its name becomes the route's."""
+        """Enter the decorated function.
+
+        :param name: the route's name; the function's if not given.
+        """
 
         def enter(handler: H) -> H:
-            self._routes.append(Route(method, path, handler.__name__, handler, documented, access, status, scoped))
+            self._routes.append(
+                Route(method, path, name or handler.__name__, handler, documented, access, status, scoped)
+            )
             return handler
 
         return enter

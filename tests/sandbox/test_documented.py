@@ -77,6 +77,8 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
     live = vidinfra.create(started_at=sandbox.clock.now())[0]
     sandbox.clock.advance(300)
     recording = (await api.get(f"/sessions/{ended}/recordings")).json()["data"]["recordings"][0]
+    user = {"user_id": vidinfra.population.people[40].id}
+    poll = (await api.post(f"/sessions/{live}/polls", json={"question": "Lunch?", "options": ["Yes", "No"]})).json()
     login = {"email": vidinfra.host_email, "password": vidinfra.host_password}
     answers = {
         "RoomResponse": await api.get(f"/rooms/{vidinfra.room_id}"),
@@ -94,6 +96,15 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
         "RecordingListResponse": await api.get(f"/sessions/{ended}/recordings"),
         "RecordingResponse": await api.get(f"/recordings/{recording['id']}"),
         "RecordingDownloadResponse": await api.get(f"/recordings/{recording['id']}/download"),
+        "PollResponse": await api.get(f"/polls/{poll['data']['id']}/results"),
+        "PollListResponse": await api.get(f"/sessions/{live}/polls"),
+        "ChatMessageResponse": await api.post(f"/sessions/{live}/chat", json={"message": "Hello"}),
+        "ChatMessagesResponse": await api.get(f"/sessions/{live}/chat"),
+        "HandRaiseResponse": await api.post(f"/sessions/{live}/stage/raise_hand", json={}),
+        "JoinRequestResponse": await api.post(f"/sessions/{live}/join_requests"),
+        "StageParticipantResponse": await api.post(f"/sessions/{live}/stage/add", json={"participant_identity": "i"}),
+        "BannedParticipantResponse": await api.post(f"/sessions/{live}/ban", json=user),
+        "BannedParticipantsListResponse": await api.get(f"/sessions/{live}/banned"),
         "AuthResponse": await api.post("/auth/login", json=login),
         "ViewerRegisterResponse": await api.post("/auth/viewer/register", json={"display_name": "Ada"}),
         "GenerateAuthCodeResponse": await api.post("/auth/generate-code", json={"session_id": live}),
@@ -103,6 +114,7 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
     found["ActiveViewerResponse"] = found["ActiveViewersResponse"]["viewers"][0]
     found["SessionParticipantResponse"] = found["SessionParticipantsListResponse"]["participants"][0]
     found["UserResponse"] = found["AuthResponse"]["user"]
+    found["PollOptionResponse"] = found["PollResponse"]["options"][0]
     schemas = documented("schemas")
     assert {name: list(value) for name, value in found.items()} == {name: schemas[name] for name in found}
     assert set(schemas) - set(found) == {"CreateSessionResponse"}, "has a test of its own"

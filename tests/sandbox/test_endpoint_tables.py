@@ -11,6 +11,7 @@ from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.call import Route as Called
 from airflow_provider_sessions.sandbox.routing import Route as Answered
 from airflow_provider_sessions.sandbox.sandbox import PLATFORMS
+from airflow_provider_sessions.sandbox.vidinfra.table import VIDEO_MOUNT
 
 
 def called_by_the_client(platform: str) -> Endpoints:
@@ -21,12 +22,11 @@ def called_by_the_client(platform: str) -> Endpoints:
 
 def key(route: Called | Answered) -> tuple[str, str]:
     """Method and path, whatever the path's parameters are called."""
-    return route.method, re.sub(r"{\w+}", "{}", route.path)
+    path = f"{VIDEO_MOUNT}{route.path}" if isinstance(route, Called) and route.base == "video" else route.path
+    return route.method, re.sub(r"{\w+}", "{}", path)
 
 
-# The sandbox plays each platform's own API. VidInfra's video API is another one, on a host of its own: what is called
-# of it is tested in tests/unit/platforms/vidinfra/test_video.py.
-CALLED = [(platform, route) for platform in PLATFORMS for route in called_by_the_client(platform) if route.base is None]
+CALLED = [(platform, route) for platform in PLATFORMS for route in called_by_the_client(platform)]
 
 
 @pytest.mark.parametrize(("platform", "called"), CALLED, ids=[f"{name}-{route.name}" for name, route in CALLED])

@@ -43,8 +43,10 @@ from airflow_provider_sessions.platforms.read_once import ReadOnce
 from airflow_provider_sessions.platforms.readings import Reading, Readings, identity
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
 from airflow_provider_sessions.platforms.vidinfra import endpoints, words
+from airflow_provider_sessions.platforms.vidinfra.api.base import PAGE_SIZE
+from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.sessions import SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.auth import DIALECT, LoginAuth
-from airflow_provider_sessions.platforms.vidinfra.models import AttendanceResponse, SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.options import ChangeOptions, CreateOptions
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -106,7 +108,7 @@ class VidInfraAdapter(Adapter):
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
         self._attendance = ReadOnce(self._attendance_of, client.clock)
-        self._depth = Depth(endpoints.PAGE_SIZE)
+        self._depth = Depth(PAGE_SIZE)
         self._known = Readings(self._session)
 
     @classmethod

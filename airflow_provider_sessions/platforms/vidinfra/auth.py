@@ -23,7 +23,7 @@ from airflow_provider_sessions.errors import (
     RejectedError,
 )
 from airflow_provider_sessions.platforms.vidinfra import endpoints
-from airflow_provider_sessions.platforms.vidinfra.models import AuthResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.auth import AuthResponse
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

@@ -20,13 +20,11 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.marks import without_mark
 from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
-from airflow_provider_sessions.platforms.vidinfra.models import (
-    AttendanceResponse,
-    RecordingResponse,
-    SessionParticipantResponse,
-    SessionResponse,
-    UserResponse,
-)
+from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.auth import UserResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.participants import SessionParticipantResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.recordings import RecordingResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.sessions import SessionResponse
 
 PLATFORM = "vidinfra"
 Page = Callable[[str], str | None]

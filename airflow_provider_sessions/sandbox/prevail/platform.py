@@ -60,7 +60,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     name = "prevail"
     mount = "/prevail/api/v1"
-    pages = "/prevail/sessions"
+    other_paths = ("/prevail/sessions",)
     routes = routes
     controls = controls
     titles = (
@@ -275,7 +275,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     def session_url(self, held: Deposition, origin: str) -> str | None:
         """The session's page; None while it has no slug."""
-        return f"{origin}{self.pages}/{quote(held.slug, safe='')}" if held.slug else None
+        return f"{origin}{self.other_paths[0]}/{quote(held.slug, safe='')}" if held.slug else None
 
     # --- by hand ------------------------------------------------------------------------------------------------------
 

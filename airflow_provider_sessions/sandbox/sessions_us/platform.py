@@ -69,7 +69,7 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
 
     name = "sessions_us"
     mount = "/sessions_us/api"
-    pages = table.PAGES
+    other_paths = (table.PAGES,)
     routes = table.routes
     controls = table.controls
     titles = (

@@ -12,7 +12,7 @@ from airflow_provider_sessions.sandbox.identifiers import IdGenerator
 from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest, verify_signature
 from airflow_provider_sessions.sandbox.vidinfra import request_bodies, response_bodies
 from airflow_provider_sessions.sandbox.vidinfra.state import Account
-from airflow_provider_sessions.sandbox.vidinfra.table import routes
+from airflow_provider_sessions.sandbox.vidinfra.table import VIDEO_MOUNT, routes
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
@@ -94,6 +94,8 @@ def authenticate(vidinfra: VidInfra, asked: PlatformRequest) -> None:
     :raises ApiError: 401, 403; 404, the library of the path does not exist.
     """
     access, library_id = asked.operation.access, asked.args.get("library_id")
+    if asked.path.startswith(VIDEO_MOUNT):
+        library_id = None  # of the video API
     # Below a library nothing is public: the vendor marks only the unscoped lists so.
     if access != "public" or library_id:
         asked.caller = _caller(vidinfra, asked)

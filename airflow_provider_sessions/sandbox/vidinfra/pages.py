@@ -15,10 +15,10 @@ def page(vidinfra: VidInfra, asked: PlatformRequest, items: list[Any]) -> tuple[
 
     :raises ApiError: 422, ``page`` or ``limit`` is no positive whole number.
     """
-    number = _positive(asked, "page", 1)
-    limit = min(_positive(asked, "limit", 10), vidinfra.settings.max_limit)
-    first = (number - 1) * limit
-    return items[first : first + limit], {"total": len(items), "page": number, "limit": limit}
+    page_number = number(asked, "page", 1)
+    limit = min(number(asked, "limit", 10), vidinfra.settings.max_limit)
+    first = (page_number - 1) * limit
+    return items[first : first + limit], {"total": len(items), "page": page_number, "limit": limit}
 
 
 def whole(items: list[Any]) -> dict[str, int]:
@@ -26,9 +26,13 @@ def whole(items: list[Any]) -> dict[str, int]:
     return {"total": len(items), "page": 1, "limit": len(items)}
 
 
-def _positive(asked: PlatformRequest, name: str, default: int) -> int:
+def number(asked: PlatformRequest, name: str, default: int, least: int = 1) -> int:
+    """A whole number in the query.
+
+    :raises ApiError: 422, it is none, or less than ``least``.
+    """
     text = asked.query.get(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
-        fault = FieldError(name, "validation_min", f"{name} must be a whole number of at least 1")
+    if not text.isdecimal() or int(text) < least:
+        fault = FieldError(name, "validation_min", f"{name} must be a whole number of at least {least}")
         raise ApiError(422, "Invalid Request", fields=(fault,), gateway=True)
     return int(text)

@@ -17,12 +17,14 @@ from airflow_provider_sessions.sandbox.routing import Match
 from airflow_provider_sessions.sandbox.vidinfra import (
     attendance_routes,
     auth_routes,
+    live_object_routes,
     participant_routes,
     preset_routes,
     recording_routes,
     response_bodies,
     room_routes,
     session_routes,
+    video_routes,
 )
 from airflow_provider_sessions.sandbox.vidinfra.state import (
     Account,
@@ -35,7 +37,8 @@ from airflow_provider_sessions.sandbox.vidinfra.state import (
     VidInfraDraft,
     Webinar,
 )
-from airflow_provider_sessions.sandbox.vidinfra.table import routes
+from airflow_provider_sessions.sandbox.vidinfra.stored_objects import StoredObjects
+from airflow_provider_sessions.sandbox.vidinfra.table import VIDEO_MOUNT, routes
 
 # The modules of handlers enter their routes when they are imported.
 HANDLERS = (
@@ -46,6 +49,8 @@ HANDLERS = (
     participant_routes,
     attendance_routes,
     recording_routes,
+    live_object_routes,
+    video_routes,
 )
 
 _LIBRARY = "/libraries/"
@@ -59,6 +64,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
 
     name = "vidinfra"
     mount = "/vidinfra/v1/webinar"
+    other_paths = (VIDEO_MOUNT,)
     routes = routes
     artifact_kinds = ("attendance", "recording")
     states: ClassVar[frozenset[State]] = frozenset({State.SCHEDULED, State.LIVE, State.ENDED, State.EXPIRED})
@@ -71,6 +77,7 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         self.accounts: dict[str, Account] = {}
         self.rooms: dict[str, Room] = {}
         self.presets: dict[str, Preset] = {}
+        self.objects = StoredObjects(self.ids)
         self.tokens = auth_routes.Tokens(self.ids)
         self._media: dict[tuple[str, int], MediaFile] = {}
         self._furnish()
@@ -92,6 +99,9 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         account.role = "host"
         account.password = f"{self.ids.token('password', 4)}-Keel-{self.ids.token('password', 6)}"
         account.library_id = self.ids.new("library")
+        self.objects.put(
+            "libraries", {"id": account.library_id, "name": f"Videos of {person.name}", "status": "active"}
+        )
         self.accounts[account.id] = account
         return account
 
@@ -152,6 +162,11 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         """The colleague's library."""
         return self.colleague.library_id or ""
 
+    @property
+    def video_host(self) -> str:
+        """What goes into the connection's field for the video API."""
+        return f"{self.shared.origin}{VIDEO_MOUNT}"
+
     def credentials(self) -> dict[str, str]:
         """What a client needs to connect, and the ids of what is there from the start."""
         names = ("api_key", "viewer_api_key", "host_email", "host_password", "library_id", "room_id", "preset_id")
@@ -159,7 +174,12 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
 
     def connection(self) -> dict[str, Any]:
         """An Airflow connection by API key."""
-        return {"conn_type": self.name, "host": self.base_url, "password": self.api_key}
+        return {
+            "conn_type": self.name,
+            "host": self.base_url,
+            "password": self.api_key,
+            "extra": {"video_host": self.video_host},
+        }
 
     @manual_action
     def new_api_key(self) -> str:
@@ -188,7 +208,9 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
 
     def build_response(self, result: Any, asked: PlatformRequest) -> Response:
         """Put a result into ``{success, data, timestamp}``."""
-        content = {"success": True, "data": result, "timestamp": int(asked.now.timestamp())}
+        content: dict[str, Any] = {"success": True, "data": result, "timestamp": int(asked.now.timestamp())}
+        if asked.path.startswith(VIDEO_MOUNT):
+            content = video_routes.envelope(asked, result)
         return JSONResponse(content, asked.operation.status)
 
     def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:

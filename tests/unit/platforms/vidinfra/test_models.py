@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,21 @@ import pytest
 
 from airflow_provider_sessions.client.answers import read, unwrap
 from airflow_provider_sessions.client.call import Call
-from airflow_provider_sessions.platforms.vidinfra import endpoints, models
+from airflow_provider_sessions.platforms.vidinfra import endpoints
+from airflow_provider_sessions.platforms.vidinfra.api.base import Acknowledged, VidInfraModel
+from airflow_provider_sessions.platforms.vidinfra.api.live import auth, recordings, sessions
+from airflow_provider_sessions.platforms.vidinfra.api.video import transcoding_profiles, uploads, videos, webhooks
+
+
+def all_subclasses(model: type[VidInfraModel]) -> Iterator[type[VidInfraModel]]:
+    for one in model.__subclasses__():
+        yield one
+        yield from all_subclasses(one)
+
 
 DOCUMENTED = Path(__file__).parents[3] / "fixtures" / "vidinfra"
 SCHEMAS: dict[str, list[str]] = json.loads((DOCUMENTED / "schemas.json").read_text())
-OURS = {name: getattr(models, name) for name in SCHEMAS if hasattr(models, name)}
+OURS = {model.__name__: model for model in all_subclasses(VidInfraModel) if model.__name__ in SCHEMAS}
 
 
 def parsed(call: Call[Any], content: Any) -> Any:
@@ -67,37 +78,66 @@ def test_no_active_recording_is_none() -> None:
 
 @pytest.mark.parametrize("content", [None, [], {"success": True}, {"success": True, "data": None}])
 def test_an_action_without_a_documented_answer_takes_any(content: Any) -> None:
-    assert isinstance(parsed(endpoints.end_session("s"), content), models.Acknowledged)
+    assert isinstance(parsed(endpoints.end_session("s"), content), Acknowledged)
 
 
 def test_nulls_and_unknown_fields_are_no_obstacle() -> None:
     nulls = dict.fromkeys(SCHEMAS["SessionResponse"]) | {"invented_since": 1}
-    assert parsed(endpoints.get_session("s"), {"data": nulls}) == models.SessionResponse()
+    assert parsed(endpoints.get_session("s"), {"data": nulls}) == sessions.SessionResponse()
 
 
 def test_a_zero_time_is_no_time() -> None:
-    assert models.SessionResponse.model_validate({"started_at": "0001-01-01T00:00:00Z"}).started_at is None
+    assert sessions.SessionResponse.model_validate({"started_at": "0001-01-01T00:00:00Z"}).started_at is None
 
 
 @pytest.mark.parametrize(
     ("model", "content"),
     [
-        (models.AuthResponse, {"access_token": "hush", "refresh_token": "hush"}),
-        (models.CreateSessionResponse, {"session": {}, "stream_key": "hush"}),
-        (models.StartSessionResponse, {"session": {}, "livekit_token": "hush", "whip_url": "https://x/hush"}),
-        (models.StartSessionResponse, {"session": {}, "rtmp": {"stream_key": "hush"}}),
-        (models.StartSessionResponse, {"rtmp_setup": {"stream_key": "hush", "instructions": {"step2": "key: hush"}}}),
-        (models.JoinSessionResponse, {"livekit_token": "hush"}),
-        (models.MonitorTokenResponse, {"livekit_token": "hush", "token": "hush"}),
-        (models.StudioURLResponse, {"studio_url": "https://studio/?code=hush", "code": "hush"}),
-        (models.RecordingDownloadResponse, {"download_url": "https://files/?token=hush"}),
+        (auth.AuthResponse, {"access_token": "hush", "refresh_token": "hush"}),
+        (sessions.CreateSessionResponse, {"session": {}, "stream_key": "hush"}),
+        (sessions.StartSessionResponse, {"session": {}, "livekit_token": "hush", "whip_url": "https://x/hush"}),
+        (sessions.StartSessionResponse, {"session": {}, "rtmp": {"stream_key": "hush"}}),
+        (sessions.StartSessionResponse, {"rtmp_setup": {"stream_key": "hush", "instructions": {"step2": "key: hush"}}}),
+        (sessions.JoinSessionResponse, {"livekit_token": "hush"}),
+        (sessions.MonitorTokenResponse, {"livekit_token": "hush", "token": "hush"}),
+        (sessions.StudioURLResponse, {"studio_url": "https://studio/?code=hush", "code": "hush"}),
+        (auth.ViewerRegisterResponse, {"device_token": "hush"}),
+        (auth.GenerateAuthCodeResponse, {"code": "hush"}),
+        (webhooks.WebhookEndpointResponse, {"secret": "hush"}),
+        (uploads.PartUrl, {"presignedUrl": "https://files/?sig=hush"}),
+        (
+            transcoding_profiles.TranscodingProfileResponse,
+            {"transcoding": {"drm": {"enabled": True, "widevine": {"signing_secret": "hush"}}}},
+        ),
+        (recordings.RecordingDownloadResponse, {"download_url": "https://files/?token=hush"}),
     ],
 )
-def test_what_gives_access_is_not_shown(model: type[models.Answer], content: dict[str, Any]) -> None:
+def test_what_gives_access_is_not_shown(model: type[VidInfraModel], content: dict[str, Any]) -> None:
     answer = model.model_validate(content)
     assert "hush" not in f"{answer} {answer!r} {answer.model_dump_json()}"
 
 
 @pytest.mark.parametrize("content", [None, {}, {"success": True}, {"success": True, "data": None}])
 def test_a_monitor_token_may_be_answered_by_nothing(content: Any) -> None:
-    assert parsed(endpoints.get_monitor_token("s1"), content) == models.MonitorTokenResponse()
+    assert parsed(endpoints.get_monitor_token("s1"), content) == sessions.MonitorTokenResponse()
+
+
+@pytest.mark.parametrize("found", [{"id": "v1"}, [{"id": "v1"}], {"id": "v1", "metadata": {"note": "n"}}])
+def test_a_search_finds_one_video_or_a_list(found: Any) -> None:
+    assert [video.id for video in parsed(endpoints.search_videos("l1", "talk"), {"data": found}).videos] == ["v1"]
+
+
+@pytest.mark.parametrize("content", [None, {}, {"data": None}, {"data": []}])
+def test_a_search_may_find_nothing(content: Any) -> None:
+    assert parsed(endpoints.search_videos("l1", "talk"), content) == videos.VideoSearchResponse()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("upload_id", "part_number", "etag"), ("uploadId", "partNumber", "ETag"), ("UploadId", "PartNumber", "ETag")],
+)
+def test_names_of_uploads_are_read_as_any_store_writes_them(names: tuple[str, str, str]) -> None:
+    upload_id, part_number, etag = names
+    assert parsed(endpoints.start_multipart_upload("l1", "a", "b"), {"data": {upload_id: "u1"}}).upload_id == "u1"
+    [part] = parsed(endpoints.list_uploaded_parts("l1", "u1"), {"data": {"parts": [{part_number: 1, etag: "x"}]}})
+    assert (part.part_number, part.etag) == (1, "x")

@@ -13,12 +13,10 @@ from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateE
 from airflow_provider_sessions.model import Attribution, Presence, RecordingStatus, Session, SessionState
 from airflow_provider_sessions.platforms.unread import UnreadLog
 from airflow_provider_sessions.platforms.vidinfra import words
-from airflow_provider_sessions.platforms.vidinfra.models import (
-    AttendanceResponse,
-    RecordingResponse,
-    SessionParticipantResponse,
-    SessionResponse,
-)
+from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.participants import SessionParticipantResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.recordings import RecordingResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live.sessions import SessionResponse
 
 
 def at(hour: int, minute: int = 0) -> datetime:

@@ -1,0 +1,1 @@
+"""VidInfra Live: rooms, the sessions held in them, and what belongs to these."""

@@ -1,0 +1,138 @@
+"""Profiles by which the videos of a library are transcoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_sessions.client.call import Call, Paged, call, paged
+from airflow_provider_sessions.platforms.instants import Instant
+from airflow_provider_sessions.platforms.vidinfra.api.base import Acknowledged, VideoPages, VidInfraModel, api, body_of
+
+
+class DrmSettings(VidInfraModel):
+    """Whether videos are encrypted. Keys and license servers are left out: they are secrets."""
+
+    enabled: bool | None = None
+
+
+class TranscodingSettings(VidInfraModel):
+    """How videos are transcoded. ``format`` is a list where it is sent, and a text where it is returned."""
+
+    format: list[str] | str | None = None
+    resolution: list[str] | None = None
+    resolutions: list[str] | None = None
+    video_codec: list[str] | None = None
+    per_title_encoding: bool | None = None
+    thumbnail: Mapping[str, Any] | None = None
+    generate_subtitles: Mapping[str, Any] | None = None
+    drm: DrmSettings | None = None
+    basic_drm: bool | None = None
+    mp4_access: bool | None = None
+    keep_original: bool | None = None
+
+
+class TranscodingProfileResponse(VidInfraModel):
+    """A transcoding profile."""
+
+    id: str | None = None
+    library_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    transcoding: TranscodingSettings | None = None
+    is_default: bool | None = None
+    created_at: Instant = None
+    updated_at: Instant = None
+
+
+@api("POST", "/libraries/{library_id}/transcoding/profiles", documented=True, base="video")
+def create_transcoding_profile(
+    library_id: str, name: str, *, transcoding: Mapping[str, Any] | None = None, description: str | None = None
+) -> Call[TranscodingProfileResponse]:
+    """Make a transcoding profile. Each call makes one more.
+
+    :param library_id: the library's UUID.
+    :param name: its name.
+    :param transcoding: ``format``, ``resolutions`` and ``video_codec`` (lists), and more: see the vendor's page.
+    :param description: a text.
+    :raises RejectedError: a setting is wrong.
+    Source: Vidinfra API, Create Transcoding Profile; documented.
+    """
+    body = body_of(name=name, description=description, transcoding=transcoding)
+    return call(TranscodingProfileResponse, body=body, unwrap=("data",))
+
+
+@api("GET", "/libraries/{library_id}/transcoding/profiles", documented=True, base="video")
+def list_transcoding_profiles(library_id: str) -> Paged[TranscodingProfileResponse]:
+    """List the transcoding profiles of a library.
+
+    :param library_id: the library's UUID.
+    :raises NotFoundError: there is no such library.
+    Source: Vidinfra API, List Transcoding Profiles; documented.
+    """
+    return paged(TranscodingProfileResponse, VideoPages(), unwrap=("data",))
+
+
+@api("GET", "/libraries/{library_id}/transcoding/profiles/{profile_id}", documented=True, base="video")
+def get_transcoding_profile(library_id: str, profile_id: str) -> Call[TranscodingProfileResponse]:
+    """Get one transcoding profile.
+
+    :param library_id: the library's UUID.
+    :param profile_id: the profile's UUID.
+    :raises NotFoundError: there is no such profile.
+    Source: Vidinfra API, Get Transcoding Profile; documented.
+    """
+    return call(TranscodingProfileResponse, unwrap=("data",))
+
+
+@api("PUT", "/libraries/{library_id}/transcoding/profiles/{profile_id}", documented=True, base="video")
+def update_transcoding_profile(
+    library_id: str,
+    profile_id: str,
+    name: str,
+    *,
+    transcoding: Mapping[str, Any] | None = None,
+    description: str | None = None,
+) -> Call[TranscodingProfileResponse]:
+    """Change a transcoding profile.
+
+    :param library_id: the library's UUID.
+    :param profile_id: the profile's UUID.
+    :param name: its name; required.
+    :param transcoding: see :func:`create_transcoding_profile`.
+    :param description: a text.
+    :raises NotFoundError: there is no such profile.
+    Source: Vidinfra API, Update Transcoding Profile; documented.
+    """
+    body = body_of(name=name, description=description, transcoding=transcoding)
+    return call(TranscodingProfileResponse, body=body, unwrap=("data",))
+
+
+@api("DELETE", "/libraries/{library_id}/transcoding/profiles/{profile_id}", documented=True, base="video")
+def delete_transcoding_profile(library_id: str, profile_id: str) -> Call[Acknowledged]:
+    """Delete a transcoding profile.
+
+    :param library_id: the library's UUID.
+    :param profile_id: the profile's UUID.
+    :raises NotFoundError: there is no such profile.
+    Source: Vidinfra API, Delete Transcoding Profile; documented.
+    """
+    return call(Acknowledged)
+
+
+@api(
+    "PATCH",
+    "/libraries/{library_id}/transcoding/profiles/{profile_id}/default",
+    documented=True,
+    base="video",
+    repeatable=True,
+)
+def set_default_transcoding_profile(library_id: str, profile_id: str) -> Call[Acknowledged]:
+    """Make a transcoding profile the library's default.
+
+    :param library_id: the library's UUID.
+    :param profile_id: the profile's UUID.
+    :raises NotFoundError: there is no such profile.
+    Source: Vidinfra API, Mark Default Transcoding Profile; documented.
+    """
+    return call(Acknowledged)
