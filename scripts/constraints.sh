@@ -2,8 +2,9 @@
 # Resolve constraints/airflow-X.Y.txt anew: every package that running and testing on the newest Airflow X.Y needs.
 #
 # An older Airflow does not start with packages that were published long after it, so its file is resolved as of a
-# day shortly after that release; aside from DuckDB's provider, whose first release came later, and from PyJWT, whose faults
-# were mended later. Needs uv. After a refresh run `make test` and `make matrix`.
+# day shortly after that release; aside from packages that Airflow does not use itself and that may be newer: DuckDB's
+# provider, and httpx2 with what it needs; and from PyJWT, whose faults were mended later. Needs uv. After a refresh run
+# `make test` and `make matrix`.
 set -euo pipefail
 
 # resolve "REQUIREMENT..." [UV OPTION...]: one pass for each Python, the later ones keep to what the earlier ones chose
@@ -27,9 +28,12 @@ resolve() {
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-duckdb=(--exclude-newer-package apache-airflow-providers-duckdb=2026-11-01)
-resolve apache-airflow==3.1.8 --exclude-newer 2026-03-20 "${duckdb[@]}" --exclude-newer-package pyjwt=2026-06-05
-resolve apache-airflow==3.2.2 --exclude-newer 2026-06-05 "${duckdb[@]}"
+late=()
+for package in apache-airflow-providers-duckdb httpcore2 httpx2 truststore; do
+    late+=(--exclude-newer-package "$package=2026-11-01")
+done
+resolve apache-airflow==3.1.8 --exclude-newer 2026-03-20 "${late[@]}" --exclude-newer-package pyjwt=2026-06-05
+resolve apache-airflow==3.2.2 --exclude-newer 2026-06-05 "${late[@]}"
 resolve apache-airflow==3.3.2
 # A beta is only taken where each of its parts is named.
 resolve "apache-airflow==3.4.0b2 apache-airflow-core==3.4.0b2 apache-airflow-task-sdk==1.4.0b2"

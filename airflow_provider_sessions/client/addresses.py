@@ -18,8 +18,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.errors import RedirectRefusedError
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 

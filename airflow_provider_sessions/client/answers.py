@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from types import NoneType
 from typing import Any
 
-import httpx
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
 from airflow_provider_sessions.client.records import is_record, read_records
 from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, hide_secrets

@@ -8,9 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_origin
 
-import httpx
-
 from airflow_provider_sessions import __version__
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import is_loopback, warn_of_plain_http
 from airflow_provider_sessions.client.answers import (
     Dialect,

@@ -10,7 +10,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
+from airflow_provider_sessions.client import httpx_api as httpx
 
 ACCEPTED = "gzip, deflate"
 """What requests accept. Others, such as brotli, can grow by a factor of thousands within one step."""

@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.answers import link_error
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.decoding import ENCODED

@@ -19,8 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.decoding import ENCODED, decode_body
 from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, redact_path, redact_url

@@ -20,8 +20,8 @@ from typing import Any, cast
 from urllib.request import getproxies_environment
 
 import httpcore
-import httpx
 
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy, is_loopback
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.network_backend import NetworkBackend

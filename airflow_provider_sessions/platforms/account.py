@@ -72,7 +72,7 @@ class Account:
         :param port: the port where the address names none.
         :raises ConnectionConfigError: it is none. What stands in the wrong place is not quoted: it may be a password.
         """
-        import httpx  # here, as operators import this module
+        from airflow_provider_sessions.client import httpx_api as httpx  # here, as operators import this module
 
         text = text if "://" in text else f"https://{text}"
         if "@" in text:

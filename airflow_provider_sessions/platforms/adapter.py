@@ -50,8 +50,7 @@ from airflow_provider_sessions.rate_limit.stores import get_account_limiter
 from airflow_provider_sessions.safe_text import sanitize_text
 
 if TYPE_CHECKING:
-    import httpx
-
+    from airflow_provider_sessions.client import httpx_api as httpx
     from airflow_provider_sessions.client.answers import Dialect
     from airflow_provider_sessions.client.client import Client
     from airflow_provider_sessions.client.config import ClientConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-import httpx
+from airflow_provider_sessions.client import httpx_api as httpx
 
 
 class ApiKeyAuth(httpx.Auth):

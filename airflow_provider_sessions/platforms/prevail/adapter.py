@@ -32,8 +32,7 @@ from itertools import islice
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import is_id
 from airflow_provider_sessions.client.client import Client, ClientConfig

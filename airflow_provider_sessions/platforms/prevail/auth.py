@@ -11,8 +11,7 @@ import json
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.clock import Clock
 
 if TYPE_CHECKING:

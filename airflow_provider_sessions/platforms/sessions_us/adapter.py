@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig

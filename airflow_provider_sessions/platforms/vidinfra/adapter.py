@@ -9,8 +9,7 @@ from datetime import timedelta
 from urllib.parse import urljoin
 from uuid import UUID
 
-import httpx
-
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock

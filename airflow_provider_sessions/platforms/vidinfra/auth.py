@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
-import httpx
 from pydantic import SecretStr
 
+from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.answers import Dialect, decode, error_from, read, says_failure, unwrap
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
