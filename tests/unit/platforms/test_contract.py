@@ -33,7 +33,6 @@ class TestPrevail(PlatformContract):
 
 
 class TestVidInfra(PlatformContract):
-    has_no_cases = True
     changes = {"start": "2026-03-04T15:00:00Z"}  # noqa: RUF012
 
     @pytest.fixture
@@ -91,7 +90,6 @@ class TestPrevailAsItMayBe(ListContract):
 
 
 class TestVidInfraWithShortPages(ListContract):
-    has_no_cases = True
     more_sessions = TestVidInfra.more_sessions
 
     @pytest.fixture
