@@ -1,0 +1,1 @@
+"""Parley for airflow-provider-sessions."""
