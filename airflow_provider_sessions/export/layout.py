@@ -83,6 +83,12 @@ def safe_name(text: str, longest: int = 80) -> str:
     return text if readable == text and not _HASHED.search(text) else f"{readable}-{_hash(text)}"
 
 
+def former_safe_name(text: str, longest: int = 80) -> str:
+    """The name that :func:`safe_name` gave until one that ends like a made name was made, too."""
+    readable = _readable(text, longest)
+    return text if readable == text else f"{readable}-{_hash(text)}"
+
+
 def checked_key(key: str) -> str:
     """A key as a store takes it: relative, with plain names between single slashes.
 

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.layout import RunId, safe_name
+from airflow_provider_sessions.export.layout import RunId, former_safe_name, safe_name
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
     LEASE,
@@ -181,7 +181,8 @@ class ObjectLedger:
         for key in self._store.list(f"{self._base}/sessions"):  # sorted, so that the last of a session is the latest
             latest[key.rpartition("/")[0]] = key
         states = self._each(lambda key: self._read(key, Known), list(latest.values()))
-        return {one.session.session_id: Held(one.session, one.entries) for one in states if one is not None}
+        by_age = sorted((one for one in states if one is not None), key=lambda one: one.number)
+        return {one.session.session_id: Held(one.session, one.entries) for one in by_age}
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
         """Give up what this run owns of datasets that it does not write any more.
@@ -364,8 +365,13 @@ class ObjectLedger:
         return state
 
     def _latest(self, session_id: str) -> Known | None:
-        keys = list(self._store.list(self._folder(session_id)))
-        return self._read(keys[-1], Known) if keys else None
+        # States of before the name changed lie in the other folder, and are followed by those of this one.
+        for folder in dict.fromkeys((self._folder(session_id), self._folder(session_id, former_safe_name))):
+            keys = list(self._store.list(folder))
+            state = self._read(keys[-1], Known) if keys else None
+            if state is not None and state.session.session_id == session_id:
+                return state
+        return None
 
     # -- what is pending, and what died ------------------------------------------------------------------------------
 
@@ -478,9 +484,9 @@ class ObjectLedger:
     def _expected_key(self, run: str) -> str:
         return f"{self._base}/expected/{run}.json"
 
-    def _folder(self, session_id: str) -> str:
+    def _folder(self, session_id: str, named: Callable[[str, int], str] = safe_name) -> str:
         spread = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]
-        return f"{self._base}/sessions/{spread}/{safe_name(session_id, 60)}"
+        return f"{self._base}/sessions/{spread}/{named(session_id, 60)}"
 
     def _create(self, key: str, content: BaseModel) -> bool:
         data = content.model_dump_json(exclude_none=True).encode()
