@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
 from airflow_provider_sessions.client.records import is_record, read_records
-from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, hide_secrets
+from airflow_provider_sessions.client.redact import credentials_of, hide_secrets
 from airflow_provider_sessions.client.refusals import tell_refused
 from airflow_provider_sessions.client.validation import find_misfit, validate
 from airflow_provider_sessions.clock import Clock
@@ -316,12 +316,6 @@ def link_error(response: httpx.Response, dialect: Dialect, clock: Clock, *, what
         + (f". {hint}" if hint else ""),
         status=status,
     )
-
-
-def credentials_of(request: httpx.Request) -> tuple[str, ...]:
-    """The credential that a request was sent with: some platforms quote it back."""
-    sent = (value for name, value in request.headers.items() if name not in HARMLESS_HEADERS)
-    return tuple(filter(None, (value.rpartition(" ")[2] for value in sent)))
 
 
 def _request_id(response: httpx.Response, secrets: Iterable[str]) -> str | None:

@@ -13,7 +13,6 @@ from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import is_loopback, warn_of_plain_http
 from airflow_provider_sessions.client.answers import (
     Dialect,
-    credentials_of,
     decode_as,
     error_from,
     failure_reason,
@@ -33,7 +32,7 @@ from airflow_provider_sessions.client.met import Met
 from airflow_provider_sessions.client.paging import Walk
 from airflow_provider_sessions.client.quiet import quiet
 from airflow_provider_sessions.client.read_ahead import ReadAhead
-from airflow_provider_sessions.client.redact import redact_url, without_secrets
+from airflow_provider_sessions.client.redact import credentials_of, redact_url, without_secrets
 from airflow_provider_sessions.client.refusals import refused_arguments
 from airflow_provider_sessions.client.transport import open_transport
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock

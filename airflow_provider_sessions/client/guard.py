@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.decoding import ENCODED, decode_body
-from airflow_provider_sessions.client.redact import HARMLESS_HEADERS, redact_path, redact_url
+from airflow_provider_sessions.client.redact import drop_secret_headers, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
 from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
@@ -106,7 +106,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             response = await self._send_in_slot(request)
         else:
             self._refuse_abroad(request)
-            self._strip(request)
+            drop_secret_headers(request)
             response = await self._send(request, redact_path)
         if refused := _refused_redirect(request, response):
             await response.aclose()
@@ -186,10 +186,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 f"because it may hold credentials or change something"
             )
         self._policy.check_url(request.url)
-
-    def _strip(self, request: httpx.Request) -> None:
-        for header in request.headers.keys() - HARMLESS_HEADERS:
-            del request.headers[header]
 
     async def _send(self, request: httpx.Request, redact: Callable[[str], str]) -> httpx.Response:
         began = time.perf_counter()

@@ -1,13 +1,21 @@
-"""Addresses and texts as they may be logged or quoted: without secrets."""
+"""What is secret in a URL or a header, and texts without it, as they may be logged or quoted.
+
+No other module knows a name of a header or a query parameter that is secret, or harmless. Both lists name what is
+harmless: a platform may call its credential anything.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from airflow_provider_sessions.errors import SessionsError
+
+if TYPE_CHECKING:
+    from airflow_provider_sessions.client import httpx_api as httpx
 
 _TELLING = frozenset(
     ("page", "limit", "offset", "items", "start_time", "end_time", "start_at", "end_at", "cancel_without_email")
@@ -15,7 +23,7 @@ _TELLING = frozenset(
 """Query parameters of which the value may be shown. All others may be a signature, a token or a password."""
 _PLAIN = re.compile(r"[\d:.TZ+-]{1,40}|true|false")
 """A number, a time or a yes or no."""
-HARMLESS_HEADERS = frozenset(
+_HARMLESS_HEADERS = frozenset(
     (
         "accept",
         "accept-encoding",
@@ -60,6 +68,35 @@ def redact_typed_address(address: str) -> str:
     if not separator:
         scheme, rest = "", address
     return redact_url(scheme + separator + rest.rpartition("@")[2])
+
+
+def typed_password(address: str) -> str | None:
+    """Return the password in an address as a person typed it: up to the last ``@``, for it may hold any character."""
+    scheme, separator, rest = address.partition("://")
+    user_info, at, _ = (rest if separator else scheme).rpartition("@")
+    return user_info.partition(":")[2] or None if at else None
+
+
+def password_in(text: str) -> str | None:
+    """Return the password in what may be a URL, or any other text."""
+    if "://" not in text:
+        return None
+    try:
+        return urlsplit(text).password
+    except ValueError:
+        return None
+
+
+def drop_secret_headers(request: httpx.Request) -> None:
+    """Remove all headers of a request but those that another host may get."""
+    for name in request.headers.keys() - _HARMLESS_HEADERS:
+        del request.headers[name]
+
+
+def credentials_of(request: httpx.Request) -> tuple[str, ...]:
+    """Return the credential that a request was sent with: some platforms quote it back."""
+    sent = (value for name, value in request.headers.items() if name not in _HARMLESS_HEADERS)
+    return tuple(filter(None, (value.rpartition(" ")[2] for value in sent)))
 
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:

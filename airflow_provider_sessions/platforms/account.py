@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_provider_sessions.client.redact import redact_typed_address
+from airflow_provider_sessions.client.redact import password_in, redact_typed_address, typed_password
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.header_values import read_whole_number
 from airflow_provider_sessions.model import parse_seconds
@@ -106,7 +106,7 @@ class Account:
         """Addresses among the fields that hold a password, and that password as it stands there."""
         fields = {"host": self.host, **self.extra}
         found = [
-            (value, _typed_password(value) if name in _TYPED else _password(value))
+            (value, typed_password(value) if name in _TYPED else password_in(value))
             for name, value in fields.items()
             if isinstance(value, str)
         ]
@@ -236,23 +236,6 @@ class Account:
     def wrong(self, name: str, why: str) -> ConnectionConfigError:
         """The error for a field of this connection."""
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {name} {why}")
-
-
-def _typed_password(address: str) -> str | None:
-    """The password before the last ``@``: one that was not encoded may hold any character."""
-    scheme, separator, rest = address.partition("://")
-    user_info, there, _ = (rest if separator else scheme).rpartition("@")
-    return user_info.partition(":")[2] or None if there else None
-
-
-def _password(address: str) -> str | None:
-    """The password in what may be an address, or any other text."""
-    if "://" not in address:
-        return None
-    try:
-        return urlsplit(address).password
-    except ValueError:
-        return None
 
 
 @functools.lru_cache(maxsize=64)
