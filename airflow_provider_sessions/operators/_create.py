@@ -46,27 +46,27 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 
 UNCLEAR_ERRORS = (BrokenConnectionError, ServerError, AnswerError)
-"""Outcomes after which a request may have been carried out."""
+"""Errors after which a request may have been carried out."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _CANCELABLE = (SessionState.REQUESTED, SessionState.SCHEDULED)
 _LATE_REQUEST_SECONDS = _send_record.LATE_REQUEST_SECONDS
-"""Seconds for which a request may still be carried out after its sender gave up, or was killed."""
+"""Seconds for which a request may still be carried out after its sender gave up or was killed."""
 _RECHECK_SECONDS = 3.0
-"""Seconds after which a look for it is repeated at once: most such requests are carried out by then."""
+"""Seconds after which the search for its session is repeated: most such requests are carried out by then."""
 _MAX_WAIT = 60.0
-"""Seconds that a look after the create waits for its slot."""
+"""Seconds that the search after a create may wait for the rate limit."""
 _CONFLICT_DELAYS = (0.0, 1.0, 3.0)
-"""Seconds before each look for who has a name that the platform says is taken: lists may be late."""
+"""Seconds before each search for the session whose name the platform says is taken: lists may be late."""
 
 
 OnExistingName = Literal["return", "fail", "recreate"]
-"""The words of :class:`OnExisting`, for the types of arguments."""
+"""The values of :class:`OnExisting`, as the type of arguments."""
 
 
 class TooEarlyError(Exception):
-    """What was sent before may still be carried out: the task has to come back later. It never leaves the operators.
+    """An earlier request may still be carried out, so the task must resume later. The operators handle it.
 
-    :param until: when, in seconds since 1970.
+    :param until: when to resume, in seconds since 1970.
     """
 
     def __init__(self, message: str, until: float) -> None:
@@ -75,20 +75,20 @@ class TooEarlyError(Exception):
 
 
 class OnExisting(StrEnum):
-    """What is done where a session is there before it was made."""
+    """What to do if the session exists already."""
 
     RETURN = "return"
-    """Return the one that an earlier attempt made; what others made is no obstacle."""
+    """Return the session that an earlier attempt created; ignore sessions created elsewhere."""
     FAIL = "fail"
-    """The same, but what others made with this title and these times is an error."""
+    """The same, but fail if a session with this title and these times was created elsewhere."""
     RECREATE = "recreate"
-    """Cancel the one that an earlier attempt made, and make another."""
+    """Cancel the session that an earlier attempt created, and create another."""
 
     @classmethod
-    def read(cls, value: object) -> OnExisting:
-        """Read an argument.
+    def parse(cls, value: object) -> OnExisting:
+        """Parse an argument.
 
-        :raises InputError: another word.
+        :raises InputError: the value is unknown.
         """
         if value not in tuple(cls):
             raise unknown_words("on_existing", [value], cls)
@@ -97,24 +97,24 @@ class OnExisting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _FoundSessions:
-    """What a look has found.
+    """The result of a search. Canceled and expired sessions are left out.
 
-    :param traces: sessions that attempts at this create made and that are alive, the one that counts first.
-    :param proven: ids of those of which that is certain.
-    :param others: sessions that others made, alive and with the same title and times.
-    :param turn: how many sessions of this create the platform has ever had, as far as it tells.
-    :param mine: ids of those that this very attempt made, or an earlier one that got no answer, by attempt.
+    :param traces: the sessions of this create, the one that counts first.
+    :param proven: ids of those whose marker proves that they belong to this create.
+    :param others: sessions created elsewhere with the same title and times.
+    :param turn: how many sessions this create has ever had, as far as the platform shows.
+    :param by_attempt: ids of the sessions of this attempt, and of earlier ones without a response, by attempt.
     """
 
     traces: tuple[Trace, ...]
     proven: frozenset[str]
     others: tuple[Session, ...]
     turn: int
-    mine: Mapping[str, str]
+    by_attempt: Mapping[str, str]
 
     @property
-    def ours(self) -> tuple[Session, ...]:
-        """The sessions that attempts at this create made."""
+    def sessions(self) -> tuple[Session, ...]:
+        """The sessions of this create."""
         return tuple(trace.session for trace in self.traces)
 
 
@@ -126,91 +126,91 @@ async def create_once(
     record: SendRecord,
     known: str | None = None,
 ) -> Session:
-    """Make a session, unless an earlier attempt has.
+    """Create a session, unless an earlier attempt has done so.
 
     :param adapter: the platform.
-    :param draft: what is to be made, with the key of this create.
-    :param on_existing: what to do where it is there.
-    :param record: what was sent before.
-    :param known: id of the session that an earlier attempt is known to have made.
-    :raises InputError: the platform cannot make it; nothing was sent.
-    :raises TooEarlyError: what was sent before may still be carried out; nothing was sent.
-    :raises ConflictError: it is there and that is to be an error, or it cannot be canceled any more.
+    :param draft: the session to create, with the key of this create.
+    :param on_existing: what to do if it exists.
+    :param record: what earlier attempts sent.
+    :param known: the id of the session that an earlier attempt is known to have created.
+    :raises InputError: the platform cannot create it; nothing was sent.
+    :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+    :raises ConflictError: the session exists and ``on_existing`` is ``fail``, or it cannot be canceled any more.
     """
     adapter.require(Question.CREATE)
     adapter.validate(draft)
-    remembered = await _get_known_session(adapter, known)
-    if remembered is not None and on_existing is not OnExisting.RECREATE:
-        log.info("The session is there already: %s, %s", remembered.session_id, remembered.state)
-        return remembered
+    known_session = await _get_known_session(adapter, known)
+    if known_session is not None and on_existing is not OnExisting.RECREATE:
+        log.info("Session %s exists already and is %s", known_session.session_id, known_session.state)
+        return known_session
 
-    found = await _find_settled(adapter, draft, record, remembered)
-    if found.ours:
+    found = await _find_settled(adapter, draft, record, known_session)
+    if found.sessions:
         await _settle_and_cancel_late(adapter, record, found)
     if on_existing is OnExisting.RECREATE:
-        return await _recreate(adapter, draft, record, found, remembered)
+        return await _recreate(adapter, draft, record, found, known_session)
     if on_existing is OnExisting.FAIL:
         _fail_if_others_exist(draft, found)
-    if found.ours:
+    if found.sessions:
         return _choose_oldest(found)
     return await _create(adapter, draft.model_copy(update={"turn": found.turn + 1}), record)
 
 
-# --- looking ----------------------------------------------------------------------------------------------------------
+# --- searching --------------------------------------------------------------------------------------------------------
 
 
 async def _get_known_session(adapter: Adapter, session_id: str | None) -> Session | None:
-    """The session that is remembered, if it is still there and was not called off."""
+    """Return the session that an earlier attempt created, or None if it was canceled or is gone."""
     if session_id is None:
         return None
     try:
         session = await adapter.get(session_id)
     except NotFoundError:
-        log.info("Session %s, which an earlier attempt made, is gone", session_id)
+        log.info("Session %s, which an earlier attempt created, is gone", session_id)
         return None
     if session.state in _GONE:
-        log.info("Session %s, which an earlier attempt made, is %s", session_id, session.state)
+        log.info("Session %s, which an earlier attempt created, is %s", session_id, session.state)
         return None
     return session
 
 
 async def _find_settled(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, remembered: Session | None
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, known_session: Session | None
 ) -> _FoundSessions:
-    """Look for what attempts at a draft made, once nothing more can come of what was sent before.
+    """Search for the sessions of a create, once no earlier request can be carried out any more.
 
-    :raises TooEarlyError: something can.
+    :raises TooEarlyError: one still can.
     """
     found = await _find_sessions(adapter, draft, record)
-    if not _is_send_pending(adapter, draft, record, found, remembered):
+    if not _is_send_pending(adapter, draft, record, found, known_session):
         return found
     await adapter.client.clock.sleep(_RECHECK_SECONDS)
     found = await _find_sessions(adapter, draft, record)
-    if _is_send_pending(adapter, draft, record, found, remembered):
+    if _is_send_pending(adapter, draft, record, found, known_session):
         raise _make_too_early_error(adapter, draft, record)
     return found
 
 
 def _is_send_pending(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _FoundSessions, remembered: Session | None
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _FoundSessions, known_session: Session | None
 ) -> bool:
-    """Whether what was sent before, and is not among what was found, may still be carried out and do harm."""
+    """Whether an earlier request, whose session was not found, may still be carried out and create a duplicate."""
     if adapter.makes_one(draft) or record.is_quiet(_LATE_REQUEST_SECONDS):
         return False
-    is_there = bool(found.ours) or remembered is not None
-    return not is_there or bool(record.open_sends - found.mine.keys() and _has_attempts(found))
+    exists = bool(found.sessions) or known_session is not None
+    return not exists or bool(record.open_sends - found.by_attempt.keys() and _has_attempts(found))
 
 
 def _has_attempts(found: _FoundSessions) -> bool:
-    """Whether sessions tell which attempt made them: else the one that is there is taken for all of them."""
+    """Whether markers name the attempt that created a session; otherwise the session counts for all attempts."""
     return any(trace.mark and trace.mark.attempt for trace in found.traces)
 
 
 def _make_too_early_error(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
     until = record.quiet_until(_LATE_REQUEST_SECONDS)
     return TooEarlyError(
-        f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, which was not answered: "
-        f"none is sent before {format_clock_time(until)}, and then only if the session is not there",
+        f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, which got no response; "
+        f"no other is sent before {format_clock_time(until)}, and then only if the session does not exist",
         until,
     )
 
@@ -223,45 +223,45 @@ async def _find_sessions(
     without: Set[str] = frozenset(),
     everywhere: bool = False,
 ) -> _FoundSessions:
-    """Look for what attempts at a draft made.
+    """Search for the sessions of a create.
 
-    :param without: ids of sessions that were called off just now; lists may still show them.
+    :param without: ids of sessions that were canceled just now; lists may still show them.
     """
     attempts = record.open_sends | {draft.attempt}
     traces = [
         trace for trace in await adapter.find(draft, everywhere=everywhere) if trace.session.session_id not in without
     ]
-    made = [trace for trace in traces if trace.is_ours(draft)]
+    of_create = [trace for trace in traces if trace.is_ours(draft)]
     alive = [trace for trace in traces if trace.session.state not in _GONE]
-    ours = [trace for trace in alive if trace.is_ours(draft)]
+    found = [trace for trace in alive if trace.is_ours(draft)]
     _warn_of_other_arguments(draft, alive)
     return _FoundSessions(
-        traces=_sort_by_age(ours),
-        proven=frozenset(trace.session.session_id for trace in ours if trace.is_proven(draft)),
-        others=tuple(trace.session for trace in _sort_by_age(alive) if trace.alike and trace not in ours),
-        turn=max((trace.mark.turn for trace in made if trace.mark), default=0),
-        mine={t.mark.attempt: t.session.session_id for t in ours if t.mark and t.mark.attempt in attempts},
+        traces=_sort_by_age(found),
+        proven=frozenset(trace.session.session_id for trace in found if trace.is_proven(draft)),
+        others=tuple(trace.session for trace in _sort_by_age(alive) if trace.alike and trace not in found),
+        turn=max((trace.mark.turn for trace in of_create if trace.mark), default=0),
+        by_attempt={t.mark.attempt: t.session.session_id for t in found if t.mark and t.mark.attempt in attempts},
     )
 
 
 async def _find_sessions_with_wait(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str]
 ) -> _FoundSessions:
-    """Look; where the account has no slot just now, wait for it here: what was made is not to be left in between."""
+    """Search, waiting for the rate limit if needed: a session that was just created must not be left behind."""
     try:
         return await _find_sessions(adapter, draft, record, without=without)
-    except RateLimitedError as full:
-        if full.retry_after is None or full.retry_after > _MAX_WAIT:
+    except RateLimitedError as error:
+        if error.retry_after is None or error.retry_after > _MAX_WAIT:
             raise
-        await adapter.client.clock.sleep(full.retry_after)
+        await adapter.client.clock.sleep(error.retry_after)
         return await _find_sessions(adapter, draft, record, without=without)
 
 
 def _sort_by_age(traces: Iterable[Trace]) -> tuple[Trace, ...]:
-    """Each session once, the oldest first: in an order in which every attempt sees them.
+    """Sort sessions by age, the oldest first, each once, so that every attempt sees them in the same order.
 
-    Of those made in the same instant, as far as the platform tells, the one that was asked for first counts as older.
-    Last the ids decide; where they are numbers, the lower are shorter.
+    Of sessions created at the same time, as far as the platform shows, the one requested first counts as older.
+    Otherwise the ids decide, shorter ones first: if they are numbers, these are the lower ones.
     """
 
     def age(trace: Trace) -> tuple[datetime, str, int, str]:
@@ -273,7 +273,7 @@ def _sort_by_age(traces: Iterable[Trace]) -> tuple[Trace, ...]:
 
 
 def _make_attempt_id(clock: Clock) -> str:
-    """What tells an attempt from others; they sort by when they began (within 49 days, which is more than enough)."""
+    """Return the id of an attempt. Ids sort by when the attempts began, within 49 days."""
     milliseconds = int(clock.now().timestamp() * 1000)
     return f"{milliseconds % 2**32:08x}{secrets.token_hex(2)}"
 
@@ -282,55 +282,56 @@ def _warn_of_other_arguments(draft: SessionDraft, alive: Iterable[Trace]) -> Non
     for trace in alive:
         if trace.mark and trace.mark.key != draft.key and trace.mark.is_of_same_task(draft):
             log.warning(
-                "This task has made session %s (%r) with other arguments before; it stays, cancel it if it is not "
-                "wanted. Arguments that differ between tries, such as now(), make a session each time",
+                "This task has already created session %s (%r) with other arguments; cancel it if it is not wanted. "
+                "Arguments that differ between tries, such as now(), create a session each time",
                 trace.session.session_id,
                 trace.session.title,
             )
 
 
 def _fail_if_others_exist(draft: SessionDraft, found: _FoundSessions) -> None:
-    """Fail where others made such a session; what may be ours or not counts as theirs, too.
+    """Fail if such a session was created elsewhere. A session whose marker proves nothing counts as one.
 
-    :raises ConflictError: they did.
+    :raises ConflictError: there is one.
     """
     if found.proven:
         return
-    for session in (*found.others, *found.ours):
+    for session in (*found.others, *found.sessions):
         raise ConflictError(
-            f"{session.platform} has a session of this title and these times already: {session.session_id}, "
-            f"{draft.title!r}, {session.state}; on_existing='return' would not mind",
+            f"{session.platform} already has a session with this title and these times: {session.session_id}, "
+            f"{draft.title!r}, {session.state}; on_existing='return' ignores it",
             status=409,
             route=Question.CREATE.value,
         )
 
 
 def _choose_oldest(found: _FoundSessions) -> Session:
-    session, *rest = found.ours
+    session, *rest = found.sessions
     if rest:
         others = ", ".join(other.session_id for other in rest)
         log.warning(
-            "There are %d such sessions; %s is the oldest, besides %s", len(found.ours), session.session_id, others
+            "There are %d such sessions; using the oldest, %s, not %s", len(found.sessions), session.session_id, others
         )
-    log.info("The session is there already: %s, %s", session.session_id, session.state)
+    log.info("Session %s exists already and is %s", session.session_id, session.state)
     return session
 
 
-# --- making -----------------------------------------------------------------------------------------------------------
+# --- creating ---------------------------------------------------------------------------------------------------------
 
 
 async def _recreate(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _FoundSessions, remembered: Session | None
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _FoundSessions, known_session: Session | None
 ) -> Session:
-    """Cancel what attempts at this draft made, then make it.
+    """Cancel the sessions of this create, then create a new one.
 
-    :raises ConflictError: one has begun, or it is not certain that this create made it; nothing was canceled.
+    :raises ConflictError: one has started, or may belong to another create; nothing was canceled.
     """
-    ours = {session.session_id: session for session in (*found.ours, *([remembered] if remembered else []))}.values()
-    certain = found.proven | ({remembered.session_id} if remembered else set())
-    for session in ours:
+    known = [known_session] if known_session else []
+    sessions = {session.session_id: session for session in (*found.sessions, *known)}
+    certain = found.proven | {session.session_id for session in known}
+    for session in sessions.values():
         if session.session_id not in certain:
-            reason = "nothing proves that this task made it"
+            reason = "nothing proves that this task created it"
         elif session.state not in _CANCELABLE:
             reason = f"it is {session.state}"
         else:
@@ -340,81 +341,83 @@ async def _recreate(
             status=409,
             route=Question.CANCEL.value,
         )
-    for session in ours:
-        log.info("Canceling session %s to make it anew", session.session_id)
+    for session in sessions.values():
+        log.info("Canceling session %s to recreate it", session.session_id)
         await cancel_session(adapter, session.session_id, notify=True)
-    gone = frozenset(session.session_id for session in ours)
-    return await _create(adapter, draft.model_copy(update={"turn": found.turn + 1}), record, without=gone)
+    draft = draft.model_copy(update={"turn": found.turn + 1})
+    return await _create(adapter, draft, record, without=frozenset(sessions))
 
 
 async def _create(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, *, without: Set[str] = frozenset()
 ) -> Session:
-    """Send the create, and see to it that one session comes of it.
+    """Send the create request and return the one session that results.
 
-    :param without: ids of sessions that were called off just now.
+    :param without: ids of sessions that were canceled just now.
     """
     clock = adapter.client.clock
-    # What is older has been looked for.
+    # Older sessions have been searched for.
     draft = draft.model_copy(update={"since": clock.now(), "attempt": _make_attempt_id(clock)})
     warn_if_start_is_past(draft.start, clock)
     await asyncio.to_thread(record.record_send, draft.attempt)
     try:
-        made = await adapter.create(draft)
-    except UNCLEAR_ERRORS as unclear:
-        note = record.settle if _is_final_response(unclear) else record.record_give_up
-        await asyncio.to_thread(note, draft.attempt)
-        log.warning("It is not clear whether the session was made (%s); looking for it", unclear)
-        return await _find_after_unclear(adapter, draft, record, without, unclear)
-    except SessionsError as refused:
+        created = await adapter.create(draft)
+    except UNCLEAR_ERRORS as create_error:
+        record_outcome = record.settle if _is_final_response(create_error) else record.record_give_up
+        await asyncio.to_thread(record_outcome, draft.attempt)
+        log.warning("The session may have been created or not (%s); searching for it", create_error)
+        return await _find_after_unclear(adapter, draft, record, without, create_error)
+    except SessionsError as refusal:
         await asyncio.to_thread(record.settle, draft.attempt)
-        if not isinstance(refused, ConflictError | RejectedError) or not adapter.makes_one(draft):
+        if not isinstance(refusal, ConflictError | RejectedError) or not adapter.makes_one(draft):
             raise
-        return await _find_after_conflict(adapter, draft, record, without, refused)
+        return await _find_after_conflict(adapter, draft, record, without, refusal)
     await asyncio.to_thread(record.settle, draft.attempt)
-    log.info("Made session %s", made.session_id)
-    return made if adapter.makes_one(draft) else await _resolve_race(adapter, draft, record, without, made)
+    log.info("Created session %s", created.session_id)
+    return created if adapter.makes_one(draft) else await _resolve_race(adapter, draft, record, without, created)
 
 
 async def _find_after_unclear(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], unclear: SessionsError
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], create_error: SessionsError
 ) -> Session:
-    """What came of a create whose outcome is not clear.
+    """Return the session of a create whose outcome is unclear.
 
-    :raises SessionsError: ``unclear``, where there is nothing to be seen of it.
-    :raises TooEarlyError: another attempt's session is there, and this one's may still come.
+    :raises SessionsError: ``create_error``, if there is no session.
+    :raises TooEarlyError: there is another attempt's session, and this one's may still be created.
     """
     try:
         found = await _find_sessions(adapter, draft, record, without=without)
     except RateLimitedError:
-        raise  # says when the task may look again, before it makes anything
-    except SessionsError as blind:
-        log.warning("Looking failed as well (%s); a retry of this task looks again before it makes anything", blind)
-        raise unclear from blind
-    if not found.ours:
+        raise  # it says when the task may search again
+    except SessionsError as search_error:
+        log.warning(
+            "The search failed, too (%s); a retry of this task searches again before it creates a session", search_error
+        )
+        raise create_error from search_error
+    if not found.sessions:
         if draft.attempt in record.open_sends and not adapter.makes_one(draft):
             _log_retry_advice(adapter, draft, record)
-        raise unclear
+        raise create_error
     if _is_send_pending(adapter, draft, record, found, None):
         raise _make_too_early_error(adapter, draft, record)
-    log.info("The session was made: %s", found.ours[0].session_id)
+    log.info("The session was created: %s", found.sessions[0].session_id)
     await _settle_and_cancel_late(adapter, record, found)
-    return found.ours[0]
+    return found.sessions[0]
 
 
-def _is_final_response(unclear: SessionsError) -> bool:
-    """Whether the platform itself has answered: what it has not done by then it does not do later.
+def _is_final_response(create_error: SessionsError) -> bool:
+    """Whether the platform itself responded, so that it does not carry out the request later.
 
-    A gateway that gave up (502, 504) has not.
+    A gateway that gave up (502, 504) may leave the request with the platform.
     """
-    return isinstance(unclear, ServerError) and unclear.status in (500, 501, 503)
+    return isinstance(create_error, ServerError) and create_error.status in (500, 501, 503)
 
 
 def _log_retry_advice(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> None:
-    """Say what a retry does, and what to do where what was sent cannot be taken back."""
+    """Log what a retry does, and what to do without one."""
     log.warning(
-        "%s may still carry out the request for %r: a retry looks for the session, and sends nothing before %s. "
-        "Without a retry, look for it on the platform before you clear the task",
+        "%s may still carry out the request for %r: a retry searches for the session, and sends nothing before %s. "
+        "Without a retry, search for it on the platform before you clear the task",
         adapter.platform,
         draft.title,
         format_clock_time(record.quiet_until(_LATE_REQUEST_SECONDS)),
@@ -426,60 +429,60 @@ async def _find_after_conflict(
     draft: SessionDraft,
     record: SendRecord,
     without: Set[str],
-    refused: ConflictError | RejectedError,
+    refusal: ConflictError | RejectedError,
 ) -> Session:
-    """The session for whose sake a create was refused: another attempt made it. Where there is none, try another name.
+    """Return the session that has the name of a create that was refused. If there is none, use another name.
 
-    :raises ApiError: ``refused``, where it was for another reason.
+    :raises ApiError: ``refusal``, if the create was refused for another reason.
     """
-    for pause in _CONFLICT_DELAYS:
-        await adapter.client.clock.sleep(pause)
+    for delay in _CONFLICT_DELAYS:
+        await adapter.client.clock.sleep(delay)
         found = await _find_sessions(adapter, draft, record, without=without, everywhere=True)
-        if found.ours:
-            log.info("Another attempt has made the session: %s", found.ours[0].session_id)
-            return found.ours[0]
-        if not isinstance(refused, ConflictError):
-            raise refused
-    renamed = adapter.renamed(draft)
-    if renamed is None:
-        raise refused
-    log.warning("The session's name is still taken by one that was called off (%s); taking another", refused)
-    return await _create(adapter, renamed, record, without=without)
+        if found.sessions:
+            log.info("Another attempt has created the session: %s", found.sessions[0].session_id)
+            return found.sessions[0]
+        if not isinstance(refusal, ConflictError):
+            raise refusal
+    other_draft = adapter.renamed(draft)
+    if other_draft is None:
+        raise refusal
+    log.warning("A canceled session still has this session's name (%s); using another name", refusal)
+    return await _create(adapter, other_draft, record, without=without)
 
 
 async def _resolve_race(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], made: Session
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], created: Session
 ) -> Session:
-    """Agree with attempts that ran at the same time: the oldest session counts, and ours is taken back if it is not."""
+    """Return the oldest session of all attempts that ran at the same time, and cancel this attempt's if it is not."""
     try:
         found = await _find_sessions_with_wait(adapter, draft, record, without)
-    except SessionsError as blind:
-        log.warning("Could not look whether another attempt made the session at the same time: %s", blind)
-        return made
+    except SessionsError as search_error:
+        log.warning("Could not check whether another attempt created the session at the same time: %s", search_error)
+        return created
     traces = found.traces
-    if made.session_id not in {session.session_id for session in found.ours}:  # lists may be late
+    if created.session_id not in {session.session_id for session in found.sessions}:  # lists may be late
         mark = Mark(draft.key, draft.attempt) if draft.key else None
-        traces = _sort_by_age([*traces, Trace(made, mark, alike=True, legible=False)])
-    winner = traces[0].session
-    if winner.session_id == made.session_id:
-        return made
-    log.warning("Another attempt made session %s at the same time; it counts", winner.session_id)
-    await _cancel_duplicates(adapter, {made.session_id})
-    return winner
+        traces = _sort_by_age([*traces, Trace(created, mark, alike=True, legible=False)])
+    oldest = traces[0].session
+    if oldest.session_id == created.session_id:
+        return created
+    log.warning("Another attempt created session %s at the same time; using it", oldest.session_id)
+    await _cancel_duplicates(adapter, {created.session_id})
+    return oldest
 
 
 async def _settle_and_cancel_late(adapter: Adapter, record: SendRecord, found: _FoundSessions) -> None:
-    """Remove what attempts that got no answer made besides the session that counts; nobody knows of it."""
-    for attempt in found.mine:
+    """Settle the attempts whose sessions were found, and cancel these sessions, except the one that counts."""
+    for attempt in found.by_attempt:
         await asyncio.to_thread(record.settle, attempt)
-    await _cancel_duplicates(adapter, set(found.mine.values()) - {found.ours[0].session_id})
+    await _cancel_duplicates(adapter, set(found.by_attempt.values()) - {found.sessions[0].session_id})
 
 
 async def _cancel_duplicates(adapter: Adapter, session_ids: Set[str]) -> None:
-    """Remove what was made by this very attempt, or by one that got no answer, after another attempt's."""
+    """Cancel sessions that this attempt created, or one without a response, later than another attempt's."""
     for session_id in session_ids:
         try:
             await cancel_session(adapter, session_id, notify=False)
-            log.info("Took session %s back, which was made too late", session_id)
-        except SessionsError as failure:
-            log.warning("Session %s is one too many and could not be taken back: %s", session_id, failure)
+            log.info("Canceled session %s, a duplicate", session_id)
+        except SessionsError as error:
+            log.warning("Session %s is a duplicate and could not be canceled: %s", session_id, error)

@@ -1,10 +1,11 @@
-"""One attempt at a create at a time: whoever comes second finds what the first one made.
+"""Let one attempt at a create run at a time, so that the second one finds what the first one created.
 
-Two attempts of one task at once are rare: a worker that Airflow took for dead goes on, say. Marks make them agree on
-one session wherever they run (see :mod:`airflow_provider_sessions.operators._create`), but for that one of them takes
-back what it made, and Prevail's requests cannot be taken back. So attempts also keep out of each other's way before
-they look: by a lock on a file of the host, which the kernel takes from a process that dies; or in Redis, for all hosts,
-if that is where the connection's rate limit lies. Where the lock cannot be had, a warning is logged and marks decide.
+Two attempts of one task rarely run at once: for example when Airflow took a worker for dead that goes on. Markers make
+them agree on one session wherever they run (see :mod:`airflow_provider_sessions.operators._create`), but one of them
+then has to cancel its session, and Prevail's requests cannot be canceled. So attempts also exclude each other before
+they search: with a lock on a file of the host, which the kernel releases when its process dies; or in Redis, for all
+hosts, if that is where the connection's rate limit is. If the lock is unavailable, a warning is logged and the markers
+decide.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_PATIENCE = 180.0
+_LOCK_TIMEOUT = 180.0
 """Seconds to wait for the other attempt: longer than a create takes."""
-_LEASE = 120.0
-"""Seconds after which a lock in Redis is free again, if who has it died."""
-_NAP = 0.05
+_LEASE_SECONDS = 120.0
+"""Seconds after which a lock in Redis expires, in case its owner died."""
+_RETRY_SECONDS = 0.05
 
 
-class _CannotLock(Exception):
-    """The lock cannot be had. It never leaves this module."""
+class _LockError(Exception):
+    """The lock is unavailable. It is handled in this module."""
 
 
 @contextmanager
 def create_lock(key: str, store: RedisAddress | None) -> Iterator[None]:
-    """Keep other attempts at the same create waiting meanwhile, as far as that is possible.
+    """Make other attempts at the same create wait, if the lock is available.
 
     :param key: the key of the create.
     :param store: the Redis that all workers share; None for a file, which the processes of this host share.
@@ -47,8 +48,12 @@ def create_lock(key: str, store: RedisAddress | None) -> Iterator[None]:
     lock = None
     try:
         lock = _lock_file(key) if store is None else _lock_in_redis(key, store)
-    except _CannotLock as failure:
-        log.warning("Other attempts at this create cannot be kept waiting (%s); whoever is late takes it back", failure)
+    except _LockError as error:
+        log.warning(
+            "No lock on this create (%s): an attempt on another worker may run at the same time; "
+            "if both create a session, the later one is canceled",
+            error,
+        )
     try:
         yield
     finally:
@@ -57,43 +62,43 @@ def create_lock(key: str, store: RedisAddress | None) -> Iterator[None]:
 
 
 class _FileLock:
-    """A locked file that is gone when it is let go."""
+    """A locked file. Releasing the lock removes it."""
 
     def __init__(self, path: Path, file: int) -> None:
         self._path = path
         self._file = file
 
     def release(self) -> None:
-        """Remove the file, then let go of it: who waits for it sees that it is no longer the one that others open."""
-        with suppress(OSError):  # somebody cleaned up
+        """Remove the file, then unlock it: a process that waits for it sees that others open a new one."""
+        with suppress(OSError):  # it was deleted already
             self._path.unlink()
         os.close(self._file)
 
 
 def _lock_file(key: str) -> _FileLock:
     path = shared_folder() / f"create-{key}.lock"
-    ends = time.monotonic() + _PATIENCE
+    ends = time.monotonic() + _LOCK_TIMEOUT
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_private_folder(path.parent)
-        while (file := _try(path)) is None:
+        while (file := _try_lock(path)) is None:
             if time.monotonic() > ends:
-                raise _CannotLock(f"one has had {path} for {_PATIENCE:.0f} s")
-            time.sleep(_NAP)
-    except OSError as failure:
-        raise _CannotLock(f"{path}: {failure.strerror or failure}") from failure
+                raise _LockError(f"another attempt has held {path} for {_LOCK_TIMEOUT:.0f} s")
+            time.sleep(_RETRY_SECONDS)
+    except OSError as error:
+        raise _LockError(f"{path}: {error.strerror or error}") from error
     return _FileLock(path, file)
 
 
-def _try(path: Path) -> int | None:
-    """The open and locked file; None where somebody else has it, or had it a moment ago."""
+def _try_lock(path: Path) -> int | None:
+    """Return the open, locked file; None if another process holds the lock, or held it a moment ago."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(file).st_nlink:
             return file
     except BlockingIOError:
-        pass  # its turn
+        pass  # another process holds the lock
     except BaseException:
         os.close(file)
         raise
@@ -102,19 +107,19 @@ def _try(path: Path) -> int | None:
 
 
 class _RedisLock:
-    """A lock in Redis, which may have run out meanwhile."""
+    """A lock in Redis, which may have expired."""
 
     def __init__(self, lock: Lock) -> None:
         self._lock = lock
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release the lock."""
         from redis.exceptions import RedisError
 
         try:
             self._lock.release()
-        except RedisError as failure:
-            log.warning("The lock on this create was lost before its end: %s", failure)
+        except RedisError as error:
+            log.warning("The lock on this create was lost before the create was done: %s", error)
         self._lock.redis.close()
 
 
@@ -122,10 +127,10 @@ def _lock_in_redis(key: str, store: RedisAddress) -> _RedisLock:
     from redis.exceptions import RedisError
 
     name = f"airflow-provider-sessions:create:{key}"
-    lock = store.client().lock(name, timeout=_LEASE, sleep=_NAP, blocking_timeout=_PATIENCE)
+    lock = store.client().lock(name, timeout=_LEASE_SECONDS, sleep=_RETRY_SECONDS, blocking_timeout=_LOCK_TIMEOUT)
     try:
         if not lock.acquire():
-            raise _CannotLock(f"one has had {name} for {_PATIENCE:.0f} s")
-    except (RedisError, OSError) as failure:
-        raise _CannotLock(f"Redis: {type(failure).__name__}: {failure}") from failure
+            raise _LockError(f"another attempt has held {name} for {_LOCK_TIMEOUT:.0f} s")
+    except (RedisError, OSError) as error:
+        raise _LockError(f"Redis: {type(error).__name__}: {error}") from error
     return _RedisLock(lock)

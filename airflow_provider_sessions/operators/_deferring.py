@@ -1,12 +1,13 @@
-"""Waiting for a free slot of the account's rate limit without holding a worker.
+"""Wait for the account's rate limit without holding a worker.
 
-An operator whose request would have to wait longer than :data:`SHORT_WAIT` reserves as many slots as its work usually
-needs, and its task is deferred until the last of them has come. The resumed task does its work from the beginning, with
-those slots (see :mod:`airflow_provider_sessions.rate_limit.reservations`). So a hundred tasks on an account that allows
-ten requests a minute are a hundred deferrals, each until a time of its own, and nobody storms the account in between.
-If the slots did not suffice, it reserves one more than it used up: each time the work comes further.
+If a request of an operator would have to wait longer than :data:`SHORT_WAIT`, the operator makes as many reservations
+as its work usually needs, and its task is deferred until the last of them. The resumed task does its work from the
+beginning with these reservations (see :mod:`airflow_provider_sessions.rate_limit.reservations`). So a hundred tasks on
+an account that allows ten requests per minute are a hundred deferrals that end at different times, without a rush on
+the account in between. If the reservations were not enough, the operator makes one more than it has used, so that the
+work gets further each time.
 
-A deferral spends none of the task's ``retries``. It is Airflow's own trigger that waits.
+A deferral uses none of the task's ``retries``. Airflow's own trigger waits.
 """
 
 from __future__ import annotations
@@ -37,25 +38,25 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SHORT_WAIT = 10.0
-"""Seconds that a request of a deferrable task waits for its slot, or after a 429, on the worker."""
-_LONGEST = 86400.0
-"""Seconds after its beginning that a task is deferred no more, if it has no ``execution_timeout``."""
-_MOST_DEFERRALS = 20
-"""Of one task. A platform that refuses everything, and says "come back at once", must not keep it going for ever."""
-_SPREAD = 5.0
-"""Seconds over which tasks come back where nobody knows the platform's limit, and so nobody can have a slot."""
+"""Seconds that a request of a deferrable task may wait on the worker, for the rate limit or after a 429."""
+_DEFAULT_TIMEOUT = 86400.0
+"""Seconds after its start beyond which a task without ``execution_timeout`` is not deferred any more."""
+_MAX_DEFERRALS = 20
+"""Deferrals of one task. A platform that refuses every request with a short ``Retry-After`` must not cause more."""
+_MAX_SPREAD = 5.0
+"""Seconds over which tasks resume if the platform's limit is unknown, so that there are no reservations."""
 
 
 class DeferringOperator(BaseOperator):
-    """An operator that asks a platform. A subclass says what, in :meth:`work`.
+    """An operator that sends requests to a platform. A subclass does so in :meth:`work`.
 
-    Where an error cannot be healed by another try, the task fails at once, unless its author gives a ``retry_policy``
-    (also None); before Airflow 3.3, which knows none, always. See :mod:`airflow_provider_sessions.retries.hopeless`.
+    After an error that a retry cannot fix, the task fails at once, unless its author sets a ``retry_policy`` (even
+    None); before Airflow 3.3, which has none, always. See :mod:`airflow_provider_sessions.retries.hopeless`.
 
-    :cvar usual_requests: how many requests the work sends as a rule: so many slots are reserved at once.
-    :cvar repeated_after: errors after which the work may be done again from the beginning without harm. Where one of
-        them says when to come back, and that is far, the task is deferred. If there are none, the task is deferred only
-        before its first request, and requests after that wait as long as the connection's ``max_wait`` says.
+    :cvar usual_requests: how many requests the work usually sends, and so how many reservations are made together.
+    :cvar repeated_after: errors after which the work can be repeated from the beginning without harm. If one of them
+        says to retry later than :data:`SHORT_WAIT`, the task is deferred. If there are none, the task is deferred only
+        before its first request, and later requests wait as long as the connection's ``max_wait`` says.
     """
 
     usual_requests: ClassVar[int] = 2
@@ -64,8 +65,8 @@ class DeferringOperator(BaseOperator):
     def __init__(
         self, *, conn_id: str, deferrable: bool = True, retry_policy: Any = DEFAULT_POLICY, **kwargs: Any
     ) -> None:
-        # As the default of a parameter, the policy gives way to what an author gives, in default_args, too, and Airflow
-        # finds it for mapped tasks. Set by kwargs.setdefault, it would beat default_args without a word.
+        # As the default of a parameter, the policy yields to what an author sets, even in default_args, and Airflow
+        # finds it for mapped tasks. With kwargs.setdefault it would silently override default_args.
         super().__init__(**policy_argument(retry_policy), **kwargs)
         self.conn_id = conn_id
         self.deferrable = parse_untemplated_bool(deferrable, "deferrable")
@@ -75,7 +76,7 @@ class DeferringOperator(BaseOperator):
         """Do the work. It may be called again after a deferral.
 
         :param context: the task's context.
-        :param hook: asks the platform, with the slots that were reserved.
+        :param hook: sends requests, with the reservations that were made.
         """
 
     def execute(self, context: Context) -> Any:
@@ -91,12 +92,12 @@ class DeferringOperator(BaseOperator):
         began: float | None = None,
         times: int = 1,
     ) -> Any:
-        """Do the work after a deferral, or defer once more. ``dag.test`` hands over nothing but the event.
+        """Do the work after a deferral, or defer again. ``dag.test`` passes only the event.
 
-        :param event: the trigger's; it says nothing but that the time has come.
-        :param slots: how many slots were reserved; as many as usual if not given.
-        :param began: when the task first began, in seconds since 1970; now if not given.
-        :param times: how often it was deferred.
+        :param event: the trigger's event; it has no content.
+        :param slots: how many reservations were made; by default as many as usual.
+        :param began: when the task first started, in seconds since 1970; by default now.
+        :param times: how often the task was deferred.
         """
         return self._attempt(
             context,
@@ -117,56 +118,58 @@ class DeferringOperator(BaseOperator):
         reservations = hook.use_reservations(slots, SHORT_WAIT)
         try:
             return self._work(context, hook, began, times)
-        except (RateLimitedError, ServerError) as full:
-            if reservations.sent and not self._may_repeat(full):
+        except (RateLimitedError, ServerError) as error:
+            if reservations.sent and not self._can_repeat_after(error):
                 raise
-            self._defer(reservations, full, began, times)
+            self._defer_with_reservations(reservations, error, began, times)
 
     def _work(self, context: Context, hook: SessionsHook, began: float, times: int) -> Any:
-        """Do the work; where it is too early, come back when it is not."""
+        """Do the work; if it is too early, wait or defer until it is not."""
         while True:
             try:
                 return self.work(context, hook)
-            except TooEarlyError as early:
-                wait = early.until - SYSTEM_CLOCK.now().timestamp()
+            except TooEarlyError as error:
+                wait = error.until - SYSTEM_CLOCK.now().timestamp()
                 if self.deferrable and wait > SHORT_WAIT:
-                    self._defer_for(wait, early, {"slots": 0, "began": began, "times": times})
-                log.info("Waiting for %.0f s: %s", wait, early)
-                get_process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))  # noqa: B023 - run at once
+                    self._defer_for(wait, error, {"slots": 0, "began": began, "times": times})
+                log.info("Waiting for %.0f s: %s", wait, error)
+                get_process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))  # noqa: B023 - runs before wait changes
 
-    def _may_repeat(self, full: ApiError) -> bool:
-        knows_when = full.retry_after is not None or isinstance(full, RateLimitedError)
-        return knows_when and isinstance(full, self.repeated_after)
+    def _can_repeat_after(self, error: ApiError) -> bool:
+        says_when = error.retry_after is not None or isinstance(error, RateLimitedError)
+        return says_when and isinstance(error, self.repeated_after)
 
-    def _defer(self, reservations: ReservationLimiter, full: ApiError, began: float, times: int) -> NoReturn:
-        """Defer until the slots come.
+    def _defer_with_reservations(
+        self, reservations: ReservationLimiter, error: ApiError, began: float, times: int
+    ) -> NoReturn:
+        """Defer until the time of new reservations.
 
-        :raises ApiError: ``full``, where that is too far, or has been too often.
+        :raises ApiError: ``error``, if that is later than the task's timeout, or the task was deferred too often.
         """
         now = SYSTEM_CLOCK.now()
-        left = began + self._longest() - now.timestamp()
-        slots = max(self.usual_requests, reservations.sent + 1)
-        if times >= _MOST_DEFERRALS or (full.retry_after or 0.0) > left:
-            raise full
-        slot = get_process_portal().run(lambda: reservations.reserve_ahead(slots, left))
-        if slot is None:
-            raise full
-        spread = random.uniform(0, _SPREAD) if reservations.limit is None else 0.0  # noqa: S311 - no secret
-        wait = max(SETTLING_SECONDS, slot, full.retry_after or 0.0) + spread
-        self._defer_for(wait, full, {"slots": slots, "began": began, "times": times + 1})
+        left = began + self._get_timeout() - now.timestamp()
+        count = max(self.usual_requests, reservations.sent + 1)
+        if times >= _MAX_DEFERRALS or (error.retry_after or 0.0) > left:
+            raise error
+        last = get_process_portal().run(lambda: reservations.reserve_ahead(count, left))
+        if last is None:
+            raise error
+        spread = random.uniform(0, _MAX_SPREAD) if reservations.limit is None else 0.0  # noqa: S311 - not a secret
+        wait = max(SETTLING_SECONDS, last, error.retry_after or 0.0) + spread
+        self._defer_for(wait, error, {"slots": count, "began": began, "times": times + 1})
 
-    def _defer_for(self, seconds: float, why: Exception, resumed_with: dict[str, Any]) -> NoReturn:
+    def _defer_for(self, seconds: float, reason: Exception, resume_arguments: dict[str, Any]) -> NoReturn:
         until = SYSTEM_CLOCK.now() + timedelta(seconds=seconds)
-        log.info("Deferred for %.0f s, until %s: %s", seconds, until.strftime("%Y-%m-%d %H:%M:%S UTC"), why)
+        log.info("Deferred for %.0f s, until %s: %s", seconds, until.strftime("%Y-%m-%d %H:%M:%S UTC"), reason)
         self.defer(
             trigger=DateTimeTrigger(moment=until),
             method_name="execute_in_slot",
-            kwargs=resumed_with | self.carried(),
+            kwargs=resume_arguments | self.get_resume_arguments(),
         )
 
-    def carried(self) -> dict[str, Any]:
-        """What a deferral carries along besides, as JSON: arguments of :meth:`execute_in_slot`."""
+    def get_resume_arguments(self) -> dict[str, Any]:
+        """Return further arguments of :meth:`execute_in_slot`, as JSON."""
         return {}
 
-    def _longest(self) -> float:
-        return _LONGEST if self.execution_timeout is None else self.execution_timeout.total_seconds()
+    def _get_timeout(self) -> float:
+        return _DEFAULT_TIMEOUT if self.execution_timeout is None else self.execution_timeout.total_seconds()

@@ -1,4 +1,4 @@
-"""Reading templated arguments, which may come as what they are or as the text that a template made of them."""
+"""Parse templated arguments, which arrive as values or as the text that a template rendered."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import as_text, parse_seconds
 
 MIN_INTERVAL = 1.0
-_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_BOOLS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def none_if_empty(value: Any) -> Any:
-    """The value, or None for what a template makes of None or of nothing."""
+    """Return the value, or None for an empty text and for ``"None"``, which templates render from None."""
     return None if isinstance(value, str) and value.strip() in ("", "None") else value
 
 
 def parse_json(value: Any, field: str) -> Any:
-    """A list or mapping that may have been rendered as JSON; other values stay as they are.
+    """Parse a list or mapping that was rendered as JSON; return other values unchanged.
 
     :param value: the argument as rendered.
-    :param field: the name that an error quotes.
-    :raises InputError: it begins like JSON, but is none.
+    :param field: the argument's name, for the error.
+    :raises InputError: the text starts like a list or mapping, but is not JSON.
     """
     value = none_if_empty(value)
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
@@ -37,40 +37,40 @@ def parse_json(value: Any, field: str) -> Any:
 
 
 def parse_text(value: Any, field: str) -> str | None:
-    """A text, or None if not given. A number is one too: native rendering of templates makes it of a text of digits.
+    """Return a text, or None if it is empty. A number counts as text: native rendering turns digits into one.
 
-    :raises InputError: something else.
+    :raises InputError: the value is something else.
     """
     value = none_if_empty(value)
-    read = as_text(value)
-    if read is None and value is not None:
+    text = as_text(value)
+    if text is None and value is not None:
         raise InputError(f"{field}: {value!r} is not a text")
-    return read
+    return text
 
 
 def parse_bool(value: Any, field: str) -> bool:
-    """True or false.
+    """Parse a boolean.
 
-    :raises InputError: neither.
+    :raises InputError: the value is neither true nor false.
     """
-    read = value if isinstance(value, bool) else _FLAGS.get(str(value).strip().lower())
-    if read is None:
+    result = value if isinstance(value, bool) else _BOOLS.get(str(value).strip().lower())
+    if result is None:
         raise InputError(f"{field}: {value!r} is neither true nor false")
-    return read
+    return result
 
 
 def parse_untemplated_bool(value: Any, field: str) -> bool:
-    """Read a flag that is no template field. A text is read as :func:`flag` does: as it is, ``"false"`` would be true.
+    """Parse a boolean argument that is not a template field. Only a text is parsed, as ``"false"`` would be true.
 
-    :raises InputError: it is a text that is neither.
+    :raises InputError: a text is neither true nor false.
     """
     return parse_bool(value, field) if isinstance(value, str) else bool(value)
 
 
 def parse_count(value: Any, field: str) -> int | None:
-    """A whole number above zero, or None if not given.
+    """Parse a whole number above zero, or return None if it is empty.
 
-    :raises InputError: something else.
+    :raises InputError: the value is something else.
     """
     value = none_if_empty(value)
     if value is None:
@@ -82,9 +82,9 @@ def parse_count(value: Any, field: str) -> int | None:
 
 
 def parse_interval(value: Any, field: str = "poll_interval") -> float:
-    """Seconds between two looks.
+    """Return the seconds between two polls.
 
-    :raises InputError: it is no duration, or shorter than a second.
+    :raises InputError: the value is not a duration, or shorter than a second.
     """
     seconds = parse_seconds(value, field, allow_zero=True)
     if seconds < MIN_INTERVAL:
@@ -93,13 +93,13 @@ def parse_interval(value: Any, field: str = "poll_interval") -> float:
 
 
 def parse_id(value: Any, field: str = "session_id") -> str:
-    """An id, of a session or a connection; a number is one too.
+    """Return the id of a session or a connection. A number counts as text.
 
-    :raises InputError: it is empty, or not a text.
+    :raises InputError: the value is empty, or not a text.
     """
-    read = none_if_empty(as_text(value))
-    if read is None:
+    text = none_if_empty(as_text(value))
+    if text is None:
         raise InputError(
-            f"{field}: {value!r} is not an id; is the task that it comes from upstream, and did it succeed?"
+            f"{field}: {value!r} is not an id; if another task returns it, is that task upstream, and did it succeed?"
         )
-    return str(read).strip()
+    return str(text).strip()

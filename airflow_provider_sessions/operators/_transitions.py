@@ -1,4 +1,4 @@
-"""Bringing a session into a state in a way that may be repeated."""
+"""Update and cancel sessions, and bring them into a state, so that a repeated task does no harm."""
 
 from __future__ import annotations
 
@@ -22,25 +22,23 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 
 _UNCERTAIN = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
-"""Outcomes after which the session may be in the state all the same: someone was quicker, or the answer was lost."""
-
-
+"""Errors after which the session may be as requested: somebody else changed it first, or the response was lost."""
 _START_TOLERANCE = timedelta(minutes=1)
-"""A session that is to start now may be made a moment later."""
+"""A session that is to start now may be created a moment later."""
 
 
 async def transition_to(
     adapter: Adapter, session_id: str, state: SessionState, question: Question, act: Callable[[], Awaitable[Session]]
 ) -> Session:
-    """Bring a session into a state, unless it is there already.
+    """Bring a session into a state, unless it is in this state already.
 
     :param adapter: the platform.
     :param session_id: the session.
-    :param state: the state that is wanted.
-    :param question: what ``act`` asks of the platform.
-    :param act: does it.
-    :raises UnsupportedError: the platform cannot; nothing was sent.
-    :raises ConflictError: the session is in a state from which it cannot come there.
+    :param state: the state.
+    :param question: what ``act`` requires of the platform.
+    :param act: sends the request.
+    :raises UnsupportedError: the platform does not support this; nothing was sent.
+    :raises ConflictError: the session is in a state from which this one cannot be reached.
     """
     adapter.require(question)
     session = await adapter.get(session_id)
@@ -49,43 +47,43 @@ async def transition_to(
         return session
     try:
         return await act()
-    except _UNCERTAIN as refused:
+    except _UNCERTAIN as error:
         session = await adapter.get(session_id)
         if session.state is not state:
             raise
-        log.info("Session %s is already %s (asking for it was answered with: %s)", session_id, state, refused)
+        log.info("Session %s is already %s (the request failed: %s)", session_id, state, error)
         return session
 
 
 def warn_if_start_is_past(start: datetime | None, clock: Clock) -> None:
-    """Warn where a session is planned to start in the past: platforms take that without a word."""
+    """Log a warning if a session is planned to start in the past, which platforms accept."""
     if start is not None and start < clock.now() - _START_TOLERANCE:
         log.warning("The planned start, %s, is in the past", to_the_second(start))
 
 
 async def update_session(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
-    """Change a session, unless it turns out that an earlier attempt has.
+    """Update a session, unless an earlier attempt has done so.
 
-    :raises ConflictError: the session is in a state in which it cannot be changed, and is not as wanted.
+    :raises ConflictError: the session is in a state in which it cannot be updated, and is not as requested.
     """
     adapter.require(Question.UPDATE)
     warn_if_start_is_past(changes.start, adapter.client.clock)
     try:
         return await adapter.update(session_id, changes)
-    except _UNCERTAIN as refused:
+    except _UNCERTAIN as error:
         session = await adapter.get(session_id)
         if not changes.are_made_in(session):
             raise
-        log.info("Session %s is already as wanted (asking for it was answered with: %s)", session_id, refused)
+        log.info("Session %s is already as requested (the request failed: %s)", session_id, error)
         return session
 
 
 async def cancel_session(adapter: Adapter, session_id: str, *, notify: bool) -> Session:
     """Cancel a session, unless it is canceled already.
 
-    Where canceling deletes, a session that is gone is taken as canceled: a repeated task finds it so.
+    On platforms where canceling deletes, a missing session counts as canceled: a repeated task finds it missing.
 
-    :param notify: whether participants are told, where the platform leaves a choice.
+    :param notify: whether to notify participants, if the platform offers the choice.
     """
     try:
         return await transition_to(
@@ -98,7 +96,7 @@ async def cancel_session(adapter: Adapter, session_id: str, *, notify: bool) -> 
     except NotFoundError:
         if adapter.keeps_canceled:
             raise
-        log.warning("Session %s is not there: it was canceled before, or never made", session_id)
+        log.warning("Session %s does not exist: it was canceled before, or never created", session_id)
         return Session(
             platform=adapter.platform,
             session_id=session_id,

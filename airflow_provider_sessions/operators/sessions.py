@@ -28,7 +28,7 @@ from airflow_provider_sessions.model import Session, SessionChanges, SessionDraf
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, create_once
-from airflow_provider_sessions.operators._create_key import create_key, get_earliest_attempt
+from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 from airflow_provider_sessions.operators._create_lock import create_lock
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._memory import Memory
@@ -121,7 +121,7 @@ class CreateSessionOperator(DeferringOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
-        check_words(on_existing, OnExisting.read)
+        check_words(on_existing, OnExisting.parse)
         check_words(mark, partial(parse_bool, field="mark"))
         self.title = title
         self.start = start
@@ -153,7 +153,7 @@ class CreateSessionOperator(DeferringOperator):
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Make the session, or find it."""
-        on_existing = OnExisting.read(self.on_existing)
+        on_existing = OnExisting.parse(self.on_existing)
         draft = SessionDraft.read(
             title=self.title,
             start=none_if_empty(self.start),
@@ -167,7 +167,7 @@ class CreateSessionOperator(DeferringOperator):
         return _told(context, self._make(context, hook, draft, on_existing))
 
     def _make(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
-        key = create_key(context, draft)
+        key = str(CreateKey.of(context, draft))
         since = get_earliest_attempt(context)
         draft = draft.model_copy(update={"key": key, "since": since, "mark": parse_bool(self.mark, "mark")})
         memory = Memory(context, self.conn_id)

@@ -124,7 +124,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "datasets": _words("datasets", read_datasets),
     "format": find_format,
     "formats": lambda value: read_formats(parse_json(value, "formats") or ()),
-    "on_existing": OnExisting.read,
+    "on_existing": OnExisting.parse,
     "on_unreachable": read_on_unreachable,
     "options": lambda value: _mapping(parse_json(value, "options"), "options"),
     "path": check_folder,

@@ -1,4 +1,4 @@
-"""Making one session, whatever happens on the way."""
+"""The create operator: its arguments, its result and its errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create(context: Any, options: dict[str, str]) -> Any:
     return create
 
 
-def test_it_returns_what_others_need_to_know(create: Any, vidinfra: Any, context: Any) -> None:
+def test_the_result_and_xcom(create: Any, vidinfra: Any, context: Any) -> None:
     result = create()
     page = f"https://live.example.com/sessions/{result['session_id']}"
 
@@ -57,19 +57,19 @@ def test_it_returns_what_others_need_to_know(create: Any, vidinfra: Any, context
         {"start": START + timedelta(hours=1), "time_zone": "None"} | {"start": START},
     ],
 )
-def test_a_start_may_be_given_in_many_ways(create: Any, start: dict[str, Any]) -> None:
+def test_a_start_may_have_many_forms(create: Any, start: dict[str, Any]) -> None:
     assert create(**start)["scheduled_start"] == "2026-03-03T09:00:00+00:00"
 
 
 @pytest.mark.parametrize("nothing", [None, "", "None"])
-def test_what_a_template_makes_of_nothing_is_not_given(create: Any, nothing: str | None) -> None:
+def test_empty_rendered_values_count_as_not_set(create: Any, nothing: str | None) -> None:
     result = create(start=nothing, duration=nothing, end=nothing, time_zone=nothing, participants=nothing)
 
     assert result["scheduled_start"] is None
 
 
 @pytest.mark.parametrize("duration", [3600, "3600", "PT1H", timedelta(hours=1), "1:00:00"])
-def test_a_duration_may_be_given_in_many_ways(create: Any, duration: Any) -> None:
+def test_a_duration_may_have_many_forms(create: Any, duration: Any) -> None:
     assert create(duration=duration)["state"] == "scheduled"
 
 
@@ -119,9 +119,7 @@ def test_bad_options_fail_before_any_request(
     assert sandbox.log.count() == 0
 
 
-def test_a_start_in_the_past_is_warned_of_where_a_session_is_made(
-    create: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_creating_a_session_in_the_past_logs_a_warning(create: Any, caplog: pytest.LogCaptureFixture) -> None:
     def told() -> list[str]:
         return [message for message in caplog.messages if "in the past" in message]
 
@@ -136,7 +134,7 @@ def test_a_start_in_the_past_is_warned_of_where_a_session_is_made(
     assert told() == []
 
 
-def test_making_an_operator_looks_at_nothing() -> None:
+def test_the_constructor_leaves_templates_alone() -> None:
     operator = CreateSessionOperator(
         task_id="create", conn_id="{{ conn }}", title="{{ title }}", start="{{ ds }}", options="{{ params.options }}"
     )
@@ -145,12 +143,12 @@ def test_making_an_operator_looks_at_nothing() -> None:
     assert operator.start == "{{ ds }}"
 
 
-def test_a_repeated_create_returns_the_session_that_is_there(create: Any, vidinfra: Any) -> None:
+def test_a_repeated_create_returns_the_existing_session(create: Any, vidinfra: Any) -> None:
     assert create() == create()
     assert len(vidinfra.sessions()) == 1
 
 
-def test_another_session_is_made_all_the_same(create: Any, vidinfra: Any) -> None:
+def test_other_sessions_are_created(create: Any, vidinfra: Any) -> None:
     create()
     create(title="Town hall, second part")
     create(start=START + timedelta(hours=1))
@@ -158,10 +156,12 @@ def test_another_session_is_made_all_the_same(create: Any, vidinfra: Any) -> Non
     assert len(vidinfra.sessions()) == 3
 
 
-def test_a_session_that_others_made_is_no_obstacle_unless_it_is_to_be_an_error(create: Any, vidinfra: Any) -> None:
+def test_a_session_of_others_is_ignored_unless_it_is_to_be_an_error(create: Any, vidinfra: Any) -> None:
     (theirs,) = vidinfra.create("Town hall", scheduled_start=START)
 
-    with pytest.raises(ConflictError, match=f"vidinfra has a session of this title .* already: {theirs}, 'Town hall'"):
+    with pytest.raises(
+        ConflictError, match=f"vidinfra already has a session with this title .*: {theirs}, 'Town hall'"
+    ):
         create(on_existing="fail")
     made = create()
     assert made["session_id"] != theirs
@@ -169,7 +169,7 @@ def test_a_session_that_others_made_is_no_obstacle_unless_it_is_to_be_an_error(c
     assert {session["id"] for session in vidinfra.sessions()} == {theirs, made["session_id"]}
 
 
-def test_without_a_mark_title_and_start_decide_and_the_oldest_is_taken_where_there_are_several(
+def test_without_a_marker_title_and_start_decide_and_the_oldest_is_used(
     create: Any, vidinfra: Any, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     (first,) = vidinfra.create("Town hall", scheduled_start=START)
@@ -177,7 +177,7 @@ def test_without_a_mark_title_and_start_decide_and_the_oldest_is_taken_where_the
     (second,) = vidinfra.create("Town hall", scheduled_start=START)
 
     assert create(mark="False")["session_id"] == first
-    assert f"There are 2 such sessions; {first} is the oldest, besides {second}" in caplog.text
+    assert f"There are 2 such sessions; using the oldest, {first}, not {second}" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_without_a_mark_title_and_start_decide_and_the_oldest_is_taken_where_the
     ],
     ids=lambda fault: f"{fault['kind']}-{fault.get('status', '')}",
 )
-def test_a_create_whose_answer_is_lost_is_looked_for_and_not_sent_again(
+def test_a_create_whose_response_is_lost_is_searched_for_and_not_sent_again(
     create: Any, vidinfra: Any, sandbox: Sandbox, fault: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.faults.add(route="create_session", **fault)
@@ -202,10 +202,10 @@ def test_a_create_whose_answer_is_lost_is_looked_for_and_not_sent_again(
 
     assert [session["id"] for session in vidinfra.sessions()] == [result["session_id"]]
     assert sandbox.log.count(route="create_session") == 1
-    assert "not clear whether the session was made" in caplog.text
+    assert "The session may have been created or not" in caplog.text
 
 
-def test_a_create_that_failed_for_sure_is_an_error_and_a_retry_makes_it(
+def test_a_create_that_certainly_failed_is_an_error_and_a_retry_creates_it(
     create: Any, vidinfra: Any, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add("status", route="create_session", status=503)
@@ -216,7 +216,7 @@ def test_a_create_that_failed_for_sure_is_an_error_and_a_retry_makes_it(
     assert create()["session_id"] == vidinfra.sessions()[0]["id"]
 
 
-def test_the_first_failure_is_told_where_looking_fails_as_well(
+def test_the_first_error_is_raised_if_the_search_fails_too(
     create: Any, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.faults.add("status", route="create_session", status=502)
@@ -224,4 +224,4 @@ def test_the_first_failure_is_told_where_looking_fails_as_well(
 
     with pytest.raises(SessionsError, match="502"):
         create()
-    assert "a retry of this task looks again" in caplog.text
+    assert "a retry of this task searches again" in caplog.text

@@ -1,4 +1,4 @@
-"""Each decision about a create, on a platform that does what the test says and by a clock that the test moves."""
+"""Each decision about a create, with a platform and a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TAKEN = ConflictError("the name is taken", status=409)
 class Platform(StandIn):
     """Makes, lists and cancels sessions.
 
-    :ivar traces: what is there, by id, as lists tell of it.
-    :ivar fates: what becomes of the next creates: an error, or a function that acts and may raise one.
-    :ivar before_look: what happens before the first, the second ... look.
-    :ivar listed_late: whether lists leave out what was made here.
-    :ivar stale: whether lists show a canceled session as it was before.
+    :ivar traces: the sessions by id, as lists show them.
+    :ivar outcomes: the outcomes of the next creates: an error, or a function that acts and may raise one.
+    :ivar before_search: what happens before the first, the second ... search.
+    :ivar listed_late: whether lists lack the sessions created here.
+    :ivar stale: whether lists show a canceled session as scheduled.
     """
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -53,17 +53,17 @@ class Platform(StandIn):
         self.client: Any = SimpleNamespace(clock=clock)
         self.clock = clock
         self.traces: dict[str, Trace] = {}
-        self.fates: list[Exception | Callable[[SessionDraft], None]] = []
-        self.before_look: list[Exception | Callable[[], None] | None] = []
-        self.listed_late = self.stale = self.once = False
+        self.outcomes: list[Exception | Callable[[SessionDraft], None]] = []
+        self.before_search: list[Exception | Callable[[], None] | None] = []
+        self.listed_late = self.stale = self.unique_names = False
         self.other_names = 0
         self.drafts: list[SessionDraft] = []
-        self.looks: list[tuple[float, bool]] = []
+        self.searches: list[tuple[float, bool]] = []
         self.canceled: list[tuple[str, bool]] = []
         self.uncancelable: set[str] = set()
         self.unlisted: set[str] = set()
 
-    def put(
+    def add(
         self,
         session_id: str,
         *,
@@ -75,10 +75,10 @@ class Platform(StandIn):
         legible: bool = True,
         state: str = "scheduled",
     ) -> None:
-        """Have a session there.
+        """Add a session.
 
-        :param key: of the create whose mark it bears; None for no mark.
-        :param age: seconds; None where the platform does not tell.
+        :param key: the key in its marker; None for no marker.
+        :param age: seconds since its creation; None if the platform does not show it.
         """
         made = Session(
             platform=self.platform,
@@ -92,16 +92,16 @@ class Platform(StandIn):
 
     async def create(self, draft: SessionDraft) -> Session:
         self.drafts.append(draft)
-        fate = self.fates.pop(0) if self.fates else None
-        if isinstance(fate, Exception):
-            raise fate
-        if fate is not None:
-            fate(draft)
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is not None:
+            outcome(draft)
         return self.carry_out(draft)
 
     def carry_out(self, draft: SessionDraft, session_id: str | None = None) -> Session:
         session_id = session_id or f"made-{len(self.drafts)}"
-        self.put(
+        self.add(
             session_id, key=draft.key, attempt=draft.attempt, turn=draft.turn, age=0, legible=draft.key is not None
         )
         if self.listed_late:
@@ -109,16 +109,16 @@ class Platform(StandIn):
         return self.held[session_id]
 
     async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
-        self.looks.append(((self.clock.now() - NOW).total_seconds(), everywhere))
-        happens = self.before_look.pop(0) if self.before_look else None
-        if isinstance(happens, Exception):
-            raise happens
-        if happens is not None:
-            happens()
+        self.searches.append(((self.clock.now() - NOW).total_seconds(), everywhere))
+        action = self.before_search.pop(0) if self.before_search else None
+        if isinstance(action, Exception):
+            raise action
+        if action is not None:
+            action()
         return [trace for one, trace in self.traces.items() if one not in self.unlisted]
 
     def makes_one(self, draft: SessionDraft) -> bool:
-        return self.once
+        return self.unique_names
 
     def renamed(self, draft: SessionDraft) -> SessionDraft | None:
         self.other_names -= 1
@@ -155,7 +155,7 @@ def record(platform: Platform, try_number: int = 1) -> SendRecord:
 
 
 def pending(platform: Platform, *attempts: str) -> SendRecord:
-    """The record of a second try, after a first whose requests nobody answered until now."""
+    """Return the record of a second try, after a first whose requests got no response until now."""
     first = record(platform)
     for attempt in attempts or ("0b",):
         first.record_give_up(attempt)
@@ -166,67 +166,69 @@ def make(
     platform: Platform,
     on_existing: str = "return",
     *,
-    sends: SendRecord | None = None,
+    send_record: SendRecord | None = None,
     known: str | None = None,
     draft: SessionDraft = DRAFT,
 ) -> str:
-    """The id of the session that comes of a try."""
-    sends = sends or record(platform)
-    return asyncio.run(create_once(platform, draft, OnExisting(on_existing), record=sends, known=known)).session_id
+    """Run a try and return the id of its session."""
+    send_record = send_record or record(platform)
+    return asyncio.run(
+        create_once(platform, draft, OnExisting(on_existing), record=send_record, known=known)
+    ).session_id
 
 
-def passed(platform: Platform) -> float:
+def elapsed(platform: Platform) -> float:
     return (platform.clock.now() - NOW).total_seconds()
 
 
-# What is there
+# Existing sessions
 
 
-def test_what_is_not_there_is_made_at_once(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
-    sends = record(platform)
-    assert make(platform, sends=sends) == "made-1"
+def test_a_missing_session_is_created_at_once(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    send_record = record(platform)
+    assert make(platform, send_record=send_record) == "made-1"
     [draft] = platform.drafts
     assert (draft.turn, draft.since) == (1, NOW)
-    assert platform.looks == [(0, False), (0, False)]
+    assert platform.searches == [(0, False), (0, False)]
     assert platform.canceled == []
-    assert sends.open_sends == frozenset()
+    assert send_record.open_sends == frozenset()
     assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("mark", [{}, {"attempt": None}, {"key": None, "legible": False}])
-def test_what_is_there_is_not_made_again(
+def test_an_existing_session_is_not_created_again(
     platform: Platform, caplog: pytest.LogCaptureFixture, mark: dict[str, Any]
 ) -> None:
-    platform.put("there", **mark)
+    platform.add("there", **mark)
     assert make(platform) == "there"
-    assert (platform.drafts, platform.canceled, len(platform.looks)) == ([], [], 1)
+    assert (platform.drafts, platform.canceled, len(platform.searches)) == ([], [], 1)
     assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize(
     "other", [{"key": None}, {"key": "task2-arguments1"}, {"state": "canceled"}, {"state": "expired"}]
 )
-def test_what_others_made_or_was_called_off_is_no_obstacle(
+def test_sessions_of_others_and_canceled_ones_are_ignored(
     platform: Platform, caplog: pytest.LogCaptureFixture, other: dict[str, Any]
 ) -> None:
-    platform.put("other", **other)
+    platform.add("other", **other)
     assert make(platform) == "made-1"
     assert "with other arguments" not in caplog.text
 
 
-def test_what_the_same_task_made_with_other_arguments_is_told(
+def test_a_session_of_the_same_task_with_other_arguments_is_reported(
     platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    platform.put("old", key="task1-arguments2", alike=False)
+    platform.add("old", key="task1-arguments2", alike=False)
     assert make(platform) == "made-1"
-    assert "session old ('Town hall') with other arguments" in caplog.text
+    assert "created session old ('Town hall') with other arguments" in caplog.text
 
 
 AGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "the older one": ({"age": 61}, {"age": 60}),
     "one whose age is known": ({"age": 1}, {"age": None}),
-    "of the same instant the first asked for": ({"attempt": "0a"}, {"attempt": "0b"}),
-    "of the same instant the first asked for, though nobody knows when": (
+    "of the same time, the one requested first": ({"attempt": "0a"}, {"attempt": "0b"}),
+    "of unknown time, the one requested first": (
         {"attempt": "0a", "age": None},
         {"attempt": "0b", "age": None},
     ),
@@ -236,91 +238,91 @@ AGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("ids", [("x", "y"), ("y", "x")])
 @pytest.mark.parametrize("listed", [1, -1])
 @pytest.mark.parametrize("case", AGES)
-def test_of_several_sessions_all_tries_choose_the_same(
+def test_all_tries_choose_the_same_of_several_sessions(
     platform: Platform, caplog: pytest.LogCaptureFixture, case: str, ids: tuple[str, str], listed: int
 ) -> None:
     for one, fields in list(zip(ids, AGES[case], strict=True))[::listed]:
-        platform.put(one, **fields)
+        platform.add(one, **fields)
     assert make(platform) == ids[0]
     assert platform.canceled == []
-    assert f"There are 2 such sessions; {ids[0]} is the oldest, besides {ids[1]}" in caplog.text
+    assert f"There are 2 such sessions; using the oldest, {ids[0]}, not {ids[1]}" in caplog.text
 
 
-def test_of_sessions_that_nothing_tells_apart_the_lower_number_counts(platform: Platform) -> None:
+def test_of_otherwise_equal_sessions_the_lower_number_counts(platform: Platform) -> None:
     for one in ("10", "9", "11"):
-        platform.put(one)
+        platform.add(one)
     assert make(platform) == "9"
 
 
 @pytest.mark.parametrize("turns", [(1, 3), (3, 1)])
-def test_a_session_that_was_called_off_counts_as_a_turn(platform: Platform, turns: tuple[int, int]) -> None:
+def test_a_canceled_session_counts_as_a_turn(platform: Platform, turns: tuple[int, int]) -> None:
     for turn in turns:
-        platform.put(f"gone-{turn}", turn=turn, state="canceled")
+        platform.add(f"gone-{turn}", turn=turn, state="canceled")
     make(platform)
     assert platform.drafts[0].turn == 4
 
 
-# What the task remembers
+# The session id that the task stored
 
 
-def test_what_is_remembered_is_not_looked_for(platform: Platform) -> None:
-    platform.put("known", state="live")
+def test_a_known_session_is_not_searched_for(platform: Platform) -> None:
+    platform.add("known", state="live")
     assert make(platform, known="known") == "known"
-    assert platform.looks == platform.drafts == []
+    assert platform.searches == platform.drafts == []
 
 
 @pytest.mark.parametrize("state", ["canceled", "expired", None])
-def test_what_is_remembered_and_gone_is_made_again(platform: Platform, state: str | None) -> None:
+def test_a_known_session_that_is_gone_is_created_again(platform: Platform, state: str | None) -> None:
     if state:
-        platform.put("known", state=state)
+        platform.add("known", state=state)
     assert make(platform, known="known") == "made-1"
 
 
-# Others' sessions as an error
+# Sessions of others as an error
 
 
 @pytest.mark.parametrize("theirs", [{"key": None}, {"key": None, "legible": False}, {"key": "task2-arguments1"}])
 def test_a_session_of_others_can_be_an_error(platform: Platform, theirs: dict[str, Any]) -> None:
-    platform.put("theirs", **theirs)
-    with pytest.raises(ConflictError, match="theirs") as failure:
+    platform.add("theirs", **theirs)
+    with pytest.raises(ConflictError, match="theirs") as error:
         make(platform, "fail")
-    assert (failure.value.status, failure.value.route, platform.drafts) == (409, "create", [])
+    assert (error.value.status, error.value.route, platform.drafts) == (409, "create", [])
 
 
 @pytest.mark.parametrize("theirs", [{"state": "canceled"}, {"key": "task1-arguments2", "alike": False}])
-def test_what_is_no_such_session_is_no_error(platform: Platform, theirs: dict[str, Any]) -> None:
-    platform.put("theirs", **theirs, age=90)
+def test_other_and_canceled_sessions_are_no_error(platform: Platform, theirs: dict[str, Any]) -> None:
+    platform.add("theirs", **theirs, age=90)
     assert make(platform, "fail") == "made-1"
-    assert make(platform, "fail") == "made-1", "nor is one's own"
+    assert make(platform, "fail") == "made-1", "nor is this task's own session"
 
 
-def test_ones_own_session_is_no_error_besides_others(platform: Platform) -> None:
-    platform.put("theirs", key=None)
-    platform.put("own", age=1)
+def test_a_tasks_own_session_is_no_error_besides_others(platform: Platform) -> None:
+    platform.add("theirs", key=None)
+    platform.add("own", age=1)
     assert make(platform, "fail") == "own"
 
 
-# Making it anew
+# Recreating
 
 
 @pytest.mark.parametrize("state", ["scheduled", "requested"])
 @pytest.mark.parametrize("stale", [False, True])
-def test_what_is_there_can_be_made_anew(platform: Platform, stale: bool, state: str) -> None:
+def test_existing_sessions_can_be_recreated(platform: Platform, stale: bool, state: str) -> None:
     platform.stale = stale
-    platform.put("older", turn=2, age=61, state=state)
-    platform.put("old", turn=1)
+    platform.add("older", turn=2, age=61, state=state)
+    platform.add("old", turn=1)
     assert make(platform, "recreate") == "made-1"
     assert platform.canceled == [("older", True), ("old", True)]
     assert platform.drafts[0].turn == 3
 
 
-def test_what_is_only_remembered_can_be_made_anew(platform: Platform) -> None:
-    platform.put("known", key=None)
+def test_a_session_that_is_only_known_can_be_recreated(platform: Platform) -> None:
+    platform.add("known", key=None)
     assert make(platform, "recreate", known="known") == "made-1"
     assert platform.canceled == [("known", True)]
 
 
-def test_with_nothing_there_making_anew_is_making(platform: Platform) -> None:
+def test_recreate_creates_a_missing_session(platform: Platform) -> None:
     assert make(platform, "recreate") == "made-1"
     assert platform.canceled == []
 
@@ -329,107 +331,105 @@ def test_with_nothing_there_making_anew_is_making(platform: Platform) -> None:
     ("obstacle", "why"),
     [({"key": None, "legible": False}, "nothing proves"), ({"state": "live"}, "live"), ({"state": "ended"}, "ended")],
 )
-def test_nothing_is_canceled_where_not_all_can_be(platform: Platform, obstacle: dict[str, Any], why: str) -> None:
-    platform.put("own", age=90)
-    platform.put("obstacle", **obstacle)
-    with pytest.raises(ConflictError, match=f"obstacle.*{why}") as failure:
+def test_nothing_is_canceled_unless_all_sessions_can_be(platform: Platform, obstacle: dict[str, Any], why: str) -> None:
+    platform.add("own", age=90)
+    platform.add("obstacle", **obstacle)
+    with pytest.raises(ConflictError, match=f"obstacle.*{why}") as error:
         make(platform, "recreate")
-    assert (failure.value.status, failure.value.route) == (409, "cancel")
+    assert (error.value.status, error.value.route) == (409, "cancel")
     assert platform.canceled == platform.drafts == []
 
 
-# What may still be carried out
+# Requests that may still be carried out
 
 
-def test_while_an_earlier_request_may_be_carried_out_nothing_is_sent(platform: Platform) -> None:
+def test_nothing_is_sent_while_an_earlier_request_may_be_carried_out(platform: Platform) -> None:
     with pytest.raises(TooEarlyError) as early:
-        make(platform, sends=pending(platform))
+        make(platform, send_record=pending(platform))
     assert early.value.until == NOW.timestamp() + 65
     assert platform.drafts == []
-    assert len(platform.looks) == 2
-    assert 2.5 < passed(platform) < 3.5, "a worker is held for some seconds at most"
+    assert len(platform.searches) == 2
+    assert 2.5 < elapsed(platform) < 3.5, "a worker waits a few seconds at most"
 
 
-def test_what_comes_meanwhile_is_taken(platform: Platform) -> None:
-    platform.before_look = [None, lambda: platform.put("late", attempt="0b")]
-    assert make(platform, sends=pending(platform)) == "late"
+def test_a_session_that_appears_meanwhile_is_used(platform: Platform) -> None:
+    platform.before_search = [None, lambda: platform.add("late", attempt="0b")]
+    assert make(platform, send_record=pending(platform)) == "late"
     assert platform.canceled == []
 
 
-def test_after_a_minute_it_is_sent_again(platform: Platform) -> None:
-    sends = pending(platform)
+def test_after_a_minute_the_request_is_sent_again(platform: Platform) -> None:
+    send_record = pending(platform)
     platform.clock.jump(65)
-    assert make(platform, sends=sends) == "made-1"
-    assert len(platform.looks) == 2
+    assert make(platform, send_record=send_record) == "made-1"
+    assert len(platform.searches) == 2
 
 
-def test_where_the_platform_refuses_twins_nothing_is_waited_for(platform: Platform) -> None:
-    platform.once = True
-    assert make(platform, sends=pending(platform)) == "made-1"
-    assert (len(platform.looks), passed(platform)) == (1, 0)
+def test_a_platform_that_refuses_duplicates_needs_no_wait(platform: Platform) -> None:
+    platform.unique_names = True
+    assert make(platform, send_record=pending(platform)) == "made-1"
+    assert (len(platform.searches), elapsed(platform)) == (1, 0)
 
 
-def test_what_the_earlier_request_made_is_waited_for_no_longer(platform: Platform) -> None:
-    platform.put("there", attempt="0b")
-    sends = pending(platform)
-    assert make(platform, sends=sends) == "there"
-    assert passed(platform) == 0
-    assert sends.open_sends == frozenset()
+def test_the_session_of_the_earlier_request_ends_the_wait(platform: Platform) -> None:
+    platform.add("there", attempt="0b")
+    send_record = pending(platform)
+    assert make(platform, send_record=send_record) == "there"
+    assert elapsed(platform) == 0
+    assert send_record.open_sends == frozenset()
 
 
 @pytest.mark.parametrize("other", [{"attempt": "0a"}, {"attempt": "0a", "age": 90}])
-def test_anothers_session_is_not_taken_for_that_of_the_earlier_request(
-    platform: Platform, other: dict[str, Any]
-) -> None:
-    platform.put("theirs", **other)
-    platform.put("untold", attempt=None, age=30)
-    platform.put("unmarked", key=None, legible=False, age=20)
+def test_another_attempts_session_does_not_end_the_wait(platform: Platform, other: dict[str, Any]) -> None:
+    platform.add("theirs", **other)
+    platform.add("untold", attempt=None, age=30)
+    platform.add("unmarked", key=None, legible=False, age=20)
     with pytest.raises(TooEarlyError):
-        make(platform, sends=pending(platform))
+        make(platform, send_record=pending(platform))
 
 
 @pytest.mark.parametrize("mark", [{"attempt": None}, {"key": None, "legible": False}])
-def test_where_sessions_do_not_tell_their_attempt_the_one_there_counts(
-    platform: Platform, mark: dict[str, Any]
-) -> None:
-    platform.put("there", **mark)
-    assert make(platform, sends=pending(platform)) == "there"
-    assert passed(platform) == 0
+def test_a_session_without_an_attempt_counts_for_all(platform: Platform, mark: dict[str, Any]) -> None:
+    platform.add("there", **mark)
+    assert make(platform, send_record=pending(platform)) == "there"
+    assert elapsed(platform) == 0
 
 
-def test_a_try_before_that_nobody_knows_of_is_waited_for_only_where_nothing_is_there(platform: Platform) -> None:
+def test_an_unknown_earlier_try_is_waited_for_only_if_there_is_no_session(platform: Platform) -> None:
     with pytest.raises(TooEarlyError):
-        make(platform, sends=record(platform, 2))
-    platform.put("there")
-    assert make(platform, sends=record(platform, 2)) == "there"
+        make(platform, send_record=record(platform, 2))
+    platform.add("there")
+    assert make(platform, send_record=record(platform, 2)) == "there"
 
 
-def test_what_is_remembered_is_made_anew_without_a_wait(platform: Platform) -> None:
-    platform.put("known", attempt=None)
+def test_a_known_session_is_recreated_without_a_wait(platform: Platform) -> None:
+    platform.add("known", attempt=None)
     platform.unlisted.add("known")
-    assert make(platform, "recreate", sends=record(platform, 2), known="known") == "made-1"
-    assert passed(platform) == 0
+    assert make(platform, "recreate", send_record=record(platform, 2), known="known") == "made-1"
+    assert elapsed(platform) == 0
 
 
-@pytest.mark.parametrize(("age", "left"), [(10, "first"), (90, "late")])
-def test_the_younger_twin_of_a_request_without_answer_is_taken_back(platform: Platform, age: float, left: str) -> None:
-    platform.put("first", attempt="0a")
-    platform.put("late", attempt="0b", age=age)
-    sends = pending(platform)
-    assert make(platform, sends=sends) == left
-    assert platform.canceled == ([("late", False)] if left == "first" else [])
-    assert sends.open_sends == frozenset()
+@pytest.mark.parametrize(("age", "kept"), [(10, "first"), (90, "late")])
+def test_a_younger_duplicate_of_a_request_without_response_is_canceled(
+    platform: Platform, age: float, kept: str
+) -> None:
+    platform.add("first", attempt="0a")
+    platform.add("late", attempt="0b", age=age)
+    send_record = pending(platform)
+    assert make(platform, send_record=send_record) == kept
+    assert platform.canceled == ([("late", False)] if kept == "first" else [])
+    assert send_record.open_sends == frozenset()
 
 
-def test_a_twin_that_cannot_be_taken_back_is_told(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
-    platform.put("first", attempt="0a")
-    platform.put("late", attempt="0b", age=10)
+def test_a_duplicate_that_cannot_be_canceled_is_reported(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    platform.add("first", attempt="0a")
+    platform.add("late", attempt="0b", age=10)
     platform.uncancelable = {"late"}
-    assert make(platform, sends=pending(platform)) == "first"
-    assert "late is one too many" in caplog.text
+    assert make(platform, send_record=pending(platform)) == "first"
+    assert "late is a duplicate and could not be canceled" in caplog.text
 
 
-# Creates whose outcome is not clear
+# Creates with an unclear outcome
 
 
 def server_error(status: int) -> ServerError:
@@ -437,40 +437,44 @@ def server_error(status: int) -> ServerError:
 
 
 @pytest.mark.parametrize(
-    ("failure", "may_come", "once"),
+    ("error", "may_be_carried_out", "unique_names"),
     [
-        *[(failure, True, False) for failure in (LOST, AnswerError("no JSON"), *map(server_error, (502, 504, 524)))],
+        *[(error, True, False) for error in (LOST, AnswerError("no JSON"), *map(server_error, (502, 504, 524)))],
         *[(server_error(status), False, False) for status in (500, 501, 503)],
         (LOST, True, True),
         (server_error(500), False, True),
     ],
     ids=repr,
 )
-def test_a_create_that_left_nothing_fails_and_may_be_waited_for(
-    platform: Platform, caplog: pytest.LogCaptureFixture, failure: SessionsError, may_come: bool, once: bool
+def test_a_create_without_a_session_fails_and_may_be_waited_for(
+    platform: Platform,
+    caplog: pytest.LogCaptureFixture,
+    error: SessionsError,
+    may_be_carried_out: bool,
+    unique_names: bool,
 ) -> None:
-    platform.fates, platform.once = [failure], once
-    sends = record(platform)
-    with pytest.raises(type(failure)) as raised:
-        make(platform, sends=sends)
-    assert raised.value is failure
-    assert bool(sends.open_sends) is may_come
-    assert ("before you clear the task" in caplog.text) is (may_come and not once)
+    platform.outcomes, platform.unique_names = [error], unique_names
+    send_record = record(platform)
+    with pytest.raises(type(error)) as caught:
+        make(platform, send_record=send_record)
+    assert caught.value is error
+    assert bool(send_record.open_sends) is may_be_carried_out
+    assert ("before you clear the task" in caplog.text) is (may_be_carried_out and not unique_names)
 
 
-def carried_out(platform: Platform, failure: Exception, **twin: Any) -> Callable[[SessionDraft], None]:
-    """A create that is carried out although it fails, after another attempt's, if such is given."""
+def carried_out(platform: Platform, error: Exception, **twin: Any) -> Callable[[SessionDraft], None]:
+    """A create that is carried out although it fails, after another attempt's if ``twin`` is given."""
 
-    def fate(draft: SessionDraft) -> None:
+    def outcome(draft: SessionDraft) -> None:
         if twin:
-            platform.put("twin", **twin)
+            platform.add("twin", **twin)
         platform.carry_out(draft, "own")
-        raise failure
+        raise error
 
-    return fate
+    return outcome
 
 
-@pytest.mark.parametrize("failure", [LOST, server_error(500)])
+@pytest.mark.parametrize("error", [LOST, server_error(500)])
 @pytest.mark.parametrize(
     ("twin", "result", "canceled"),
     [
@@ -480,43 +484,45 @@ def carried_out(platform: Platform, failure: Exception, **twin: Any) -> Callable
     ],
     ids=["alone", "second", "first"],
 )
-def test_a_create_that_was_carried_out_all_the_same_counts(
-    platform: Platform, failure: SessionsError, twin: dict[str, Any], result: str, canceled: list[Any]
+def test_a_failed_create_that_was_carried_out_counts(
+    platform: Platform, error: SessionsError, twin: dict[str, Any], result: str, canceled: list[Any]
 ) -> None:
-    platform.fates = [carried_out(platform, failure, **twin)]
-    sends = record(platform)
-    assert make(platform, sends=sends) == result
+    platform.outcomes = [carried_out(platform, error, **twin)]
+    send_record = record(platform)
+    assert make(platform, send_record=send_record) == result
     assert platform.canceled == canceled
-    assert sends.open_sends == frozenset()
+    assert send_record.open_sends == frozenset()
 
 
-def test_anothers_session_does_not_stand_for_a_request_that_may_still_come(platform: Platform) -> None:
-    def fate(draft: SessionDraft) -> None:
-        platform.put("twin", attempt="0a")
+def test_another_attempts_session_is_not_returned_while_a_request_may_be_carried_out(platform: Platform) -> None:
+    def outcome(draft: SessionDraft) -> None:
+        platform.add("twin", attempt="0a")
         raise LOST
 
-    platform.fates = [fate]
+    platform.outcomes = [outcome]
     with pytest.raises(TooEarlyError) as early:
         make(platform)
     assert early.value.until == NOW.timestamp() + 65
 
 
 @pytest.mark.parametrize(
-    ("blind", "told"),
+    ("search_error", "message"),
     [
         (BrokenConnectionError("blind"), "no answer came"),
         (RateLimitedError("full", status=429, retry_after=9), "full"),
     ],
 )
-def test_where_nobody_can_look_the_failure_is_told(platform: Platform, blind: SessionsError, told: str) -> None:
-    platform.fates, platform.before_look = [LOST], [None, blind]
-    with pytest.raises(SessionsError, match=told):
+def test_a_failed_search_raises_the_first_error_unless_it_says_when_to_retry(
+    platform: Platform, search_error: SessionsError, message: str
+) -> None:
+    platform.outcomes, platform.before_search = [LOST], [None, search_error]
+    with pytest.raises(SessionsError, match=message):
         make(platform)
 
 
-def test_a_canceled_session_that_lists_still_show_does_not_stand_for_the_new_one(platform: Platform) -> None:
-    platform.stale, platform.fates = True, [LOST]
-    platform.put("old")
+def test_a_canceled_session_that_lists_still_show_is_not_returned(platform: Platform) -> None:
+    platform.stale, platform.outcomes = True, [LOST]
+    platform.add("old")
     with pytest.raises(BrokenConnectionError):
         make(platform, "recreate")
 
@@ -525,7 +531,7 @@ def test_a_canceled_session_that_lists_still_show_does_not_stand_for_the_new_one
 
 
 @pytest.mark.parametrize(
-    ("refused", "once"),
+    ("refusal", "unique_names"),
     [
         (TAKEN, False),
         (RejectedError("no", status=422), False),
@@ -533,119 +539,119 @@ def test_a_canceled_session_that_lists_still_show_does_not_stand_for_the_new_one
         (PermissionDeniedError("no", status=403), False),
     ],
 )
-def test_a_refusal_is_told_at_once(platform: Platform, refused: SessionsError, once: bool) -> None:
-    platform.fates, platform.once = [refused], once
-    sends = record(platform)
-    with pytest.raises(type(refused)):
-        make(platform, sends=sends)
-    assert (len(platform.looks), len(platform.drafts), sends.open_sends) == (1, 1, frozenset())
+def test_a_refusal_is_raised_at_once(platform: Platform, refusal: SessionsError, unique_names: bool) -> None:
+    platform.outcomes, platform.unique_names = [refusal], unique_names
+    send_record = record(platform)
+    with pytest.raises(type(refusal)):
+        make(platform, send_record=send_record)
+    assert (len(platform.searches), len(platform.drafts), send_record.open_sends) == (1, 1, frozenset())
 
 
-@pytest.mark.parametrize("refused", [TAKEN, RejectedError("taken", status=422)])
-def test_where_a_name_is_taken_its_holder_is_the_session(platform: Platform, refused: SessionsError) -> None:
-    def fate(draft: SessionDraft) -> None:
-        platform.put("younger", attempt=None, age=5)
-        platform.put("holder", attempt=None, age=9)
-        raise refused
+@pytest.mark.parametrize("refusal", [TAKEN, RejectedError("taken", status=422)])
+def test_the_session_that_has_the_name_is_returned(platform: Platform, refusal: SessionsError) -> None:
+    def outcome(draft: SessionDraft) -> None:
+        platform.add("younger", attempt=None, age=5)
+        platform.add("holder", attempt=None, age=9)
+        raise refusal
 
-    platform.fates, platform.once = [fate], True
+    platform.outcomes, platform.unique_names = [outcome], True
     assert make(platform) == "holder"
-    assert platform.looks == [(0, False), (0, True)]
+    assert platform.searches == [(0, False), (0, True)]
 
 
-def test_the_holder_of_a_name_may_be_listed_some_seconds_later(platform: Platform) -> None:
-    platform.fates, platform.once = [TAKEN], True
-    platform.before_look = [None, None, None, lambda: platform.put("holder", attempt=None)]
+def test_the_session_that_has_the_name_may_be_listed_seconds_later(platform: Platform) -> None:
+    platform.outcomes, platform.unique_names = [TAKEN], True
+    platform.before_search = [None, None, None, lambda: platform.add("holder", attempt=None)]
     assert make(platform) == "holder"
-    assert platform.looks == [(0, False), (0, True), (1, True), (4, True)]
+    assert platform.searches == [(0, False), (0, True), (1, True), (4, True)]
 
 
-def test_what_is_rejected_for_another_reason_is_told(platform: Platform) -> None:
-    platform.fates, platform.once, platform.other_names = [RejectedError("no", status=422)], True, 1
+def test_a_rejection_for_another_reason_is_raised(platform: Platform) -> None:
+    platform.outcomes, platform.unique_names, platform.other_names = [RejectedError("no", status=422)], True, 1
     with pytest.raises(RejectedError):
         make(platform)
-    assert (len(platform.drafts), len(platform.looks)) == (1, 2)
+    assert (len(platform.drafts), len(platform.searches)) == (1, 2)
 
 
-def test_a_name_that_nobody_holds_any_more_is_given_up_for_another(platform: Platform) -> None:
-    platform.fates, platform.once, platform.other_names = [TAKEN], True, 1
+def test_another_name_is_used_if_no_session_has_the_first(platform: Platform) -> None:
+    platform.outcomes, platform.unique_names, platform.other_names = [TAKEN], True, 1
     assert make(platform) == "made-2"
     assert [draft.turn for draft in platform.drafts] == [1, 2]
 
 
-def test_where_there_is_no_other_name_the_refusal_is_told(platform: Platform) -> None:
-    platform.fates, platform.once, platform.other_names = [TAKEN, TAKEN], True, 1
+def test_without_another_name_the_refusal_is_raised(platform: Platform) -> None:
+    platform.outcomes, platform.unique_names, platform.other_names = [TAKEN, TAKEN], True, 1
     with pytest.raises(ConflictError):
         make(platform)
     assert len(platform.drafts) == 2
 
 
-def test_a_canceled_session_that_lists_still_show_is_no_holder(platform: Platform) -> None:
-    platform.put("old", attempt=None)
-    platform.stale, platform.once, platform.other_names = True, True, 2
-    platform.fates = [TAKEN, TAKEN]
+def test_a_canceled_session_that_lists_still_show_does_not_count(platform: Platform) -> None:
+    platform.add("old", attempt=None)
+    platform.stale, platform.unique_names, platform.other_names = True, True, 2
+    platform.outcomes = [TAKEN, TAKEN]
     assert make(platform, "recreate") == "made-3"
 
 
-# Attempts at once
+# Concurrent attempts
 
 
 @pytest.mark.parametrize("listed_late", [False, True])
 @pytest.mark.parametrize(
     ("twin", "result"),
     [({"age": 1}, "twin"), ({"age": -1}, "made-1"), ({"age": 0, "attempt": "00"}, "twin"), ({"age": None}, "made-1")],
-    ids=["older", "younger", "asked for before", "of unknown age"],
+    ids=["older", "younger", "requested first", "of unknown age"],
 )
-def test_attempts_at_once_agree_on_the_older_session(
+def test_concurrent_attempts_agree_on_the_older_session(
     platform: Platform, twin: dict[str, Any], result: str, listed_late: bool
 ) -> None:
     platform.listed_late = listed_late
-    platform.before_look = [None, lambda: platform.put("twin", **twin)]
+    platform.before_search = [None, lambda: platform.add("twin", **twin)]
     assert make(platform) == result
     assert platform.canceled == ([("made-1", False)] if result == "twin" else [])
 
 
 @pytest.mark.parametrize("key", [KEY, None])
-def test_what_is_not_listed_yet_counts_all_the_same(platform: Platform, key: str | None) -> None:
+def test_a_session_that_is_not_listed_yet_counts(platform: Platform, key: str | None) -> None:
     platform.listed_late = True
     assert make(platform, draft=DRAFT.model_copy(update={"key": key})) == "made-1"
     assert platform.canceled == []
 
 
-def test_the_look_after_a_create_waits_up_to_a_minute_for_its_slot(platform: Platform) -> None:
-    platform.put("canceled")
+def test_the_search_after_a_create_waits_up_to_a_minute_for_the_rate_limit(platform: Platform) -> None:
+    platform.add("canceled")
     platform.stale = True
-    platform.before_look = [
+    platform.before_search = [
         None,
         RateLimitedError("full", status=429, retry_after=60.0),
-        lambda: platform.put("twin", age=300),
+        lambda: platform.add("twin", age=300),
     ]
     assert make(platform, "recreate") == "twin"
-    assert [at for at, _ in platform.looks] == [0, 0, 60]
+    assert [at for at, _ in platform.searches] == [0, 0, 60]
 
 
-def test_a_canceled_session_does_not_win_after_such_a_wait(platform: Platform) -> None:
-    platform.put("canceled")
+def test_a_canceled_session_does_not_count_after_such_a_wait(platform: Platform) -> None:
+    platform.add("canceled")
     platform.stale = True
-    platform.before_look = [None, RateLimitedError("full", status=429, retry_after=1.0)]
+    platform.before_search = [None, RateLimitedError("full", status=429, retry_after=1.0)]
     assert make(platform, "recreate") == "made-1"
 
 
 @pytest.mark.parametrize(
-    "blind",
+    "search_error",
     [
         RateLimitedError("full", status=429, retry_after=60.5),
         RateLimitedError("full", status=429),
         BrokenConnectionError("blind"),
     ],
 )
-def test_what_was_made_is_returned_although_nobody_could_look(
-    platform: Platform, caplog: pytest.LogCaptureFixture, blind: SessionsError
+def test_the_created_session_is_returned_although_the_search_failed(
+    platform: Platform, caplog: pytest.LogCaptureFixture, search_error: SessionsError
 ) -> None:
-    platform.before_look = [None, blind]
+    platform.before_search = [None, search_error]
     assert make(platform) == "made-1"
-    assert passed(platform) == 0
-    assert "Could not look whether another attempt" in caplog.text
+    assert elapsed(platform) == 0
+    assert "Could not check whether another attempt" in caplog.text
 
 
 def attempt_at(clock: VirtualClock) -> str:
@@ -655,25 +661,25 @@ def attempt_at(clock: VirtualClock) -> str:
 
 
 @pytest.mark.parametrize("period", [395, 396])
-def test_attempts_sort_by_when_they_began(period: int) -> None:
+def test_attempts_sort_by_start(period: int) -> None:
     began = datetime.fromtimestamp(period * 2**32 / 1000 + 1, UTC)
     moments = [began + timedelta(days=days) for days in (0, 10, 24, 25, 26, 40, 49)]
     attempts = [attempt_at(VirtualClock(moment)) for moment in (moments[0] + timedelta(milliseconds=2), *moments[1:])]
     attempts.insert(0, attempt_at(VirtualClock(began)))
     assert attempts == sorted(attempts)
-    assert len({attempt[:8] for attempt in attempts}) == len(attempts), "two milliseconds apart or more"
+    assert len({attempt[:8] for attempt in attempts}) == len(attempts), "they are two milliseconds or more apart"
     assert {len(attempt) for attempt in attempts} == {12}
 
 
-def test_attempts_of_the_same_instant_are_told_apart(clock: VirtualClock) -> None:
+def test_attempts_of_the_same_time_have_different_ids(clock: VirtualClock) -> None:
     assert len({attempt_at(clock) for _ in range(4)}) == 4
 
 
-@pytest.mark.parametrize("word", OnExisting)
-def test_words_are_read(word: OnExisting) -> None:
-    assert OnExisting.read(word.value) is word
+@pytest.mark.parametrize("value", OnExisting)
+def test_values_of_on_existing_are_parsed(value: OnExisting) -> None:
+    assert OnExisting.parse(value.value) is value
 
 
-def test_other_words_are_refused() -> None:
+def test_unknown_values_of_on_existing_are_refused() -> None:
     with pytest.raises(InputError, match="on_existing"):
-        OnExisting.read("replace")
+        OnExisting.parse("replace")

@@ -1,4 +1,4 @@
-"""The key of a create: who asks, and what for."""
+"""The key of a create: the task instance and its request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.model import SessionDraft
-from airflow_provider_sessions.operators._create_key import create_key, get_earliest_attempt
+from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 
 PLAN: dict[str, Any] = {
     "title": "Town hall",
@@ -29,18 +29,18 @@ def task(**given: Any) -> Any:
 
 
 def key(context: Any = None, **changes: Any) -> str:
-    return create_key(context or task(), SessionDraft.read(**{**PLAN, **changes}))
+    return str(CreateKey.of(context or task(), SessionDraft.read(**{**PLAN, **changes})))
 
 
-def test_a_key_is_short_and_fits_into_an_address() -> None:
+def test_a_key_is_short_and_fits_into_a_url() -> None:
     assert re.fullmatch(r"[0-9a-f]{10}-[0-9a-f]{6}", key())
 
 
-def test_keys_stay_what_earlier_versions_made_of_the_same_task() -> None:
+def test_keys_are_those_of_earlier_versions() -> None:
     assert (key(), key(task(map_index=3))) == ("bb0e412011-370855", "bc9e32324d-370855")
 
 
-def test_each_iteration_of_a_task_loop_makes_a_session_of_its_own() -> None:
+def test_each_iteration_of_a_task_loop_has_its_own_key() -> None:
     iterations = [task() | {"loop": SimpleNamespace(index=index)} for index in range(3)]
     assert len({key(), *(key(iteration) for iteration in iterations)}) == 4
     assert key(iterations[1]) == key(task() | {"loop": SimpleNamespace(index=1)})
@@ -60,7 +60,7 @@ def test_each_iteration_of_a_task_loop_makes_a_session_of_its_own() -> None:
         {"description": None},
     ],
 )
-def test_the_same_session_in_other_words_has_the_same_key(same: dict[str, Any]) -> None:
+def test_the_same_request_in_another_form_has_the_same_key(same: dict[str, Any]) -> None:
     assert key(**same) == key()
 
 
@@ -76,13 +76,13 @@ def test_the_same_session_in_other_words_has_the_same_key(same: dict[str, Any]) 
         {"options": {"room_id": "s"}},
     ],
 )
-def test_another_session_has_another_key_of_the_same_task(other: dict[str, Any]) -> None:
+def test_another_request_has_another_key_of_the_same_task(other: dict[str, Any]) -> None:
     assert key(**other) != key()
     assert key(**other).partition("-")[0] == key().partition("-")[0]
 
 
 @pytest.mark.parametrize("other", [{"dag_id": "e"}, {"run_id": "s"}, {"task_id": "u"}, {"map_index": 0}])
-def test_another_task_instance_has_another_key_for_the_same_session(other: dict[str, Any]) -> None:
+def test_another_task_instance_has_another_key_of_the_same_request(other: dict[str, Any]) -> None:
     assert key(task(**other)) != key()
     assert key(task(**other)).partition("-")[2] == key().partition("-")[2]
 
@@ -92,19 +92,19 @@ def test_a_later_try_has_the_same_key() -> None:
     assert key(task(map_index=None)) == key()
 
 
-def test_what_tells_attempts_apart_is_no_part_of_the_key() -> None:
+def test_fields_of_an_attempt_are_no_part_of_the_key() -> None:
     draft = SessionDraft.read(**PLAN)
     later = draft.model_copy(update={"key": "k", "attempt": "ab", "turn": 3, "since": draft.start, "mark": False})
-    assert create_key(task(), later) == create_key(task(), draft)
+    assert CreateKey.of(task(), later) == CreateKey.of(task(), draft)
 
 
 def test_a_key_is_the_same_in_every_process() -> None:
     code = (
         "from types import SimpleNamespace as N\n"
         "from airflow_provider_sessions.model import SessionDraft\n"
-        "from airflow_provider_sessions.operators._create_key import create_key\n"
+        "from airflow_provider_sessions.operators._create_key import CreateKey\n"
         "ti = N(dag_id='d', run_id='r', task_id='t', map_index=-1)\n"
-        "print(create_key({'ti': ti}, SessionDraft.read(title='x', options={'tags': {'a', 'b', 'c', 'd', 'e'}})))"
+        "print(CreateKey.of({'ti': ti}, SessionDraft.read(title='x', options={'tags': {'a', 'b', 'c', 'd', 'e'}})))"
     )
     keys = {
         subprocess.run(
@@ -115,7 +115,7 @@ def test_a_key_is_the_same_in_every_process() -> None:
     assert len(keys) == 1
 
 
-def test_no_attempt_was_before_the_run_was_due() -> None:
+def test_the_earliest_attempt_is_when_the_run_was_due() -> None:
     due = datetime(2026, 3, 2, tzinfo=UTC)
     run = SimpleNamespace(run_after=due)
     assert get_earliest_attempt(task(try_number=2) | {"dag_run": run}) == due

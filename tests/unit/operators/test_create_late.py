@@ -204,7 +204,7 @@ def test_a_worker_holds_nothing_while_it_waits(
 
     assert vidinfra.alive() == [made]
     assert task.deferrals == 1
-    assert "vidinfra may still carry out the request for 'Town hall': a retry looks for the session" in caplog.text
+    assert "vidinfra may still carry out the request for 'Town hall': a retry searches for the session" in caplog.text
     assert "and sends nothing before 15:01:05 UTC" in caplog.text
     assert "Deferred for 65 s, until 2026-03-02 15:01:05 UTC: vidinfra may still carry out an earlier" in caplog.text
 
@@ -297,7 +297,7 @@ def test_a_request_is_not_sent_again_for_a_minute(
 
     assert by_request.alive() == [made]
     assert proxy.sent == 1
-    assert "Without a retry, look for it on the platform before you clear the task" in caplog.text
+    assert "Without a retry, search for it on the platform before you clear the task" in caplog.text
 
 
 @pytest.fixture

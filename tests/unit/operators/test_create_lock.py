@@ -1,4 +1,4 @@
-"""One attempt at a time."""
+"""The lock on a create."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "rates"
 
 
-def test_who_comes_second_waits_until_the_first_is_done_and_nothing_is_left(folder: Path) -> None:
+def test_the_second_waits_for_the_first_and_no_file_is_left(folder: Path) -> None:
     order: list[str] = []
     waiting = Event()
 
@@ -38,7 +38,7 @@ def test_who_comes_second_waits_until_the_first_is_done_and_nothing_is_left(fold
     assert list(folder.iterdir()) == []
 
 
-def test_many_at_once_come_one_after_another(folder: Path) -> None:
+def test_concurrent_attempts_run_one_after_the_other(folder: Path) -> None:
     inside: list[int] = []
     most: list[int] = []
 
@@ -57,21 +57,21 @@ def test_many_at_once_come_one_after_another(folder: Path) -> None:
     assert most == [1] * 80
 
 
-def test_an_error_lets_go_as_well() -> None:
+def test_an_error_releases_the_lock() -> None:
     with pytest.raises(ValueError, match="inside"), create_lock("key", None):
         raise ValueError("inside")
     with create_lock("key", None):
         pass
 
 
-def test_without_a_folder_the_work_goes_on(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_folder_the_create_goes_on(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder.write_text("in the way")
     with create_lock("key", None):
         pass
-    assert "Other attempts at this create cannot be kept waiting" in caplog.text
+    assert "No lock on this create" in caplog.text
 
 
-def test_a_folder_that_others_may_write_into_is_not_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_others_can_open_is_not_used(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     with caplog.at_level(logging.WARNING), create_lock("key", None):
@@ -79,7 +79,7 @@ def test_a_folder_that_others_may_write_into_is_not_used(folder: Path, caplog: p
     assert "closed to others" in caplog.text
 
 
-def test_without_redis_the_work_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_redis_the_create_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     with create_lock("key", RedisAddress("127.0.0.1", port=1)):
         pass
-    assert "cannot be kept waiting (Redis: ConnectionError" in caplog.text
+    assert "No lock on this create (Redis: ConnectionError" in caplog.text

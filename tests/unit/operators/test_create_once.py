@@ -1,4 +1,4 @@
-"""One session, whatever happens on the way, on every platform: lost answers, retries, clears, attempts at once."""
+"""One session per create, on every platform: lost responses, retries, clears, concurrent attempts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLATFORMS = ("prevail", "vidinfra", "sessions_us")
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later looks follow at once: nothing in these tests is on its way, or late."""
+    """Repeat searches at once: no request in these tests is carried out late."""
     monkeypatch.setattr(_create, "_LATE_REQUEST_SECONDS", 0.0)
     monkeypatch.setattr(_create, "_CONFLICT_DELAYS", (0.0, 0.0))
 
@@ -51,7 +51,7 @@ Make = Callable[..., str]
 
 @pytest.fixture
 def make(place: Place) -> Make:
-    """Make the session at the place; arguments beyond those of an attempt are the operator's."""
+    """Create the session; arguments beyond those of an attempt are the operator's."""
     return maker(place)
 
 
@@ -64,10 +64,10 @@ def maker(place: Place) -> Make:
     return make
 
 
-# Attempts after another
+# Attempts one after the other
 
 
-def test_a_retried_task_returns_its_session_and_leaves_others_alone(place: Place, make: Make) -> None:
+def test_a_retried_task_returns_its_session_and_ignores_others(place: Place, make: Make) -> None:
     theirs = place.theirs()
     made = make()
 
@@ -75,7 +75,7 @@ def test_a_retried_task_returns_its_session_and_leaves_others_alone(place: Place
     assert place.alive() == sorted([theirs, made])
 
 
-def test_another_run_and_every_mapped_task_make_their_own(place: Place, make: Make) -> None:
+def test_another_run_and_every_mapped_task_create_their_own(place: Place, make: Make) -> None:
     made = {make(), make(run_id="manual__2"), make(map_index=0), make(map_index=1)}
 
     assert sorted(made) == place.alive()
@@ -83,14 +83,17 @@ def test_another_run_and_every_mapped_task_make_their_own(place: Place, make: Ma
     assert make(run_id="manual__2", try_number=2) in made
 
 
-def test_other_arguments_make_another_session_and_the_old_one_stays(
+def test_other_arguments_create_another_session_and_keep_the_old_one(
     place: Place, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = make()
     new = make(try_number=2, title="Town hall, moved")
 
     assert place.alive() == sorted([old, new])
-    assert f"This task has made session {old} ('Town hall') with other arguments before; it stays" in caplog.text
+    assert (
+        f"This task has already created session {old} ('Town hall') with other arguments; cancel it if it is not wanted"
+        in caplog.text
+    )
     assert make(try_number=3) == old
 
 
@@ -104,12 +107,12 @@ FAULTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"])
-def test_a_create_whose_answer_is_lost_is_never_sent_again(
+def test_a_create_whose_response_is_lost_is_not_sent_again(
     place: Place, make: Make, sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
     theirs = place.theirs()
     sandbox.faults.add(route="create_session", **fault)
-    if fault["kind"] == "html":  # a proxy's page: nothing was carried out
+    if fault["kind"] == "html":  # a proxy's page: the request was not carried out
         with pytest.raises(SessionsError, match="create_session"):
             make()
     made = make(try_number=2)
@@ -118,7 +121,7 @@ def test_a_create_whose_answer_is_lost_is_never_sent_again(
     assert sandbox.log.count(route="create_session") == (2 if fault["kind"] == "html" else 1)
 
 
-def test_a_create_that_never_arrived_is_made_by_the_retry(place: Place, make: Make, sandbox: Sandbox) -> None:
+def test_a_create_that_never_arrived_is_repeated_by_the_retry(place: Place, make: Make, sandbox: Sandbox) -> None:
     theirs = place.theirs()
     sandbox.faults.add("reset", route="create_session")
     with pytest.raises(BrokenConnectionError):
@@ -128,7 +131,7 @@ def test_a_create_that_never_arrived_is_made_by_the_retry(place: Place, make: Ma
     assert sorted([theirs, make(try_number=2)]) == place.alive()
 
 
-def test_a_session_that_people_called_off_is_made_again(place: Place, make: Make) -> None:
+def test_a_session_that_was_canceled_is_created_again(place: Place, make: Make) -> None:
     first = make()
     hook_for(place.conn_id).ask(lambda adapter: adapter.cancel(first))
     second = make(try_number=2)
@@ -138,7 +141,7 @@ def test_a_session_that_people_called_off_is_made_again(place: Place, make: Make
     assert make(try_number=3) == second
 
 
-# Attempts at once, on hosts that share no store
+# Concurrent attempts, on hosts that share no store
 
 
 @pytest.fixture
@@ -147,9 +150,9 @@ def on_different_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_different_hosts")
-def test_attempts_at_once_agree_on_one_session(place: Place, make: Make, sandbox: Sandbox) -> None:
+def test_concurrent_attempts_agree_on_one_session(place: Place, make: Make, sandbox: Sandbox) -> None:
     theirs = place.theirs()
-    sandbox.latency = 0.05  # so that all have looked before one is there
+    sandbox.latency = 0.05  # so that all have searched before one exists
     with ThreadPoolExecutor(4) as pool:
         made = set(pool.map(lambda number: make(try_number=number), range(1, 5)))
 
@@ -159,9 +162,7 @@ def test_attempts_at_once_agree_on_one_session(place: Place, make: Make, sandbox
 
 
 @pytest.mark.usefixtures("on_different_hosts")
-def test_an_attempt_whose_answer_is_lost_still_takes_back_what_it_made(
-    place: Place, make: Make, sandbox: Sandbox
-) -> None:
+def test_an_attempt_whose_response_is_lost_cancels_its_duplicate(place: Place, make: Make, sandbox: Sandbox) -> None:
     sandbox.latency = 0.05
     sandbox.faults.add("lost_response", route="create_session", times=2)
     with ThreadPoolExecutor(2) as pool:
@@ -171,13 +172,13 @@ def test_an_attempt_whose_answer_is_lost_still_takes_back_what_it_made(
     assert len(made) == 1
 
 
-def test_only_what_this_attempt_made_is_taken_back(
+def test_an_attempt_cancels_only_its_own_duplicate(
     meetings: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = maker(meetings)
     first = make()
     sandbox.sessions_us.settings.newest_first = True
-    # A look that shows nothing, as if it had been made just before: the first look of the attempt is spoilt.
+    # The first search of the attempt shows nothing, as if it had been made just before.
     sandbox.faults.add("edit", route="list_sessions", changes={"*.name": "Another", "*.description": ""})
 
     assert make(try_number=1) == first
@@ -185,12 +186,12 @@ def test_only_what_this_attempt_made_is_taken_back(
     assert requests_of(sandbox, method="DELETE") == ["delete_session"]
 
 
-# What to do with what is there
+# What to do with existing sessions
 
 
-def test_others_sessions_can_be_an_error_and_ones_own_is_none(place: Place, make: Make) -> None:
+def test_a_session_of_others_can_be_an_error_and_the_tasks_own_is_none(place: Place, make: Make) -> None:
     theirs = place.theirs()
-    with pytest.raises(ConflictError, match=f"has a session of this title and these times already: {theirs}"):
+    with pytest.raises(ConflictError, match=f"already has a session with this title and these times: {theirs}"):
         make(on_existing="fail")
     assert place.alive() == [theirs]
 
@@ -198,7 +199,7 @@ def test_others_sessions_can_be_an_error_and_ones_own_is_none(place: Place, make
     assert make(try_number=2, on_existing="fail") == made
 
 
-def test_a_session_can_be_made_anew(place: Place, make: Make) -> None:
+def test_a_session_can_be_recreated(place: Place, make: Make) -> None:
     theirs = place.theirs()
     ids = [make(try_number=number, on_existing="recreate") for number in (1, 2, 3)]
 
@@ -207,7 +208,7 @@ def test_a_session_can_be_made_anew(place: Place, make: Make) -> None:
     assert make(try_number=4) == ids[-1]
 
 
-def test_what_has_begun_is_not_canceled_to_make_it_anew(place: Place, make: Make) -> None:
+def test_a_session_that_has_started_is_not_recreated(place: Place, make: Make) -> None:
     made = make()
     place.platform.start(made)
     with pytest.raises(ConflictError, match=f"cannot cancel session {made} .* it is live"):
@@ -216,17 +217,17 @@ def test_what_has_begun_is_not_canceled_to_make_it_anew(place: Place, make: Make
     assert make(try_number=3) == made
 
 
-def test_what_may_be_others_is_not_canceled_to_make_it_anew(meetings: Place) -> None:
+def test_a_session_that_others_may_have_created_is_not_recreated(meetings: Place) -> None:
     theirs = meetings.theirs()
-    with pytest.raises(ConflictError, match="nothing proves that this task made it"):
+    with pytest.raises(ConflictError, match="nothing proves that this task created it"):
         maker(meetings)(mark=False, on_existing="recreate")
     assert meetings.alive() == [theirs]
 
 
-# The mark
+# The marker
 
 
-def test_attendees_may_see_a_mark_and_users_of_this_package_do_not(meetings: Place, sandbox: Sandbox) -> None:
+def test_attendees_may_see_a_marker_and_users_of_this_package_do_not(meetings: Place, sandbox: Sandbox) -> None:
     make = maker(meetings)
     made = make(description="All welcome")
     sent = sandbox.log.entries(route="create_session")[0].body["description"]
@@ -236,17 +237,17 @@ def test_attendees_may_see_a_mark_and_users_of_this_package_do_not(meetings: Pla
     assert make(description="All welcome", try_number=2) == made
 
 
-def test_a_mark_can_be_left_out(meetings: Place, sandbox: Sandbox) -> None:
+def test_the_marker_can_be_left_out(meetings: Place, sandbox: Sandbox) -> None:
     make = maker(meetings)
     made = make(mark=False)
 
     assert "description" not in sandbox.log.entries(route="create_session")[0].body
     assert make(mark=False, try_number=2) == made
-    assert make(mark=False, run_id="manual__2") == made, "title and times decide, whoever made it"
+    assert make(mark=False, run_id="manual__2") == made, "title and times decide, whichever run created it"
 
 
 @pytest.mark.parametrize("marked", [True, False])
-def test_a_new_description_keeps_the_mark(meetings: Place, context: Any, marked: bool) -> None:
+def test_a_new_description_keeps_the_marker(meetings: Place, context: Any, marked: bool) -> None:
     make = maker(meetings)
     made = make(mark=marked)
     update = UpdateSessionOperator(task_id="u", conn_id=meetings.conn_id, session_id=made, description="Bring a pen")
@@ -263,7 +264,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_lists_may_leave_the_description_out(
+def test_lists_may_lack_the_description(
     sandbox_server: SandboxServer, connect: Connect, sandbox: Sandbox, name: str
 ) -> None:
     place = prepare(sandbox, name, connect)
@@ -278,7 +279,7 @@ def test_lists_may_leave_the_description_out(
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_where_a_platform_tells_no_description_title_and_times_decide(
+def test_title_and_times_decide_if_a_platform_has_no_description(
     sandbox_server: SandboxServer, connect: Connect, sandbox: Sandbox, name: str
 ) -> None:
     place = prepare(sandbox, name, connect)
@@ -292,7 +293,7 @@ def test_where_a_platform_tells_no_description_title_and_times_decide(
     assert place.alive() == [made]
 
 
-def test_an_old_session_is_found_however_many_are_newer(meetings: Place, sandbox: Sandbox) -> None:
+def test_an_old_session_is_found_behind_many_newer_ones(meetings: Place, sandbox: Sandbox) -> None:
     make = maker(meetings)
     made = make()
     sandbox.clock.advance(60)
@@ -345,14 +346,14 @@ def test_a_session_that_was_moved_is_found_where_it_is_now(prevail: Place, sandb
     assert prevail.alive() == [made]
 
 
-def test_what_prevail_refuses_for_another_reason_is_told(prevail: Place, sandbox: Sandbox) -> None:
+def test_another_refusal_of_prevail_is_raised(prevail: Place, sandbox: Sandbox) -> None:
     sandbox.faults.add("status", route="create_session", status=422, body={"errors": ["no such case"]})
     with pytest.raises(RejectedError, match="no such case"):
         maker(prevail)()
     assert sandbox.log.count(route="create_session") == 1
 
 
-def test_a_request_is_made_once_although_it_can_bear_no_mark(prevail: Place, sandbox: Sandbox) -> None:
+def test_a_request_is_created_once_without_a_marker(prevail: Place, sandbox: Sandbox) -> None:
     make = maker(prevail)
     options = {"case": "24-cv-1138", "flow": "request"}
     made = make(options=options)
@@ -363,7 +364,7 @@ def test_a_request_is_made_once_although_it_can_bear_no_mark(prevail: Place, san
     assert len(prevail.alive()) == 1
 
 
-def test_a_slug_of_the_users_own_is_the_one_whoever_made_it(prevail: Place) -> None:
+def test_a_slug_of_the_users_own_identifies_the_session(prevail: Place) -> None:
     theirs = prevail.theirs()
     options = {"case": "24-cv-1138", "remote_session_id": "By Hand"}
 
@@ -373,22 +374,20 @@ def test_a_slug_of_the_users_own_is_the_one_whoever_made_it(prevail: Place) -> N
     assert prevail.alive() == [theirs]
 
 
-# What the task remembers
+# The session id that the task stored
 
 
-def test_what_was_made_is_remembered_and_not_searched_for(
-    place: Place, make: Make, sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_a_stored_session_is_not_searched_for(place: Place, make: Make, sandbox: Sandbox, tmp_path: Path) -> None:
     made = make(store=FileStore(tmp_path / "store"))
     sandbox.log.clear()
 
     assert make(try_number=2, store=FileStore(tmp_path / "store"), on_existing="fail") == made
     assert sandbox.log.count(method="POST") == 0
-    if place.name != "prevail":  # which has no request for a single session
+    if place.name != "prevail":  # which has no endpoint for a single session
         assert requests_of(sandbox) == ["get_session"]
 
 
-def test_what_was_called_off_is_not_returned_although_it_is_remembered(
+def test_a_stored_session_that_was_canceled_is_not_returned(
     place: Place, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = FileStore(tmp_path / "store")
@@ -398,12 +397,12 @@ def test_what_was_called_off_is_not_returned_although_it_is_remembered(
         second = make(try_number=2, store=store)
 
     assert second != first
-    assert f"Session {first}, which an earlier attempt made, is" in caplog.text
+    assert f"Session {first}, which an earlier attempt created, is" in caplog.text
     assert make(try_number=3, store=store) == second
 
 
 @pytest.mark.parametrize("other", [{"title": "Another"}, {"run_id": "manual__2"}])
-def test_what_another_item_made_is_not_returned(
+def test_the_session_of_another_item_is_not_returned(
     place: Place, make: Make, tmp_path: Path, other: dict[str, Any]
 ) -> None:
     store = FileStore(tmp_path / "store")
@@ -412,7 +411,7 @@ def test_what_another_item_made_is_not_returned(
     assert make(store=store, **other) != first
 
 
-def test_a_remembered_session_is_found_where_people_removed_its_mark(meetings: Place, tmp_path: Path) -> None:
+def test_a_stored_session_is_found_without_its_marker(meetings: Place, tmp_path: Path) -> None:
     store = FileStore(tmp_path / "store")
     attempt = Attempt(meetings.conn_id, meetings.fields, store=store)
     made = attempt.make()

@@ -1,4 +1,4 @@
-"""Tasks whose slot is far: they let go of their worker until it comes."""
+"""Tasks that are deferred until the rate limit allows their requests."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from tests.connected import Connect, RecordingTaskInstance, requests_of
 from tests.unit.operators.attempts import RUN_AFTER, START, Place, places
 
 
-class Slots:
-    """The slots of the account behind a connection."""
+class LimitUsage:
+    """The use of the rate limit of a connection's account."""
 
     def __init__(self, conn_id: str, folder: Path) -> None:
         self._conn_id = conn_id
         self._folder = folder
 
     def use_up(self) -> None:
-        """Others have just used up the window."""
+        """Use up the window."""
         hook = hook_for(self._conn_id)
         limiter = adapter_class(hook.conn_type).get_limiter(hook.account)
 
@@ -51,16 +51,16 @@ class Slots:
 
         asyncio.run(use_up())
 
-    def are_free_again(self) -> None:
-        """Time has passed."""
+    def reset(self) -> None:
+        """Reset the limit, as if time had passed."""
         for page in self._folder.iterdir():
             page.unlink()
 
 
 @pytest.fixture
-def slots(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Slots]:
+def usage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], LimitUsage]:
     monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "rates"))
-    return lambda conn_id: Slots(conn_id, tmp_path / "rates")
+    return lambda conn_id: LimitUsage(conn_id, tmp_path / "rates")
 
 
 @pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
@@ -88,9 +88,9 @@ def context(map_index: int = -1) -> dict[str, Any]:
     return {"ti": RecordingTaskInstance(map_index=map_index), "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
 
 
-def deferral(work: Callable[..., Any], *arguments: Any, **keywords: Any) -> TaskDeferred:
+def deferral(work: Callable[..., Any], *arguments: Any, **kwargs: Any) -> TaskDeferred:
     with pytest.raises(TaskDeferred) as deferred:
-        work(*arguments, **keywords)
+        work(*arguments, **kwargs)
     return deferred.value
 
 
@@ -100,45 +100,43 @@ def wait_of(deferred: TaskDeferred) -> float:
 
 
 def resume(operator: Any, deferred: TaskDeferred, context: dict[str, Any]) -> Any:
-    """What Airflow does when the trigger has fired."""
+    """Resume as Airflow does after the trigger's event."""
     return operator.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": None}, context)
 
 
-def test_a_create_waits_elsewhere_for_its_slot_and_makes_one_session(
-    place: Place, sandbox: Sandbox, slots: Callable[[str], Slots], caplog: pytest.LogCaptureFixture
+def test_a_create_is_deferred_and_then_creates_one_session(
+    place: Place, sandbox: Sandbox, usage: Callable[[str], LimitUsage], caplog: pytest.LogCaptureFixture
 ) -> None:
-    slots(place.conn_id).use_up()
+    usage(place.conn_id).use_up()
     operator = create(place)
     with caplog.at_level(logging.INFO):
         deferred = deferral(operator.execute, context())
 
     assert 50 < wait_of(deferred) <= 61
     assert requests_of(sandbox) == []
-    (told,) = [text for text in caplog.messages if text.startswith("Deferred for")]
-    assert "the account allows 10 requests per minute; the next free slot is at" in told
+    (message,) = [text for text in caplog.messages if text.startswith("Deferred for")]
+    assert "the account allows 10 requests per minute; the next free slot is at" in message
 
-    slots(place.conn_id).are_free_again()
+    usage(place.conn_id).reset()
     made = resume(operator, deferred, context())
     assert place.alive() == [made["session_id"]]
     assert operator.execute(context())["session_id"] == made["session_id"]
 
 
-def test_the_slots_are_reserved_so_that_each_task_has_a_time_of_its_own(
-    webinars: Place, slots: Callable[[str], Slots]
-) -> None:
-    slots(webinars.conn_id).use_up()
+def test_each_deferred_task_has_its_own_time(webinars: Place, usage: Callable[[str], LimitUsage]) -> None:
+    usage(webinars.conn_id).use_up()
     deferrals = [deferral(create(webinars).execute, context(number)) for number in range(8)]
 
     waits = [round(wait_of(deferred) / 60) for deferred in deferrals]
     assert waits == sorted(waits)
     assert waits[0] == 1
-    assert waits[-1] >= 3  # eight tasks of three requests each, ten a minute and fewer
+    assert waits[-1] >= 3  # eight tasks of three requests each, at most ten per minute
     assert all(waits.count(minute) <= 3 for minute in waits)
 
 
 @pytest.mark.parametrize("route", ["list_room_sessions", "create_session"])
-def test_a_refusal_midway_is_waited_for_elsewhere_as_well(
-    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots], route: str
+def test_a_refusal_during_the_work_defers_as_well(
+    webinars: Place, sandbox: Sandbox, usage: Callable[[str], LimitUsage], route: str
 ) -> None:
     sandbox.faults.add("status", route=route, status=429, headers={"Retry-After": "300"})
     operator = create(webinars)
@@ -146,14 +144,14 @@ def test_a_refusal_midway_is_waited_for_elsewhere_as_well(
 
     assert 290 < wait_of(deferred) <= 301
     assert webinars.alive() == []
-    slots(webinars.conn_id).are_free_again()
+    usage(webinars.conn_id).reset()
     made = resume(operator, deferred, context())
     assert webinars.alive() == [made["session_id"]]
     assert sandbox.log.count(route="create_session") == 1 + (route == "create_session")
 
 
-def test_a_create_that_may_have_been_carried_out_is_looked_for_after_the_deferral(
-    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots]
+def test_a_create_that_may_have_been_carried_out_is_searched_for_after_the_deferral(
+    webinars: Place, sandbox: Sandbox, usage: Callable[[str], LimitUsage]
 ) -> None:
     busy = {"status": 503, "headers": {"Retry-After": "120"}, "carried_out": True}
     sandbox.faults.add("status", route="create_session", **busy)
@@ -161,14 +159,14 @@ def test_a_create_that_may_have_been_carried_out_is_looked_for_after_the_deferra
     deferred = deferral(operator.execute, context())
 
     assert wait_of(deferred) > 110
-    slots(webinars.conn_id).are_free_again()
+    usage(webinars.conn_id).reset()
     made = resume(operator, deferred, context())
     assert webinars.alive() == [made["session_id"]]
     assert sandbox.log.count(route="create_session") == 1
 
 
-def test_where_no_limit_is_known_tasks_do_not_come_back_all_at_once(
-    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots], connect: Connect
+def test_without_a_known_limit_tasks_resume_at_different_times(
+    webinars: Place, sandbox: Sandbox, usage: Callable[[str], LimitUsage], connect: Connect
 ) -> None:
     connect(webinars.conn_id, **webinars.platform.connection())
     sandbox.faults.add("status", status=429, headers={"Retry-After": "90"})
@@ -193,10 +191,10 @@ OPERATORS = [
 
 
 @pytest.mark.parametrize(("kind", "fields"), OPERATORS, ids=lambda value: getattr(value, "__name__", ""))
-def test_every_operator_that_asks_a_platform_does_so(
+def test_every_operator_is_deferred(
     webinars: Place,
     sandbox_server: SandboxServer,
-    slots: Callable[[str], Slots],
+    usage: Callable[[str], LimitUsage],
     connect: Connect,
     kind: Any,
     fields: Any,
@@ -204,17 +202,17 @@ def test_every_operator_that_asks_a_platform_does_so(
     place = webinars
     if kind is FetchTranscriptOperator:  # VidInfra has no transcripts
         place = _limited(sandbox_server.sandbox, "prevail", connect)
-    slots(place.conn_id).use_up()
+    usage(place.conn_id).use_up()
     operator = kind(task_id="task", conn_id=place.conn_id, **fields)
 
     assert 50 < wait_of(deferral(operator.execute, context())) <= 61
     assert requests_of(sandbox_server.sandbox) == []
 
 
-def test_an_export_goes_on_in_its_slot(
-    webinars: Place, sandbox_server: SandboxServer, slots: Callable[[str], Slots], tmp_path: Path
+def test_an_export_resumes_after_its_deferral(
+    webinars: Place, sandbox_server: SandboxServer, usage: Callable[[str], LimitUsage], tmp_path: Path
 ) -> None:
-    slots(webinars.conn_id).use_up()
+    usage(webinars.conn_id).use_up()
     [webinar] = sandbox_server.sandbox.vidinfra.create(
         "Town hall", started_at="2026-03-02T14:00:00Z", ended_at="2026-03-02T14:45:00Z"
     )
@@ -228,24 +226,24 @@ def test_an_export_goes_on_in_its_slot(
     deferred = deferral(export.execute, context())
     assert not list(tmp_path.glob("sessions/**/*.jsonl"))
 
-    slots(webinars.conn_id).are_free_again()
-    told = resume(export, deferred, context())
-    assert told["sessions"] == 1
+    usage(webinars.conn_id).reset()
+    message = resume(export, deferred, context())
+    assert message["sessions"] == 1
     assert webinar in next(tmp_path.glob("sessions/**/*.jsonl")).read_text()
 
 
-def test_a_task_that_may_not_be_deferred_fails_and_says_when_to_come_back(
-    webinars: Place, slots: Callable[[str], Slots], connect: Connect
+def test_a_task_that_may_not_be_deferred_fails_and_says_when_to_retry(
+    webinars: Place, usage: Callable[[str], LimitUsage], connect: Connect
 ) -> None:
     connect(webinars.conn_id, **{**webinars.connection(), "extra": {"rate_limit": "1/hour"}})
-    slots(webinars.conn_id).use_up()
+    usage(webinars.conn_id).use_up()
     with pytest.raises(RateLimitedError, match="the account allows 1 request per hour") as caught:
         create(webinars, deferrable=False).execute(context())
     assert caught.value.retry_after == pytest.approx(3600, abs=30)
 
 
-def test_a_task_is_deferred_no_longer_than_it_may_last_in_all(webinars: Place, slots: Callable[[str], Slots]) -> None:
-    slots(webinars.conn_id).use_up()
+def test_a_task_is_deferred_no_longer_than_its_timeout(webinars: Place, usage: Callable[[str], LimitUsage]) -> None:
+    usage(webinars.conn_id).use_up()
     with pytest.raises(RateLimitedError):
         create(webinars, execution_timeout=timedelta(seconds=40)).execute(context())
 
@@ -256,21 +254,21 @@ def test_a_task_is_deferred_no_longer_than_it_may_last_in_all(webinars: Place, s
         operator.execute_in_slot(context(), **late)
 
 
-def test_a_platform_that_refuses_for_ever_is_not_asked_for_ever(webinars: Place, sandbox: Sandbox, slots: Any) -> None:
+def test_a_platform_that_always_refuses_ends_the_deferrals(webinars: Place, sandbox: Sandbox, usage: Any) -> None:
     sandbox.faults.add("status", status=429, headers={"Retry-After": "20"}, times=None)
     operator = create(webinars)
     deferred = deferral(operator.execute, context())
     for _ in range(19):
-        slots(webinars.conn_id).are_free_again()
+        usage(webinars.conn_id).reset()
         deferred = deferral(resume, operator, deferred, context())
-    slots(webinars.conn_id).are_free_again()
+    usage(webinars.conn_id).reset()
     with pytest.raises(RateLimitedError):
         resume(operator, deferred, context())
     assert len(requests_of(sandbox)) == 21
 
 
 def test_a_call_that_may_have_been_carried_out_is_not_repeated(
-    webinars: Place, sandbox: Sandbox, slots: Callable[[str], Slots]
+    webinars: Place, sandbox: Sandbox, usage: Callable[[str], LimitUsage]
 ) -> None:
     busy = {"status": 503, "headers": {"Retry-After": "120"}, "carried_out": True}
     sandbox.faults.add("status", route="create_room", **busy)

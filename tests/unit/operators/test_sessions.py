@@ -121,7 +121,7 @@ def test_a_session_is_canceled_and_canceling_it_again_does_no_harm(
 
     assert (first["state"], first["state_inferred"]) == ("canceled", False)
     assert (again["session_id"], again["state"], again["state_inferred"]) == (session_id, "canceled", True)
-    assert "is not there: it was canceled before, or never made" in caplog.text
+    assert "does not exist: it was canceled before, or never created" in caplog.text
 
 
 def test_a_platform_that_keeps_canceled_sessions_does_not_take_a_missing_one_for_canceled(
@@ -222,7 +222,7 @@ def test_a_change_that_was_made_before_the_session_began_is_no_error_afterwards(
         again = update.execute(context)
 
     assert again == first | {"state": "live"}
-    assert f"Session {session_id} is already as wanted" in caplog.text
+    assert f"Session {session_id} is already as requested" in caplog.text
     with pytest.raises(ConflictError):
         UpdateSessionOperator(task_id="u", conn_id=place.conn_id, session_id=session_id, start=1893456000).execute(
             context
