@@ -74,17 +74,20 @@ class Dialect:
     """How a platform talks: how its errors are explained, and what in its answers means nothing.
 
     :param platform: the connection type.
-    :param hints: by HTTP status, what a person should check; shown at the end of the error.
+    :param hints: by HTTP status, or by the platform's own error code as a text, what a person should check; shown at
+        the end of the error.
+    :param codes: by the platform's own error code as a text, the class of the error, where the status does not tell it.
     :param volatile: what changes from answer to answer though nothing happened, such as the time of the answer.
     """
 
     platform: str
-    hints: Mapping[int, str] = field(default_factory=dict)
+    hints: Mapping[int | str, str] = field(default_factory=dict)
+    codes: Mapping[str, type[ApiError]] = field(default_factory=dict)
     volatile: re.Pattern[bytes] | None = None
 
     def about(self, conn_id: str) -> Dialect:
         """The same, with hints that name the connection that a person should check."""
-        return replace(self, hints={status: f"{hint} (connection {conn_id!r})" for status, hint in self.hints.items()})
+        return replace(self, hints={key: f"{hint} (connection {conn_id!r})" for key, hint in self.hints.items()})
 
     def telling_bytes(self, body: bytes) -> bytes:
         """The part of a body by which two answers are compared."""
@@ -273,6 +276,7 @@ def error_from(
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else RejectedError)
     hidden = (*secrets, *credentials_of(response.request))
     reason, code = _reason(content, hidden)
+    kind = dialect.codes.get(code or "", kind)
     request_id = _request_id(response, hidden)
     retry_after = parse_rate_limit_headers(status, response.headers, clock.now()).retry_delay
     by_platform = "text/html" not in response.headers.get("content-type", "").lower()
@@ -285,7 +289,7 @@ def error_from(
     parts += [f": {reason}"] if reason else []
     parts += [f" (code {code})"] if code else []
     parts += [f" [request id {request_id}]"] if request_id else []
-    known = dialect.hints.get(status) if by_platform else _PAGES.get(status)
+    known = dialect.hints.get(code or "", dialect.hints.get(status)) if by_platform else _PAGES.get(status)
     parts += [f". {said}" for said in (tell_refused(arguments, status), skew or known, hint) if said]
     error = kind(
         "".join(parts),

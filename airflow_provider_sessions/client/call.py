@@ -106,7 +106,7 @@ class Call(Generic[T_co]):
     :param body: JSON body, or None; not shown, because a log-in's holds a password.
     :param form: fields of a form, sent instead of a JSON body; not shown.
     :param files: files of a form by field; unless None, the form is sent as ``multipart/form-data``.
-    :param headers: headers of this request alone.
+    :param headers: headers of this request alone; not shown.
     :param route: the endpoint it came from.
     :param arguments: path arguments by name.
     """
@@ -117,7 +117,7 @@ class Call(Generic[T_co]):
     body: Any = field(default=None, repr=False)
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, UploadFile] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     route: Route = UNROUTED
     arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -165,7 +165,10 @@ def call(
         one.
     :param form: fields of a form, instead of ``body``.
     :param files: files of a form by field; an empty mapping sends the form as one with files, too.
+    :raises TypeError: both a body and a form.
     """
+    if body is not None and (form or files is not None):
+        raise TypeError("a request has a JSON body or a form, not both")
     return Call(
         answer=answer,
         unwrap=unwrap,

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.platforms.tokens import Renewal, Token, TokenAuth
 
 if TYPE_CHECKING:
     from jwt import PyJWS
-
-_LEAD_SECONDS = 30.0
 
 
 @functools.cache
@@ -36,8 +35,8 @@ def _signer() -> PyJWS:
     return signer
 
 
-class SignedToken(httpx.Auth):
-    """Puts a fresh token on each request, and once a new one after a 401, unless it was signed for that very request.
+class SignedToken(TokenAuth):
+    """Tokens that are signed here.
 
     :param key: the organization's active API key.
     :param slug: the organization's company ID.
@@ -49,29 +48,14 @@ class SignedToken(httpx.Auth):
     def __init__(
         self, key: str, slug: str, *, clock: Clock, on_secret: Callable[[str], None], lifetime: float = 300.0
     ) -> None:
+        super().__init__(clock=clock, on_secret=on_secret)
         self._key = key
         self._slug = slug
-        self._clock = clock
-        self._on_secret = on_secret
         self._lifetime = lifetime
-        self._token = ""
-        self._expires = 0.0
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign the request."""
-        lead = min(_LEAD_SECONDS, self._lifetime / 2)
-        is_old = self._clock.now().timestamp() < self._expires - lead
-        if not is_old:
-            self._mint()
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        response = yield request
-        if response.status_code == 401 and is_old:
-            self._mint()
-            request.headers["Authorization"] = f"Bearer {self._token}"
-            yield request
-
-    def _mint(self) -> None:
-        self._expires = self._clock.now().timestamp() + self._lifetime
-        claims = json.dumps({"exp": int(self._expires), "slug": self._slug}).encode()
-        self._token = _signer().encode(claims, self._key, algorithm="HS256")
-        self._on_secret(self._token)
+    def renewal(self, reason: httpx.Request) -> Renewal:
+        """Sign a token; nothing is requested for it."""
+        expires = self._clock.now().timestamp() + self._lifetime
+        claims = json.dumps({"exp": int(expires), "slug": self._slug}).encode()
+        return Token(_signer().encode(claims, self._key, algorithm="HS256"), self._lifetime)
+        yield  # a generator that yields nothing
