@@ -147,8 +147,8 @@ class CreateSessionOperator(DeferringOperator):
         self._sends = sends
         return super().execute_in_slot(context, event, **resumed_with)
 
-    def carried(self) -> dict[str, Any]:
-        """What earlier attempts sent."""
+    def get_resume_arguments(self) -> dict[str, Any]:
+        """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""
         return {} if self._record is None else {"sends": self._record.as_json()}
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
