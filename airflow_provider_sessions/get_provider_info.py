@@ -185,6 +185,11 @@ def _vidinfra() -> dict[str, Any]:
                 "For calls of the video API, such as list_videos, which are sent there with the credential. Empty: "
                 "https://api.tenbyte.io/v1/vidinfra, where the base URL is the vendor's own.",
             ),
+            "base_urls": _text(
+                "Other base URLs",
+                "JSON: the vendor's other products by a name of yours, for calls with that base. Example: "
+                '{"livestream": "https://api.tenbyte.io/v1/livestream"}. The credential is sent there.',
+            ),
             **_common_fields(example='{"get_share_url": "/sessions/{session_id}/share_urls"}'),
         },
     }

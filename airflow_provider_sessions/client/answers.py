@@ -148,6 +148,8 @@ def _with_whole_characters(body: bytes) -> bytearray:
 def decode_as(answer: Any, body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any:
     """Decode the answer of a call: as a text for ``str``, as it is for ``bytes``, else as JSON.
 
+    For ``Any`` a text stays one, and nothing is None.
+
     For ``NoneType`` any text will do, a web page apart: some platforms answer an action with a few words.
 
     :param most: items that a list or an object may hold.
@@ -157,6 +159,8 @@ def decode_as(answer: Any, body: bytes, route: str, content_type: str, most: int
         return decode_text(body, route, content_type)
     if answer is bytes:
         return _check_file(body, route, content_type)
+    if answer is Any and (not body.strip() or _kind(content_type).startswith("text/")):
+        return decode_text(body, route, content_type) or None
     if answer is NoneType and _kind(content_type) == "text/plain":
         return None
     return decode(body, route, content_type, most)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_args, get_type_hints
 from unicodedata import category
+from urllib.parse import unquote
 
 from airflow_provider_sessions.client.paging import Paging
 from airflow_provider_sessions.errors import InputError
@@ -34,6 +35,7 @@ P = ParamSpec("P")
 C = TypeVar("C", bound="Call[Any]")
 
 REPEATABLE_METHODS = frozenset(("GET", "PUT", "DELETE"))
+RAW_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
@@ -190,6 +192,50 @@ def paged(
 ) -> Paged[T]:
     """Describe a list of ``item`` that comes in pages."""
     return Paged(answer=list[item], unwrap=unwrap, query=dict(query or {}), paging=paging, key=key)  # type: ignore[valid-type]
+
+
+def raw_call(
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    base: str | None = None,
+) -> Call[Any]:
+    """Describe a request that no endpoint function describes.
+
+    The response is read as what it is: JSON, a text, or None where there is none.
+
+    :param method: GET, POST, PUT, PATCH or DELETE.
+    :param path: relative to the base URL, such as ``/rooms/my``; no address, and nothing that leads out of it.
+    :param query: query parameters; None values are left out.
+    :param body: JSON body.
+    :param base: the name of another base URL of the connection; its host if not given.
+    :raises InputError: the method is none of these, or the path is no such path.
+    """
+    method = method.upper()
+    if method not in RAW_METHODS:
+        raise InputError(f"method: must be one of {', '.join(RAW_METHODS)}; got {shown(method)}")
+    if not _is_relative(path):
+        raise InputError(
+            "path: must be relative to the base URL, such as '/rooms/my', without a host, '//', '..', '?', '#' or "
+            "braces (percent-encoded neither); put query parameters into query"
+        )
+    name = f"{method} {path}"
+    is_repeatable = method in REPEATABLE_METHODS
+    route = Route(name, method, path, documented=True, repeatable=is_repeatable, base=base)
+    return Call(answer=Any, query=dict(query or {}), body=body, route=route)
+
+
+def _is_relative(path: str) -> bool:
+    """Whether a path stays below the base URL, also where a server decodes it more than once."""
+    decoded = path
+    while (once_more := unquote(decoded)) != decoded:
+        decoded = once_more
+    segments = decoded.replace("\\", "/").split("/")
+    leads_elsewhere = not path.startswith("/") or "" in segments[1:-1] or len(segments) < 2
+    is_strange = any(character in "?#{}" or category(character)[0] in "CZ" for character in decoded)
+    return not leads_elsewhere and not is_strange and not {".", ".."} & set(segments) and decoded != "//"
 
 
 class Endpoints:

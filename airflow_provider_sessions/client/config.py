@@ -74,8 +74,8 @@ class ClientConfig:
         base = self.base_url if route.base is None else self.bases.get(route.base)
         if base is None:
             raise ConnectionConfigError(
-                f"{route.name} needs the connection's base URL for {route.base!r} (field '{route.base}_host'), which "
-                f"is not set"
+                f"{route.name} needs the connection's base URL for {route.base!r} (field '{route.base}_host', or a "
+                f"name in 'base_urls'), which is not set"
             )
         scope = self.scope if route.scoped and self.scope else ""
         filled = fill(path, {name: quote(value, safe="") for name, value in call.arguments.items()})

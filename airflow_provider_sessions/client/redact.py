@@ -7,9 +7,9 @@ harmless: a platform may call its credential anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from airflow_provider_sessions.errors import SessionsError
@@ -38,6 +38,8 @@ _HARMLESS_HEADERS = frozenset(
     )
 )
 """Headers of a request that another host may get. All others may hold a credential, whatever they are called."""
+_SECRET_NAME = re.compile(r"token|secret|passw|signature|credential|authorization|key$|^code$", re.IGNORECASE)
+"""Names of fields that hold a credential."""
 _SHORTEST_SECRET = 4
 """Characters; what is shorter cannot be told from any other text."""
 
@@ -122,6 +124,20 @@ def without_secrets(secrets: Callable[[], Iterable[str]]) -> Iterator[None]:
             if isinstance(value, str):
                 setattr(error, name, hide_secrets(value, known))
         raise
+
+
+def hide_values(content: Any) -> Any:
+    """Return JSON in which the values of names that tell of a secret, and the queries of addresses, are hidden."""
+    if isinstance(content, Mapping):
+        return {
+            name: "***" if value and isinstance(value, str) and _SECRET_NAME.search(str(name)) else hide_values(value)
+            for name, value in content.items()
+        }
+    if isinstance(content, list):
+        return [hide_values(item) for item in content]
+    if isinstance(content, str) and content.startswith(("http://", "https://")):
+        return redact_url(content)
+    return content
 
 
 def _may_be_shown(key: str, value: str) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.client.call import Call, Paged, raw_call
 from airflow_provider_sessions.errors import InputError, SessionsError
 from airflow_provider_sessions.hooks.connections import aresolve, resolve
 from airflow_provider_sessions.hooks.masking import mask_soon
@@ -127,6 +127,28 @@ class SessionsHook(BaseHook):
         :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
         """
         return self.ask(lambda adapter: adapter.client.send(call))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        base: str | None = None,
+    ) -> Any:
+        """Send a request that no endpoint function describes, with credential, rate limit and retries as any other.
+
+        :param method: GET, POST, PUT, PATCH or DELETE. Of these, GET, PUT and DELETE are retried.
+        :param path: relative to the base URL, such as ``/rooms/my``.
+        :param query: query parameters.
+        :param body: JSON body.
+        :param base: the name of another base URL of the connection (VidInfra: ``live``, ``video``, or one of its field
+            ``base_urls``).
+        :return: the response: JSON with its envelope, a text, or None where there is none.
+        :raises InputError: method or path are not as they should be; nothing was sent.
+        """
+        return self.call(raw_call(method, path, query=query, body=body, base=base))
 
     def pages(self, call: Paged[T]) -> Generator[T, None, None]:
         """Iterate over all items of all pages of a list.

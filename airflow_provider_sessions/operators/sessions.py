@@ -8,6 +8,7 @@ may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON, tex
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # compat.sdk has it only from Airflow 3.3 on
 from pydantic_core import to_jsonable_python
 
-from airflow_provider_sessions.client.call import Call, Paged
+from airflow_provider_sessions.client.call import Call, Paged, raw_call
+from airflow_provider_sessions.client.redact import hide_values
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, RateLimitedError
 from airflow_provider_sessions.hooks.base import SessionsHook
@@ -39,6 +41,7 @@ from airflow_provider_sessions.operators._template_values import (
     parse_count,
     parse_id,
     parse_json,
+    parse_text,
 )
 from airflow_provider_sessions.operators._transitions import cancel_session, transition_to, update_session
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
@@ -333,22 +336,41 @@ class CancelSessionOperator(_SessionOperator):
 class CallApiOperator(DeferringOperator):
     """Call any endpoint of a platform, for what the other operators do not cover.
 
-    Returns the platform's answer as JSON, read down to its content; a list that comes in pages is returned as one list.
+    Name the endpoint, or give method and path of what no endpoint function describes.
+
+    Returns the platform's response as JSON, read down to its content (that of a path with its envelope); a list that
+    comes in pages is returned as one list, a file as its size and checksum.
     Secrets in it (stream keys, tokens, presigned addresses) are shown as asterisks. A task that is retried calls again.
 
     :param conn_id: the connection. (templated)
     :param endpoint: the name of an endpoint function of the platform, such as ``list_rooms``: see
         ``airflow_provider_sessions.platforms.<platform>.endpoints``. (templated)
     :param arguments: its arguments by name. (templated)
+    :param method: instead of ``endpoint``: GET, POST, PUT, PATCH or DELETE. (templated)
+    :param path: with ``method``: relative to the base URL, such as ``/rooms/my``. (templated)
+    :param query: with ``method``: query parameters. (templated)
+    :param body: with ``method``: a JSON body. (templated)
+    :param base: with ``method``: the name of another base URL of the connection, such as ``video``. (templated)
     :param limit: how many items of a list to return at most; all by default. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
         for a slot of the account's rate limit; that needs a triggerer.
-    :raises InputError: there is no such endpoint, or the arguments do not fit it; nothing was sent.
+    :raises InputError: there is no such endpoint, the arguments do not fit it, or the path leads out of the base URL;
+        nothing was sent.
     :raises AnswerTooLargeError: the answer is larger than 48 KiB, too large for XCom.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "endpoint", "arguments", "limit")
-    template_fields_renderers = {"arguments": "json"}  # noqa: RUF012 - as Airflow declares it
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "endpoint",
+        "arguments",
+        "method",
+        "path",
+        "query",
+        "body",
+        "base",
+        "limit",
+    )
+    template_fields_renderers = {"arguments": "json", "query": "json", "body": "json"}  # noqa: RUF012 - as Airflow declares it
     usual_requests = 1
     repeated_after = (RateLimitedError,)  # after a 5xx the call may have been carried out
 
@@ -356,37 +378,78 @@ class CallApiOperator(DeferringOperator):
         self,
         *,
         conn_id: str,
-        endpoint: str,
+        endpoint: str | None = None,
         arguments: Mapping[str, Any] | str | None = None,
+        method: str | None = None,
+        path: str | None = None,
+        query: Mapping[str, Any] | str | None = None,
+        body: Any = None,
+        base: str | None = None,
         limit: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
         self.endpoint = endpoint
         self.arguments = arguments
+        self.method = method
+        self.path = path
+        self.query = query
+        self.body = body
+        self.base = base
         self.limit = limit
 
     def work(self, context: Context, hook: SessionsHook) -> Any:
         """Make the call and return its answer."""
-        arguments = parse_json(self.arguments, "arguments") or {}
-        if not isinstance(arguments, Mapping):
-            raise InputError(f"arguments: expected a mapping of names and values, got {type(arguments).__name__}")
         limit = parse_count(self.limit, "limit")
-        call = adapter_class(hook.conn_type).endpoints.make(self.endpoint, arguments)
+        call = self._call(hook)
         answer = _answer(hook, call, limit)
         told = counted(len(answer), "item") if isinstance(answer, list) else "an answer"
-        log.info("Called %s of %s: %s", self.endpoint, hook.conn_type, told)
-        return self._fit_for_xcom(answer)
+        log.info("Called %s of %s: %s", call.route.name, hook.conn_type, told)
+        if isinstance(answer, bytes):
+            answer = {"size": len(answer), "sha256": hashlib.sha256(answer).hexdigest()}
+        return self._fit_for_xcom(hide_values(answer) if self.endpoint is None else answer, call.route.name)
 
-    def _fit_for_xcom(self, answer: Any) -> Any:
+    def _call(self, hook: SessionsHook) -> Call[Any]:
+        """The call of the endpoint, or of method and path.
+
+        :raises InputError: both are given, or neither.
+        """
+        endpoint, method = check_endpoint_or_method(self.endpoint, self.method)
+        if endpoint is None:
+            path, base = parse_id(self.path, "path"), parse_text(self.base, "base")
+            query = _mapping(parse_json(self.query, "query"), "query")
+            return raw_call(method or "", path, query=query, body=self.body, base=base or None)
+        arguments = _mapping(parse_json(self.arguments, "arguments"), "arguments")
+        return adapter_class(hook.conn_type).endpoints.make(endpoint, arguments)
+
+    def _fit_for_xcom(self, answer: Any, name: str) -> Any:
         content = redact(to_jsonable_python(answer), max_depth=100)
         size = len(json.dumps(content))
         if size > _XCOM_BYTES:
             raise AnswerTooLargeError(
-                f"{self.endpoint}: the answer takes {size / 1024:.0f} KiB, too much for XCom; "
+                f"{name}: the answer takes {size / 1024:.0f} KiB, too much for XCom; "
                 f"ask for less, set limit, or use the hook's call() and pages() in a task of your own"
             )
         return content
+
+
+def check_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, str | None]:
+    """Return the endpoint's name, or the method of a request without one; the other is None.
+
+    :raises InputError: both are given, or neither.
+    """
+    name, verb = (
+        parse_text(none_if_empty(value), field) for value, field in ((endpoint, "endpoint"), (method, "method"))
+    )
+    if (name is None) == (verb is None):
+        raise InputError("endpoint: give either endpoint, or method and path")
+    return name, verb
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        raise InputError(f"{name}: expected a mapping of names and values, got {type(value).__name__}")
+    return value or {}
 
 
 def _answer(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:

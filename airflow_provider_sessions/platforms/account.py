@@ -201,19 +201,27 @@ class Account:
         :param known: the platform's endpoint names.
         :raises ConnectionConfigError: it cannot be read, or names an endpoint that does not exist.
         """
-        value = self.extra.get("paths")
+        value = self.mapping("paths")
+        if unknown := sorted(set(value) - set(known)):
+            near = did_you_mean(unknown, known)
+            raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}")
+        return value
+
+    def mapping(self, name: str) -> dict[str, str]:
+        """A field that holds texts by name, as an object or as its JSON.
+
+        :raises ConnectionConfigError: it cannot be read.
+        """
+        value = self.extra.get(name)
         if isinstance(value, str):
             try:
                 value = json.loads(value) if value.strip() else None
             except ValueError:
-                raise self.wrong("paths", "is not JSON") from None
+                raise self.wrong(name, "is not JSON") from None
         if not value:
             return {}
-        if not isinstance(value, Mapping) or not all(isinstance(path, str) for path in value.values()):
-            raise self.wrong("paths", "must be an object of endpoint names and paths")
-        if unknown := sorted(set(value) - set(known)):
-            near = did_you_mean(unknown, known)
-            raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}")
+        if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
+            raise self.wrong(name, "must be a JSON object of names and texts")
         return dict(value)
 
     def fingerprint(self, base_url: str, name: str | None = None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.formats import find_format
@@ -33,7 +34,12 @@ from airflow_provider_sessions.operators._template_values import (
     parse_text,
     parse_untemplated_bool,
 )
-from airflow_provider_sessions.operators.sessions import CallApiOperator, CreateSessionOperator, UpdateSessionOperator
+from airflow_provider_sessions.operators.sessions import (
+    CallApiOperator,
+    CreateSessionOperator,
+    UpdateSessionOperator,
+    check_endpoint_or_method,
+)
 from airflow_provider_sessions.platforms.options import options_error
 from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, StateGoal
@@ -108,7 +114,7 @@ def _words(name: str, read: Callable[[Any], object]) -> Callable[[Any], object]:
 _PLAIN_TEXTS = ("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema", "title")
 _READERS: dict[str, Callable[[Any], object]] = {
     **{name: partial(parse_text, field=name) for name in _PLAIN_TEXTS},
-    **{name: partial(parse_id, field=name) for name in ("conn_id", "session_id", "sql_conn_id", "endpoint")},
+    **{name: partial(parse_id, field=name) for name in ("conn_id", "session_id", "sql_conn_id")},
     **{name: partial(parse_bool, field=name) for name in ("allow_none", "mark", "notify")},
     **{
         name: partial(parse_untemplated_bool, field=name)
@@ -136,7 +142,19 @@ _READERS: dict[str, Callable[[Any], object]] = {
 }
 
 
+_OF_CALLS: dict[str, Callable[[Any], object]] = {
+    "base": partial(parse_text, field="base"),
+    "endpoint": partial(parse_text, field="endpoint"),
+    "method": _optional(lambda value: raw_call(value, "/")),
+    "path": _optional(lambda value: raw_call("GET", parse_id(value, "path"))),
+    "query": lambda value: _mapping(parse_json(value, "query"), "query"),
+}
+"""How the arguments of a call are read, where other operators read another of the same name, or none."""
+
+
 def _reader(kind: type, name: str) -> Callable[[Any], object]:
+    if name in _OF_CALLS and issubclass(kind, CallApiOperator):
+        return _OF_CALLS[name]
     if name == "title" and issubclass(kind, CreateSessionOperator):
         return lambda value: SessionDraft.read(title=value)
     if name == "options" and issubclass(kind, CreateSessionOperator | UpdateSessionOperator):
@@ -226,8 +244,12 @@ def _read_redaction(redact: Any, redact_conn_id: Any) -> None:
     Redaction(read_modes(parse_json(redact, "redact")), None if key is None else _ANY_KEY)
 
 
-def _make_call(endpoint: Any, arguments: Any) -> None:
-    name, values = parse_id(endpoint, "endpoint"), _mapping(parse_json(arguments, "arguments"), "arguments")
+def _make_call(endpoint: Any, arguments: Any, method: Any, path: Any) -> None:
+    name, method = check_endpoint_or_method(endpoint, method)
+    if name is None:
+        raw_call(method or "", parse_id(path, "path"))
+        return
+    values = _mapping(parse_json(arguments, "arguments"), "arguments")
     platforms = [one.endpoints for one in adapter_classes()]
     names = sorted({route.name for one in platforms for route in one})
     if name not in names:
@@ -246,6 +268,6 @@ _TOGETHER: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., None]], 
     ),
     ((ExportingOperator,), ("start", "end"), _read_window),
     ((ExportingOperator,), ("redact", "redact_conn_id"), _read_redaction),
-    ((CallApiOperator,), ("endpoint", "arguments"), _make_call),
+    ((CallApiOperator,), ("endpoint", "arguments", "method", "path"), _make_call),
 )
 """What is read together, of which operators, and how."""

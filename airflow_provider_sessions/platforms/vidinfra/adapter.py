@@ -125,14 +125,16 @@ class VidInfraAdapter(Adapter):
 
     @classmethod
     def configure(cls, account: Account, config: ClientConfig) -> ClientConfig:
-        """Add the library, where the connection names one, and the video API.
+        """Add the library, where the connection names one, the video API, and other products of the vendor.
 
         The video API is at the field ``video_host``, or at the vendor's own beside the vendor's own host.
 
-        :raises ConnectionConfigError: the library is no UUID, or the video API's host no address.
+        :raises ConnectionConfigError: the library is no UUID, or another base URL no address.
         """
-        video = account.text("video_host", VIDEO_BASE_URL if config.base_url == BASE_URL else None)
-        bases = {} if video is None else {"video": account.address("video_host", video)}
+        others = {name: account.address("base_urls", url) for name, url in account.mapping("base_urls").items()}
+        bases = {**others, "live": config.base_url}
+        if video := account.text("video_host", VIDEO_BASE_URL if config.base_url == BASE_URL else None):
+            bases["video"] = account.address("video_host", video)
         return replace(config, scope=_scope(account), bases=bases)
 
     async def check(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_sessions.errors import (
     AnswerTooLargeError,
     ConflictError,
+    ConnectionConfigError,
     InputError,
     NotFoundError,
     UnsupportedError,
@@ -302,3 +303,58 @@ class TestCallApi:
         with pytest.raises(InputError, match=message):
             run(CallApiOperator, **fields)
         assert sandbox.log.count() == 0
+
+
+class TestRawCall:
+    def test_a_path_is_called_and_its_envelope_returned(self, run: Any, vidinfra: Any) -> None:
+        answer = run(CallApiOperator, method="GET", path=f"/rooms/{vidinfra.room_id}")
+        assert (answer["success"], answer["data"]["id"]) == (True, vidinfra.room_id)
+
+    def test_query_and_body_may_be_json(self, run: Any, vidinfra: Any) -> None:
+        vidinfra.create(count=3)
+        answer = run(CallApiOperator, method="get", path="/sessions", query='{"limit": 2}')
+        assert len(answer["data"]["sessions"]) == 2
+        made = run(CallApiOperator, method="POST", path="/rooms", body={"title": "Studio"})
+        assert made["data"]["room"]["title"] == "Studio"
+
+    def test_another_base_url_of_the_connection_gets_the_credential(
+        self, run: Any, vidinfra: Any, connect: Connect
+    ) -> None:
+        extra = {"video_host": vidinfra.video_host, "base_urls": {"library": vidinfra.video_host}}
+        fields = {"conn_type": "vidinfra", "host": vidinfra.base_url, "password": vidinfra.api_key, "extra": extra}
+        connect("vidinfra_default", **fields)
+        for base in ("video", "library"):
+            found = run(CallApiOperator, method="GET", path="/libraries", base=base)
+            assert vidinfra.library_id in [one["id"] for one in found["data"]]
+        found = run(CallApiOperator, method="GET", path="/rooms/my", base="live")
+        assert found["data"]["rooms"]
+
+    def test_secrets_in_the_response_are_hidden(self, run: Any, session_id: str) -> None:
+        answer = run(CallApiOperator, method="POST", path=f"/sessions/{session_id}/start")
+        assert answer["data"]["livekit_token"] == "***"
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({}, "give either endpoint, or method and path"),
+            ({"endpoint": "list_rooms", "method": "GET", "path": "/rooms"}, "give either endpoint, or method and path"),
+            ({"method": "GET", "path": "//evil.example"}, "path: must be relative"),
+            ({"method": "TRACE", "path": "/rooms"}, "method: must be one of"),
+            ({"method": "GET", "path": "/rooms", "query": "[1]"}, "query: expected a mapping"),
+        ],
+    )
+    def test_what_cannot_be_called_is_refused_before_any_request(
+        self, run: Any, sandbox: Sandbox, fields: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InputError, match=message):
+            run(CallApiOperator, **fields)
+        assert requests_of(sandbox) == []
+
+    def test_a_base_url_that_the_connection_does_not_have_is_named(self, run: Any, sandbox: Sandbox) -> None:
+        with pytest.raises(ConnectionConfigError, match=r"base URL for 'billing' .*base_urls"):
+            run(CallApiOperator, method="GET", path="/invoices", base="billing")
+        assert requests_of(sandbox) == []
+
+    def test_a_platforms_refusal_names_method_and_path(self, run: Any) -> None:
+        with pytest.raises(NotFoundError, match="GET /nothing"):
+            run(CallApiOperator, method="GET", path="/nothing")

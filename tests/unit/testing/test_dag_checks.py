@@ -269,6 +269,9 @@ WRONG: dict[str, Any] = {
     ),
     **dict.fromkeys(("state", "artifact", "on_existing", "on_unreachable", "format", "datasets", "formats"), "no-such"),
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
+    "method": "FETCH",
+    "query": [1],
+    "base": True,
     "title": True,
     "time_zone": "Mars/Olympus",
     "table_prefix": "a-b",
@@ -278,7 +281,12 @@ OPERATORS = [kind for kind in CLASSES if hasattr(kind, "partial") and "conn_id" 
 
 @pytest.mark.parametrize(
     ("kind", "argument"),
-    [(kind, argument) for kind in OPERATORS for argument in parameters(kind) if argument != "retry_policy"],
+    [
+        (kind, argument)
+        for kind in OPERATORS
+        for argument in parameters(kind)
+        if argument not in ("retry_policy", "body")
+    ],
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_every_argument_of_every_operator_is_checked(check: Check, kind: Any, argument: str) -> None:

@@ -1,0 +1,97 @@
+"""Requests that no endpoint function describes: where they may go."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_sessions.client.call import raw_call
+from airflow_provider_sessions.client.config import ClientConfig
+from airflow_provider_sessions.client.redact import hide_values
+from airflow_provider_sessions.errors import InputError
+
+BASE = "https://api.example/v1"
+
+OUTSIDE = [
+    "rooms",
+    "",
+    " /rooms",
+    "https://evil.example/rooms",
+    "//evil.example/rooms",
+    "/rooms//my",
+    "/../admin",
+    "/rooms/..",
+    "/rooms/./my",
+    "/%2e%2e/admin",
+    "/%252e%252e/admin",
+    "/rooms/%2E%2E/%2e%2e/admin",
+    "/%2f%2fevil.example",
+    "/rooms%2f..%2fadmin",
+    "/\\evil.example",
+    "/rooms\\..\\admin",
+    "/%5c..%5cadmin",
+    "/rooms?key=1",
+    "/rooms#top",
+    "/rooms%3fkey=1",
+    "/rooms/{room_id}",
+    "/rooms\r\nHost: evil.example",
+    "/rooms%0d%0aHost:%20evil.example",
+    "/rooms\x00",
+    "/ro oms",
+]
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
+    with pytest.raises(InputError, match="path: must be relative to the base URL"):
+        raw_call("GET", path)
+
+
+@pytest.mark.parametrize("path", ["/rooms", "/rooms/my", "/a.b/c..d/~x", "/rooms/caf%C3%A9", "/rooms/a:b@c", "/rooms/"])
+def test_a_path_below_the_base_url_is_sent_as_it_is(path: str) -> None:
+    assert ClientConfig(BASE).url(raw_call("get", path)) == ("GET", BASE + path)
+
+
+@given(st.lists(st.sampled_from(["/", "..", ".", "%2e", "%2f", "%25", "a", "\\", "%5c", "?", ":"]), max_size=8))
+def test_no_path_leaves_the_base_url_however_often_it_is_encoded(parts: list[str]) -> None:
+    path = "/" + "".join(parts)
+    for _ in range(3):
+        try:
+            call = raw_call("GET", path)
+        except InputError:
+            pass
+        else:
+            assert ".." not in path.split("/")
+            assert ClientConfig(BASE).url(call)[1].startswith(f"{BASE}/")
+        path = "/" + quote(path[1:], safe="/")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE", "GET\r\n", ""])
+def test_a_method_beyond_the_usual_is_refused(method: str) -> None:
+    with pytest.raises(InputError, match="method: must be one of GET, POST, PUT, PATCH, DELETE"):
+        raw_call(method, "/rooms")
+
+
+@pytest.mark.parametrize(
+    ("method", "repeatable"), [("GET", True), ("PUT", True), ("DELETE", True), ("POST", False), ("PATCH", False)]
+)
+def test_only_what_may_be_repeated_is_retried(method: str, repeatable: bool) -> None:
+    assert ClientConfig(BASE).repeatable(raw_call(method, "/rooms").route) is repeatable
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ({"stream_key": "s", "streamKey": "s", "title": "t"}, {"stream_key": "***", "streamKey": "***", "title": "t"}),
+        ([{"livekit_token": "s", "token": None}], [{"livekit_token": "***", "token": None}]),
+        ({"data": {"client_secret": "s", "code": "s"}}, {"data": {"client_secret": "***", "code": "***"}}),
+        ({"url": "https://f.example/a?sig=s"}, {"url": "https://f.example/a?sig=***"}),
+        ("https://u:s@f.example/a", "https://f.example/a"),
+    ],
+)
+def test_secrets_of_a_response_of_unknown_shape_are_hidden(content: Any, shown: Any) -> None:
+    assert hide_values(content) == shown
