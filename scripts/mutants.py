@@ -58,6 +58,7 @@ MODULES: dict[str, Sequence[str]] = {
     "platforms/prevail/reader": ("platforms/prevail/test_reader.py",),
     "platforms/vidinfra/words": ("platforms/vidinfra/test_words.py",),
     "platforms/sessions_us/transcript": ("platforms/sessions_us/test_transcript.py",),
+    "operators/_record_stores": ("operators/test_send_record.py", "operators/test_session_id_store.py"),
     "operators/_send_record": ("operators/test_send_record.py",),
     "operators/_create": ("operators/test_create_decisions.py",),
 }

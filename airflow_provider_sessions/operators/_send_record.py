@@ -3,8 +3,8 @@
 A request without a response may be carried out long after its sender gave up, for example when it waited in a proxy. So
 a create is not sent again within :data:`LATE_REQUEST_SECONDS`, and each try must know what earlier ones sent. A worker
 may be killed at any time, and Airflow stores state for a task only from 3.3 on. So the record is written where the lock
-of the create is (see :mod:`airflow_provider_sessions.operators._create_lock`): in Redis for all workers, if that is
-where the connection's rate limit is, or else in a file on the host. A deferral carries it, too.
+of the create is: see :mod:`airflow_provider_sessions.operators._create_lock` and
+:mod:`airflow_provider_sessions.operators._record_stores`. A deferral carries it, too.
 
 A record lists the known tries and the open sends: those that were sent and neither answered nor found. If there is no
 record, or it lacks an earlier try (which ran on another host), that try counts as having sent something just before
@@ -13,31 +13,19 @@ this one began.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import secrets
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.rate_limit.file_store import check_private_folder, shared_folder
+from airflow_provider_sessions.operators._record_stores import RecordKind, record_store
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
-from airflow_provider_sessions.safe_text import get_logger
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-log = get_logger(__name__)
 
 LATE_REQUEST_SECONDS = 65.0
 """Seconds after which a request that was given up is not carried out any more; a minute, and some for slow lists."""
-_KEPT = 86400
-"""Seconds for which a record is kept. Later, whatever was sent has been carried out or never will be."""
+_SENT = RecordKind("create", "sent", "It cannot be remembered what this create sends (%s): a retry waits a minute")
+"""Kept for a day. Later, whatever was sent has been carried out or never will be."""
 
 
 class SendRecord:
@@ -60,8 +48,7 @@ class SendRecord:
         clock: Clock,
         carried: Mapping[str, Any] | None = None,
     ) -> None:
-        name = hashlib.sha256(" ".join((key, *place)).encode()).hexdigest()[:24]
-        self._store: _RecordStore = _FileStore(name) if store is None else _RedisStore(name, store)
+        self._store = record_store(_SENT, key, place, store)
         self._try = str(try_number)
         self._earlier = {str(number) for number in range(1, try_number)}
         self._clock = clock
@@ -136,83 +123,6 @@ def _read(text: str | None) -> dict[str, Any]:
         }
     except (ValueError, TypeError, AttributeError):
         return {"tries": {}, "sends": {}}
-
-
-class _RecordStore:
-    """Where a record lies. None of this fails: what cannot be written is missing, and so makes the next try wait."""
-
-    def read(self) -> str | None:
-        """What was written; None where nothing was, or it cannot be read."""
-        raise NotImplementedError
-
-    def write(self, text: str | None) -> None:
-        """Write, or remove what was written. Where that fails, nothing is left of what was written before."""
-        raise NotImplementedError
-
-
-class _FileStore(_RecordStore):
-    def __init__(self, name: str) -> None:
-        self._path = shared_folder() / f"create-{name}.json"
-
-    def read(self) -> str | None:
-        try:
-            check_private_folder(self._path.parent)
-            return self._path.read_text()
-        except (OSError, UnicodeDecodeError):
-            return None
-
-    def write(self, text: str | None) -> None:
-        draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
-        try:
-            if text is not None:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                check_private_folder(self._path.parent)
-                if not self._path.exists():
-                    _remove_old(self._path.parent)
-                file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                with os.fdopen(file, "w") as page:
-                    page.write(text)
-                draft.replace(self._path)
-                return
-        except OSError as failure:
-            log.warning("It cannot be remembered what this create sends (%s): a retry waits a minute", failure)
-        for path in (draft, self._path):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-
-
-def _remove_old(folder: Path) -> None:
-    """Remove the records of creates that failed for good."""
-    for path in folder.glob("create-*.json*"):
-        with suppress(OSError):
-            if path.stat().st_mtime < time.time() - _KEPT:
-                path.unlink()
-
-
-class _RedisStore(_RecordStore):
-    def __init__(self, name: str, store: RedisAddress) -> None:
-        self._name = f"airflow-provider-sessions:sent:{name}"
-        self._store = store
-
-    def read(self) -> str | None:
-        found = self._ask(lambda redis: redis.get(self._name))
-        return found.decode(errors="replace") if isinstance(found, bytes) else found
-
-    def write(self, text: str | None) -> None:
-        if text is None or not self._ask(lambda redis: redis.set(self._name, text, ex=_KEPT)):
-            self._ask(lambda redis: redis.delete(self._name))
-
-    def _ask(self, question: Callable[[Redis], Any]) -> Any:
-        from redis.exceptions import RedisError
-
-        client = self._store.client()
-        try:
-            return question(client)
-        except (RedisError, OSError) as failure:
-            log.warning("It cannot be remembered what this create sends (Redis: %s): a retry waits a minute", failure)
-            return None
-        finally:
-            client.close()
 
 
 def format_clock_time(at: float) -> str:

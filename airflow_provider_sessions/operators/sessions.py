@@ -33,8 +33,8 @@ from airflow_provider_sessions.operators._create import OnExisting, OnExistingNa
 from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 from airflow_provider_sessions.operators._create_lock import create_lock
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._memory import Memory
 from airflow_provider_sessions.operators._send_record import SendRecord
+from airflow_provider_sessions.operators._session_id_store import SessionIdStore
 from airflow_provider_sessions.operators._template_values import (
     none_if_empty,
     parse_bool,
@@ -173,16 +173,15 @@ class CreateSessionOperator(DeferringOperator):
         key = str(CreateKey.of(context, draft))
         since = get_earliest_attempt(context)
         draft = draft.model_copy(update={"key": key, "since": since, "mark": parse_bool(self.mark, "mark")})
-        memory = Memory(context, self.conn_id)
-        known = memory.recall(key)
         account, store = hook.account, hook.account.rate_store
         place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
         with create_lock(key, store):
+            ids = SessionIdStore(context, self.conn_id, key, place, store)
+            known = ids.load()
             self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
             session = hook.ask(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
+            ids.save(session.session_id, draft.end)
             record.close()
-        if session.session_id != known:
-            memory.keep(key, session.session_id)
         return hook.ask(lambda adapter: adapter.complete(session, draft))
 
 

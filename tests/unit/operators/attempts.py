@@ -6,12 +6,13 @@ import json
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
+from airflow_provider_sessions.rate_limit.file_store import shared_folder
 from airflow_provider_sessions.sandbox import Sandbox
 from tests.connected import Connect, RecordingTaskInstance
 
@@ -36,7 +37,10 @@ class FileStore:
     def get(self, key: str, default: Any = None) -> Any:
         return json.loads(self.path.read_text()).get(key, default) if self.path.exists() else default
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, *, retention: timedelta | None = None) -> None:
+        from airflow.sdk import NEVER_EXPIRE
+
+        assert retention is NEVER_EXPIRE, "sessions are planned more than the usual 30 days ahead"
         if self._hold:
             self.holding.touch()
             time.sleep(60)
@@ -101,6 +105,7 @@ class Attempt:
     :param conn_id: the connection.
     :param fields: arguments of the operator.
     :param store: what an earlier try left in the task's state store; before Airflow 3.3 there is none.
+    :param remembers: whether this host remembers beyond a clear what earlier tries made. Else it is as new.
     """
 
     conn_id: str
@@ -109,6 +114,7 @@ class Attempt:
     map_index: int = -1
     try_number: int = 1
     store: FileStore | None = None
+    remembers: bool = False
 
     def make(self) -> str:
         """Make the session, or find it; its id."""
@@ -116,6 +122,9 @@ class Attempt:
         context = {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
         if self.store is not None:
             context["task_state_store"] = self.store
+        if not self.remembers:
+            for path in shared_folder().glob("made-*"):
+                path.unlink(missing_ok=True)
         given = {"conn_id": self.conn_id, "title": TITLE, "start": START, **self.fields}
         result = CreateSessionOperator(task_id="create", **given).execute(context)
         return str(result["session_id"])

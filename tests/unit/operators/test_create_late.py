@@ -264,11 +264,17 @@ def test_a_gateway_that_gave_up_says_nothing_of_the_platform(
 
 @pytest.mark.parametrize("name", ["vidinfra", "sessions_us"])
 def test_an_attempt_takes_its_late_session_back_where_another_was_quicker(
-    sandbox_server: SandboxServer, connect: Connect, clock: VirtualClock, name: str
+    sandbox_server: SandboxServer,
+    connect: Connect,
+    clock: VirtualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
 ) -> None:
     sandbox = sandbox_server.sandbox
     place = prepare(sandbox, name, connect)
     first = Attempt(place.conn_id, place.fields).make()
+    another_host(monkeypatch, tmp_path)
     route = "list_room_sessions" if name == "vidinfra" else "list_sessions"
     hidden = (
         {"data.sessions.*.title": "Another", "data.sessions.*.description": ""}
@@ -309,8 +315,9 @@ def redis() -> Iterator[Redis]:
         except RedisError:
             pytest.skip("no Redis answers at 127.0.0.1:6379")
         yield server
-        for key in server.scan_iter("airflow-provider-sessions:sent:*"):
-            server.delete(key)
+        for kind in ("sent", "made"):
+            for key in server.scan_iter(f"airflow-provider-sessions:{kind}:*"):
+                server.delete(key)
 
 
 def test_redis_tells_all_hosts_what_was_sent(

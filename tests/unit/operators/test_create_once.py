@@ -377,6 +377,7 @@ def test_a_slug_of_the_users_own_identifies_the_session(prevail: Place) -> None:
 # The session id that the task stored
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_a_stored_session_is_not_searched_for(place: Place, make: Make, sandbox: Sandbox, tmp_path: Path) -> None:
     made = make(store=FileStore(tmp_path / "store"))
     sandbox.log.clear()
@@ -387,6 +388,7 @@ def test_a_stored_session_is_not_searched_for(place: Place, make: Make, sandbox:
         assert requests_of(sandbox) == ["get_session"]
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_a_stored_session_that_was_canceled_is_not_returned(
     place: Place, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -401,6 +403,7 @@ def test_a_stored_session_that_was_canceled_is_not_returned(
     assert make(try_number=3, store=store) == second
 
 
+@pytest.mark.needs_airflow("3.3")
 @pytest.mark.parametrize("other", [{"title": "Another"}, {"run_id": "manual__2"}])
 def test_the_session_of_another_item_is_not_returned(
     place: Place, make: Make, tmp_path: Path, other: dict[str, Any]
@@ -411,6 +414,7 @@ def test_the_session_of_another_item_is_not_returned(
     assert make(store=store, **other) != first
 
 
+@pytest.mark.needs_airflow("3.3")
 def test_a_stored_session_is_found_without_its_marker(meetings: Place, tmp_path: Path) -> None:
     store = FileStore(tmp_path / "store")
     attempt = Attempt(meetings.conn_id, meetings.fields, store=store)
@@ -420,3 +424,25 @@ def test_a_stored_session_is_found_without_its_marker(meetings: Place, tmp_path:
 
     assert replace(attempt, try_number=2).make() == made
     assert meetings.alive() == [made]
+
+
+def test_a_cleared_task_finds_its_session_without_its_marker(meetings: Place) -> None:
+    """A clear empties the task's state store from Airflow 3.4 on; before 3.3 there is none."""
+    attempt = Attempt(meetings.conn_id, meetings.fields, remembers=True)
+    made = attempt.make()
+    meetings.platform.held[made].description = "Rewritten"
+    meetings.platform.held[made].title = f"{TITLE}, for all"
+
+    assert replace(attempt, try_number=2).make() == made
+    assert replace(attempt, try_number=2, run_id="manual__2").make() != made
+    assert len(meetings.alive()) == 2
+
+
+def test_a_session_that_was_canceled_is_not_returned_though_the_host_knows_it(meetings: Place) -> None:
+    attempt = Attempt(meetings.conn_id, meetings.fields, remembers=True)
+    first = attempt.make()
+    hook_for(meetings.conn_id).ask(lambda adapter: adapter.cancel(first))
+    second = replace(attempt, try_number=2).make()
+
+    assert second != first
+    assert replace(attempt, try_number=3).make() == second

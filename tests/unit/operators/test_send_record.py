@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from airflow_provider_sessions import operators
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.operators import _send_record
+from airflow_provider_sessions.operators import _record_stores, _send_record
 from airflow_provider_sessions.operators._send_record import LATE_REQUEST_SECONDS, SendRecord, format_clock_time
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
@@ -287,8 +287,10 @@ def test_what_cannot_be_read_in_redis_is_no_record(clock: VirtualClock) -> None:
 
 def test_without_redis_installed_records_lie_in_files(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
-    monkeypatch.setattr(operators, "_send_record", _send_record)  # so that it is put back
-    monkeypatch.delitem(sys.modules, _send_record.__name__)
+    for module in (_record_stores, _send_record):
+        name = module.__name__
+        monkeypatch.setattr(operators, name.rpartition(".")[2], module)  # so that it is put back
+        monkeypatch.delitem(sys.modules, name)
     fresh: Any = importlib.import_module(_send_record.__name__)
     fresh.SendRecord("k", PLACE, None, 1, clock).record_send("a")
     assert fresh.SendRecord("k", PLACE, None, 2, clock).open_sends == {"a"}
