@@ -430,8 +430,8 @@ def test_a_cleared_task_finds_its_session_without_its_marker(meetings: Place) ->
     """A clear empties the task's state store from Airflow 3.4 on; before 3.3 there is none."""
     attempt = Attempt(meetings.conn_id, meetings.fields, remembers=True)
     made = attempt.make()
-    meetings.platform.held[made].description = "Rewritten"
-    meetings.platform.held[made].title = f"{TITLE}, for all"
+    meetings.platform.all_sessions[made].description = "Rewritten"
+    meetings.platform.all_sessions[made].title = f"{TITLE}, for all"
 
     assert replace(attempt, try_number=2).make() == made
     assert replace(attempt, try_number=2, run_id="manual__2").make() != made
