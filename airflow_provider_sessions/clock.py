@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -37,6 +40,20 @@ class SystemClock:
 
 SYSTEM_CLOCK = SystemClock()
 """The one clock of a running process."""
+
+
+async def wait_with_timeout(clock: Clock, seconds: float, coroutine: Coroutine[Any, Any, T]) -> T | None:
+    """Return the result of a coroutine, or cancel it after ``seconds`` and return None.
+
+    Unlike ``asyncio.timeout``, it uses a :class:`Clock`.
+    """
+    tasks = [asyncio.ensure_future(coroutine), asyncio.ensure_future(clock.sleep(seconds))]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 class VirtualClock:

@@ -1,4 +1,4 @@
-"""One poll for many waiters, when to look next, and the one decision whether what was waited for is there.
+"""Polling of sessions: one poller for many subscribers, the schedule of polls, and the conditions of waits.
 
-No Airflow here: triggers and sensors are thin and ask this room.
+It imports no Airflow: triggers and sensors are thin and call this layer.
 """

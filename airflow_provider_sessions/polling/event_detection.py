@@ -1,22 +1,22 @@
-"""What becomes of many sessions, told as events: each of them at most once for a session.
+"""Detect the events of sessions from the results of polls: each event at most once per session.
 
-Pure functions: a :class:`~airflow_provider_sessions.polling.emitted_events.Memory` and what was seen go in, and what
-happened comes out together with the memory from then on. Whoever tells the events first and keeps the new memory
-afterwards loses none and, unless he is interrupted in between, repeats none.
+Pure functions: they take the :class:`~airflow_provider_sessions.polling.emitted_events.EmittedEvents` so far and the
+result of a poll, and return the new events together with the updated ``EmittedEvents``. A caller that emits the events
+first and stores the update afterwards loses none, and repeats none unless it is interrupted in between.
 
 ==================  ====================================================================================================
-event               it is told of a session
+event               it is emitted for a session
 ==================  ====================================================================================================
-scheduled           that appears: one that is scheduled, or is seen first when it is live or over already
-live                that is seen live; not of one that went by between two looks
+scheduled           that appears: scheduled, or already live or over in the first poll that finds it
+live                that is live in a poll; not for one that started and ended between two polls
 ended               that has ended
-canceled            that was canceled; or that is gone from the list and cannot be found by its id either, which is what
-                    canceling does on platforms that delete. Not of one that has ended
-transcript_ready    that has ended, and whose transcript is there
-recording_ready     that has ended, and whose recordings are there
+canceled            that was canceled; or that is missing from the list and is not found by its id either, since some
+                    platforms delete a session to cancel it. Not for one that has ended
+transcript_ready    that has ended and whose transcript is ready
+recording_ready     that has ended and whose recordings are ready
 ==================  ====================================================================================================
 
-A session that expired, because nobody started it, is none of these.
+There is no event for a session that expired because nobody started it.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from typing import Any
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Artifact, Session, SessionState, Window
 from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.polling.emitted_events import Known, Memory, SessionEvent
-from airflow_provider_sessions.polling.wait_conditions import Observation
+from airflow_provider_sessions.polling.emitted_events import EmittedEvents, KnownSession, SessionEvent
+from airflow_provider_sessions.polling.wait_conditions import PollResult
 
-ARTIFACT_OF: Mapping[SessionEvent, Artifact] = {
+ARTIFACT_BY_EVENT: Mapping[SessionEvent, Artifact] = {
     SessionEvent.TRANSCRIPT_READY: Artifact.TRANSCRIPT,
     SessionEvent.RECORDING_READY: Artifact.RECORDING,
 }
-"""Events that are asked for, one session at a time, rather than seen in a list."""
+"""Events that need a check of each session, since no list shows them."""
 
-_TELLS: Mapping[SessionState, tuple[SessionEvent, ...]] = {
+_EVENTS_BY_STATE: Mapping[SessionState, tuple[SessionEvent, ...]] = {
     SessionState.REQUESTED: (),
     SessionState.SCHEDULED: (SessionEvent.SCHEDULED,),
     SessionState.LIVE: (SessionEvent.SCHEDULED, SessionEvent.LIVE),
@@ -46,24 +46,24 @@ _TELLS: Mapping[SessionState, tuple[SessionEvent, ...]] = {
     SessionState.CANCELED: (SessionEvent.CANCELED,),
     SessionState.EXPIRED: (),
 }
-_PASSED_AT_THE_END = frozenset({SessionEvent.LIVE, SessionEvent.CANCELED})
-"""What is no news any more when a session has ended."""
-_NOT_BEGUN = (SessionState.REQUESTED, SessionState.SCHEDULED)
-"""No session that was live goes back to these: on a platform that has no word for it, they mean that it has ended."""
+_SETTLED_BY_END = frozenset({SessionEvent.LIVE, SessionEvent.CANCELED})
+"""Events that are not emitted any more once a session has ended."""
+_NOT_STARTED = (SessionState.REQUESTED, SessionState.SCHEDULED)
+"""A session that was live never returns to these: a platform without a word for the end shows it this way."""
 _FORGET_AFTER = 86_400.0
-"""Seconds beyond the window for which sessions are remembered: a list may be read while its window moves."""
-ASKS_AT_ONCE = 10
-"""Questions about single sessions that may wait for their answers at the same time."""
-_SLOWEST_ASK = 6 * 3600.0
-_SLOWER_WITH_AGE = 6.0
-_ABSENT_AGAIN = 600.0
+"""Seconds that a session is kept after it left the window: a list may be read while its window moves."""
+MAX_CHECKS = 10
+"""Checks of single sessions that may run at the same time."""
+_MAX_CHECK_INTERVAL = 6 * 3600.0
+_AGE_PER_CHECK_INTERVAL = 6.0
+_ABSENT_CHECK_INTERVAL = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened to a session.
+class DetectedEvent:
+    """An event of a session.
 
-    :param at: when, in seconds since 1970: as the platform says, else when it was noticed.
+    :param at: when it occurred, in seconds since 1970: as the platform says, else when it was detected.
     """
 
     event: SessionEvent
@@ -71,9 +71,9 @@ class Happening:
     at: float
 
     def payload(self) -> dict[str, Any]:
-        """As an asset event carries it: small, JSON, and free of secrets.
+        """Return the payload of the asset event: small, JSON, without secrets.
 
-        ``key`` is the same whenever the same thing is told again.
+        ``key`` is the same whenever the same event is emitted again.
         """
         return {
             "event": self.event.value,
@@ -84,10 +84,10 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A question about one session: whether an artifact of it is there, or whether it is there itself.
+class SessionCheck:
+    """A poll of one session for an event that its list does not show.
 
-    :param event: what may have happened; ``canceled`` asks for the session itself.
+    :param event: the possible event; for ``canceled`` the session itself is polled, else an artifact of it.
     """
 
     session_id: str
@@ -95,15 +95,15 @@ class Ask:
 
     @property
     def artifact(self) -> Artifact | None:
-        """The artifact that is asked for."""
-        return ARTIFACT_OF.get(self.event)
+        """The artifact to poll; None for the session itself."""
+        return ARTIFACT_BY_EVENT.get(self.event)
 
 
-def read_events(words: object) -> tuple[SessionEvent, ...]:
-    """Read the events that a user wants, each once and in the order of :class:`SessionEvent`.
+def parse_events(words: object) -> tuple[SessionEvent, ...]:
+    """Parse the names of events; each is returned once, in the order of :class:`SessionEvent`.
 
-    :param words: one word, or a collection of them.
-    :raises InputError: one of them is unknown, or there are none.
+    :param words: one name, or a collection of names.
+    :raises InputError: a name is unknown, or there is none.
     """
     given = [words] if isinstance(words, str) else words
     known = ", ".join(SessionEvent)
@@ -114,140 +114,151 @@ def read_events(words: object) -> tuple[SessionEvent, ...]:
     return tuple(event for event in SessionEvent if event in given)
 
 
-def after_list(
-    memory: Memory, listed: Iterable[Session], window: Window, now: float
-) -> tuple[list[Happening], Memory, set[str]]:
-    """What a list of sessions tells.
+def detect_in_list(
+    emitted: EmittedEvents, sessions: Iterable[Session], window: Window, now: float
+) -> tuple[list[DetectedEvent], EmittedEvents, set[str]]:
+    """Detect the events that a list of sessions shows.
 
-    :param memory: what was known before.
-    :param listed: all sessions that are planned to start in the window.
-    :param window: as the list was asked for.
-    :param now: when it was.
-    :returns: what happened; the new memory; and the open sessions that should be in the list, and are not: they are to
-        be asked for, see :func:`after_answer`.
+    :param emitted: the events so far.
+    :param sessions: all sessions that are planned to start in the window.
+    :param window: the window of the list.
+    :param now: when the list was requested.
+    :returns: the new events; the updated ``emitted``; and the ids of open sessions that are missing from the list and
+        need a check, see :func:`select_checks`.
     """
-    sessions = dict(memory.sessions)
-    happenings: list[Happening] = []
+    known_sessions = dict(emitted.sessions)
+    detected: list[DetectedEvent] = []
     present: set[str] = set()
-    for session in listed:
-        told, known = _follow(sessions.get(session.session_id), session, memory, now)
-        happenings += told
-        sessions[session.session_id] = known
+    for session in sessions:
+        new, known = _detect_in_state(known_sessions.get(session.session_id), session, emitted, now)
+        detected += new
+        known_sessions[session.session_id] = known
         present.add(session.session_id)
     start, end = window.start.timestamp(), window.end.timestamp()
-    kept = {key: known for key, known in sessions.items() if key in present or known.instant >= start - _FORGET_AFTER}
+    kept = {
+        key: known for key, known in known_sessions.items() if key in present or known.instant >= start - _FORGET_AFTER
+    }
     absent = {
         key for key, known in kept.items() if key not in present and known.is_open and start <= known.instant < end
     }
-    return happenings, replace(memory, is_fresh=False, sessions=kept), absent
+    return detected, replace(emitted, is_fresh=False, sessions=kept), absent
 
 
-def after_answer(
-    memory: Memory, ask: Ask, answer: Observation, platform: str, now: float
-) -> tuple[list[Happening], Memory]:
-    """What the answer to a question about one session tells.
+def detect_in_check(
+    emitted: EmittedEvents, check: SessionCheck, result: PollResult, platform: str, now: float
+) -> tuple[list[DetectedEvent], EmittedEvents]:
+    """Detect the events that the check of one session shows.
 
-    :param memory: what was known before.
-    :param ask: the question.
-    :param answer: what the look at the session, or at its artifact, saw.
+    :param emitted: the events so far.
+    :param check: the check.
+    :param result: the result of polling the session or its artifact.
     :param platform: the connection type.
-    :param now: the present.
+    :param now: the current time.
     """
-    known = memory.sessions.get(ask.session_id)
+    known = emitted.sessions.get(check.session_id)
     if known is None:
-        return [], memory
-    if ask.artifact is not None:
-        return _after_artifact(memory, known, ask, answer, now)
-    session = _vanished(ask.session_id, known, platform) if answer.missing else answer.session
+        return [], emitted
+    if check.artifact is not None:
+        return _detect_artifact(emitted, known, check, result, now)
+    session = _deleted_session(check.session_id, known, platform) if result.missing else result.session
     if session is None:
-        return [], memory
-    if session.session_id != ask.session_id:  # a request that was scheduled: the session is in the list by its own id
-        return [], replace(memory, sessions={k: v for k, v in memory.sessions.items() if k != ask.session_id})
-    happenings, known = _follow(known, session, memory, now)
-    return happenings, _with(memory, ask.session_id, known)
+        return [], emitted
+    if session.session_id != check.session_id:  # a request that was scheduled: the list has the session by its own id
+        return [], replace(emitted, sessions={k: v for k, v in emitted.sessions.items() if k != check.session_id})
+    detected, known = _detect_in_state(known, session, emitted, now)
+    return detected, _with_session(emitted, check.session_id, known)
 
 
-def asks(
-    memory: Memory,
+def select_checks(
+    emitted: EmittedEvents,
     absent: Collection[str],
     wanted: Collection[SessionEvent],
-    asked: Mapping[Ask, float],
+    last_checks: Mapping[SessionCheck, float],
     *,
     now: float,
     poll_interval: float,
     give_up_after: float,
-) -> list[Ask]:
-    """What to ask next: never more than ten questions, so that a look has a bounded cost whatever there is to ask.
+) -> list[SessionCheck]:
+    """Select the next checks: at most ``MAX_CHECKS``, so that the cost of a poll is bounded.
 
-    An artifact is asked for at intervals that grow with the time since the session's end, up to six hours, and no more
-    after ``give_up_after``. What was never asked comes first, of it the latest sessions; then what is overdue longest.
+    An artifact is checked at intervals that grow with the time since the session's end, up to six hours, and no longer
+    than ``give_up_after``. Checks that were never made come first, those of the latest sessions before others; then
+    those that are overdue the longest.
 
-    :param memory: what is known.
-    :param absent: sessions that should be in the list, and are not.
-    :param wanted: events that somebody wants to hear of.
-    :param asked: when each question was asked last, in seconds since 1970.
-    :param now: the present.
-    :param poll_interval: seconds between looks.
+    :param emitted: the events so far.
+    :param absent: ids of sessions that are missing from the list.
+    :param wanted: events that are to be emitted.
+    :param last_checks: when each check was last made, in seconds since 1970.
+    :param now: the current time.
+    :param poll_interval: seconds between polls.
     :param give_up_after: seconds after a session's end.
     """
-    due: list[tuple[float, float, Ask]] = []
-    for ask, latest in _open_questions(memory, absent, wanted, now - give_up_after):
-        again = _ABSENT_AGAIN if ask.artifact is None else min((now - latest) / _SLOWER_WITH_AGE, _SLOWEST_ASK)
-        turn = asked[ask] + max(again, poll_interval) if ask in asked else 0.0
-        if turn <= now:
-            due.append((turn, -latest, ask))
-    return [ask for _, _, ask in sorted(due, key=lambda one: one[:2])[:ASKS_AT_ONCE]]
+    due: list[tuple[float, float, SessionCheck]] = []
+    for check, instant in _possible_checks(emitted, absent, wanted, now - give_up_after):
+        interval = (
+            _ABSENT_CHECK_INTERVAL
+            if check.artifact is None
+            else min((now - instant) / _AGE_PER_CHECK_INTERVAL, _MAX_CHECK_INTERVAL)
+        )
+        due_at = last_checks[check] + max(interval, poll_interval) if check in last_checks else 0.0
+        if due_at <= now:
+            due.append((due_at, -instant, check))
+    return [check for _, _, check in sorted(due, key=lambda entry: entry[:2])[:MAX_CHECKS]]
 
 
-def _open_questions(
-    memory: Memory, absent: Collection[str], wanted: Collection[SessionEvent], ended_since: float
-) -> Iterable[tuple[Ask, float]]:
+def _possible_checks(
+    emitted: EmittedEvents, absent: Collection[str], wanted: Collection[SessionEvent], ended_since: float
+) -> Iterable[tuple[SessionCheck, float]]:
     for session_id in absent:
-        if session_id in memory.sessions:
-            yield Ask(session_id, SessionEvent.CANCELED), memory.sessions[session_id].instant
-    artifacts = [event for event in wanted if event in ARTIFACT_OF]
-    for session_id, known in memory.sessions.items() if artifacts else ():
+        if session_id in emitted.sessions:
+            yield SessionCheck(session_id, SessionEvent.CANCELED), emitted.sessions[session_id].instant
+    artifact_events = [event for event in wanted if event in ARTIFACT_BY_EVENT]
+    for session_id, known in emitted.sessions.items() if artifact_events else ():
         if SessionEvent.ENDED in known.settled and known.instant >= ended_since:
-            for event in artifacts:
+            for event in artifact_events:
                 if event not in known.settled:
-                    yield Ask(session_id, event), known.instant
+                    yield SessionCheck(session_id, event), known.instant
 
 
-def _follow(known: Known | None, session: Session, memory: Memory, now: float) -> tuple[list[Happening], Known]:
-    """What the state of one session tells, and what to remember of it."""
+def _detect_in_state(
+    known: KnownSession | None, session: Session, emitted: EmittedEvents, now: float
+) -> tuple[list[DetectedEvent], KnownSession]:
+    """Detect the events that the state of one session shows."""
     settled = known.settled if known else frozenset()
-    if SessionEvent.LIVE in settled and session.state in _NOT_BEGUN:
+    if SessionEvent.LIVE in settled and session.state in _NOT_STARTED:
         session = session.model_copy(update={"state": SessionState.ENDED, "state_inferred": True})
-    news = [event for event in _TELLS[session.state] if event not in settled]
-    told = [event for event in news if known is not None or _is_recent(event, session, memory)]
-    settled |= set(news)
+    unsettled = [event for event in _EVENTS_BY_STATE[session.state] if event not in settled]
+    new = [event for event in unsettled if known is not None or _is_recent(event, session, emitted)]
+    settled |= set(unsettled)
     if session.state is SessionState.ENDED:
-        settled |= _PASSED_AT_THE_END
-        if SessionEvent.ENDED in news and SessionEvent.ENDED not in told:
-            settled |= set(ARTIFACT_OF)  # over before anybody watched: nor is what it left behind any news
-    happenings = [Happening(event, session, min(_instant(event, session) or now, now)) for event in told]
-    return happenings, _known(known, session, settled, now)
+        settled |= _SETTLED_BY_END
+        if SessionEvent.ENDED in unsettled and SessionEvent.ENDED not in new:
+            settled |= set(ARTIFACT_BY_EVENT)  # ended before the watcher started: its artifacts are no events either
+    detected = [DetectedEvent(event, session, min(_event_time(event, session) or now, now)) for event in new]
+    return detected, _update_known(known, session, settled, now)
 
 
-def _known(before: Known | None, session: Session, settled: frozenset[SessionEvent], now: float) -> Known:
-    start, end = _seconds(session.scheduled_start), _seconds(session.ended_at)
+def _update_known(
+    previous: KnownSession | None, session: Session, settled: frozenset[SessionEvent], now: float
+) -> KnownSession:
+    start, end = _timestamp(session.scheduled_start), _timestamp(session.ended_at)
     if not session.state.is_final:
-        planned = start or (before.instant if before is not None and before.is_open else now)
-        return Known(settled, is_open=True, instant=planned, title=session.title or "")
-    if before is not None and not before.is_open:
-        return replace(before, settled=settled)
-    return Known(settled, is_open=False, instant=min(end or now, now))
+        planned = start or (previous.instant if previous is not None and previous.is_open else now)
+        return KnownSession(settled, is_open=True, instant=planned, title=session.title or "")
+    if previous is not None and not previous.is_open:
+        return replace(previous, settled=settled)
+    return KnownSession(settled, is_open=False, instant=min(end or now, now))
 
 
-def _is_recent(event: SessionEvent, session: Session, memory: Memory) -> bool:
-    """Whether an event of a session that was never seen before is news."""
-    instant = _instant(event, session)
-    return not memory.is_fresh if instant is None else instant >= memory.since
+def _is_recent(event: SessionEvent, session: Session, emitted: EmittedEvents) -> bool:
+    """Return whether an event of a session that was never polled before is to be emitted."""
+    instant = _event_time(event, session)
+    return not emitted.is_fresh if instant is None else instant >= emitted.since
 
 
-def _instant(event: SessionEvent, session: Session) -> float | None:
-    """When something happened, as far as the platform says."""
-    return _seconds(
+def _event_time(event: SessionEvent, session: Session) -> float | None:
+    """Return when an event occurred according to the platform."""
+    return _timestamp(
         {
             SessionEvent.SCHEDULED: session.created_at,
             SessionEvent.LIVE: session.actual_start or session.scheduled_start,
@@ -257,25 +268,25 @@ def _instant(event: SessionEvent, session: Session) -> float | None:
     )
 
 
-def _seconds(instant: datetime | None) -> float | None:
+def _timestamp(instant: datetime | None) -> float | None:
     return None if instant is None else instant.timestamp()
 
 
-def _after_artifact(
-    memory: Memory, known: Known, ask: Ask, answer: Observation, now: float
-) -> tuple[list[Happening], Memory]:
-    status = answer.artifact
-    if ask.event in known.settled:
-        return [], memory
-    if not answer.missing and (status is None or not (status.ready or status.absent is not None)):
-        return [], memory
-    after = _with(memory, ask.session_id, replace(known, settled=known.settled | {ask.event}))
-    if status is None or not status.ready or answer.session is None:
-        return [], after
-    return [Happening(ask.event, answer.session, now)], after
+def _detect_artifact(
+    emitted: EmittedEvents, known: KnownSession, check: SessionCheck, result: PollResult, now: float
+) -> tuple[list[DetectedEvent], EmittedEvents]:
+    status = result.artifact
+    if check.event in known.settled:
+        return [], emitted
+    if not result.missing and (status is None or not (status.ready or status.absent is not None)):
+        return [], emitted
+    updated = _with_session(emitted, check.session_id, replace(known, settled=known.settled | {check.event}))
+    if status is None or not status.ready or result.session is None:
+        return [], updated
+    return [DetectedEvent(check.event, result.session, now)], updated
 
 
-def _vanished(session_id: str, known: Known, platform: str) -> Session:
+def _deleted_session(session_id: str, known: KnownSession, platform: str) -> Session:
     return Session(
         platform=platform,
         session_id=session_id,
@@ -286,5 +297,5 @@ def _vanished(session_id: str, known: Known, platform: str) -> Session:
     )
 
 
-def _with(memory: Memory, session_id: str, known: Known) -> Memory:
-    return replace(memory, sessions={**memory.sessions, session_id: known})
+def _with_session(emitted: EmittedEvents, session_id: str, known: KnownSession) -> EmittedEvents:
+    return replace(emitted, sessions={**emitted.sessions, session_id: known})

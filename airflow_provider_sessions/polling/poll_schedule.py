@@ -1,4 +1,4 @@
-"""When to look next. Pure functions of times in seconds since 1970: the poller asks, and nobody else."""
+"""When to poll next: pure functions of times in seconds since 1970, called by the poller."""
 
 from __future__ import annotations
 
@@ -9,131 +9,131 @@ from dataclasses import dataclass
 from airflow_provider_sessions.model import Session, SessionState
 
 MAX_IDLE = 900.0
-"""Seconds after which everything is looked at again, however far away a change seems."""
+"""Seconds after which every session is polled again, however far away its next change seems."""
 RECONNECT_AFTER = 300.0
-"""Seconds after which the connection is read again: somebody may have edited it in the middle of a wait."""
-LAST_POLL_TIMEOUT = 45.0
-"""Seconds after a deadline that the poll made then may take, or be put off by the rate limit."""
-LAST_POLL_INTERVAL = 1.0
-"""Seconds between two polls that are made for the sake of deadlines: many deadlines must not make a storm."""
-_BACKOFF_AT_MOST = 120.0
-_UNKNOWN_LENGTH = 8 * 3600.0
-"""Seconds: a session whose planned end nobody knows may take a day's work."""
-_LATE_AFTER = 2 * 3600.0
-_LATE_PART = 60
-_CLOSE_LOOK_AT_LEAST = 60.0
-_CLOSE_LOOK_EVERY = 10
-"""Looks, of which one is a close one."""
-_NOTABLE = 1.5
-_RARE = 2
-"""Intervals: who is looked at more seldom than that is looked at closely each time."""
+"""Seconds after which the Airflow connection is read again: it may have been edited during a wait."""
+FINAL_POLL_TIMEOUT = 45.0
+"""Seconds after a deadline within which the final poll has to be complete, waiting for the rate limit included."""
+FINAL_POLL_INTERVAL = 1.0
+"""Minimum seconds between two final polls: many deadlines must not cause a burst of requests."""
+_MAX_BACKOFF = 120.0
+_DEFAULT_DURATION = 8 * 3600.0
+"""Seconds that a session without a planned end is expected to last: a day's work."""
+_LATE_GRACE = 2 * 3600.0
+_LATE_DIVISOR = 60
+_MIN_FULL_POLL_INTERVAL = 60.0
+_POLLS_PER_FULL_POLL = 10
+_INTERVAL_CHANGE = 1.5
+_RARE_POLL_INTERVALS = 2
+"""A session that has not been polled for this many intervals gets a full poll."""
 
 
-def next_look(session: Session | None, now: float, poll_interval: float, max_idle: float = MAX_IDLE) -> float:
-    """When a session, or what it leaves behind, is to be looked at again after a look that went well.
+def next_poll(session: Session | None, now: float, poll_interval: float, max_idle: float = MAX_IDLE) -> float:
+    """Return when to poll a session, or an artifact of it, again after a successful poll.
 
-    ====================================  ===========================================================================
-    the session                           the next look comes
-    ====================================  ===========================================================================
-    is to start                           after a quarter of the time until then: so the last ones before the start,
-                                          and those around it, come every ``poll_interval``
-    is late: scheduled or live although   every ``poll_interval`` for two hours; then after a sixtieth of the time
-    its planned end has passed            beyond these, so that it is a minute after three hours
-    has ended, and something that it      the same, from its end on
-    leaves behind is waited for
-    is requested, live, or has no         after ``poll_interval``
-    planned start
-    ====================================  ===========================================================================
+    ======================================  =========================================================================
+    the session                             the next poll
+    ======================================  =========================================================================
+    has not reached its planned start       after a quarter of the time until then, so that polls come every
+                                            ``poll_interval`` shortly before the start
+    is scheduled or live although its       every ``poll_interval`` for two hours; then after one sixtieth of the
+    planned end has passed                  time beyond these two hours: after one minute at three hours
+    has ended, and an artifact is awaited   the same, counted from its end
+    is requested, live, or has no planned   after ``poll_interval``
+    start
+    ======================================  =========================================================================
 
-    It never comes before ``poll_interval`` nor after ``max_idle``, unless the former is longer. So who starts early,
-    moves or cancels a session long before its time is noticed after ``max_idle`` at the latest, and in the last hour
-    before the start after a quarter of what is left of it.
+    The pause is never shorter than ``poll_interval`` nor longer than ``max_idle``, unless the former is longer. An
+    early start, a move or a cancellation long before the planned start is therefore noticed after ``max_idle`` at the
+    latest, and in the last hour before the start after a quarter of the remaining time.
 
-    :param session: what the look saw.
-    :param now: when the look was over, in seconds since 1970.
-    :param poll_interval: seconds; the smallest of those who wait for it.
+    :param session: the session as the poll returned it.
+    :param now: when the poll finished, in seconds since 1970.
+    :param poll_interval: seconds; the smallest interval of all subscribers.
     :param max_idle: seconds.
     """
-    pause = 0.0 if session is None else _pause(session, now)
+    pause = 0.0 if session is None else _idle_seconds(session, now)
     return now + max(poll_interval, min(pause, max_idle))
 
 
-def _pause(session: Session, now: float) -> float:
-    """Seconds that nothing is likely to happen."""
+def _idle_seconds(session: Session, now: float) -> float:
+    """Return for how many seconds no change is likely."""
     if session.state is SessionState.SCHEDULED and session.scheduled_start is not None:
         start = session.scheduled_start.timestamp()
         if now < start:
             return (start - now) / 4
     expected = _expected_end(session)
-    return 0.0 if expected is None else max(0.0, now - expected - _LATE_AFTER) / _LATE_PART
+    return 0.0 if expected is None else max(0.0, now - expected - _LATE_GRACE) / _LATE_DIVISOR
 
 
 def _expected_end(session: Session) -> float | None:
-    """When a session that has begun, or should have, is to be over, or was; None where nobody can tell."""
+    """Return when a session ended or is expected to end; None if that is unknown."""
     if session.state is SessionState.REQUESTED:
         return None
     end = session.ended_at or session.scheduled_end
     if end is not None:
         return end.timestamp()
     start = session.actual_start or session.scheduled_start
-    return None if start is None else start.timestamp() + _UNKNOWN_LENGTH
+    return None if start is None else start.timestamp() + _DEFAULT_DURATION
 
 
-def after_failure(poll_interval: float, failures: int) -> float:
-    """Seconds to leave the platform alone after a failed look: never shorter than between good looks.
+def backoff_seconds(poll_interval: float, failures: int) -> float:
+    """Return the seconds to wait after a failed poll: never less than after a successful one.
 
-    :param poll_interval: seconds between good looks.
-    :param failures: failed looks in a row, this one included.
+    :param poll_interval: seconds between successful polls.
+    :param failures: consecutive failed polls, this one included.
     """
-    # The exponent is bounded because a run of failures is not; 2 ** 16 is beyond any interval.
+    # The exponent is bounded because the number of failures is not; 2 ** 16 exceeds any interval.
     doubled = poll_interval * 2.0 ** min(failures - 1, 16)
-    return min(doubled, max(poll_interval, _BACKOFF_AT_MOST))
+    return min(doubled, max(poll_interval, _MAX_BACKOFF))
 
 
-def pace_of(took: float, poll_interval: float, known: float | None) -> float | None:
-    """Seconds between looks, where one takes longer than lies between them; None where it does not.
+def estimate_interval(poll_duration: float, poll_interval: float, previous: float | None) -> float | None:
+    """Return the actual seconds between polls if one poll takes longer than the interval, else None.
 
-    What is known stays as it is until it is wrong by half: those who wait are told of each change.
+    The previous estimate is kept until it is wrong by half, since every change is logged for every waiting task.
 
-    :param took: seconds that the last look took, or the present one has taken so far.
-    :param poll_interval: seconds between looks as asked for.
-    :param known: what was found before.
+    :param poll_duration: seconds that the last poll took, or that the current one has taken so far.
+    :param poll_interval: the requested seconds between polls.
+    :param previous: the estimate so far.
     """
-    if took <= poll_interval:
+    if poll_duration <= poll_interval:
         return None
-    every = took + poll_interval
-    return known if known is not None and known / _NOTABLE <= every <= known * _NOTABLE else every
+    actual = poll_duration + poll_interval
+    is_close = previous is not None and previous / _INTERVAL_CHANGE <= actual <= previous * _INTERVAL_CHANGE
+    return previous if is_close else actual
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """A session as it was last seen.
+class SessionSnapshot:
+    """A session as the last poll returned it.
 
-    :param session: None where nothing is known of it: it was never seen, or the last look at it failed.
-    :param looked: when it was looked at.
-    :param closely: when it was last looked at closely.
+    :param session: None if it was never polled, or if the last poll failed.
+    :param polled_at: when it was last polled.
+    :param fully_polled_at: when it last had a full poll.
     """
 
     session: Session | None = None
-    looked: float = -math.inf
-    closely: float = -math.inf
+    polled_at: float = -math.inf
+    fully_polled_at: float = -math.inf
 
 
-def due_for_a_close_look(sightings: Mapping[str, Sighting], now: float, poll_interval: float) -> set[str]:
-    """Sessions of which a list's silence is not enough: they may have been moved, or have gone by between two looks.
+def select_full_polls(snapshots: Mapping[str, SessionSnapshot], now: float, poll_interval: float) -> set[str]:
+    """Select the sessions for which being absent from the list of live sessions says too little.
 
-    Those are all of which nothing is known, and those that are looked at seldom. Of the others, those that a list has
-    told about long enough; the oldest come first, and no more of them at once than it takes to have all in turn: a
-    thousand sessions that were first seen together are not asked for together ever after.
+    Such a session may have been moved, or may have started and ended between two polls. Selected are sessions of which
+    nothing is known and sessions that are polled rarely; of the others, those whose last full poll is long ago. Of the
+    latter the oldest come first, and only as many as are needed for all to take turns: a thousand sessions that were
+    first polled together must not all get their full polls together ever after.
 
-    :param sightings: by session id, what the last looks saw.
-    :param now: the present.
-    :param poll_interval: seconds between looks.
+    :param snapshots: the last snapshot by session id.
+    :param now: the current time.
+    :param poll_interval: seconds between polls.
     """
-    seldom = now - _RARE * poll_interval
-    due = {key for key, sighting in sightings.items() if sighting.session is None or sighting.looked <= seldom}
-    every = max(_CLOSE_LOOK_AT_LEAST, _CLOSE_LOOK_EVERY * poll_interval)
-    others = {key: sighting.closely for key, sighting in sightings.items() if key not in due}
-    at_once = math.ceil(len(others) * poll_interval / every)
-    oldest = sorted(others, key=others.__getitem__)[:at_once]
-    return due | {key for key in oldest if others[key] + every <= now}
+    rare = now - _RARE_POLL_INTERVALS * poll_interval
+    due = {key for key, snapshot in snapshots.items() if snapshot.session is None or snapshot.polled_at <= rare}
+    interval = max(_MIN_FULL_POLL_INTERVAL, _POLLS_PER_FULL_POLL * poll_interval)
+    others = {key: snapshot.fully_polled_at for key, snapshot in snapshots.items() if key not in due}
+    batch_size = math.ceil(len(others) * poll_interval / interval)
+    oldest = sorted(others, key=others.__getitem__)[:batch_size]
+    return due | {key for key in oldest if others[key] + interval <= now}

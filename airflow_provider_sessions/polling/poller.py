@@ -1,17 +1,17 @@
-"""One poll for all who wait on one connection.
+"""One poller per connection, shared by everything that waits on it.
 
-All triggers of a triggerer run in one event loop, so all of them that wait on one connection share one
-:class:`Poller`: it looks at each session once, however many wait for it, and it is gone when the last has left. It
-never ends a wait: it tells every subscriber what each look saw, errors included, and they decide.
+All triggers of a triggerer run in one event loop. Those that use the same connection share one :class:`Poller`: it
+polls each session once, however many subscribers wait for it, and stops when the last subscriber leaves. It never ends
+a wait: subscribers receive the result of every poll, errors included, and decide for themselves.
 
-- It sleeps on every path: at least a poll interval lies between two looks, longer after failures, and as long as the
-  platform asks where it does. Where the platform refuses one question of a look, the others are not asked.
-- A subscriber's deadline is kept by one more poll, which begins at the deadline whatever the intervals say, and looks
-  closely. So the polls of a lull are never rarer than the deadline allows. It has ``LAST_POLL_TIMEOUT`` seconds: where
-  it takes longer, or the rate limit puts it off for longer, the wait ends with what was known before.
-- Nothing that a look meets ends it, programming errors included: they are told to the subscribers as well.
-- Its task has an empty context, so that nothing it does is written into the log of whoever came first. It logs
-  nothing itself.
+- There is always a pause between two polls: at least the poll interval, longer after failures, and as long as the
+  platform demands. If a request fails in a way that the other requests of the poll would also fail, they are not sent.
+- For each subscriber's deadline there is a final poll, which begins at the deadline regardless of the intervals and is
+  a full poll. Long intervals therefore never delay the end of a wait. If the final poll takes longer than
+  ``FINAL_POLL_TIMEOUT``, or the rate limit delays it for longer, the wait ends with the last known result.
+- No exception stops the poller. Subscribers receive them all, bugs in this package included.
+- The poller's task has an empty context and logs nothing. Otherwise its messages would appear in the task log of the
+  first subscriber.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from weakref import WeakKeyDictionary
 
-from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock, wait_with_timeout
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
@@ -40,389 +40,408 @@ from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling import poll_schedule
-from airflow_provider_sessions.polling.poll_schedule import Sighting
-from airflow_provider_sessions.polling.session_list import Listed, Listing
+from airflow_provider_sessions.polling.poll_schedule import SessionSnapshot
 from airflow_provider_sessions.polling.subscriptions import (
-    AnyWatch,
+    AnyPoll,
+    ListPoll,
     ListSubscription,
-    ListWatch,
-    News,
-    Spot,
-    SpotSubscription,
-    SpotWatch,
-    Subject,
+    PollTarget,
+    Result,
+    SessionList,
+    SessionListResult,
+    SessionPoll,
+    SessionSubscription,
     Subscription,
-    Watch,
+    Target,
+    TargetPoll,
 )
-from airflow_provider_sessions.polling.timing import within
-from airflow_provider_sessions.polling.wait_conditions import Observation, Pace
+from airflow_provider_sessions.polling.wait_conditions import PollInterval, PollResult
 from airflow_provider_sessions.rate_limit.headers import DEFAULT_RETRY_AFTER
 
 Connect = Callable[[Adapter | None], Awaitable[Adapter]]
-"""Reads the connection and opens an adapter. It is given the adapter that is in use, and may return it again where the
-connection has not changed; None after a 401, and at first."""
-Settle = Callable[[], Awaitable[None]]
-"""Awaited after each look and before anybody is told of it: secrets that came to exist can be masked."""
+"""Reads the connection and opens an adapter. The argument is the adapter in use, which may be returned if the
+connection has not changed; None after a 401 and for the first poll."""
+BeforePublish = Callable[[], Awaitable[None]]
+"""Awaited after each response and before subscribers receive the result, so that new secrets can be masked."""
 
-_AT_ONCE = 8
-"""Questions that are asked side by side, once the first of a look was answered."""
-_ABOUT_ALL = (AuthenticationError, RateLimitedError, ServerError, NoAnswerError)
-"""Errors that the next question is likely to meet as well."""
-_NO_TIME = 0.001
-"""Seconds not worth sleeping."""
-_NOTHING_TO_DO = 60.0
+_PARALLEL_REQUESTS = 8
+"""Requests sent at the same time, once the first request of a poll has succeeded."""
+_SHARED_ERRORS = (AuthenticationError, RateLimitedError, ServerError, NoAnswerError)
+"""Errors that the other requests of a poll would probably meet as well."""
+_MIN_SLEEP = 0.001
+_IDLE_SLEEP = 60.0
 
 
-async def _nothing_to_settle() -> None:
+async def _do_nothing() -> None:
     pass
 
 
 class Poller:
-    """Looks at sessions for its subscribers. Use :func:`subscribed`, which makes, shares and closes pollers.
+    """Polls sessions and lists for its subscribers. Get one with :func:`get_poller`.
 
     :param connect: see :data:`Connect`.
-    :param settle: see :data:`Settle`.
-    :param clock: time.
+    :param before_publish: see :data:`BeforePublish`.
+    :param clock: the clock.
     """
 
-    def __init__(self, connect: Connect, *, settle: Settle = _nothing_to_settle, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, connect: Connect, *, before_publish: BeforePublish = _do_nothing, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._connect = connect
-        self._settle = settle
+        self._before_publish = before_publish
         self._clock = clock
-        self._spots: dict[Spot, SpotWatch] = {}
-        self._lists: dict[Listing, ListWatch] = {}
-        self._seen: dict[str, Sighting] = {}
+        self._session_polls: dict[PollTarget, SessionPoll] = {}
+        self._list_polls: dict[SessionList, ListPoll] = {}
+        self._snapshots: dict[str, SessionSnapshot] = {}
         self._adapter: Adapter | None = None
         self._connected_at = 0.0
-        self._last_look: float | None = None
-        self._took = 0.0
-        self._asking_since, self._answered_before = 0.0, 0
-        self._pace: Pace | None = None
-        self._not_before = 0.0
-        self._closed_until = 0.0
-        self._began: float | None = None
+        self._is_unauthorized = False
+        self._poll_began_at: float | None = None
+        self._last_poll_at: float | None = None
+        self._last_poll_duration = 0.0
+        self._requests_began_at, self._responses_before = 0.0, 0
+        self._poll_interval: PollInterval | None = None
         self._failures = 0
-        self._refused = False
-        self._woken = asyncio.Event()
-        self._alarm_at = math.inf
-        self._alarm_set = asyncio.Event()
+        self._paused_until = 0.0
+        self._blocked_until = 0.0
+        self._schedule_changed = asyncio.Event()
+        self._next_deadline_check = math.inf
+        self._deadlines_changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def is_needed(self) -> bool:
-        """Whether anybody subscribes."""
-        return bool(self._spots or self._lists)
-
-    @property
     def is_running(self) -> bool:
-        """Whether its task is there and has not ended."""
+        """Whether its task has been started and has not ended."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
-        """Begin to look, in a task of its own."""
+        """Start to poll, in a task of its own."""
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(), name="sessions poller", context=contextvars.Context())
-        self._task.add_done_callback(self._ended)
+        self._task.add_done_callback(self._publish_task_failure)
 
-    async def close(self) -> None:
-        """End the task, and with it the adapter."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-
-    def subscribe(
+    @asynccontextmanager
+    async def subscribe_to_session(
         self,
         session_id: str,
         artifact: Artifact | None,
         poll_interval: float,
         *,
         max_idle: float = poll_schedule.MAX_IDLE,
-        until: float = math.inf,
-        over: Session | None = None,
-    ) -> SpotSubscription:
-        """Listen to what looks see of a session, and of an artifact of it once the session is over.
+        deadline: float = math.inf,
+        ended_session: Session | None = None,
+    ) -> AsyncIterator[SessionSubscription]:
+        """Subscribe to a session, or to an artifact of it, which is polled once the session has ended.
+
+        When the last subscriber leaves, the poller is closed.
 
         :param session_id: the session.
-        :param artifact: None to listen to the session alone.
-        :param poll_interval: seconds between looks.
-        :param max_idle: seconds between looks at most, however far away a change seems.
-        :param until: when the subscriber's time is up, in seconds since 1970: one more poll begins then, and the
-            subscriber is told when that is over, or after ``LAST_POLL_TIMEOUT`` seconds. If it has passed, now counts.
-        :param over: the session, if it is known to be over: it is not looked at then.
+        :param artifact: None to subscribe to the session itself.
+        :param poll_interval: seconds between polls.
+        :param max_idle: maximum seconds between polls, however far away the next change seems.
+        :param deadline: when the subscription expires, in seconds since 1970: after the final poll, which begins then,
+            or after ``FINAL_POLL_TIMEOUT`` seconds. A deadline in the past counts as now.
+        :param ended_session: the session, if it is known to have ended: then only its artifact is polled.
         """
-        until = max(until, self._now())
-        subscription = SpotSubscription(Spot(session_id, artifact), poll_interval, max_idle, until)
-        if self._session(session_id) is None:
-            self._seen[session_id] = Sighting(over)
-        self._join(self._spots, subscription)
-        return subscription
+        deadline = max(deadline, self._now())
+        target = PollTarget(session_id, artifact)
+        subscription: SessionSubscription = Subscription(target, poll_interval, max_idle, deadline)
+        if self._last_session(session_id) is None:
+            self._snapshots[session_id] = SessionSnapshot(ended_session)
+        self._add_subscriber(self._session_polls, subscription)
+        try:
+            yield subscription
+        finally:
+            _remove_subscriber(self._session_polls, subscription)
+            if not any(PollTarget(session_id, artifact) in self._session_polls for artifact in (None, *Artifact)):
+                del self._snapshots[session_id]
+            await self._close_if_unused()
 
-    def subscribe_list(self, listing: Listing, poll_interval: float) -> ListSubscription:
-        """Listen to each look at a list of sessions.
+    @asynccontextmanager
+    async def subscribe_to_list(
+        self, session_list: SessionList, poll_interval: float
+    ) -> AsyncIterator[ListSubscription]:
+        """Subscribe to a list of sessions. When the last subscriber leaves, the poller is closed.
 
-        :param listing: which sessions.
-        :param poll_interval: seconds between looks.
+        :param session_list: which sessions.
+        :param poll_interval: seconds between polls.
         """
-        subscription = ListSubscription(listing, poll_interval)
-        self._join(self._lists, subscription)
-        return subscription
+        subscription: ListSubscription = Subscription(session_list, poll_interval)
+        self._add_subscriber(self._list_polls, subscription)
+        try:
+            yield subscription
+        finally:
+            _remove_subscriber(self._list_polls, subscription)
+            await self._close_if_unused()
 
-    def _join(self, watches: dict[Subject, Watch[Subject, News]], subscription: Subscription[Subject, News]) -> None:
+    def _add_subscriber(
+        self, polls: dict[Target, TargetPoll[Target, Result]], subscription: Subscription[Target, Result]
+    ) -> None:
         due, interval = self._now(), subscription.poll_interval
-        if self._last_look is not None:
-            due = max(due, self._last_look + interval)
-        watch = watches.setdefault(subscription.subject, Watch(subscription.subject, due))
-        watch.due = min(watch.due, due)
-        watch.join(subscription)
-        self._woken.set()
-        if subscription.until < self._alarm_at:
-            self._alarm_set.set()
+        if self._last_poll_at is not None:
+            due = max(due, self._last_poll_at + interval)
+        poll = polls.setdefault(subscription.target, TargetPoll(subscription.target, due))
+        poll.due = min(poll.due, due)
+        poll.add_subscriber(subscription)
+        self._schedule_changed.set()
+        if subscription.deadline < self._next_deadline_check:
+            self._deadlines_changed.set()
 
-    def unsubscribe(self, subscription: SpotSubscription | ListSubscription) -> None:
-        """Listen no more. What nobody listens to is forgotten."""
-        if isinstance(subscription, ListSubscription):
-            _leave(self._lists, subscription)
+    async def _close_if_unused(self) -> None:
+        if self._session_polls or self._list_polls:
             return
-        subject = subscription.subject
-        _leave(self._spots, subscription)
-        if not any(Spot(subject.session_id, artifact) in self._spots for artifact in (None, *Artifact)):
-            del self._seen[subject.session_id]
+        pollers = _pollers.get(asyncio.get_running_loop(), {})
+        for key in [key for key, poller in pollers.items() if poller is self]:
+            del pollers[key]
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
-    def _watches(self) -> Iterator[AnyWatch]:
-        return chain(self._spots.values(), self._lists.values())
+    def _polls(self) -> Iterator[AnyPoll]:
+        return chain(self._session_polls.values(), self._list_polls.values())
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (defect := task.exception()) is not None:
-            for watch in self._watches():
-                for subscription in watch.subscribers:
-                    subscription.tell(defect)
+    def _publish_task_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            for poll in self._polls():
+                for subscription in poll.subscribers:
+                    subscription.put(failure)
 
     async def _run(self) -> None:
-        alarm = asyncio.create_task(self._tell_the_time())
-        alarm.add_done_callback(self._ended)
+        deadline_task = asyncio.create_task(self._enforce_deadlines())
+        deadline_task.add_done_callback(self._publish_task_failure)
         try:
             while True:
                 await self._sleep_until_due()
-                await self._look()
+                await self._poll()
         finally:
-            alarm.cancel()
+            deadline_task.cancel()
             await self._disconnect()
 
-    async def _tell_the_time(self) -> None:
-        """Tell each subscriber when its time is up: one alarm for all, since one for each is most of what it costs."""
+    async def _enforce_deadlines(self) -> None:
+        """Let subscriptions expire in time. One timer serves all, since a timer each would be most of their cost."""
         while True:
-            self._alarm_set.clear()
-            now, self._alarm_at = self._now(), math.inf
-            for subscription in chain.from_iterable(watch.subscribers for watch in self._watches()):
-                if (reason := self._why_no_last_poll(subscription.until, now)) is not None:
-                    subscription.end(reason)
-                until = subscription.until
-                self._alarm_at = min(self._alarm_at, until if now < until else until + poll_schedule.LAST_POLL_TIMEOUT)
-            if self._alarm_at < math.inf:
-                await within(self._clock, self._alarm_at - now, self._alarm_set.wait())
+            self._deadlines_changed.clear()
+            now, self._next_deadline_check = self._now(), math.inf
+            for subscription in chain.from_iterable(poll.subscribers for poll in self._polls()):
+                if (reason := self._explain_missed_final_poll(subscription.deadline, now)) is not None:
+                    subscription.expire(reason)
+                deadline = subscription.deadline
+                check_at = deadline if now < deadline else deadline + poll_schedule.FINAL_POLL_TIMEOUT
+                self._next_deadline_check = min(self._next_deadline_check, check_at)
+            if self._next_deadline_check < math.inf:
+                await wait_with_timeout(self._clock, self._next_deadline_check - now, self._deadlines_changed.wait())
             else:
-                await self._alarm_set.wait()
+                await self._deadlines_changed.wait()
 
-    def _why_no_last_poll(self, until: float, now: float) -> str | None:
-        """Why a subscriber is not to wait for the poll that its deadline is owed; None where it is."""
-        if now < until - _NO_TIME:
+    def _explain_missed_final_poll(self, deadline: float, now: float) -> str | None:
+        """Explain why a subscriber must not wait for the final poll at its deadline; None if it should."""
+        if now < deadline - _MIN_SLEEP:
             return None
-        if self._closed_until > until + poll_schedule.LAST_POLL_TIMEOUT:
-            again = to_the_second(datetime.fromtimestamp(self._closed_until, UTC))
-            return f"the platform takes no request before {again}"
-        if self._began is not None and self._began < until - poll_schedule.LAST_POLL_TIMEOUT:
-            return f"a poll has not been answered for {now - self._began:.0f} s"
-        if now >= until + poll_schedule.LAST_POLL_TIMEOUT - _NO_TIME:
-            return f"no poll was answered within {poll_schedule.LAST_POLL_TIMEOUT:.0f} s after it"
+        if self._blocked_until > deadline + poll_schedule.FINAL_POLL_TIMEOUT:
+            next_request = to_the_second(datetime.fromtimestamp(self._blocked_until, UTC))
+            return f"the platform accepts no request before {next_request}"
+        if self._poll_began_at is not None and self._poll_began_at < deadline - poll_schedule.FINAL_POLL_TIMEOUT:
+            return f"a poll had been running for {now - self._poll_began_at:.0f} s without a response"
+        if now >= deadline + poll_schedule.FINAL_POLL_TIMEOUT - _MIN_SLEEP:
+            return f"the final poll received no response within {poll_schedule.FINAL_POLL_TIMEOUT:.0f} s"
         return None
 
     async def _sleep_until_due(self) -> None:
         while True:
-            self._woken.clear()
-            # Nothing is watched while it is about to be closed.
-            due = min((watch.due for watch in self._watches()), default=self._now() + _NOTHING_TO_DO)
-            next_deadline = min((watch.next_deadline for watch in self._watches()), default=math.inf)
-            if self._last_look is not None:
-                next_deadline = max(next_deadline, self._last_look + poll_schedule.LAST_POLL_INTERVAL)
-            wait = min(max(due, self._not_before), max(next_deadline, self._closed_until)) - self._now()
-            if wait < _NO_TIME:
+            self._schedule_changed.clear()
+            # There is nothing to poll while the poller is being closed.
+            due = min((poll.due for poll in self._polls()), default=self._now() + _IDLE_SLEEP)
+            next_deadline = min((poll.next_deadline for poll in self._polls()), default=math.inf)
+            if self._last_poll_at is not None:
+                next_deadline = max(next_deadline, self._last_poll_at + poll_schedule.FINAL_POLL_INTERVAL)
+            seconds = min(max(due, self._paused_until), max(next_deadline, self._blocked_until)) - self._now()
+            if seconds < _MIN_SLEEP:
                 return
-            await within(self._clock, wait, self._woken.wait())
+            await wait_with_timeout(self._clock, seconds, self._schedule_changed.wait())
 
-    async def _look(self) -> None:
-        """Look at what is due, and tell each as soon as it is known: one account may be slow to let us ask for all."""
-        due = self._due()
-        untold = dict.fromkeys(due)
-        interval = min(watch.poll_interval for watch in due)
-        began = self._began = self._now()
-        self._start_to_ask()
+    async def _poll(self) -> None:
+        """Poll what is due. Each result is published at once: a rate limit may delay the rest of the poll."""
+        due = self._select_due()
+        unpublished = dict.fromkeys(due)
+        interval = min(poll.poll_interval for poll in due)
+        began = self._poll_began_at = self._now()
+        self._note_requests_begin()
         try:
-            async for watch, news in self._observe(due, interval):
-                await self._settle()
-                self._keep_pace(max(self._took, self._waited_for_answers()), interval)
-                self._tell(watch, news, began)
-                del untold[watch]
+            async for poll, result in self._poll_targets(due, interval):
+                await self._before_publish()
+                self._update_interval(max(self._last_poll_duration, self._response_seconds()), interval)
+                self._publish(poll, result, began)
+                del unpublished[poll]
             self._failures = 0
-        except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
+        except Exception as failure:  # noqa: BLE001 - subscribers receive it and log it with its traceback
             self._failures += 1
-            self._pause(poll_schedule.after_failure(interval, self._failures))
-            for watch in untold:
-                self._tell(watch, self._failed(watch, failure), began)
-        self._last_look, self._began = self._now(), None
-        self._took = self._waited_for_answers()
+            self._pause(poll_schedule.backoff_seconds(interval, self._failures))
+            for poll in unpublished:
+                self._publish(poll, self._failure_result(poll, failure), began)
+        self._last_poll_at, self._poll_began_at = self._now(), None
+        self._last_poll_duration = self._response_seconds()
 
-    def _start_to_ask(self) -> None:
-        """Note when a look begins to send requests: until then nobody is slow."""
-        answered = 0 if self._adapter is None else self._adapter.client.answered
-        self._asking_since, self._answered_before = self._now(), answered
+    def _select_due(self) -> list[AnyPoll]:
+        """Select what is due now or before the next poll could be, so that polls of different targets align.
 
-    def _waited_for_answers(self) -> float:
-        """Seconds since this look began to send requests; 0 where only the platform can be slow and was not asked."""
+        If nothing is due but a deadline has been reached, select only the targets with that deadline. Otherwise every
+        deadline would cause a poll of all targets.
+        """
+        polls, now = list(self._polls()), self._now()
+        is_early = now + _MIN_SLEEP < max(min(poll.due for poll in polls), self._paused_until)
+        soon = -math.inf if is_early else now + min(poll.poll_interval for poll in polls)
+        return [poll for poll in polls if poll.due < soon or poll.next_deadline <= now + _MIN_SLEEP]
+
+    def _note_requests_begin(self) -> None:
+        responses = 0 if self._adapter is None else self._adapter.client.answered
+        self._requests_began_at, self._responses_before = self._now(), responses
+
+    def _response_seconds(self) -> float:
+        """Return the seconds since this poll began to send requests.
+
+        0 if there was no response and there is no rate limit: an unreachable host is not a slow one.
+        """
         if self._adapter is None:
             return 0.0
-        was_asked = self._adapter.client.answered > self._answered_before
-        return self._now() - self._asking_since if was_asked or self._adapter.client.limiter.limit else 0.0
+        has_response = self._adapter.client.answered > self._responses_before
+        return self._now() - self._requests_began_at if has_response or self._adapter.client.limiter.limit else 0.0
 
-    def _keep_pace(self, took: float, interval: float) -> None:
-        """Note how often looks come, if the budget or the platform makes them rarer than was asked for."""
-        every = poll_schedule.pace_of(took, interval, None if self._pace is None else self._pace.seconds)
-        limit = self._adapter.client.limiter.limit if self._adapter is not None else None
-        self._pace = None if every is None else Pace(every, limit)
+    def _update_interval(self, duration: float, interval: float) -> None:
+        """Update the actual interval, if the rate limit or the platform makes it longer than requested."""
+        previous = None if self._poll_interval is None else self._poll_interval.seconds
+        seconds = poll_schedule.estimate_interval(duration, interval, previous)
+        rate_limit = self._adapter.client.limiter.limit if self._adapter is not None else None
+        self._poll_interval = None if seconds is None else PollInterval(seconds, rate_limit)
 
-    def _tell(self, watch: AnyWatch, news: Observation | Listed, began: float) -> None:
-        self._heed(news.error)
-        if isinstance(news, Observation):
-            news = replace(news, pace=self._pace)
-        if watch.subscribers:  # they may have left meanwhile
-            watch.looked(news, self._now(), began)
+    def _publish(self, poll: AnyPoll, result: PollResult | SessionListResult, began: float) -> None:
+        self._handle_error(result.error)
+        if isinstance(result, PollResult):
+            result = replace(result, poll_interval=self._poll_interval)
+        if poll.subscribers:  # all may have left during the poll
+            poll.handle_result(result, self._now(), began)
 
-    def _due(self) -> list[AnyWatch]:
-        """What is due, and what will be before the next look could be: looks at different things fall into step.
-
-        Where nothing is, but a deadline has come, only that for which it has come: the others would be looked at again
-        with every deadline.
-        """
-        watches, now = list(self._watches()), self._now()
-        is_early = now + _NO_TIME < max(min(watch.due for watch in watches), self._not_before)
-        soon = -math.inf if is_early else now + min(watch.poll_interval for watch in watches)
-        return [watch for watch in watches if watch.due < soon or watch.next_deadline <= now + _NO_TIME]
-
-    def _heed(self, error: Exception | None) -> None:
-        """Do as the platform says with an error: come back later, or with another credential."""
+    def _handle_error(self, error: Exception | None) -> None:
+        """Pause for as long as the platform demands, and read the connection again after a 401."""
         if isinstance(error, RateLimitedError) and error.retry_after is None:
-            self._pause_for_platform(DEFAULT_RETRY_AFTER)
+            self._block(DEFAULT_RETRY_AFTER)
         elif isinstance(error, ApiError) and error.retry_after is not None:
-            self._pause_for_platform(error.retry_after)
-        self._refused = self._refused or isinstance(error, AuthenticationError)
+            self._block(error.retry_after)
+        self._is_unauthorized = self._is_unauthorized or isinstance(error, AuthenticationError)
 
-    def _pause_for_platform(self, seconds: float) -> None:
-        """Look at nothing for as long as the platform wants, not even at a deadline."""
+    def _block(self, seconds: float) -> None:
+        """Do not poll for as long as the platform demands, not even at a deadline."""
         self._pause(seconds)
-        self._closed_until = max(self._closed_until, self._now() + seconds)
-        self._alarm_set.set()
+        self._blocked_until = max(self._blocked_until, self._now() + seconds)
+        self._deadlines_changed.set()
 
     def _pause(self, seconds: float) -> None:
-        """Look at nothing for a while, whoever joins."""
-        self._not_before = max(self._not_before, self._now() + seconds)
+        """Do not poll for a while except at deadlines, not even for new subscribers."""
+        self._paused_until = max(self._paused_until, self._now() + seconds)
 
-    async def _observe(
-        self, due: Collection[AnyWatch], interval: float
-    ) -> AsyncIterator[tuple[AnyWatch, Observation | Listed]]:
-        """What a look sees of what is due: sessions in one go, then what each has left behind, and lists."""
-        adapter = await self._connected()
-        self._start_to_ask()
-        spots = [watch for watch in due if isinstance(watch.subject, Spot)]
-        present = self._now() + _NO_TIME
-        decisive = {watch.subject.session_id for watch in spots if watch.next_deadline <= present}
-        errors = await self._see(adapter, {watch.subject.session_id for watch in spots}, interval, decisive)
-        questions: list[AnyWatch] = [watch for watch in due if isinstance(watch.subject, Listing)]
-        for watch in spots:
-            session_id = watch.subject.session_id
-            session = self._session(session_id)
+    async def _poll_targets(
+        self, due: Collection[AnyPoll], interval: float
+    ) -> AsyncIterator[tuple[AnyPoll, PollResult | SessionListResult]]:
+        """Poll all sessions that are due together, then their artifacts and lists one by one."""
+        adapter = await self._connected_adapter()
+        self._note_requests_begin()
+        session_polls = [poll for poll in due if isinstance(poll.target, PollTarget)]
+        now = self._now() + _MIN_SLEEP
+        at_deadline = {poll.target.session_id for poll in session_polls if poll.next_deadline <= now}
+        errors = await self._poll_sessions(
+            adapter, {poll.target.session_id for poll in session_polls}, interval, at_deadline
+        )
+        remaining: list[AnyPoll] = [poll for poll in due if isinstance(poll.target, SessionList)]
+        for poll in session_polls:
+            session_id = poll.target.session_id
+            session = self._last_session(session_id)
             if error := errors.get(session_id):
-                yield watch, self._failed(watch, error, missing=isinstance(error, NotFoundError))
-            elif watch.subject.artifact and session and session.state is SessionState.ENDED:
-                questions.append(watch)
+                yield poll, self._failure_result(poll, error, missing=isinstance(error, NotFoundError))
+            elif poll.target.artifact and session and session.state is SessionState.ENDED:
+                remaining.append(poll)
             else:
-                yield watch, Observation(session=session)
-        # Who was not asked for longest comes first: so nobody starves, however little may be asked in one look.
-        questions.sort(key=lambda watch: watch.asked)
-        async for answer in self._ask(adapter, questions):
-            yield answer
+                yield poll, PollResult(session=session)
+        # The longest unrequested come first, so that all get their turn, however few requests a poll may send.
+        remaining.sort(key=lambda poll: poll.requested_at)
+        async for poll_and_result in self._send_requests(adapter, remaining):
+            yield poll_and_result
 
-    async def _ask(
-        self, adapter: Adapter, questions: Sequence[AnyWatch]
-    ) -> AsyncIterator[tuple[AnyWatch, Observation | Listed]]:
-        """Ask one question, then several at once; none any more where an answer is the same for all."""
-        refusal: Exception | None = None
+    async def _send_requests(
+        self, adapter: Adapter, polls: Sequence[AnyPoll]
+    ) -> AsyncIterator[tuple[AnyPoll, PollResult | SessionListResult]]:
+        """Send one request, then several at a time; stop at an error that the others would also meet."""
+        shared_error: Exception | None = None
         first = 0
-        while first < len(questions) and refusal is None:
-            batch = questions[first : first + (_AT_ONCE if first else 1)]
-            for watch, news in zip(
-                batch, await asyncio.gather(*(self._answer(adapter, w) for w in batch)), strict=True
-            ):
-                refusal = refusal or (news.error if isinstance(news.error, _ABOUT_ALL) else None)
-                yield watch, news
+        while first < len(polls) and shared_error is None:
+            batch = polls[first : first + (_PARALLEL_REQUESTS if first else 1)]
+            results = await asyncio.gather(*(self._send_request(adapter, poll) for poll in batch))
+            for poll, result in zip(batch, results, strict=True):
+                shared_error = shared_error or (result.error if isinstance(result.error, _SHARED_ERRORS) else None)
+                yield poll, result
             first += len(batch)
-        for watch in questions[first:]:
-            if refusal is not None:
-                yield watch, self._failed(watch, refusal)
+        for poll in polls[first:]:
+            if shared_error is not None:
+                yield poll, self._failure_result(poll, shared_error)
 
-    async def _answer(self, adapter: Adapter, watch: AnyWatch) -> Observation | Listed:
-        watch.asked = self._now()
+    async def _send_request(self, adapter: Adapter, poll: AnyPoll) -> PollResult | SessionListResult:
+        """Poll one list, or the artifact of one session."""
+        poll.requested_at = self._now()
         try:
-            if isinstance(watch.subject, Listing):
-                at = self._clock.now()
-                sessions = [session async for session in adapter.listed(watch.subject.query(at))]
-                return Listed(tuple(sessions), None, at)
-            session = self._session(watch.subject.session_id)
-            if session is None:  # its last subscriber has left meanwhile
-                return Observation()
-            return Observation(session, await adapter.artifact_status(session, watch.subject.artifact))
-        except Exception as failure:  # noqa: BLE001 - subscribers are told, and log it with its stack
-            return self._failed(watch, failure)
+            if isinstance(poll.target, SessionList):
+                polled_at = self._clock.now()
+                sessions = [session async for session in adapter.listed(poll.target.query(polled_at))]
+                return SessionListResult(tuple(sessions), None, polled_at)
+            session = self._last_session(poll.target.session_id)
+            if session is None:  # its last subscriber left during the poll
+                return PollResult()
+            return PollResult(session, await adapter.artifact_status(session, poll.target.artifact))
+        except Exception as failure:  # noqa: BLE001 - subscribers receive it and log it with its traceback
+            return self._failure_result(poll, failure)
 
-    def _failed(self, watch: AnyWatch, failure: Exception, *, missing: bool = False) -> Observation | Listed:
-        if isinstance(watch.subject, Listing):
-            return Listed(None, failure, self._clock.now())
-        return Observation(session=self._session(watch.subject.session_id), error=failure, missing=missing)
+    def _failure_result(
+        self, poll: AnyPoll, failure: Exception, *, missing: bool = False
+    ) -> PollResult | SessionListResult:
+        if isinstance(poll.target, SessionList):
+            return SessionListResult(None, failure, self._clock.now())
+        return PollResult(session=self._last_session(poll.target.session_id), error=failure, missing=missing)
 
-    async def _see(
-        self, adapter: Adapter, session_ids: Collection[str], interval: float, decisive: Collection[str]
+    async def _poll_sessions(
+        self, adapter: Adapter, session_ids: Collection[str], interval: float, at_deadline: Collection[str]
     ) -> dict[str, SessionsError]:
-        """Look at sessions, unless they are known to be over. Note what is seen, and return what went wrong.
+        """Poll sessions, except those in a final state, and update their snapshots. Return the errors by session id.
 
-        :param decisive: those about which this look decides: a list's silence is not enough of them.
+        :param at_deadline: sessions whose final poll this is: they always get a full poll.
         """
-        seen = {key: self._seen.get(key, Sighting()) for key in session_ids}
-        seen = {key: last for key, last in seen.items() if last.session is None or not last.session.state.is_final}
-        if not seen:
+        snapshots = {key: self._snapshots.get(key, SessionSnapshot()) for key in session_ids}
+        snapshots = {key: last for key, last in snapshots.items() if not (last.session and last.session.state.is_final)}
+        if not snapshots:
             return {}
-        closely = poll_schedule.due_for_a_close_look(seen, self._now(), interval) | seen.keys() & set(decisive)
-        answers = await adapter.look({key: None if key in closely else last.session for key, last in seen.items()})
+        full = poll_schedule.select_full_polls(snapshots, self._now(), interval) | snapshots.keys() & set(at_deadline)
+        results = await adapter.look({key: None if key in full else last.session for key, last in snapshots.items()})
         now = self._now()
-        for key, answer in answers.items():
-            if key in self._seen:  # its last subscriber may have left meanwhile
-                # After an error the session is looked at closely: being left out of a list would say nothing.
-                session = answer if isinstance(answer, Session) else None
-                self._seen[key] = Sighting(session, now, now if key in closely else seen[key].closely)
-        return {key: error for key, error in answers.items() if isinstance(error, SessionsError)}
+        for key, result in results.items():
+            if key in self._snapshots:  # else its last subscriber left during the poll
+                # After an error the next poll is a full one: being absent from a list would say nothing.
+                session = result if isinstance(result, Session) else None
+                fully_polled_at = now if key in full else snapshots[key].fully_polled_at
+                self._snapshots[key] = SessionSnapshot(session, now, fully_polled_at)
+        return {key: error for key, error in results.items() if isinstance(error, SessionsError)}
 
-    def _session(self, session_id: str) -> Session | None:
-        return self._seen.get(session_id, Sighting()).session
+    def _last_session(self, session_id: str) -> Session | None:
+        return self._snapshots.get(session_id, SessionSnapshot()).session
 
-    async def _connected(self) -> Adapter:
-        if self._refused:
+    async def _connected_adapter(self) -> Adapter:
+        """Return the adapter; read the connection again after a 401 and every ``RECONNECT_AFTER`` seconds."""
+        if self._is_unauthorized:
             await self._disconnect()
         now = self._now()
         if self._adapter is None or now - self._connected_at >= poll_schedule.RECONNECT_AFTER:
-            fresh = await self._connect(self._adapter)
-            if fresh is not self._adapter:
+            adapter = await self._connect(self._adapter)
+            if adapter is not self._adapter:
                 await self._disconnect()
-            self._adapter, self._connected_at, self._refused = fresh, now, False
+            self._adapter, self._connected_at, self._is_unauthorized = adapter, now, False
         return self._adapter
 
     async def _disconnect(self) -> None:
@@ -431,74 +450,31 @@ class Poller:
             await adapter.aclose()
 
 
-def _leave(watches: dict[Subject, Watch[Subject, News]], subscription: Subscription[Subject, News]) -> None:
-    watch = watches[subscription.subject]
-    watch.subscribers.remove(subscription)
-    if not watch.subscribers:
-        del watches[subscription.subject]
+def _remove_subscriber(
+    polls: dict[Target, TargetPoll[Target, Result]], subscription: Subscription[Target, Result]
+) -> None:
+    poll = polls[subscription.target]
+    poll.subscribers.remove(subscription)
+    if not poll.subscribers:
+        del polls[subscription.target]
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
 
 
-def poller_for(
-    key: str, connect: Connect, *, settle: Settle = _nothing_to_settle, clock: Clock = SYSTEM_CLOCK
+def get_poller(
+    key: str, connect: Connect, *, before_publish: BeforePublish = _do_nothing, clock: Clock = SYSTEM_CLOCK
 ) -> Poller:
-    """The running loop's poller for a connection; a new one if there is none, or the one there was has broken down.
+    """Return the running loop's poller for a connection; start a new one if there is none that is running.
 
-    :param key: stands for the connection.
-    :param connect: see :data:`Connect`; that of whoever comes first is used.
-    :param settle: see :data:`Settle`.
-    :param clock: time.
+    :param key: identifies the connection.
+    :param connect: see :data:`Connect`; the first caller's is used.
+    :param before_publish: see :data:`BeforePublish`.
+    :param clock: the clock.
     """
     pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
     poller = pollers.get(key)
     if poller is None or not poller.is_running:
-        poller = pollers[key] = Poller(connect, settle=settle, clock=clock)
+        poller = pollers[key] = Poller(connect, before_publish=before_publish, clock=clock)
         poller.start()
     return poller
-
-
-@asynccontextmanager
-async def subscribed(
-    poller: Poller,
-    session_id: str,
-    artifact: Artifact | None,
-    poll_interval: float,
-    *,
-    max_idle: float = poll_schedule.MAX_IDLE,
-    until: float = math.inf,
-    over: Session | None = None,
-) -> AsyncIterator[SpotSubscription]:
-    """Subscribe to a session for a while; see :meth:`Poller.subscribe`.
-
-    When the last subscriber leaves, the poller is closed.
-    """
-    subscription = poller.subscribe(session_id, artifact, poll_interval, max_idle=max_idle, until=until, over=over)
-    try:
-        yield subscription
-    finally:
-        await _part(poller, subscription)
-
-
-@asynccontextmanager
-async def subscribed_list(poller: Poller, listing: Listing, poll_interval: float) -> AsyncIterator[ListSubscription]:
-    """Subscribe to a list for a while. When the last subscriber leaves, the poller is closed."""
-    subscription = poller.subscribe_list(listing, poll_interval)
-    try:
-        yield subscription
-    finally:
-        await _part(poller, subscription)
-
-
-async def _part(poller: Poller, subscription: SpotSubscription | ListSubscription) -> None:
-    poller.unsubscribe(subscription)
-    if not poller.is_needed:
-        await _retire(poller)
-
-
-async def _retire(poller: Poller) -> None:
-    pollers = _pollers.get(asyncio.get_running_loop(), {})
-    for key in [key for key, each in pollers.items() if each is poller]:
-        del pollers[key]
-    await poller.close()

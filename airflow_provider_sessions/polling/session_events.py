@@ -1,82 +1,85 @@
-"""Reports what happens to the sessions of a list, for as long as somebody listens.
+"""The source of session events: emits the events of all sessions of a list, for as long as a caller iterates.
 
-It looks at the list through the connection's poller, asks for single sessions and artifacts through it as well, so that
-every look is shared with whoever else waits for the same, and leaves it to :mod:`.event_detection` to make sense of
-what is seen. What was reported is written down a few seconds later; see :class:`Reporter`.
+It polls the list, single sessions and artifacts through the connection's poller, so that every poll is shared with
+others that wait for the same. :mod:`.event_detection` detects the events in the results. Emitted events are stored a
+few seconds later; see :class:`SessionEventSource`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from airflow_provider_sessions.clock import Clock
+from airflow_provider_sessions.clock import Clock, wait_with_timeout
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import Session, SessionState, WindowBy
 from airflow_provider_sessions.model.wording import counted
-from airflow_provider_sessions.polling.emitted_events import Memory, SessionEvent
+from airflow_provider_sessions.polling.emitted_events import EmittedEvents, SessionEvent
 from airflow_provider_sessions.polling.event_detection import (
-    ARTIFACT_OF,
-    ASKS_AT_ONCE,
-    Ask,
-    Happening,
-    after_answer,
-    after_list,
-    asks,
+    ARTIFACT_BY_EVENT,
+    MAX_CHECKS,
+    DetectedEvent,
+    SessionCheck,
+    detect_in_check,
+    detect_in_list,
+    select_checks,
 )
-from airflow_provider_sessions.polling.poller import Poller, subscribed, subscribed_list
-from airflow_provider_sessions.polling.session_list import Listed, Listing
-from airflow_provider_sessions.polling.subscriptions import OverdueError
-from airflow_provider_sessions.polling.timing import within
-from airflow_provider_sessions.polling.wait_conditions import Observation
+from airflow_provider_sessions.polling.poller import Poller
+from airflow_provider_sessions.polling.subscriptions import (
+    DeadlineReachedError,
+    ListSubscription,
+    SessionList,
+    SessionListResult,
+)
+from airflow_provider_sessions.polling.wait_conditions import PollResult
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-HANDING_OVER = 3.0
-"""Seconds from an event to its being remembered: until Airflow has written it into its database, it may be lost."""
-_PATIENCE_LOOKS = 5.0
-"""Poll intervals after which a question is dropped; it is asked again in its turn."""
-_COMPLAIN_EVERY = 600.0
+SAVE_DELAY = 3.0
+"""Seconds from emitting an event to storing it: until Airflow has written the event to its database, it may be lost."""
+_CHECK_TIMEOUT = 5.0
+"""Poll intervals after which a check is dropped; it is made again when its turn comes."""
+_LOG_AGAIN_AFTER = 600.0
 _LONGEST_SESSION = timedelta(days=2)
 
 
-class Store(Protocol):
-    """Where a memory outlives the process."""
+class EmittedEventsStore(Protocol):
+    """Stores emitted events outside the process."""
 
-    async def load(self) -> Memory | None:
-        """What was saved last; None if nothing was."""
+    async def load(self) -> EmittedEvents | None:
+        """Return what was saved last; None if there is nothing."""
 
-    async def save(self, memory: Memory) -> None:
-        """Keep a memory."""
+    async def save(self, emitted: EmittedEvents) -> None:
+        """Save emitted events."""
 
 
-class NoStore:
-    """Remembers nothing: before Airflow 3.3 there is no place for it."""
+class NullStore:
+    """Stores nothing, for Airflow before 3.3, which has no place for it."""
 
-    async def load(self) -> Memory | None:
-        """Nothing."""
+    async def load(self) -> EmittedEvents | None:
+        """Return None."""
         return None
 
-    async def save(self, memory: Memory) -> None:
-        """Keep nothing."""
+    async def save(self, emitted: EmittedEvents) -> None:
+        """Save nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interest:
-    """What somebody wants to hear of.
+class EventSettings:
+    """Which events are emitted, and how their sessions are polled.
 
-    :param events: which events.
-    :param ahead: seconds; only sessions planned to start until then, counted from each look.
-    :param look_back: seconds; what happened so long before the very first look is told, older things are not.
-    :param give_up_after: seconds after a session's end for which artifacts are asked for.
-    :param poll_interval: seconds between looks.
+    :param events: the events.
+    :param ahead: seconds; only sessions planned to start within this time of each poll are polled.
+    :param look_back: seconds; events up to this long before the first poll are emitted, older ones are not.
+    :param give_up_after: seconds after a session's end for which its artifacts are polled.
+    :param poll_interval: seconds between polls.
     :param room_id: only sessions of this room.
     :param case: only sessions of this case.
-    :param title: only sessions whose title holds this text.
+    :param title: only sessions whose title contains this text.
     """
 
     events: tuple[SessionEvent, ...]
@@ -89,11 +92,11 @@ class Interest:
     title: str | None = None
 
     @property
-    def listing(self) -> Listing:
-        """The list that has to be looked at."""
-        wants_artifacts = not ARTIFACT_OF.keys().isdisjoint(self.events)
-        back = max(self.look_back, self.give_up_after if wants_artifacts else 0.0)
-        return Listing(
+    def session_list(self) -> SessionList:
+        """The list to poll."""
+        has_artifact_events = not ARTIFACT_BY_EVENT.keys().isdisjoint(self.events)
+        back = max(self.look_back, self.give_up_after if has_artifact_events else 0.0)
+        return SessionList(
             back=timedelta(seconds=back) + _LONGEST_SESSION,
             ahead=timedelta(seconds=self.ahead),
             by=WindowBy.BEGINNING,
@@ -104,152 +107,162 @@ class Interest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    ask: Ask
-    observation: Observation
+class _CheckResult:
+    check: SessionCheck
+    result: PollResult
 
 
-_News = Listed | _Answer | BaseException
+_Item = SessionListResult | _CheckResult | BaseException
+"""What the tasks of a source put into its queue; an exception ends the iteration."""
+_Queue = asyncio.Queue[_Item]
 
 
-class Reporter:
-    """Reports the events of sessions, each at least once, and once only unless it is interrupted.
+class SessionEventSource:
+    """Emits the events of sessions, each at least once, and only once unless it is interrupted.
 
-    An event is handed over first and remembered ``HANDING_OVER`` seconds later. Whoever is killed in between reports it
-    again when he is back; the other way round it would be lost.
+    An event is emitted first and stored ``SAVE_DELAY`` seconds later. If the process is killed in between, the event is
+    emitted again after a restart; the other way round it would be lost.
 
-    :param interest: what is to be reported.
+    :param settings: which events.
     :param platform: the connection type.
-    :param store: where what was reported is remembered.
-    :param clock: time.
+    :param store: where emitted events are stored.
+    :param clock: the clock.
     """
 
-    def __init__(self, interest: Interest, platform: str, store: Store, clock: Clock) -> None:
-        self._interest = interest
+    def __init__(self, settings: EventSettings, platform: str, store: EmittedEventsStore, clock: Clock) -> None:
+        self._settings = settings
         self._platform = platform
         self._store = store
         self._clock = clock
-        self._memory: Memory | None = None
-        self._saved: Memory | None = None
-        self._handed_over: tuple[float, Memory] | None = None
-        self._over: dict[str, Session] = {}
-        self._asked: dict[Ask, float] = {}
-        self._waiting_for: set[Ask] = set()
+        self._emitted: EmittedEvents | None = None
+        self._saved: EmittedEvents | None = None
+        self._unsaved: tuple[float, EmittedEvents] | None = None
+        self._ended_sessions: dict[str, Session] = {}
+        self._last_checks: dict[SessionCheck, float] = {}
+        self._running_checks: set[SessionCheck] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._list_complaints = Complaints(clock)
-        self._question_complaints = Complaints(clock)
-        self._store_complaints = Complaints(clock)
+        self._list_errors = ErrorLog(clock)
+        self._check_errors = ErrorLog(clock)
+        self._store_errors = ErrorLog(clock)
 
-    async def report(self, poller: Poller) -> AsyncGenerator[Happening]:
-        """Report, until it is closed. It may be called again after it has failed, and goes on where it was.
+    async def stream_events(self, poller: Poller) -> AsyncGenerator[DetectedEvent]:
+        """Yield events until it is closed. After an exception it may be called again and continues.
 
         :param poller: the connection's poller.
-        :raises Exception: the poll has broken down for good, or the memory cannot be read.
+        :raises Exception: the poller has stopped because of a bug, or the stored events cannot be loaded.
         """
-        memory = await self._recall()
-        news: asyncio.Queue[_News] = asyncio.Queue()
-        async with subscribed_list(poller, self._interest.listing, self._interest.poll_interval) as subscription:
+        emitted = await self._load()
+        queue: _Queue = asyncio.Queue()
+        settings = self._settings
+        async with poller.subscribe_to_list(settings.session_list, settings.poll_interval) as subscription:
             try:
-                self._start(_forward(subscription.next, news))
+                self._start_task(_forward_results(subscription, queue))
                 while True:
-                    item = await self._next(news)
+                    item = await self._next_item(queue)
                     if isinstance(item, BaseException):
                         raise item
                     if item is not None:
-                        happenings, memory = self._make_sense(item, memory, poller, news)
-                        for happening in happenings:
-                            if happening.event in self._interest.events:
-                                yield happening
-                        self._memory = memory
-                    await self._remember(memory)
+                        detected, emitted = self._process_item(item, emitted, poller, queue)
+                        for event in detected:
+                            if event.event in settings.events:
+                                yield event
+                        self._emitted = emitted
+                    await self._save_if_due(emitted)
             finally:
-                await self._stop()
+                await self._cancel_tasks()
 
-    async def _recall(self) -> Memory:
-        if self._memory is None:
+    async def _load(self) -> EmittedEvents:
+        if self._emitted is None:
             self._saved = await self._store.load()
-            self._memory = self._saved or Memory(since=self._now() - self._interest.look_back)
-            log.info("Watching; %s remembered", counted(len(self._memory.sessions), "session"))
-        return self._memory
+            self._emitted = self._saved or EmittedEvents(since=self._now() - self._settings.look_back)
+            log.info("Watching for session events; %s loaded", counted(len(self._emitted.sessions), "known session"))
+        return self._emitted
 
-    async def _next(self, news: asyncio.Queue[_News]) -> _News | None:
-        """The next piece of news; None when it is time to write down what was reported."""
-        if self._handed_over is None:
-            return await news.get()
-        patience = self._handed_over[0] - self._now()
-        return await within(self._clock, patience, news.get()) if patience > 0 else None
+    async def _next_item(self, queue: _Queue) -> _Item | None:
+        """Return the next item; None when it is time to save emitted events."""
+        if self._unsaved is None:
+            return await queue.get()
+        seconds = self._unsaved[0] - self._now()
+        return await wait_with_timeout(self._clock, seconds, queue.get()) if seconds > 0 else None
 
-    def _make_sense(
-        self, item: Listed | _Answer, memory: Memory, poller: Poller, news: asyncio.Queue[_News]
-    ) -> tuple[list[Happening], Memory]:
+    def _process_item(
+        self, item: SessionListResult | _CheckResult, emitted: EmittedEvents, poller: Poller, queue: _Queue
+    ) -> tuple[list[DetectedEvent], EmittedEvents]:
         now = self._now()
-        if isinstance(item, _Answer):
-            if item.observation.error is not None and not item.observation.missing:
-                self._question_complaints.about(item.observation.error)
-            return after_answer(memory, item.ask, item.observation, self._platform, now)
-        self._list_complaints.about(item.error)
+        if isinstance(item, _CheckResult):
+            if item.result.error is not None and not item.result.missing:
+                self._check_errors.update(item.result.error)
+            return detect_in_check(emitted, item.check, item.result, self._platform, now)
+        self._list_errors.update(item.error)
         if item.sessions is None:
-            return [], memory
-        self._over = {each.session_id: each for each in item.sessions if each.state is SessionState.ENDED}
-        window = self._interest.listing.window(item.at)
-        happenings, memory, absent = after_list(memory, item.sessions, window, now)
-        self._ask(memory, absent, poller, news)
-        return happenings, memory
+            return [], emitted
+        self._ended_sessions = {
+            session.session_id: session for session in item.sessions if session.state is SessionState.ENDED
+        }
+        window = self._settings.session_list.window(item.polled_at)
+        detected, emitted, absent = detect_in_list(emitted, item.sessions, window, now)
+        self._start_checks(emitted, absent, poller, queue)
+        return detected, emitted
 
-    def _ask(self, memory: Memory, absent: set[str], poller: Poller, news: asyncio.Queue[_News]) -> None:
-        """Ask about single sessions what the list does not tell."""
-        interest, now = self._interest, self._now()
-        self._asked = {ask: at for ask, at in self._asked.items() if ask.session_id in memory.sessions}
-        due = asks(
-            memory,
+    def _start_checks(self, emitted: EmittedEvents, absent: set[str], poller: Poller, queue: _Queue) -> None:
+        settings, now = self._settings, self._now()
+        self._last_checks = {
+            check: at for check, at in self._last_checks.items() if check.session_id in emitted.sessions
+        }
+        due = select_checks(
+            emitted,
             absent,
-            interest.events,
-            self._asked,
+            settings.events,
+            self._last_checks,
             now=now,
-            poll_interval=interest.poll_interval,
-            give_up_after=interest.give_up_after,
+            poll_interval=settings.poll_interval,
+            give_up_after=settings.give_up_after,
         )
-        for ask in due[: ASKS_AT_ONCE - len(self._waiting_for)]:
-            if ask not in self._waiting_for:
-                self._asked[ask] = now
-                self._waiting_for.add(ask)
-                self._start(self._ask_one(ask, poller, news))
+        for check in due[: MAX_CHECKS - len(self._running_checks)]:
+            if check not in self._running_checks:
+                self._last_checks[check] = now
+                self._running_checks.add(check)
+                self._start_task(self._run_check(check, poller, queue))
 
-    async def _ask_one(self, ask: Ask, poller: Poller, news: asyncio.Queue[_News]) -> None:
-        interval = self._interest.poll_interval
+    async def _run_check(self, check: SessionCheck, poller: Poller, queue: _Queue) -> None:
+        interval = self._settings.poll_interval
         try:
-            over = self._over.get(ask.session_id)  # and need not be looked at again
-            until = self._now() + _PATIENCE_LOOKS * interval
-            async with subscribed(poller, ask.session_id, ask.artifact, interval, until=until, over=over) as answers:
-                news.put_nowait(_Answer(ask, await answers.next()))
-        except OverdueError:
-            pass  # the question is dropped
-        except Exception as defect:  # noqa: BLE001 - whoever listens is told
-            news.put_nowait(defect)
+            async with poller.subscribe_to_session(
+                check.session_id,
+                check.artifact,
+                interval,
+                deadline=self._now() + _CHECK_TIMEOUT * interval,
+                ended_session=self._ended_sessions.get(check.session_id),
+            ) as subscription:
+                queue.put_nowait(_CheckResult(check, await subscription.get()))
+        except DeadlineReachedError:
+            pass  # the check is dropped
+        except Exception as failure:  # noqa: BLE001 - the consumer of the queue raises it
+            queue.put_nowait(failure)
         finally:
-            self._waiting_for.discard(ask)
+            self._running_checks.discard(check)
 
-    async def _remember(self, memory: Memory) -> None:
-        """Write down what was handed over a while ago, and note what is to be written down next."""
+    async def _save_if_due(self, emitted: EmittedEvents) -> None:
+        """Save what was emitted ``SAVE_DELAY`` seconds ago, and note what to save next."""
         now = self._now()
-        if self._handed_over is not None and self._handed_over[0] <= now:
+        if self._unsaved is not None and self._unsaved[0] <= now:
             try:
-                await self._store.save(self._handed_over[1])
-            except Exception as failure:  # noqa: BLE001 - told, and tried again
-                self._store_complaints.about(failure)
-                self._handed_over = (now + self._interest.poll_interval, self._handed_over[1])
+                await self._store.save(self._unsaved[1])
+            except Exception as failure:  # noqa: BLE001 - logged and retried
+                self._store_errors.update(failure)
+                self._unsaved = (now + self._settings.poll_interval, self._unsaved[1])
                 return
-            self._store_complaints.about(None)
-            self._saved, self._handed_over = self._handed_over[1], None
-        if self._handed_over is None and memory != self._saved and not memory.is_fresh:
-            self._handed_over = (self._now() + HANDING_OVER, memory)
+            self._store_errors.update(None)
+            self._saved, self._unsaved = self._unsaved[1], None
+        if self._unsaved is None and emitted != self._saved and not emitted.is_fresh:
+            self._unsaved = (self._now() + SAVE_DELAY, emitted)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _start_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _stop(self) -> None:
+    async def _cancel_tasks(self) -> None:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -259,42 +272,42 @@ class Reporter:
         return self._clock.now().timestamp()
 
 
-async def _forward(following: Callable[[], Awaitable[_News]], news: asyncio.Queue[_News]) -> None:
-    """Put news into the queue, and at last what ended them."""
+async def _forward_results(subscription: ListSubscription, queue: _Queue) -> None:
+    """Put the results of a subscription into the queue, and finally the exception that ended it."""
     try:
         while True:
-            news.put_nowait(await following())
-    except Exception as defect:  # noqa: BLE001 - whoever listens is told
-        news.put_nowait(defect)
+            queue.put_nowait(await subscription.get())
+    except Exception as failure:  # noqa: BLE001 - the consumer of the queue raises it
+        queue.put_nowait(failure)
 
 
-class Complaints:
-    """Logs errors when they come up, and then again every ten minutes for as long as they stay.
+class ErrorLog:
+    """Logs an error when it first occurs, and again every ten minutes while it persists.
 
-    :param clock: time.
+    :param clock: the clock.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._text: str | None = None
-        self._again = 0.0
+        self._log_again_at = 0.0
 
-    def about(self, error: Exception | None) -> None:
-        """Log an error, or that it is over.
+    def update(self, error: Exception | None) -> None:
+        """Log an error, or the recovery from one.
 
-        :param error: None where all went well.
+        :param error: None after a success.
         """
         now = self._clock.now().timestamp()
         if error is None:
             if self._text is not None:
-                log.info("It works again; before, there was %s", self._text)
+                log.info("Watching works again after %s", self._text)
             self._text = None
             return
         text = f"{type(error).__name__}: {error}"
-        if text == self._text and now < self._again:
+        if text == self._text and now < self._log_again_at:
             return
-        self._text, self._again = text, now + _COMPLAIN_EVERY
+        self._text, self._log_again_at = text, now + _LOG_AGAIN_AFTER
         if isinstance(error, SessionsError):
-            log.warning("Watching goes on, but there was %s: %s", type(error).__name__, error)
+            log.warning("Watching continues after %s: %s", type(error).__name__, error)
         else:
-            log.error("Watching goes on, but something broke down", exc_info=error)
+            log.error("Watching continues after a bug", exc_info=error)

@@ -1,22 +1,22 @@
-"""What a poller looks at, and who is told of it."""
+"""What the poller polls, and the subscriptions through which callers receive the results."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from airflow_provider_sessions.errors import RateLimitedError
-from airflow_provider_sessions.model import Artifact
+from airflow_provider_sessions.model import Artifact, Session, SessionQuery, Window, WindowBy
 from airflow_provider_sessions.polling import poll_schedule
-from airflow_provider_sessions.polling.session_list import Listed, Listing
-from airflow_provider_sessions.polling.wait_conditions import Observation
+from airflow_provider_sessions.polling.wait_conditions import PollResult
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A session, or an artifact of one: what somebody waits for.
+class PollTarget:
+    """A session or an artifact of it.
 
     :param session_id: the session.
     :param artifact: None for the session itself.
@@ -26,147 +26,178 @@ class Spot:
     artifact: Artifact | None = None
 
 
-class OverdueError(Exception):
-    """A subscriber's time is up: the poll at its deadline has been told, or there was none, for the reason it names."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionList:
+    """A list of sessions in a window that moves with time. Equal lists are polled once for all subscribers.
 
-
-Subject = TypeVar("Subject", Spot, Listing)
-News = TypeVar("News", Observation, Listed)
-
-
-class Subscription(Generic[Subject, News]):
-    """What one subscriber holds: the news of one subject.
-
-    :param subject: what is looked at.
-    :param poll_interval: seconds between looks that are often enough for this subscriber.
-    :param max_idle: seconds between looks at most, however far away a change seems.
-    :param until: when its time is up, in seconds since 1970: the first poll that begins then is the last one.
+    :param back: how long before each poll the window begins.
+    :param ahead: how long after each poll it ends.
+    :param by: which time of a session has to be in the window.
+    :param room_id: only sessions of this room.
+    :param case: only sessions of this case.
+    :param title: only sessions whose title contains this text, regardless of case.
     """
 
-    __slots__ = ("_news", "_waiting", "max_idle", "poll_interval", "subject", "until")
+    back: timedelta
+    ahead: timedelta
+    by: WindowBy = WindowBy.SCHEDULED_START
+    room_id: str | None = None
+    case: str | None = None
+    title: str | None = None
+
+    def window(self, at: datetime) -> Window:
+        """Return the window of a poll that begins at ``at``."""
+        return Window(start=at - self.back, end=at + self.ahead)
+
+    def query(self, at: datetime) -> SessionQuery:
+        """Return the query of a poll that begins at ``at``."""
+        return SessionQuery(window=self.window(at), by=self.by, room_id=self.room_id, case=self.case, title=self.title)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionListResult:
+    """The result of polling a list.
+
+    :param sessions: all sessions of the list; None if the poll failed.
+    :param error: why it failed.
+    :param polled_at: when the poll began: its query was ``session_list.query(polled_at)``.
+    """
+
+    sessions: tuple[Session, ...] | None
+    error: Exception | None
+    polled_at: datetime
+
+
+class DeadlineReachedError(Exception):
+    """A subscription has expired: its final poll has been delivered, or there was none for the reason in the text."""
+
+
+Target = TypeVar("Target", PollTarget, SessionList)
+Result = TypeVar("Result", PollResult, SessionListResult)
+
+
+class Subscription(Generic[Target, Result]):
+    """One subscriber's queue of results for one target.
+
+    :param target: what is polled.
+    :param poll_interval: seconds between polls that this subscriber asks for.
+    :param max_idle: maximum seconds between polls, however far away the next change seems.
+    :param deadline: when the subscription expires, in seconds since 1970: the first poll after it is the final one.
+    """
+
+    __slots__ = ("_results", "_waiter", "deadline", "max_idle", "poll_interval", "target")
 
     def __init__(
         self,
-        subject: Subject,
+        target: Target,
         poll_interval: float,
         max_idle: float = poll_schedule.MAX_IDLE,
-        until: float = math.inf,
+        deadline: float = math.inf,
     ) -> None:
-        self.subject: Subject = subject
+        self.target: Target = target
         self.poll_interval = poll_interval
         self.max_idle = max_idle
-        self.until = until
-        self._news: list[News | BaseException] = []
-        self._waiting: asyncio.Future[None] | None = None
+        self.deadline = deadline
+        self._results: list[Result | BaseException] = []
+        self._waiter: asyncio.Future[None] | None = None
 
-    async def next(self) -> News:
-        """The next piece of news.
+    async def get(self) -> Result:
+        """Wait for the next result and return it.
 
-        Of a session or an artifact: a look that saw something else than the one before, or that failed. Of a list:
-        every look.
+        For a session or an artifact: the result of a poll that failed or differs from the one before. For a list:
+        every result.
 
-        :raises OverdueError: its time is up, and there is no news from before.
-        :raises Exception: the poll has broken down for good.
+        :raises DeadlineReachedError: the subscription has expired and all results before that have been returned.
+        :raises Exception: the poller has stopped because of a bug.
         """
-        while not self._news:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
-        news = self._news.pop(0)
-        if isinstance(news, BaseException):
-            raise news
-        return news
+        while not self._results:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        result = self._results.pop(0)
+        if isinstance(result, BaseException):
+            raise result
+        return result
 
-    def tell(self, news: News | BaseException) -> None:
-        """Hand over a piece of news; called by the poller."""
-        self._news.append(news)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+    def put(self, result: Result | BaseException) -> None:
+        """Add a result; called by the poller."""
+        self._results.append(result)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    def end(self, reason: str = "") -> None:
-        """Tell that its time is up; called by the poller.
+    def expire(self, reason: str = "") -> None:
+        """Let the subscription expire; called by the poller.
 
-        :param reason: why there was no poll at the deadline, if there was none.
+        :param reason: why there was no final poll, if there was none.
         """
-        self.until = math.inf
-        self.tell(OverdueError(reason))
+        self.deadline = math.inf
+        self.put(DeadlineReachedError(reason))
 
 
-class SpotSubscription(Subscription[Spot, Observation]):
-    """The news of a session, or of an artifact of it."""
+class TargetPoll(Generic[Target, Result]):
+    """The polling of one target on behalf of any number of subscribers.
 
-    __slots__ = ()
-
-
-class ListSubscription(Subscription[Listing, Listed]):
-    """The news of a list."""
-
-    __slots__ = ()
-
-
-class Watch(Generic[Subject, News]):
-    """One subject that is looked at for any number of subscribers.
-
-    :param subject: what is looked at.
-    :param due: when to look first, in seconds since 1970.
+    :param target: what is polled.
+    :param due: when to poll next, in seconds since 1970.
     """
 
-    __slots__ = ("asked", "due", "failures", "subject", "subscribers", "told")
+    __slots__ = ("due", "failures", "last_result", "requested_at", "subscribers", "target")
 
-    def __init__(self, subject: Subject, due: float) -> None:
-        self.subject: Subject = subject
+    def __init__(self, target: Target, due: float) -> None:
+        self.target: Target = target
         self.due = due
-        self.asked = 0.0
-        """When it was last asked for by a request of its own."""
+        self.requested_at = 0.0
+        """When a request was last sent for this target alone."""
         self.failures = 0
-        self.told: News | None = None
-        self.subscribers: set[Subscription[Subject, News]] = set()
+        self.last_result: Result | None = None
+        self.subscribers: set[Subscription[Target, Result]] = set()
 
     @property
     def poll_interval(self) -> float:
-        """Seconds between looks: what the most eager subscriber wants."""
+        """The smallest interval of all subscribers, in seconds."""
         return min(subscription.poll_interval for subscription in self.subscribers)
 
     @property
     def max_idle(self) -> float:
-        """Seconds between looks at most: what the least patient subscriber wants."""
+        """The smallest ``max_idle`` of all subscribers, in seconds."""
         return min(subscription.max_idle for subscription in self.subscribers)
 
     @property
     def next_deadline(self) -> float:
-        """The earliest deadline of a subscriber, in seconds since 1970: it is owed a poll then."""
-        return min(subscription.until for subscription in self.subscribers)
+        """The earliest deadline of a subscriber, in seconds since 1970: it requires a poll then."""
+        return min(subscription.deadline for subscription in self.subscribers)
 
-    def join(self, subscription: Subscription[Subject, News]) -> None:
-        """Let one more listen. It is told what the others know; their errors are none of its business."""
+    def add_subscriber(self, subscription: Subscription[Target, Result]) -> None:
+        """Add a subscriber and give it the last result, unless that is an error: another's errors do not count."""
         self.subscribers.add(subscription)
-        if self.told is not None and self.told.error is None:
-            subscription.tell(self.told)
+        if self.last_result is not None and self.last_result.error is None:
+            subscription.put(self.last_result)
 
-    def looked(self, news: News, now: float, began: float) -> None:
-        """Note what a look saw and when the next one is due, and tell all subscribers, unless it is nothing new.
+    def handle_result(self, result: Result, now: float, began: float) -> None:
+        """Schedule the next poll and pass a result to all subscribers, if it is new.
 
-        A subscriber whose deadline had passed when the look began is told that its time is up, too. A look that the
-        rate limit did not let happen does not count as its last one.
+        Subscriptions whose deadline had passed when the poll began expire, unless the rate limit prevented the poll.
 
-        :param now: the present.
-        :param began: when the look began.
+        :param now: the current time.
+        :param began: when the poll began.
         """
-        if news.error is None:
+        if result.error is None:
             self.failures = 0
-            session = news.session if isinstance(news, Observation) else None
-            self.due = poll_schedule.next_look(session, now, self.poll_interval, self.max_idle)
+            session = result.session if isinstance(result, PollResult) else None
+            self.due = poll_schedule.next_poll(session, now, self.poll_interval, self.max_idle)
         else:
             self.failures += 1
-            self.due = now + poll_schedule.after_failure(self.poll_interval, self.failures)
-        is_new = news.error is not None or news != self.told
-        self.told = news
+            self.due = now + poll_schedule.backoff_seconds(self.poll_interval, self.failures)
+        is_new = result.error is not None or result != self.last_result
+        self.last_result = result
         for subscription in self.subscribers:
             if is_new:
-                subscription.tell(news)
-            if subscription.until <= began and not isinstance(news.error, RateLimitedError):
-                subscription.end()
+                subscription.put(result)
+            if subscription.deadline <= began and not isinstance(result.error, RateLimitedError):
+                subscription.expire()
 
 
-AnyWatch: TypeAlias = Watch[Any, Any]
-SpotWatch: TypeAlias = Watch[Spot, Observation]
-ListWatch: TypeAlias = Watch[Listing, Listed]
+SessionSubscription: TypeAlias = Subscription[PollTarget, PollResult]
+ListSubscription: TypeAlias = Subscription[SessionList, SessionListResult]
+SessionPoll: TypeAlias = TargetPoll[PollTarget, PollResult]
+ListPoll: TypeAlias = TargetPoll[SessionList, SessionListResult]
+AnyPoll: TypeAlias = TargetPoll[Any, Any]

@@ -1,164 +1,182 @@
-"""One waiter: listens to the poller, decides after each piece of news, keeps its deadline, and writes its own log.
+"""Waiting for a condition of one session: :func:`wait_for` through the poller, :func:`poll_once` without it.
 
-What it logs is logged in the caller's task, so that it appears in the log of the Airflow task that waits.
+:func:`wait_for` logs in the caller's task, so that its messages appear in the log of the Airflow task that waits.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.errors import InputError, NotFoundError, SessionsError, UnsupportedError
+from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
-from airflow_provider_sessions.polling.poller import Poller, subscribed
-from airflow_provider_sessions.polling.subscriptions import OverdueError
+from airflow_provider_sessions.polling.poller import Poller
+from airflow_provider_sessions.polling.subscriptions import DeadlineReachedError
 from airflow_provider_sessions.polling.wait_conditions import (
-    ArtifactGoal,
-    Decision,
-    Goal,
-    History,
-    Observation,
-    Pace,
-    Tolerance,
-    Verdict,
-    decide,
+    ArtifactCondition,
+    FailureLimits,
+    PollHistory,
+    PollInterval,
+    PollResult,
+    WaitCondition,
+    WaitResult,
+    WaitStatus,
+    evaluate_condition,
 )
-from airflow_provider_sessions.safe_text import get_logger, sanitize_text
+from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
+
+FEATURE_BY_ARTIFACT: Mapping[Artifact, Question] = {
+    Artifact.ATTENDANCE: Question.ATTENDANCE,
+    Artifact.TRANSCRIPT: Question.TRANSCRIPTS,
+    Artifact.TAKEAWAYS: Question.TAKEAWAYS,
+    Artifact.RECORDING: Question.RECORDINGS,
+}
+"""The feature that a platform needs to support for each artifact."""
+
+
+async def poll_once(adapter: Adapter, condition: WaitCondition, session_id: str) -> PollResult:
+    """Poll a session; if an artifact is awaited and the session has ended, poll the artifact too.
+
+    :param adapter: the platform.
+    :param condition: the condition that is waited for.
+    :param session_id: the session.
+    :raises UnsupportedError: the platform has no such artifact; no request was sent.
+    :raises InputError: the session id or the connection is invalid.
+    """
+    if isinstance(condition, ArtifactCondition):
+        adapter.require(FEATURE_BY_ARTIFACT[condition.artifact])
+    session: Session | None = None
+    try:
+        session = await adapter.get(session_id)
+        if not isinstance(condition, ArtifactCondition) or session.state is not SessionState.ENDED:
+            return PollResult(session=session)
+        return PollResult(session=session, artifact=await adapter.artifact_status(session, condition.artifact))
+    except (InputError, UnsupportedError):
+        raise
+    except SessionsError as failure:
+        return PollResult(
+            session=session, error=failure, missing=session is None and isinstance(failure, NotFoundError)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What somebody waits for, and how patiently.
+    """A condition to wait for, and for how long.
 
     :param session_id: the session.
-    :param goal: what it, or what it leaves behind, shall become.
-    :param poll_interval: seconds between looks.
-    :param max_idle: seconds between looks at most, however far away a change seems.
-    :param deadline: when to give up, in seconds since 1970: an absolute time, so that no restart prolongs it.
-    :param tolerance: how many failed looks in a row are borne.
-    :param seen: whether the session was seen before.
+    :param condition: the condition.
+    :param poll_interval: seconds between polls.
+    :param max_idle: maximum seconds between polls, however far away the next change seems.
+    :param deadline: when to give up, in seconds since 1970: an absolute time, so that no restart extends it.
+    :param limits: how many consecutive failed polls end the wait.
+    :param seen: whether the session was found before.
     """
 
     session_id: str
-    goal: Goal
+    condition: WaitCondition
     poll_interval: float
     deadline: float
-    tolerance: Tolerance
+    limits: FailureLimits
     max_idle: float = MAX_IDLE
     seen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a wait ended.
+async def wait_for(wait: Wait, poller: Poller) -> WaitResult:
+    """Wait until the condition is met, can no longer be met, or cannot be evaluated.
 
-    :param verdict: never ``wait``.
-    :param message: why, in a sentence.
-    :param session: the session as it was seen last; None if it was never seen.
-    """
+    The status is ``timeout`` after the final poll, which begins at the deadline, if that did not end the wait.
 
-    verdict: Verdict
-    message: str
-    session: Session | None = None
-
-    def event(self) -> dict[str, Any]:
-        """The outcome as a trigger's event: small, JSON, and free of secrets."""
-        return {
-            "status": self.verdict.value,
-            "session": None if self.session is None else self.session.summary(),
-            "message": sanitize_text(self.message, limit=None),
-        }
-
-
-async def wait_for(wait: Wait, poller: Poller) -> Outcome:
-    """Wait until the goal is reached, can no longer be reached, or patience is at its end.
-
-    ``timeout`` comes after the poll that begins at the deadline, and only where that did not see the goal reached.
-
-    :param wait: what is waited for.
+    :param wait: the condition.
     :param poller: the connection's poller.
     """
-    artifact = wait.goal.artifact if isinstance(wait.goal, ArtifactGoal) else None
-    history = History(seen=wait.seen)
-    last = Observation()
-    diary = _Diary(wait)
-    async with subscribed(
-        poller, wait.session_id, artifact, wait.poll_interval, max_idle=wait.max_idle, until=wait.deadline
+    artifact = wait.condition.artifact if isinstance(wait.condition, ArtifactCondition) else None
+    history = PollHistory(seen=wait.seen)
+    last = PollResult()
+    wait_log = _WaitLog(wait)
+    async with poller.subscribe_to_session(
+        wait.session_id, artifact, wait.poll_interval, max_idle=wait.max_idle, deadline=wait.deadline
     ) as subscription:
         while True:
             try:
-                news = await subscription.next()
-            except OverdueError as overdue:
-                return Outcome(Verdict.TIMEOUT, _overdue(wait, last, str(overdue)), last.session)
-            history = history.after(news)
-            decision = decide(wait.goal, news, history, wait.tolerance)
-            diary.write(news, history, decision)
-            last = news if news.session is not None else Observation(session=last.session, error=news.error)
-            if decision.verdict is not Verdict.WAIT:
-                return Outcome(decision.verdict, decision.message, last.session)
+                polled = await subscription.get()
+            except DeadlineReachedError as reached:
+                message = _describe_timeout(wait, last, str(reached))
+                return WaitResult(WaitStatus.TIMEOUT, message, session=last.session)
+            history = history.add(polled)
+            result = evaluate_condition(wait.condition, polled, history, wait.limits)
+            wait_log.log_poll(polled, history, result)
+            last = polled if polled.session is not None else PollResult(session=last.session, error=polled.error)
+            if result.status is not WaitStatus.WAITING:
+                return replace(result, session=last.session)
 
 
-def _overdue(wait: Wait, last: Observation, why_no_last_poll: str) -> str:
+def _describe_timeout(wait: Wait, last: PollResult, why_no_final_poll: str) -> str:
     deadline = to_the_second(datetime.fromtimestamp(wait.deadline, UTC))
-    state = "was not seen" if last.session is None else f"was {last.session.state.value}"
-    failure = "" if last.error is None else f"; the last look failed with {type(last.error).__name__}: {last.error}"
-    missed = f"; at the deadline {why_no_last_poll}" if why_no_last_poll else ""
-    return f"waited for {wait.goal} of session {wait.session_id} until {deadline}: the session {state}{failure}{missed}"
+    state = "was not found" if last.session is None else f"was {last.session.state.value}"
+    failure = "" if last.error is None else f"; the last poll failed with {type(last.error).__name__}: {last.error}"
+    missed = f"; at the deadline, {why_no_final_poll}" if why_no_final_poll else ""
+    return (
+        f"waited for {wait.condition} of session {wait.session_id} until {deadline}: the session {state}"
+        f"{failure}{missed}"
+    )
 
 
-class _Diary:
-    """Writes what a waiter sees into its log: changes and failures, and nothing that was told before."""
+class _WaitLog:
+    """Logs changes and failures of one wait, and nothing twice."""
 
     def __init__(self, wait: Wait) -> None:
         self._wait = wait
-        self._before: str | None = None
+        self._last_message: str | None = None
         self._start: datetime | None = None
         self._failures = 0
-        self._pace: Pace | None = None
+        self._poll_interval: PollInterval | None = None
 
-    def write(self, news: Observation, history: History, decision: Decision) -> None:
-        """Write down what a look saw."""
-        if news.error is not None:
-            self._write_failure(news.error, history)
+    def log_poll(self, polled: PollResult, history: PollHistory, result: WaitResult) -> None:
+        """Log what is new in the result of a poll."""
+        if polled.error is not None:
+            self._log_failure(polled.error, history)
         else:
             if self._failures:
-                log.info("Looked again with success, after %s", counted(self._failures, "failed look"))
-            if decision.message != self._before:
-                waits = f"; waiting for {self._wait.goal}" if decision.verdict is Verdict.WAIT else ""
-                log.info("%s%s", _sentence(decision.message), waits)
-            if news.session is not None:
-                self._write_move(news.session)
-            self._before = decision.message
+                log.info("The poll succeeded after %s", counted(self._failures, "failed poll"))
+            if result.message != self._last_message:
+                waiting = f"; waiting for {self._wait.condition}" if result.status is WaitStatus.WAITING else ""
+                log.info("%s%s", _capitalize(result.message), waiting)
+            if polled.session is not None:
+                self._log_new_start(polled.session)
+            self._last_message = result.message
         self._failures = history.failures
-        self._write_pace(news.pace)
+        self._log_interval(polled.poll_interval)
 
-    def _write_failure(self, error: Exception, history: History) -> None:
+    def _log_failure(self, error: Exception, history: PollHistory) -> None:
         if isinstance(error, SessionsError):
             log.warning(
-                "A look failed with %s: %s (%d in a row)", type(error).__name__, error, max(history.failures, 1)
+                "The poll failed with %s: %s (%d in a row)", type(error).__name__, error, max(history.failures, 1)
             )
         else:
-            log.error("A look broke down (%d in a row)", history.failures, exc_info=error)
+            log.error("The poll failed because of a bug (%d in a row)", history.failures, exc_info=error)
 
-    def _write_pace(self, pace: Pace | None) -> None:
-        asked = self._wait.poll_interval
-        pace = pace if pace is not None and pace.seconds > asked else None
-        if pace != self._pace:
-            log.info("Looks come %s", f"every {asked:g} s again" if pace is None else f"{pace}, not every {asked:g} s")
-        self._pace = pace
+    def _log_interval(self, actual: PollInterval | None) -> None:
+        requested = self._wait.poll_interval
+        actual = actual if actual is not None and actual.seconds > requested else None
+        if actual is not None and actual != self._poll_interval:
+            log.info("Polling %s (requested: every %g s)", actual, requested)
+        elif actual != self._poll_interval:
+            log.info("Polling every %g s again, as requested", requested)
+        self._poll_interval = actual
 
-    def _write_move(self, session: Session) -> None:
+    def _log_new_start(self, session: Session) -> None:
         start = session.scheduled_start
         if self._start is not None and start is not None and start != self._start:
-            moved = (to_the_second(self._start), to_the_second(start))
-            log.info("The session's planned start was moved from %s to %s", *moved)
+            times = (to_the_second(self._start), to_the_second(start))
+            log.info("The session's planned start was moved from %s to %s", *times)
         self._start = start or self._start
 
 
-def _sentence(message: str) -> str:
+def _capitalize(message: str) -> str:
     return message[:1].upper() + message[1:]

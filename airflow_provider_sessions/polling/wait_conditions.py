@@ -1,15 +1,15 @@
-"""What can be waited for, and the one decision whether it has come.
+"""The conditions that can be waited for, and the one function that evaluates them.
 
-Trigger, poke mode, reschedule mode and tests all ask :func:`decide`: what one look saw goes in (an
-:class:`Observation`), together with how the looks before it went (a :class:`History`), and a :class:`Decision` comes
-out. Nothing here knows the time or sends anything.
+Triggers and both sensor modes call :func:`evaluate_condition` with the result of a poll (:class:`PollResult`) and a
+summary of the polls before it (:class:`PollHistory`), and receive a :class:`WaitResult`. Nothing here reads a clock or
+sends a request.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_sessions.errors import (
     AuthenticationError,
@@ -25,28 +25,29 @@ from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, S
 from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.rate_limit.limit import RateLimit
+from airflow_provider_sessions.safe_text import sanitize_text
 
-FAILURES = 10
-"""Failed looks in a row that end a wait, where the user says nothing else."""
-_FEW = 3
+DEFAULT_MAX_FAILURES = 10
+"""Consecutive failed polls that end a wait by default."""
+_MAX_REFUSALS = 3
 
 
-class Verdict(StrEnum):
-    """How a wait stands. All but ``wait`` end it."""
+class WaitStatus(StrEnum):
+    """The status of a wait. Every value but ``waiting`` ends it and is the ``status`` of a trigger's event."""
 
-    WAIT = "wait"
+    WAITING = "waiting"
     SUCCESS = "success"
     UNREACHABLE = "unreachable"
-    """What was waited for can no longer come."""
+    """The condition can no longer be met."""
     FAILED = "failed"
-    """It cannot be found out whether it has come."""
+    """It cannot be determined whether the condition is met."""
     TIMEOUT = "timeout"
-    """The deadline has passed; never the outcome of :func:`decide`, which knows no time."""
+    """The deadline has passed. :func:`evaluate_condition` never returns it, since it knows no time."""
 
 
 @dataclass(frozen=True, slots=True)
-class StateGoal:
-    """A session shall reach a state."""
+class StateCondition:
+    """A session reaches a state."""
 
     state: SessionState
 
@@ -54,17 +55,17 @@ class StateGoal:
         return f"state {self.state.value!r}"
 
     @classmethod
-    def read(cls, word: object) -> StateGoal:
-        """Read what a user gave.
+    def parse(cls, word: object) -> StateCondition:
+        """Parse the name of a state.
 
         :raises InputError: there is no such state.
         """
-        return cls(_read(SessionState, word, "state"))
+        return cls(_parse_word(SessionState, word, "state"))
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactGoal:
-    """Something that a session leaves behind shall be ready."""
+class ArtifactCondition:
+    """An artifact of a session is ready."""
 
     artifact: Artifact
 
@@ -72,90 +73,89 @@ class ArtifactGoal:
         return f"artifact {self.artifact.value!r}"
 
     @classmethod
-    def read(cls, word: object) -> ArtifactGoal:
-        """Read what a user gave.
+    def parse(cls, word: object) -> ArtifactCondition:
+        """Parse the name of an artifact.
 
         :raises InputError: there is no such artifact.
         """
-        return cls(_read(Artifact, word, "artifact"))
+        return cls(_parse_word(Artifact, word, "artifact"))
 
 
-Goal = StateGoal | ArtifactGoal
+WaitCondition = StateCondition | ArtifactCondition
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def _read(kind: type[_Word], word: object, field: str) -> _Word:
+def _parse_word(kind: type[_Word], word: object, field: str) -> _Word:
     if isinstance(word, str) and word.strip().lower() in tuple(kind):
         return kind(word.strip().lower())
     raise unknown_words(field, [word], kind)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How often looks come where it is not as often as was asked for.
+class PollInterval:
+    """The actual interval between polls where it is longer than requested.
 
-    :param seconds: between two looks.
-    :param limit: the account's rate limit, which is why; None where it has none, and the platform is slow to answer.
+    :param seconds: seconds between two polls.
+    :param rate_limit: the account's rate limit, if that is the reason; None if the platform responds slowly.
     """
 
     seconds: float
-    limit: RateLimit | None = None
+    rate_limit: RateLimit | None = None
 
     def __str__(self) -> str:
-        why = "the platform is slow to answer" if self.limit is None else f"the account allows {self.limit}"
-        return f"every {self.seconds:.0f} s or so: {why}"
+        reason = "the platform responds slowly" if self.rate_limit is None else f"the account allows {self.rate_limit}"
+        return f"every {self.seconds:.0f} s: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """What one look saw.
+class PollResult:
+    """The result of polling one session.
 
-    :param session: the session; with an error, what was last known of it.
-    :param artifact: the artifact that is waited for; None until the session is over, and for a state.
-    :param error: why the look saw nothing.
-    :param missing: whether the error says that this one session is not there.
-    :param pace: how often looks come, if that is not as often as was asked for.
+    :param session: the session; with an error, as it was last known.
+    :param artifact: the status of the awaited artifact; None until the session has ended, and for a state.
+    :param error: why the poll failed.
+    :param missing: whether the error means that this session does not exist.
+    :param poll_interval: the actual interval between polls, if it is longer than requested.
     """
 
     session: Session | None = None
     artifact: ArtifactStatus | None = None
     error: Exception | None = None
     missing: bool = False
-    pace: Pace | None = None
+    poll_interval: PollInterval | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How many looks in a row may fail before a wait ends; None: any number.
+class FailureLimits:
+    """How many consecutive failed polls end a wait; None for no limit.
 
-    :param failures: looks that failed in whatever way.
-    :param refused: looks for which the credential, a right, the request, or the connection as it is set up, was not
-        good enough.
-    :param missing: looks that did not find the session: right after its creation it may not be everywhere yet.
+    :param failures: failed polls of any kind.
+    :param refused: polls that failed because of the credential, a permission, the request or the connection's fields.
+    :param missing: polls that did not find the session: right after its creation it may not be visible everywhere.
     """
 
-    failures: int | None = FAILURES
-    refused: int | None = _FEW
-    missing: int | None = _FEW
+    failures: int | None = DEFAULT_MAX_FAILURES
+    refused: int | None = _MAX_REFUSALS
+    missing: int | None = _MAX_REFUSALS
 
 
-class _Failure(StrEnum):
-    """What kind of failure a look met; see :func:`decide`."""
+class _FailureKind(StrEnum):
+    """The kind of a failed poll; see :func:`evaluate_condition`."""
 
-    HOPELESS = "hopeless"
-    BUSY = "busy"
+    PERMANENT = "permanent"
+    RATE_LIMITED = "rate_limited"
     REFUSED = "refused"
     MISSING = "missing"
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """How the looks so far went.
+class PollHistory:
+    """A summary of the polls so far. The field names are stored in Airflow's task state store.
 
-    :param seen: whether the session was ever seen.
-    :param failures: failed looks since the last good one.
+    :param seen: whether a poll ever found the session.
+    :param failures: failed polls since the last successful one.
     :param refused: those of them that were refused.
     :param missing: those of them that did not find the session.
     """
@@ -165,40 +165,52 @@ class History:
     refused: int = 0
     missing: int = 0
 
-    def after(self, observation: Observation) -> History:
-        """The history with one more look."""
-        seen = self.seen or observation.session is not None
-        if observation.error is None:
-            return History(seen=seen)
-        failure = _kind(observation)
-        if failure is _Failure.BUSY:
+    def add(self, result: PollResult) -> PollHistory:
+        """Return the history with one more poll."""
+        seen = self.seen or result.session is not None
+        if result.error is None:
+            return PollHistory(seen=seen)
+        kind = _classify_failure(result)
+        if kind is _FailureKind.RATE_LIMITED:
             return replace(self, seen=seen)
-        return History(
+        return PollHistory(
             seen=seen,
             failures=self.failures + 1,
-            refused=self.refused + (failure is _Failure.REFUSED),
-            missing=self.missing + (failure is _Failure.MISSING),
+            refused=self.refused + (kind is _FailureKind.REFUSED),
+            missing=self.missing + (kind is _FailureKind.MISSING),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """How a wait stands after a look.
+class WaitResult:
+    """The status of a wait after a poll, or at its end.
 
-    :param message: why, in a sentence for the log.
-    :param error: where a single error ends the wait.
+    :param message: the reason, as one sentence for the log.
+    :param error: the error, if a single one ends the wait.
+    :param session: the last known session; set at the end of a wait by :func:`.wait.wait_for`.
     """
 
-    verdict: Verdict
+    status: WaitStatus
     message: str
     error: Exception | None = None
+    session: Session | None = None
+
+    def to_event(self) -> dict[str, Any]:
+        """Return the payload of a trigger's event: small, JSON, without secrets."""
+        return {
+            "status": self.status.value,
+            "session": None if self.session is None else self.session.summary(),
+            "message": sanitize_text(self.message, limit=None),
+        }
 
 
-def decide(goal: Goal, observation: Observation, history: History, tolerance: Tolerance) -> Decision:
-    """Decide whether a wait is over.
+def evaluate_condition(
+    condition: WaitCondition, result: PollResult, history: PollHistory, limits: FailureLimits
+) -> WaitResult:
+    """Evaluate whether a wait is over.
 
     ============  ============================  =================================  =========================
-    waiting for   success                       unreachable                        goes on
+    condition     success                       unreachable                        waiting
     ============  ============================  =================================  =========================
     requested     requested, scheduled, live,   canceled, expired                  -
                   ended
@@ -208,115 +220,116 @@ def decide(goal: Goal, observation: Observation, history: History, tolerance: To
     canceled      canceled                      ended, expired                     requested, scheduled, live
     expired       expired                       ended, canceled                    requested, scheduled, live
     an artifact   it is ready                   canceled, expired; or the          requested, scheduled, live;
-                                                platform says that it will not     ended, and not ready yet
-                                                come
+                                                platform says that there will      ended, and not ready yet
+                                                be none
     ============  ============================  =================================  =========================
 
-    ``requested`` and ``scheduled`` are milestones, which a live session has passed; ``live`` is a stretch of time,
-    which is over when the session has ended.
+    ``requested`` and ``scheduled`` are milestones that a live session has passed; ``live`` is a period that is over
+    once the session has ended.
 
-    ====================================  =====================================================================
-    a look that failed                    what it means for the wait
-    ====================================  =====================================================================
-    the platform has no such artifact,    ends it at once (failed), quoting the word
-    or used an unknown state word
-    429, or our own rate limit            counts for nothing: the platform said "later", and later it will be
-    401, 403, 400, 409, 422, a            ends it after ``tolerance.refused`` in a row (failed); after a 401 the
-    connection that is set up wrong       connection is read again before the next look
-    404 of this session                   ends it after ``tolerance.missing`` in a row: failed if the session was
-                                          never seen, else unreachable, since it was deleted (on some platforms,
-                                          that is what canceling does)
-    everything else: no answer, 5xx,      ends it after ``tolerance.failures`` in a row (failed)
-    an answer that cannot be used, a
-    defect of our own
-    ====================================  =====================================================================
+    ======================================  ===================================================================
+    a failed poll                           its effect on the wait
+    ======================================  ===================================================================
+    the platform has no such artifact, or   fails the wait at once, quoting the word
+    returned an unknown state word
+    429, or the connection's own rate       does not count as a failure: a later poll will succeed
+    limit
+    401, 403, 400, 409, 422, an invalid     fails the wait after ``limits.refused`` in a row; after a 401 the
+    connection                              connection is read again before the next poll
+    404 for this session                    ends the wait after ``limits.missing`` in a row: ``failed`` if the
+                                            session was never found, else ``unreachable``, since it was deleted
+                                            (some platforms delete a session to cancel it)
+    anything else: no response, 5xx, an     fails the wait after ``limits.failures`` in a row
+    invalid response, a bug in this
+    package
+    ======================================  ===================================================================
 
-    :param goal: what is waited for.
-    :param observation: what the last look saw.
-    :param history: how the looks went, the last one included.
-    :param tolerance: how many failed looks in a row are borne.
+    :param condition: the condition.
+    :param result: the result of the last poll.
+    :param history: the polls so far, the last one included.
+    :param limits: how many consecutive failed polls end the wait.
     """
-    if observation.error is not None:
-        return _after_failure(observation.error, _kind(observation), history, tolerance)
-    session = observation.session
+    if result.error is not None:
+        return _evaluate_failure(result.error, _classify_failure(result), history, limits)
+    session = result.session
     if session is None:
-        return Decision(Verdict.WAIT, "nothing is known of the session yet")
-    if isinstance(goal, StateGoal):
-        return _about_state(goal.state, session)
-    return _about_artifact(goal.artifact, session, observation.artifact)
+        return WaitResult(WaitStatus.WAITING, "the session has not been polled yet")
+    if isinstance(condition, StateCondition):
+        return _evaluate_state(condition.state, session)
+    return _evaluate_artifact(condition.artifact, session, result.artifact)
 
 
 _MILESTONES = (SessionState.REQUESTED, SessionState.SCHEDULED, SessionState.LIVE, SessionState.ENDED)
-_REACHED = {
+_STATES_THAT_MEET = {
     SessionState.REQUESTED: frozenset(_MILESTONES),
     SessionState.SCHEDULED: frozenset(_MILESTONES[1:]),
 }
-"""States that count as reached by a session that is further on."""
+"""The states that meet a condition, where a later state meets it too."""
 
 
-def _about_state(wanted: SessionState, session: Session) -> Decision:
-    now = _state_of(session)
-    if session.state in _REACHED.get(wanted, {wanted}):
-        return Decision(Verdict.SUCCESS, now)
+def _evaluate_state(wanted: SessionState, session: Session) -> WaitResult:
+    current = _describe_state(session)
+    if session.state in _STATES_THAT_MEET.get(wanted, {wanted}):
+        return WaitResult(WaitStatus.SUCCESS, current)
     if session.state.is_final:
-        return Decision(Verdict.UNREACHABLE, f"{now}: it can no longer be {wanted.value}")
-    return Decision(Verdict.WAIT, now)
+        return WaitResult(WaitStatus.UNREACHABLE, f"{current}: it can no longer be {wanted.value}")
+    return WaitResult(WaitStatus.WAITING, current)
 
 
-def _about_artifact(artifact: Artifact, session: Session, status: ArtifactStatus | None) -> Decision:
-    now = _state_of(session)
+def _evaluate_artifact(artifact: Artifact, session: Session, status: ArtifactStatus | None) -> WaitResult:
+    current = _describe_state(session)
     if not session.state.is_final:
-        return Decision(Verdict.WAIT, now)
+        return WaitResult(WaitStatus.WAITING, current)
     if session.state is not SessionState.ENDED:
-        return Decision(Verdict.UNREACHABLE, f"{now}: it was never held, and leaves no {artifact.value}")
+        return WaitResult(WaitStatus.UNREACHABLE, f"{current}: it was never held and has no {artifact.value}")
     if status is None:
-        return Decision(Verdict.WAIT, now)
-    what = f"{artifact.value} of session {session.session_id}"
-    more = f" ({status.detail})" if status.detail else ""
+        return WaitResult(WaitStatus.WAITING, current)
+    subject = f"{artifact.value} of session {session.session_id}"
+    detail = f" ({status.detail})" if status.detail else ""
     if status.ready:
-        return Decision(Verdict.SUCCESS, f"{what}: ready{more}")
+        return WaitResult(WaitStatus.SUCCESS, f"{subject} is ready{detail}")
     if status.absent is not None:
-        return Decision(Verdict.UNREACHABLE, f"{what}: will not come: {status.absent}")
-    return Decision(Verdict.WAIT, f"{what}: not ready yet{more}")
+        return WaitResult(WaitStatus.UNREACHABLE, f"{subject} will not be available: {status.absent}")
+    return WaitResult(WaitStatus.WAITING, f"{subject} is not ready yet{detail}")
 
 
-def _state_of(session: Session) -> str:
+def _describe_state(session: Session) -> str:
     inferred = " (inferred)" if session.state_inferred else ""
     return f"session {session.session_id} is {session.state.value}{inferred}"
 
 
-def _kind(observation: Observation) -> _Failure:
-    if observation.missing:
-        return _Failure.MISSING
-    match observation.error:
+def _classify_failure(result: PollResult) -> _FailureKind:
+    if result.missing:
+        return _FailureKind.MISSING
+    match result.error:
         case UnsupportedError() | UnknownStateError():
-            return _Failure.HOPELESS
+            return _FailureKind.PERMANENT
         case RateLimitedError():
-            return _Failure.BUSY
+            return _FailureKind.RATE_LIMITED
         case AuthenticationError() | PermissionDeniedError() | RejectedError() | ConflictError() | InputError():
-            return _Failure.REFUSED
-    return _Failure.OTHER
+            return _FailureKind.REFUSED
+    return _FailureKind.OTHER
 
 
-def _after_failure(error: Exception, failure: _Failure, history: History, tolerance: Tolerance) -> Decision:
-    told = f"{type(error).__name__}: {error}"
-    if failure is _Failure.HOPELESS:
-        return Decision(Verdict.FAILED, told, error)
-    if failure is _Failure.BUSY:
-        return Decision(Verdict.WAIT, told)
-    if failure is _Failure.MISSING and history.seen and _is_used_up(tolerance.missing, history.missing):
-        return Decision(Verdict.UNREACHABLE, f"the session was there before, and is gone: {told}")
-    bounds = (
-        (tolerance.failures, history.failures),
-        (tolerance.refused, history.refused),
-        (tolerance.missing, history.missing),
+def _evaluate_failure(error: Exception, kind: _FailureKind, history: PollHistory, limits: FailureLimits) -> WaitResult:
+    text = f"{type(error).__name__}: {error}"
+    if kind is _FailureKind.PERMANENT:
+        return WaitResult(WaitStatus.FAILED, text, error)
+    if kind is _FailureKind.RATE_LIMITED:
+        return WaitResult(WaitStatus.WAITING, text)
+    if kind is _FailureKind.MISSING and history.seen and _has_reached(limits.missing, history.missing):
+        return WaitResult(WaitStatus.UNREACHABLE, f"the session existed before and has been deleted: {text}")
+    counts = (
+        (limits.failures, history.failures),
+        (limits.refused, history.refused),
+        (limits.missing, history.missing),
     )
-    if not any(_is_used_up(limit, count) for limit, count in bounds):
-        return Decision(Verdict.WAIT, told)
+    if not any(_has_reached(limit, count) for limit, count in counts):
+        return WaitResult(WaitStatus.WAITING, text)
     if history.failures == 1:
-        return Decision(Verdict.FAILED, told, error)
-    return Decision(Verdict.FAILED, f"{counted(history.failures, 'look')} in a row failed, the last with {told}")
+        return WaitResult(WaitStatus.FAILED, text, error)
+    return WaitResult(WaitStatus.FAILED, f"{counted(history.failures, 'poll')} in a row failed, the last with {text}")
 
 
-def _is_used_up(limit: int | None, count: int) -> bool:
+def _has_reached(limit: int | None, count: int) -> bool:
     return limit is not None and count >= limit

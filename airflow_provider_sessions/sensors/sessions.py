@@ -1,32 +1,33 @@
 """Sensors that wait for a state or an artifact of a session, on every platform.
 
-They are deferrable by default: while they wait, no worker is held, and one poll serves all that wait on a connection.
-That needs a triggerer, as every ``airflow standalone`` and managed Airflow has. With ``deferrable=False`` they poke, or
-reschedule themselves, and decide by the same rules: see
-:func:`airflow_provider_sessions.polling.wait_conditions.decide`.
+They are deferrable by default: a waiting sensor holds no worker, and one poller serves all sensors of a connection.
+That requires a triggerer, which every ``airflow standalone`` and managed Airflow has. With ``deferrable=False`` they
+poke or reschedule, and evaluate the condition by the same rules; see
+:func:`airflow_provider_sessions.polling.wait_conditions.evaluate_condition`.
 
 ======================  ================================================================================================
-how a wait ends         what the task does
+end of the wait         what the task does
 ======================  ================================================================================================
-what was waited for     succeeds; returns the session as a small dict, as the operators do
-it can no longer come   ``on_unreachable``: fails (:class:`~airflow_provider_sessions.errors.UnreachableError`), is
+condition met           succeeds and returns the session as a small dict, as the operators do
+condition unreachable   ``on_unreachable``: fails (:class:`~airflow_provider_sessions.errors.UnreachableError`), is
                         skipped, or succeeds
-``timeout``             fails for good (``AirflowSensorTimeout``: not retried); is skipped with ``soft_fail``: see below
-looks keep failing      fails (:class:`~airflow_provider_sessions.errors.TooManyFailuresError`, quoting the last error)
+``timeout``             fails without a retry (``AirflowSensorTimeout``), or is skipped with ``soft_fail``
+polls keep failing      fails (:class:`~airflow_provider_sessions.errors.TooManyFailuresError`, quoting the last error)
                         and may be retried, also with ``soft_fail``: a broken connection is no reason to skip
 ======================  ================================================================================================
 
-**The last look.** Whatever the intervals say, one more look begins when ``timeout`` has passed, and decides: the wait
-succeeds if what was waited for is there by then, also where nothing was asked for hours. So a long ``poll_interval``,
-``max_idle`` or planned start never costs a wait its end. If that look fails, the wait times out and quotes the error.
-Where the rate limit, or a platform that answers late, puts it off, a deferred wait waits for it for 45 s; a poke, as
-long as the connection's ``max_wait`` says.
+**The final poll.** A last poll begins when ``timeout`` has passed, regardless of the intervals, and decides: the wait
+succeeds if the condition is met by then. A long ``poll_interval``, ``max_idle`` or a distant planned start therefore
+never delays the end of a wait. If the final poll fails, the wait times out and quotes the error. If the rate limit or a
+slow platform delays it, a deferred sensor waits up to 45 s for it; a poking one, as long as the connection's
+``max_wait``.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
@@ -52,24 +53,24 @@ from airflow_provider_sessions.operators._template_values import (
     parse_interval,
     parse_untemplated_bool,
 )
-from airflow_provider_sessions.polling.check import check
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
+from airflow_provider_sessions.polling.wait import poll_once
 from airflow_provider_sessions.polling.wait_conditions import (
-    FAILURES,
-    ArtifactGoal,
-    Decision,
-    Goal,
-    History,
-    StateGoal,
-    Tolerance,
-    Verdict,
-    decide,
+    DEFAULT_MAX_FAILURES,
+    ArtifactCondition,
+    FailureLimits,
+    PollHistory,
+    StateCondition,
+    WaitCondition,
+    WaitResult,
+    WaitStatus,
+    evaluate_condition,
 )
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
 from airflow_provider_sessions.retries.hopeless import name_argument
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
-from airflow_provider_sessions.sensors._poll_history import recall, remember
-from airflow_provider_sessions.triggers._cancel_on_kill import TRIGGERS_ARE_TOLD, note_end, note_try
+from airflow_provider_sessions.sensors._poll_history import load_history, save_history
+from airflow_provider_sessions.triggers._cancel_on_kill import TRIGGERS_HAVE_ON_KILL, record_end, record_try
 from airflow_provider_sessions.triggers.sessions import (
     SETTLING_SECONDS,
     ArtifactTrigger,
@@ -83,13 +84,13 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 OnUnreachable = Literal["fail", "skip", "succeed"]
-"""What a sensor does where what it waits for can no longer come."""
-_LEEWAY = 60.0
-"""Seconds between a trigger's own deadline and the one that Airflow keeps behind it, at least."""
+"""What a sensor does when its condition can no longer be met."""
+_MIN_TIMEOUT_MARGIN = 60.0
+"""Minimum seconds from the trigger's deadline to the timeout of Airflow's deferral."""
 
 
 class _SessionSensor(BaseSensorOperator):
-    """What both sensors share: looking once, deferring, poking, and making sense of the outcome."""
+    """Base of both sensors: polls once, defers or pokes, and ends the task according to the result."""
 
     template_fields: Sequence[str] = (
         "conn_id",
@@ -108,14 +109,14 @@ class _SessionSensor(BaseSensorOperator):
         session_id: str,
         poll_interval: float | timedelta | str | None = None,
         max_idle: float | timedelta | str = MAX_IDLE,
-        max_consecutive_failures: int | str = FAILURES,
+        max_consecutive_failures: int | str = DEFAULT_MAX_FAILURES,
         on_unreachable: OnUnreachable | str = "fail",
         deferrable: bool = True,
         retry_policy: Any = DEFAULT_POLICY,
         **kwargs: Any,
     ) -> None:
         super().__init__(**policy_argument(retry_policy), **kwargs)  # see DeferringOperator
-        check_words(on_unreachable, read_on_unreachable)
+        check_words(on_unreachable, parse_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
         self.poll_interval = poll_interval
@@ -123,91 +124,91 @@ class _SessionSensor(BaseSensorOperator):
         self.max_consecutive_failures = max_consecutive_failures
         self.on_unreachable = on_unreachable
         self.deferrable = parse_untemplated_bool(deferrable, "deferrable")
-        self._history: History | None = None
+        self._history: PollHistory | None = None
         self._has_links = False
 
     @abstractmethod
-    def goal(self) -> Goal:
-        """What is waited for.
+    def condition(self) -> WaitCondition:
+        """Return the condition to wait for.
 
-        :raises InputError: there is no such thing.
+        :raises InputError: there is no such state or artifact.
         """
 
     @abstractmethod
     def trigger(self, **arguments: Any) -> WaitTrigger:
-        """The trigger that waits in this sensor's stead."""
+        """Return the trigger that waits for the condition."""
 
     def execute(self, context: Context) -> Any:
-        """Look once; if what is waited for is not there, defer, or poke on."""
+        """Poll once; unless that ends the wait, defer, or continue to poke."""
         self.conn_id = parse_id(self.conn_id, "conn_id")
-        self.poke_interval = self._interval()
+        self.poke_interval = self._parse_poll_interval()
         self.max_idle = parse_seconds(self.max_idle, "max_idle")
-        self._unreachable_means()
-        self._bearable()
+        parse_on_unreachable(self.on_unreachable)
+        self._parse_max_failures()
         if not self.deferrable:
             return super().execute(context)
         deadline = SYSTEM_CLOCK.now().timestamp() + self.timeout
-        # The trigger counts failures from the beginning; here nothing is borne that looking again will not mend.
-        patience = Tolerance(failures=None, refused=1, missing=None)
-        decision, session, _ = self._look(context, History(), patience)
-        if decision.verdict is Verdict.WAIT:
-            self._defer(deadline, session)
-        return self._end(context, decision, _summary(session))
+        # The trigger counts failures from zero; here only errors that another poll cannot fix end the wait.
+        limits = FailureLimits(failures=None, refused=1, missing=None)
+        result, _ = self._poll(context, PollHistory(), limits)
+        if result.status is WaitStatus.WAITING:
+            self._defer(deadline, result.session)
+        return self._end(context, result, _summary(result.session))
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look once. A look that fails in passing counts as "not yet".
+        """Poll once. A failed poll counts as "not yet" until the limit of consecutive failures is reached.
 
-        Failures in a row are counted, as in the trigger. With ``mode="reschedule"`` each look is a run of its own: they
-        are counted in the task state store of Airflow 3.3. Before it they cannot be, so that any number of looks may
-        fail in passing, and one is enough that is refused or does not find the session.
+        With ``mode="reschedule"`` each poke is a run of its own, and failures are counted in Airflow 3.3's task state
+        store. Before 3.3 they cannot be counted: any number of polls may fail, but a single one that is refused or does
+        not find the session ends the wait.
         """
-        before = recall(context) if self.reschedule else self._history
-        patience = Tolerance(failures=self._bearable())
+        before = load_history(context) if self.reschedule else self._history
+        limits = FailureLimits(failures=self._parse_max_failures())
         if self.reschedule and before is None:
-            patience = Tolerance(failures=None, refused=1, missing=1)
-        decision, session, self._history = self._look(context, before or History(), patience)
+            limits = FailureLimits(failures=None, refused=1, missing=1)
+        result, self._history = self._poll(context, before or PollHistory(), limits)
         if before is not None and self.reschedule:
-            remember(context, before, self._history)
-        if decision.verdict is Verdict.WAIT:
+            save_history(context, before, self._history)
+        if result.status is WaitStatus.WAITING:
             return False
-        return PokeReturnValue(is_done=True, xcom_value=self._end(context, decision, _summary(session)))
+        return PokeReturnValue(is_done=True, xcom_value=self._end(context, result, _summary(result.session)))
 
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
     ) -> float:
-        """Seconds until the next poke: Airflow's, but the last poke comes at the deadline, and decides."""
+        """Return Airflow's seconds until the next poke, but not beyond the deadline: the final poke comes then."""
         interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         return max(0.0, min(interval, self.timeout - run_duration()))
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
-        """Make sense of the trigger's event.
+        """End the task according to the trigger's event.
 
         :param event: ``status``, ``session`` and ``message``.
-        :raises UnreachableError: what was waited for can no longer come.
+        :raises UnreachableError: the condition can no longer be met.
         :raises AirflowSensorTimeout: the deadline has passed.
-        :raises TooManyFailuresError: looks failed too often.
-        :raises WaitError: the event is none of ours.
+        :raises TooManyFailuresError: too many polls failed.
+        :raises WaitError: the event does not come from a trigger of this provider.
         """
         status = event.get("status") if isinstance(event, dict) else None
-        if not isinstance(status, str) or status not in set(Verdict) - {Verdict.WAIT}:
-            raise self._failure(WaitError(f"the trigger's event cannot be understood: {sanitize_text(repr(event))}"))
-        return self._end(context, Decision(Verdict(status), str(event.get("message"))), event.get("session"))
+        if not isinstance(status, str) or status not in set(WaitStatus) - {WaitStatus.WAITING}:
+            raise self._failure(WaitError(f"the trigger's event is invalid: {sanitize_text(repr(event))}"))
+        return self._end(context, WaitResult(WaitStatus(status), str(event.get("message"))), event.get("session"))
 
-    def _look(self, context: Context, before: History, patience: Tolerance) -> tuple[Decision, Session | None, History]:
-        """Look once, and decide."""
-        goal, session_id = self.goal(), parse_id(self.session_id)
+    def _poll(self, context: Context, before: PollHistory, limits: FailureLimits) -> tuple[WaitResult, PollHistory]:
+        """Poll once and evaluate the condition. Return the result, with the session, and the updated history."""
+        condition, session_id = self.condition(), parse_id(self.session_id)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.deferrable else None)
-        seen = hook.ask(lambda adapter: check(adapter, goal, session_id))
-        if seen.session is not None and not self._has_links:  # a rescheduled task loses them with each run
-            push_links(context, seen.session)
+        polled = hook.ask(lambda adapter: poll_once(adapter, condition, session_id))
+        if polled.session is not None and not self._has_links:  # each run of a rescheduled task starts without them
+            push_links(context, polled.session)
             self._has_links = True
-        history = before.after(seen)
-        decision = decide(goal, seen, history, patience)
-        if seen.error is None:
-            log.info("%s (waiting for %s)", decision.message, goal)
+        history = before.add(polled)
+        result = evaluate_condition(condition, polled, history, limits)
+        if polled.error is None:
+            log.info("%s (waiting for %s)", result.message, condition)
         else:
-            log.warning("The look failed with %s: %s", type(seen.error).__name__, seen.error)
-        return decision, seen.session, history
+            log.warning("The poll failed with %s: %s", type(polled.error).__name__, polled.error)
+        return replace(result, session=polled.session), history
 
     def _defer(self, deadline: float, session: Session | None) -> NoReturn:
         now = SYSTEM_CLOCK.now().timestamp()
@@ -218,53 +219,49 @@ class _SessionSensor(BaseSensorOperator):
             poll_interval=self.poke_interval,
             deadline=deadline,
             not_before=not_before,
-            max_consecutive_failures=self._bearable(),
+            max_consecutive_failures=self._parse_max_failures(),
             last_seen=_summary(session),
             max_idle=parse_seconds(self.max_idle, "max_idle"),
         )
-        # The trigger keeps the deadline and says what it saw; Airflow's own limit is only a backstop behind it.
-        backstop = max(deadline, not_before) - now + max(2 * self.poke_interval, _LEEWAY)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=backstop))
+        # The trigger keeps the deadline and explains what it found; Airflow's own timeout is only a safeguard.
+        seconds = max(deadline, not_before) - now + max(2 * self.poke_interval, _MIN_TIMEOUT_MARGIN)
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=seconds))
 
-    def _end(self, context: Context, decision: Decision, summary: dict[str, Any] | None) -> dict[str, Any] | None:
-        """End the task as a decision, the trigger's or our own, demands."""
-        log.info("%s: %s", decision.verdict.value, decision.message)
-        if summary is not None:  # a request that was scheduled has another id now than the one that was waited for
+    def _end(self, context: Context, result: WaitResult, summary: dict[str, Any] | None) -> dict[str, Any] | None:
+        """End the task according to the result of the wait."""
+        log.info("%s: %s", result.status.value, result.message)
+        if summary is not None:  # a request that was scheduled has another id than the one that was waited for
             context["ti"].xcom_push(key="session_id", value=summary["session_id"])
-        if decision.verdict is Verdict.SUCCESS:
+        if result.status is WaitStatus.SUCCESS:
             return summary
-        if decision.verdict is Verdict.TIMEOUT:
-            raise AirflowSensorTimeout(decision.message)
-        if decision.verdict is Verdict.FAILED:
-            raise self._failure(decision.error or TooManyFailuresError(decision.message))
-        unreachable_means = self._unreachable_means()
-        if unreachable_means == "skip":
-            raise AirflowSkipException(decision.message)
-        if unreachable_means == "fail":
-            raise self._failure(UnreachableError(decision.message))
+        if result.status is WaitStatus.TIMEOUT:
+            raise AirflowSensorTimeout(result.message)
+        if result.status is WaitStatus.FAILED:
+            raise self._failure(result.error or TooManyFailuresError(result.message))
+        on_unreachable = parse_on_unreachable(self.on_unreachable)
+        if on_unreachable == "skip":
+            raise AirflowSkipException(result.message)
+        if on_unreachable == "fail":
+            raise self._failure(UnreachableError(result.message))
         return summary
 
     def _failure(self, error: Exception) -> Exception:
-        """The error, or a skip where the task shall never fail: in all modes alike."""
+        """Return the exception to raise: with ``never_fail`` a skip, in all modes."""
         name_argument(error, self)
         return AirflowSkipException(f"Skipping, as never_fail is set: {error}") if self.never_fail else error
 
-    def _interval(self) -> float:
-        """Seconds between looks."""
+    def _parse_poll_interval(self) -> float:
         value = none_if_empty(self.poll_interval)
         return parse_interval(self.poke_interval if value is None else value)
 
-    def _bearable(self) -> int:
-        return parse_count(self.max_consecutive_failures, "max_consecutive_failures") or FAILURES
-
-    def _unreachable_means(self) -> str:
-        return read_on_unreachable(self.on_unreachable)
+    def _parse_max_failures(self) -> int:
+        return parse_count(self.max_consecutive_failures, "max_consecutive_failures") or DEFAULT_MAX_FAILURES
 
 
-def read_on_unreachable(word: Any) -> str:
-    """Read what is to be done where it can no longer come.
+def parse_on_unreachable(word: Any) -> str:
+    """Parse the argument ``on_unreachable``.
 
-    :raises InputError: another word.
+    :raises InputError: it is none of :data:`OnUnreachable`.
     """
     choices: tuple[str, ...] = get_args(OnUnreachable)
     if word not in choices:
@@ -279,106 +276,106 @@ def _summary(session: Session | None) -> dict[str, Any] | None:
 class SessionStateSensor(_SessionSensor):
     """Wait until a session is in a state. Returns the session as a small dict, as the operators do.
 
-    What counts as having reached a state, and from where it can no longer be reached, is written down at
-    :func:`airflow_provider_sessions.polling.wait_conditions.decide`: ``scheduled`` is also reached by a session
-    that is live or has ended, ``live`` is out of reach once it has.
+    Which states meet the condition, and which make it unreachable, is documented at
+    :func:`airflow_provider_sessions.polling.wait_conditions.evaluate_condition`: ``scheduled`` is also met by a session
+    that is live or has ended, ``live`` is unreachable once it has ended.
 
-    :param conn_id: the connection, of any of this provider's types. (templated)
+    :param conn_id: the connection, of any type of this provider. (templated)
     :param session_id: the session. (templated)
     :param state: ``requested``, ``scheduled``, ``live``, ``ended``, ``canceled`` or ``expired``. (templated)
-    :param poll_interval: time between two looks: a timedelta, seconds (1 at least) or ISO 8601. ``poke_interval``, 60 s
-        by default, if not given. All that wait on a connection share the looks. (templated)
-    :param max_idle: time between two looks at most, however far away the planned start is, for a deferred wait: as late
-        you may learn that a session was moved, canceled or begun early. 15 minutes by default. (templated)
-    :param max_consecutive_failures: failed looks in a row that end the wait; being told to come back later (429) is no
-        failure. (templated)
-    :param on_unreachable: what to do where the state can no longer be reached, say because the session was canceled:
-        ``fail``, ``skip`` or ``succeed``. (templated)
-    :param cancel_on_kill: cancel the session, unless it has begun, when somebody marks the task failed or successful
-        while it is deferred, or its DAG run runs out of time. Nothing else does: no clear, no restart or failure of a
-        triggerer, no timeout of the sensor. Has an effect from Airflow 3.3 on, with ``deferrable=True``, and if a
-        triggerer runs at that time; where it can have none, a warning is logged.
+    :param poll_interval: time between two polls: a timedelta, seconds (at least 1) or ISO 8601. Defaults to
+        ``poke_interval``, which is 60 s. All sensors of a connection share the polls. (templated)
+    :param max_idle: maximum time between two polls of a deferred sensor, however far away the planned start is: a
+        move, a cancellation or an early start may be noticed this late. Defaults to 15 minutes. (templated)
+    :param max_consecutive_failures: consecutive failed polls that end the wait; a rate-limited poll (429) is not a
+        failed one. (templated)
+    :param on_unreachable: what to do when the state can no longer be reached, for example because the session was
+        canceled: ``fail``, ``skip`` or ``succeed``. (templated)
+    :param cancel_on_kill: cancel the session, unless it has started, when a user marks the deferred task as failed or
+        success, or its DAG run times out. Clearing the task, a restart or failure of the triggerer, and a timeout of
+        the sensor do not cancel it. Requires Airflow 3.3, ``deferrable=True`` and a running triggerer; otherwise a
+        warning is logged.
     :param deferrable: wait in the triggerer, without holding a worker.
-    :param timeout: seconds, or a timedelta, after which the wait ends with a last look; 7 days by default (``[sensors]
-        default_timeout``). ``execution_timeout`` is not kept by Airflow while a task is deferred.
-    :param mode: ``poke`` or ``reschedule``, for ``deferrable=False``. Where it is rescheduled, failed looks in a row
-        are counted from Airflow 3.3 on; before, any number may fail in passing until ``timeout``.
+    :param timeout: seconds, or a timedelta, after which the wait ends with a final poll; defaults to 7 days
+        (``[sensors] default_timeout``). Airflow does not apply ``execution_timeout`` while a task is deferred.
+    :param mode: ``poke`` or ``reschedule``, for ``deferrable=False``. With ``reschedule``, consecutive failed polls are
+        counted from Airflow 3.3 on; before, any number may fail until ``timeout``.
     :param soft_fail: skip instead of fail when ``timeout`` has passed; other failures stay failures.
     :raises UnreachableError: the state can no longer be reached.
-    :raises TooManyFailuresError: a run of looks failed; quotes the last error.
-    :raises InputError: an argument cannot be meant; nothing was sent.
+    :raises TooManyFailuresError: too many consecutive polls failed; quotes the last error.
+    :raises InputError: an argument is invalid; no request was sent.
     """
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "state")
 
     def __init__(self, *, state: StateName | str = "live", cancel_on_kill: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_words(state, StateGoal.read)
+        check_words(state, StateCondition.parse)
         self.state = state
         self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
 
     def execute(self, context: Context) -> Any:
-        """Look once; if what is waited for is not there, defer, or poke on."""
+        """Poll once; unless that ends the wait, defer, or continue to poke."""
         if self.cancel_on_kill:
-            self._prepare_for_kill(context)
+            self._prepare_cancel_on_kill(context)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
-        """Make sense of the trigger's event."""
+        """End the task according to the trigger's event."""
         if self.cancel_on_kill:
-            note_end(context["ti"])
+            record_end(context["ti"])
         return super().execute_complete(context, event)
 
-    def goal(self) -> Goal:
-        """What is waited for."""
-        return StateGoal.read(self.state)
+    def condition(self) -> WaitCondition:
+        """Return the condition to wait for."""
+        return StateCondition.parse(self.state)
 
     def trigger(self, **arguments: Any) -> WaitTrigger:
-        """The trigger that waits in this sensor's stead."""
-        state = StateGoal.read(self.state).state
+        """Return the trigger that waits for the condition."""
+        state = StateCondition.parse(self.state).state
         return SessionStateTrigger(state=state.value, cancel_on_kill=self.cancel_on_kill, **arguments)
 
-    def _prepare_for_kill(self, context: Context) -> None:
-        if not TRIGGERS_ARE_TOLD:
-            log.warning("cancel_on_kill has no effect before Airflow 3.3: triggers do not learn of a kill")
+    def _prepare_cancel_on_kill(self, context: Context) -> None:
+        if not TRIGGERS_HAVE_ON_KILL:
+            log.warning("cancel_on_kill has no effect before Airflow 3.3, which does not notify triggers of a kill")
         elif not self.deferrable:
-            # A worker's on_kill comes with every SIGTERM and in the middle of anything: it cannot ask what happened.
+            # A worker's on_kill is called for every SIGTERM, at any point, and cannot find out the reason.
             log.warning("cancel_on_kill has no effect with deferrable=False: a worker cannot tell a kill from a clear")
         else:
-            note_try(context["ti"])
+            record_try(context["ti"])
 
 
 class ArtifactSensor(_SessionSensor):
-    """Wait until something that a session leaves behind is ready. Returns the session as a small dict.
+    """Wait until an artifact of a session is ready. Returns the session as a small dict.
 
-    It may begin at any time: nothing is asked of the artifact before the session has ended. What the platform does not
-    have (VidInfra makes no transcripts) is an error at once.
+    It may start at any time: the artifact is not polled before the session has ended. An artifact that the platform
+    does not have (VidInfra has no transcripts) fails the task at once.
 
-    :param conn_id: the connection, of any of this provider's types. (templated)
+    :param conn_id: the connection, of any type of this provider. (templated)
     :param session_id: the session. (templated)
     :param artifact: ``attendance``, ``transcript``, ``takeaways`` or ``recording``. (templated)
     :param poll_interval: see :class:`SessionStateSensor`, as for all other parameters. (templated)
-    :param max_consecutive_failures: failed looks in a row that end the wait. (templated)
-    :param on_unreachable: what to do where it will not come, because the session was never held or nothing was
+    :param max_consecutive_failures: consecutive failed polls that end the wait. (templated)
+    :param on_unreachable: what to do when there will be no artifact, because the session was never held or nothing was
         recorded: ``fail``, ``skip`` or ``succeed``. (templated)
     :param deferrable: wait in the triggerer, without holding a worker.
-    :raises UnreachableError: it will not come.
-    :raises UnsupportedError: the platform has no such artifact; the text says what to use instead.
-    :raises TooManyFailuresError: a run of looks failed; quotes the last error.
-    :raises InputError: an argument cannot be meant; nothing was sent.
+    :raises UnreachableError: there will be no artifact.
+    :raises UnsupportedError: the platform does not have such artifacts; the message says what to use instead.
+    :raises TooManyFailuresError: too many consecutive polls failed; quotes the last error.
+    :raises InputError: an argument is invalid; no request was sent.
     """
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "artifact")
 
     def __init__(self, *, artifact: ArtifactName | str = "transcript", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_words(artifact, ArtifactGoal.read)
+        check_words(artifact, ArtifactCondition.parse)
         self.artifact = artifact
 
-    def goal(self) -> Goal:
-        """What is waited for."""
-        return ArtifactGoal.read(self.artifact)
+    def condition(self) -> WaitCondition:
+        """Return the condition to wait for."""
+        return ArtifactCondition.parse(self.artifact)
 
     def trigger(self, **arguments: Any) -> WaitTrigger:
-        """The trigger that waits in this sensor's stead."""
-        return ArtifactTrigger(artifact=ArtifactGoal.read(self.artifact).artifact.value, **arguments)
+        """Return the trigger that waits for the condition."""
+        return ArtifactTrigger(artifact=ArtifactCondition.parse(self.artifact).artifact.value, **arguments)

@@ -42,8 +42,8 @@ from airflow_provider_sessions.operators.sessions import (
 )
 from airflow_provider_sessions.platforms.options import options_error
 from airflow_provider_sessions.platforms.registry import adapter_classes
-from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, StateGoal
-from airflow_provider_sessions.sensors.sessions import read_on_unreachable
+from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, StateCondition
+from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
 from airflow_provider_sessions.transfers._exporting import ExportingOperator
 from airflow_provider_sessions.transfers._object_storage import check_folder
@@ -126,17 +126,17 @@ _READERS: dict[str, Callable[[Any], object]] = {
     **{name: _optional(partial(parse_seconds, field=name)) for name in ("duration", "give_up_after", "max_idle")},
     **{name: _words(name, read_invitees) for name in ("participants", "add_participants")},
     "arguments": lambda value: _mapping(parse_json(value, "arguments"), "arguments"),
-    "artifact": ArtifactGoal.read,
+    "artifact": ArtifactCondition.parse,
     "datasets": _words("datasets", read_datasets),
     "format": find_format,
     "formats": lambda value: read_formats(parse_json(value, "formats") or ()),
     "on_existing": OnExisting.parse,
-    "on_unreachable": read_on_unreachable,
+    "on_unreachable": parse_on_unreachable,
     "options": lambda value: _mapping(parse_json(value, "options"), "options"),
     "path": check_folder,
     "poll_interval": _optional(parse_interval),
     "redact": _words("redact", read_modes),
-    "state": StateGoal.read,
+    "state": StateCondition.parse,
     "table_prefix": lambda value: _check_table_prefix(parse_text(value, "table_prefix") or ""),
     "time_zone": _optional(zone),
 }

@@ -1,46 +1,46 @@
-"""A watcher's memory in Airflow's asset state store, which is there from Airflow 3.3 on."""
+"""Storing the emitted events of a watcher in Airflow's asset state store, which exists from Airflow 3.3 on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_sessions.polling.emitted_events import HEAD, PAGES, Memory
-from airflow_provider_sessions.polling.session_events import NoStore, Store
+from airflow_provider_sessions.polling.emitted_events import HEAD, PAGES, EmittedEvents
+from airflow_provider_sessions.polling.session_events import EmittedEventsStore, NullStore
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
 
-class AssetStore:
-    """Keeps a memory with each asset that a trigger serves: assets whose watchers are alike share one trigger.
+class AssetStateStore:
+    """Stores emitted events with each asset of a trigger: assets with equal watchers share one trigger.
 
     :param accessors: Airflow's accessors, one for each asset.
-    :param name: what the keys begin with: tells apart the watchers of one asset.
+    :param prefix: the prefix of the keys, which differs between the watchers of one asset.
     """
 
-    def __init__(self, accessors: Sequence[Any], name: str) -> None:
+    def __init__(self, accessors: Sequence[Any], prefix: str) -> None:
         self._accessors = accessors
-        self._name = name
+        self._prefix = prefix
         self._written: dict[str, Any] = {}
 
-    async def load(self) -> Memory | None:
-        """What was saved last, with whichever asset has it; None if nothing was."""
+    async def load(self) -> EmittedEvents | None:
+        """Return what was saved last, from the first asset that has it; None if there is nothing."""
         for accessor in self._accessors:
             head = await accessor.aget(self._key(HEAD))
             if head is None:
                 continue
             pages = {HEAD: head} | {page: await accessor.aget(self._key(page)) for page in PAGES}
-            memory = Memory.read(pages)
-            if memory is not None:
-                if len(self._accessors) == 1:  # another asset may know less
+            emitted = EmittedEvents.from_pages(pages)
+            if emitted is not None:
+                if len(self._accessors) == 1:  # another asset may have older pages
                     self._written = pages
-                return memory
+                return emitted
         return None
 
-    async def save(self, memory: Memory) -> None:
+    async def save(self, emitted: EmittedEvents) -> None:
         """Write the pages that have changed."""
-        for page, value in memory.write().items():
+        for page, value in emitted.to_pages().items():
             if self._written.get(page) == value:
                 continue
             for accessor in self._accessors:
@@ -48,19 +48,19 @@ class AssetStore:
             self._written[page] = value
 
     def _key(self, page: str) -> str:
-        return f"{self._name}.{page}"
+        return f"{self._prefix}.{page}"
 
 
-def store_for(accessors: Any, name: str) -> Store:
-    """The store of a trigger.
+def create_store(accessors: Any, prefix: str) -> EmittedEventsStore:
+    """Return the store of a trigger.
 
-    :param accessors: what Airflow gave the trigger as ``asset_state_store``; None before Airflow 3.3.
-    :param name: see :class:`AssetStore`.
+    :param accessors: the trigger's ``asset_state_store`` as set by Airflow; None before Airflow 3.3.
+    :param prefix: see :class:`AssetStateStore`.
     """
-    # Airflow 3.3.0 and 3.3.1 have no method that may be awaited.
+    # The accessors of Airflow 3.3.0 and 3.3.1 have no async methods.
     if accessors is None or not hasattr(accessors, "aget"):
-        log.info("This Airflow remembers nothing for a watcher: what happened within look_back is told at each start")
-        return NoStore()
-    # One asset needs no name. Several have to be named, and only Airflow knows their names.
-    each = [accessor for kind in ("_by_name", "_by_uri") for accessor in getattr(accessors, kind, {}).values()]
-    return AssetStore(each or [accessors], name)
+        log.info("This Airflow version cannot store emitted events: each start emits the events within look_back again")
+        return NullStore()
+    # A single asset needs no name. Several are accessed by name, and only Airflow knows their names.
+    by_asset = [accessor for kind in ("_by_name", "_by_uri") for accessor in getattr(accessors, kind, {}).values()]
+    return AssetStateStore(by_asset or [accessors], prefix)

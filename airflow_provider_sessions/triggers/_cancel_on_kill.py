@@ -1,21 +1,21 @@
-"""Calling a session off when the task that waited for it is killed, and only then.
+"""``cancel_on_kill``: cancel a session when the task that waits for it is killed, and only then.
 
-Airflow calls a trigger's ``on_kill`` (from 3.3 on) when somebody has marked the deferred task; but also when the task
-was cleared, and when a triggerer that was frozen finds its triggers in the hands of another. So the task instance is
-asked for before anything is done, and where that is not possible nothing is.
+Airflow (from 3.3 on) calls a trigger's ``on_kill`` when the deferred task was marked; but also when it was cleared, and
+when a triggerer that was frozen finds its triggers assigned to another one. Therefore the state of the task instance is
+requested first, and without it nothing is canceled.
 
 =======================================  ===============================================================================
-the task instance, when it is asked for  what is done
+state of the task instance               what happens
 =======================================  ===============================================================================
-success, failed or skipped               somebody marked it, or its DAG run ran out of time: the session is called off
-the same, but the wait ended by itself,  nothing: while this triggerer was frozen another one took over, or the task was
-or another try has begun                 cleared and done with before this trigger heard of it
-in any other state                       nothing: it was cleared, or it still waits
-not to be found out                      nothing
+success, failed or skipped               the session is canceled: the task was marked, or its DAG run timed out
+the same, but the wait had ended, or     nothing: while this triggerer was frozen another one took over, or the task was
+another try has started                  cleared and had finished before this trigger received the call
+any other                                nothing: the task was cleared or is still waiting
+unknown                                  nothing
 =======================================  ===============================================================================
 
-Whether a wait ended by itself, or another try has begun, shows in the note that :func:`note_try` and :func:`note_end`
-keep.
+Whether the wait had ended or another try has started is known from an XCom; see :func:`record_try` and
+:func:`record_end`.
 """
 
 from __future__ import annotations
@@ -34,114 +34,116 @@ from airflow_provider_sessions.operators._transitions import cancel_session
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.triggers._connector import adapter_of
+from airflow_provider_sessions.triggers._connector import import_adapter
 
 log = get_logger(__name__)
 
-TRIGGERS_ARE_TOLD = hasattr(BaseTrigger, "on_kill")
-"""Whether this Airflow tells a trigger that its task was killed: from 3.3 on."""
+TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
+"""Whether this Airflow version calls ``on_kill`` of a trigger: from 3.3 on."""
 
-_MARKED = frozenset({"success", "failed", "skipped"})
-"""States in which somebody can put a task. ``removed`` is none: a DAG without the task was deployed."""
-_NOT_BEGUN = frozenset({SessionState.REQUESTED, SessionState.SCHEDULED})
-_WAITING_TRY = "waiting_try"
-_OVER = 0
-_PATIENCE = 25.0
-"""Seconds for all of it: Airflow gives up on ``on_kill`` after 30 s."""
+_MARKED_STATES = frozenset({"success", "failed", "skipped"})
+"""States that a user can set. ``removed`` is not among them: a DAG without the task was deployed."""
+_NOT_STARTED = frozenset({SessionState.REQUESTED, SessionState.SCHEDULED})
+_XCOM_KEY = "waiting_try"
+_WAIT_ENDED = 0
+_TIMEOUT = 25.0
+"""Seconds for the whole cancellation: Airflow stops waiting for ``on_kill`` after 30 s."""
 
-_at_work: set[asyncio.Future[None]] = set()
-"""Keeps what is at work from being collected before it is done."""
-
-
-def note_try(task_instance: Any) -> None:
-    """Note, in an XCom, which try of a task waits: before it is deferred. A new try makes the note anew."""
-    task_instance.xcom_push(key=_WAITING_TRY, value=task_instance.try_number)
+_running: set[asyncio.Future[None]] = set()
+"""References that keep running tasks from being garbage-collected."""
 
 
-def note_end(task_instance: Any) -> None:
-    """Note that a wait has ended by itself: before its task ends."""
-    task_instance.xcom_push(key=_WAITING_TRY, value=_OVER)
+def record_try(task_instance: Any) -> None:
+    """Record the number of the waiting try in an XCom, before the task is deferred. A new try overwrites it."""
+    task_instance.xcom_push(key=_XCOM_KEY, value=task_instance.try_number)
 
 
-async def call_off_if_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
-    """Cancel a session that has not begun, if the task that waits for it has been marked. Never fails; logs instead.
+def record_end(task_instance: Any) -> None:
+    """Record in the XCom that the wait has ended, before the task does."""
+    task_instance.xcom_push(key=_XCOM_KEY, value=_WAIT_ENDED)
 
-    :param task_instance: the trigger's; None where it has none.
+
+async def cancel_if_task_was_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
+    """Cancel a session that has not started, if the task that waits for it was marked. Errors are only logged.
+
+    :param task_instance: the trigger's task instance; None if it has none.
     :param conn_id: the connection.
     :param session_id: the session.
     """
-    work = asyncio.ensure_future(_call_off_if_marked(task_instance, conn_id, session_id))
-    _at_work.add(work)
-    work.add_done_callback(_at_work.discard)
-    # A trigger that is not gone at the triggerer's next round, a second later, is stopped again: in the middle of this.
-    while not work.done():
+    task = asyncio.ensure_future(_cancel_if_marked(task_instance, conn_id, session_id))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    # The triggerer cancels a trigger that is still there in its next loop, a second later: possibly in the middle.
+    while not task.done():
         with suppress(asyncio.CancelledError):
-            await asyncio.shield(work)
+            await asyncio.shield(task)
 
 
-async def _call_off_if_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
+async def _cancel_if_marked(task_instance: Any, conn_id: str, session_id: str) -> None:
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             if await _was_marked(task_instance):
-                await _call_off(conn_id, session_id)
-    except Exception as failure:  # Airflow would tell it as a warning of its own, without the session
+                await _cancel_session(conn_id, session_id)
+    except Exception as failure:  # Airflow would log a warning without the session
         log.exception("Session %s was not canceled: %s: %s", session_id, type(failure).__name__, failure)
 
 
 async def _was_marked(task_instance: Any) -> bool:
-    """Whether the trigger's try was put into a final state from outside."""
+    """Return whether the trigger's try was set to a final state from outside."""
     try:
-        state = await _state_of(task_instance)
-        waiting_try = await _waiting_try(task_instance) if state in _MARKED else None
-    except Exception:  # whatever keeps us from knowing, nothing may be canceled
-        log.exception("Nothing is canceled: the state of the task cannot be found out")
+        state = await _get_state(task_instance)
+        waiting_try = await _get_waiting_try(task_instance) if state in _MARKED_STATES else None
+    except Exception:  # without the state, nothing may be canceled
+        log.exception("The session is not canceled: the state of the task is unknown")
         return False
-    if state not in _MARKED:
-        log.info("Nothing is canceled: the task was not marked, it is %s", state or "to be scheduled")
+    if state not in _MARKED_STATES:
+        log.info("The session is not canceled: the task was not marked, its state is %s", state or "none")
         return False
     if waiting_try not in (None, task_instance.try_number):
-        log.info("Nothing is canceled: the task is %s, but not because this wait was killed", state)
+        log.info("The session is not canceled: the task is %s, but this wait was not killed", state)
         return False
-    log.info("The task was marked %s while it waited", state)
+    log.info("The task was marked %s while it was waiting", state)
     return True
 
 
-async def _state_of(task_instance: Any) -> str | None:
-    """The state of exactly this instance of a task: its run and its map index.
+async def _get_state(task_instance: Any) -> str | None:
+    """Return the state of exactly this task instance: its run and its map index.
 
-    :raises LookupError: there is no such instance any more.
+    :raises LookupError: the task instance no longer exists.
     """
     task_id, run_id, map_index = task_instance.task_id, task_instance.run_id, task_instance.map_index
-    asked = GetTaskStates(dag_id=task_instance.dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
-    answer = await supervisor().asend(asked)
+    request = GetTaskStates(dag_id=task_instance.dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
+    response = await supervisor().asend(request)
     is_mapped = map_index is not None and map_index >= 0
     name = f"{task_id}_{map_index}" if is_mapped else task_id
-    state: str | None = answer.task_states[run_id][name]
+    state: str | None = response.task_states[run_id][name]
     return state
 
 
-async def _waiting_try(task_instance: Any) -> Any:
-    """What was noted; None if nothing was, as where a task of somebody else's uses the trigger."""
-    asked = GetXCom(
-        key=_WAITING_TRY,
+async def _get_waiting_try(task_instance: Any) -> Any:
+    """Return what was recorded; None if nothing was, for example because another operator uses the trigger."""
+    request = GetXCom(
+        key=_XCOM_KEY,
         dag_id=task_instance.dag_id,
         run_id=task_instance.run_id,
         task_id=task_instance.task_id,
         map_index=task_instance.map_index,
     )
-    return getattr(await supervisor().asend(asked), "value", None)
+    return getattr(await supervisor().asend(request), "value", None)
 
 
-async def _call_off(conn_id: str, session_id: str) -> None:
+async def _cancel_session(conn_id: str, session_id: str) -> None:
     account = await aresolve(conn_id)
-    kind = await adapter_of(account)
+    kind = await import_adapter(account)
     adapter: Adapter
-    async with kind.open(account, on_secret=mask_soon, traffic_class=TrafficClass.CALL, max_wait=_PATIENCE) as adapter:
+    async with kind.open(account, on_secret=mask_soon, traffic_class=TrafficClass.CALL, max_wait=_TIMEOUT) as adapter:
         session = await adapter.get(session_id)
-        if session.state not in _NOT_BEGUN:
+        if session.state not in _NOT_STARTED:
             log.info(
-                "Session %s is %s and left alone: only one that has not begun is canceled", session_id, session.state
+                "Session %s is not canceled: it is %s, and only a session that has not started is canceled",
+                session_id,
+                session.state,
             )
             return
         await cancel_session(adapter, session.session_id, notify=True)
-    log.info("Session %s was canceled, as cancel_on_kill is set", session.session_id)
+    log.info("Session %s was canceled because cancel_on_kill is set", session.session_id)

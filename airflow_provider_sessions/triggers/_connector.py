@@ -1,4 +1,4 @@
-"""How a poller in the triggerer comes by its adapter: connections are read, and secrets masked, without blocking."""
+"""How a poller in the triggerer gets its adapter: connections are read and secrets masked without blocking."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from airflow_provider_sessions.hooks.masking import amask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.polling.poller import Poller, poller_for
+from airflow_provider_sessions.polling.poller import Poller, get_poller
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 
-_PATIENCE = 300.0
-"""Seconds that a request of a look waits for its slot in the rate budget: others may be busy with the account."""
+_MAX_WAIT = 300.0
+"""Seconds that a request waits for the rate limit, since other tasks may be using the connection's account."""
 
 
 class Connector:
-    """Opens adapters for one connection, and masks the secrets that they make.
+    """Opens adapters for one connection, and masks the secrets that they create.
 
     :param conn_id: the connection's id.
-    :param clock: time.
+    :param clock: the clock.
     """
 
     def __init__(self, conn_id: str, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -33,36 +33,36 @@ class Connector:
         self._secrets: list[str] = []
 
     async def connect(self, current: Adapter | None) -> Adapter:
-        """Read the connection; its secrets are masked when this returns.
+        """Read the connection, mask its secrets, and return an adapter.
 
-        :param current: an adapter that is still good if the connection has not changed.
-        :raises ConnectionConfigError: there is no such connection, or a field of it is wrong.
+        :param current: the adapter in use, which is returned if the connection has not changed.
+        :raises ConnectionConfigError: there is no such connection, or a field of it is invalid.
         """
-        account = await self.account()
+        account = await self.read_account()
         if current is not None and current.account == account:
             return current
-        kind = await adapter_of(account)
-        # A slow hash, on purpose: worked out beside the loop, in which all other triggers run.
+        kind = await import_adapter(account)
+        # A slow hash by design, so it is computed outside the event loop, in which all other triggers run.
         await asyncio.to_thread(kind.fingerprint, account)
-        # The poller is the retry loop: a second one inside of each look would multiply its requests.
+        # The poller retries; retries inside a poll would multiply its requests.
         return kind.open(
             account,
             clock=self._clock,
             on_secret=self._secrets.append,
             traffic_class=TrafficClass.POLL,
             attempts=1,
-            max_wait=_PATIENCE,
+            max_wait=_MAX_WAIT,
         )
 
-    async def mask(self) -> None:
-        """Mask the secrets that have come to exist since it was last called."""
+    async def mask_new_secrets(self) -> None:
+        """Mask the secrets created since the last call."""
         secrets, self._secrets[:] = list(self._secrets), []
         await amask(secrets)
 
-    async def account(self) -> Account:
+    async def read_account(self) -> Account:
         """Read the connection.
 
-        :raises ConnectionConfigError: there is no such connection, or a field of it is wrong.
+        :raises ConnectionConfigError: there is no such connection, or a field of it is invalid.
         """
         try:
             return await aresolve(self._conn_id)
@@ -70,23 +70,23 @@ class Connector:
             raise ConnectionConfigError(f"there is no connection {self._conn_id!r}: {missing}") from missing
 
 
-def shared_poller(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Poller:
-    """The poller that all triggers of this triggerer share for a connection."""
+def get_shared_poller(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Poller:
+    """Return the poller that all triggers of this triggerer share for a connection."""
     connector = Connector(conn_id, clock)
-    return poller_for(conn_id, connector.connect, settle=connector.mask, clock=clock)
+    return get_poller(conn_id, connector.connect, before_publish=connector.mask_new_secrets, clock=clock)
 
 
-async def platform_of(conn_id: str) -> type[Adapter]:
-    """The platform that a connection leads to. Nothing is sent to it.
+async def resolve_platform(conn_id: str) -> type[Adapter]:
+    """Return the adapter class of a connection. No request is sent to the platform.
 
     :raises ConnectionConfigError: there is no such connection.
     :raises InputError: its type is no platform of this provider.
     """
-    return await adapter_of(await Connector(conn_id).account())
+    return await import_adapter(await Connector(conn_id).read_account())
 
 
-async def adapter_of(account: Account) -> type[Adapter]:
-    """Return the adapter's class for a connection, imported in a thread: the HTTP client comes with it.
+async def import_adapter(account: Account) -> type[Adapter]:
+    """Return the adapter class of a connection, imported in a thread: it imports the HTTP client.
 
     :raises InputError: the connection's type is no platform of this provider.
     """

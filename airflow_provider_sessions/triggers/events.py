@@ -1,4 +1,4 @@
-"""The trigger that starts DAGs when something happens to sessions, whoever made them."""
+"""The trigger that starts DAG runs on events of sessions, wherever the sessions were created."""
 
 from __future__ import annotations
 
@@ -16,21 +16,18 @@ from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.operators._template_values import parse_interval
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.polling.check import QUESTION_OF
 from airflow_provider_sessions.polling.emitted_events import EventName
-from airflow_provider_sessions.polling.event_detection import ARTIFACT_OF, read_events
-from airflow_provider_sessions.polling.session_events import Complaints, Interest, Reporter
-from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.triggers._asset_state_store import store_for
-from airflow_provider_sessions.triggers._connector import platform_of, shared_poller
+from airflow_provider_sessions.polling.event_detection import ARTIFACT_BY_EVENT, parse_events
+from airflow_provider_sessions.polling.session_events import ErrorLog, EventSettings, SessionEventSource
+from airflow_provider_sessions.polling.wait import FEATURE_BY_ARTIFACT
+from airflow_provider_sessions.triggers._asset_state_store import create_store
+from airflow_provider_sessions.triggers._connector import get_shared_poller, resolve_platform
 
-log = get_logger(__name__)
-
-_RETRY_AT_LEAST, _RETRY_AT_MOST = 10.0, 300.0
+_MIN_RETRY_DELAY, _MAX_RETRY_DELAY = 10.0, 300.0
 
 
 class SessionEventTrigger(BaseEventTrigger):
-    """Reports what happens to sessions: for an ``AssetWatcher``, so that a DAG runs when a session ends.
+    """Emit an event when a session changes: for an ``AssetWatcher``, so that a DAG runs when a session ends.
 
     ::
 
@@ -45,50 +42,49 @@ class SessionEventTrigger(BaseEventTrigger):
         with DAG("export_each_webinar", schedule=[ended]): ...
 
     ==================  ================================================================================================
-    event               it is reported of a session
+    event               it is emitted for a session
     ==================  ================================================================================================
-    scheduled           that appears: one that is scheduled, or is live or over when it is seen first
-    live                that is seen live: not of one that went by between two looks
+    scheduled           that appears: scheduled, or already live or over in the first poll that finds it
+    live                that is live in a poll; not for one that started and ended between two polls
     ended               that has ended
-    canceled            that was canceled; where the platform deletes such sessions: that is gone
-    transcript_ready    that has ended, and whose transcript is there
-    recording_ready     that has ended, and whose recordings are there
+    canceled            that was canceled; on platforms that delete such sessions, that is missing
+    transcript_ready    that has ended and whose transcript is ready
+    recording_ready     that has ended and whose recordings are ready
     ==================  ================================================================================================
 
-    It watches all sessions that the connection shows, those that people made by hand included, through the poll that
-    all triggers of a triggerer share: watchers of the same sessions share one list. Each event is one asset event with
-    this payload, in ``triggering_asset_events[asset][n].extra["payload"]``::
+    The trigger watches all sessions of the connection, including those that were not created by Airflow, through the
+    poller that all triggers of a triggerer share: watchers of the same sessions share one list. Each event is one asset
+    event with this payload, in ``triggering_asset_events[asset][n].extra["payload"]``::
 
         {"event": "ended", "key": "vidinfra:<id>:ended", "at": "2026-03-02T16:00:00+00:00", "session": {...}}
 
-    ``session`` is what operators return of one (``session_id``, ``platform``, ``state``, ``title``, ...); ``at`` is
-    when it happened, as far as the platform says, else when it was noticed. Airflow starts one run for all asset
-    events that have queued up since the last one: a DAG must go through all of them. While the DAG is paused nobody
-    watches.
+    ``session`` is what operators return (``session_id``, ``platform``, ``state``, ``title``, ...); ``at`` is the time
+    of the event according to the platform, else when it was detected. Airflow starts one run for all asset events since
+    the last run, so a DAG has to process all of them. While the DAG is paused, nothing is watched.
 
-    **Each event at least once.** On Airflow 3.3.2 and later what was reported is remembered in the asset's state store,
-    three seconds after it was handed over: a restart repeats nothing and loses nothing of what happened meanwhile (for
-    as long as the session is among those watched), except that a triggerer that is killed within these seconds reports
-    the event again, with the same ``key``. Before 3.3.2 there is no such place: each start reports, possibly again,
-    what happened within ``look_back``, and what happened before is lost if nobody watched. Changing ``conn_id``,
-    ``events`` or a filter begins a new memory; the other parameters can be changed at any time.
+    **Each event at least once.** From Airflow 3.3.2 on, emitted events are stored in the asset's state store three
+    seconds later: a restart repeats no event and misses none that occurred meanwhile, as long as the session is still
+    among those watched. Only if a triggerer is killed within these three seconds is the event emitted again, with the
+    same ``key``. Before 3.3.2 there is no such store: each start emits the events within ``look_back``, possibly again,
+    and misses earlier ones. Changing ``conn_id``, ``events`` or a filter starts with an empty store; the other
+    parameters can be changed at any time.
 
-    Errors never end it: they are in the triggerer's log, again every ten minutes for as long as they last.
+    Errors never end the trigger. They are in the triggerer's log, and again every ten minutes while they persist.
 
-    :param conn_id: the connection, of any of this provider's types.
-    :param events: one or several of the words above.
-    :param title: only sessions whose title holds this text, whatever its case.
+    :param conn_id: the connection, of any type of this provider.
+    :param events: one or several of the events above.
+    :param title: only sessions whose title contains this text, regardless of case.
     :param room_id: only sessions of this room.
     :param case: only sessions of this case.
-    :param poll_interval: time between two looks: a timedelta, seconds (1 at least) or ISO 8601.
-    :param look_back: what happened up to this long before the first start is reported too; before Airflow 3.3.2, before
-        each start: there, let it be longer than any downtime, and for artifacts as long as they take to come. Artifacts
-        of sessions that had ended before are not asked for, and what nobody knows when it happened (Prevail does not
-        say when a session was made) is taken as older.
-    :param ahead: only sessions planned to start within this time are watched, of later ones nothing is reported yet.
-    :param give_up_after: how long after a session's end its artifacts are asked for, at intervals that grow up to six
-        hours; never more than ten sessions in one look.
-    :raises InputError: an argument cannot be meant. It is raised when the DAG file is read.
+    :param poll_interval: time between two polls: a timedelta, seconds (at least 1) or ISO 8601.
+    :param look_back: events up to this long before the first start are emitted too. Before Airflow 3.3.2 this applies
+        to every start: there it should be longer than any downtime, and for artifacts as long as they take to become
+        ready. Artifacts of sessions that ended earlier are not polled, and events of unknown time (Prevail does not say
+        when a session was created) are regarded as earlier.
+    :param ahead: only sessions planned to start within this time are watched; later ones cause no events yet.
+    :param give_up_after: how long after a session's end its artifacts are polled, at intervals that grow up to six
+        hours and for at most ten sessions at a time.
+    :raises InputError: an argument is invalid. It is raised when the DAG file is parsed.
     """
 
     clock: Clock = SYSTEM_CLOCK
@@ -108,11 +104,11 @@ class SessionEventTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         if not isinstance(conn_id, str) or not conn_id.strip():
-            raise InputError(f"conn_id: {conn_id!r} is no connection's id")
+            raise InputError(f"conn_id: {conn_id!r} is not a connection id")
         self.conn_id = conn_id
-        # Nothing here is a template: what cannot be meant is told when the DAG file is read.
-        self.interest = Interest(
-            events=read_events(events),
+        # No argument is a template, so invalid ones raise when the DAG file is parsed.
+        self.settings = EventSettings(
+            events=parse_events(events),
             title=title or None,
             room_id=room_id or None,
             case=case or None,
@@ -123,58 +119,58 @@ class SessionEventTrigger(BaseEventTrigger):
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make the trigger again elsewhere: the same for everything that means the same."""
-        interest = self.interest
+        """Return the class path and the arguments: equal for triggers of equal meaning."""
+        settings = self.settings
         return "airflow_provider_sessions.triggers.sessions.SessionEventTrigger", {
             "conn_id": self.conn_id,
-            "events": [event.value for event in interest.events],
-            "title": interest.title,
-            "room_id": interest.room_id,
-            "case": interest.case,
-            "poll_interval": interest.poll_interval,
-            "look_back": interest.look_back,
-            "ahead": interest.ahead,
-            "give_up_after": interest.give_up_after,
+            "events": [event.value for event in settings.events],
+            "title": settings.title,
+            "room_id": settings.room_id,
+            "case": settings.case,
+            "poll_interval": settings.poll_interval,
+            "look_back": settings.look_back,
+            "ahead": settings.ahead,
+            "give_up_after": settings.give_up_after,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Watch, and fire an event for everything that happens, until Airflow ends it."""
-        reporter: Reporter | None = None
-        complaints = Complaints(self.clock)
-        pause = _RETRY_AT_LEAST
+        """Watch the sessions and yield their events, until Airflow cancels it."""
+        source: SessionEventSource | None = None
+        error_log = ErrorLog(self.clock)
+        delay = _MIN_RETRY_DELAY
         while True:
             try:
-                if reporter is None:
-                    kind = await platform_of(self.conn_id)
-                    self._refuse_what_there_is_not(kind)
-                    reporter = self._reporter(kind)
-                async with aclosing(reporter.report(shared_poller(self.conn_id, self.clock))) as happenings:
-                    async for happening in happenings:
-                        complaints.about(None)
-                        pause = _RETRY_AT_LEAST
-                        yield TriggerEvent(happening.payload())
+                if source is None:
+                    platform = await resolve_platform(self.conn_id)
+                    self._check_support(platform)
+                    source = self._create_source(platform)
+                async with aclosing(source.stream_events(get_shared_poller(self.conn_id, self.clock))) as events:
+                    async for event in events:
+                        error_log.update(None)
+                        delay = _MIN_RETRY_DELAY
+                        yield TriggerEvent(event.payload())
             except Exception as failure:  # noqa: BLE001 - a watcher has no task that could fail
-                complaints.about(failure)
+                error_log.update(failure)
                 if isinstance(failure, InputError | UnsupportedError):
-                    pause = _RETRY_AT_MOST  # until somebody mends the connection
-            await self.clock.sleep(pause)
-            pause = min(2 * pause, _RETRY_AT_MOST)
+                    delay = _MAX_RETRY_DELAY  # until the connection is edited
+            await self.clock.sleep(delay)
+            delay = min(2 * delay, _MAX_RETRY_DELAY)
 
-    def _refuse_what_there_is_not(self, kind: type[Adapter]) -> None:
-        """Say before any request that a platform has no such artifact.
+    def _check_support(self, platform: type[Adapter]) -> None:
+        """Check, before any request, that the platform has the artifacts of all events.
 
-        :raises UnsupportedError: it has none.
+        :raises UnsupportedError: it does not have one of them.
         """
-        for event in self.interest.events:
-            if event in ARTIFACT_OF:
-                kind.require(QUESTION_OF[ARTIFACT_OF[event]])
+        for event in self.settings.events:
+            if event in ARTIFACT_BY_EVENT:
+                platform.require(FEATURE_BY_ARTIFACT[ARTIFACT_BY_EVENT[event]])
 
-    def _reporter(self, kind: type[Adapter]) -> Reporter:
-        store = store_for(getattr(self, "asset_state_store", None), self._memory_name())
-        return Reporter(self.interest, kind.platform, store, self.clock)
+    def _create_source(self, platform: type[Adapter]) -> SessionEventSource:
+        store = create_store(getattr(self, "asset_state_store", None), self._store_prefix())
+        return SessionEventSource(self.settings, platform.platform, store, self.clock)
 
-    def _memory_name(self) -> str:
-        """What tells this watcher's memory from that of others of the same asset."""
-        interest = self.interest
-        identity = [self.conn_id, interest.events, interest.title, interest.room_id, interest.case]
+    def _store_prefix(self) -> str:
+        """Return the prefix of the store's keys, which differs between the watchers of one asset."""
+        settings = self.settings
+        identity = [self.conn_id, settings.events, settings.title, settings.room_id, settings.case]
         return f"sessions.{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:12]}"

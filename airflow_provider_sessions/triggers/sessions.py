@@ -1,12 +1,12 @@
 """Triggers that wait for sessions while their tasks are deferred.
 
-All of them that wait on one connection share one poll; see :mod:`airflow_provider_sessions.polling.poller`. Their
-arguments are plain JSON. Each fires one event, a small dict::
+All triggers of one connection share one poller; see :mod:`airflow_provider_sessions.polling.poller`. Their arguments
+are plain JSON. Each yields one event, a small dict::
 
     {"status": "success" | "unreachable" | "failed" | "timeout", "session": Session.summary() | None, "message": "..."}
 
-A trigger changes no session: a triggerer that stops, restarts or hands its triggers on does no harm. The one exception
-is asked for with ``cancel_on_kill``, and is made only where the task was marked; see
+A trigger changes no session, so a triggerer may stop, restart or hand over its triggers at any time. The one exception
+is ``cancel_on_kill``, which cancels a session if the task was marked; see
 :mod:`airflow_provider_sessions.triggers._cancel_on_kill`.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -23,18 +23,19 @@ from airflow_provider_sessions.model import ArtifactName, StateName
 from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._template_values import parse_untemplated_bool
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
-from airflow_provider_sessions.polling.wait import Outcome, Wait, wait_for
+from airflow_provider_sessions.polling.wait import Wait, wait_for
 from airflow_provider_sessions.polling.wait_conditions import (
-    FAILURES,
-    ArtifactGoal,
-    Goal,
-    StateGoal,
-    Tolerance,
-    Verdict,
+    DEFAULT_MAX_FAILURES,
+    ArtifactCondition,
+    FailureLimits,
+    StateCondition,
+    WaitCondition,
+    WaitResult,
+    WaitStatus,
 )
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
-from airflow_provider_sessions.triggers._cancel_on_kill import call_off_if_marked
-from airflow_provider_sessions.triggers._connector import shared_poller
+from airflow_provider_sessions.triggers._cancel_on_kill import cancel_if_task_was_marked
+from airflow_provider_sessions.triggers._connector import get_shared_poller
 from airflow_provider_sessions.triggers.events import SessionEventTrigger
 
 __all__ = ["SETTLING_SECONDS", "ArtifactTrigger", "SessionEventTrigger", "SessionStateTrigger", "WaitTrigger"]
@@ -42,22 +43,33 @@ __all__ = ["SETTLING_SECONDS", "ArtifactTrigger", "SessionEventTrigger", "Sessio
 log = get_logger(__name__)
 
 SETTLING_SECONDS = 6.0
-"""Airflow fails a task whose trigger fires within about 5 s of the deferral: before this, none of ours does."""
+"""Seconds from the deferral to the first event: Airflow fails a task whose trigger fires within about 5 s."""
 
 
 class WaitTrigger(BaseTrigger):
-    """What both triggers have in common: all but what is waited for.
+    """Base of the triggers that wait for one session.
 
     :param conn_id: the connection.
     :param session_id: the session.
-    :param poll_interval: seconds between looks.
+    :param poll_interval: seconds between polls.
     :param deadline: when to give up, in seconds since 1970.
-    :param not_before: when the event may fire at the earliest, in seconds since 1970.
-    :param max_consecutive_failures: failed looks in a row that end the wait.
-    :param last_seen: the session's summary when it was last seen; None if it was not.
-    :param max_idle: seconds between looks at most, however far away a change seems.
+    :param not_before: the earliest time of the event, in seconds since 1970.
+    :param max_consecutive_failures: consecutive failed polls that end the wait.
+    :param last_seen: the session's summary from the last poll before the deferral; None if there was none.
+    :param max_idle: maximum seconds between polls, however far away the next change seems.
     """
 
+    argument_names: ClassVar[tuple[str, ...]] = (
+        "conn_id",
+        "session_id",
+        "poll_interval",
+        "deadline",
+        "not_before",
+        "max_consecutive_failures",
+        "last_seen",
+        "max_idle",
+    )
+    """The arguments, which are stored with the deferred task; each is an attribute of the same name."""
     clock: Clock = SYSTEM_CLOCK
 
     def __init__(
@@ -68,7 +80,7 @@ class WaitTrigger(BaseTrigger):
         poll_interval: float,
         deadline: float,
         not_before: float = 0.0,
-        max_consecutive_failures: int = FAILURES,
+        max_consecutive_failures: int = DEFAULT_MAX_FAILURES,
         last_seen: dict[str, Any] | None = None,
         max_idle: float = MAX_IDLE,
     ) -> None:
@@ -83,97 +95,81 @@ class WaitTrigger(BaseTrigger):
         self.max_idle = max_idle
 
     @abstractmethod
-    def goal(self) -> Goal:
-        """What is waited for."""
+    def condition(self) -> WaitCondition:
+        """Return the condition to wait for."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make the trigger again elsewhere."""
+        """Return the class path and the arguments."""
         kind = type(self)
-        return f"{kind.__module__}.{kind.__qualname__}", {
-            "conn_id": self.conn_id,
-            "session_id": self.session_id,
-            "poll_interval": self.poll_interval,
-            "deadline": self.deadline,
-            "not_before": self.not_before,
-            "max_consecutive_failures": self.max_consecutive_failures,
-            "last_seen": self.last_seen,
-            "max_idle": self.max_idle,
-        }
+        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in self.argument_names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and fire the one event."""
+        """Wait and yield one event."""
         try:
-            outcome = await self._wait()
-        except Exception as defect:
-            # Whatever went wrong, the task shall learn it in its own words and not by the framework's failure.
-            log.exception("The wait broke down")
-            outcome = Outcome(
-                Verdict.FAILED, f"the wait broke down with {type(defect).__name__}: {sanitize_text(defect)}"
-            )
+            result = await self._wait()
+        except Exception as failure:
+            # The task should end with a clear message, not with the framework's "trigger failure".
+            log.exception("The trigger failed because of a bug")
+            text = f"the trigger failed with {type(failure).__name__}: {sanitize_text(failure)}"
+            result = WaitResult(WaitStatus.FAILED, text)
         await self.clock.sleep(self.not_before - self.clock.now().timestamp())
-        event = outcome.event()
+        event = result.to_event()
         yield TriggerEvent(event | {"session": event["session"] or self.last_seen})
 
-    async def _wait(self) -> Outcome:
+    async def _wait(self) -> WaitResult:
         wait = Wait(
             session_id=self.session_id,
-            goal=self.goal(),
+            condition=self.condition(),
             poll_interval=self.poll_interval,
             deadline=self.deadline,
-            tolerance=Tolerance(failures=self.max_consecutive_failures),
+            limits=FailureLimits(failures=self.max_consecutive_failures),
             seen=self.last_seen is not None,
             max_idle=self.max_idle,
         )
-        return await wait_for(wait, shared_poller(self.conn_id, self.clock))
+        return await wait_for(wait, get_shared_poller(self.conn_id, self.clock))
 
 
 class SessionStateTrigger(WaitTrigger):
-    """Waits until a session is in a state.
+    """Wait until a session is in a state.
 
-    :param state: the state, one of :class:`~airflow_provider_sessions.model.SessionState`.
-    :param cancel_on_kill: whether the session is canceled, if it has not begun, when the task is marked while it is
-        deferred. From Airflow 3.3 on; before, nothing happens.
-    :param waiting: what :class:`WaitTrigger` takes.
+    :param state: one of :class:`~airflow_provider_sessions.model.SessionState`.
+    :param cancel_on_kill: cancel the session, if it has not started, when the task is marked while it is deferred.
+        Has no effect before Airflow 3.3.
+    :param kwargs: the arguments of :class:`WaitTrigger`.
     """
 
-    def __init__(self, *, state: StateName | str, cancel_on_kill: bool = False, **waiting: Any) -> None:
-        super().__init__(**waiting)
-        check_words(state, StateGoal.read)
+    argument_names = ("state", "cancel_on_kill", *WaitTrigger.argument_names)
+
+    def __init__(self, *, state: StateName | str, cancel_on_kill: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_words(state, StateCondition.parse)
         self.state = state
         self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
 
-    def goal(self) -> Goal:
-        """What is waited for."""
-        return StateGoal.read(self.state)
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make the trigger again elsewhere."""
-        path, waiting = super().serialize()
-        return path, {"state": self.state, "cancel_on_kill": self.cancel_on_kill, **waiting}
+    def condition(self) -> WaitCondition:
+        """Return the condition to wait for."""
+        return StateCondition.parse(self.state)
 
     async def on_kill(self) -> None:
-        """Cancel the session, if that was asked for and the task was marked: Airflow calls this not only then."""
+        """Cancel the session, if that is requested and the task was marked: Airflow calls this in other cases too."""
         if self.cancel_on_kill:
-            await call_off_if_marked(self.task_instance, self.conn_id, self.session_id)
+            await cancel_if_task_was_marked(self.task_instance, self.conn_id, self.session_id)
 
 
 class ArtifactTrigger(WaitTrigger):
-    """Waits until something that a session leaves behind is ready. It is not asked for before the session is over.
+    """Wait until an artifact of a session is ready. It is not polled before the session has ended.
 
-    :param artifact: what is waited for, one of :class:`~airflow_provider_sessions.model.Artifact`.
-    :param waiting: what :class:`WaitTrigger` takes.
+    :param artifact: one of :class:`~airflow_provider_sessions.model.Artifact`.
+    :param kwargs: the arguments of :class:`WaitTrigger`.
     """
 
-    def __init__(self, *, artifact: ArtifactName | str, **waiting: Any) -> None:
-        super().__init__(**waiting)
-        check_words(artifact, ArtifactGoal.read)
+    argument_names = ("artifact", *WaitTrigger.argument_names)
+
+    def __init__(self, *, artifact: ArtifactName | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_words(artifact, ArtifactCondition.parse)
         self.artifact = artifact
 
-    def goal(self) -> Goal:
-        """What is waited for."""
-        return ArtifactGoal.read(self.artifact)
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make the trigger again elsewhere."""
-        path, waiting = super().serialize()
-        return path, {"artifact": self.artifact, **waiting}
+    def condition(self) -> WaitCondition:
+        """Return the condition to wait for."""
+        return ArtifactCondition.parse(self.artifact)

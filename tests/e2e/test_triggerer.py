@@ -80,8 +80,8 @@ def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: 
 
     api.wait_for("a session that is called off", told("failed", f"{sessions['failed']} was canceled"), timeout=60)
     api.wait_for("another", told("succeeded", f"{sessions['succeeded']} was canceled"), timeout=60)
-    api.wait_for("one that is not", told("begun", f"{sessions['begun']} is live and left alone"), timeout=60)
-    api.wait_for("a clear", told("cleared", "Nothing is canceled"), timeout=60)
+    api.wait_for("one that is not", told("begun", f"{sessions['begun']} is not canceled: it is live"), timeout=60)
+    api.wait_for("a clear", told("cleared", "The session is not canceled"), timeout=60)
     deleted = {task_id for task_id, id_ in sessions.items() if sandbox.vidinfra.session(id_)["deleted_at"]}
     assert deleted == {"failed", "succeeded"}
 

@@ -1,4 +1,4 @@
-"""A poller on VidInfra's sandbox, in process; poller, client and sandbox have one virtual clock."""
+"""A poller of VidInfra's sandbox in the same process; poller, client and sandbox share a virtual clock."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
-from airflow_provider_sessions.polling.poller import Poller, poller_for
-from airflow_provider_sessions.polling.wait import Outcome, Wait, wait_for
-from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, Goal, StateGoal, Tolerance
+from airflow_provider_sessions.polling.poller import Poller, get_poller
+from airflow_provider_sessions.polling.wait import Wait, wait_for
+from airflow_provider_sessions.polling.wait_conditions import (
+    ArtifactCondition,
+    FailureLimits,
+    StateCondition,
+    WaitCondition,
+    WaitResult,
+)
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
@@ -29,13 +35,13 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def sandbox(clock: VirtualClock) -> Iterator[Sandbox]:
-    made = Sandbox(clock=SandboxClock(follow=clock))
-    yield made
-    made.close()
+    sandbox = Sandbox(clock=SandboxClock(follow=clock))
+    yield sandbox
+    sandbox.close()
 
 
-class Room:
-    """A room full of waiters on one connection."""
+class PollerHarness:
+    """Waits on one connection, and the sandbox behind it."""
 
     def __init__(self, sandbox: Sandbox, clock: VirtualClock) -> None:
         self.sandbox = sandbox
@@ -46,10 +52,10 @@ class Room:
         self.extra: dict[str, Any] = {}
         self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(sandbox.app)
         self.on_connect: Callable[[], None] = lambda: None
-        self.tasks: list[asyncio.Task[Outcome]] = []
+        self.tasks: list[asyncio.Task[WaitResult]] = []
 
     async def connect(self, current: Adapter | None) -> Adapter:
-        """As the triggers do: the same adapter, unless the connection was edited."""
+        """Return the same adapter as before, unless the connection was edited, like the triggers."""
         self.on_connect()
         account = Account(
             "vidinfra_default",
@@ -79,59 +85,59 @@ class Room:
         return adapter
 
     def poller(self) -> Poller:
-        return poller_for("vidinfra_default", self.connect, clock=self.clock)
+        return get_poller("vidinfra_default", self.connect, clock=self.clock)
 
-    def wait(
+    def start_wait(
         self,
         session_id: str,
-        goal: Goal | SessionState | Artifact = SessionState.ENDED,
+        condition: WaitCondition | SessionState | Artifact = SessionState.ENDED,
         *,
-        every: float = 30.0,
+        poll_interval: float = 30.0,
         timeout: float = 86400.0,
         seen: bool = False,
-        **tolerance: Any,
-    ) -> asyncio.Task[Outcome]:
-        """Begin to wait."""
-        if isinstance(goal, SessionState):
-            goal = StateGoal(goal)
-        elif isinstance(goal, Artifact):
-            goal = ArtifactGoal(goal)
+        **limits: Any,
+    ) -> asyncio.Task[WaitResult]:
+        """Start to wait in a task."""
+        if isinstance(condition, SessionState):
+            condition = StateCondition(condition)
+        elif isinstance(condition, Artifact):
+            condition = ArtifactCondition(condition)
         wait = Wait(
             session_id=session_id,
-            goal=goal,
-            poll_interval=every,
+            condition=condition,
+            poll_interval=poll_interval,
             deadline=self.clock.now().timestamp() + timeout,
-            tolerance=Tolerance(**tolerance),
+            limits=FailureLimits(**limits),
             seen=seen,
         )
         task = asyncio.ensure_future(wait_for(wait, self.poller()))
         self.tasks.append(task)
         return task
 
-    async def settle(self) -> None:
-        """Let everybody do what can be done without time passing. The sandbox needs many turns to answer."""
+    async def run_ready_tasks(self) -> None:
+        """Run all tasks without advancing the clock. The sandbox needs many loop iterations for a response."""
         for _ in range(8):
             await self.clock.advance(0)
 
-    async def passes(self, seconds: float) -> None:
-        """Let time pass, and everybody do what they do meanwhile."""
+    async def advance(self, seconds: float) -> None:
+        """Advance the clock and run all tasks meanwhile."""
         until = self.clock.now() + timedelta(seconds=seconds)
-        await self.settle()
+        await self.run_ready_tasks()
         while self.clock.now() < until:
-            # From one sleeper to the next: an answer is read whole before somebody else wakes up.
+            # From one sleeping task to the next, so that a response is read completely before another task wakes up.
             due = min((sleeper[0] for sleeper in self.clock._sleepers), default=until)
             await self.clock.advance_to(min(due, until))
-            await self.settle()
+            await self.run_ready_tasks()
 
     def requests(self, **wanted: Any) -> list[str]:
-        """The names of the operations that the sandbox was asked for."""
+        """Return the routes of the requests that the sandbox received."""
         return [str(entry.route) for entry in self.sandbox.log.entries(**wanted)]
 
 
 @pytest.fixture
-async def room(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[Room]:
-    made = Room(sandbox, clock)
-    yield made
-    for task in made.tasks:
+async def harness(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[PollerHarness]:
+    harness = PollerHarness(sandbox, clock)
+    yield harness
+    for task in harness.tasks:
         task.cancel()
-    await asyncio.gather(*made.tasks, return_exceptions=True)
+    await asyncio.gather(*harness.tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What becomes of sessions, as events: what each look tells, and that nothing is lost or repeated whatever happens."""
+"""Detection of session events: the events of each poll, and that no event is lost or repeated."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import InputError, NotFoundError, ServerError
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, Window
-from airflow_provider_sessions.polling.emitted_events import HEAD, PAGES, Known, Memory, SessionEvent
+from airflow_provider_sessions.polling.emitted_events import HEAD, PAGES, EmittedEvents, KnownSession, SessionEvent
 from airflow_provider_sessions.polling.event_detection import (
-    ARTIFACT_OF,
-    Ask,
-    Happening,
-    after_answer,
-    after_list,
-    asks,
-    read_events,
+    ARTIFACT_BY_EVENT,
+    DetectedEvent,
+    SessionCheck,
+    detect_in_check,
+    detect_in_list,
+    parse_events,
+    select_checks,
 )
-from airflow_provider_sessions.polling.wait_conditions import Observation
+from airflow_provider_sessions.polling.wait_conditions import PollResult
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOW = NOON.timestamp()
@@ -45,26 +45,28 @@ def session(state: str, session_id: str = "s-1", **fields: Any) -> Session:
     )
 
 
-def fresh(look_back: float = HOUR) -> Memory:
-    return Memory(since=NOW - look_back)
+def create_emitted(look_back: float = HOUR) -> EmittedEvents:
+    return EmittedEvents(since=NOW - look_back)
 
 
-def listed(memory: Memory, *sessions: Session, now: float = NOW) -> tuple[list[SessionEvent], Memory, set[str]]:
-    happenings, memory, absent = after_list(memory, sessions, WINDOW, now)
-    return [happening.event for happening in happenings], memory, absent
+def detect(
+    emitted: EmittedEvents, *sessions: Session, now: float = NOW
+) -> tuple[list[SessionEvent], EmittedEvents, set[str]]:
+    detected_events, emitted, absent = detect_in_list(emitted, sessions, WINDOW, now)
+    return [detected.event for detected in detected_events], emitted, absent
 
 
-def through(memory: Memory, *states: str, **fields: Any) -> list[SessionEvent]:
-    """The events of one session that is seen in some states, one after the other."""
-    told: list[SessionEvent] = []
+def detect_states(emitted: EmittedEvents, *states: str, **fields: Any) -> list[SessionEvent]:
+    """Return the events of one session that is polled in some states, one after the other."""
+    names: list[SessionEvent] = []
     for state in states:
-        events, memory, _ = listed(memory, session(state, **fields))
-        told += events
-    return told
+        events, emitted, _ = detect(emitted, session(state, **fields))
+        names += events
+    return names
 
 
 @pytest.mark.parametrize(
-    ("states", "told"),
+    ("states", "names"),
     [
         (["scheduled", "live", "ended"], [SCHEDULED, LIVE, ENDED]),
         (["requested", "scheduled", "scheduled"], [SCHEDULED]),
@@ -78,12 +80,12 @@ def through(memory: Memory, *states: str, **fields: Any) -> list[SessionEvent]:
         (["ended", "canceled"], [SCHEDULED, ENDED]),
     ],
 )
-def test_what_states_tell(states: list[str], told: list[SessionEvent]) -> None:
-    assert through(listed(fresh())[1], *states) == told
+def test_events_of_states(states: list[str], names: list[SessionEvent]) -> None:
+    assert detect_states(detect(create_emitted())[1], *states) == names
 
 
 @pytest.mark.parametrize(
-    ("seen", "told"),
+    ("seen", "names"),
     [
         (session("scheduled"), [SCHEDULED]),
         (session("scheduled", created_at=NOON - timedelta(hours=2)), []),
@@ -95,38 +97,38 @@ def test_what_states_tell(states: list[str], told: list[SessionEvent]) -> None:
         (session("ended", created_at=None, actual_end=None, scheduled_end=None), []),
     ],
 )
-def test_what_the_first_look_tells_is_what_happened_within_look_back(seen: Session, told: list[SessionEvent]) -> None:
-    assert listed(fresh(), seen)[0] == told
-    assert listed(listed(fresh(), seen)[1], seen)[0] == [], "and the second tells none of it again"
+def test_first_poll_emits_events_within_look_back(seen: Session, names: list[SessionEvent]) -> None:
+    assert detect(create_emitted(), seen)[0] == names
+    assert detect(detect(create_emitted(), seen)[1], seen)[0] == [], "the second poll emits nothing"
 
 
-def test_what_happens_to_a_session_that_was_known_when_watching_began_is_told() -> None:
+def test_session_that_existed_at_the_start_emits_later_events() -> None:
     old: dict[str, Any] = {"created_at": NOON - timedelta(days=30)}
-    assert through(fresh(), "scheduled", "live", "ended", **old) == [LIVE, ENDED]
+    assert detect_states(create_emitted(), "scheduled", "live", "ended", **old) == [LIVE, ENDED]
 
 
-def test_an_old_session_that_comes_into_the_list_later_is_no_news() -> None:
-    """Say, because its title was changed and fits the filter now."""
-    _, memory, _ = listed(fresh())
+def test_old_session_that_enters_the_list_later_emits_nothing() -> None:
+    """For example because its title was changed and matches the filter now."""
+    _, emitted, _ = detect(create_emitted())
     long_ago: dict[str, Any] = {"created_at": NOON - timedelta(days=9), "actual_end": NOON - timedelta(days=8)}
-    events, memory, _ = listed(memory, session("ended", **long_ago))
+    events, emitted, _ = detect(emitted, session("ended", **long_ago))
     assert events == []
-    assert questions(memory) == [], "nor what it left behind"
+    assert due_checks(emitted) == [], "nor are its artifacts checked"
 
 
-def test_a_deleted_session_is_canceled_once_it_cannot_be_found_by_its_id_either() -> None:
-    _, memory, _ = listed(fresh(), session("scheduled"))
-    events, memory, absent = listed(memory)
+def test_missing_session_is_canceled_if_its_id_is_not_found() -> None:
+    _, emitted, _ = detect(create_emitted(), session("scheduled"))
+    events, emitted, absent = detect(emitted)
     assert (events, absent) == ([], {"s-1"})
 
-    gone = Ask("s-1", CANCELED)
-    assert asks(memory, absent, [ENDED], {}, now=NOW, poll_interval=60, give_up_after=DAY) == [gone]
-    failed = Observation(error=ServerError("we are moving house", status=503))
-    assert after_answer(memory, gone, failed, "vidinfra", NOW) == ([], memory)
+    gone = SessionCheck("s-1", CANCELED)
+    assert select_checks(emitted, absent, [ENDED], {}, now=NOW, poll_interval=60, give_up_after=DAY) == [gone]
+    failed = PollResult(error=ServerError("we are moving house", status=503))
+    assert detect_in_check(emitted, gone, failed, "vidinfra", NOW) == ([], emitted)
 
-    missing = Observation(error=NotFoundError("there is none", status=404), missing=True)
-    [happening], memory = after_answer(memory, gone, missing, "vidinfra", NOW)
-    assert happening.payload() == {
+    missing = PollResult(error=NotFoundError("there is none", status=404), missing=True)
+    [detected], emitted = detect_in_check(emitted, gone, missing, "vidinfra", NOW)
+    assert detected.payload() == {
         "event": "canceled",
         "key": "vidinfra:s-1:canceled",
         "at": "2026-03-02T12:00:00+00:00",
@@ -141,151 +143,153 @@ def test_a_deleted_session_is_canceled_once_it_cannot_be_found_by_its_id_either(
             "join_url": None,
         },
     }
-    assert after_answer(memory, gone, missing, "vidinfra", NOW)[0] == []
-    assert listed(memory)[2] == set(), "nor is it looked for any more"
+    assert detect_in_check(emitted, gone, missing, "vidinfra", NOW)[0] == []
+    assert detect(emitted)[2] == set(), "it is not checked again"
 
 
-def test_a_session_that_a_list_left_out_is_followed_by_its_id() -> None:
-    _, memory, _ = listed(fresh(), session("scheduled"))
-    happenings, memory = after_answer(
-        memory, Ask("s-1", CANCELED), Observation(session=session("live")), "vidinfra", NOW
+def test_session_missing_from_a_list_is_checked_by_its_id() -> None:
+    _, emitted, _ = detect(create_emitted(), session("scheduled"))
+    detected_events, emitted = detect_in_check(
+        emitted, SessionCheck("s-1", CANCELED), PollResult(session=session("live")), "vidinfra", NOW
     )
-    assert [happening.event for happening in happenings] == [LIVE]
-    assert listed(memory, session("live"))[0] == []
+    assert [detected.event for detected in detected_events] == [LIVE]
+    assert detect(emitted, session("live"))[0] == []
 
 
-def test_a_request_that_was_scheduled_is_in_the_list_by_another_id() -> None:
-    _, memory, _ = listed(fresh(), session("requested", "request:7"))
-    events, memory, absent = listed(memory, session("scheduled", "smith-v-smith"))
+def test_scheduled_request_appears_with_another_id() -> None:
+    _, emitted, _ = detect(create_emitted(), session("requested", "request:7"))
+    events, emitted, absent = detect(emitted, session("scheduled", "smith-v-smith"))
     assert (events, absent) == ([SCHEDULED], {"request:7"})
 
-    answer = Observation(session=session("scheduled", "smith-v-smith"))
-    told, memory = after_answer(memory, Ask("request:7", CANCELED), answer, "prevail", NOW)
-    assert (told, set(memory.sessions)) == ([], {"smith-v-smith"})
+    result = PollResult(session=session("scheduled", "smith-v-smith"))
+    names, emitted = detect_in_check(emitted, SessionCheck("request:7", CANCELED), result, "prevail", NOW)
+    assert (names, set(emitted.sessions)) == ([], {"smith-v-smith"})
 
 
-def questions(memory: Memory, now: float = NOW, asked: dict[Ask, float] | None = None, **changed: Any) -> list[Ask]:
-    patience: dict[str, Any] = {"poll_interval": 60.0, "give_up_after": 14 * DAY} | changed
-    return asks(memory, (), [TRANSCRIPT], asked or {}, now=now, **patience)
+def due_checks(
+    emitted: EmittedEvents, now: float = NOW, last_checks: dict[SessionCheck, float] | None = None, **changed: Any
+) -> list[SessionCheck]:
+    settings: dict[str, Any] = {"poll_interval": 60.0, "give_up_after": 14 * DAY} | changed
+    return select_checks(emitted, (), [TRANSCRIPT], last_checks or {}, now=now, **settings)
 
 
-def test_an_artifact_is_asked_for_after_the_end_until_it_is_there() -> None:
-    question = Ask("s-1", TRANSCRIPT)
-    _, memory, _ = listed(fresh(), session("live"))
-    assert questions(memory) == []
-    _, memory, _ = listed(memory, session("ended"))
-    assert questions(memory) == [question], "and no recording, which nobody wants"
+def test_artifact_is_checked_from_the_end_until_it_is_ready() -> None:
+    check = SessionCheck("s-1", TRANSCRIPT)
+    _, emitted, _ = detect(create_emitted(), session("live"))
+    assert due_checks(emitted) == []
+    _, emitted, _ = detect(emitted, session("ended"))
+    assert due_checks(emitted) == [check], "no recording, which is not among the wanted events"
 
-    not_yet = Observation(session=session("ended"), artifact=status(ready=False))
-    assert after_answer(memory, question, not_yet, "vidinfra", NOW) == ([], memory)
-    ready = Observation(session=session("ended"), artifact=status(ready=True))
-    [happening], memory = after_answer(memory, question, ready, "vidinfra", NOW)
-    assert (happening.event, happening.at) == (TRANSCRIPT, NOW)
-    assert questions(memory) == []
+    not_yet = PollResult(session=session("ended"), artifact=status(ready=False))
+    assert detect_in_check(emitted, check, not_yet, "vidinfra", NOW) == ([], emitted)
+    ready = PollResult(session=session("ended"), artifact=status(ready=True))
+    [detected], emitted = detect_in_check(emitted, check, ready, "vidinfra", NOW)
+    assert (detected.event, detected.at) == (TRANSCRIPT, NOW)
+    assert due_checks(emitted) == []
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "result",
     [
-        Observation(
+        PollResult(
             session=session("ended"),
             artifact=ArtifactStatus(artifact=Artifact.TRANSCRIPT, ready=False, absent="switched off"),
         ),
-        Observation(error=NotFoundError("there is none", status=404), missing=True),
+        PollResult(error=NotFoundError("there is none", status=404), missing=True),
     ],
     ids=["absent", "deleted"],
 )
-def test_an_artifact_that_will_not_come_is_no_event_and_is_asked_for_no_more(answer: Observation) -> None:
-    _, memory, _ = listed(fresh(), session("ended"))
-    told, memory = after_answer(memory, Ask("s-1", TRANSCRIPT), answer, "vidinfra", NOW)
-    assert told == []
-    assert questions(memory) == []
+def test_absent_artifact_emits_nothing_and_is_not_checked_again(result: PollResult) -> None:
+    _, emitted, _ = detect(create_emitted(), session("ended"))
+    names, emitted = detect_in_check(emitted, SessionCheck("s-1", TRANSCRIPT), result, "vidinfra", NOW)
+    assert names == []
+    assert due_checks(emitted) == []
 
 
-def test_artifacts_are_asked_for_less_and_less_often_and_at_last_no_more() -> None:
+def test_artifact_checks_become_rarer_and_stop() -> None:
     end = NOW - 600
-    _, memory, _ = listed(fresh(), session("ended"))
-    looks: list[float] = []
-    asked: dict[Ask, float] = {}
+    _, emitted, _ = detect(create_emitted(), session("ended"))
+    check_times: list[float] = []
+    last_checks: dict[SessionCheck, float] = {}
     for minute in range(15 * 24 * 60):
         now = end + minute * 60
-        for ask in questions(memory, now, asked):
-            asked[ask] = now
-            looks.append(now - end)
-    gaps = [later - earlier for earlier, later in pairwise(looks)]
+        for check in due_checks(emitted, now, last_checks):
+            last_checks[check] = now
+            check_times.append(now - end)
+    gaps = [later - earlier for earlier, later in pairwise(check_times)]
     assert gaps == sorted(gaps)
     assert (gaps[0], gaps[-1]) == (60, 6 * HOUR)
-    assert looks[-1] <= 14 * DAY
-    assert len(looks) < 100
+    assert check_times[-1] <= 14 * DAY
+    assert len(check_times) < 100
 
 
-def test_a_look_never_asks_many_questions_and_asks_the_latest_first() -> None:
+def test_number_of_checks_is_bounded_and_latest_sessions_come_first() -> None:
     ended = [
         session("ended", f"s-{minutes:04}", actual_end=NOON - timedelta(minutes=minutes)) for minutes in range(2, 2000)
     ]
-    _, memory, _ = listed(fresh(look_back=14 * DAY), *ended)
-    first = questions(memory)
-    assert [ask.session_id for ask in first] == [f"s-{minutes:04}" for minutes in range(2, 12)]
+    _, emitted, _ = detect(create_emitted(look_back=14 * DAY), *ended)
+    first = due_checks(emitted)
+    assert [check.session_id for check in first] == [f"s-{minutes:04}" for minutes in range(2, 12)]
 
-    asked: dict[Ask, float] = {}
-    for look in range(200):
-        for ask in questions(memory, NOW + look * 60, asked):
-            asked[ask] = NOW + look * 60
-    assert len(asked) == len(ended), "and in the end everybody has had a turn"
+    last_checks: dict[SessionCheck, float] = {}
+    for poll in range(200):
+        for check in due_checks(emitted, NOW + poll * 60, last_checks):
+            last_checks[check] = NOW + poll * 60
+    assert len(last_checks) == len(ended), "all sessions get their turn"
 
 
-def test_the_first_look_asks_nothing_about_thousands_of_old_sessions() -> None:
+def test_old_sessions_are_not_checked() -> None:
     old = [session("ended", f"s-{n}", actual_end=NOON - timedelta(hours=2, minutes=n)) for n in range(3000)]
-    assert questions(listed(fresh(), *old)[1]) == []
+    assert due_checks(detect(create_emitted(), *old)[1]) == []
 
 
-def test_what_has_left_the_window_is_forgotten() -> None:
-    _, memory, _ = listed(fresh(), session("ended"), session("scheduled", "s-2"))
+def test_session_outside_the_window_is_forgotten() -> None:
+    _, emitted, _ = detect(create_emitted(), session("ended"), session("scheduled", "s-2"))
     moved_on = Window(start=NOON + timedelta(days=3), end=NOON + timedelta(days=90))
-    _, memory, absent = after_list(memory, [], moved_on, NOW + 19 * DAY)
-    assert (memory.sessions, absent) == ({}, set())
+    _, emitted, absent = detect_in_list(emitted, [], moved_on, NOW + 19 * DAY)
+    assert (emitted.sessions, absent) == ({}, set())
 
 
-def test_a_session_that_one_list_leaves_out_by_mistake_is_not_told_again() -> None:
-    _, memory, _ = listed(fresh(), session("ended"))
-    _, memory, absent = listed(memory)
+def test_ended_session_missing_from_one_list_emits_nothing_again() -> None:
+    _, emitted, _ = detect(create_emitted(), session("ended"))
+    _, emitted, absent = detect(emitted)
     assert absent == set()
-    assert listed(memory, session("ended"))[0] == []
+    assert detect(emitted, session("ended"))[0] == []
 
 
-# --- what is written down -------------------------------------------------------------------------------------------
+# --- stored form ------------------------------------------------------------------------------------------------------
 
 
-def written(memory: Memory) -> dict[str, Any]:
-    pages: dict[str, Any] = json.loads(json.dumps(memory.write()))
+def to_stored(emitted: EmittedEvents) -> dict[str, Any]:
+    pages: dict[str, Any] = json.loads(json.dumps(emitted.to_pages()))
     return pages
 
 
-def test_a_memory_of_thousands_of_sessions_fits_into_small_pages() -> None:
+def test_ten_thousand_sessions_fit_into_the_pages() -> None:
     title = "A webinar with quite a long title, as people who sell things like them"
     upcoming = [session("scheduled", f"5f0c3d8e-4b1a-4c7e-9d2f-{n:012}", title=title) for n in range(5000)]
     over = [session("ended", f"7a1b2c3d-4b1a-4c7e-9d2f-{n:012}") for n in range(5000)]
-    _, memory, _ = listed(fresh(), *upcoming, *over)
-    pages = written(memory)
+    _, emitted, _ = detect(create_emitted(), *upcoming, *over)
+    pages = to_stored(emitted)
     assert set(pages) == {HEAD, *PAGES}
     assert max(len(json.dumps(page)) for page in pages.values()) < 65_536
-    assert Memory.read(pages) == memory
+    assert EmittedEvents.from_pages(pages) == emitted
 
 
 @given(st.sets(st.sampled_from(EVENTS)), st.booleans(), st.integers(0, 2**33), st.text(max_size=120))
-def test_what_is_known_survives_being_written(
+def test_known_session_survives_a_round_trip(
     settled: set[SessionEvent], is_open: bool, instant: int, title: str
 ) -> None:
-    known = Known(frozenset(settled), is_open, float(instant), title if is_open else "")
-    assert Known.read(json.loads(json.dumps(known.write()))) == known
+    known = KnownSession(frozenset(settled), is_open, float(instant), title if is_open else "")
+    assert KnownSession.from_json(json.loads(json.dumps(known.to_json()))) == known
 
 
 @pytest.mark.parametrize("pages", [{}, {"0": {"s-1": [1, 2]}}, {HEAD: {"version": 99, "since": 0}}])
-def test_without_a_head_there_is_no_memory(pages: dict[str, Any]) -> None:
-    assert Memory.read(pages) is None
+def test_pages_without_a_valid_head_are_ignored(pages: dict[str, Any]) -> None:
+    assert EmittedEvents.from_pages(pages) is None
 
 
-# --- whatever happens -----------------------------------------------------------------------------------------------
+# --- random sequences -------------------------------------------------------------------------------------------------
 
 LIVES: Sequence[Sequence[str | None]] = (
     ("scheduled", "live", "ended"),
@@ -296,12 +300,12 @@ LIVES: Sequence[Sequence[str | None]] = (
     ("scheduled", "expired"),
     ("ended",),
 )
-"""What sessions go through on platforms; None: deleted."""
+"""The states of sessions over time; None: deleted."""
 
 
 @dataclass
 class Platform:
-    """Sessions that are made after the watch has begun, and how far each has come."""
+    """Sessions that are created after the watcher has started, and the current state of each."""
 
     lives: Sequence[Sequence[str | None]]
 
@@ -321,16 +325,16 @@ class Platform:
             if state := self.state(number):
                 yield session(state, f"s-{number}", created_at=NOON, actual_end=NOON, updated_at=NOON)
 
-    def answer(self, ask: Ask) -> Observation:
-        number = int(ask.session_id.removeprefix("s-"))
+    def result(self, check: SessionCheck) -> PollResult:
+        number = int(check.session_id.removeprefix("s-"))
         state = self.state(number)
         if state is None:
-            return Observation(error=NotFoundError("gone", status=404), missing=True)
-        seen = session(state, ask.session_id)
-        if ask.artifact is None:
-            return Observation(session=seen)
+            return PollResult(error=NotFoundError("gone", status=404), missing=True)
+        seen = session(state, check.session_id)
+        if check.artifact is None:
+            return PollResult(session=seen)
         self.looks_after_end[number] += 1
-        return Observation(session=seen, artifact=status(ready=self.looks_after_end[number] > 1))
+        return PollResult(session=seen, artifact=status(ready=self.looks_after_end[number] > 1))
 
 
 def status(*, ready: bool) -> ArtifactStatus:
@@ -338,46 +342,48 @@ def status(*, ready: bool) -> ArtifactStatus:
 
 
 Move = int | str
-MOVES = st.lists(st.one_of(st.integers(0, 5), st.sampled_from(["look", "restart", "crash"])), max_size=60)
+MOVES = st.lists(st.one_of(st.integers(0, 5), st.sampled_from(["poll", "restart", "crash"])), max_size=60)
 
 
 @given(st.lists(st.sampled_from(LIVES), min_size=1, max_size=6), MOVES)
 def test_no_event_is_lost_or_repeated(lives: list[Sequence[str | None]], moves: list[Move]) -> None:
-    """Looks, and restarts of whoever looks, anywhere between what happens on the platform."""
+    """Polls, restarts and crashes in any order between the changes of sessions."""
     platform = Platform(lives)
-    told: list[Happening] = []
-    pages = written(listed(fresh())[1])  # the memory outlives restarts
-    for step, move in enumerate([*moves, *range(6), *range(6), *range(6), *range(6), *["look"] * 4]):
+    names: list[DetectedEvent] = []
+    pages = to_stored(detect(create_emitted())[1])  # stored outside the process
+    for step, move in enumerate([*moves, *range(6), *range(6), *range(6), *range(6), *["poll"] * 4]):
         if isinstance(move, int):
             platform.move(move)
             continue
-        memory = Memory.read(pages)
-        assert memory is not None
-        happenings, memory = look(platform, memory, NOW + step * HOUR)
-        if move == "crash":  # before anybody was told
+        emitted = EmittedEvents.from_pages(pages)
+        assert emitted is not None
+        detected_events, emitted = poll(platform, emitted, NOW + step * HOUR)
+        if move == "crash":  # before the events were emitted
             continue
-        told += happenings
-        pages = written(memory)
+        names += detected_events
+        pages = to_stored(emitted)
 
-    counted = Counter((happening.session.session_id, happening.event) for happening in told)
+    counted = Counter((detected.session.session_id, detected.event) for detected in names)
     assert set(counted.values()) <= {1}, "repeated"
     for number, life in enumerate(lives):
-        events = [happening.event for happening in told if happening.session.session_id == f"s-{number}"]
+        events = [detected.event for detected in names if detected.session.session_id == f"s-{number}"]
         assert events == sorted(events, key=EVENTS.index), "in order"
         if life[-1] == "ended":
             assert {ENDED, TRANSCRIPT} <= set(events)
         if life[-1] == "canceled":
             assert CANCELED in events
         if life[-1] is None:
-            assert (CANCELED in events) == (SCHEDULED in events), "of what was never seen nothing can be told"
+            assert (CANCELED in events) == (SCHEDULED in events), "a session that was never polled emits nothing"
 
 
-def look(platform: Platform, memory: Memory, now: float) -> tuple[list[Happening], Memory]:
-    happenings, memory, absent = after_list(memory, platform.list(), WINDOW, now)
-    for ask in asks(memory, absent, list(ARTIFACT_OF)[:1], {}, now=now, poll_interval=60, give_up_after=DAY * 365):
-        more, memory = after_answer(memory, ask, platform.answer(ask), "vidinfra", now)
-        happenings += more
-    return happenings, memory
+def poll(platform: Platform, emitted: EmittedEvents, now: float) -> tuple[list[DetectedEvent], EmittedEvents]:
+    detected_events, emitted, absent = detect_in_list(emitted, platform.list(), WINDOW, now)
+    for check in select_checks(
+        emitted, absent, list(ARTIFACT_BY_EVENT)[:1], {}, now=now, poll_interval=60, give_up_after=DAY * 365
+    ):
+        more, emitted = detect_in_check(emitted, check, platform.result(check), "vidinfra", now)
+        detected_events += more
+    return detected_events, emitted
 
 
 @pytest.mark.parametrize(
@@ -388,12 +394,12 @@ def look(platform: Platform, memory: Memory, now: float) -> tuple[list[Happening
         (("live", SessionEvent.SCHEDULED), (SCHEDULED, LIVE)),
     ],
 )
-def test_events_are_read_in_one_order(given: object, events: tuple[SessionEvent, ...]) -> None:
-    assert read_events(given) == events
+def test_parsed_events_have_a_fixed_order(given: object, events: tuple[SessionEvent, ...]) -> None:
+    assert parse_events(given) == events
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "names"),
     [
         (["ended", "finished"], "events: 'finished' is unknown; expected some of scheduled, live, ended, canceled, "),
         ([], "names no event"),
@@ -401,6 +407,6 @@ def test_events_are_read_in_one_order(given: object, events: tuple[SessionEvent,
         (7, "names no event"),
     ],
 )
-def test_events_that_cannot_be_meant(given: object, told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        read_events(given)
+def test_invalid_events(given: object, names: str) -> None:
+    with pytest.raises(InputError, match=names):
+        parse_events(given)

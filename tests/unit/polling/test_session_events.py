@@ -1,4 +1,4 @@
-"""A watcher of everybody's sessions, on each platform's sandbox and with a clock that is moved by hand."""
+"""The source of session events on each platform's sandbox, with a virtual clock."""
 
 from __future__ import annotations
 
@@ -19,39 +19,45 @@ from airflow_provider_sessions.model import Artifact
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.polling.emitted_events import Memory
-from airflow_provider_sessions.polling.event_detection import read_events
-from airflow_provider_sessions.polling.poller import Poller, poller_for
-from airflow_provider_sessions.polling.session_events import HANDING_OVER, Interest, NoStore, Reporter, Store
+from airflow_provider_sessions.polling.emitted_events import EmittedEvents
+from airflow_provider_sessions.polling.event_detection import parse_events
+from airflow_provider_sessions.polling.poller import Poller, get_poller
+from airflow_provider_sessions.polling.session_events import (
+    SAVE_DELAY,
+    EmittedEventsStore,
+    EventSettings,
+    NullStore,
+    SessionEventSource,
+)
 from airflow_provider_sessions.polling.wait import Wait, wait_for
-from airflow_provider_sessions.polling.wait_conditions import ArtifactGoal, Tolerance
+from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, FailureLimits
 from airflow_provider_sessions.sandbox import Sandbox
-from tests.unit.polling.conftest import Room
+from tests.unit.polling.conftest import PollerHarness
 
-EVERY = 60.0
+POLL_INTERVAL = 60.0
 HOUR, DAY = 3600.0, 86_400.0
 
 
-class Shelf:
-    """A store that outlives reporters, as Airflow's outlives triggerers."""
+class MemoryStore:
+    """A store that outlives its sources, as Airflow's store outlives triggerers."""
 
     def __init__(self) -> None:
         self.written = "null"
         self.saves = 0
         self.broken: Exception | None = None
 
-    async def load(self) -> Memory | None:
-        return Memory.read(json.loads(self.written) or {})
+    async def load(self) -> EmittedEvents | None:
+        return EmittedEvents.from_pages(json.loads(self.written) or {})
 
-    async def save(self, memory: Memory) -> None:
+    async def save(self, emitted: EmittedEvents) -> None:
         if self.broken:
             raise self.broken
         self.saves += 1
-        self.written = json.dumps(memory.write())
+        self.written = json.dumps(emitted.to_pages())
 
 
-class Newsroom:
-    """Reporters on one connection to one platform, and what they reported."""
+class SourceHarness:
+    """Event sources on one connection, and the payloads that they emitted."""
 
     def __init__(self, sandbox: Sandbox, clock: VirtualClock, name: str) -> None:
         self.sandbox = sandbox
@@ -59,11 +65,10 @@ class Newsroom:
         self.name = name
         self.platform = sandbox.platform(name)
         self.platform.remove_rate_limit()
-        self.shelf: Store = Shelf()
-        self.reported: list[dict[str, Any]] = []
+        self.store: EmittedEventsStore = MemoryStore()
+        self.payloads: list[dict[str, Any]] = []
         self.tasks: list[asyncio.Task[None]] = []
-        self._room = Room(sandbox, clock)
-        self.passes = self._room.passes
+        self.advance = PollerHarness(sandbox, clock).advance
 
     async def connect(self, current: Adapter | None) -> Adapter:
         fields = self.platform.connection()
@@ -83,64 +88,64 @@ class Newsroom:
         )
 
     def poller(self) -> Poller:
-        return poller_for(self.name, self.connect, clock=self.clock)
+        return get_poller(self.name, self.connect, clock=self.clock)
 
-    def watch(self, *events: str, store: Store | None = None, **changed: Any) -> asyncio.Task[None]:
-        """Begin to watch."""
+    def start_source(self, *events: str, store: EmittedEventsStore | None = None, **changed: Any) -> asyncio.Task[None]:
+        """Start a source in a task."""
         fields: dict[str, Any] = {
             "ahead": 90 * DAY,
             "look_back": HOUR,
             "give_up_after": 14 * DAY,
-            "poll_interval": EVERY,
+            "poll_interval": POLL_INTERVAL,
         } | changed
-        interest = Interest(events=read_events(events), **fields)
-        reporter = Reporter(interest, self.name, store or self.shelf, self.clock)
-        task = asyncio.ensure_future(self._report(reporter))
+        settings = EventSettings(events=parse_events(events), **fields)
+        source = SessionEventSource(settings, self.name, store or self.store, self.clock)
+        task = asyncio.ensure_future(self._consume(source))
         self.tasks.append(task)
         return task
 
-    async def _report(self, reporter: Reporter) -> None:
-        async with aclosing(reporter.report(self.poller())) as happenings:
-            async for happening in happenings:
-                payload = happening.payload()
+    async def _consume(self, source: SessionEventSource) -> None:
+        async with aclosing(source.stream_events(self.poller())) as events:
+            async for event in events:
+                payload = event.payload()
                 assert json.loads(json.dumps(payload)) == payload
-                self.reported.append(payload)
+                self.payloads.append(payload)
 
     async def kill(self, task: asyncio.Task[None]) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    def words(self, session_id: str | None = None) -> list[str]:
-        """What was reported since it was last asked for."""
-        told = [each for each in self.reported if session_id in (None, each["session"]["session_id"])]
-        self.reported = [each for each in self.reported if each not in told]
-        return [each["event"] for each in told]
+    def pop_events(self, session_id: str | None = None) -> list[str]:
+        """Return the names of the events emitted since the last call."""
+        wanted = [each for each in self.payloads if session_id in (None, each["session"]["session_id"])]
+        self.payloads = [each for each in self.payloads if each not in wanted]
+        return [each["event"] for each in wanted]
 
     def requests(self) -> Counter[str]:
-        """What was asked since it was last asked for."""
-        asked = Counter(str(entry.route) for entry in self.sandbox.log.entries())
+        """Return the requests since the last call."""
+        routes = Counter(str(entry.route) for entry in self.sandbox.log.entries())
         self.sandbox.log.clear()
-        return asked
+        return routes
 
-    def in_an_hour(self) -> Any:
+    def in_one_hour(self) -> Any:
         return self.clock.now() + timedelta(hours=1)
 
 
-Opens = Callable[[str], Newsroom]
+CreateHarness = Callable[[str], SourceHarness]
 
 
 @pytest.fixture
-async def newsroom(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[Opens]:
-    opened: list[Newsroom] = []
+async def create_harness(sandbox: Sandbox, clock: VirtualClock) -> AsyncIterator[CreateHarness]:
+    harnesses: list[SourceHarness] = []
 
-    def opens(name: str = "vidinfra") -> Newsroom:
-        opened.append(Newsroom(sandbox, clock, name))
-        return opened[-1]
+    def create_harness(name: str = "vidinfra") -> SourceHarness:
+        harnesses.append(SourceHarness(sandbox, clock, name))
+        return harnesses[-1]
 
-    yield opens
-    for room in opened:
-        for task in room.tasks:
-            await room.kill(task)
+    yield create_harness
+    for harness in harnesses:
+        for task in harness.tasks:
+            await harness.kill(task)
 
 
 ALL = {
@@ -151,258 +156,262 @@ ALL = {
 
 
 @pytest.mark.parametrize("name", ALL)
-async def test_the_life_of_a_session_that_people_made_by_hand(newsroom: Opens, name: str) -> None:
-    room = newsroom(name)
-    room.watch(*ALL[name])
-    await room.passes(EVERY)
-    [session_id] = room.platform.create(
-        "Board meeting", scheduled_start=room.in_an_hour(), script={"artifacts_after": 1200}
+async def test_events_of_a_session_created_elsewhere(create_harness: CreateHarness, name: str) -> None:
+    harness = create_harness(name)
+    harness.start_source(*ALL[name])
+    await harness.advance(POLL_INTERVAL)
+    [session_id] = harness.platform.create(
+        "Board meeting", scheduled_start=harness.in_one_hour(), script={"artifacts_after": 1200}
     )
-    await room.passes(2 * EVERY)
-    assert room.words() == ["scheduled"]
+    await harness.advance(2 * POLL_INTERVAL)
+    assert harness.pop_events() == ["scheduled"]
 
-    await room.passes(HOUR)
-    room.platform.start(session_id)
-    await room.passes(2 * EVERY)
-    [told] = room.reported
-    assert (told["session"]["session_id"], told["session"]["title"]) == (session_id, "Board meeting")
-    assert room.words() == ["live"]
+    await harness.advance(HOUR)
+    harness.platform.start(session_id)
+    await harness.advance(2 * POLL_INTERVAL)
+    [payload] = harness.payloads
+    assert (payload["session"]["session_id"], payload["session"]["title"]) == (session_id, "Board meeting")
+    assert harness.pop_events() == ["live"]
 
-    await room.passes(2 * HOUR)
-    room.platform.end(session_id)
-    await room.passes(600)
-    told_at_once = room.words()
-    await room.passes(3 * HOUR)
-    assert told_at_once + room.words() == [word for word in ALL[name] if word not in ("scheduled", "live", "canceled")]
+    await harness.advance(2 * HOUR)
+    harness.platform.end(session_id)
+    await harness.advance(600)
+    early_events = harness.pop_events()
+    await harness.advance(3 * HOUR)
+    assert early_events + harness.pop_events() == [
+        word for word in ALL[name] if word not in ("scheduled", "live", "canceled")
+    ]
 
 
 @pytest.mark.parametrize("name", ALL)
-async def test_a_session_that_is_called_off(newsroom: Opens, name: str) -> None:
-    room = newsroom(name)
-    room.watch("canceled")
-    [session_id] = room.platform.create("Board meeting", scheduled_start=room.in_an_hour())
-    await room.passes(2 * EVERY)
-    assert room.words() == []
+async def test_canceled_session(create_harness: CreateHarness, name: str) -> None:
+    harness = create_harness(name)
+    harness.start_source("canceled")
+    [session_id] = harness.platform.create("Board meeting", scheduled_start=harness.in_one_hour())
+    await harness.advance(2 * POLL_INTERVAL)
+    assert harness.pop_events() == []
 
     if name == "prevail":
-        room.platform.cancel(session_id)
+        harness.platform.cancel(session_id)
     else:
-        room.platform.delete(session_id)
-    await room.passes(5 * EVERY)
-    [told] = room.reported
-    assert (told["event"], told["key"]) == ("canceled", f"{name}:{session_id}:canceled")
-    assert told["session"]["title"] == "Board meeting"
+        harness.platform.delete(session_id)
+    await harness.advance(5 * POLL_INTERVAL)
+    [payload] = harness.payloads
+    assert (payload["event"], payload["key"]) == ("canceled", f"{name}:{session_id}:canceled")
+    assert payload["session"]["title"] == "Board meeting"
 
 
 @pytest.mark.parametrize("name", ALL)
-async def test_who_is_killed_and_comes_back_repeats_nothing_and_misses_nothing(newsroom: Opens, name: str) -> None:
-    room = newsroom(name)
+async def test_restart_repeats_and_misses_no_event(create_harness: CreateHarness, name: str) -> None:
+    harness = create_harness(name)
     wanted = ("scheduled", "live", "ended", "canceled")
-    watcher = room.watch(*wanted)
-    await room.passes(EVERY)
-    [ended] = room.platform.create(scheduled_start=room.in_an_hour())
-    canceled, later = room.platform.create(count=2, scheduled_start=room.in_an_hour() + timedelta(hours=9))
-    await room.passes(HOUR)
-    room.platform.start(ended)
-    await room.passes(3 * EVERY)
-    assert room.words(ended) == ["scheduled", "live"]
-    assert room.words() == ["scheduled", "scheduled"]
+    task = harness.start_source(*wanted)
+    await harness.advance(POLL_INTERVAL)
+    [ended] = harness.platform.create(scheduled_start=harness.in_one_hour())
+    canceled, later = harness.platform.create(count=2, scheduled_start=harness.in_one_hour() + timedelta(hours=9))
+    await harness.advance(HOUR)
+    harness.platform.start(ended)
+    await harness.advance(3 * POLL_INTERVAL)
+    assert harness.pop_events(ended) == ["scheduled", "live"]
+    assert harness.pop_events() == ["scheduled", "scheduled"]
 
-    await room.kill(watcher)
-    room.platform.end(ended)
+    await harness.kill(task)
+    harness.platform.end(ended)
     if name == "prevail":
-        room.platform.cancel(canceled)
+        harness.platform.cancel(canceled)
     else:
-        room.platform.delete(canceled)
-    [made_meanwhile] = room.platform.create(scheduled_start=room.in_an_hour() + timedelta(hours=9))
-    await room.passes(5 * HOUR)
+        harness.platform.delete(canceled)
+    [made_meanwhile] = harness.platform.create(scheduled_start=harness.in_one_hour() + timedelta(hours=9))
+    await harness.advance(5 * HOUR)
 
-    room.watch(*wanted)
-    await room.passes(5 * EVERY)
-    assert room.words(ended) == ["ended"]
-    assert room.words(canceled) == ["canceled"]
-    assert room.words(made_meanwhile) == ["scheduled"]
-    assert room.words(later) == []
+    harness.start_source(*wanted)
+    await harness.advance(5 * POLL_INTERVAL)
+    assert harness.pop_events(ended) == ["ended"]
+    assert harness.pop_events(canceled) == ["canceled"]
+    assert harness.pop_events(made_meanwhile) == ["scheduled"]
+    assert harness.pop_events(later) == []
 
 
-async def test_who_is_killed_right_after_an_event_repeats_it_rather_than_losing_it(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    watcher = room.watch("scheduled")
-    await room.passes(EVERY + 10)
-    room.platform.create(scheduled_start=room.in_an_hour())
-    while not room.reported:
-        await room.passes(1)
-    [first] = room.reported
-    await room.kill(watcher)
+async def test_kill_right_after_an_event_repeats_it(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    task = harness.start_source("scheduled")
+    await harness.advance(POLL_INTERVAL + 10)
+    harness.platform.create(scheduled_start=harness.in_one_hour())
+    while not harness.payloads:
+        await harness.advance(1)
+    [first] = harness.payloads
+    await harness.kill(task)
 
-    again = room.watch("scheduled")
-    await room.passes(EVERY)
-    assert [told["key"] for told in room.reported] == [first["key"]] * 2
-    await room.passes(HANDING_OVER)
-    await room.kill(again)
-    room.watch("scheduled")
-    await room.passes(5 * EVERY)
-    assert len(room.reported) == 2
+    again = harness.start_source("scheduled")
+    await harness.advance(POLL_INTERVAL)
+    assert [payload["key"] for payload in harness.payloads] == [first["key"]] * 2
+    await harness.advance(SAVE_DELAY)
+    await harness.kill(again)
+    harness.start_source("scheduled")
+    await harness.advance(5 * POLL_INTERVAL)
+    assert len(harness.payloads) == 2
 
 
 @pytest.mark.parametrize(("name", "after_end"), [("prevail", "ready"), ("prevail", "gone"), ("vidinfra", None)])
-async def test_the_end_of_a_session_that_leaves_nothing_behind(newsroom: Opens, name: str, after_end: Any) -> None:
-    """Prevail has no word for it: what was live, and is not any more, has ended."""
-    room = newsroom(name)
+async def test_end_of_a_session_without_artifacts(create_harness: CreateHarness, name: str, after_end: Any) -> None:
+    """Prevail has no word for the end: a session that was live and no longer is has ended."""
+    harness = create_harness(name)
     if after_end:
-        room.platform.settings = room.platform.settings.model_copy(update={"after_end": after_end})
-    room.watch("live", "ended")
-    await room.passes(EVERY)
-    [session_id] = room.platform.create(scheduled_start=room.in_an_hour(), script={"artifacts_after": None})
-    await room.passes(HOUR)
-    room.platform.start(session_id)
-    await room.passes(3 * EVERY)
-    room.platform.end(session_id)
-    await room.passes(20 * EVERY)
-    assert room.words() == ["live", "ended"]
+        harness.platform.settings = harness.platform.settings.model_copy(update={"after_end": after_end})
+    harness.start_source("live", "ended")
+    await harness.advance(POLL_INTERVAL)
+    [session_id] = harness.platform.create(scheduled_start=harness.in_one_hour(), script={"artifacts_after": None})
+    await harness.advance(HOUR)
+    harness.platform.start(session_id)
+    await harness.advance(3 * POLL_INTERVAL)
+    harness.platform.end(session_id)
+    await harness.advance(20 * POLL_INTERVAL)
+    assert harness.pop_events() == ["live", "ended"]
 
 
-async def test_without_a_store_each_start_tells_what_happened_within_look_back(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    before = room.clock.now() - timedelta(hours=2)
+async def test_without_a_store_each_start_emits_events_within_look_back(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    before = harness.clock.now() - timedelta(hours=2)
     long_ago, lately = (
-        room.platform.create(started_at=before, ended_at=room.clock.now() - timedelta(minutes=minutes))[0]
+        harness.platform.create(started_at=before, ended_at=harness.clock.now() - timedelta(minutes=minutes))[0]
         for minutes in (70, 50)
     )
     for _ in range(2):
-        watcher = room.watch("ended", "recording_ready", store=NoStore())
-        await room.passes(3 * EVERY)
-        assert room.words(lately) == ["ended", "recording_ready"]
-        await room.kill(watcher)
-    assert room.words(long_ago) == []
+        task = harness.start_source("ended", "recording_ready", store=NullStore())
+        await harness.advance(3 * POLL_INTERVAL)
+        assert harness.pop_events(lately) == ["ended", "recording_ready"]
+        await harness.kill(task)
+    assert harness.pop_events(long_ago) == []
 
 
-async def test_watchers_of_the_same_sessions_share_one_list(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    room.platform.create(count=30, scheduled_start=room.in_an_hour())
+async def test_watchers_of_the_same_sessions_share_one_list(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    harness.platform.create(count=30, scheduled_start=harness.in_one_hour())
     for events in (["live"], ["ended"], ["scheduled", "ended"], ["canceled"]):
-        room.watch(*events, store=Shelf())
-    await room.passes(10 * EVERY)
-    assert room.requests() == {"list_sessions": 11}
+        harness.start_source(*events, store=MemoryStore())
+    await harness.advance(10 * POLL_INTERVAL)
+    assert harness.requests() == {"list_sessions": 11}
 
 
-async def test_filters(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    room.watch("scheduled", title="board")
-    await room.passes(EVERY)
-    room.platform.create("Board meeting", scheduled_start=room.in_an_hour())
-    room.platform.create("Launch", scheduled_start=room.in_an_hour())
-    await room.passes(2 * EVERY)
-    assert [told["session"]["title"] for told in room.reported] == ["Board meeting"]
+async def test_filters(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    harness.start_source("scheduled", title="board")
+    await harness.advance(POLL_INTERVAL)
+    harness.platform.create("Board meeting", scheduled_start=harness.in_one_hour())
+    harness.platform.create("Launch", scheduled_start=harness.in_one_hour())
+    await harness.advance(2 * POLL_INTERVAL)
+    assert [payload["session"]["title"] for payload in harness.payloads] == ["Board meeting"]
 
 
-async def test_a_session_that_nobody_planned(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    room.watch("live", "ended")
-    await room.passes(EVERY)
-    [session_id] = room.platform.create("Right now")
-    room.platform.start(session_id)
-    await room.passes(2 * EVERY)
-    room.platform.end(session_id)
-    await room.passes(2 * EVERY)
-    assert room.words() == ["live", "ended"]
+async def test_session_without_planned_start(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    harness.start_source("live", "ended")
+    await harness.advance(POLL_INTERVAL)
+    [session_id] = harness.platform.create("Right now")
+    harness.platform.start(session_id)
+    await harness.advance(2 * POLL_INTERVAL)
+    harness.platform.end(session_id)
+    await harness.advance(2 * POLL_INTERVAL)
+    assert harness.pop_events() == ["live", "ended"]
 
 
-async def test_an_artifact_is_asked_for_once_for_a_watcher_and_a_deferred_task(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    [session_id] = room.platform.create(
-        scheduled_start=room.in_an_hour(), script={"artifacts_after": 1200, "live_after": 0, "duration": 600}
+async def test_watcher_and_deferred_task_share_artifact_requests(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    [session_id] = harness.platform.create(
+        scheduled_start=harness.in_one_hour(), script={"artifacts_after": 1200, "live_after": 0, "duration": 600}
     )
     wait = Wait(
         session_id=session_id,
-        goal=ArtifactGoal(Artifact.RECORDING),
-        poll_interval=EVERY,
-        deadline=room.clock.now().timestamp() + DAY,
-        tolerance=Tolerance(),
+        condition=ArtifactCondition(Artifact.RECORDING),
+        poll_interval=POLL_INTERVAL,
+        deadline=harness.clock.now().timestamp() + DAY,
+        limits=FailureLimits(),
     )
-    waiter = asyncio.ensure_future(wait_for(wait, room.poller()))
-    await room.passes(700)
-    room.requests()
-    await room.passes(10 * EVERY)
-    alone = room.requests()["list_session_recordings"]
-    room.watch("recording_ready")
-    await room.passes(10 * EVERY)
-    assert room.requests()["list_session_recordings"] <= alone + 1
-    await room.passes(20 * EVERY)
+    waiter = asyncio.ensure_future(wait_for(wait, harness.poller()))
+    await harness.advance(700)
+    harness.requests()
+    await harness.advance(10 * POLL_INTERVAL)
+    alone = harness.requests()["list_session_recordings"]
+    harness.start_source("recording_ready")
+    await harness.advance(10 * POLL_INTERVAL)
+    assert harness.requests()["list_session_recordings"] <= alone + 1
+    await harness.advance(20 * POLL_INTERVAL)
     assert waiter.done()
-    assert room.words() == ["recording_ready"]
+    assert harness.pop_events() == ["recording_ready"]
 
 
-async def test_the_cost_of_artifacts_that_never_come_is_bounded(newsroom: Opens) -> None:
-    room = newsroom("sessions_us")
-    room.platform.create(
+async def test_requests_for_missing_artifacts_are_bounded(create_harness: CreateHarness) -> None:
+    harness = create_harness("sessions_us")
+    harness.platform.create(
         count=200,
-        ended_between=(room.clock.now() - timedelta(hours=5), room.clock.now() - timedelta(minutes=1)),
+        ended_between=(harness.clock.now() - timedelta(hours=5), harness.clock.now() - timedelta(minutes=1)),
         script={"artifacts_after": None},
     )
-    room.watch("transcript_ready", look_back=DAY)
-    await room.passes(1)
-    room.requests()
+    harness.start_source("transcript_ready", look_back=DAY)
+    await harness.advance(1)
+    harness.requests()
     for _ in range(30):
-        await room.passes(EVERY)
-        asked = room.requests()
-        assert asked["get_session"] == 0, "the list has told that they are over"
+        await harness.advance(POLL_INTERVAL)
+        asked = harness.requests()
+        assert asked["get_session"] == 0, "the list shows that they have ended"
         assert asked["get_transcripts"] <= 10
 
 
-async def test_an_outage_ends_nothing_and_is_logged_once(newsroom: Opens, caplog: pytest.LogCaptureFixture) -> None:
-    room = newsroom("vidinfra")
-    room.watch("scheduled")
-    await room.passes(EVERY)
-    room.requests()
-    room.sandbox.faults.add("status", status=503, times=5)
-    room.platform.create(scheduled_start=room.in_an_hour())
-    await room.passes(30 * EVERY)
+async def test_outage_is_logged_once_and_ends_nothing(
+    create_harness: CreateHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness = create_harness("vidinfra")
+    harness.start_source("scheduled")
+    await harness.advance(POLL_INTERVAL)
+    harness.requests()
+    harness.sandbox.faults.add("status", status=503, times=5)
+    harness.platform.create(scheduled_start=harness.in_one_hour())
+    await harness.advance(30 * POLL_INTERVAL)
 
-    assert room.words() == ["scheduled"]
-    assert len(room.sandbox.log.entries()) <= 31
+    assert harness.pop_events() == ["scheduled"]
+    assert len(harness.sandbox.log.entries()) <= 31
     complaints = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(complaints) == 1
     assert "503" in complaints[0].getMessage()
 
 
-async def test_who_never_saw_anything_has_nothing_to_remember(newsroom: Opens) -> None:
-    """Prevail does not say when a session was made: what is there at the first look that sees anything is not new."""
-    room = newsroom("prevail")
-    room.platform.create(count=3, scheduled_start=room.in_an_hour())
-    room.sandbox.faults.add("status", status=503, times=None)
-    watcher = room.watch("scheduled")
-    await room.passes(5 * EVERY)
-    await room.kill(watcher)
-    room.sandbox.faults.clear()
-    room.watch("scheduled")
-    await room.passes(5 * EVERY)
-    assert room.words() == []
+async def test_nothing_is_stored_before_the_first_successful_poll(create_harness: CreateHarness) -> None:
+    """Prevail does not say when a session was created: those in the first successful poll are not new."""
+    harness = create_harness("prevail")
+    harness.platform.create(count=3, scheduled_start=harness.in_one_hour())
+    harness.sandbox.faults.add("status", status=503, times=None)
+    task = harness.start_source("scheduled")
+    await harness.advance(5 * POLL_INTERVAL)
+    await harness.kill(task)
+    harness.sandbox.faults.clear()
+    harness.start_source("scheduled")
+    await harness.advance(5 * POLL_INTERVAL)
+    assert harness.pop_events() == []
 
 
-async def test_a_store_that_fails_is_tried_again(newsroom: Opens, caplog: pytest.LogCaptureFixture) -> None:
-    room = newsroom("vidinfra")
-    shelf = Shelf()
-    shelf.broken = RuntimeError("the database is away")
-    watcher = room.watch("scheduled", store=shelf)
-    await room.passes(2 * EVERY)
-    room.platform.create(scheduled_start=room.in_an_hour())
-    await room.passes(3 * EVERY)
-    assert room.words() == ["scheduled"]
+async def test_failed_save_is_retried(create_harness: CreateHarness, caplog: pytest.LogCaptureFixture) -> None:
+    harness = create_harness("vidinfra")
+    store = MemoryStore()
+    store.broken = RuntimeError("the database is away")
+    task = harness.start_source("scheduled", store=store)
+    await harness.advance(2 * POLL_INTERVAL)
+    harness.platform.create(scheduled_start=harness.in_one_hour())
+    await harness.advance(3 * POLL_INTERVAL)
+    assert harness.pop_events() == ["scheduled"]
     assert "the database is away" in caplog.text
 
-    shelf.broken = None
-    await room.passes(2 * EVERY)
-    await room.kill(watcher)
-    room.watch("scheduled", store=shelf)
-    await room.passes(2 * EVERY)
-    assert room.words() == []
+    store.broken = None
+    await harness.advance(2 * POLL_INTERVAL)
+    await harness.kill(task)
+    harness.start_source("scheduled", store=store)
+    await harness.advance(2 * POLL_INTERVAL)
+    assert harness.pop_events() == []
 
 
-async def test_what_does_not_change_is_not_written_again(newsroom: Opens) -> None:
-    room = newsroom("vidinfra")
-    shelf = Shelf()
-    room.platform.create(count=5, scheduled_start=room.in_an_hour() + timedelta(days=2))
-    room.watch("scheduled", store=shelf)
-    await room.passes(30 * EVERY)
-    assert shelf.saves == 1
+async def test_unchanged_events_are_not_saved_again(create_harness: CreateHarness) -> None:
+    harness = create_harness("vidinfra")
+    store = MemoryStore()
+    harness.platform.create(count=5, scheduled_start=harness.in_one_hour() + timedelta(days=2))
+    harness.start_source("scheduled", store=store)
+    await harness.advance(30 * POLL_INTERVAL)
+    assert store.saves == 1

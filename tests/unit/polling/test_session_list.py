@@ -1,9 +1,9 @@
-"""Lists that are looked at again and again, on the poll that also looks at single sessions."""
+"""Subscriptions to lists, on the poller that also polls single sessions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -11,148 +11,151 @@ import pytest
 
 from airflow_provider_sessions.errors import AuthenticationError, RateLimitedError, ServerError
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.polling.poller import subscribed_list
-from airflow_provider_sessions.polling.session_list import Listed, Listing
-from airflow_provider_sessions.polling.subscriptions import ListSubscription
-from tests.unit.polling.conftest import Room
+from airflow_provider_sessions.polling.subscriptions import ListSubscription, SessionList, SessionListResult
+from tests.unit.polling.conftest import PollerHarness
 
 DAY = timedelta(days=1)
-SOON = Listing(back=DAY, ahead=DAY)
+SOON = SessionList(back=DAY, ahead=DAY)
 
 
-class Reader:
-    """Somebody who listens to a list and keeps all that is told."""
+class Subscriber:
+    """A subscriber that keeps all results of a list."""
 
     def __init__(self, subscription: ListSubscription) -> None:
-        self.told: list[Listed] = []
-        self._task = asyncio.ensure_future(self._read(subscription))
+        self.results: list[SessionListResult] = []
+        self._task = asyncio.ensure_future(self._receive(subscription))
 
-    async def _read(self, subscription: ListSubscription) -> None:
+    async def _receive(self, subscription: ListSubscription) -> None:
         while True:
-            self.told.append(await subscription.next())
+            self.results.append(await subscription.get())
 
     @property
     def titles(self) -> list[set[str] | None]:
-        """Titles in each list that was told; None for a look that failed."""
-        return [None if told.sessions is None else {each.title for each in told.sessions} for told in self.told]
+        """Titles in each result; None for a failed poll."""
+        return [
+            None if result.sessions is None else {session.title for session in result.sessions}
+            for result in self.results
+        ]
 
     def close(self) -> None:
         self._task.cancel()
 
 
-class Readers:
-    """Lets any number of readers in."""
-
-    def __init__(self, room: Room, stack: AsyncExitStack) -> None:
-        self._room = room
-        self._stack = stack
-
-    async def __call__(self, listing: Listing = SOON, every: float = 30.0) -> Reader:
-        reader = Reader(await self._stack.enter_async_context(subscribed_list(self._room.poller(), listing, every)))
-        self._stack.callback(reader.close)
-        return reader
+Subscribe = Callable[..., Awaitable[Subscriber]]
 
 
 @pytest.fixture
-async def read(room: Room) -> AsyncIterator[Readers]:
+async def subscribe(harness: PollerHarness) -> AsyncIterator[Subscribe]:
     async with AsyncExitStack() as stack:
-        yield Readers(room, stack)
+
+        async def subscribe(session_list: SessionList = SOON, poll_interval: float = 30.0) -> Subscriber:
+            subscription = harness.poller().subscribe_to_list(session_list, poll_interval)
+            subscriber = Subscriber(await stack.enter_async_context(subscription))
+            stack.callback(subscriber.close)
+            return subscriber
+
+        yield subscribe
 
 
-def plan(room: Room, title: str, hours: float = 2.0) -> None:
-    room.sandbox.vidinfra.create(title, scheduled_start=room.clock.now() + timedelta(hours=hours))
+def create_planned(harness: PollerHarness, title: str, hours: float = 2.0) -> None:
+    harness.sandbox.vidinfra.create(title, scheduled_start=harness.clock.now() + timedelta(hours=hours))
 
 
-def times_listed(room: Room) -> int:
-    return room.requests().count("list_sessions")
+def count_list_requests(harness: PollerHarness) -> int:
+    return harness.requests().count("list_sessions")
 
 
-async def test_each_look_is_told_also_one_that_saw_nothing_new(room: Room, read: Readers) -> None:
-    plan(room, "Launch")
-    reader = await read()
-    await room.passes(65)
-    plan(room, "Review")
-    await room.passes(30)
+async def test_each_result_is_delivered_even_if_nothing_changed(harness: PollerHarness, subscribe: Subscribe) -> None:
+    create_planned(harness, "Launch")
+    subscriber = await subscribe()
+    await harness.advance(65)
+    create_planned(harness, "Review")
+    await harness.advance(30)
 
-    assert reader.titles == [{"Launch"}] * 3 + [{"Launch", "Review"}]
-    assert [told.at for told in reader.told] == sorted(told.at for told in reader.told)
+    assert subscriber.titles == [{"Launch"}] * 3 + [{"Launch", "Review"}]
+    times = [result.polled_at for result in subscriber.results]
+    assert times == sorted(times)
 
 
-async def test_any_number_of_readers_of_equal_lists_costs_one_list_a_look(room: Room, read: Readers) -> None:
-    readers = [await read(Listing(back=DAY, ahead=DAY)) for _ in range(20)]
-    other = await read(Listing(back=DAY, ahead=DAY, title="launch"))
-    plan(room, "Launch")
-    plan(room, "Review")
-    await room.passes(1)
+async def test_equal_lists_cost_one_request_per_poll(harness: PollerHarness, subscribe: Subscribe) -> None:
+    subscribers = [await subscribe(SessionList(back=DAY, ahead=DAY)) for _ in range(20)]
+    other = await subscribe(SessionList(back=DAY, ahead=DAY, title="launch"))
+    create_planned(harness, "Launch")
+    create_planned(harness, "Review")
+    await harness.advance(1)
 
-    assert times_listed(room) == 2, "one for each distinct list"
-    assert [reader.titles for reader in readers] == [[{"Launch", "Review"}]] * 20
+    assert count_list_requests(harness) == 2, "one for each distinct list"
+    assert [subscriber.titles for subscriber in subscribers] == [[{"Launch", "Review"}]] * 20
     assert other.titles == [{"Launch"}]
 
 
-async def test_a_latecomer_is_told_what_the_others_know(room: Room, read: Readers) -> None:
-    plan(room, "Launch")
-    await read()
-    await room.passes(1)
-    late = await read()
-    await room.settle()
+async def test_late_subscriber_gets_the_last_result(harness: PollerHarness, subscribe: Subscribe) -> None:
+    create_planned(harness, "Launch")
+    await subscribe()
+    await harness.advance(1)
+    late = await subscribe()
+    await harness.run_ready_tasks()
 
     assert late.titles == [{"Launch"}]
-    assert times_listed(room) == 1
+    assert count_list_requests(harness) == 1
 
 
-async def test_the_window_moves_with_time(room: Room, read: Readers) -> None:
-    plan(room, "Later", hours=2.5)
-    reader = await read(Listing(back=timedelta(hours=1), ahead=timedelta(hours=1)), every=3600)
-    await room.passes(4.5 * 3600)
+async def test_window_moves_with_time(harness: PollerHarness, subscribe: Subscribe) -> None:
+    create_planned(harness, "Later", hours=2.5)
+    subscriber = await subscribe(SessionList(back=timedelta(hours=1), ahead=timedelta(hours=1)), poll_interval=3600)
+    await harness.advance(4.5 * 3600)
 
-    assert reader.titles == [set(), set(), {"Later"}, {"Later"}, set()]
+    assert subscriber.titles == [set(), set(), {"Later"}, {"Later"}, set()]
 
 
-async def test_a_list_and_a_wait_share_looks_and_connection(room: Room, read: Readers) -> None:
-    [session_id] = room.sandbox.vidinfra.create("Launch")
-    reader = await read()
-    waiter = room.wait(session_id, SessionState.LIVE)
-    await room.passes(31)
-    room.sandbox.vidinfra.start(session_id)
-    await room.passes(30)
+async def test_list_and_wait_share_polls_and_connection(harness: PollerHarness, subscribe: Subscribe) -> None:
+    [session_id] = harness.sandbox.vidinfra.create("Launch")
+    subscriber = await subscribe()
+    waiter = harness.start_wait(session_id, SessionState.LIVE)
+    await harness.advance(31)
+    harness.sandbox.vidinfra.start(session_id)
+    await harness.advance(30)
 
     assert waiter.result().session is not None
-    assert len(reader.told) == 3
-    assert len(room.opened) == 1
+    assert len(subscriber.results) == 3
+    assert len(harness.opened) == 1
 
 
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (429, RateLimitedError), (503, ServerError)], ids=str
 )
-async def test_a_look_that_failed_is_told_and_costs_one_request(
-    room: Room, read: Readers, status: int, kind: type[Exception]
+async def test_failed_poll_is_delivered_and_costs_one_request(
+    harness: PollerHarness, subscribe: Subscribe, status: int, kind: type[Exception]
 ) -> None:
-    readers = [await read(), await read(Listing(back=DAY, ahead=2 * DAY)), await read(Listing(back=DAY, ahead=3 * DAY))]
-    room.sandbox.faults.add("status", status=status)
-    await room.passes(1)
-    assert len(room.requests()) == 1, "the others would meet the same"
-    assert [[type(told.error) for told in reader.told] for reader in readers] == [[kind]] * 3
+    subscribers = [
+        await subscribe(),
+        await subscribe(SessionList(back=DAY, ahead=2 * DAY)),
+        await subscribe(SessionList(back=DAY, ahead=3 * DAY)),
+    ]
+    harness.sandbox.faults.add("status", status=status)
+    await harness.advance(1)
+    assert len(harness.requests()) == 1, "the other requests would fail as well"
+    assert [[type(result.error) for result in subscriber.results] for subscriber in subscribers] == [[kind]] * 3
 
-    await room.passes(120)
-    assert all(reader.titles[-1] == set() for reader in readers)
+    await harness.advance(120)
+    assert all(subscriber.titles[-1] == set() for subscriber in subscribers)
 
 
-async def test_a_list_that_cannot_be_had_holds_no_other_up(room: Room, read: Readers) -> None:
-    """VidInfra knows no cases."""
-    wrong = await read(Listing(back=DAY, ahead=DAY, case="23-cv-1"))
-    right = await read()
-    await room.passes(31)
+async def test_unsupported_list_does_not_delay_others(harness: PollerHarness, subscribe: Subscribe) -> None:
+    """VidInfra has no cases."""
+    wrong = await subscribe(SessionList(back=DAY, ahead=DAY, case="23-cv-1"))
+    right = await subscribe()
+    await harness.advance(31)
 
     assert wrong.titles[0] is None
-    assert "knows no cases" in str(wrong.told[0].error)
+    assert "knows no cases" in str(wrong.results[0].error)
     assert right.titles == [set(), set()]
 
 
-async def test_the_poll_ends_with_its_last_reader(room: Room) -> None:
-    async with subscribed_list(room.poller(), SOON, 30.0):
-        await room.passes(1)
-    await room.passes(300)
+async def test_poller_stops_with_its_last_subscriber(harness: PollerHarness) -> None:
+    async with harness.poller().subscribe_to_list(SOON, 30.0):
+        await harness.advance(1)
+    await harness.advance(300)
 
-    assert times_listed(room) == 1
-    assert room.closed == room.opened
+    assert count_list_requests(harness) == 1
+    assert harness.closed == harness.opened

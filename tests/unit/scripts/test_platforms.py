@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_sessions.model import Session, SessionState
-from airflow_provider_sessions.polling.poll_schedule import next_look
+from airflow_provider_sessions.polling.poll_schedule import next_poll
 from scripts._platforms import PLATFORMS
 
 FORM_STARTS_IN = timedelta(minutes=5)
@@ -29,6 +29,6 @@ def test_a_webinar_that_was_started_from_the_form_is_seen_live(waited: int) -> N
 
     look = CREATED.timestamp() + waited
     while look < live:
-        look = next_look(planned, look, poll_interval=2)
+        look = next_poll(planned, look, poll_interval=2)
 
     assert look + 20 < live + webinar.script["duration"], "with time to spare for a slow machine"

@@ -55,7 +55,7 @@ def session_id(vidinfra: Any) -> str:
 
 @pytest.mark.parametrize("more", [{}, {"exponential_backoff": True}], ids=["plain", "exponential_backoff"])
 @pytest.mark.parametrize(("poll_interval", "timeout"), [(60, 20), (3600, 100), (15, 20)])
-def test_a_poke_comes_at_the_deadline(
+def test_final_poke_is_at_the_deadline(
     vidinfra: Any, time: Time, session_id: str, context: dict[str, Any], poll_interval: float, timeout: float, more: Any
 ) -> None:
     time.plans.append((timeout - 1, lambda: vidinfra.start(session_id)))
@@ -66,9 +66,7 @@ def test_a_poke_comes_at_the_deadline(
     assert time.now - 1000 <= timeout + 1
 
 
-def test_the_poke_at_the_deadline_is_the_last(
-    time: Time, session_id: str, sandbox: Sandbox, context: dict[str, Any]
-) -> None:
+def test_no_poke_after_the_deadline(time: Time, session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
     with pytest.raises(AirflowSensorTimeout):
         sensor(session_id, poll_interval=3600, timeout=20).execute(context)
 
@@ -76,7 +74,7 @@ def test_the_poke_at_the_deadline_is_the_last(
     assert requests_of(sandbox) == ["get_session"] * 2
 
 
-def test_an_artifact_is_poked_for_at_the_deadline(vidinfra: Any, time: Time, context: dict[str, Any]) -> None:
+def test_artifact_is_poked_at_the_deadline(vidinfra: Any, time: Time, context: dict[str, Any]) -> None:
     [session_id] = vidinfra.create("Launch", script={"artifacts_after": 3600, "recording": "completed"})
     vidinfra.start(session_id)
     vidinfra.end(session_id)
@@ -108,7 +106,7 @@ class Rescheduled(RecordingTaskInstance):
         return self.first
 
 
-def test_a_sensor_is_rescheduled_to_its_deadline(session_id: str) -> None:
+def test_sensor_is_rescheduled_to_its_deadline(session_id: str) -> None:
     now = timezone.utcnow()
     context: Any = {"ti": Rescheduled(now - timedelta(seconds=70))}
     waiting = sensor(session_id, mode="reschedule", poll_interval=600, timeout=100)
@@ -118,7 +116,7 @@ def test_a_sensor_is_rescheduled_to_its_deadline(session_id: str) -> None:
     assert abs((rescheduled.value.reschedule_date - now).total_seconds() - 30) < 5
 
 
-def test_a_sensor_that_comes_back_after_its_deadline_looks_before_it_gives_up(vidinfra: Any, session_id: str) -> None:
+def test_sensor_rescheduled_beyond_its_deadline_pokes_once(vidinfra: Any, session_id: str) -> None:
     context: Any = {"ti": Rescheduled(timezone.utcnow() - timedelta(seconds=120))}
     waiting = sensor(session_id, mode="reschedule", poll_interval=60, timeout=100)
     with pytest.raises(AirflowSensorTimeout):
@@ -127,7 +125,7 @@ def test_a_sensor_that_comes_back_after_its_deadline_looks_before_it_gives_up(vi
     assert waiting.execute(context)["state"] == "live"
 
 
-def test_a_deferred_wait_has_time_for_its_last_look(session_id: str, context: dict[str, Any]) -> None:
+def test_deferral_timeout_leaves_time_for_the_final_poll(session_id: str, context: dict[str, Any]) -> None:
 
     with pytest.raises(TaskDeferred) as deferred:
         sensor(session_id, deferrable=True, timeout=20).execute(context)

@@ -49,9 +49,7 @@ def session_id(vidinfra: Any) -> str:
     return str(made)
 
 
-def test_a_session_that_is_there_already_needs_no_deferral(
-    vidinfra: Any, session_id: str, context: dict[str, Any]
-) -> None:
+def test_met_condition_needs_no_deferral(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
     vidinfra.start(session_id)
 
     result = state_sensor(session_id).execute(context)
@@ -60,7 +58,7 @@ def test_a_session_that_is_there_already_needs_no_deferral(
     assert context["ti"].xcoms["session_url"].endswith(session_id)
 
 
-def test_a_look_whose_slot_is_far_is_left_to_the_trigger(
+def test_rate_limited_poll_is_left_to_the_trigger(
     vidinfra: Any, session_id: str, sandbox: Sandbox, context: dict[str, Any], connect: Connect
 ) -> None:
     limited = {"rate_limit": "1/30s"}  # sooner than others would give up
@@ -74,9 +72,7 @@ def test_a_look_whose_slot_is_far_is_left_to_the_trigger(
     assert requests_of(sandbox) == ["get_session"]
 
 
-def test_what_a_deferral_hands_to_the_trigger(
-    vidinfra: Any, session_id: str, sandbox: Sandbox, context: dict[str, Any]
-) -> None:
+def test_arguments_of_the_trigger(vidinfra: Any, session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
     before = time.time()
     sensor = state_sensor(f" {session_id} ", state="ended", poll_interval="PT30S", timeout=timedelta(hours=2))
     with pytest.raises(TaskDeferred) as deferred:
@@ -98,7 +94,7 @@ def test_what_a_deferral_hands_to_the_trigger(
 
 
 @pytest.mark.needs_airflow("3.3")
-def test_cancel_on_kill_is_handed_on_with_a_note_of_the_try(session_id: str, context: dict[str, Any]) -> None:
+def test_cancel_on_kill_records_the_waiting_try(session_id: str, context: dict[str, Any]) -> None:
     context["ti"].try_number = 3
     sensor = state_sensor(session_id, cancel_on_kill=True)
     with pytest.raises(TaskDeferred) as deferred:
@@ -111,7 +107,7 @@ def test_cancel_on_kill_is_handed_on_with_a_note_of_the_try(session_id: str, con
     assert context["ti"].xcoms["waiting_try"] == 0, "the wait is over: what comes now is no kill"
 
 
-def test_where_cancel_on_kill_is_not_set_no_note_is_made(session_id: str, context: dict[str, Any]) -> None:
+def test_without_cancel_on_kill_no_try_is_recorded(session_id: str, context: dict[str, Any]) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         state_sensor(session_id).execute(context)
 
@@ -120,30 +116,28 @@ def test_where_cancel_on_kill_is_not_set_no_note_is_made(session_id: str, contex
 
 
 @pytest.mark.parametrize(
-    ("triggers_are_told", "deferrable", "told"),
+    ("triggers_have_on_kill", "deferrable", "message"),
     [(False, True, "no effect before Airflow 3.3"), (True, False, "no effect with deferrable=False")],
 )
-def test_where_cancel_on_kill_can_do_nothing_the_log_says_so(
+def test_warning_if_cancel_on_kill_has_no_effect(
     vidinfra: Any,
     session_id: str,
     context: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    triggers_are_told: bool,
+    triggers_have_on_kill: bool,
     deferrable: bool,
-    told: str,
+    message: str,
 ) -> None:
-    monkeypatch.setattr(sessions, "TRIGGERS_ARE_TOLD", triggers_are_told)
+    monkeypatch.setattr(sessions, "TRIGGERS_HAVE_ON_KILL", triggers_have_on_kill)
     vidinfra.start(session_id)
 
     state_sensor(session_id, cancel_on_kill=True, deferrable=deferrable).execute(context)
 
-    assert caplog.text.count(told) == 1
+    assert caplog.text.count(message) == 1
 
 
-def test_the_button_and_the_wait_do_not_need_the_first_look(
-    session_id: str, sandbox: Sandbox, context: dict[str, Any]
-) -> None:
+def test_sensor_defers_after_a_404(session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
     sandbox.faults.add("status", status=404)
     with pytest.raises(TaskDeferred) as deferred:
         state_sensor(session_id).execute(context)
@@ -152,7 +146,7 @@ def test_the_button_and_the_wait_do_not_need_the_first_look(
 
 
 @pytest.mark.parametrize("error", [401, 403])
-def test_a_refusal_at_the_first_look_is_no_reason_to_wait(
+def test_refused_first_poll_fails_the_task(
     session_id: str, sandbox: Sandbox, context: dict[str, Any], error: int
 ) -> None:
     sandbox.faults.add("status", status=error)
@@ -162,7 +156,7 @@ def test_a_refusal_at_the_first_look_is_no_reason_to_wait(
     assert isinstance(raised.value, AuthenticationError) == (error == 401)
 
 
-def test_an_artifact_wait_asks_for_nothing_before_the_session_is_over(
+def test_artifact_is_not_polled_before_the_session_has_ended(
     session_id: str, sandbox: Sandbox, context: dict[str, Any]
 ) -> None:
     with pytest.raises(TaskDeferred) as deferred:
@@ -174,7 +168,7 @@ def test_an_artifact_wait_asks_for_nothing_before_the_session_is_over(
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_an_artifact_the_platform_lacks_is_refused_before_any_request(
+def test_unsupported_artifact_fails_before_any_request(
     session_id: str, sandbox: Sandbox, context: dict[str, Any], deferrable: bool
 ) -> None:
     with pytest.raises(UnsupportedError, match="download the recording"):
@@ -184,7 +178,7 @@ def test_an_artifact_the_platform_lacks_is_refused_before_any_request(
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"state": "started"}, "state: 'started' is unknown; expected one of"),
         ({"session_id": ""}, "session_id: '' is not an id"),
@@ -198,17 +192,17 @@ def test_an_artifact_the_platform_lacks_is_refused_before_any_request(
         ({"on_unreachable": "ignore"}, "on_unreachable: 'ignore' is unknown; expected one of fail, skip, succeed"),
     ],
 )
-def test_bad_input_fails_before_any_request(
-    vidinfra: Any, sandbox: Sandbox, context: dict[str, Any], given: dict[str, Any], told: str
+def test_invalid_argument_fails_before_any_request(
+    vidinfra: Any, sandbox: Sandbox, context: dict[str, Any], given: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         state_sensor(**{"session_id": NOBODY} | given).execute(context)
 
     assert requests_of(sandbox) == []
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_what_can_no_longer_come(vidinfra: Any, session_id: str, context: dict[str, Any], deferrable: bool) -> None:
+def test_unreachable_condition(vidinfra: Any, session_id: str, context: dict[str, Any], deferrable: bool) -> None:
     vidinfra.expire(session_id)
 
     with pytest.raises(UnreachableError, match=r"is expired: it can no longer be live"):
@@ -231,7 +225,7 @@ def event(status: str) -> dict[str, Any]:
     return {"status": status, "session": {"session_id": "s-1", "state": "ended"}, "message": "so it is"}
 
 
-def test_events() -> None:
+def test_trigger_events() -> None:
     assert resumed(state_sensor("s-1"), event("success")) == {"session_id": "s-1", "state": "ended"}
     with pytest.raises(AirflowSensorTimeout, match="so it is"):
         resumed(state_sensor("s-1"), event("timeout"))
@@ -244,7 +238,7 @@ def test_events() -> None:
     assert resumed(state_sensor("s-1", on_unreachable="succeed"), event("unreachable"))["session_id"] == "s-1"
 
 
-def test_soft_fail_skips_what_took_too_long_and_hides_no_error() -> None:
+def test_soft_fail_skips_only_timeouts() -> None:
     with pytest.raises(AirflowSkipException):
         resumed(state_sensor("s-1", soft_fail=True), event("timeout"))
     with pytest.raises(TooManyFailuresError):
@@ -254,18 +248,18 @@ def test_soft_fail_skips_what_took_too_long_and_hides_no_error() -> None:
 
 
 @pytest.mark.parametrize("status", ["timeout", "failed", "unreachable"])
-def test_never_fail_skips_all_of_them(status: str) -> None:
+def test_never_fail_skips_every_failure(status: str) -> None:
     with pytest.raises(AirflowSkipException):
         resumed(state_sensor("s-1", never_fail=True), event(status))
 
 
 @pytest.mark.parametrize("strange", [None, "success", {}, {"status": "wait"}, {"status": "started"}, {"status": []}])
-def test_an_event_that_is_none_of_ours(strange: Any) -> None:
-    with pytest.raises(WaitError, match="the trigger's event cannot be understood"):
+def test_invalid_trigger_event(strange: Any) -> None:
+    with pytest.raises(WaitError, match="the trigger's event is invalid"):
         resumed(state_sensor("s-1"), strange)
 
 
-def test_poking_looks_with_the_same_eyes(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
+def test_poke_returns_the_session(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
     sensor = state_sensor(session_id, deferrable=False)
     assert sensor.poke(context) is False
     assert context["ti"].xcoms["session_url"].endswith(session_id)
@@ -278,7 +272,7 @@ def test_poking_looks_with_the_same_eyes(vidinfra: Any, session_id: str, context
     assert done.xcom_value["state"] == "live"
 
 
-def test_poking_counts_failures_in_a_row(session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
+def test_poke_counts_consecutive_failures(session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
     sensor = state_sensor(session_id, deferrable=False, max_consecutive_failures=2)
     for _ in range(2):
         sandbox.faults.add(**A_PAGE)
@@ -286,32 +280,32 @@ def test_poking_counts_failures_in_a_row(session_id: str, sandbox: Sandbox, cont
         assert sensor.poke(context) is False, "a good look makes good for it"
     sandbox.faults.add(**A_PAGE, times=2)
     assert sensor.poke(context) is False
-    with pytest.raises(TooManyFailuresError, match="2 looks in a row failed, the last with MalformedAnswerError"):
+    with pytest.raises(TooManyFailuresError, match="2 polls in a row failed, the last with MalformedAnswerError"):
         sensor.poke(context)
 
 
-def test_poking_notices_that_the_session_was_deleted(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
+def test_poke_detects_a_deleted_session(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
     sensor = state_sensor(session_id, deferrable=False)
     assert sensor.poke(context) is False
     vidinfra.delete(session_id)
     assert sensor.poke(context) is False
     assert sensor.poke(context) is False
-    with pytest.raises(UnreachableError, match="was there before, and is gone"):
+    with pytest.raises(UnreachableError, match="existed before and has been deleted"):
         sensor.poke(context)
 
 
-def test_before_airflow_3_3_a_rescheduled_sensor_cannot_count(
+def test_rescheduled_sensor_does_not_count_failures_before_airflow_3_3(
     session_id: str, sandbox: Sandbox, context: dict[str, Any]
 ) -> None:
-    def look() -> Any:
+    def poke() -> Any:
         return state_sensor(session_id, mode="reschedule", deferrable=False, max_consecutive_failures=1).poke(context)
 
     sandbox.faults.add(**A_PAGE, times=2)
-    assert look() is False
-    assert look() is False
+    assert poke() is False
+    assert poke() is False
     sandbox.faults.add("status", status=404)
     with pytest.raises(NotFoundError):
-        look()
+        poke()
 
 
 class Store:
@@ -327,24 +321,24 @@ class Store:
         self.values[key] = value
 
 
-def test_a_rescheduled_sensor_counts_in_the_task_state_store(session_id: str, sandbox: Sandbox) -> None:
+def test_rescheduled_sensor_counts_failures_in_the_task_state_store(session_id: str, sandbox: Sandbox) -> None:
     store = Store()
 
-    def look(try_number: int) -> Any:
+    def poke(try_number: int) -> Any:
         instance = RecordingTaskInstance()
         instance.try_number = try_number  # type: ignore[attr-defined]
         context: Any = {"ti": instance, "task_state_store": store}
         return state_sensor(session_id, mode="reschedule", deferrable=False).poke(context)
 
     sandbox.faults.add("status", status=401, times=None)
-    assert look(1) is False
-    assert look(1) is False
-    assert look(2) is False, "a retry begins anew"
-    assert look(2) is False
-    with pytest.raises(TooManyFailuresError, match="3 looks in a row failed, the last with AuthenticationError"):
-        look(2)
+    assert poke(1) is False
+    assert poke(1) is False
+    assert poke(2) is False, "a retry begins anew"
+    assert poke(2) is False
+    with pytest.raises(TooManyFailuresError, match="3 polls in a row failed, the last with AuthenticationError"):
+        poke(2)
 
 
-def test_everything_that_may_differ_from_run_to_run_is_templated() -> None:
+def test_template_fields() -> None:
     assert set(SessionStateSensor.template_fields) >= {"conn_id", "session_id", "state", "poll_interval"}
     assert set(ArtifactSensor.template_fields) >= {"conn_id", "session_id", "artifact", "on_unreachable"}

@@ -71,7 +71,7 @@ def is_there(vidinfra: Any, session_id: str) -> bool:
 
 
 @pytest.mark.parametrize("state", ["failed", "success", "skipped"])
-async def test_a_marked_task_calls_its_session_off(
+async def test_marked_task_cancels_its_session(
     vidinfra: Any, session_id: str, supervisor: Supervisor, state: str
 ) -> None:
     supervisor.states = {"wait": state}
@@ -81,7 +81,7 @@ async def test_a_marked_task_calls_its_session_off(
     assert not is_there(vidinfra, session_id)
 
 
-async def test_a_triggerer_that_stops_the_trigger_again_does_not_stop_it_halfway(
+async def test_repeated_cancellation_does_not_interrupt_on_kill(
     vidinfra: Any, session_id: str, supervisor: Supervisor
 ) -> None:
     killing = asyncio.ensure_future(trigger_for(session_id).on_kill())
@@ -93,7 +93,7 @@ async def test_a_triggerer_that_stops_the_trigger_again_does_not_stop_it_halfway
     assert not is_there(vidinfra, session_id)
 
 
-async def test_nothing_is_asked_where_nothing_was_ordered(
+async def test_without_cancel_on_kill_nothing_is_requested(
     session_id: str, supervisor: Supervisor, sandbox: Sandbox
 ) -> None:
     await trigger_for(session_id, cancel_on_kill=False).on_kill()
@@ -106,7 +106,7 @@ async def test_nothing_is_asked_where_nothing_was_ordered(
     "state",
     ["deferred", "queued", "scheduled", "running", "restarting", "up_for_retry", "up_for_reschedule", "removed", None],
 )
-async def test_a_freeze_and_a_clear_call_nothing_off(
+async def test_unmarked_task_does_not_cancel_its_session(
     session_id: str, supervisor: Supervisor, sandbox: Sandbox, caplog: pytest.LogCaptureFixture, state: str | None
 ) -> None:
     caplog.set_level("INFO")
@@ -115,11 +115,11 @@ async def test_a_freeze_and_a_clear_call_nothing_off(
     await trigger_for(session_id).on_kill()
 
     assert requests_of(sandbox) == []
-    assert "Nothing is canceled" in caplog.text
+    assert "The session is not canceled" in caplog.text
 
 
 @pytest.mark.parametrize(("map_index", "became"), [(0, "left"), (1, "canceled")])
-async def test_each_mapped_task_stands_for_itself(
+async def test_state_of_the_mapped_task_instance_decides(
     vidinfra: Any, session_id: str, supervisor: Supervisor, map_index: int, became: str
 ) -> None:
     supervisor.states = {"wait_0": "deferred", "wait_1": "failed", "wait": "failed"}
@@ -131,7 +131,7 @@ async def test_each_mapped_task_stands_for_itself(
 
 
 @pytest.mark.parametrize("noted", [0, TRY + 1], ids=["the wait is over", "another try waits"])
-async def test_a_task_that_ended_by_itself_was_not_killed(
+async def test_task_whose_wait_ended_does_not_cancel_its_session(
     session_id: str, supervisor: Supervisor, sandbox: Sandbox, noted: int
 ) -> None:
     supervisor.waiting_try = noted
@@ -141,7 +141,9 @@ async def test_a_task_that_ended_by_itself_was_not_killed(
     assert requests_of(sandbox) == []
 
 
-async def test_a_task_of_somebody_elses_makes_no_note(vidinfra: Any, session_id: str, supervisor: Supervisor) -> None:
+async def test_session_is_canceled_without_a_recorded_try(
+    vidinfra: Any, session_id: str, supervisor: Supervisor
+) -> None:
     supervisor.waiting_try = None
 
     await trigger_for(session_id).on_kill()
@@ -149,7 +151,7 @@ async def test_a_task_of_somebody_elses_makes_no_note(vidinfra: Any, session_id:
     assert not is_there(vidinfra, session_id)
 
 
-async def test_what_cannot_be_found_out_is_no_reason(
+async def test_unknown_task_state_does_not_cancel_the_session(
     session_id: str, supervisor: Supervisor, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor.states = {"another_task": "failed"}
@@ -160,17 +162,17 @@ async def test_what_cannot_be_found_out_is_no_reason(
     await without_task.on_kill()
 
     assert requests_of(sandbox) == []
-    assert caplog.text.count("the state of the task cannot be found out") == 2
+    assert caplog.text.count("the state of the task is unknown") == 2
 
 
-async def test_no_supervisor_is_no_reason(session_id: str, sandbox: Sandbox) -> None:
+async def test_without_supervisor_nothing_is_canceled(session_id: str, sandbox: Sandbox) -> None:
     await trigger_for(session_id).on_kill()
 
     assert requests_of(sandbox) == []
 
 
 @pytest.mark.parametrize("state", ["live", "ended"])
-async def test_a_session_that_has_begun_is_left_alone(
+async def test_started_session_is_not_canceled(
     vidinfra: Any, session_id: str, supervisor: Supervisor, caplog: pytest.LogCaptureFixture, state: str
 ) -> None:
     caplog.set_level("INFO")
@@ -181,10 +183,10 @@ async def test_a_session_that_has_begun_is_left_alone(
     await trigger_for(session_id, state="ended").on_kill()
 
     assert vidinfra.session(session_id)["state"] == state
-    assert f"Session {session_id} is {state} and left alone" in caplog.text
+    assert f"Session {session_id} is not canceled: it is {state}" in caplog.text
 
 
-async def test_a_failure_is_told(
+async def test_failed_cancellation_is_logged(
     vidinfra: Any, session_id: str, supervisor: Supervisor, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password="wrong")
@@ -195,7 +197,7 @@ async def test_a_failure_is_told(
     assert f"Session {session_id} was not canceled: AuthenticationError" in caplog.text
 
 
-async def test_a_session_that_is_gone_needs_no_canceling(
+async def test_deleted_session_is_not_canceled(
     vidinfra: Any, session_id: str, supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     vidinfra.delete(session_id)

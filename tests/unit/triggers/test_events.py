@@ -18,10 +18,10 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.polling import session_events
-from airflow_provider_sessions.polling.emitted_events import Memory
+from airflow_provider_sessions.polling.emitted_events import EmittedEvents
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.triggers import events
-from airflow_provider_sessions.triggers._asset_state_store import AssetStore, store_for
+from airflow_provider_sessions.triggers._asset_state_store import AssetStateStore, create_store
 from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
 from tests.connected import Connect, requests_of
 
@@ -85,7 +85,7 @@ class Accessors(Accessor):
         ({"title": "Board", "look_back": 0}, {"title": "Board", "look_back": 0.0}),
     ],
 )
-def test_what_means_the_same_is_serialized_alike(given: dict[str, Any], changed: dict[str, Any]) -> None:
+def test_equal_triggers_have_equal_serializations(given: dict[str, Any], changed: dict[str, Any]) -> None:
     """Airflow makes one trigger of watchers whose arguments are equal, and a new one where they differ."""
     made = trigger(**{"poll_interval": 60} | given)
     path, arguments = made.serialize()
@@ -98,13 +98,13 @@ def test_what_means_the_same_is_serialized_alike(given: dict[str, Any], changed:
     assert BaseSerialization.deserialize(BaseSerialization.serialize(arguments)) == arguments
 
 
-def test_a_watcher_takes_it() -> None:
+def test_asset_watcher_accepts_the_trigger() -> None:
     asset = Asset("webinars-ended", watchers=[AssetWatcher(name="ended", trigger=trigger())])
     assert asset.watchers[0].trigger.serialize()[1]["events"] == ["ended"]
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"events": ["finished"]}, "events: 'finished' is unknown"),
         ({"events": []}, "names no event"),
@@ -115,8 +115,8 @@ def test_a_watcher_takes_it() -> None:
         ({"give_up_after": -1}, "give_up_after"),
     ],
 )
-def test_what_cannot_be_meant_is_told_when_the_dag_file_is_read(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_invalid_argument_raises_when_the_dag_file_is_parsed(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         trigger(**given)
 
 
@@ -159,7 +159,7 @@ async def watch(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> AsyncIter
         await each.stop()
 
 
-async def test_a_session_that_people_hold(watch: Any, vidinfra: Any) -> None:
+async def test_events_of_a_session(watch: Any, vidinfra: Any) -> None:
     [session_id] = vidinfra.create("Launch", script={"artifacts_after": 0})
     watching = watch(trigger(events=["live", "ended", "recording_ready"]))
     vidinfra.start(session_id)
@@ -177,10 +177,8 @@ async def test_a_session_that_people_hold(watch: Any, vidinfra: Any) -> None:
     assert len(payloads) < 3000
 
 
-async def test_what_airflow_remembers_is_not_fired_again(
-    vidinfra: Any, watch: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_events, "HANDING_OVER", 0.0)
+async def test_stored_events_are_not_emitted_again(vidinfra: Any, watch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_events, "SAVE_DELAY", 0.0)
     webinars, copy = Accessor({}), Accessor({})
     first, second = vidinfra.create(count=2)
     vidinfra.start(first)
@@ -213,34 +211,34 @@ async def until(condition: Any) -> None:
     raise AssertionError("it did not happen")
 
 
-async def test_watchers_of_one_asset_have_memories_of_their_own() -> None:
+async def test_watchers_of_one_asset_have_different_prefixes() -> None:
     names = {
-        trigger(**changed)._memory_name()
+        trigger(**changed)._store_prefix()
         for changed in ({}, {"events": "live"}, {"title": "a"}, {"room_id": "a"}, {"case": "a"}, {"conn_id": "other"})
     }
     assert len(names) == 6
-    assert trigger(poll_interval=30, look_back=5)._memory_name() == trigger()._memory_name()
+    assert trigger(poll_interval=30, look_back=5)._store_prefix() == trigger()._store_prefix()
 
 
-async def test_only_pages_that_have_changed_are_written() -> None:
+async def test_only_changed_pages_are_written() -> None:
     accessor = Accessor({})
-    store = AssetStore([accessor], "sessions.x")
-    await store.save(Memory(since=1.0))
+    store = AssetStateStore([accessor], "sessions.x")
+    await store.save(EmittedEvents(since=1.0))
     assert accessor.written[-1] == "sessions.x.head", "without it nothing counts, so it comes last"
     accessor.written.clear()
-    await store.save(Memory(since=1.0))
+    await store.save(EmittedEvents(since=1.0))
     assert accessor.written == []
-    assert await AssetStore([accessor], "sessions.x").load() == Memory(since=1.0, is_fresh=False)
-    assert await AssetStore([accessor], "sessions.y").load() is None
+    assert await AssetStateStore([accessor], "sessions.x").load() == EmittedEvents(since=1.0, is_fresh=False)
+    assert await AssetStateStore([accessor], "sessions.y").load() is None
 
 
 @pytest.mark.needs_airflow("3.3.2")
-def test_airflow_names_the_assets_that_share_a_trigger() -> None:
+def test_store_accesses_every_asset_of_a_shared_trigger() -> None:
     """It says so in private attributes alone: without them there would be one accessor, which refuses to serve two."""
     context = importlib.import_module("airflow.sdk.execution_time.context")
     accessors = context.AssetStateStoreAccessors(inlets=[Asset("a"), Asset("b")])
-    store = store_for(accessors, "sessions.x")
-    assert isinstance(store, AssetStore)
+    store = create_store(accessors, "sessions.x")
+    assert isinstance(store, AssetStateStore)
     assert {repr(each) for each in store._accessors} == {repr(accessors[Asset(name)]) for name in "ab"}
 
 
@@ -248,44 +246,44 @@ def test_airflow_names_the_assets_that_share_a_trigger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "event", "told"),
+    ("platform", "event", "message"),
     [
         ("vidinfra", "transcript_ready", "vidinfra cannot do 'transcripts'"),
         ("sessions_us", "recording_ready", "sessions_us cannot do 'recordings'"),
     ],
 )
-async def test_an_event_that_a_platform_does_not_have_is_told_before_any_request(
+async def test_unsupported_event_is_logged_before_any_request(
     connect: Connect,
     sandbox_server: SandboxServer,
     watch: Any,
     caplog: pytest.LogCaptureFixture,
     platform: str,
     event: str,
-    told: str,
+    message: str,
 ) -> None:
     connect("the_platform", **sandbox_server.sandbox.platform(platform).connection())
     watching = watch(trigger(conn_id="the_platform", events=["ended", event]))
-    await until(lambda: told in caplog.text)
+    await until(lambda: message in caplog.text)
 
     assert requests_of(sandbox_server.sandbox) == []
     assert not watching.task.done()
 
 
-async def test_a_connection_that_somebody_mends(
+async def test_connection_that_is_fixed(
     vidinfra: Any, connect: Connect, watch: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_RETRY_AT_MOST", 0.1)
+    monkeypatch.setattr(events, "_MAX_RETRY_DELAY", 0.1)
     connect("vidinfra_default", conn_type="vidinfra", host="http://127.0.0.1:1")
     watching = watch(trigger(events=["scheduled"]))
     await until(lambda: "password is empty" in caplog.text)
     connect("vidinfra_default", **vidinfra.connection())
-    await until(lambda: "remembered" in caplog.text)
+    await until(lambda: "Watching for session events" in caplog.text)
     [session_id] = vidinfra.create("Launch")
 
     assert (await watching.next())["session"]["session_id"] == session_id
 
 
-async def test_a_key_that_is_replaced(
+async def test_replaced_api_key(
     connect: Connect, sandbox_server: SandboxServer, watch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     prevail = sandbox_server.sandbox.prevail
@@ -295,10 +293,10 @@ async def test_a_key_that_is_replaced(
     prevail.new_api_key()
     await until(lambda: "AuthenticationError" in caplog.text)
     connect("prevail_default", **prevail.connection())
-    await until(lambda: "It works again" in caplog.text)
+    await until(lambda: "Watching works again" in caplog.text)
 
 
-async def test_being_stopped_leaves_sessions_alone_and_says_no_secret(
+async def test_stopped_trigger_changes_no_session_and_logs_no_secret(
     vidinfra: Any, sandbox: Sandbox, watch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -47,7 +47,7 @@ async def event_of(trigger: WaitTrigger) -> dict[str, Any]:
     ],
     ids=lambda trigger: type(trigger).__name__,
 )
-def test_a_trigger_can_be_made_again_from_what_it_serializes(trigger: WaitTrigger) -> None:
+def test_trigger_can_be_created_from_its_serialization(trigger: WaitTrigger) -> None:
     path, given = trigger.serialize()
 
     assert path == f"airflow_provider_sessions.triggers.sessions.{type(trigger).__name__}"
@@ -56,9 +56,9 @@ def test_a_trigger_can_be_made_again_from_what_it_serializes(trigger: WaitTrigge
 
 
 @pytest.mark.parametrize(
-    ("kind", "goal"), [(SessionStateTrigger, {"state": "live"}), (ArtifactTrigger, {"artifact": "recording"})]
+    ("kind", "condition"), [(SessionStateTrigger, {"state": "live"}), (ArtifactTrigger, {"artifact": "recording"})]
 )
-def test_a_task_that_the_first_release_deferred_resumes(kind: type[WaitTrigger], goal: dict[str, str]) -> None:
+def test_task_deferred_by_the_first_release_resumes(kind: type[WaitTrigger], condition: dict[str, str]) -> None:
     stored = {
         "conn_id": "vidinfra_default",
         "session_id": "s-1",
@@ -67,7 +67,7 @@ def test_a_task_that_the_first_release_deferred_resumes(kind: type[WaitTrigger],
         "not_before": 1767139206.0,
         "max_consecutive_failures": 10,
         "last_seen": {"session_id": "s-1", "state": "scheduled"},
-        **goal,
+        **condition,
     }
 
     path, given = kind(**stored).serialize()
@@ -77,7 +77,7 @@ def test_a_task_that_the_first_release_deferred_resumes(kind: type[WaitTrigger],
     assert not given.get("cancel_on_kill")
 
 
-async def test_a_session_that_is_there_already(vidinfra: Any) -> None:
+async def test_condition_is_already_met(vidinfra: Any) -> None:
     [session_id] = vidinfra.create("Launch")
     vidinfra.start(session_id)
 
@@ -89,7 +89,7 @@ async def test_a_session_that_is_there_already(vidinfra: Any) -> None:
     assert set(event) == {"status", "session", "message"}
 
 
-async def test_an_artifact(vidinfra: Any, sandbox: Sandbox) -> None:
+async def test_artifact_trigger(vidinfra: Any, sandbox: Sandbox) -> None:
     [session_id] = vidinfra.create(script={"artifacts_after": 0})
     vidinfra.start(session_id)
     sandbox.clock.advance(60)
@@ -101,7 +101,7 @@ async def test_an_artifact(vidinfra: Any, sandbox: Sandbox) -> None:
     assert requests_of(sandbox) == ["get_session", "list_session_recordings"]
 
 
-async def test_what_can_no_longer_come(vidinfra: Any) -> None:
+async def test_unreachable_condition(vidinfra: Any) -> None:
     [session_id] = vidinfra.create()
     vidinfra.expire(session_id)
 
@@ -111,7 +111,7 @@ async def test_what_can_no_longer_come(vidinfra: Any) -> None:
     assert event["session"]["state"] == "expired"
 
 
-async def test_the_deadline_is_absolute(vidinfra: Any, sandbox: Sandbox) -> None:
+async def test_deadline_in_the_past(vidinfra: Any, sandbox: Sandbox) -> None:
     last_seen = {"session_id": "s-1", "state": "scheduled"}
     event = await event_of(
         SessionStateTrigger(state="live", **arguments("s-1", deadline=time.time() - 1, last_seen=last_seen))
@@ -122,7 +122,7 @@ async def test_the_deadline_is_absolute(vidinfra: Any, sandbox: Sandbox) -> None
     assert requests_of(sandbox) == ["get_session"], "a trigger that starts after its deadline still looks once"
 
 
-async def test_the_event_comes_no_earlier_than_it_may(vidinfra: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_event_is_not_before_not_before(vidinfra: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = VirtualClock()
     monkeypatch.setattr(WaitTrigger, "clock", clock)
     now = clock.now().timestamp()
@@ -136,15 +136,15 @@ async def test_the_event_comes_no_earlier_than_it_may(vidinfra: Any, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"conn_type": "vidinfra", "host": "http://127.0.0.1:1"}, "password is empty"),
         ({"conn_type": "http"}, "connection type 'http' is no platform of this provider"),
         (None, "no connection 'vidinfra_default'"),
     ],
 )
-async def test_a_connection_that_cannot_be_used_is_a_clear_event(
-    connect: Connect, fields: dict[str, Any] | None, told: str, monkeypatch: pytest.MonkeyPatch
+async def test_invalid_connection_fails_with_a_clear_event(
+    connect: Connect, fields: dict[str, Any] | None, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if fields is not None:
         connect("vidinfra_default", **fields)
@@ -153,7 +153,7 @@ async def test_a_connection_that_cannot_be_used_is_a_clear_event(
     event = await event_of(SessionStateTrigger(state="live", **arguments("s-1", max_consecutive_failures=1)))
 
     assert event["status"] == "failed"
-    assert told in event["message"]
+    assert message in event["message"]
 
 
 async def _no_connection(conn_id: str) -> Any:
@@ -162,7 +162,7 @@ async def _no_connection(conn_id: str) -> Any:
     raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
 
 
-async def test_a_defect_is_an_event_and_its_stack_is_logged(vidinfra: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bug_fails_with_an_event_and_a_logged_traceback(vidinfra: Any, caplog: pytest.LogCaptureFixture) -> None:
     event = await event_of(SessionStateTrigger(state="no such state", **arguments("s-1")))
 
     assert event["status"] == "failed"
@@ -170,7 +170,7 @@ async def test_a_defect_is_an_event_and_its_stack_is_logged(vidinfra: Any, caplo
     assert any(record.exc_info for record in caplog.records)
 
 
-async def test_a_trigger_that_is_stopped_leaves_the_session_alone(vidinfra: Any, sandbox: Sandbox) -> None:
+async def test_stopped_trigger_changes_no_session(vidinfra: Any, sandbox: Sandbox) -> None:
     [session_id] = vidinfra.create()
     vidinfra.start(session_id)
     looked = asyncio.Event()
@@ -187,7 +187,7 @@ async def test_a_trigger_that_is_stopped_leaves_the_session_alone(vidinfra: Any,
     assert set(requests_of(sandbox)) == {"get_session"}
 
 
-async def test_no_secret_is_told(vidinfra: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_secret_in_event_or_log(vidinfra: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     [session_id] = vidinfra.create()
     vidinfra.start(session_id)
@@ -198,7 +198,7 @@ async def test_no_secret_is_told(vidinfra: Any, caplog: pytest.LogCaptureFixture
     assert vidinfra.api_key not in json.dumps(event) + caplog.text + repr(trigger)
 
 
-async def test_secrets_that_come_to_exist_are_masked_before_anybody_is_told(
+async def test_new_secrets_are_masked_before_the_event(
     vidinfra: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masked: list[str] = []
