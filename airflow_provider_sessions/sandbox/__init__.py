@@ -18,9 +18,8 @@ imports nothing of the client that it is there to test.
 
 from __future__ import annotations
 
-from airflow_provider_sessions.sandbox.sandbox import Sandbox
+from airflow_provider_sessions.sandbox.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 from airflow_provider_sessions.sandbox.second_host import SecondHost
-from airflow_provider_sessions.sandbox.server import SandboxServer
 
 __all__ = ["Sandbox", "SandboxClock", "SandboxServer", "SecondHost"]

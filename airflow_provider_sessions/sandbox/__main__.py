@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_sessions.sandbox``: the sandbox as a process of its own."""
+"""``python -m airflow_provider_sessions.sandbox``: runs the sandbox in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_sessions.sandbox.control_routes import describe, simulate
-from airflow_provider_sessions.sandbox.sandbox import PLATFORMS, Sandbox
+from airflow_provider_sessions.sandbox.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
-from airflow_provider_sessions.sandbox.server import SandboxServer
+from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
 
 EPILOG = """\
-When it serves, it prints one line of JSON: its URL, the URL of the control routes, and the base URL of each platform.
-The control routes simulate the rest of the world: GET {control}/ lists them.
+Once it is serving, it prints one line of JSON: its URL, the URL of the control routes, and the base URL of each
+platform. Control routes create, start and end sessions and inject faults: GET /_sandbox/ lists them.
 
-A scenario is a JSON file with a list of control requests, carried out before the first line is printed:
+A scenario is a JSON file with a list of control requests, which run before that line is printed:
 
   [{"do": "POST /vidinfra/script",   "with": {"live_after": 5, "duration": 60, "artifacts_after": 10}},
    {"do": "POST /vidinfra/sessions", "with": {"count": 20, "ended_between": ["2026-03-01T00Z", "2026-03-02T00Z"]}},
@@ -36,20 +36,20 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the process's exit status."""
+    """Serve until SIGTERM or SIGINT and return the exit status."""
     options = _parser().parse_args(arguments)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        server = SandboxServer(_sandbox(options), host=options.host, port=options.port)
+        server = SandboxServer(_build_sandbox(options), host=options.host, port=options.port)
         server.start()
     except (ValueError, OSError) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2
     try:
         if options.ready_file:
-            _write(options.ready_file, _ready(server))
+            _write_ready_file(options.ready_file, _describe(server))
         sys.stdout.write(json.dumps(_urls(server)) + "\n")
         sys.stdout.flush()
         stop.wait()
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _sandbox(options: argparse.Namespace) -> Sandbox:
+def _build_sandbox(options: argparse.Namespace) -> Sandbox:
     clock = SandboxClock(options.now, speed=options.speed)
     sandbox = Sandbox(options.seed, clock=clock, platforms=options.platforms)
     sandbox.latency = options.latency
@@ -70,7 +70,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_sessions.sandbox",
-        description="Stand-ins for the platforms over real HTTP, for trying out and testing DAGs without an account.",
+        description="Stand-ins for the platforms over real HTTP, to try out and test DAGs without an account.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -78,11 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--host",
         default="127.0.0.1",
-        help="address to bind (default: %(default)s, reachable from this machine only). On another address, whoever "
-        "reaches it can use the control routes, which need no key: they show every credential and change everything",
+        help="address to bind (default: %(default)s, reachable from this machine only). The control routes need no "
+        "key, so on any other address everybody who can reach it can read all credentials and change all state",
     )
-    add("--port", type=int, default=0, help="port to bind; 0 takes a free one (default)")
-    add("--seed", type=int, default=1, help="what all content follows from: credentials, ids, people (default: 1)")
+    add("--port", type=int, default=0, help="port to bind; 0 selects a free one (default)")
+    add("--seed", type=int, default=1, help="determines all content: credentials, ids, people (default: 1)")
     add(
         "--platforms",
         nargs="+",
@@ -90,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"default: all of {', '.join(PLATFORMS)}",
     )
-    add("--scenario", type=Path, metavar="FILE", help="JSON file with control requests to begin with")
+    add("--scenario", type=Path, metavar="FILE", help="JSON file with control requests to run first")
     add(
-        "--now", type=_instant, metavar="TIME", help="what time it is when it starts, ISO 8601 with zone (default: now)"
+        "--now", type=_parse_time, metavar="TIME", help="initial time of its clock, ISO 8601 with a zone (default: now)"
     )
     add("--speed", type=float, default=1.0, help="sandbox seconds per real second; 0 stands still (default: 1)")
     add(
@@ -100,13 +100,18 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="real time every answer takes at least (default: 0)",
+        help="real time that every response takes at least (default: 0)",
     )
-    add("--ready-file", type=Path, metavar="FILE", help="write URLs, credentials and process id here once it serves")
+    add(
+        "--ready-file",
+        type=Path,
+        metavar="FILE",
+        help="file to write URLs, credentials and process id to once it is serving",
+    )
     return parser
 
 
-def _instant(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text} has no zone; write {text}Z for UTC")
@@ -118,7 +123,7 @@ def _urls(server: SandboxServer) -> dict[str, Any]:
     return {"url": server.url, "control": server.control_url, **platforms}
 
 
-def _ready(server: SandboxServer) -> dict[str, Any]:
+def _describe(server: SandboxServer) -> dict[str, Any]:
     return {
         "url": server.url,
         "control": server.control_url,
@@ -127,8 +132,8 @@ def _ready(server: SandboxServer) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that others watch for: it appears whole or not at all, and only its owner may read it."""
+def _write_ready_file(path: Path, content: dict[str, Any]) -> None:
+    """Write the file atomically, because others watch for it, and readable by its owner alone."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -6,30 +6,121 @@ import asyncio
 import socket
 import threading
 import time
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import uvicorn
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from airflow_provider_sessions.sandbox.broken_responses import BreakableProtocol
+_START_TIMEOUT = 30.0
+_EXTENSION = "sandbox.transport"
 
-_START_PATIENCE = 30.0
+
+class _TransportProtocol(H11Protocol):
+    """uvicorn's protocol, which also passes the connection's transport to the application."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        app = self.app
+
+        async def with_transport(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})[_EXTENSION] = self.transport
+            await app(scope, receive, send)
+
+        self.app = with_transport
 
 
-class Listener:
-    """An ASGI application on a port, served from a thread of its own.
+def transport_of(scope: Scope) -> asyncio.Transport | None:
+    """Return the transport of a request's connection; None in process, where there is no connection."""
+    transport: asyncio.Transport | None = scope.get("extensions", {}).get(_EXTENSION)
+    return transport
 
-    :param port: 0 takes a free one.
-    :param date_header: whether answers are dated by the machine's clock; False where the application dates them.
+
+def is_disconnected(scope: Scope) -> bool:
+    """Return whether the caller of a request is gone, so that a long response can be abandoned."""
+    transport = transport_of(scope)
+    return transport is not None and transport.is_closing()
+
+
+class AsgiServer:
+    """Serves an ASGI application from a thread; a context manager that starts and stops it.
+
+    :param host: the address to bind.
+    :param port: 0 selects a free one.
+    :param date_header: whether uvicorn dates responses by the system clock; False if the application dates them.
     """
 
     def __init__(self, app: Any, host: str = "127.0.0.1", port: int = 0, *, date_header: bool = True) -> None:
-        # Bound here and not by uvicorn, so that the port is known at once and a taken one is an error at once.
-        self._socket = _bound(host, port)
-        self.host = host
-        self.port = int(self._socket.getsockname()[1])
-        config = uvicorn.Config(
-            app,
-            http=BreakableProtocol,
+        self._app = app
+        self._host = host
+        self._port = port
+        self._date_header = date_header
+        self._running: tuple[socket.socket, uvicorn.Server, threading.Thread] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._running is not None
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port.
+
+        :raises RuntimeError: it is not started.
+        """
+        if self._running is None:
+            raise RuntimeError("This server is not being served: start it first")
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._running[0].getsockname()[1]}"
+
+    def start(self) -> None:
+        """Serve; returns once requests are answered.
+
+        :raises OSError: the port is taken.
+        :raises RuntimeError: it is running already, or did not start.
+        """
+        if self._running:
+            raise RuntimeError(f"This application is already served on {self.url}")
+        # Bound here and not by uvicorn, so that the port is known at once and a taken port is an error at once.
+        listening = _bind(self._host, self._port)
+        server = uvicorn.Server(self._config())
+        thread = threading.Thread(
+            target=lambda: asyncio.run(server.serve(sockets=[listening])),
+            name=f"sandbox-{listening.getsockname()[1]}",
+            daemon=True,
+        )
+        self._running = listening, server, thread
+        thread.start()
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError(f"The sandbox did not start on {self.url}")
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        """Stop serving; returns once the port is free and the thread has ended."""
+        if self._running is None:
+            return
+        listening, server, thread = self._running
+        server.should_exit = True
+        thread.join()
+        listening.close()
+        self._running = None
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._app,
+            http=_TransportProtocol,
             loop="asyncio",
             interface="asgi3",
             proxy_headers=False,
@@ -39,51 +130,21 @@ class Listener:
             log_level="warning",
             access_log=False,
             server_header=False,
-            date_header=date_header,
+            date_header=self._date_header,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name=f"sandbox-{self.port}", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Scheme, host and port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
-
-    def start(self) -> None:
-        """Serve; returns once requests are answered.
-
-        :raises RuntimeError: it did not start.
-        """
-        self._thread.start()
-        deadline = time.monotonic() + _START_PATIENCE
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError(f"The sandbox did not start on {self.url}")
-            time.sleep(0.005)
-
-    def stop(self) -> None:
-        """Stop serving; returns once the port is free and the thread is gone."""
-        self._server.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join()
-        self._socket.close()
-
-    def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """A listening socket. TCP is named, because asyncio sends small answers at once only where it is."""
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. TCP is named because asyncio disables Nagle's algorithm only if it is."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-        bound.listen(2048)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
     except OSError:
-        bound.close()
+        listening.close()
         raise
-    return bound
+    return listening

@@ -16,9 +16,9 @@ from uuid import UUID
 
 from airflow_provider_sessions.sandbox.identifiers import IdGenerator, seeded_random
 
-POPULATION = 160
-CAST = 8
-"""A planned_presences of so many has every kind of visitor."""
+POPULATION_SIZE = 160
+VISITOR_KINDS = 8
+"""A session with this many people has every kind of visitor."""
 DEVICES = ("Chrome on Windows", "Safari on macOS", "Firefox on Linux", "iPhone", "Android phone")
 
 GIVEN = (
@@ -48,12 +48,12 @@ NICKNAMES = (
     "Conference Room 4B",
     "J.",
 )
-"""What people without an account type as their name, some of it awkward for a spreadsheet."""
+"""Names that guests enter, some of them awkward in a spreadsheet."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with an account, or a guest (no e-mail address known, no account)."""
+    """Somebody with an account, or a guest (who has no account and no known e-mail address)."""
 
     id: str
     name: str
@@ -62,16 +62,16 @@ class Person:
 
     @property
     def is_guest(self) -> bool:
-        """Whether the person came without an account."""
+        """Whether the person has no account."""
         return self.email is None
 
 
 @dataclass(frozen=True)
 class PlannedPresence:
-    """One connection a person will make: offsets in seconds from the session's start.
+    """A connection that a person will make; times are offsets in seconds from the session's start.
 
-    :param left: None: stays to the end.
-    :param clean: False: the platform never notices the leaving, and only knows when it last heard of the device.
+    :param left: None: the person stays to the end.
+    :param clean: False: the platform does not notice that the person leaves, only that the device is no longer seen.
     """
 
     person: Person
@@ -83,7 +83,7 @@ class PlannedPresence:
 
 @dataclass(frozen=True)
 class Presence:
-    """One connection as it came to pass. ``left_at`` is None while it lasts, and for ever where it was not noticed."""
+    """A connection that a person has made. ``left_at`` is None while it lasts, and if leaving went unnoticed."""
 
     person: Person
     device: str
@@ -97,14 +97,14 @@ class Presence:
         return (self.last_seen_at - self.joined_at).total_seconds()
 
 
-def email_of(name: str, company: str, number: int = 0) -> str:
-    """An address fit for ``name``: plain ASCII, dots between the words."""
+def make_email(name: str, company: str, number: int = 0) -> str:
+    """Make an address from a name: plain ASCII, with dots between the words."""
     plain = unicodedata.normalize("NFKD", name.replace("ø", "o").replace("'", "")).encode("ascii", "ignore").decode()
     return f"{plain.lower().replace(' ', '.')}{number or ''}@{company}"
 
 
 class Population:
-    """Everybody with an account. The first two people share one name.
+    """All people with an account. The first two have the same name.
 
     :param since: all accounts are older than this.
     """
@@ -112,12 +112,12 @@ class Population:
     def __init__(self, seed: int, ids: IdGenerator, since: datetime) -> None:
         rng = seeded_random(f"{seed}:population")
         pairs = [f"{given} {family}" for given in GIVEN for family in FAMILY]
-        chosen = rng.sample(pairs, POPULATION - 1)
+        chosen = rng.sample(pairs, POPULATION_SIZE - 1)
         self.people = [
             Person(
                 ids.new("person"),
                 name,
-                email_of(name, COMPANIES[number % len(COMPANIES)], number if number < 2 else 0),
+                make_email(name, COMPANIES[number % len(COMPANIES)], number if number < 2 else 0),
                 since - timedelta(days=rng.randint(30, 900)),
             )
             for number, name in enumerate([chosen[0], *chosen])
@@ -127,59 +127,59 @@ class Population:
 
     @property
     def namesakes(self) -> tuple[Person, Person]:
-        """Two different people of the same name."""
+        """Two different people with the same name."""
         return self.people[0], self.people[1]
 
 
 def plan_presences(
     key: str, population: Population, host: Person, size: int, late: int, length: float
 ) -> list[PlannedPresence]:
-    """Who will come, in the order of joining.
+    """Plan who will connect and when, in the order of joining.
 
-    :param key: what the planned_presences follows from.
+    :param key: seed of the choice.
     :param size: people besides the host.
-    :param late: people the platform learns of only later; without them the planned_presences is the same.
+    :param late: additional people whom the platform learns of later; they do not change the others.
     :param length: seconds the session is expected to last; it may turn out shorter or longer.
     """
     plans = [PlannedPresence(host, DEVICES[1], 0.0, None)]
-    for number, person in enumerate(_people(key, population, size, late)):
-        plans.extend(_visits(seeded_random(f"{key}:{number}"), number, person, length))
+    for number, person in enumerate(_choose_people(key, population, size, late)):
+        plans.extend(_plan_visits(seeded_random(f"{key}:{number}"), number, person, length))
     return sorted(plans, key=lambda plan: plan.joined)
 
 
-def _people(key: str, population: Population, size: int, late: int) -> Iterator[Person]:
-    """The two namesakes first, where there is room for the whole cast; every fourth person is a guest."""
+def _choose_people(key: str, population: Population, size: int, late: int) -> Iterator[Person]:
+    """Yield the two namesakes first, if there are enough people for all kinds; every fourth person is a guest."""
     rng = seeded_random(f"{key}:people")
     regulars = rng.sample(population.people[2:], len(population.people) - 2)
-    if size >= CAST:
+    if size >= VISITOR_KINDS:
         regulars[:0] = population.namesakes
     for number in range(size + late):
         known = regulars[number] if number < len(regulars) else None
         if known is None or number % 4 == 3:
-            yield _guest(rng, known)
+            yield _make_guest(rng, known)
         else:
             yield known
 
 
-def _guest(rng: Random, known: Person | None) -> Person:
-    """Somebody who typed a name and came in without an account."""
+def _make_guest(rng: Random, known: Person | None) -> Person:
+    """Make a guest, who has entered a first name or a nickname."""
     nickname = known.name.split()[0] if known and rng.random() < 0.5 else rng.choice(NICKNAMES)
     return Person(str(UUID(int=rng.getrandbits(128), version=4)), nickname, None, None)
 
 
-def _visits(rng: Random, number: int, person: Person, length: float) -> Iterator[PlannedPresence]:
-    """The connections of one person, whose number in the planned_presences decides what kind of visitor this is."""
+def _plan_visits(rng: Random, number: int, person: Person, length: float) -> Iterator[PlannedPresence]:
+    """Plan the connections of one person; the person's number decides which kind of visitor this is."""
     device = rng.choice(DEVICES[:3])
     joined = round(length * rng.uniform(0.001, 0.12), 3)
-    kind = number % CAST
-    if kind == 2:  # loses the connection and comes back
+    kind = number % VISITOR_KINDS
+    if kind == 2:  # loses the connection and returns
         lost, back = joined + length * rng.uniform(0.2, 0.3), joined + length * rng.uniform(0.35, 0.45)
         yield PlannedPresence(person, device, joined, round(lost, 3))
         yield PlannedPresence(person, device, round(back, 3), None)
-    elif kind == 4:  # adds a telephone while the computer stays connected
+    elif kind == 4:  # joins by telephone too while the computer stays connected
         yield PlannedPresence(person, device, joined, None)
         yield PlannedPresence(person, DEVICES[3], round(length * 0.2, 3), round(length * 0.6, 3))
-    elif kind == 5:  # a laptop lid is closed; nobody tells the platform
+    elif kind == 5:  # closes a laptop's lid, which the platform does not notice
         yield PlannedPresence(person, device, joined, round(length * rng.uniform(0.4, 0.8), 3), clean=False)
     elif kind == 6:  # leaves early
         yield PlannedPresence(person, device, joined, round(joined + length * rng.uniform(0.1, 0.5), 3))
@@ -188,33 +188,33 @@ def _visits(rng: Random, number: int, person: Person, length: float) -> Iterator
 
 
 def presences_at(plans: list[PlannedPresence], start: datetime, end: datetime | None, now: datetime) -> list[Presence]:
-    """What of the plans has happened by ``now``, in a session that began at ``start`` and ended at ``end``."""
+    """Return what has happened of the plans by ``now``, in a session that began at ``start`` and ended at ``end``."""
     limit = min(now, end) if end else now
-    return [_happen(plan, start, end, limit) for plan in plans if start + timedelta(seconds=plan.joined) < limit]
+    return [_presence(plan, start, end, limit) for plan in plans if start + timedelta(seconds=plan.joined) < limit]
 
 
-def _happen(plan: PlannedPresence, start: datetime, end: datetime | None, limit: datetime) -> Presence:
+def _presence(plan: PlannedPresence, start: datetime, end: datetime | None, limit: datetime) -> Presence:
     joined_at = start + timedelta(seconds=plan.joined)
-    goes_at = start + timedelta(seconds=plan.left) if plan.left is not None else None
-    if goes_at and goes_at <= limit:
-        return Presence(plan.person, plan.device, joined_at, goes_at if plan.clean else None, goes_at)
-    gone_with_all = end is not None and limit == end
-    return Presence(plan.person, plan.device, joined_at, end if gone_with_all else None, limit)
+    leaves_at = start + timedelta(seconds=plan.left) if plan.left is not None else None
+    if leaves_at and leaves_at <= limit:
+        return Presence(plan.person, plan.device, joined_at, leaves_at if plan.clean else None, leaves_at)
+    has_ended = end is not None and limit == end
+    return Presence(plan.person, plan.device, joined_at, end if has_ended else None, limit)
 
 
-def present(presences: list[Presence], now: datetime) -> int:
-    """How many people are connected at ``now``."""
+def count_present(presences: list[Presence], now: datetime) -> int:
+    """Return how many people are connected at ``now``."""
     return len({p.person.id for p in presences if p.left_at is None and p.last_seen_at >= now})
 
 
-def peak(presences: list[Presence]) -> int:
-    """The most people that were connected at the same moment."""
+def count_peak(presences: list[Presence]) -> int:
+    """Return the largest number of people that were connected at the same time."""
     joins = [(p.joined_at, 1, p.person.id) for p in presences]
     leaves = [(p.last_seen_at, 0, p.person.id) for p in presences]
     connections: dict[str, int] = {}
     most = 0
-    for _, arrives, person in sorted(joins + leaves):
-        connections[person] = connections.get(person, 0) + (1 if arrives else -1)
+    for _, joins_now, person in sorted(joins + leaves):
+        connections[person] = connections.get(person, 0) + (1 if joins_now else -1)
         if not connections[person]:
             del connections[person]
         most = max(most, len(connections))

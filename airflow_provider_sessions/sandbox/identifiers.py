@@ -11,17 +11,17 @@ from uuid import UUID
 
 
 def seeded_random(key: str) -> Random:
-    """Chance that falls the same way for the same key."""
+    """Return a random number generator that gives the same numbers for the same key."""
     return Random(key)
 
 
 def stable_id(*parts: str) -> str:
-    """A UUID (version 4 in form) that follows from what it belongs to."""
+    """Return a UUID (version 4 in form) computed from the parts."""
     return str(UUID(bytes=hashlib.sha256(":".join(parts).encode()).digest()[:16], version=4))
 
 
 class IdGenerator:
-    """A source of identifiers, counted by kind: the third room has the same id in every run with one seed.
+    """Generates identifiers, counted by kind: with one seed, the third room has the same id in every run.
 
     :param scope: keeps two platforms with one seed apart.
     """
@@ -31,15 +31,15 @@ class IdGenerator:
         self._counters: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
 
     def new(self, kind: str) -> str:
-        """The next UUID (version 4 in form) of a kind."""
+        """Return the next UUID (version 4 in form) of a kind."""
         return str(UUID(bytes=self._digest(kind)[:16], version=4))
 
     def token(self, kind: str, length: int = 40) -> str:
-        """The next secret of a kind: ``length`` hexadecimal digits, at most 64."""
+        """Return the next secret of a kind: ``length`` hexadecimal digits, at most 64."""
         return self._digest(kind).hex()[:length]
 
     def number(self, kind: str) -> int:
-        """The next number of a kind, from 0."""
+        """Return the next number of a kind, from 0."""
         return next(self._counters[f"number:{kind}"])
 
     def _digest(self, kind: str) -> bytes:

@@ -1,6 +1,6 @@
-"""The lifecycle of one session, whatever the platform calls it: when it goes live, ends, expires, leaves artifacts.
+"""The lifecycle of a session on any platform: when it goes live, ends, expires, and when its artifacts are ready.
 
-Nothing here runs by itself. A :class:`Script` says what is to happen and when; every request first calls
+Nothing here runs in the background. A :class:`Script` says what is to happen and when, and every request first calls
 :meth:`Lifecycle.apply_due_changes`. So a stopped clock, a running one and one that jumps a day give the same history.
 """
 
@@ -18,11 +18,11 @@ Seconds = Annotated[float, Field(ge=0)]
 
 DAY = 86_400.0
 DEFAULT_ARTIFACT_DELAY = 30.0
-"""Seconds from a session's end to its artifacts, where no script says otherwise."""
+"""Seconds from the end of a session until its artifacts are ready, unless the script says otherwise."""
 
 
 class State(StrEnum):
-    """Where a session stands, in this package's words."""
+    """The state of a session, in this package's terms."""
 
     REQUESTED = "requested"
     SCHEDULED = "scheduled"
@@ -33,19 +33,19 @@ class State(StrEnum):
 
 
 class Script(BaseModel):
-    """What is to happen to a session by itself.
+    """What happens to a session without any request.
 
-    :param live_after: seconds until it goes live; None: only by hand or through the platform's API.
-    :param counted_from: what ``live_after`` counts from; a request's creation is its approval. A session without a
-        planned start counts from its creation.
-    :param duration: seconds it stays live; None: until somebody ends it.
+    :param live_after: seconds until it goes live; None: only by a manual action or through the platform's API.
+    :param counted_from: what ``live_after`` counts from. A session without a planned start counts from its creation,
+        a requested one from its approval.
+    :param duration: seconds it stays live; None: until it is ended.
     :param artifacts_after: seconds from the end until artifacts are ready, for all or by kind
         (``{"recording": 86400}``); None: never. A kind that is not named has the default of 30.
-    :param expire_after: seconds after the planned start at which a session nobody started expires; None: never.
+    :param expire_after: seconds after the planned start at which a session that was not started expires; None: never.
     :param revisions: by kind, seconds after the end at which the content changes.
-    :param recording: how recordings turn out; ``none``: nothing is recorded.
-    :param approve_after: seconds from a request until the platform's staff schedule it, on platforms where people ask
-        staff for a session; None: only by hand.
+    :param recording: the outcome of recordings; ``none``: nothing is recorded.
+    :param approve_after: seconds from a request until the platform's staff schedule it, on platforms with such
+        requests; None: only by a manual action.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,7 +60,7 @@ class Script(BaseModel):
     approve_after: Seconds | None = None
 
     def artifact_delay(self, kind: str) -> float | None:
-        """Seconds from the end to the artifact ``kind``; None: never."""
+        """Return the seconds from the end until the artifact ``kind`` is ready; None: never."""
         if isinstance(self.artifacts_after, Mapping):
             return self.artifacts_after.get(kind, DEFAULT_ARTIFACT_DELAY)
         return self.artifacts_after
@@ -68,7 +68,7 @@ class Script(BaseModel):
 
 @dataclass
 class Lifecycle:
-    """When what happened to one session."""
+    """What has happened to one session, and when."""
 
     created_at: datetime
     scheduled_start: datetime | None = None
@@ -98,27 +98,32 @@ class Lifecycle:
 
     @property
     def stopped_at(self) -> datetime | None:
-        """When people could no longer be there: it ended, or was called off or deleted while it was live."""
+        """When everybody had to leave: the session ended, or was canceled or deleted while live."""
         return self.ended_at or self.canceled_at or self.deleted_at
 
     @property
+    def live_seconds(self) -> float | None:
+        """How long the session was live; None unless it has ended."""
+        return (self.ended_at - self.started_at).total_seconds() if self.started_at and self.ended_at else None
+
+    @property
     def is_over(self) -> bool:
-        """Whether nothing more can happen by itself."""
+        """Whether the script has no further effect."""
         return bool(self.deleted_at or self.canceled_at or self.ended_at or self.expired_at)
 
     def apply_due_changes(self, now: datetime) -> None:
-        """Let everything happen that the script had due by ``now``."""
+        """Apply the changes that the script has due by ``now``."""
         if self.is_over:
             return
         if self.awaits_staff:
-            self._approve(now)
+            self._approve_if_due(now)
         if self.started_at is None and not self.awaits_staff:
-            self._begin_or_expire(now)
+            self._start_or_expire_if_due(now)
         if self.started_at and self.script.duration is not None:
             end = self.started_at + timedelta(seconds=self.script.duration)
             self.ended_at = end if end <= now else None
 
-    def _approve(self, now: datetime) -> None:
+    def _approve_if_due(self, now: datetime) -> None:
         if self.script.approve_after is None:
             return
         due = self.created_at + timedelta(seconds=self.script.approve_after)
@@ -126,38 +131,38 @@ class Lifecycle:
         if due <= now:
             self.awaits_staff, self.approved_at = False, due
 
-    def _begin_or_expire(self, now: datetime) -> None:
-        live, expiry = self._goes_live_at(), self._expires_at()
-        if live and live <= now and not (expiry and expiry < live):
-            self.started_at = live
+    def _start_or_expire_if_due(self, now: datetime) -> None:
+        start, expiry = self._start_due_at(), self._expiry_due_at()
+        if start and start <= now and not (expiry and expiry < start):
+            self.started_at = start
         elif expiry and expiry <= now:
             self.expired_at = expiry
 
-    def _goes_live_at(self) -> datetime | None:
+    def _start_due_at(self) -> datetime | None:
         if self.script.live_after is None:
             return None
         planned = self.scheduled_start if self.script.counted_from == "scheduled_start" else None
         due = (planned or self.approved_at or self.created_at) + timedelta(seconds=self.script.live_after)
-        # A script given late does not rewrite the past: what it missed happens when it is given.
+        # A script that is set late does not change the past: what it has overdue happens when it is set.
         return max(due, self.script_set_at or self.created_at)
 
-    def _expires_at(self) -> datetime | None:
+    def _expiry_due_at(self) -> datetime | None:
         if self.script.expire_after is None or self.scheduled_start is None:
             return None
         return self.scheduled_start + timedelta(seconds=self.script.expire_after)
 
     def ready_at(self, kind: str) -> datetime | None:
-        """When the artifact ``kind`` is there; None while that is open or never."""
+        """Return when the artifact ``kind`` is ready; None while that is unknown, or if it never is."""
         delay = self.script.artifact_delay(kind)
         return self.ended_at + timedelta(seconds=delay) if self.ended_at and delay is not None else None
 
     def is_ready(self, kind: str, now: datetime) -> bool:
-        """Whether the artifact ``kind`` is there at ``now``."""
+        """Return whether the artifact ``kind`` is ready at ``now``."""
         ready = self.ready_at(kind)
         return ready is not None and ready <= now
 
     def revisions(self, kind: str, now: datetime) -> list[datetime]:
-        """When the content of the artifact ``kind`` changed, up to ``now``."""
+        """Return when the content of the artifact ``kind`` changed, up to ``now``."""
         scripted = [
             self.ended_at + timedelta(seconds=after) for after in self.script.revisions.get(kind, []) if self.ended_at
         ]

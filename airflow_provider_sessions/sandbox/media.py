@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_sessions.sandbox.broken_responses import is_disconnected
+from airflow_provider_sessions.sandbox.asgi_server import is_disconnected
 from airflow_provider_sessions.sandbox.identifiers import seeded_random
 
 CHUNK = 256 * 1024

@@ -1,8 +1,8 @@
-"""What every stand-in platform is made of: its sessions, its routes, and what people can do to it by hand.
+"""The state of a platform: its sessions, how requests to it are answered, and the manual actions on it.
 
-A platform is one folder with one subclass of :class:`Platform`: it names its mount and its table of routes, says who
-may call, and puts answers and refusals in its own shape. Sessions, their lives and the control methods are the same
-for all and live here.
+Each platform is one package with a subclass of :class:`Platform`, which names its base path and its routes, decides
+who may call them, and formats responses and errors. Sessions, their lifecycles and the manual actions are the same on
+all platforms and are defined here.
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ from airflow_provider_sessions.sandbox.attendees import (
 )
 from airflow_provider_sessions.sandbox.identifiers import IdGenerator, seeded_random
 from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, Script, State
-from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest
 from airflow_provider_sessions.sandbox.routing import Match, Routes
 from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 from airflow_provider_sessions.sandbox.server_rate_limit import RateLimit, RateLimitCounter, RateLimitResult
 
-USUAL_SECONDS = 2_700.0
-"""How long a session is expected to last, where nobody says."""
-
-
+DEFAULT_SECONDS = 2_700.0
+"""How long a session is expected to last if nothing says otherwise."""
 TITLES = (
     "Product update for customers",
     "Onboarding: first steps",
@@ -52,23 +50,37 @@ TITLES = (
 )
 
 
+@dataclass
+class SharedState:
+    """What all platforms of one sandbox share.
+
+    :param origin: scheme, host and port of the sandbox; a placeholder until a server is started.
+    :param lock: held while state is read or changed: requests come from the server's thread, tests from another.
+    """
+
+    seed: int
+    clock: SandboxClock
+    origin: str = "http://sandbox.test"
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
 class NoSuchSessionError(LookupError):
-    """No session of this id is known (any more)."""
+    """No session with this id exists."""
 
 
 class SessionDraft(BaseModel):
-    """A session made by hand, as a person would in the platform's own pages; also one that is long over.
+    """A session that a test creates, as a person would in the platform's own web pages; it may lie in the past.
 
-    :param count: how many to make.
+    :param count: how many sessions to create.
     :param scheduled_start: the planned start.
-    :param started_at: it went live then.
-    :param ended_at: it ended then.
+    :param started_at: when it went live.
+    :param ended_at: when it ended.
     :param ended_between: the ends of ``count`` sessions are spread over this time.
-    :param duration: seconds, for a session that is over; 20 to 75 minutes by the seed if not given.
-    :param created_at: now, or three days before the start where that is past, if not given.
-    :param attendees: people besides the host; 8 to 16 by the seed if not given.
-    :param recording_bytes: size of each recording; the platform's setting if not given.
-    :param script: what is to happen by itself; the default script if not given.
+    :param duration: seconds, for a session that has ended; by default 20 to 75 minutes, depending on the seed.
+    :param created_at: by default now, or three days before a start in the past.
+    :param attendees: people besides the host; by default 8 to 16, depending on the seed.
+    :param recording_bytes: size of each recording; by default as the platform's settings say.
+    :param script: what happens without any request; by default the platform's default script.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -88,44 +100,18 @@ class SessionDraft(BaseModel):
 
 @dataclass(kw_only=True)
 class StoredSession:
-    """A session as the sandbox keeps it; platforms add their own fields.
+    """A session as the sandbox stores it; each platform adds fields.
 
     :param attendees: people besides the host.
-    :param expected_seconds: how long everybody thinks it will last, which decides when people come and go.
+    :param expected_seconds: how long it is expected to last, which decides when people join and leave.
     """
 
     id: str
     title: str
     lifecycle: Lifecycle
     attendees: int
-    expected_seconds: float = USUAL_SECONDS
+    expected_seconds: float = DEFAULT_SECONDS
     recording_bytes: int | None = None
-
-
-@dataclass
-class SharedState:
-    """The surroundings of a platform.
-
-    :param origin: scheme, host and port of the sandbox's own address; a placeholder until a server is started.
-    :param lock: held while state is read or changed: requests come from the server's thread, tests from another.
-    """
-
-    seed: int
-    clock: SandboxClock
-    origin: str = "http://sandbox.test"
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-
-def manual_action(method: F) -> F:
-    """Mark a method of a platform that people and control routes call: one at a time, on the present state."""
-
-    @functools.wraps(method)
-    def held(platform: Any, *args: Any, **kwargs: Any) -> Any:
-        with platform.shared.lock:
-            platform.apply_due_changes()
-            return method(platform, *args, **kwargs)
-
-    return cast("F", held)
 
 
 S = TypeVar("S", bound=StoredSession)
@@ -133,24 +119,36 @@ D = TypeVar("D", bound=SessionDraft)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def manual_action(method: F) -> F:
+    """Decorate a method of a platform that tests and control routes call: take the lock and apply due changes first."""
+
+    @functools.wraps(method)
+    def locked(platform: Any, *args: Any, **kwargs: Any) -> Any:
+        with platform.shared.lock:
+            platform.apply_due_changes()
+            return method(platform, *args, **kwargs)
+
+    return cast("F", locked)
+
+
 class Platform(ABC, Generic[S, D]):
     """One stand-in platform."""
 
     name: ClassVar[str]
-    """As in the connection type."""
+    """The connection type."""
     mount: ClassVar[str]
     """Path of the base URL."""
     routes: ClassVar[Routes]
     other_paths: ClassVar[tuple[str, ...]] = ()
-    """Paths below which it answers besides its base URL: web pages for people, another API. Their routes stand in the
-    same table, with their whole path."""
+    """Paths besides that of the base URL: of web pages for people, or of a second API. Their routes are in the same
+    table, with their whole path."""
     controls: ClassVar[Routes] = Routes()
-    """What only this platform lets tests do, below ``/_sandbox/<name>``; handlers get the platform."""
+    """Control routes of this platform alone, below ``/_sandbox/<name>``; their handlers receive the platform."""
     titles: ClassVar[tuple[str, ...]] = TITLES
-    """Titles of sessions made by hand without one."""
+    """Titles of sessions that are created without one."""
     artifact_kinds: ClassVar[tuple[str, ...]]
     states: ClassVar[frozenset[State]]
-    """The states it can show."""
+    """The states that it knows."""
     draft_type: type[D]
     settings: BaseModel
     """How it behaves where its documentation is silent."""
@@ -161,170 +159,171 @@ class Platform(ABC, Generic[S, D]):
         self.opened_at = shared.clock.now()
         self.population = Population(shared.seed, self.ids, self.opened_at)
         self.all_sessions: dict[str, S] = {}
+        """All sessions by their internal id, deleted ones too, in the order of creation."""
         self.rate_limit_counter: RateLimitCounter | None = None
         self._script = Script()
         self._open: dict[str, S] = {}
-        self._late: list[tuple[datetime, PlatformRequest]] = []
+        self._late: list[tuple[datetime, ApiRequest]] = []
         self._planned_presences: dict[tuple[str, int], list[PlannedPresence]] = {}
 
-    # --- what a platform says for itself ------------------------------------------------------------------------------
+    # --- what each platform defines -----------------------------------------------------------------------------------
 
     @abstractmethod
-    def hold(self, draft: D, lifecycle: Lifecycle, attendees: int) -> S:
-        """Make a session from a draft; the lifecycle is ready-made."""
+    def build_session(self, draft: D, lifecycle: Lifecycle, attendees: int) -> S:
+        """Build a session from a draft; its lifecycle is complete."""
 
     @abstractmethod
-    def authenticate(self, asked: PlatformRequest) -> None:
-        """Find out who asks.
+    def authenticate(self, request: ApiRequest) -> None:
+        """Identify the caller and set ``request.caller``.
 
-        :raises ApiError: the credential is missing or wrong, or does not give the right that the route needs.
+        :raises ApiError: the credential is missing or invalid, or does not allow this route.
         """
 
     @abstractmethod
-    def build_response(self, result: Any, asked: PlatformRequest) -> Response:
-        """Put a result into the platform's envelope."""
+    def build_response(self, result: Any, request: ApiRequest) -> Response:
+        """Format the result of a handler."""
 
     @abstractmethod
-    def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:
-        """Put a refusal into the platform's shape."""
+    def build_error_response(self, error: ApiError, request: ApiRequest) -> Response:
+        """Format an error."""
 
     @abstractmethod
     def credentials(self) -> dict[str, str]:
-        """What a client needs to connect, and the ids of what is there from the start."""
+        """Return what a client needs to connect, and the ids of the objects that exist from the start."""
 
     @abstractmethod
     def connection(self) -> dict[str, Any]:
-        """An Airflow connection to this platform: ``AIRFLOW_CONN_<ID>`` takes it as JSON."""
+        """Return an Airflow connection to this platform: ``AIRFLOW_CONN_<ID>`` takes it as JSON."""
 
     @abstractmethod
     def new_api_key(self) -> str:
-        """Replace the API key; the old one is worth nothing from now on."""
+        """Replace the API key and return the new one; the old one is no longer valid."""
 
     def revoke_tokens(self) -> None:
-        """End all logins, where there are such.
+        """Revoke the tokens of all logins.
 
-        :raises ValueError: the platform knows none.
+        :raises ValueError: the platform has no logins.
         """
-        raise ValueError(f"{self.name} has no logins to end")
+        raise ValueError(f"{self.name} has no logins to revoke")
 
     @abstractmethod
-    def content(self, session: S, now: datetime) -> dict[str, Any]:
-        """What a session has left behind by ``now``, by artifact kind, as the platform will say it when it is ready."""
+    def artifact_content(self, session: S, now: datetime) -> dict[str, Any]:
+        """Return a session's artifacts by kind, as the API returns them once they are ready."""
 
     @abstractmethod
     def session_host(self, session: S) -> Person:
-        """Who holds the session."""
+        """Return the host of a session."""
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
     @property
     def base_url(self) -> str:
-        """What goes into the connection's host field."""
+        """The value of the connection's host field."""
         return f"{self.shared.origin}{self.mount}"
 
-    def answers(self, path: str) -> bool:
-        """Whether a path of the sandbox is this platform's."""
+    def serves(self, path: str) -> bool:
+        """Return whether a path of the sandbox belongs to this platform."""
         return any(path == own or path.startswith(f"{own}/") for own in (self.mount, *self.other_paths))
 
-    def below(self, path: str) -> str:
-        """A path of the sandbox as the table of routes has it: below the base URL; others stay whole."""
+    def relative_path(self, path: str) -> str:
+        """Return a path as the routes have it: below the base URL; other paths stay whole."""
         return path[len(self.mount) :] or "/" if path.startswith(self.mount) else path
 
-    def candidates(self, path: str) -> list[Match]:
-        """The routes whose path fits, whatever their method."""
-        return self.routes.at(path)
+    def matching_routes(self, path: str) -> list[Match]:
+        """Return the routes that match a path, with any method."""
+        return self.routes.find_all(path)
 
-    def match(self, method: str, path: str) -> Match | None:
-        """The route of a request; None where there is none."""
-        return next((match for match in self.candidates(path) if match.route.method == method), None)
+    def find_route(self, method: str, path: str) -> Match | None:
+        """Return the route of a request, or None if there is none."""
+        return next((match for match in self.matching_routes(path) if match.route.method == method), None)
 
-    def check_rate_limit(self, asked: PlatformRequest) -> RateLimitResult | None:
-        """What the rate limit says to a request that arrives now; None without a limit."""
+    def check_rate_limit(self, request: ApiRequest) -> RateLimitResult | None:
+        """Count a request that arrives now against the rate limit; None without a limit."""
         if self.rate_limit_counter is None:
             return None
-        operation = asked.route.name if asked.route else ""
-        return self.rate_limit_counter.judge(self.rate_limit_key(asked), operation, asked.now)
+        operation = request.route.name if request.route else ""
+        return self.rate_limit_counter.check(self.rate_limit_key(request), operation, request.now)
 
-    def rate_limit_key(self, asked: PlatformRequest) -> str:
-        """What tells one caller's share of the rate limit from another's."""
-        return asked.headers.get("x-api-key") or asked.headers.get("authorization") or ""
+    def rate_limit_key(self, request: ApiRequest) -> str:
+        """Return the caller whose requests are counted together."""
+        return request.headers.get("x-api-key") or request.headers.get("authorization") or ""
 
-    def answer(self, asked: PlatformRequest) -> Response:
-        """Carry out a request. The caller holds the lock."""
+    def respond(self, request: ApiRequest) -> Response:
+        """Handle a request. The caller holds the lock."""
         self.apply_due_changes()
         try:
-            if asked.route is None:
-                raise self._no_route(asked)
-            self.authenticate(asked)
-            result = asked.route.handler(self, asked)
-        except ApiError as refusal:
-            return self.refuse(refusal, asked)
-        return result if isinstance(result, Response) else self.build_response(result, asked)
+            if request.route is None:
+                raise self._route_error(request)
+            self.authenticate(request)
+            result = request.route.handler(self, request)
+        except ApiError as error:
+            return self.build_error_response(error, request)
+        return result if isinstance(result, Response) else self.build_response(result, request)
 
-    def respond_later(self, asked: PlatformRequest, seconds: float) -> None:
-        """Carry out a request when so much time has passed; nobody hears what became of it."""
+    def respond_later(self, request: ApiRequest, seconds: float) -> None:
+        """Handle a request after ``seconds`` and discard the response."""
         with self.shared.lock:
-            self._late.append((self.shared.clock.now() + timedelta(seconds=seconds), asked))
+            self._late.append((self.shared.clock.now() + timedelta(seconds=seconds), request))
 
-    def _no_route(self, asked: PlatformRequest) -> ApiError:
-        if self.candidates(asked.path):
+    def _route_error(self, request: ApiRequest) -> ApiError:
+        if self.matching_routes(request.path):
             return ApiError(405, "Method not allowed", gateway=True)
         return ApiError(404, "Resource not found", gateway=True)
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
     def apply_due_changes(self) -> None:
-        """Let everything happen that was due by now."""
+        """Handle delayed requests and apply the changes of all sessions that are due by now."""
         now = self.shared.clock.now()
-        late = sorted(((at, asked) for at, asked in self._late if at <= now), key=lambda one: one[0])
-        self._late = [(at, asked) for at, asked in self._late if at > now]
-        for at, asked in late:
-            asked.now = at
-            self.answer(asked)
+        due = sorted(((at, request) for at, request in self._late if at <= now), key=lambda late: late[0])
+        self._late = [(at, request) for at, request in self._late if at > now]
+        for at, request in due:
+            request.now = at
+            self.respond(request)
         for session in list(self._open.values()):
             session.lifecycle.apply_due_changes(now)
             if session.lifecycle.is_over:
                 del self._open[session.id]
 
     def public_id(self, session: S) -> str:
-        """The id by which clients know a session."""
+        """Return the id by which clients know a session."""
         return session.id
 
     def find_including_deleted(self, session_id: str) -> S | None:
-        """A session by the id that clients know; also one that is deleted."""
+        """Return a session by the id that clients know, even if it is deleted."""
         return self.all_sessions.get(session_id)
 
     def find(self, session_id: str) -> S | None:
-        """A session that exists and is not deleted."""
+        """Return a session by the id that clients know, unless it is deleted."""
         session = self.find_including_deleted(session_id)
         return session if session and not session.lifecycle.deleted_at else None
 
-    def all(self) -> list[S]:
-        """All sessions that are not deleted, in the order they came to be."""
+    def existing_sessions(self) -> list[S]:
+        """Return all sessions that are not deleted, in the order of creation."""
         return [session for session in self.all_sessions.values() if not session.lifecycle.deleted_at]
 
-    def add(self, draft: D, lifecycle: Lifecycle) -> S:
-        """Keep a new session, made by hand or through the platform's API."""
+    def add_session(self, draft: D, lifecycle: Lifecycle) -> S:
+        """Store a new session, whether a test or a client creates it."""
         rng = seeded_random(f"{self.shared.seed}:{self.name}:draft:{self.ids.number('draft')}")
         if draft.script is not None:
             lifecycle.script = draft.script
-        lifecycle.script = self._possible(lifecycle.script)
+        lifecycle.script = self._supported_script(lifecycle.script)
         lifecycle.script_set_at = self.shared.clock.now()
         attendees = rng.randint(8, 16) if draft.attendees is None else draft.attendees
-        session = self.hold(draft, lifecycle, attendees)
+        session = self.build_session(draft, lifecycle, attendees)
         session.recording_bytes = draft.recording_bytes
-        session.expected_seconds = lifecycle.script.duration or _length(lifecycle) or USUAL_SECONDS
+        session.expected_seconds = lifecycle.script.duration or lifecycle.live_seconds or DEFAULT_SECONDS
         self.all_sessions[session.id] = self._open[session.id] = session
         lifecycle.apply_due_changes(self.shared.clock.now())
         return session
 
     @property
     def new_session_script(self) -> Script:
-        """What happens to sessions created from now on."""
+        """The script of sessions that are created from now on."""
         return self._script
 
     def planned_presences(self, session: S, revision: int = 0) -> list[PlannedPresence]:
-        """Who comes to a session. Each revision counts one person more, as when a platform finds a lost row."""
+        """Return who will attend a session. Each revision adds one person, as when a platform finds a lost row."""
         key = (session.id, revision)
         if key not in self._planned_presences:
             self._planned_presences[key] = plan_presences(
@@ -338,52 +337,46 @@ class Platform(ABC, Generic[S, D]):
         return self._planned_presences[key]
 
     def presences(self, session: S, now: datetime) -> list[Presence]:
-        """Who has been connected when, by ``now``."""
+        """Return who has been connected by ``now``, and when."""
         lifecycle = session.lifecycle
         if lifecycle.started_at is None:
             return []
         plans = self.planned_presences(session, len(lifecycle.revisions("attendance", now)))
         return presences_at(plans, lifecycle.started_at, lifecycle.stopped_at, now)
 
-    # --- by hand ------------------------------------------------------------------------------------------------------
+    # --- manual actions -----------------------------------------------------------------------------------------------
 
     @manual_action
     def create(self, title: str | None = None, **fields: Any) -> list[str]:
-        """Make sessions as people would, also such as are long over; the ids, oldest first.
+        """Create sessions, which may lie in the past, and return their ids, oldest first.
 
-        :param title: their title; one of a list if not given.
+        :param title: their title; by default one from a list.
         :param fields: the fields of the platform's draft; see :class:`SessionDraft`.
-        :raises pydantic.ValidationError: a field is unknown or wrong.
+        :raises pydantic.ValidationError: a field is unknown or invalid.
         """
         draft = self.draft_type(title=title, **fields)
-        return [self.public_id(self._make(draft, number)) for number in range(draft.count)]
+        return [self.public_id(self._create_one(draft, number)) for number in range(draft.count)]
 
-    def _make(self, draft: D, number: int) -> S:
+    def _create_one(self, draft: D, number: int) -> S:
         rng = seeded_random(f"{self.shared.seed}:{self.name}:life:{self.ids.number('life')}")
-        lifecycle = Lifecycle(
-            created_at=self.shared.clock.now(), scheduled_start=draft.scheduled_start, script=self._script
-        )
-        duration = draft.duration or float(rng.randint(20 * 60, 75 * 60))
-        lifecycle.ended_at = _end_of(draft, number, rng)
-        lifecycle.started_at = draft.started_at or (
-            lifecycle.ended_at and lifecycle.ended_at - timedelta(seconds=duration)
-        )
-        if (
-            max(lifecycle.started_at or lifecycle.created_at, lifecycle.ended_at or lifecycle.created_at)
-            > self.shared.clock.now()
-        ):
-            raise ValueError("started_at and ended_at cannot lie in the future; a script says what is to happen")
+        now = self.shared.clock.now()
+        lifecycle = Lifecycle(created_at=now, scheduled_start=draft.scheduled_start, script=self._script)
+        length = timedelta(seconds=draft.duration or float(rng.randint(20 * 60, 75 * 60)))
+        lifecycle.ended_at = _choose_end(draft, number, rng)
+        lifecycle.started_at = draft.started_at or (lifecycle.ended_at and lifecycle.ended_at - length)
+        if max(lifecycle.started_at or now, lifecycle.ended_at or now) > now:
+            raise ValueError("started_at and ended_at cannot lie in the future; set a script instead")
         if lifecycle.started_at:
-            lifecycle.scheduled_start = lifecycle.scheduled_start or _five_minutes(lifecycle.started_at)
-            lifecycle.created_at = min(lifecycle.created_at, lifecycle.scheduled_start - timedelta(days=3))
+            lifecycle.scheduled_start = lifecycle.scheduled_start or _floor_to_five_minutes(lifecycle.started_at)
+            lifecycle.created_at = min(now, lifecycle.scheduled_start - timedelta(days=3))
         lifecycle.created_at = draft.created_at or lifecycle.created_at
         title = draft.title or rng.choice(self.titles)
-        return self.add(draft.model_copy(update={"title": title}), lifecycle)
+        return self.add_session(draft.model_copy(update={"title": title}), lifecycle)
 
     @manual_action
     def start(self, session_id: str) -> None:
-        """Go live now. One that has ended goes on: it is live again since its first start."""
-        session = self._known(session_id)
+        """Start a session now. One that has ended continues: it is live again since its first start."""
+        session = self._require_session(session_id)
         lifecycle, now = session.lifecycle, self.shared.clock.now()
         lifecycle.started_at = lifecycle.started_at or now
         lifecycle.ended_at = lifecycle.expired_at = lifecycle.canceled_at = None
@@ -394,60 +387,59 @@ class Platform(ABC, Generic[S, D]):
 
     @manual_action
     def end(self, session_id: str) -> None:
-        """End now; one that never was live is started and ended at the same moment."""
-        lifecycle = self._known(session_id).lifecycle
+        """End a session now; one that was never live starts and ends at the same instant."""
+        lifecycle = self._require_session(session_id).lifecycle
         lifecycle.started_at = lifecycle.started_at or self.shared.clock.now()
         lifecycle.ended_at = lifecycle.ended_at or self.shared.clock.now()
 
     @manual_action
     def expire(self, session_id: str) -> None:
-        """Let a session nobody started expire.
+        """Expire a session that was not started.
 
         :raises ValueError: it was started, or the platform has no such state.
         """
         if State.EXPIRED not in self.states:
-            raise ValueError(f"On {self.name} no session expires")
-        lifecycle = self._known(session_id).lifecycle
+            raise ValueError(f"Sessions on {self.name} do not expire")
+        lifecycle = self._require_session(session_id).lifecycle
         if lifecycle.started_at:
             raise ValueError(f"Session {session_id} was started, so it cannot expire")
         lifecycle.expired_at = lifecycle.expired_at or self.shared.clock.now()
 
     @manual_action
     def cancel(self, session_id: str) -> None:
-        """Call a session off.
+        """Cancel a session.
 
-        :raises ValueError: it is over, or the platform has no such state.
+        :raises ValueError: it has ended, or the platform has no such state.
         """
         if State.CANCELED not in self.states:
-            raise ValueError(f"{self.name} cannot call a session off; delete it")
-        lifecycle = self._known(session_id).lifecycle
+            raise ValueError(f"{self.name} cannot cancel a session; delete it")
+        lifecycle = self._require_session(session_id).lifecycle
         if lifecycle.ended_at:
-            raise ValueError(f"Session {session_id} is over, so it cannot be called off")
+            raise ValueError(f"Session {session_id} has ended, so it cannot be canceled")
         lifecycle.canceled_at = lifecycle.canceled_at or self.shared.clock.now()
 
     @manual_action
     def delete(self, session_id: str) -> None:
-        """Delete a session with all it left; the oracle still knows it."""
-        lifecycle = self._known(session_id).lifecycle
-        lifecycle.deleted_at = self.shared.clock.now()
+        """Delete a session with all its artifacts; :meth:`oracle` still lists it."""
+        self._require_session(session_id).lifecycle.deleted_at = self.shared.clock.now()
 
     @manual_action
     def script(self, session_id: str, **changes: Any) -> None:
-        """Change what is to happen to a session by itself.
+        """Change what happens to a session without any request.
 
-        :param changes: fields of :class:`~airflow_provider_sessions.sandbox.lifecycle.Script`; others stay as they are.
+        :param changes: fields of :class:`~airflow_provider_sessions.sandbox.lifecycle.Script`; others stay unchanged.
         """
-        session = self._known(session_id)
+        session = self._require_session(session_id)
         lifecycle = session.lifecycle
-        lifecycle.script = self._possible(_changed(lifecycle.script, changes))
+        lifecycle.script = self._supported_script(_update_script(lifecycle.script, changes))
         lifecycle.script_set_at = self.shared.clock.now()
         if lifecycle.started_at is None:
             session.expected_seconds = lifecycle.script.duration or session.expected_seconds
 
     @manual_action
     def default_script(self, **changes: Any) -> None:
-        """Change what happens by itself to the sessions created from now on; arguments as in :meth:`script`."""
-        self._script = _changed(self._script, changes)
+        """Change the script of sessions that are created from now on; arguments as in :meth:`script`."""
+        self._script = _update_script(self._script, changes)
 
     @manual_action
     def revise(self, session_id: str, kind: str) -> None:
@@ -458,14 +450,14 @@ class Platform(ABC, Generic[S, D]):
         """
         if kind not in self.artifact_kinds:
             raise ValueError(f"{self.name} has no artifact {kind!r}; it has {', '.join(self.artifact_kinds)}")
-        lifecycle = self._known(session_id).lifecycle
+        lifecycle = self._require_session(session_id).lifecycle
         lifecycle.revised_at.setdefault(kind, []).append(self.shared.clock.now())
 
     @manual_action
     def set_rate_limit(self, limit: int, window: float, **rule: Any) -> None:
-        """RateLimitCounter requests from now on.
+        """Limit requests from now on.
 
-        :param limit: requests granted in a window.
+        :param limit: requests allowed per window.
         :param window: seconds.
         :param rule: further fields of :class:`~airflow_provider_sessions.sandbox.server_rate_limit.RateLimit`.
         """
@@ -473,84 +465,74 @@ class Platform(ABC, Generic[S, D]):
 
     @manual_action
     def remove_rate_limit(self) -> None:
-        """Grant every request from now on."""
+        """Allow every request from now on."""
         self.rate_limit_counter = None
 
     @manual_action
     def session(self, session_id: str) -> dict[str, Any]:
-        """What is known of a session, in this package's words; also of a deleted one.
+        """Return a session in this package's terms, even if it is deleted.
 
-        :raises NoSuchSessionError: there never was one of this id.
+        :raises NoSuchSessionError: there never was one with this id.
         """
         session = self.find_including_deleted(session_id)
         if session is None:
             raise NoSuchSessionError(f"{self.name} has no session {session_id}")
-        return self._told(session)
+        return self._describe(session)
 
     @manual_action
     def sessions(self) -> list[dict[str, Any]]:
-        """All sessions ever, deleted ones too, in the order they came to be."""
-        return [self._told(session) for session in self.all_sessions.values()]
+        """Return all sessions, deleted ones too, in the order of creation."""
+        return [self._describe(session) for session in self.all_sessions.values()]
 
     @manual_action
     def oracle(self) -> list[dict[str, Any]]:
-        """The whole truth: all sessions ever, with all that each will have left once everything is ready."""
+        """Return all sessions, deleted ones too, with all artifacts that each will have once everything is ready."""
         now = self.shared.clock.now()
-        return [self._told(session) | {"content": self.content(session, now)} for session in self.all_sessions.values()]
+        return [
+            self._describe(session) | {"content": self.artifact_content(session, now)}
+            for session in self.all_sessions.values()
+        ]
 
-    def _known(self, session_id: str) -> S:
+    def _require_session(self, session_id: str) -> S:
         session = self.find(session_id)
         if session is None:
             raise NoSuchSessionError(f"{self.name} has no session {session_id}")
         return session
 
-    def _possible(self, script: Script) -> Script:
-        """A script without what cannot happen on this platform."""
+    def _supported_script(self, script: Script) -> Script:
+        """Remove from a script what cannot happen on this platform."""
         return script if State.EXPIRED in self.states else script.model_copy(update={"expire_after": None})
 
-    def _told(self, session: S) -> dict[str, Any]:
+    def _describe(self, session: S) -> dict[str, Any]:
         lifecycle, now = session.lifecycle, self.shared.clock.now()
-        instants = {
-            name: getattr(lifecycle, name)
-            for name in ("created_at", "scheduled_start", "started_at", "ended_at", "canceled_at", "expired_at")
-        }
-        artifacts = {
-            kind: {
-                "ready": lifecycle.is_ready(kind, now),
-                "ready_at": _iso(lifecycle.ready_at(kind)),
-                "revision": len(lifecycle.revisions(kind, now)),
-            }
-            for kind in self.artifact_kinds
-        }
-        told: dict[str, Any] = {
+        times = ("created_at", "scheduled_start", "started_at", "ended_at", "canceled_at", "expired_at", "deleted_at")
+        return {
             "platform": self.name,
             "id": self.public_id(session),
             "title": session.title,
             "state": lifecycle.state.value,
+            **{name: _isoformat(getattr(lifecycle, name)) for name in times},
+            "artifacts": {
+                kind: {
+                    "ready": lifecycle.is_ready(kind, now),
+                    "ready_at": _isoformat(lifecycle.ready_at(kind)),
+                    "revision": len(lifecycle.revisions(kind, now)),
+                }
+                for kind in self.artifact_kinds
+            },
         }
-        told |= {name: _iso(instant) for name, instant in instants.items()}
-        return told | {"deleted_at": _iso(lifecycle.deleted_at), "artifacts": artifacts}
 
 
-def _changed(script: Script, changes: Mapping[str, Any]) -> Script:
+def _update_script(script: Script, changes: Mapping[str, Any]) -> Script:
     return Script.model_validate(script.model_dump() | dict(changes))
 
 
-def _iso(instant: datetime | None) -> str | None:
+def _isoformat(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
 
 
-def _length(lifecycle: Lifecycle) -> float | None:
-    """How long a session lasted, where it is over."""
-    return (
-        (lifecycle.ended_at - lifecycle.started_at).total_seconds()
-        if lifecycle.started_at and lifecycle.ended_at
-        else None
-    )
-
-
-def _end_of(draft: SessionDraft, number: int, rng: Random) -> datetime | None:
-    """When session ``number`` of a draft ended: spread evenly over the range, a little off by the seed."""
+def _choose_end(draft: SessionDraft, number: int, rng: Random) -> datetime | None:
+    """Choose the end of session ``number`` of a draft: evenly spread over the range, with a seeded offset."""
     if draft.ended_between is None:
         return draft.ended_at
     first, last = draft.ended_between
@@ -558,6 +540,6 @@ def _end_of(draft: SessionDraft, number: int, rng: Random) -> datetime | None:
     return (first + (last - first) * share).replace(microsecond=0)
 
 
-def _five_minutes(instant: datetime) -> datetime:
-    """The round time at which a session that began at ``instant`` was probably planned to begin."""
+def _floor_to_five_minutes(instant: datetime) -> datetime:
+    """Round down to five minutes, which gives a plausible planned start."""
     return instant.replace(minute=instant.minute - instant.minute % 5, second=0, microsecond=0)

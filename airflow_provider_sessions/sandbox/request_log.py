@@ -1,4 +1,4 @@
-"""The log of every request the platforms received. It never holds a credential."""
+"""The log of all requests that the platforms received. It never contains a credential."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 
-KEPT = 200_000
-HARMLESS_HEADERS = (
+MAX_ENTRIES = 200_000
+SAFE_HEADERS = (
     "accept",
     "accept-encoding",
     "content-length",
@@ -27,7 +27,7 @@ HARMLESS_HEADERS = (
     "user-agent",
     "x-request-id",
 )
-HIDDEN = "***"
+MASK = "***"
 _SECRET_WORDS = ("password", "token", "secret", "api_key", "code", "jwt", "signature")
 
 
@@ -36,12 +36,12 @@ class LogEntry:
     """One request as the platform saw it.
 
     :param at: when it arrived, on the sandbox's clock.
-    :param wall: the same as Unix seconds of the machine's clock, for rates measured in real time.
-    :param route: name of the operation it matched; None: of none.
-    :param credential: kinds of credential that came along (``api_key``, ``bearer``), never the credential itself.
-    :param client: address and port it came from; requests that share one share a connection.
-    :param status: of the answer, also of one that was made but never arrived.
-    :param outcome: ``answered``, or what a fault did to it; ``open`` while it is being answered.
+    :param wall: the same as Unix seconds of the system clock, for rates measured in real time.
+    :param route: name of the operation that it matched; None: it matched none.
+    :param credential: the kinds of credential it carried (``api_key``, ``bearer``), never the credential itself.
+    :param client: address and port it came from; requests with the same value share a connection.
+    :param status: status of the response, even of one that never arrived.
+    :param outcome: ``answered``, or the kind of fault that was applied; ``open`` until the response is sent.
     """
 
     number: int
@@ -60,13 +60,20 @@ class LogEntry:
     outcome: str = "open"
 
     def as_json(self) -> dict[str, Any]:
-        """The entry as it appears in the control API."""
+        """Return the entry as the control API shows it."""
         return asdict(self) | {"at": self.at.isoformat(), "credential": list(self.credential)}
+
+    def matches(self, **wanted: Any) -> bool:
+        """Return whether each field that is not None has this value; ``path`` is a pattern with ``*``."""
+        path = wanted.pop("path", None)
+        if path is not None and not fnmatchcase(self.path, path):
+            return False
+        return all(value is None or getattr(self, name) == value for name, value in wanted.items())
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which entries are meant; ``path`` is a pattern with ``*``, matched against the whole path."""
+class LogFilter:
+    """Selects log entries; ``path`` is a pattern with ``*``, matched against the whole path."""
 
     platform: str | None = None
     method: str | None = None
@@ -75,77 +82,64 @@ class Filter:
     status: int | None = None
     outcome: str | None = None
 
-    def fits(self, entry: LogEntry) -> bool:
-        """Whether an entry is meant."""
-        exact: dict[str, Any] = {
-            "platform": self.platform,
-            "method": self.method,
-            "route": self.route,
-            "status": self.status,
-            "outcome": self.outcome,
-        }
-        if any(wanted is not None and getattr(entry, name) != wanted for name, wanted in exact.items()):
-            return False
-        return self.path is None or fnmatchcase(entry.path, self.path)
-
 
 @dataclass
 class RequestLog:
     """The most recent requests, oldest first."""
 
-    _entries: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=KEPT))
+    _entries: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=MAX_ENTRIES))
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _last: int = 0
+    _last_number: int = 0
 
-    def open(self, **facts: Any) -> LogEntry:
-        """Enter a request that has just arrived."""
+    def add(self, **fields: Any) -> LogEntry:
+        """Add a request that has just arrived."""
         with self._lock:
-            self._last += 1
-            entry = LogEntry(number=self._last, **facts)
+            self._last_number += 1
+            entry = LogEntry(number=self._last_number, **fields)
             self._entries.append(entry)
             return entry
 
     def entries(self, **wanted: Any) -> list[LogEntry]:
-        """The entries that fit; the arguments are those of :class:`Filter`."""
-        chosen = Filter(**wanted)
+        """Return the matching entries; the arguments are the fields of :class:`LogFilter`."""
+        filters = vars(LogFilter(**wanted))
         with self._lock:
-            return [entry for entry in self._entries if chosen.fits(entry)]
+            return [entry for entry in self._entries if entry.matches(**filters)]
 
     def count(self, **wanted: Any) -> int:
-        """How many entries fit."""
+        """Return the number of matching entries."""
         return len(self.entries(**wanted))
 
     def clear(self) -> None:
-        """Forget all entries; numbers go on."""
+        """Remove all entries; their numbers are not used again."""
         with self._lock:
             self._entries.clear()
 
 
-def harmless(headers: Headers) -> dict[str, str]:
-    """The headers that may be shown."""
-    return {name: headers[name] for name in HARMLESS_HEADERS if name in headers}
+def select_safe_headers(headers: Headers) -> dict[str, str]:
+    """Return the headers that cannot contain a secret."""
+    return {name: headers[name] for name in SAFE_HEADERS if name in headers}
 
 
-def hide_query(query: str) -> dict[str, str]:
-    """A query string as a dict, its secrets hidden."""
-    return {name: HIDDEN if _is_secret(name) else value for name, value in parse_qsl(query, keep_blank_values=True)}
+def mask_query(query: str) -> dict[str, str]:
+    """Return a query string as a dict with its secrets masked."""
+    return {name: MASK if _is_secret(name) else value for name, value in parse_qsl(query, keep_blank_values=True)}
 
 
-def hide_body(body: bytes, content_type: str) -> Any:
-    """A JSON body with its secrets hidden; None for anything else."""
+def mask_body(body: bytes, content_type: str) -> Any:
+    """Return a JSON body with its secrets masked; None for anything else."""
     if not body or "json" not in content_type:
         return None
     try:
-        return _hide(json.loads(body))
+        return _mask(json.loads(body))
     except ValueError:
         return None
 
 
-def _hide(value: Any) -> Any:
+def _mask(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: HIDDEN if _is_secret(name) else _hide(item) for name, item in value.items()}
+        return {name: MASK if _is_secret(name) else _mask(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_hide(item) for item in value]
+        return [_mask(item) for item in value]
     return value
 
 

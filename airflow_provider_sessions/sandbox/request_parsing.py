@@ -1,4 +1,4 @@
-"""What a handler gets and how it says no: one request, read; one refusal, which the platform puts in its own shape."""
+"""What a route handler receives and raises: a parsed request, and an error that each platform formats its own way."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class FieldError:
 
 
 class ApiError(Exception):
-    """The request is not granted.
+    """The request fails with an error response.
 
-    :param status: HTTP status of the answer.
+    :param status: HTTP status of the response.
     :param reason: one sentence for the caller.
-    :param code: the platform's word for the reason, where it has one.
-    :param fields: the fields at fault.
-    :param gateway: whether the answer comes from what stands before the application, for platforms where the two
-        answer in different shapes.
+    :param code: the platform's error code, if it has one.
+    :param fields: the invalid fields.
+    :param gateway: whether the error comes from the gateway in front of the application, for platforms where the two
+        format errors differently.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class ApiError(Exception):
 
 
 @dataclass
-class PlatformRequest:
+class ApiRequest:
     """One request to a platform.
 
     :param path: below the platform's base URL.
     :param origin: scheme, host and port by which the caller reached the sandbox.
-    :param caller: who is asking, once the platform has found out.
+    :param caller: the authenticated caller, once the platform has identified it.
     """
 
     method: str
@@ -73,21 +73,21 @@ class PlatformRequest:
     origin: str
     now: datetime
     route: Route | None = None
-    args: dict[str, str] = field(default_factory=dict)
+    path_params: dict[str, str] = field(default_factory=dict)
     caller: Any = None
 
     @property
-    def operation(self) -> Route:
-        """The route that the request has matched.
+    def matched_route(self) -> Route:
+        """The route that the request matches.
 
-        :raises LookupError: none; requests without a route are refused before anybody asks.
+        :raises LookupError: none; a request without a route fails before any handler sees it.
         """
         if self.route is None:
             raise LookupError(f"No route for {self.method} {self.path}")
         return self.route
 
     def json(self) -> Any:
-        """The body as JSON; None where there is none.
+        """Parse the body as JSON; None if there is none.
 
         :raises ApiError: 400, the body is not JSON.
         """
@@ -99,31 +99,31 @@ class PlatformRequest:
             raise ApiError(400, "Invalid Request", gateway=True) from error
 
     def form(self) -> dict[str, bytes]:
-        """The fields and files of a form (``multipart/form-data``).
+        """Parse the fields and files of a form (``multipart/form-data``).
 
-        :raises ApiError: 400, the body is no such form.
+        :raises ApiError: 400, the body is not such a form.
         """
-        kind = self.headers.get("content-type", "")
-        content = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + self.body)
+        content_type = self.headers.get("content-type", "")
+        content = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + self.body)
         if content.get_content_type() != "multipart/form-data" or not content.is_multipart():
             raise ApiError(400, "Invalid Request", gateway=True)
         parts: list[Any] = content.get_payload()  # type: ignore[assignment]
         return {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in parts}
 
-    def read(self, model: type[M]) -> M:
-        """The body, checked; fields that the model does not know are ignored unless it says otherwise.
+    def parse_body(self, model: type[M]) -> M:
+        """Parse and validate the body; unknown fields are ignored unless the model forbids them.
 
-        :raises ApiError: 400, the body is not a JSON object; 422, a field is missing or wrong.
+        :raises ApiError: 400, the body is not a JSON object; 422, a field is missing or invalid.
         """
         content = self.json()
         if content is not None and not isinstance(content, dict):
             raise ApiError(400, "Invalid Request", gateway=True)
-        return self.check(model, content or {})
+        return self.validate(model, content or {})
 
-    def check(self, model: type[M], content: dict[str, Any]) -> M:
-        """A JSON object, checked as strictly as JSON allows.
+    def validate(self, model: type[M], content: dict[str, Any]) -> M:
+        """Validate a JSON object as strictly as JSON allows.
 
-        :raises ApiError: 422, a field is missing or wrong.
+        :raises ApiError: 422, a field is missing or invalid.
         """
         try:
             return model.model_validate_json(json.dumps(content), strict=True)
@@ -135,7 +135,7 @@ _UNCHECKED_CLAIMS = ("exp", "iat", "nbf", "aud", "iss", "sub", "jti")
 
 
 def verify_signature(token: str, secret: str) -> dict[str, Any]:
-    """Return the claims of a JSON Web Token signed with ``secret`` by HS256; the caller checks the claims.
+    """Return the claims of a JSON Web Token signed with ``secret`` by HS256; checking the claims is up to the caller.
 
     :raises jwt.InvalidTokenError: it is not a token, or not signed with this secret.
     """
@@ -158,11 +158,11 @@ _CODES = {
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
-    """The faults pydantic found, in words of a web API."""
-    faults = []
+    """Convert pydantic's errors to those of a web API."""
+    errors = []
     for item in error.errors():
         kind = item["type"]
         code, message = _CODES.get(kind, (kind.removesuffix("_parsing").removesuffix("_type"), None))
         name = ".".join(str(part) for part in item["loc"])
-        faults.append(FieldError(name, f"validation_{code}", message or item["msg"]))
-    return tuple(faults)
+        errors.append(FieldError(name, f"validation_{code}", message or item["msg"]))
+    return tuple(errors)

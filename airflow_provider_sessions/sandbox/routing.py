@@ -1,4 +1,4 @@
-"""Routes as data: a table says method, path, name, who may call, and which function answers."""
+"""Routes as data: a table of method, path, name, required access and handler."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Route:
     """One operation of a platform.
 
     :param path: template below the platform's base URL; ``{id}`` stands for one segment.
-    :param documented: whether method and path are seen in a public source (the rest is inferred).
-    :param access: who may call it; the platform knows what the word means.
-    :param status: the status of a success.
-    :param scoped: whether a twin exists below a prefix (VidInfra: ``/libraries/{library_id}``).
+    :param documented: whether a public source shows method and path (the others are inferred).
+    :param access: who may call it, in a word that the platform defines.
+    :param status: status of a successful response.
+    :param scoped: whether it also exists below a prefix (VidInfra: ``/libraries/{library_id}``).
     """
 
     method: str
@@ -34,25 +34,25 @@ class Route:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What a path must look like."""
+        """The regular expression of its paths."""
         return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path)))
 
     @property
     def doc(self) -> str:
-        """The first line of what the function says about itself."""
+        """The first line of the handler's docstring."""
         return (self.handler.__doc__ or "").strip().partition("\n")[0]
 
 
 @dataclass(frozen=True)
 class Match:
-    """A route that fits a request, and the values of its path's parameters."""
+    """A route that matches a request, and the parameters in the request's path."""
 
     route: Route
-    args: dict[str, str]
+    path_params: dict[str, str]
 
 
 class Routes:
-    """A table of routes, filled by decorating functions."""
+    """A table of routes, filled by decorating handlers."""
 
     def __init__(self) -> None:
         self._routes: list[Route] = []
@@ -68,18 +68,17 @@ class Routes:
         status: int = 200,
         scoped: bool = False,
     ) -> Callable[[H], H]:
-        """Enter the decorated function.
+        """Add the decorated function as a handler.
 
-        :param name: the route's name; the function's if not given.
+        :param name: the route's name; by default the function's.
         """
 
-        def enter(handler: H) -> H:
-            self._routes.append(
-                Route(method, path, name or handler.__name__, handler, documented, access, status, scoped)
-            )
+        def add(handler: H) -> H:
+            route_name = name or handler.__name__
+            self._routes.append(Route(method, path, route_name, handler, documented, access, status, scoped))
             return handler
 
-        return enter
+        return add
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
@@ -87,12 +86,16 @@ class Routes:
     def __len__(self) -> int:
         return len(self._routes)
 
-    def at(self, path: str) -> list[Match]:
-        """All routes whose path fits, whatever their method; a literal segment goes before a parameter."""
+    def find_all(self, path: str) -> list[Match]:
+        """Return all routes that match a path, with any method; a literal segment wins over a parameter."""
         found = [
             Match(route, hit.groupdict())
             for route in self._routes
             if (hit := route.pattern.fullmatch(path)) is not None
         ]
-        fewest = min((len(match.args) for match in found), default=0)
-        return [match for match in found if len(match.args) == fewest]
+        fewest = min((len(match.path_params) for match in found), default=0)
+        return [match for match in found if len(match.path_params) == fewest]
+
+    def find(self, method: str, path: str) -> Match | None:
+        """Return the route of a request, or None if there is none."""
+        return next((match for match in self.find_all(path) if match.route.method == method), None)

@@ -1,4 +1,4 @@
-"""The sandbox's time: it follows another clock, faster if wanted, or stands still and is stepped by hand."""
+"""The sandbox's clock: it follows another clock, faster if wanted, or stands still until it is advanced."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_sessions.clock import Clock, SystemClock
 
-STILL_START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+DEFAULT_START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 
 class SandboxClock:
-    """What time it is on the platforms.
+    """The current time on the platforms.
 
-    :param start: the first instant, aware; the time of ``follow`` if not given.
-    :param speed: sandbox seconds per second of ``follow``; 1 is real time, 60 a minute a second, 0 stands still.
-    :param follow: the clock that drives this one; the machine's own if not given. Hand in the
-        :class:`~airflow_provider_sessions.clock.VirtualClock` of a test and client and platform share one time.
+    :param start: the first instant, with a zone; the time of ``follow`` by default.
+    :param speed: sandbox seconds per second of ``follow``; 1 is real time, 60 a minute per second, 0 stands still.
+    :param follow: the clock that drives this one; the system clock by default. Pass the
+        :class:`~airflow_provider_sessions.clock.VirtualClock` of a test to give client and platform the same time.
     """
 
     def __init__(self, start: datetime | None = None, *, speed: float = 1.0, follow: Clock | None = None) -> None:
@@ -24,38 +24,38 @@ class SandboxClock:
         self._base = start or self._anchor
         self._speed = speed
         self.skew = timedelta()
-        """How far the clock that callers see is ahead: the platforms date answers, and judge tokens, by that one."""
+        """How far the platforms' own clock is ahead; they date responses and check tokens by that clock."""
 
     @classmethod
-    def still(cls, start: datetime | None = None) -> SandboxClock:
-        """A clock that moves only by :meth:`advance` and :meth:`move_to`.
+    def stopped(cls, start: datetime | None = None) -> SandboxClock:
+        """Return a clock that moves only by :meth:`advance` and :meth:`move_to`.
 
-        :param start: where it stands; 2026-03-02 15:00 UTC if not given.
+        :param start: its time; 2026-03-02 15:00 UTC by default.
         """
-        return cls(start or STILL_START, speed=0)
+        return cls(start or DEFAULT_START, speed=0)
 
     @property
     def speed(self) -> float:
-        """Sandbox seconds per second of the clock it follows."""
+        """Sandbox seconds per second of the clock that it follows."""
         return self._speed
 
     def now(self) -> datetime:
-        """The present on the platforms, as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""
         return self._base + (self._follow.now() - self._anchor) * self._speed
 
-    def shown(self) -> datetime:
-        """The present as the platforms tell it: see ``skew``."""
+    def skewed_now(self) -> datetime:
+        """Return the current time of the platforms' own clock: see ``skew``."""
         return self.now() + self.skew
 
     def advance(self, seconds: float) -> datetime:
-        """Step on by ``seconds`` and return the new present.
+        """Advance by ``seconds`` and return the new time.
 
-        :raises ValueError: ``seconds`` is negative; what has happened cannot be taken back.
+        :raises ValueError: ``seconds`` is negative; the past cannot be undone.
         """
         return self.move_to(self.now() + timedelta(seconds=seconds))
 
     def move_to(self, instant: datetime) -> datetime:
-        """Step on to ``instant`` and return it.
+        """Advance to ``instant`` and return it.
 
         :raises ValueError: ``instant`` has no zone or lies in the past.
         """
@@ -66,8 +66,8 @@ class SandboxClock:
         self._restart(instant, self._speed)
         return instant
 
-    def run(self, speed: float) -> None:
-        """From now on run at ``speed``; 0 stands still.
+    def set_speed(self, speed: float) -> None:
+        """Run at ``speed`` from now on; 0 stands still.
 
         :raises ValueError: ``speed`` is negative.
         """
@@ -82,7 +82,7 @@ class SandboxClock:
 
 
 def rfc3339(instant: datetime | None) -> str | None:
-    """A time as web APIs write it: UTC, milliseconds, ``Z``."""
+    """Format a time as web APIs do: UTC, milliseconds, ``Z``."""
     if instant is None:
         return None
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

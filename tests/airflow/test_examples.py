@@ -123,7 +123,7 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     place.default_script(live_after=1, duration=2, artifacts_after=1, approve_after=1)
     connect(f"{platform}_default", **place.connection() | {"extra": {"rate_limit": "1000/second"}})
     sandbox.clock.move_to(datetime.now(UTC))
-    sandbox.clock.run(1)  # in real time, because Airflow is
+    sandbox.clock.set_speed(1)  # in real time, because Airflow is
 
     filled = json.loads(_fill(json.dumps(conf), place.credentials()))
     dag = _bag().dags[dag_id]

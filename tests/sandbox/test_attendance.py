@@ -132,7 +132,7 @@ async def rows_of_as_host(sandbox: Sandbox, api: httpx.AsyncClient, session_id: 
 
 def test_the_same_seed_makes_the_same_world_and_another_a_different_one() -> None:
     def world(seed: int) -> Any:
-        sandbox = Sandbox(seed, clock=SandboxClock.still())
+        sandbox = Sandbox(seed, clock=SandboxClock.stopped())
         now = sandbox.clock.now()
         sandbox.vidinfra.create(count=3, ended_between=(now - timedelta(days=2), now))
         return sandbox.vidinfra.credentials(), sandbox.oracle()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.vidinfra.table import routes
+from airflow_provider_sessions.sandbox.vidinfra.platform import routes
 
 DOCUMENTED = Path(__file__).parent.parent / "fixtures" / "vidinfra"
 ACTIONS_ON_LIVE = ("end", "ensure_hls_egress", "start_webcam_hls", "join", "host_video_state", "host_audio_state")

@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.call import Route as Called
 from airflow_provider_sessions.sandbox.routing import Route as Answered
-from airflow_provider_sessions.sandbox.sandbox import PLATFORMS
-from airflow_provider_sessions.sandbox.vidinfra.table import VIDEO_MOUNT
+from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
+from airflow_provider_sessions.sandbox.vidinfra.platform import VIDEO_MOUNT
 
 
 def called_by_the_client(platform: str) -> Endpoints:

@@ -125,13 +125,13 @@ def test_what_cannot_be_done_says_why(sandbox: Sandbox) -> None:
         sandbox.vidinfra.expire(ended)
     with pytest.raises(ValueError, match="it has attendance, recording"):
         sandbox.vidinfra.revise(ended, "transcript")
-    with pytest.raises(ValueError, match="cannot call a session off"):
+    with pytest.raises(ValueError, match="cannot cancel a session"):
         sandbox.vidinfra.cancel(ended)
     with pytest.raises(ValueError, match="cannot lie in the future"):
         sandbox.vidinfra.create(ended_at=sandbox.clock.now() + timedelta(seconds=1))
     with pytest.raises(ValueError, match="Extra inputs are not permitted"):
         sandbox.vidinfra.create(colour="blue")
-    with pytest.raises(ValueError, match="asked for: zoom"):
+    with pytest.raises(ValueError, match="Invalid platforms: zoom"):
         Sandbox(platforms=["zoom"])
 
 
@@ -151,16 +151,16 @@ def test_the_clock_follows_another_at_its_own_speed() -> None:
     clock = SandboxClock(datetime(2030, 1, 1, tzinfo=UTC), speed=60, follow=virtual)
     virtual.jump(2)
     assert clock.now() == datetime(2030, 1, 1, 0, 2, tzinfo=UTC)
-    clock.run(0)
+    clock.set_speed(0)
     virtual.jump(2)
     assert clock.advance(1) == datetime(2030, 1, 1, 0, 2, 1, tzinfo=UTC)
 
 
 def test_the_clock_does_not_go_back() -> None:
-    clock = SandboxClock.still()
+    clock = SandboxClock.stopped()
     with pytest.raises(ValueError, match="cannot go back"):
         clock.advance(-1)
     with pytest.raises(ValueError, match="with a zone"):
         clock.move_to(datetime(2030, 1, 1))  # noqa: DTZ001 - that it is naive is the point
     with pytest.raises(ValueError, match="cannot run backwards"):
-        clock.run(-1)
+        clock.set_speed(-1)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.prevail.table import routes
+from airflow_provider_sessions.sandbox.prevail.platform import routes
 from tests.sandbox.depositions import asked, documented, listed
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.sessions_us.table import routes
+from airflow_provider_sessions.sandbox.sessions_us.platform import routes
 
 KNOWN = Path(__file__).parent.parent / "fixtures" / "sessions_us"
 BOOKING = {

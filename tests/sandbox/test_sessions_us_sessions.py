@@ -296,7 +296,7 @@ def test_by_the_seed_half_of_all_sessions_have_translations(sandbox: Sandbox) ->
 
 def test_the_same_seed_says_the_same() -> None:
     def told(seed: int) -> Any:
-        sandbox = Sandbox(seed, clock=SandboxClock.still())
+        sandbox = Sandbox(seed, clock=SandboxClock.stopped())
         sandbox.sessions_us.create(count=2, ended_at=sandbox.clock.now())
         return sandbox.sessions_us.oracle()
 

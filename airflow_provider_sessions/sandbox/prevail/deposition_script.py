@@ -1,7 +1,7 @@
 """What is said in a deposition: an oath, questions by counsel, answers by the deponent, objections by the other side.
 
-All of it is made up and follows from a key. A rough transcript has places that nobody could hear; a revision (the
-certified transcript) has the words.
+All of it is made up and follows from a key. A rough transcript has inaudible passages; a revision (the certified
+transcript) has their words.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ _OBJECTIONS = (
 
 
 @dataclass(frozen=True)
-class Cast:
-    """Who speaks; the same person may have several parts."""
+class Speakers:
+    """The names of those who speak; the same person may have several roles."""
 
     officer: str
     examiner: str
@@ -70,7 +70,7 @@ class Cast:
 
 @dataclass(frozen=True)
 class Segment:
-    """One stretch of speech, in seconds from the session's start."""
+    """One segment of a transcript; times are seconds from the session's start."""
 
     start: float
     end: float
@@ -79,12 +79,12 @@ class Segment:
 
 
 @lru_cache(maxsize=64)
-def transcript(key: str, cast: Cast, title: str, seconds: float, revision: int) -> tuple[Segment, ...]:
-    """What is said in a deposition of this length. The shortest ones are spoken fast."""
+def write_transcript(key: str, speakers: Speakers, title: str, seconds: float, revision: int) -> tuple[Segment, ...]:
+    """Write the transcript of a deposition of this length. In very short ones people speak faster."""
     rng = seeded_random(f"{key}:words")
     spoken: list[tuple[float, float, str, str]] = []
     now = 0.0
-    for speaker, text in _script(rng, cast, title, seconds, revision):
+    for speaker, text in _write_lines(rng, speakers, title, seconds, revision):
         pause = round(rng.uniform(0.2, 1.4), 3)
         length = round(max(0.8, len(text.split()) / WORDS_PER_SECOND * rng.uniform(0.9, 1.2)), 3)
         spoken.append((now + pause, now + pause + length, speaker, text))
@@ -93,40 +93,42 @@ def transcript(key: str, cast: Cast, title: str, seconds: float, revision: int) 
     return tuple(Segment(round(start * scale, 3), round(end * scale, 3), who, text) for start, end, who, text in spoken)
 
 
-def _script(rng: Random, cast: Cast, title: str, seconds: float, revision: int) -> Iterator[tuple[str, str]]:
-    """Who says what, as much as fits; an oath, one exchange and an end in any case."""
+def _write_lines(
+    rng: Random, speakers: Speakers, title: str, seconds: float, revision: int
+) -> Iterator[tuple[str, str]]:
+    """Yield speaker and text of as many exchanges as fit, at least one, between an oath and an end."""
     lines = [
-        (cast.officer, f"We are on the record. This is {title}."),
-        (cast.officer, "Do you swear to tell the truth, the whole truth, and nothing but the truth?"),
-        (cast.deponent, "I do."),
+        (speakers.officer, f"We are on the record. This is {title}."),
+        (speakers.officer, "Do you swear to tell the truth, the whole truth, and nothing but the truth?"),
+        (speakers.deponent, "I do."),
     ]
     end = "We are off the record." + (f" Certified, revision {revision}." if revision else "")
-    left = seconds - sum(_seconds_of(text) for _, text in [*lines, ("", end)])
-    for exchange in _exchanges(rng, cast, revision):
-        left -= sum(_seconds_of(text) for _, text in exchange)
+    left = seconds - sum(_speaking_seconds(text) for _, text in [*lines, ("", end)])
+    for exchange in _write_exchanges(rng, speakers, revision):
+        left -= sum(_speaking_seconds(text) for _, text in exchange)
         if left < 0 and len(lines) > 3:
             break
         lines += exchange
-    return iter([*lines, (cast.officer, end)])
+    return iter([*lines, (speakers.officer, end)])
 
 
-def _seconds_of(text: str) -> float:
-    """About how long it takes to say a text, with the pause before it."""
+def _speaking_seconds(text: str) -> float:
+    """Estimate how long it takes to say a text, including the pause before it."""
     return len(text.split()) / WORDS_PER_SECOND * 1.05 + 1.0
 
 
-def _exchanges(rng: Random, cast: Cast, revision: int) -> Iterator[list[tuple[str, str]]]:
-    """Question and answer without end, now and then with an objection between them."""
+def _write_exchanges(rng: Random, speakers: Speakers, revision: int) -> Iterator[list[tuple[str, str]]]:
+    """Yield questions and answers without end, some with an objection between them."""
     number = 0
     while True:
         first = [0] if not number else []
         for choice in first + rng.sample(range(1, len(_EXCHANGES)), len(_EXCHANGES) - 1):
             question, answer = _EXCHANGES[choice]
-            facts = {"deponent": cast.deponent, "year": rng.randint(2019, 2024)}
+            facts = {"deponent": speakers.deponent, "year": rng.randint(2019, 2024)}
             facts |= {"number": rng.randint(3, 48), "line": rng.randint(4, 25)}
             answer = answer.format(**facts)
-            objection = [(cast.defender, rng.choice(_OBJECTIONS))] if number % 6 == 4 else []
+            objection = [(speakers.defender, rng.choice(_OBJECTIONS))] if number % 6 == 4 else []
             if number % 7 == 1 and not revision:
                 answer = f"{answer.rsplit(' ', 1)[0]} {INAUDIBLE}."
-            yield [(cast.examiner, question.format(**facts)), *objection, (cast.deponent, answer)]
+            yield [(speakers.examiner, question.format(**facts)), *objection, (speakers.deponent, answer)]
             number += 1

@@ -1,12 +1,14 @@
-"""Prevail as a platform: organizations, slugs, its words for states, its envelopes, and what its sessions leave."""
+"""Prevail as a platform: its organizations, tokens, slugs, e-mails, state names, response formats and artifacts."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
+import jwt
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_sessions.sandbox.attendees import Person
@@ -14,17 +16,8 @@ from airflow_provider_sessions.sandbox.identifiers import seeded_random
 from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, State
 from airflow_provider_sessions.sandbox.media import MediaFile
 from airflow_provider_sessions.sandbox.platform_state import Platform, SharedState, manual_action
-from airflow_provider_sessions.sandbox.prevail import (
-    artifact_routes,
-    auth,
-    mail,
-    page_routes,
-    request_bodies,
-    request_routes,
-    session_routes,
-)
-from airflow_provider_sessions.sandbox.prevail.control_routes import controls
-from airflow_provider_sessions.sandbox.prevail.deposition_script import Cast, Segment, transcript
+from airflow_provider_sessions.sandbox.prevail import request_bodies
+from airflow_provider_sessions.sandbox.prevail.deposition_script import Segment, Speakers, write_transcript
 from airflow_provider_sessions.sandbox.prevail.rails import slug_of
 from airflow_provider_sessions.sandbox.prevail.state import (
     Deposition,
@@ -32,21 +25,24 @@ from airflow_provider_sessions.sandbox.prevail.state import (
     Organization,
     PrevailDraft,
     Settings,
+    build_invites,
 )
-from airflow_provider_sessions.sandbox.prevail.table import routes
-from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, verify_signature
+from airflow_provider_sessions.sandbox.routing import Routes
 
-# The modules of handlers enter their routes when they are imported.
-HANDLERS = (request_routes, session_routes, artifact_routes, page_routes)
+routes = Routes()
+"""Prevail's routes; the modules of handlers add them. ``access`` is ``token`` (of any organization), ``self_service``
+(of an organization with Self-Service), or ``public`` (web pages, and files behind a presigned URL)."""
+controls = Routes()
 
 REQUEST = "request:"
-"""Goes before a request's number: by this id tests know a session that has no slug yet."""
+"""Prefix of a request's number: the id by which tests know a session that has no slug yet."""
 _FIRST_NUMBER = 11760
 
 
 @dataclass(frozen=True)
 class Track:
-    """One audio file of a session; ``user`` is the voice on it, or ``Recording`` for all together."""
+    """One audio file of a session; ``user`` is the speaker on it, or ``Recording`` for the mix of all speakers."""
 
     filename: str
     user: str
@@ -55,7 +51,7 @@ class Track:
 class Prevail(Platform[Deposition, PrevailDraft]):
     """The stand-in for Prevail.
 
-    There from the start: an organization with Self-Service and ten members, and another organization.
+    From the start it has an organization with Self-Service and ten members, and another organization.
     """
 
     name = "prevail"
@@ -85,15 +81,15 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         self.outbox: list[Email] = []
         self.storage_secret = self.ids.token("storage secret", 64)
         people = self.population.people
-        self.organization = self._organization("Halcyon Law", people[10:20])
-        self.other_organization = self._organization("Northwind Counsel", people[20:24])
+        self.organization = self._create_organization("Halcyon Law", people[10:20])
+        self.other_organization = self._create_organization("Northwind Counsel", people[20:24])
         self.organizations = {own.company_id: own for own in (self.organization, self.other_organization)}
         self._by_email = {person.email: person for person in people}
         self._slugs: dict[str, Deposition] = {}
         self._requested: dict[str, Deposition] = {}
         self._media: dict[tuple[str, str, int], MediaFile] = {}
 
-    def _organization(self, name: str, members: list[Person]) -> Organization:
+    def _create_organization(self, name: str, members: list[Person]) -> Organization:
         company_id = f"{slug_of(name)}-{self.ids.token('company', 6)}"
         return Organization(company_id, name, self.ids.token("api key", 48), list(members))
 
@@ -101,12 +97,12 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     @property
     def api_key(self) -> str:
-        """The organization's key, which signs tokens."""
+        """The organization's API key, which signs its tokens."""
         return self.organization.api_key
 
     @property
     def company_id(self) -> str:
-        """What tokens name in their claim ``slug``."""
+        """The claim ``slug`` of the organization's tokens."""
         return self.organization.company_id
 
     @property
@@ -115,7 +111,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         return self.organization.members[1].email or ""
 
     def credentials(self) -> dict[str, str]:
-        """What a client needs to connect, and the addresses of a member and of another organization."""
+        """Return what a client needs to connect, the address of a member, and the credentials of the other one."""
         return {
             "api_key": self.api_key,
             "company_id": self.company_id,
@@ -125,32 +121,33 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         }
 
     def connection(self) -> dict[str, Any]:
-        """An Airflow connection of the organization."""
+        """Return an Airflow connection of the organization."""
         return {"conn_type": self.name, "host": self.base_url, "login": self.company_id, "password": self.api_key}
 
     @manual_action
     def new_api_key(self) -> str:
-        """Replace the organization's API key; tokens signed with the old one are worth nothing from now on."""
+        """Replace the organization's API key and return the new one; tokens signed with the old one become invalid."""
         self.organization.api_key = self.ids.token("api key", 48)
         return self.api_key
 
     @manual_action
     def allow_self_service(self, allowed: bool, company_id: str | None = None) -> None:
-        """Give Self-Service to an organization, or take it away.
+        """Enable or disable Self-Service for an organization.
 
-        :param company_id: the organization; the one whose credentials are given out if not given.
+        :param company_id: the organization; by default the one whose credentials are returned.
         :raises LookupError: there is no such organization.
         """
-        self._organization_of(company_id).self_service = allowed
+        self._find_organization(company_id).self_service = allowed
 
     @manual_action
     def add_member(self, email: str, name: str | None = None) -> None:
-        """Register a member of the organization, who can then be a host."""
-        person = Person(self.ids.new("member"), name or _name_of(email), email.lower(), self.shared.clock.now())
+        """Add a member to the organization, who can then be a host."""
+        now = self.shared.clock.now()
+        person = Person(self.ids.new("member"), name or _name_from_email(email), email.lower(), now)
         self.organization.members.append(person)
         self._by_email[person.email] = person
 
-    def _organization_of(self, company_id: str | None) -> Organization:
+    def _find_organization(self, company_id: str | None) -> Organization:
         found = self.organizations.get(company_id or self.company_id)
         if found is None:
             raise LookupError(f"prevail has no organization {company_id}")
@@ -158,171 +155,185 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def authenticate(self, asked: PlatformRequest) -> None:
-        """Find out which organization asks, and whether the route is open to it."""
-        auth.authenticate(self, asked)
+    def authenticate(self, request: ApiRequest) -> None:
+        """Set ``request.caller`` to the organization whose token was sent, and check that it may use the route.
 
-    def rate_limit_key(self, asked: PlatformRequest) -> str:
-        """An organization's share of the rate limit, whichever token it shows."""
-        return auth.rate_limit_key(self, asked)
+        :raises ApiError: 401, 403.
+        """
+        if request.matched_route.access == "public":
+            return
+        token = _find_token(request)
+        if not token:
+            raise ApiError(401, "A signed token is required")
+        organization, claims = self._verify(token)
+        expiry = claims.get("exp")
+        if isinstance(expiry, bool) or not isinstance(expiry, int | float):
+            raise ApiError(401, "The token must say when it expires (exp)")
+        if expiry <= (request.now + self.shared.clock.skew).timestamp():
+            raise ApiError(401, "The token has expired")
+        request.caller = organization
+        if request.matched_route.access == "self_service" and not organization.self_service:
+            raise ApiError(403, "Self-Service is not enabled for your Organization")
 
-    def build_response(self, result: Any, asked: PlatformRequest) -> Response:
-        """Answer with the result as it is."""
-        return JSONResponse(result, asked.operation.status)
+    def _verify(self, token: str) -> tuple[Organization, dict[str, Any]]:
+        """Return the organization that a token names and that has signed it, and the token's claims.
 
-    def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:
-        """Say what is wrong. The shape is not documented: a list of texts, or one text, as the settings say."""
-        reasons = [f"{fault.field}: {fault.message}" for fault in refusal.fields] or [refusal.reason]
+        :raises ApiError: 401.
+        """
+        for organization in self.organizations.values():
+            try:
+                claims = verify_signature(token, organization.api_key)
+            except jwt.InvalidTokenError:
+                continue
+            if claims.get("slug") == organization.company_id:
+                return organization, claims
+        raise ApiError(401, "The token is not valid")
+
+    def rate_limit_key(self, request: ApiRequest) -> str:
+        """Count by organization, because a client may send a new token with each request."""
+        try:
+            return self._verify(_find_token(request))[0].company_id
+        except ApiError:
+            return ""
+
+    def build_response(self, result: Any, request: ApiRequest) -> Response:
+        """Return the result without an envelope."""
+        return JSONResponse(result, request.matched_route.status)
+
+    def build_error_response(self, error: ApiError, request: ApiRequest) -> Response:
+        """Format an error. The format is undocumented: a list of texts or one text, as the settings say."""
+        reasons = [f"{field.field}: {field.message}" for field in error.fields] or [error.reason]
         key = self.settings.error_key
         content = {key: reasons if key == "errors" else "; ".join(reasons)}
-        return JSONResponse(content, refusal.status, refusal.headers)
+        return JSONResponse(content, error.status, error.headers)
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
-    def hold(self, draft: PrevailDraft, lifecycle: Lifecycle, attendees: int) -> Deposition:
-        """Make a session from a draft; one that is requested gets its slug when staff schedule it."""
+    def build_session(self, draft: PrevailDraft, lifecycle: Lifecycle, attendees: int) -> Deposition:
+        """Build a session from a draft; a requested one gets its slug when staff schedule it."""
         number = self.ids.number("request")
         rng = seeded_random(f"{self.shared.seed}:{self.name}:{number}")
-        organization, title = self._organization_of(draft.company_id), draft.title or ""
-        wanted, deponent = draft.invites, draft.deponent
-        if wanted is None:
+        organization, title = self._find_organization(draft.company_id), draft.title or ""
+        invited, deponent = draft.invites, draft.deponent
+        if invited is None:
             size = 2 + attendees % 4 if draft.attendees is None else attendees
             people = rng.sample(self.population.people[30:], size)
-            wanted = [person.email for person in people if person.email]
+            invited = [person.email for person in people if person.email]
             deponent = deponent or _deponent(rng.choice(self.population.people[2:10]))
-        lifecycle.scheduled_start = _whole_minute(
-            lifecycle.scheduled_start or lifecycle.created_at + timedelta(hours=1)
-        )
+        start = lifecycle.scheduled_start or lifecycle.created_at + timedelta(hours=1)
+        lifecycle.scheduled_start = start.replace(second=0, microsecond=0)  # Prevail plans in whole minutes
         lifecycle.awaits_staff = draft.requested
-        held = Deposition(
+        session = Deposition(
             id=str(_FIRST_NUMBER + number),
             title=title,
             lifecycle=lifecycle,
-            attendees=len(wanted),
+            attendees=len(invited),
             organization=organization,
             case=draft.case or f"{rng.randint(100, 999)}-cv-{rng.randint(1000, 9999)}",
             time_zone=draft.time_zone,
             estimated_duration=draft.estimated_duration or self.settings.default_duration,
-            invites=mail.invites_of(wanted, deponent, organization),
+            invites=build_invites(invited, deponent, organization),
             deponent=deponent,
             details=draft.session_details,
             meeting_id=rng.randint(90_000_000_000, 99_999_999_999),
             password=self.ids.token("meeting password", 10),
             pwd=self.ids.token("meeting pwd", 30),
-            wished_slug=slug_of(draft.remote_session_id or title) or f"session-{number}",
+            requested_slug=slug_of(draft.remote_session_id or title) or f"session-{number}",
             requested=draft.requested,
-            word="scheduled" if draft.requested else self.settings.state_after_create,
+            initial_state="scheduled" if draft.requested else self.settings.state_after_create,
         )
         if draft.requested:
-            self._requested[held.id] = held
+            self._requested[session.id] = session
         else:
-            self._schedule(held, lifecycle.created_at)
-        return held
+            self._schedule(session, lifecycle.created_at)
+        return session
 
     def apply_due_changes(self) -> None:
-        """Let everything happen that was due by now; staff give a slug to what they have scheduled."""
+        """Apply all changes that are due by now; requests that staff have scheduled get their slugs."""
         super().apply_due_changes()
-        for held in [held for held in self._requested.values() if not held.lifecycle.awaits_staff]:
-            del self._requested[held.id]
-            self._schedule(held, held.lifecycle.approved_at or self.shared.clock.now())
+        for session in [session for session in self._requested.values() if not session.lifecycle.awaits_staff]:
+            del self._requested[session.id]
+            self._schedule(session, session.lifecycle.approved_at or self.shared.clock.now())
 
-    def _schedule(self, held: Deposition, at: datetime) -> None:
-        """Give a session its slug, and invite people."""
-        held.slug = self._free_slug(held.wished_slug)
-        self._slugs[held.slug] = held
-        mail.invite(self, held, at)
+    def _schedule(self, session: Deposition, at: datetime) -> None:
+        """Give a session its slug, and send the invitations."""
+        session.slug = self._find_free_slug(session.requested_slug)
+        self._slugs[session.slug] = session
+        self.send_invitations(session, at)
 
     def is_taken(self, slug: str) -> bool:
-        """Whether a scheduled session, of whichever organization, has this slug."""
-        holder = self._slugs.get(slug)
-        if holder is None or holder.lifecycle.deleted_at:
+        """Return whether a scheduled session of any organization has this slug."""
+        owner = self._slugs.get(slug)
+        if owner is None or owner.lifecycle.deleted_at:
             return False
-        return not (holder.lifecycle.state is State.CANCELED and self.settings.canceled_frees_slug)
+        return not (owner.lifecycle.state is State.CANCELED and self.settings.canceled_frees_slug)
 
-    def _free_slug(self, wanted: str) -> str:
-        """A slug that nobody has: people who schedule by hand find one."""
+    def _find_free_slug(self, wanted: str) -> str:
+        """Return a slug that is not taken: people who schedule in the web pages choose another."""
         slug, number = wanted, 2
         while self.is_taken(slug):
             slug, number = f"{wanted}-{number}", number + 1
         return slug
 
     def find_by_slug(self, slug: str) -> Deposition | None:
-        """The session that has a slug, the latest if it was freed and taken again."""
-        held = self._slugs.get(slug)
-        return held if held and not held.lifecycle.deleted_at else None
+        """Return the session with a slug; the latest, if the slug was freed and taken again."""
+        session = self._slugs.get(slug)
+        return session if session and not session.lifecycle.deleted_at else None
 
     def public_id(self, session: Deposition) -> str:
-        """Its slug; while it has none, ``request:`` and its number."""
+        """Return the slug; while there is none, ``request:`` and the number."""
         return session.slug or f"{REQUEST}{session.id}"
 
     def find_including_deleted(self, session_id: str) -> Deposition | None:
-        """A session by its slug, or by the number of its request with or without ``request:``."""
+        """Return a session by its slug, or by the number of its request with or without ``request:``."""
         return self._slugs.get(session_id) or self.all_sessions.get(session_id.removeprefix(REQUEST))
 
-    def listed(self, organization: Organization) -> list[Deposition]:
-        """An organization's sessions and requests, in the order of the lists."""
-        found = [held for held in self.all() if held.organization is organization]
-        found.sort(key=lambda held: held.lifecycle.created_at)
+    def sessions_of(self, organization: Organization) -> list[Deposition]:
+        """Return an organization's sessions and requests, in the order of the lists."""
+        found = [session for session in self.existing_sessions() if session.organization is organization]
+        found.sort(key=lambda session: session.lifecycle.created_at)
         return found[::-1] if self.settings.newest_first else found
 
-    def word(self, held: Deposition) -> str:
-        """Prevail's word for the state. There is none for a session that has ended."""
-        state = held.lifecycle.state
+    def state_name(self, session: Deposition) -> str:
+        """Return Prevail's name for the state. It has none for a session that has ended."""
+        state = session.lifecycle.state
         if state is State.ENDED:
-            return held.word if self.settings.after_end == "ready" else "active"
-        words = {State.REQUESTED: "initial", State.LIVE: "active", State.CANCELED: "canceled"}
-        return words.get(state, held.word)
+            return session.initial_state if self.settings.after_end == "ready" else "active"
+        names = {State.REQUESTED: "initial", State.LIVE: "active", State.CANCELED: "canceled"}
+        return names.get(state, session.initial_state)
 
-    def session_url(self, held: Deposition, origin: str) -> str | None:
-        """The session's page; None while it has no slug."""
-        return f"{origin}{self.other_paths[0]}/{quote(held.slug, safe='')}" if held.slug else None
+    def session_url(self, session: Deposition, origin: str) -> str | None:
+        """Return the URL of the session's page; None while it has no slug."""
+        return f"{origin}{self.other_paths[0]}/{quote(session.slug, safe='')}" if session.slug else None
 
-    # --- by hand ------------------------------------------------------------------------------------------------------
+    # --- e-mails ------------------------------------------------------------------------------------------------------
 
-    @manual_action
-    def approve(self, session_id: str, remote_session_id: str | None = None) -> str:
-        """As Prevail's staff, schedule a request; its slug.
+    def send_invitations(self, session: Deposition, at: datetime) -> None:
+        """E-mail everybody invited who has no e-mail yet. Hosts get none, unless they are also listed otherwise."""
+        new = {invite.email: None for invite in session.invites if not invite.host}
+        for address in [address for address in new if address not in session.emailed]:
+            session.emailed[address] = None
+            self._send(session, address, "invitation", f"Invitation: {session.title}", at)
 
-        :param session_id: ``request:`` and the request's number, or the number alone.
-        :param remote_session_id: another slug than the one wished for.
-        :raises ValueError: it does not wait for staff.
-        """
-        held = self._awaiting_staff(session_id)
-        held.wished_slug = slug_of(remote_session_id or "") or held.wished_slug
-        held.lifecycle.awaits_staff, held.lifecycle.approved_at = False, self.shared.clock.now()
-        self.apply_due_changes()
-        return self.public_id(held)
+    def send_cancellations(self, session: Deposition, at: datetime) -> None:
+        """E-mail everybody who was invited by e-mail."""
+        for address in session.emailed:
+            self._send(session, address, "cancellation", f"Canceled: {session.title}", at)
 
-    @manual_action
-    def decline(self, session_id: str) -> None:
-        """As Prevail's staff, turn a request down: it is canceled, and nobody is e-mailed.
-
-        :raises ValueError: it does not wait for staff.
-        """
-        self._awaiting_staff(session_id).lifecycle.canceled_at = self.shared.clock.now()
-
-    def _awaiting_staff(self, session_id: str) -> Deposition:
-        held = self._known(session_id)
-        if held.lifecycle.state is not State.REQUESTED:
-            raise ValueError(f"Session {session_id} does not wait for staff: it is {held.lifecycle.state.value}")
-        return held
-
-    @manual_action
-    def cancel(self, session_id: str, *, notify: bool = True) -> None:
-        """Call a session off.
-
-        :param notify: whether people are e-mailed.
-        :raises ValueError: it is over.
-        """
-        held = self._known(session_id)
-        already = held.lifecycle.canceled_at is not None
-        super().cancel(session_id)
-        if notify and not already:
-            mail.tell_canceled(self, held, self.shared.clock.now())
+    def _send(
+        self,
+        session: Deposition,
+        address: str,
+        kind: Literal["invitation", "cancellation"],
+        subject: str,
+        at: datetime,
+    ) -> None:
+        join_url = self.session_url(session, self.shared.origin) or ""
+        self.outbox.append(Email(at, address, kind, self.public_id(session), subject, join_url))
 
     @manual_action
     def emails(self, **wanted: str) -> list[dict[str, Any]]:
-        """The e-mails that were sent, oldest first.
+        """Return the sent e-mails, oldest first.
 
         :param wanted: values of ``to``, ``kind`` (``invitation``, ``cancellation``), ``session_id``.
         :raises ValueError: e-mails have no such field.
@@ -336,92 +347,134 @@ class Prevail(Platform[Deposition, PrevailDraft]):
 
     @manual_action
     def clear_emails(self) -> None:
-        """Forget the e-mails that were sent."""
+        """Remove all sent e-mails from the outbox."""
         self.outbox.clear()
 
-    # --- what a session leaves ----------------------------------------------------------------------------------------
+    # --- manual actions -----------------------------------------------------------------------------------------------
+
+    @manual_action
+    def approve(self, session_id: str, remote_session_id: str | None = None) -> str:
+        """Schedule a request, as Prevail's staff do, and return its slug.
+
+        :param session_id: ``request:`` and the request's number, or the number alone.
+        :param remote_session_id: another slug than the requested one.
+        :raises ValueError: it does not wait for staff.
+        """
+        session = self._require_requested(session_id)
+        session.requested_slug = slug_of(remote_session_id or "") or session.requested_slug
+        session.lifecycle.awaits_staff, session.lifecycle.approved_at = False, self.shared.clock.now()
+        self.apply_due_changes()
+        return self.public_id(session)
+
+    @manual_action
+    def decline(self, session_id: str) -> None:
+        """Decline a request, as Prevail's staff do: it is canceled, and no e-mail is sent.
+
+        :raises ValueError: it does not wait for staff.
+        """
+        self._require_requested(session_id).lifecycle.canceled_at = self.shared.clock.now()
+
+    def _require_requested(self, session_id: str) -> Deposition:
+        session = self._require_session(session_id)
+        if session.lifecycle.state is not State.REQUESTED:
+            raise ValueError(f"Session {session_id} does not wait for staff: it is {session.lifecycle.state.value}")
+        return session
+
+    @manual_action
+    def cancel(self, session_id: str, *, notify: bool = True) -> None:
+        """Cancel a session.
+
+        :param notify: whether e-mails are sent.
+        :raises ValueError: it has ended.
+        """
+        session = self._require_session(session_id)
+        already_canceled = session.lifecycle.canceled_at is not None
+        super().cancel(session_id)
+        if notify and not already_canceled:
+            self.send_cancellations(session, self.shared.clock.now())
+
+    # --- artifacts ----------------------------------------------------------------------------------------------------
 
     def session_host(self, session: Deposition) -> Person:
-        """The first host invited, else the organization's first member."""
+        """Return the first invited host, or else the organization's first member."""
         hosts = {invite.email.lower() for invite in session.invites if invite.host}
         members = session.organization.members
         return next((person for person in members if person.email in hosts), members[0])
 
-    def cast(self, held: Deposition) -> Cast:
-        """Who speaks in a session: the people it has."""
-        deponent = held.deponent or request_bodies.Deponent()
-        told = [deponent.name or self._name(deponent.email) or "The witness"]
-        counsel = list(dict.fromkeys(i.email for i in held.invites if not i.host and i.email != deponent.email))
-        host = self.session_host(held).name
+    def speakers(self, session: Deposition) -> Speakers:
+        """Return the names of those who speak in a session."""
+        deponent = session.deponent or request_bodies.Deponent()
+        invites = session.invites
+        counsel = list(dict.fromkeys(i.email for i in invites if not i.host and i.email != deponent.email))
+        host = self.session_host(session).name
         names = [self._name(email) for email in counsel] or [host]
-        return Cast(held.details.preferred_manager or host, names[0], names[min(1, len(names) - 1)], told[0])
+        return Speakers(
+            officer=session.details.preferred_manager or host,
+            examiner=names[0],
+            defender=names[min(1, len(names) - 1)],
+            deponent=deponent.name or self._name(deponent.email) or "The witness",
+        )
 
     def _name(self, email: str | None) -> str:
         known = self._by_email.get(email.lower()) if email else None
-        return known.name if known else _name_of(email or "")
+        return known.name if known else _name_from_email(email or "")
 
-    def segments(self, held: Deposition, now: datetime) -> tuple[Segment, ...]:
-        """What was said, in the revision of ``now``; nothing while the session is not over."""
-        lifecycle = held.lifecycle
-        if lifecycle.started_at is None or lifecycle.ended_at is None:
+    def segments(self, session: Deposition, now: datetime) -> tuple[Segment, ...]:
+        """Return the transcript in its revision at ``now``; empty until the session has ended."""
+        seconds = session.lifecycle.live_seconds
+        if seconds is None:
             return ()
-        seconds, revision = (
-            (lifecycle.ended_at - lifecycle.started_at).total_seconds(),
-            len(lifecycle.revisions("transcript", now)),
-        )
-        return transcript(f"{self.shared.seed}:{held.id}", self.cast(held), held.title, seconds, revision)
+        revision = len(session.lifecycle.revisions("transcript", now))
+        key = f"{self.shared.seed}:{session.id}"
+        return write_transcript(key, self.speakers(session), session.title, seconds, revision)
 
-    def tracks(self, held: Deposition, now: datetime) -> list[Track]:
-        """The audio files that are there by ``now``."""
-        if not held.lifecycle.is_ready("recording", now):
-            return []
-        return self._all_tracks(held)
+    def ready_tracks(self, session: Deposition, now: datetime) -> list[Track]:
+        """Return the audio files that are ready at ``now``."""
+        return self._tracks(session) if session.lifecycle.is_ready("recording", now) else []
 
-    def _all_tracks(self, held: Deposition) -> list[Track]:
-        if held.lifecycle.started_at is None or held.lifecycle.script.recording != "completed":
+    def _tracks(self, session: Deposition) -> list[Track]:
+        started = session.lifecycle.started_at
+        if started is None or session.lifecycle.script.recording != "completed":
             return []
-        stem = f"{held.slug}-{held.lifecycle.started_at:%Y%m%d}"
+        stem = f"{session.slug}-{started:%Y%m%d}"
         tracks = [Track(f"{stem}.mp4", "Recording")]
         if self.settings.speaker_tracks:
-            cast = self.cast(held)
-            speakers = dict.fromkeys((cast.officer, cast.examiner, cast.defender, cast.deponent))
-            tracks += [Track(f"{stem}-{number}-{slug_of(who)}.mp4", who) for number, who in enumerate(speakers, 1)]
+            speakers = dict.fromkeys(vars(self.speakers(session)).values())
+            tracks += [Track(f"{stem}-{number}-{slug_of(name)}.mp4", name) for number, name in enumerate(speakers, 1)]
         return tracks
 
-    def media(self, held: Deposition, track: Track, now: datetime) -> MediaFile:
-        """The file of a track, in the revision of ``now``."""
-        lifecycle = held.lifecycle
-        revision = len(lifecycle.revisions("recording", now))
-        key = (held.id, track.filename, revision)
+    def media(self, session: Deposition, track: Track, now: datetime) -> MediaFile:
+        """Return the file of a track, in its revision at ``now``."""
+        key = (session.id, track.filename, len(session.lifecycle.revisions("recording", now)))
         if key not in self._media:
-            size = self.settings.recording_bytes if held.recording_bytes is None else held.recording_bytes
-            seed = f"{self.shared.seed}:{held.id}:{track.filename}:{revision}"
-            self._media[key] = MediaFile(seed, size, "audio/mp4")
+            size = self.settings.recording_bytes if session.recording_bytes is None else session.recording_bytes
+            self._media[key] = MediaFile(f"{self.shared.seed}:{key[0]}:{key[1]}:{key[2]}", size, "audio/mp4")
         return self._media[key]
 
-    def participants(self, held: Deposition) -> list[dict[str, Any]]:
-        """The people invited, each once, and the deponent, in this package's words."""
-        hosts = {invite.email.lower() for invite in held.invites if invite.host}
+    def participants(self, session: Deposition) -> list[dict[str, Any]]:
+        """Return the invited people, each once, and the deponent, in this package's terms."""
+        hosts = {invite.email.lower() for invite in session.invites if invite.host}
         people = {
             invite.email.lower(): {"email": invite.email, "role": "host" if invite.email.lower() in hosts else None}
-            for invite in held.invites
+            for invite in session.invites
         }
-        if deponent := held.deponent:
-            told = {"email": deponent.email, "role": deponent.role or "deponent", "name": deponent.name}
-            people[(deponent.email or "").lower()] = told
+        if deponent := session.deponent:
+            row = {"email": deponent.email, "role": deponent.role or "deponent", "name": deponent.name}
+            people[(deponent.email or "").lower()] = row
         return list(people.values())
 
-    def content(self, session: Deposition, now: datetime) -> dict[str, Any]:
-        """Transcript, recordings and the people invited, as the API will give them when they are ready."""
-        over = session.lifecycle.ended_at is not None
+    def artifact_content(self, session: Deposition, now: datetime) -> dict[str, Any]:
+        """Return transcript, recordings and invited people, as the API returns them once they are ready."""
+        has_ended = session.lifecycle.ended_at is not None
+        tracks = self._tracks(session) if has_ended else []
         return {
             "participants": self.participants(session),
             "transcript": [vars(segment) for segment in self.segments(session, now)],
-            "recording": [self._file(session, track, now) for track in self._all_tracks(session)] if over else [],
+            "recording": [self._describe_file(session, track, now) for track in tracks],
             "case": session.case,
         }
 
-    def _file(self, session: Deposition, track: Track, now: datetime) -> dict[str, Any]:
+    def _describe_file(self, session: Deposition, track: Track, now: datetime) -> dict[str, Any]:
         media = self.media(session, track, now)
         return {
             "name": track.filename,
@@ -432,15 +485,26 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         }
 
 
+def _find_token(request: ApiRequest) -> str:
+    """Return the token of a request: from its header, or ``jwt_payload`` in query or body. Empty if there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return request.query.get("jwt_payload") or _find_token_in_body(request.body)
+
+
+def _find_token_in_body(body: bytes) -> str:
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return ""
+    return str(content.get("jwt_payload", "")) if isinstance(content, dict) else ""
+
+
 def _deponent(person: Person) -> request_bodies.Deponent:
     return request_bodies.Deponent(name=person.name, email=person.email, role="deponent")
 
 
-def _name_of(email: str) -> str:
-    """A name for somebody of whom only the address is known."""
+def _name_from_email(email: str) -> str:
+    """Make a name for somebody of whom only the address is known."""
     return email.partition("@")[0].replace(".", " ").replace("_", " ").title()
-
-
-def _whole_minute(instant: datetime) -> datetime:
-    """Prevail plans in whole minutes."""
-    return instant.replace(second=0, microsecond=0)

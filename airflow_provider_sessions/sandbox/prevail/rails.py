@@ -1,6 +1,6 @@
-"""Time zones by the friendly names of Ruby on Rails, and times the way Prevail writes them.
+"""Conventions of Ruby on Rails that Prevail follows: names of time zones, formats of times, slugs.
 
-Six friendly names are documented; that all names of Rails are meant, and IANA names too, is inferred.
+Six names of zones are documented; that all names of Rails and IANA names are valid too is inferred.
 """
 
 from __future__ import annotations
@@ -157,48 +157,49 @@ FRIENDLY = {
     for iana, _, names in (line.partition(": ") for line in _BY_ZONE.split("\n") if line)
     for name in names.split(" | ")
 }
-"""Friendly name to IANA name."""
+"""IANA names by Rails name."""
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of a friendly or IANA name.
+    """Return the zone with a Rails or IANA name.
 
-    :raises ValueError: there is none of this name.
+    :raises ValueError: there is none.
     """
     try:
         return ZoneInfo(FRIENDLY.get(name, name))
-    except (OSError, LookupError, ValueError) as error:  # of a folder, of nothing, of no proper name
+    except (OSError, LookupError, ValueError) as error:  # for a folder, an unknown name, an invalid name
         raise ValueError(f"{name!r} is not a time zone") from error
 
 
-def start_of(date: str, time: str, zone: str) -> datetime:
-    """The UTC instant of a date, a 12-hour time and a zone.
+def parse_start(date: str, time: str, zone: str) -> datetime:
+    """Convert a date, a 12-hour time and a zone to UTC.
 
-    As Ruby on Rails has it, of two such instants it is the one in daylight saving time, or else the last; a time that
-    the clocks skip is taken for one an hour later.
+    As in Ruby on Rails, an ambiguous time is the one in daylight saving time, or else the later one; a time that the
+    clocks skip is one hour later.
 
-    :raises ValueError: the zone is unknown, or they cannot be read.
+    :raises ValueError: the zone is unknown, or date or time are invalid.
     """
     hour, minute = int(time[:2]) % 12 + (12 if time.endswith("PM") else 0), int(time[3:5])
-    local, there = datetime.fromisoformat(f"{date} {hour:02}:{minute:02}"), zone_of(zone)
-    both = sorted({local.replace(tzinfo=there, fold=fold).astimezone(UTC) for fold in (0, 1)})
-    real = [one.astimezone(there) for one in both if one.astimezone(there).replace(tzinfo=None) == local]
-    if not real:
+    local, tz = datetime.fromisoformat(f"{date} {hour:02}:{minute:02}"), zone_of(zone)
+    instants = sorted({local.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1)})
+    existing = [instant.astimezone(tz) for instant in instants]
+    existing = [instant for instant in existing if instant.replace(tzinfo=None) == local]
+    if not existing:
         later = local + timedelta(hours=1)
-        return start_of(later.date().isoformat(), twelve_hours(later), zone)
-    saving = [one for one in real if one.dst()]
-    return (saving[0] if len(saving) == 1 else real[-1]).astimezone(UTC)
+        return parse_start(later.date().isoformat(), format_time(later), zone)
+    daylight_saving = [instant for instant in existing if instant.dst()]
+    return (daylight_saving[0] if len(daylight_saving) == 1 else existing[-1]).astimezone(UTC)
 
 
-def twelve_hours(local: datetime) -> str:
-    """A time of day as Prevail writes it, in whatever language the process speaks."""
+def format_time(local: datetime) -> str:
+    """Format a time of day as Prevail does, independent of the locale."""
     return f"{(local.hour - 1) % 12 + 1:02}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}"
 
 
-def written(instant: datetime, zone: str) -> dict[str, str]:
-    """``start_date``, ``start_time`` and ``time_zone`` of an instant."""
+def format_start(instant: datetime, zone: str) -> dict[str, str]:
+    """Return ``start_date``, ``start_time`` and ``time_zone`` of an instant."""
     local = instant.astimezone(zone_of(zone))
-    return {"start_date": local.date().isoformat(), "start_time": twelve_hours(local), "time_zone": zone}
+    return {"start_date": local.date().isoformat(), "start_time": format_time(local), "time_zone": zone}
 
 
 _LETTERS = """
@@ -208,7 +209,7 @@ Y ÝŶŸ | Z ŹŻŽ | a àáâãäåāăą | ae æ | c çćĉċč | d ðďđ | e
 k ķĸ | l ĺļľŀł | n ñńņň | ng ŋ | o òóôõöøōŏőǫǭ | oe œ | r ŕŗř | s śŝşš | ss ß | t ţťŧ | th þ | u ùúûüũūŭůűų
 w ŵ | x \u00d7 | y ýÿŷ | z źżž
 """
-"""What the letters of Latin alphabets become, as in the i18n library of Ruby on Rails."""
+"""ASCII replacements of Latin letters, from the i18n library of Ruby on Rails."""
 _ASCII = str.maketrans(
     {
         letter: plain
@@ -219,10 +220,10 @@ _ASCII = str.maketrans(
 
 
 def slug_of(text: str) -> str:
-    """A text as a slug. Documented: spaces become dashes, capitals small letters.
+    """Make a slug from a text. Documented: spaces become dashes, upper case becomes lower case.
 
-    Inferred: as Ruby on Rails does it, letters lose their accents, and what else is neither letter, digit, dash nor
-    underscore becomes one dash for each run of such characters.
+    Inferred: as in Ruby on Rails, letters lose their accents, and each run of characters other than letters, digits,
+    dashes and underscores becomes one dash.
     """
     plain = unicodedata.normalize("NFC", text).translate(_ASCII).lower()
     return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-")

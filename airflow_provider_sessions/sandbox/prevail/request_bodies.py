@@ -1,4 +1,4 @@
-"""The request request_bodies of Prevail, as its help pages document them; what they do not forbid is allowed."""
+"""Prevail's request bodies, as its help pages document them; what these do not forbid is allowed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _zone(name: str) -> str:
 
 def _sluggable(text: str) -> str:
     if text and not slug_of(text):
-        raise ValueError("holds no letter or digit that a URL could be made of")
+        raise ValueError("contains no letter or digit to make a URL from")
     return text
 
 
@@ -62,7 +62,7 @@ class RemoteSession(BaseModel):
 
 
 class Details(BaseModel):
-    """``session_request.session_details``; empty texts mean that nothing is set."""
+    """``session_request.session_details``; an empty text means that the field is not set."""
 
     languages: str | None = None
     interpreter: str | None = None
@@ -82,7 +82,7 @@ class SessionRequest(BaseModel):
 
 
 class Create(BaseModel):
-    """The body of a new session or request."""
+    """The body that creates a session or request."""
 
     session_request: SessionRequest
 

@@ -1,7 +1,8 @@
-"""What the stand-in for Prevail keeps: organizations, e-mails, and what is special about its sessions."""
+"""What the stand-in for Prevail stores: organizations, invites, e-mails, and what its sessions have besides."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -16,35 +17,34 @@ ZOOM = "zoom_meeting"
 
 
 class Settings(BaseModel):
-    """How this Prevail behaves where its documentation is silent, or says two things.
+    """How this Prevail behaves where its documentation is silent or contradicts itself.
 
-    :param state_after_create: state of a session that was scheduled by Self-Service: the documented example says
+    :param state_after_create: state of a session that was scheduled by Self-Service: the documented example has
         ``scheduled``, the documented table of states ``ready``.
-    :param conflict_status: status of the answer to a slug that is taken, or an action that the state does not allow.
-    :param canceled_frees_slug: whether the slug of a canceled session can be had again.
+    :param conflict_status: status of the response if a slug is taken, or the state does not allow an action.
+    :param canceled_frees_slug: whether the slug of a canceled session can be used again.
     :param list_canceled: whether ``GET /sessions`` lists canceled sessions.
-    :param after_end: what becomes of the state when a session has ended, for which there is no word: it stays
-        ``active``, goes back to what it was (``ready``), or the session is no longer listed (``gone``).
-    :param page_items: how many items a page has.
+    :param after_end: the state of a session that has ended, for which there is no documented name: it stays
+        ``active``, returns to the state before the start (``ready``), or the session is no longer listed (``gone``).
+    :param page_items: the page size.
     :param newest_first: order of the lists, by creation.
-    :param default_duration: ``estimated_duration`` in hours where none is asked for; None: it stays null.
-    :param show_hosts: whether invites of hosts show their ``access_level``.
-    :param case_in_sessions: whether items of ``GET /sessions`` show the case; requests always do.
-    :param requests_listed: whether ``GET /session_requests`` lists what was scheduled without a request too.
-    :param transcript_status: values of this field: before the end, while the transcript is being made, when it is
-        there.
+    :param default_duration: ``estimated_duration`` in hours if a request has none; None: it stays null.
+    :param show_hosts: whether invites of hosts contain their ``access_level``.
+    :param case_in_sessions: whether items of ``GET /sessions`` contain the case; requests always do.
+    :param requests_listed: whether ``GET /session_requests`` also lists sessions scheduled without a request.
+    :param transcript_status: values of this field: before the end, while the transcript is produced, once it is ready.
     :param transcripts_wrapped: whether transcripts come as ``{"transcripts": [...]}`` or as a bare list.
-    :param transcript_times: times within a transcript: seconds, or ``HH:MM:SS.mmm``.
-    :param transcript_ends: whether segments say when they end.
+    :param transcript_times: format of times within a transcript: seconds, or ``HH:MM:SS.mmm``.
+    :param transcript_ends: whether segments contain their end.
     :param recordings_wrapped: whether recordings come as ``{"recordings": [...]}`` or as a bare list.
-    :param missing_materials: the answer where there are no materials (yet): an empty list, or 404.
-    :param speaker_tracks: whether each speaker's voice is recorded in a file of its own too.
+    :param missing_materials: the response if there are no artifacts (yet): an empty list, or 404.
+    :param speaker_tracks: whether each speaker is recorded in a separate file too.
     :param recording_bytes: size of a recording.
     :param presigned_lifetime: seconds until a presigned URL expires.
-    :param range_support: whether parts of a recording can be asked for.
-    :param files_origin: scheme, host and port in presigned URLs; the sandbox's own if None. By another name of its host
-        (``http://localhost:54321``) the sandbox answers there itself, and refuses who sends a token along.
-    :param error_key: under which key an error answer says what is wrong; ``errors`` holds a list, the others a text.
+    :param range_support: whether downloads support byte ranges.
+    :param files_origin: scheme, host and port in presigned URLs; None: the sandbox's own. With another name of its host
+        (``http://localhost:54321``) the sandbox serves the files itself, and rejects requests that carry a token.
+    :param error_key: the key of the message in an error response; ``errors`` holds a list, the others a text.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -78,7 +78,7 @@ class Settings(BaseModel):
 class Organization:
     """A customer of Prevail.
 
-    :param company_id: what tokens name in their claim ``slug``.
+    :param company_id: the claim ``slug`` of its tokens.
     :param members: people with an account, who can be hosts.
     :param self_service: whether it may schedule, edit and cancel without Prevail's staff.
     """
@@ -90,13 +90,13 @@ class Organization:
     self_service: bool = True
 
     def is_member(self, email: str) -> bool:
-        """Whether an address belongs to a member."""
+        """Return whether an address belongs to a member."""
         return any(person.email == email.lower() for person in self.members)
 
 
 @dataclass(frozen=True)
 class Invite:
-    """One entry of ``invites``; the same address may stand in several."""
+    """One item of ``invites``; several may have the same address."""
 
     email: str
     host: bool = False
@@ -104,7 +104,7 @@ class Invite:
 
 @dataclass(frozen=True)
 class Email:
-    """An e-mail that Prevail has sent.
+    """An e-mail that Prevail sent.
 
     :param kind: ``invitation``, or ``cancellation``.
     """
@@ -117,20 +117,20 @@ class Email:
     join_url: str
 
     def as_json(self) -> dict[str, Any]:
-        """The e-mail as it appears in the control API."""
+        """Return the e-mail as the control API shows it."""
         return vars(self) | {"at": self.at.isoformat()}
 
 
 class PrevailDraft(SessionDraft):
-    """A session made by hand, or through the API.
+    """A session that a test or a client creates.
 
-    :param company_id: the organization; the one whose credentials are given out if not given.
-    :param case: its case; made up if not given.
-    :param time_zone: friendly or IANA name.
+    :param company_id: the organization; by default the one whose credentials are returned.
+    :param case: its case; made up by default.
+    :param time_zone: Rails or IANA name.
     :param estimated_duration: hours.
-    :param invites: as in the API; as many people as ``attendees`` says if not given, or else 2 to 5.
-    :param deponent: as in the API; made up, if ``invites`` are.
-    :param remote_session_id: the slug wished for; made of the title if not given.
+    :param invites: as in the API; by default ``attendees`` people, or else 2 to 5.
+    :param deponent: as in the API; made up if ``invites`` are.
+    :param remote_session_id: the requested slug; made from the title by default.
     :param requested: whether it waits for Prevail's staff.
     """
 
@@ -147,12 +147,12 @@ class PrevailDraft(SessionDraft):
 
 @dataclass(kw_only=True)
 class Deposition(StoredSession):
-    """A session as Prevail knows it, from the request on. ``id`` is the request's number; clients know the slug.
+    """A session on Prevail, from the request on. ``id`` is the request's number; clients know the slug.
 
-    :param slug: None while staff have not scheduled it.
-    :param wished_slug: what the slug will be made of.
-    :param word: its state while it is scheduled and has not begun.
-    :param mailed: who has been invited by e-mail, in order.
+    :param slug: None until staff have scheduled it.
+    :param requested_slug: the slug that it gets if that is free.
+    :param initial_state: Prevail's name of its state between scheduling and start.
+    :param emailed: the addresses that were invited by e-mail, in order.
     """
 
     organization: Organization
@@ -165,8 +165,27 @@ class Deposition(StoredSession):
     meeting_id: int
     password: str = field(repr=False)
     pwd: str = field(repr=False)
-    wished_slug: str
+    requested_slug: str
     requested: bool
-    word: Literal["scheduled", "ready"]
+    initial_state: Literal["scheduled", "ready"]
     slug: str | None = None
-    mailed: dict[str, None] = field(default_factory=dict)
+    emailed: dict[str, None] = field(default_factory=dict)
+
+
+def build_invites(
+    invited: Sequence[str | request_bodies.Invitee],
+    deponent: request_bodies.Deponent | None,
+    organization: Organization,
+) -> list[Invite]:
+    """Return the invites of a request, with the deponent last. Repeated addresses are kept.
+
+    Only members can be hosts; Prevail makes others participants without an error.
+    """
+    people = [
+        item if isinstance(item, request_bodies.Invitee) else request_bodies.Invitee(email=item) for item in invited
+    ]
+    invites = [
+        Invite(person.email, person.access_level == "host" and organization.is_member(person.email))
+        for person in people
+    ]
+    return [*invites, Invite(deponent.email)] if deponent and deponent.email else invites

@@ -1,34 +1,46 @@
-"""Finding what a request names: its page of a list, its body, and what its path leads to among what is the caller's."""
+"""Finds what a request names: a page of a list, its body, the object of its path; and builds the errors of failures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from airflow_provider_sessions.sandbox.attendees import Person
-from airflow_provider_sessions.sandbox.request_parsing import ApiError, FieldError, PlatformRequest
-from airflow_provider_sessions.sandbox.sessions_us.nest import invalid, not_found
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, FieldError
+from airflow_provider_sessions.sandbox.sessions_us.platform import SessionsUs
 from airflow_provider_sessions.sandbox.sessions_us.state import Booking, BookingPage, Event, Meeting, Room
-
-if TYPE_CHECKING:
-    from airflow_provider_sessions.sandbox.sessions_us.platform import SessionsUs
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 
 PAGE_SIZE = 20
-"""Documented for all lists that come in pages."""
+"""Documented for all paginated lists."""
 
 
-def page(platform: SessionsUs, asked: PlatformRequest, items: Iterable[T]) -> list[T]:
-    """The page of a list that is asked for; ``items`` come oldest first. Pages count from 1, and 0 is taken as 1.
+def invalid(field: str, message: str) -> ApiError:
+    """Return the error for one invalid field: ``plannedEnd must be after startAt``."""
+    return ApiError(422, "Bad Request", fields=(FieldError(field, "validation_rule", message),))
 
-    :raises ApiError: 400, ``page`` is no whole number.
+
+def not_found(what: str) -> ApiError:
+    """Return the error for something that does not exist."""
+    return ApiError(404, f"{what} not found")
+
+
+def conflict(reason: str) -> ApiError:
+    """Return the error for a conflict with the current state."""
+    return ApiError(409, reason)
+
+
+def page(platform: SessionsUs, request: ApiRequest, items: Iterable[T]) -> list[T]:
+    """Return the requested page of a list, whose items are given oldest first. Page 0 is the same as page 1.
+
+    :raises ApiError: 400, ``page`` is not a whole number.
     """
-    text = asked.query.get("page", "1")
+    text = request.query.get("page", "1")
     if not text.isdecimal():
         raise invalid("page", "must be a number string")
     ordered = list(items)
@@ -38,61 +50,61 @@ def page(platform: SessionsUs, asked: PlatformRequest, items: Iterable[T]) -> li
     return ordered[first : first + PAGE_SIZE]
 
 
-def body(platform: SessionsUs, asked: PlatformRequest, model: type[M]) -> M:
-    """The request's body.
+def body(platform: SessionsUs, request: ApiRequest, model: type[M]) -> M:
+    """Parse the request's body.
 
-    :raises ApiError: 400, it does not fit.
+    :raises ApiError: 400, it is invalid.
     """
-    read = asked.read(model)
+    parsed = request.parse_body(model)
     if platform.settings.unknown_fields == "refuse":
         known = {info.alias or name for name, info in model.model_fields.items()}
-        unknown = [name for name in asked.json() or {} if name not in known]
+        unknown = [name for name in request.json() or {} if name not in known]
         if unknown:
-            faults = tuple(FieldError(name, "validation_unknown", "") for name in unknown)
-            raise ApiError(422, "Bad Request", fields=faults)
-    return read
+            errors = tuple(FieldError(name, "validation_unknown", "") for name in unknown)
+            raise ApiError(422, "Bad Request", fields=errors)
+    return parsed
 
 
-def given(read: BaseModel) -> dict[str, Any]:
-    """The fields of a body that were given and are not null."""
-    return read.model_dump(exclude_unset=True, exclude_none=True)
+def given_fields(parsed: BaseModel) -> dict[str, Any]:
+    """Return the fields of a body that were sent and are not null."""
+    return parsed.model_dump(exclude_unset=True, exclude_none=True)
 
 
-def path_id(asked: PlatformRequest) -> str:
-    """The id in the path, in lower case.
+def path_id(request: ApiRequest) -> str:
+    """Return the id in the path, in lower case.
 
-    :raises ApiError: 400, it is no UUID.
+    :raises ApiError: 400, it is not a UUID.
     """
     try:
-        return str(UUID(asked.args["id"]))
+        return str(UUID(request.path_params["id"]))
     except ValueError as error:
         raise ApiError(400, "Validation failed (uuid is expected)") from error
 
 
-def caller(asked: PlatformRequest) -> Person:
-    """The user whose key was sent."""
-    user: Person = asked.caller.user
+def caller(request: ApiRequest) -> Person:
+    """Return the user whose key was sent."""
+    user: Person = request.caller.user
     return user
 
 
-def session(platform: SessionsUs, asked: PlatformRequest) -> Meeting:
-    """The caller's own session of the path.
+def session(platform: SessionsUs, request: ApiRequest) -> Meeting:
+    """Return the caller's session of the path.
 
     :raises ApiError: 400, 404.
     """
-    found = platform.find(path_id(asked))
-    if found is None or found.owner != caller(asked):
+    found = platform.find(path_id(request))
+    if found is None or found.owner != caller(request):
         raise not_found("Session")
     return found
 
 
-def room(platform: SessionsUs, asked: PlatformRequest, *, own: bool = False) -> Room:
-    """The room of the path: the caller's own, or one that is shared with them.
+def room(platform: SessionsUs, request: ApiRequest, *, own: bool = False) -> Room:
+    """Return the room of the path, which is the caller's or shared with the caller.
 
-    :param own: refuse one that is only shared.
+    :param own: whether it must be the caller's.
     :raises ApiError: 400, 403, 404.
     """
-    user, found = caller(asked), platform.rooms.get(path_id(asked))
+    user, found = caller(request), platform.rooms.get(path_id(request))
     if found is None or found.deleted or (found.owner != user and user.id not in found.shared_with):
         raise not_found("Room")
     if own and found.owner != user:
@@ -100,41 +112,41 @@ def room(platform: SessionsUs, asked: PlatformRequest, *, own: bool = False) -> 
     return found
 
 
-def event(platform: SessionsUs, asked: PlatformRequest, *, own: bool = True) -> Event:
-    """The event of the path, by its own id or its session's.
+def event(platform: SessionsUs, request: ApiRequest, *, own: bool = True) -> Event:
+    """Return the event of the path, by its own id or its session's.
 
     :param own: whether it must be the caller's.
     :raises ApiError: 400, 404.
     """
-    wanted = path_id(asked)
+    wanted = path_id(request)
     for found in platform.events.values():
         if wanted in (found.id, found.session_id) and platform.find(found.session_id):
-            if own and found.owner != caller(asked):
+            if own and found.owner != caller(request):
                 break
             return found
     raise not_found("Event")
 
 
-def booking_page(platform: SessionsUs, asked: PlatformRequest) -> BookingPage:
-    """The caller's own booking page of the path.
+def booking_page(platform: SessionsUs, request: ApiRequest) -> BookingPage:
+    """Return the caller's booking page of the path.
 
     :raises ApiError: 400, 404.
     """
-    found = platform.booking_pages.get(path_id(asked))
-    if found is None or found.deleted or found.owner != caller(asked):
+    found = platform.booking_pages.get(path_id(request))
+    if found is None or found.deleted or found.owner != caller(request):
         raise not_found("Booking page")
     return found
 
 
-def booking(platform: SessionsUs, asked: PlatformRequest, *, own: bool = True) -> Booking:
-    """The booking of the path.
+def booking(platform: SessionsUs, request: ApiRequest, *, own: bool = True) -> Booking:
+    """Return the booking of the path.
 
-    :param own: whether it must be on a page of the caller's.
+    :param own: whether it must be on a page of the caller.
     :raises ApiError: 400, 404.
     """
-    found = platform.bookings.get(path_id(asked))
-    if found is None or not platform.is_kept(found):
+    found = platform.bookings.get(path_id(request))
+    if found is None or not platform.booking_exists(found):
         raise not_found("Booking")
-    if own and platform.booking_pages[found.page_id].owner != caller(asked):
+    if own and platform.booking_pages[found.page_id].owner != caller(request):
         raise not_found("Booking")
     return found

@@ -1,25 +1,29 @@
-"""What is said in a meeting, made up: turns of several speakers, in English and German, the same for the same seed."""
+"""What is said in a meeting, and the transcript and takeaways made from it.
+
+All of it is made up, in English and German, and follows from a key. Transcript and takeaways have the form that the
+vendor's webhooks contained.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from random import Random
-from typing import Literal
+from typing import Any
 
 from airflow_provider_sessions.sandbox.identifiers import seeded_random
+from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
+from airflow_provider_sessions.sandbox.sessions_us.state import Languages, Meeting, Participant
 
-Languages = Literal["en", "en+de", "mixed"]
-LANGUAGES: tuple[Languages, ...] = ("en", "en", "en+de", "mixed")
-"""Half of all meetings have no translations."""
-
-SECONDS_EACH = 18.0
-"""How long it takes on average until somebody begins to say the next thing."""
-MOST_SPEAKERS = 6
-FEWEST, MOST = 6, 500
-"""Utterances of a meeting, however short or long."""
+SECONDS_PER_UTTERANCE = 18.0
+"""Average time between the starts of two utterances."""
+MAX_SPEAKERS = 6
+MIN_UTTERANCES, MAX_UTTERANCES = 6, 500
 
 Pair = tuple[str, str]
+Node = dict[str, Any]
 
 OPENINGS: tuple[Pair, ...] = (
     ("Good morning, everybody. Shall we start?", "Guten Morgen zusammen. Wollen wir anfangen?"),
@@ -98,64 +102,186 @@ CLOSINGS: tuple[Pair, ...] = (
     ("Then we're done for today. See you next week.", "Dann war's das für heute. Bis nächste Woche."),
 )
 
+DECISIONS = (
+    "The old import is switched off at the end of the month.",
+    "We stay below 200 ms and measure it daily.",
+    "The export becomes a file; e-mails stop.",
+    "The accessibility review comes before the release.",
+)
+TASKS = ("send the numbers", "ask legal for the final wording", "book the room for the workshop", "talk to Brightwater")
+_MONTHS = "January February March April May June July August September October November December".split()
+FOLLOW_UPS = ("move the two interviews", "write to the supplier", "close the incident report")
+
 
 @dataclass(frozen=True)
 class Utterance:
-    """One thing said.
+    """One utterance.
 
     :param speaker: number of the speaker.
     :param seconds: from the meeting's start.
-    :param words: language and text, the original first.
+    :param texts: language and text, the original first.
     """
 
     speaker: int
     seconds: float
-    words: tuple[tuple[str, str], ...]
+    texts: tuple[tuple[str, str], ...]
 
 
-def talk(key: str, speakers: int, length: float, languages: Languages) -> list[Utterance]:
-    """What is said in a meeting, in order.
+def write_utterances(key: str, speakers: int, length: float, languages: Languages) -> list[Utterance]:
+    """Write what is said in a meeting, in order.
 
-    :param key: what it follows from.
+    :param key: seed of the choice.
     :param speakers: how many people there are; the first opens and closes, at most six speak.
-    :param length: seconds; nobody speaks in a meeting of no length.
+    :param length: seconds; nothing is said in a meeting of no length.
     """
     if not speakers or length <= 0:
         return []
     rng = seeded_random(f"{key}:talk")
-    count = min(MOST, max(FEWEST, int(length / SECONDS_EACH)))
+    count = min(MAX_UTTERANCES, max(MIN_UTTERANCES, int(length / SECONDS_PER_UTTERANCE)))
     step = length / count
-    turns = _turns(rng, min(speakers, MOST_SPEAKERS))
-    said = [(0, rng.choice(OPENINGS)), *(next(turns) for _ in range(count - 2)), (0, rng.choice(CLOSINGS))]
+    turns = _write_turns(rng, min(speakers, MAX_SPEAKERS))
+    lines = [(0, rng.choice(OPENINGS)), *(next(turns) for _ in range(count - 2)), (0, rng.choice(CLOSINGS))]
     return [
-        Utterance(speaker, round((number + rng.uniform(0.05, 0.85)) * step, 3), _words(pair, speaker, languages))
-        for number, (speaker, pair) in enumerate(said)
+        Utterance(speaker, round((number + rng.uniform(0.05, 0.85)) * step, 3), _texts(pair, speaker, languages))
+        for number, (speaker, pair) in enumerate(lines)
     ]
 
 
-def _turns(rng: Random, speakers: int) -> Iterator[tuple[int, Pair]]:
-    """Somebody reports, somebody else asks, the first answers, a third may remark; without an end."""
-    bags = {kind: _unlike(rng, kind) for kind in (REPORTS, QUESTIONS, ANSWERS, REMARKS)}
+def _write_turns(rng: Random, speakers: int) -> Iterator[tuple[int, Pair]]:
+    """Yield without end: somebody reports, somebody else has a question, the first answers, a third may remark."""
+    bags = {kind: _shuffle_forever(rng, kind) for kind in (REPORTS, QUESTIONS, ANSWERS, REMARKS)}
     while True:
         reporter = rng.randrange(speakers)
-        asker = (reporter + rng.randrange(1, max(2, speakers))) % speakers
+        questioner = (reporter + rng.randrange(1, max(2, speakers))) % speakers
         yield reporter, next(bags[REPORTS])
         if rng.random() < 0.4:
             yield reporter, next(bags[REPORTS])
-        yield asker, next(bags[QUESTIONS])
+        yield questioner, next(bags[QUESTIONS])
         yield reporter, next(bags[ANSWERS])
         if rng.random() < 0.6:
             yield rng.randrange(speakers), next(bags[REMARKS])
 
 
-def _unlike(rng: Random, pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """All pairs in some order, then all in another: nothing is said again before the rest was."""
+def _shuffle_forever(rng: Random, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """Yield all pairs in random order, then again in another: none is repeated before all have been used."""
     while True:
         yield from rng.sample(pairs, len(pairs))
 
 
-def _words(pair: Pair, speaker: int, languages: Languages) -> tuple[tuple[str, str], ...]:
+def _texts(pair: Pair, speaker: int, languages: Languages) -> tuple[tuple[str, str], ...]:
     english, german = ("en", pair[0]), ("de", pair[1])
     if languages == "en":
         return (english,)
     return (german, english) if languages == "mixed" and speaker % 2 else (english, german)
+
+
+# --- transcript and takeaways -----------------------------------------------------------------------------------------
+
+
+def build_transcript(session: Meeting, key: str, revision: int) -> list[dict[str, Any]]:
+    """Build the transcript of a session that has ended, in its ``revision``-th revision.
+
+    A revision corrects the text of one utterance; their number stays the same.
+    """
+    entries = deepcopy(session.transcript) if session.transcript is not None else _build_entries(session, key)
+    for number in range(revision if entries else 0):
+        _correct(entries[number % len(entries)])
+    return entries
+
+
+def _build_entries(session: Meeting, key: str) -> list[dict[str, Any]]:
+    start, end = session.lifecycle.started_at, session.lifecycle.stopped_at
+    if start is None or end is None:
+        return []
+    speakers = session.speakers()
+    utterances = write_utterances(key, len(speakers), (end - start).total_seconds(), session.languages)
+    return [
+        {
+            "content": [{"text": text, "language": language} for language, text in utterance.texts],
+            "participantId": speakers[utterance.speaker].id,
+            "sourceTimestamp": rfc3339(start + timedelta(seconds=utterance.seconds)),
+            "sourceLanguage": utterance.texts[0][0],
+        }
+        for utterance in utterances
+    ]
+
+
+def _correct(entry: dict[str, Any]) -> None:
+    for content in entry.get("content", []):
+        content["text"] = f"{'Also' if content.get('language') == 'de' else 'So'}: {content['text']}"
+
+
+def build_takeaways(session: Meeting, key: str, revision: int) -> dict[str, Any] | None:
+    """Build the takeaways of a session that has ended, or None if it was empty. Each revision adds a task."""
+    if session.takeaways is not None:
+        return deepcopy(session.takeaways) | _revise(session.takeaways, revision)
+    speakers = session.speakers()
+    if not speakers or not session.lifecycle.started_at or session.lifecycle.started_at == session.lifecycle.stopped_at:
+        return None
+    rng = seeded_random(f"{key}:takeaways")
+    decisions = rng.sample(DECISIONS, 2)
+    tasks = [f"{_name(rng.choice(speakers))} will {task}" for task in rng.sample(TASKS, 2)]
+    tasks += [_follow_up(number) for number in range(revision)]
+    day = _format_day(session.lifecycle.started_at)
+    summary = f"{_name(speakers[0])} and {len(speakers) - 1} others met on {day}."
+    lines = [summary, "Decisions", *(f"- {line}" for line in decisions), "Next steps"]
+    lines += [f"{number}. {line}" for number, line in enumerate(tasks, 1)]
+    document = {
+        "type": "doc",
+        "content": [
+            _paragraph(_text(summary)),
+            _heading("Decisions"),
+            {"type": "bulletList", "content": [_item(_text(line)) for line in decisions]},
+            _heading("Next steps"),
+            {"type": "orderedList", "attrs": {"start": 1}, "content": [_item(_text(line, "bold")) for line in tasks]},
+        ],
+    }
+    return {"takeawaysText": "\n".join(lines), "takeawaysRaw": document}
+
+
+def _revise(takeaways: dict[str, Any], revision: int) -> dict[str, Any]:
+    """Return the fields that revisions change in takeaways that a test has attached."""
+    if not revision:
+        return {}
+    added = [_follow_up(number) for number in range(revision)]
+    changed = {"takeawaysText": "\n".join([takeaways["takeawaysText"], *added])}
+    if takeaways["takeawaysRaw"] is None:
+        return changed
+    content = [*takeaways["takeawaysRaw"].get("content", []), *(_paragraph(_text(line)) for line in added)]
+    return changed | {"takeawaysRaw": takeaways["takeawaysRaw"] | {"content": content}}
+
+
+def build_document(text: str) -> Node:
+    """Build a ProseMirror document of paragraphs, as in the vendor's samples."""
+    return {"type": "doc", "content": [_paragraph(_text(line)) for line in text.splitlines()]}
+
+
+def _follow_up(number: int) -> str:
+    return f"Follow-up {number + 1}: {FOLLOW_UPS[number % len(FOLLOW_UPS)]}"
+
+
+def _name(person: Participant) -> str:
+    return " ".join(part for part in (person.first_name, person.last_name) if part) or person.email or "Somebody"
+
+
+def _format_day(instant: datetime) -> str:
+    return f"{instant:%d} {_MONTHS[instant.month - 1]} {instant.year}"
+
+
+def _text(text: str, *marks: str) -> Node:
+    node: Node = {"type": "text", "text": text}
+    return node | {"marks": [{"type": mark} for mark in marks]} if marks else node
+
+
+def _paragraph(*content: Node) -> Node:
+    # ProseMirror forbids empty text nodes; an empty paragraph has no content.
+    filled: Sequence[Node] = [node for node in content if node["text"]]
+    return {"type": "paragraph", "attrs": {"textAlign": "left", "indent": 0}, "content": filled}
+
+
+def _heading(text: str) -> Node:
+    return {"type": "heading", "attrs": {"textAlign": "left", "level": 2}, "content": [_text(text)]}
+
+
+def _item(text: Node) -> Node:
+    return {"type": "listItem", "content": [_paragraph(text)]}

@@ -1,27 +1,23 @@
-"""The few web pages for people: where links of sessions, rooms and booking pages lead."""
+"""The web pages of sessions, rooms and booking pages."""
 
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
 
 from airflow_provider_sessions.sandbox.lifecycle import State
-from airflow_provider_sessions.sandbox.request_parsing import PlatformRequest
+from airflow_provider_sessions.sandbox.request_parsing import ApiRequest
 from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
-from airflow_provider_sessions.sandbox.sessions_us.table import PAGES, routes
-
-if TYPE_CHECKING:
-    from airflow_provider_sessions.sandbox.sessions_us.platform import SessionsUs
+from airflow_provider_sessions.sandbox.sessions_us.platform import PAGES, SessionsUs, routes
 
 _PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title} - Sessions (sandbox)</title></head>
-<body><h1>{title}</h1>{lines}<p><small>A stand-in for sessions.us: nobody meets here.</small></p></body>
+<body><h1>{title}</h1>{lines}<p><small>A stand-in for sessions.us; no meeting takes place here.</small></p></body>
 </html>
 """
-_SAYS = {
+_STATE_TEXTS = {
     State.SCHEDULED: "This session has not started yet.",
     State.LIVE: "This session is live.",
     State.ENDED: "This session has ended.",
@@ -29,34 +25,35 @@ _SAYS = {
 
 
 @routes("GET", f"{PAGES}/session/{{id}}", access="page")
-def session_page(platform: SessionsUs, asked: PlatformRequest) -> HTMLResponse:
-    """A session's page."""
-    session = platform.find(asked.args["id"])
+def session_page(platform: SessionsUs, request: ApiRequest) -> HTMLResponse:
+    """Show the page of a session."""
+    session = platform.find(request.path_params["id"])
     if session is None:
-        return _nothing()
+        return _not_found()
     lifecycle = session.lifecycle
     times = f"{rfc3339(lifecycle.scheduled_start)} to {rfc3339(session.planned_end)} ({session.time_zone})"
-    people = [f"{p.first_name or ''} {p.last_name or ''}".strip() for p in platform.participants(session, asked.now)]
-    return _page(session.title, _SAYS[lifecycle.state], times, f"Participants: {', '.join(filter(None, people))}")
+    people = platform.participants(session, request.now)
+    names = [f"{person.first_name or ''} {person.last_name or ''}".strip() for person in people]
+    return _page(session.title, _STATE_TEXTS[lifecycle.state], times, f"Participants: {', '.join(filter(None, names))}")
 
 
 @routes("GET", f"{PAGES}/room/{{slug}}", access="page")
-def room_page(platform: SessionsUs, asked: PlatformRequest) -> HTMLResponse:
-    """A room's page."""
+def room_page(platform: SessionsUs, request: ApiRequest) -> HTMLResponse:
+    """Show the page of a room."""
     for room in platform.rooms.values():
-        if room.slug == asked.args["slug"] and not room.deleted:
+        if room.slug == request.path_params["slug"] and not room.deleted:
             return _page(room.name, room.description)
-    return _nothing()
+    return _not_found()
 
 
 @routes("GET", f"{PAGES}/book/{{owner}}/{{slug}}", access="page")
-def booking_page_page(platform: SessionsUs, asked: PlatformRequest) -> HTMLResponse:
-    """The page on which people book."""
+def booking_page_page(platform: SessionsUs, request: ApiRequest) -> HTMLResponse:
+    """Show a booking page."""
     for page in platform.booking_pages.values():
         address = platform.owner_slug(page.owner), page.slug
-        if address == (asked.args["owner"], asked.args["slug"]) and not page.deleted:
+        if address == (request.path_params["owner"], request.path_params["slug"]) and not page.deleted:
             return _page(page.name, page.description, f"{page.duration} minutes")
-    return _nothing()
+    return _not_found()
 
 
 def _page(title: str, *lines: str) -> HTMLResponse:
@@ -64,5 +61,5 @@ def _page(title: str, *lines: str) -> HTMLResponse:
     return HTMLResponse(_PAGE.format(title=escape(title), lines=paragraphs))
 
 
-def _nothing() -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(title="Not found", lines="<p>This link leads nowhere.</p>"), 404)
+def _not_found() -> HTMLResponse:
+    return HTMLResponse(_PAGE.format(title="Not found", lines="<p>There is no such page.</p>"), 404)

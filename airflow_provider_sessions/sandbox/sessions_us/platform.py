@@ -1,10 +1,11 @@
-"""Sessions as a platform: its state, who may do what, its errors, and what its sessions leave behind."""
+"""Sessions as a platform: its initial objects, its API keys, its response formats, participants and artifacts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from starlette.responses import JSONResponse, Response
@@ -12,26 +13,14 @@ from starlette.responses import JSONResponse, Response
 from airflow_provider_sessions.sandbox.attendees import Person
 from airflow_provider_sessions.sandbox.identifiers import seeded_random, stable_id
 from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, State
-from airflow_provider_sessions.sandbox.platform_state import USUAL_SECONDS, Platform, SharedState, manual_action
-from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
+from airflow_provider_sessions.sandbox.platform_state import DEFAULT_SECONDS, Platform, SharedState, manual_action
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, FieldError
+from airflow_provider_sessions.sandbox.routing import Routes
 from airflow_provider_sessions.sandbox.server_rate_limit import RateLimit, RateLimitCounter, RateLimitResult
-from airflow_provider_sessions.sandbox.sessions_us import (
-    artifacts,
-    booking_page_routes,
-    booking_routes,
-    control_routes,
-    event_routes,
-    page_routes,
-    participant_routes,
-    response_bodies,
-    room_routes,
-    session_routes,
-    slots,
-    table,
-)
-from airflow_provider_sessions.sandbox.sessions_us.meeting_script import LANGUAGES
-from airflow_provider_sessions.sandbox.sessions_us.nest import refused_body
+from airflow_provider_sessions.sandbox.sessions_us import meeting_script
 from airflow_provider_sessions.sandbox.sessions_us.state import (
+    LANGUAGES,
+    OFFICE_HOURS,
     Booking,
     BookingPage,
     Event,
@@ -42,36 +31,34 @@ from airflow_provider_sessions.sandbox.sessions_us.state import (
     Room,
     SessionsUsDraft,
     Settings,
+    split_name,
 )
 
-# The modules of handlers enter their routes when they are imported.
-HANDLERS = (
-    session_routes,
-    participant_routes,
-    room_routes,
-    event_routes,
-    booking_page_routes,
-    booking_routes,
-    page_routes,
-    control_routes,
-)
+routes = Routes()
+"""Sessions' routes; the modules of handlers add them. ``access`` is ``user`` (a key of role USER), ``guest`` (a key of
+role GUEST, and USER if a setting allows it), or ``page`` (a web page, which is public)."""
+controls = Routes()
 
+PAGES = "/sessions_us/app"
+"""Path of the web pages."""
 LIMIT = RateLimit(limit=10, window=60)
 """Documented: 10 requests a minute."""
+THROTTLED = "ThrottlerException: Too Many Requests"
+_WITHOUT_ERROR_FIELD = (401, 429)
 _QUARTER = 15 * 60
 
 
 class SessionsUs(Platform[Meeting, SessionsUsDraft]):
-    """The stand-in for Sessions. Unlike the others it judges the rate from the start: 10 requests a minute a key.
+    """The stand-in for Sessions. Unlike the others it has a rate limit from the start: 10 requests a minute per key.
 
-    There from the start: a user with a room and a booking page, a colleague, and a key of each role.
+    From the start it has a user with a room and a booking page, a colleague, and a key of each role.
     """
 
     name = "sessions_us"
     mount = "/sessions_us/api"
-    other_paths = (table.PAGES,)
-    routes = table.routes
-    controls = table.controls
+    other_paths = (PAGES,)
+    routes = routes
+    controls = controls
     titles = (
         "Weekly product sync",
         "Quarterly planning",
@@ -99,31 +86,30 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         self.booking_pages: dict[str, BookingPage] = {}
         self.bookings: dict[str, Booking] = {}
         self._by_email = {person.email: person for person in self.population.people}
-        self._furnish()
+        self._create_initial_objects()
 
-    def _furnish(self) -> None:
-        """What is there before anybody did anything."""
+    def _create_initial_objects(self) -> None:
         self.user = self.population.people[20]
         self.colleague = self.population.people[21]
-        self.api_key = self._new_key("USER", self.user)
-        self.guest_api_key = self._new_key("GUEST", self.user)
-        self.colleague_api_key = self._new_key("USER", self.colleague)
-        self.room_id = self.new_room(self.user, "Team room", "team-room", self.opened_at).id
-        self.booking_page_id = self.new_booking_page(self.user, "Intro call", "intro-call", self.opened_at).id
+        self.api_key = self._create_key("USER", self.user)
+        self.guest_api_key = self._create_key("GUEST", self.user)
+        self.colleague_api_key = self._create_key("USER", self.colleague)
+        self.room_id = self.add_room(self.user, "Team room", "team-room", self.opened_at).id
+        self.booking_page_id = self.add_booking_page(self.user, "Intro call", "intro-call", self.opened_at).id
 
-    def _new_key(self, role: KeyRole, user: Person) -> str:
+    def _create_key(self, role: KeyRole, user: Person) -> str:
         key = Key(self.ids.token("key", 40), role, user)
         self.keys[key.token] = key
         return key.token
 
-    def new_room(self, owner: Person, name: str, slug: str, now: datetime) -> Room:
-        """Keep a new room."""
+    def add_room(self, owner: Person, name: str, slug: str, now: datetime) -> Room:
+        """Store a new room."""
         room = Room(self.ids.new("room"), owner, slug, name, "", now, now)
         self.rooms[room.id] = room
         return room
 
-    def new_booking_page(self, owner: Person, name: str, slug: str, now: datetime) -> BookingPage:
-        """Keep a new booking page: half an hour, in office hours."""
+    def add_booking_page(self, owner: Person, name: str, slug: str, now: datetime) -> BookingPage:
+        """Store a new booking page: half an hour, in office hours."""
         page = BookingPage(
             id=self.ids.new("booking page"),
             owner=owner,
@@ -132,7 +118,7 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
             description="",
             duration=30,
             time_zone="Europe/Bucharest",
-            schedule=dict(slots.OFFICE_HOURS),
+            schedule=dict(OFFICE_HOURS),
             buffer=0,
             minimum_notice=0,
             routing="AVAILABILITY",
@@ -146,24 +132,24 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
     # --- credentials --------------------------------------------------------------------------------------------------
 
     def credentials(self) -> dict[str, str]:
-        """The keys, and the ids of what is there from the start."""
+        """Return the keys, and the ids of the objects that exist from the start."""
         names = ("api_key", "guest_api_key", "colleague_api_key", "room_id", "booking_page_id")
         return {name: getattr(self, name) for name in names}
 
     def connection(self) -> dict[str, Any]:
-        """An Airflow connection by a key of role USER."""
+        """Return an Airflow connection that uses a key of role USER."""
         return {"conn_type": self.name, "host": self.base_url, "password": self.api_key}
 
     @manual_action
-    def make_key(self, role: KeyRole = "USER") -> str:
-        """Make one more key for the user."""
-        return self._new_key(role, self.user)
+    def create_key(self, role: KeyRole = "USER") -> str:
+        """Create another key of the user."""
+        return self._create_key(role, self.user)
 
     @manual_action
     def new_api_key(self) -> str:
-        """Replace the key of role USER; the old one is revoked."""
+        """Replace the key of role USER and return the new one; the old one is revoked."""
         self.keys[self.api_key].revoked = True
-        self.api_key = self._new_key("USER", self.user)
+        self.api_key = self._create_key("USER", self.user)
         return self.api_key
 
     @manual_action
@@ -171,73 +157,80 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         """Revoke a key.
 
         :param key: the key, or ``api_key``, ``guest_api_key``, ``colleague_api_key``.
-        :raises LookupError: there is none.
+        :raises LookupError: there is no such key.
         """
-        known = {
+        named_keys = {
             "api_key": self.api_key,
             "guest_api_key": self.guest_api_key,
             "colleague_api_key": self.colleague_api_key,
         }
-        found = self.keys.get(known.get(key, key))
+        found = self.keys.get(named_keys.get(key, key))
         if found is None:
             raise LookupError("sessions_us has no such key")
         found.revoked = True
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def check_rate_limit(self, asked: PlatformRequest) -> RateLimitResult | None:
-        """What the rate limit says; web pages have none."""
-        is_page = asked.route is not None and asked.route.access == "page"
-        return None if is_page else super().check_rate_limit(asked)
+    def check_rate_limit(self, request: ApiRequest) -> RateLimitResult | None:
+        """Count a request against the rate limit; web pages have none."""
+        is_page = request.route is not None and request.route.access == "page"
+        return None if is_page else super().check_rate_limit(request)
 
-    def authenticate(self, asked: PlatformRequest) -> None:
-        """Find out whose key it is, and whether its role serves for the route.
+    def authenticate(self, request: ApiRequest) -> None:
+        """Set ``request.caller`` to the key, and check that its role may use the route.
 
         :raises ApiError: 401, 403.
         """
-        access = asked.operation.access
+        access = request.matched_route.access
         if access == "page":
             return
-        key = self.keys.get(asked.headers.get("x-api-key", ""))
+        key = self.keys.get(request.headers.get("x-api-key", ""))
         if key is None or key.revoked:
             raise ApiError(401, "Unauthorized")
-        serves = {"user": key.role == "USER", "guest": key.role == "GUEST" or self.settings.user_key_on_guest_paths}
-        if not serves[access]:
+        allowed = {"user": key.role == "USER", "guest": key.role == "GUEST" or self.settings.user_key_on_guest_paths}
+        if not allowed[access]:
             raise ApiError(403, "Forbidden resource")
-        asked.caller = key
+        request.caller = key
 
-    def build_response(self, result: Any, asked: PlatformRequest) -> Response:
-        """Answers have no envelope."""
-        return JSONResponse(result, asked.operation.status)
+    def build_response(self, result: Any, request: ApiRequest) -> Response:
+        """Return the result without an envelope."""
+        return JSONResponse(result, request.matched_route.status)
 
-    def refuse(self, refusal: ApiError, asked: PlatformRequest) -> Response:
-        """Put a refusal into Nest's shape; it knows no 405."""
-        if asked.route is None and refusal.status != 429:
-            refusal = ApiError(404, f"Cannot {asked.method} {self.mount.removeprefix('/sessions_us')}{asked.path}")
-        status, content = refused_body(refusal, self.settings.messages)
-        return JSONResponse(content, status, refusal.headers)
+    def build_error_response(self, error: ApiError, request: ApiRequest) -> Response:
+        """Format an error as a NestJS server does: ``{"statusCode", "message", "error"}``.
 
-    def deleted(self, what: Any) -> Any:
-        """The answer to a deletion of ``what``."""
-        return what if self.settings.delete_answer == "object" else Response()
+        That Sessions runs NestJS is inferred. An invalid body is a 400 with all errors in ``message``; there is no 405.
+        """
+        if request.route is None and error.status != 429:
+            error = ApiError(404, f"Cannot {request.method} {self.mount.removeprefix('/sessions_us')}{request.path}")
+        status = 400 if error.status == 422 else error.status
+        messages = [_field_message(field) for field in error.fields] or [error.reason]
+        message = messages if error.fields and self.settings.messages == "list" else messages[0]
+        content: dict[str, Any] = {"statusCode": status, "message": THROTTLED if status == 429 else message}
+        if status not in _WITHOUT_ERROR_FIELD:
+            content["error"] = HTTPStatus(status).phrase
+        return JSONResponse(content, status, error.headers)
+
+    def build_delete_response(self, deleted: Any) -> Any:
+        """Return the response to a deletion."""
+        return deleted if self.settings.delete_answer == "object" else Response()
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
-    def plan(self, draft: SessionsUsDraft, owner: Person, start: datetime, walk_ins: int) -> Meeting:
-        """Keep a session that is made through the API."""
-        wanted = draft.model_copy(
-            update={"attendees": walk_ins, "invite": False, "by_colleague": owner == self.colleague}
-        )
-        return self.add(wanted, Lifecycle(self.shared.clock.now(), start, self.new_session_script))
+    def add_planned_session(self, draft: SessionsUsDraft, owner: Person, start: datetime, walk_ins: int) -> Meeting:
+        """Store a session that is created through the API."""
+        fields = {"attendees": walk_ins, "invite": False, "by_colleague": owner == self.colleague}
+        lifecycle = Lifecycle(self.shared.clock.now(), start, self.new_session_script)
+        return self.add_session(draft.model_copy(update=fields), lifecycle)
 
-    def hold(self, draft: SessionsUsDraft, lifecycle: Lifecycle, attendees: int) -> Meeting:
-        """Make a meeting from a draft."""
+    def build_session(self, draft: SessionsUsDraft, lifecycle: Lifecycle, attendees: int) -> Meeting:
+        """Build a meeting from a draft."""
         if draft.room_id is not None and draft.room_id not in self.rooms:
             raise ValueError(f"There is no room {draft.room_id}")
         quick = lifecycle.scheduled_start is None
         start = lifecycle.scheduled_start = lifecycle.scheduled_start or lifecycle.created_at
         session_id = self.ids.new("session")
-        by_seed = seeded_random(f"{session_id}:languages").choice(LANGUAGES)
+        seeded_languages = seeded_random(f"{session_id}:languages").choice(LANGUAGES)
         session = Meeting(
             id=session_id,
             title=draft.title or "",
@@ -246,53 +239,53 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
             owner=self.colleague if draft.by_colleague else self.user,
             description=draft.description,
             time_zone=draft.time_zone,
-            planned_end=draft.planned_end or _planned_end(start, lifecycle),
+            planned_end=draft.planned_end or _estimate_planned_end(start, lifecycle),
             quick=quick,
             room_id=draft.room_id,
             invite=draft.invite,
-            languages=draft.languages or self.settings.languages or by_seed,
+            languages=draft.languages or self.settings.languages or seeded_languages,
         )
-        self._seat(session, session.owner, lifecycle.created_at).is_owner = True
+        self._add_participant(session, session.owner, lifecycle.created_at).is_owner = True
         for email in draft.participants:
             self.invite(session, lifecycle.created_at, email=email)
         return session
 
     def session_host(self, session: Meeting) -> Person:
-        """The owner."""
+        """Return the owner."""
         return session.owner
 
     def owner_slug(self, owner: Person) -> str:
-        """What stands for a user in addresses: a UUID and five characters, as webhooks showed."""
+        """Return the part of a URL that names a user: a UUID and five characters, as in webhooks."""
         return f"{owner.id}-{stable_id(owner.id, 'slug')[:5]}"
 
-    def free_slug(self, name: str, taken: Collection[str]) -> str:
-        """A slug made of a name, with a number behind it where others have it."""
+    def find_free_slug(self, name: str, taken: Collection[str]) -> str:
+        """Make a slug from a name, with a number if it is taken."""
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "untitled"
         numbered = (f"{slug}-{number}" for number in range(2, len(taken) + 3))
-        return slug if slug not in taken else next(each for each in numbered if each not in taken)
+        return slug if slug not in taken else next(candidate for candidate in numbered if candidate not in taken)
 
-    def user_by_email(self, email: str) -> Person | None:
-        """The user with an address."""
+    def find_user(self, email: str) -> Person | None:
+        """Return the user with an e-mail address."""
         return self._by_email.get(email.lower())
 
     def participants(self, session: Meeting, now: datetime) -> list[Participant]:
-        """Who takes part: the owner, the invited, and who has come by ``now``."""
-        over = session.lifecycle.stopped_at
-        if over is None or session.seated_until != over:
+        """Return the owner, the invited people, and those who have joined by ``now``."""
+        stopped_at = session.lifecycle.stopped_at
+        if stopped_at is None or session.participants_until != stopped_at:
             for plan in self.planned_presences(session) if session.invite else ():
                 if plan.person.email:
-                    self._seat(session, plan.person, session.lifecycle.created_at)
+                    self._add_participant(session, plan.person, session.lifecycle.created_at)
             for presence in self.presences(session, now):
-                self._seat(session, presence.person, presence.joined_at)
-            session.seated_until = over
-        return session.present_people()
+                self._add_participant(session, presence.person, presence.joined_at)
+            session.participants_until = stopped_at
+        return session.current_participants()
 
-    def _seat(self, session: Meeting, person: Person, at: datetime) -> Participant:
-        """Let somebody be a participant; who is or was one already is not added again."""
-        first, last = response_bodies.names(person) if person.email else (person.name, None)
-        for held in session.people:
-            if held.person_id == person.id:
-                return held
+    def _add_participant(self, session: Meeting, person: Person, at: datetime) -> Participant:
+        """Add a participant, unless the person is or was one already."""
+        first, last = split_name(person) if person.email else (person.name, None)
+        for existing in session.people:
+            if existing.person_id == person.id:
+                return existing
         added = Participant(
             id=stable_id(session.id, person.id, "participant"),
             person_id=person.id,
@@ -306,78 +299,73 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         return added
 
     def invite(self, session: Meeting, now: datetime, *, email: str, **fields: Any) -> Participant:
-        """Let somebody be a participant, a user or, with an address that is no user's, a guest.
+        """Add a user as a participant, or a guest if no user has this address.
 
-        :param fields: of a guest ``first_name`` and ``last_name``; ``role``.
+        :param fields: ``role``, and for a guest ``first_name`` and ``last_name``.
         """
-        user = self.user_by_email(email)
+        user = self.find_user(email)
         person = user or Person(stable_id(session.id, email.lower(), "guest"), email, email, None)
-        known = any(held.person_id == person.id for held in session.people)
-        added = self._seat(session, person, now)
+        known = any(participant.person_id == person.id for participant in session.people)
+        added = self._add_participant(session, person, now)
         added.removed_at = None
         if user is None and not known:
             added.first_name, added.last_name = fields.get("first_name"), fields.get("last_name")
         added.role = fields.get("role") or added.role
         return added
 
-    # --- bookings -----------------------------------------------------------------------------------------------------
-
-    def is_kept(self, booking: Booking) -> bool:
-        """Whether a booking is there: not deleted, and its session neither, unless it was canceled with it."""
+    def booking_exists(self, booking: Booking) -> bool:
+        """Return whether neither a booking nor its session is deleted; a canceled one exists without its session."""
         return not booking.deleted and (booking.canceled_at is not None or self.find(booking.session_id) is not None)
 
-    def taken_times(self, page: BookingPage, but: Booking | None = None) -> list[slots.Slot]:
-        """The times of a page's bookings.
-
-        :param but: one that does not count.
-        """
-        standing = (held for held in self.bookings.values() if self.is_kept(held) and not held.canceled_at)
-        return [(held.start_at, held.planned_end) for held in standing if held.page_id == page.id and held is not but]
-
-    # --- what is left behind ------------------------------------------------------------------------------------------
+    # --- artifacts ----------------------------------------------------------------------------------------------------
 
     def transcript(self, session: Meeting, now: datetime) -> list[dict[str, Any]]:
-        """The transcript of a session that has ended, in the revision of ``now``."""
+        """Return the transcript of a session that has ended, in its revision at ``now``."""
         self.participants(session, now)
-        return artifacts.transcript(session, self._key(session), len(session.lifecycle.revisions("transcript", now)))
+        revision = len(session.lifecycle.revisions("transcript", now))
+        return meeting_script.build_transcript(session, self._key(session), revision)
 
     def takeaways(self, session: Meeting, now: datetime) -> dict[str, Any] | None:
-        """The takeaways of a session that has ended, in the revision of ``now``."""
+        """Return the takeaways of a session that has ended, in their revision at ``now``."""
         self.participants(session, now)
-        return artifacts.takeaways(session, self._key(session), len(session.lifecycle.revisions("takeaways", now)))
+        revision = len(session.lifecycle.revisions("takeaways", now))
+        return meeting_script.build_takeaways(session, self._key(session), revision)
 
     def _key(self, session: Meeting) -> str:
         return f"{self.shared.seed}:{session.id}"
 
-    def content(self, session: Meeting, now: datetime) -> dict[str, Any]:
-        """Participants, transcript and takeaways, as the API will give them when they are ready."""
+    def artifact_content(self, session: Meeting, now: datetime) -> dict[str, Any]:
+        """Return participants, transcript and takeaways, as the API returns them once they are ready."""
+        has_ended = session.lifecycle.ended_at is not None
         return {
-            "participants": [response_bodies.participant(person) for person in self.participants(session, now)],
-            "transcript": self.transcript(session, now) if session.lifecycle.ended_at else [],
-            "takeaways": self.takeaways(session, now) if session.lifecycle.ended_at else None,
+            "participants": [participant.as_json() for participant in self.participants(session, now)],
+            "transcript": self.transcript(session, now) if has_ended else [],
+            "takeaways": self.takeaways(session, now) if has_ended else None,
         }
 
     @manual_action
     def attach_transcript(self, session_id: str, entries: list[dict[str, Any]]) -> None:
-        """Replace a session's transcript; of one that has ended it is there at once.
+        """Replace a session's transcript; if the session has ended, the transcript is ready at once.
 
-        :param entries: ``{content: [{text, language}], participantId, sourceTimestamp, sourceLanguage}`` each.
+        :param entries: each ``{content: [{text, language}], participantId, sourceTimestamp, sourceLanguage}``.
         """
-        self._known(session_id).transcript = entries
-        self._hand_over(self._known(session_id), "transcript")
+        session = self._require_session(session_id)
+        session.transcript = entries
+        self._make_ready(session, "transcript")
 
     @manual_action
     def attach_takeaways(self, session_id: str, text: str, document: dict[str, Any] | None = None) -> None:
-        """Replace a session's takeaways; of one that has ended they are there at once.
+        """Replace a session's takeaways; if the session has ended, they are ready at once.
 
-        :param document: ProseMirror; paragraphs of the text if not given.
+        :param document: ProseMirror; by default the text as paragraphs.
         """
-        session = self._known(session_id)
-        session.takeaways = {"takeawaysText": text, "takeawaysRaw": document or artifacts.plain_document(text)}
-        self._hand_over(session, "takeaways")
+        session = self._require_session(session_id)
+        raw = document or meeting_script.build_document(text)
+        session.takeaways = {"takeawaysText": text, "takeawaysRaw": raw}
+        self._make_ready(session, "takeaways")
 
-    def _hand_over(self, session: Meeting, kind: str) -> None:
-        """Let an artifact of a session that has ended be ready now, if it was not."""
+    def _make_ready(self, session: Meeting, kind: str) -> None:
+        """Make an artifact of a session that has ended ready now, unless it already is."""
         lifecycle, now = session.lifecycle, self.shared.clock.now()
         if lifecycle.ended_at and not lifecycle.is_ready(kind, now):
             delays = {name: lifecycle.script.artifact_delay(name) for name in self.artifact_kinds}
@@ -385,9 +373,23 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
             lifecycle.script = lifecycle.script.model_copy(update={"artifacts_after": delays})
 
 
-def _planned_end(start: datetime, lifecycle: Lifecycle) -> datetime:
-    """When a session probably was planned to end: its real length, rounded up to quarters of an hour."""
-    if lifecycle.started_at is None or lifecycle.ended_at is None:
-        return start + timedelta(seconds=USUAL_SECONDS)
-    quarters = -(-(lifecycle.ended_at - lifecycle.started_at).total_seconds() // _QUARTER)
+def _field_message(error: FieldError) -> str:
+    """Describe an invalid field in the words of class-validator."""
+    code = error.code.removeprefix("validation_")
+    if code == "required":
+        return f"{error.field} should not be empty"
+    if code == "unknown":
+        return f"property {error.field} should not exist"
+    if code.startswith(("datetime", "date_")):
+        return f"{error.field} must be a valid ISO 8601 date string"
+    if code in ("rule", "value_error"):
+        return f"{error.field} {error.message.removeprefix('Value error, ')}"
+    return f"{error.field}: {error.message}"
+
+
+def _estimate_planned_end(start: datetime, lifecycle: Lifecycle) -> datetime:
+    """Estimate when a session was planned to end: its real length, rounded up to quarters of an hour."""
+    if lifecycle.live_seconds is None:
+        return start + timedelta(seconds=DEFAULT_SECONDS)
+    quarters = -(-lifecycle.live_seconds // _QUARTER)
     return start + timedelta(seconds=max(1, quarters) * _QUARTER)

@@ -1,6 +1,6 @@
-"""The request request_bodies of Sessions: what public clients sent, and beyond that what is most plausible.
+"""The request bodies of Sessions: what public clients sent, and otherwise what is most plausible.
 
-Times need a zone, zones must be IANA names. Aliases are the only names: a field in another spelling is unknown.
+Times need a zone, zones must be IANA names. Only the aliases are valid names: a field with another spelling is unknown.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
-from airflow_provider_sessions.sandbox.sessions_us.state import Routing
-
 
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (LookupError, ValueError, OSError) as unknown:  # the last two: a path, or a folder of zones
+    except (LookupError, ValueError, OSError) as unknown:  # the last two: for a path, or a folder of zones
         raise ValueError("must be a valid IANA time-zone") from unknown
     return name
 
@@ -29,6 +27,7 @@ def _email(text: str) -> str:
     return text
 
 
+Routing = Literal["AVAILABILITY", "PRIORITY"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=255)]
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -37,7 +36,7 @@ Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class CreateSession(BaseModel):
-    """Observed: these four, always sent. The rest is inferred."""
+    """Observed: the first four, which are always sent. The rest is inferred."""
 
     name: Name
     start_at: AwareDatetime = Field(alias="startAt")
@@ -48,7 +47,7 @@ class CreateSession(BaseModel):
 
 
 class UpdateSession(BaseModel):
-    """Inferred: the same, all optional."""
+    """Inferred: the same fields, all optional."""
 
     name: Name | None = None
     start_at: AwareDatetime | None = Field(default=None, alias="startAt")
@@ -95,7 +94,7 @@ class RemoveParticipants(BaseModel):
 
 
 class CreateRoom(BaseModel):
-    """Inferred; the slug is made of the name where none is given. ``settings`` are kept as they are."""
+    """Inferred. By default the slug is made from the name; ``settings`` are stored unchanged."""
 
     name: Name
     slug: Slug | None = None
@@ -104,7 +103,7 @@ class CreateRoom(BaseModel):
 
 
 class UpdateRoom(BaseModel):
-    """Inferred; the slug is fixed in the newer product."""
+    """Inferred. The newer product does not allow to change the slug."""
 
     name: Name | None = None
     description: str | None = None
@@ -126,7 +125,7 @@ class ShareRoom(BaseModel):
 
 
 class CreateEvent(BaseModel):
-    """Observed: the first five, always sent."""
+    """Observed: the first five, which are always sent."""
 
     name: Name
     slug: Slug
@@ -148,14 +147,14 @@ class CloneEvent(BaseModel):
 
 
 class Answer(BaseModel):
-    """An answer to a question of a form; observed in a webhook."""
+    """The answer to a question of a form; observed in a webhook."""
 
     question: str
     answer: str
 
 
 class Register(BaseModel):
-    """Inferred from the webhook that tells of a registration."""
+    """Inferred from the webhook about a registration."""
 
     email: Email
     first_name: Name = Field(alias="firstName")
@@ -163,15 +162,15 @@ class Register(BaseModel):
     form: list[Answer] = []
 
 
-class Stretch(BaseModel):
-    """Inferred: a stretch of a day."""
+class Period(BaseModel):
+    """Inferred: a period of a day."""
 
     begin: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
 
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-Schedule = dict[Weekday, list[Stretch]]
+Schedule = dict[Weekday, list[Period]]
 
 
 class UpdateBookingPage(BaseModel):
@@ -190,7 +189,7 @@ class UpdateBookingPage(BaseModel):
 
 
 class CreateBookingPage(UpdateBookingPage):
-    """Inferred; what is not given has a default."""
+    """Inferred; other fields have defaults."""
 
     name: Name
 
@@ -213,7 +212,7 @@ class AddCollaborator(BaseModel):
 
 
 class NameCollaborator(BaseModel):
-    """Inferred: which collaborator of the page is meant, by id or by the user's."""
+    """Inferred: selects a collaborator of the page, by its id or the user's."""
 
     id: UUID | None = None
     user_id: UUID | None = Field(default=None, alias="userId")

@@ -1,4 +1,4 @@
-"""What the stand-in for Sessions keeps: keys, people, rooms, events, bookings, and what its meetings are."""
+"""What the stand-in for Sessions stores: keys, people, rooms, events, bookings, and what its sessions have besides."""
 
 from __future__ import annotations
 
@@ -10,30 +10,35 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.sandbox.attendees import Person
 from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
-from airflow_provider_sessions.sandbox.sessions_us.meeting_script import Languages
+from airflow_provider_sessions.sandbox.sessions_us.request_bodies import Routing
 
 KeyRole = Literal["USER", "GUEST"]
-Routing = Literal["AVAILABILITY", "PRIORITY"]
+Languages = Literal["en", "en+de", "mixed"]
+LANGUAGES: tuple[Languages, ...] = ("en", "en", "en+de", "mixed")
+"""Half of all meetings have no translations."""
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+OFFICE_HOURS = {day: [{"from": "09:00", "to": "17:00"}] for day in WEEKDAYS[:5]}
 
 
 class Settings(BaseModel):
     """How this Sessions behaves where its documentation is silent.
 
     :param newest_first: order of the lists, by creation.
-    :param list_actual_start: whether sessions in a list show ``actualStart``.
-    :param list_participants: whether sessions in a list show ``participants``.
-    :param missing_materials: the answer where takeaways or transcripts are not there (yet): an empty list or empty
-        fields, a body of no bytes (``nothing``), or 404.
-    :param messages: the ``message`` of a refused body: Nest's ``list`` of all that is wrong, or the first as ``text``.
-    :param unknown_fields: what becomes of fields of a body that it does not know.
-    :param delete_answer: whether a deletion is answered with no bytes, or with what was deleted.
-    :param user_key_on_guest_paths: whether a key of role USER serves for ``/guests``, too.
-    :param unpublished_status: status of the answer to a registration to an event that is not published.
-    :param booking_check: which bookings are refused: outside the free ``slots``, only those that ``overlap`` with
-        another, or ``none``.
-    :param book_own_page: whether a user may book on a page of their own.
-    :param walk_ins: people who come, uninvited, to each session or event made through the API.
-    :param languages: of the transcripts of sessions made from now on; see :class:`SessionsUsDraft`.
+    :param list_actual_start: whether sessions in a list contain ``actualStart``.
+    :param list_participants: whether sessions in a list contain ``participants``.
+    :param missing_materials: the response if takeaways or transcripts do not exist (yet): an empty list or empty
+        fields, an empty body (``nothing``), or 404.
+    :param messages: the ``message`` about an invalid body: Nest's ``list`` of all errors, or the first as ``text``.
+    :param unknown_fields: whether a body with unknown fields is accepted.
+    :param delete_answer: whether the response to a deletion is empty, or the deleted object.
+    :param user_key_on_guest_paths: whether a key of role USER is valid for ``/guests`` too.
+    :param unpublished_status: status of the response to a registration for an event that is not published.
+    :param booking_check: which bookings are rejected: those outside the free ``slots``, only those that ``overlap``
+        with another, or ``none``.
+    :param book_own_page: whether users may book on their own pages.
+    :param walk_ins: people who join each session or event created through the API without an invitation.
+    :param languages: of the transcripts of sessions created from now on; see :class:`SessionsUsDraft`.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -55,7 +60,7 @@ class Settings(BaseModel):
 
 @dataclass
 class Key:
-    """An API key. It belongs to a user; one of role GUEST serves guest requests alone."""
+    """An API key of a user; with role GUEST it is valid for guest requests only."""
 
     token: str = field(repr=False)
     role: KeyRole
@@ -65,11 +70,11 @@ class Key:
 
 @dataclass
 class Participant:
-    """Somebody of a session; its ``id`` is what transcripts name.
+    """A participant of a session; transcripts refer to the ``id``.
 
     :param person_id: the user, or the guest.
-    :param last_name: None where the whole name stands in ``first_name``, as with guests of a booking.
-    :param added_at: when invited, or when they came.
+    :param last_name: None if ``first_name`` holds the whole name, as for guests of a booking.
+    :param added_at: the time of the invitation, or of joining.
     """
 
     id: str
@@ -83,13 +88,35 @@ class Participant:
     role: str | None = None
     removed_at: datetime | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the participant as the API does: one of ``guest`` and ``user`` is null, ``role`` may be missing."""
+        person = {
+            "id": self.person_id,
+            "email": self.email,
+            "firstName": self.first_name,
+            "lastName": self.last_name,
+        }
+        content: dict[str, Any] = {
+            "id": self.id,
+            "isOwner": self.is_owner,
+            "guest": None if self.is_user else person,
+            "user": person if self.is_user else None,
+        }
+        return content | {"role": self.role} if self.role else content
+
+
+def split_name(person: Person) -> tuple[str, str | None]:
+    """Return first and last name."""
+    first, _, last = person.name.partition(" ")
+    return first, last or None
+
 
 @dataclass
 class Room:
-    """A room: a permanent address for many sessions.
+    """A room: a permanent URL for many sessions.
 
-    :param fields: the settings of the request that made it.
-    :param shared_with: users besides the owner who see it.
+    :param fields: the settings of the request that created it.
+    :param shared_with: ids of other users who can see it.
     """
 
     id: str
@@ -106,7 +133,7 @@ class Room:
 
 @dataclass
 class Event:
-    """An event; when, and who takes part, stands in its session. It is gone when that is."""
+    """An event. Its session has the times and the participants; deleting the session deletes the event."""
 
     id: str
     owner: Person
@@ -121,7 +148,7 @@ class Event:
 
 @dataclass
 class Collaborator:
-    """A user who takes bookings of a page, besides its owner."""
+    """A user besides the owner who takes bookings of a page."""
 
     id: str
     user: Person
@@ -131,10 +158,10 @@ class Collaborator:
 
 @dataclass
 class BookingPage:
-    """A page on which people book a time.
+    """A page on which people book a time slot.
 
     :param duration: minutes.
-    :param schedule: by weekday (``monday``), stretches ``{"from": "09:00", "to": "17:00"}`` in the page's zone.
+    :param schedule: by weekday (``monday``), periods ``{"from": "09:00", "to": "17:00"}`` in the page's time zone.
     :param buffer: minutes kept free after each booking.
     :param minimum_notice: minutes from now to the first free slot.
     """
@@ -159,7 +186,7 @@ class BookingPage:
 
 @dataclass
 class Booking:
-    """A time somebody has booked; its session holds the rest. When it is canceled, its session is deleted."""
+    """A booked time slot and its session, which is deleted when the booking is canceled."""
 
     id: str
     page_id: str
@@ -179,16 +206,16 @@ class Booking:
 
 
 class SessionsUsDraft(SessionDraft):
-    """A session made by hand, or through the API.
+    """A session that a test or a client creates.
 
     :param description: None for the sessions of events.
-    :param planned_end: from the planned start and the usual or real length if not given.
+    :param planned_end: by default the planned start plus the usual or real length.
     :param room_id: its room, if any.
     :param participants: addresses of people who are invited, besides the attendees.
-    :param invite: whether the attendees with an account are invited; if not, they are participants once they come.
-    :param languages: of the transcript: ``en`` alone, ``en+de`` with translations into German, ``mixed``: some
-        speak German, all is translated into the other language; by the seed if not given.
-    :param by_colleague: whether it is not the key's user who holds it, but a colleague.
+    :param invite: whether attendees with an account are invited; if not, they become participants when they join.
+    :param languages: of the transcript: ``en`` only, ``en+de`` with translations into German, ``mixed``: some speak
+        German, and everything is translated into the other language; by default depending on the seed.
+    :param by_colleague: whether its owner is a colleague of the key's user.
     """
 
     description: str | None = ""
@@ -203,12 +230,13 @@ class SessionsUsDraft(SessionDraft):
 
 @dataclass(kw_only=True)
 class Meeting(StoredSession):
-    """A session as Sessions knows it.
+    """A session on Sessions.
 
-    :param quick: started at once, without a plan.
-    :param people: all who ever were participants, in the order of being added.
-    :param transcript: given by a test in place of the made-up one.
-    :param takeaways: the same for takeaways.
+    :param quick: whether it was started at once, without a planned start.
+    :param people: all participants, removed ones too, in the order of being added.
+    :param participants_until: the end up to which attendees have been added; None before the end.
+    :param transcript: attached by a test instead of the made-up one.
+    :param takeaways: attached by a test instead of the made-up ones.
     """
 
     owner: Person
@@ -222,18 +250,18 @@ class Meeting(StoredSession):
     event_id: str | None = None
     booking_id: str | None = None
     people: list[Participant] = field(default_factory=list)
-    seated_until: datetime | None = None
+    participants_until: datetime | None = None
     transcript: list[dict[str, Any]] | None = None
     takeaways: dict[str, Any] | None = None
 
-    def present_people(self) -> list[Participant]:
-        """The participants as of now, as far as they have been seated."""
+    def current_participants(self) -> list[Participant]:
+        """Return the participants who have been added and not removed."""
         return [person for person in self.people if person.removed_at is None]
 
     def speakers(self) -> list[Participant]:
-        """Who may have said something: who was a participant at some time while it was live. The owner comes first."""
+        """Return everybody who was a participant while it was live, the owner first."""
         start, end = self.lifecycle.started_at, self.lifecycle.stopped_at
         if start is None or end is None:
             return []
-        there = [p for p in self.people if p.added_at <= end and (p.removed_at is None or p.removed_at > start)]
-        return sorted(there, key=lambda person: not person.is_owner)
+        present = [p for p in self.people if p.added_at <= end and (p.removed_at is None or p.removed_at > start)]
+        return sorted(present, key=lambda person: not person.is_owner)

@@ -1,97 +1,106 @@
-"""Finding what a request's path names, within its library where it names one."""
+"""Finds what a request names: a page of a list, and the object of its path, within the library if it names one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 from uuid import UUID
 
-from airflow_provider_sessions.sandbox.request_parsing import ApiError, PlatformRequest
-from airflow_provider_sessions.sandbox.vidinfra.state import Preset, Room, Take, Webinar
-
-if TYPE_CHECKING:
-    from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest
+from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra, parse_number
+from airflow_provider_sessions.sandbox.vidinfra.state import Preset, Recording, Room, Webinar, not_found
 
 
-def not_found() -> ApiError:
-    """What is said of everything that is not there, in the documented words."""
-    return ApiError(404, "Resource not found", gateway=True)
+def page(vidinfra: VidInfra, request: ApiRequest, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
+    """Return the requested page of a list, and its fields ``total``, ``page`` and ``limit``.
+
+    :raises ApiError: 422, ``page`` or ``limit`` is not a positive whole number.
+    """
+    number = parse_number(request, "page", 1)
+    limit = min(parse_number(request, "limit", 10), vidinfra.settings.max_limit)
+    first = (number - 1) * limit
+    return items[first : first + limit], {"total": len(items), "page": number, "limit": limit}
 
 
-def _id(asked: PlatformRequest) -> str:
-    """The id in the path, in lower case.
+def single_page(items: list[Any]) -> dict[str, int]:
+    """Return the same fields for a list that is not paginated."""
+    return {"total": len(items), "page": 1, "limit": len(items)}
 
-    :raises ApiError: 400, it is no UUID.
+
+def _id(request: ApiRequest) -> str:
+    """Return the id in the path, in lower case.
+
+    :raises ApiError: 400, it is not a UUID.
     """
     try:
-        return str(UUID(asked.args["id"]))
+        return str(UUID(request.path_params["id"]))
     except ValueError as error:
         raise ApiError(400, "Invalid Request", gateway=True) from error
 
 
-def _in_library(asked: PlatformRequest, library_id: str | None) -> bool:
-    return asked.args.get("library_id", library_id) == library_id
+def _in_library(request: ApiRequest, library_id: str | None) -> bool:
+    return request.path_params.get("library_id", library_id) == library_id
 
 
-def check_owner(asked: PlatformRequest, host_id: str) -> None:
-    """Refuse hosts what belongs to another host.
+def check_owner(request: ApiRequest, host_id: str) -> None:
+    """Reject a caller who is not this host.
 
     :raises ApiError: 403.
     """
-    if asked.caller.account.id != host_id:
+    if request.caller.account.id != host_id:
         raise ApiError(403, "You do not have permission to access this resource")
 
 
-def room(vidinfra: VidInfra, asked: PlatformRequest, *, own: bool = False) -> Room:
-    """The room of the path.
+def room(vidinfra: VidInfra, request: ApiRequest, *, own: bool = False) -> Room:
+    """Return the room of the path.
 
-    :param own: refuse it to hosts whose room it is not.
+    :param own: whether it must be the caller's.
     :raises ApiError: 400, 403, 404.
     """
-    found = vidinfra.rooms.get(_id(asked))
-    if found is None or found.deleted or not _in_library(asked, found.library_id):
+    found = vidinfra.rooms.get(_id(request))
+    if found is None or found.deleted or not _in_library(request, found.library_id):
         raise not_found()
     if own:
-        check_owner(asked, found.host_id)
+        check_owner(request, found.host_id)
     return found
 
 
-def preset(vidinfra: VidInfra, asked: PlatformRequest) -> Preset:
-    """The caller's own preset of the path.
+def preset(vidinfra: VidInfra, request: ApiRequest) -> Preset:
+    """Return the caller's preset of the path.
 
     :raises ApiError: 400, 403, 404.
     """
-    found = vidinfra.presets.get(_id(asked))
-    if found is None or found.deleted or not _in_library(asked, found.library_id):
+    found = vidinfra.presets.get(_id(request))
+    if found is None or found.deleted or not _in_library(request, found.library_id):
         raise not_found()
-    check_owner(asked, found.user_id)
+    check_owner(request, found.user_id)
     return found
 
 
-def session(vidinfra: VidInfra, asked: PlatformRequest, *, own: bool = False) -> Webinar:
-    """The session of the path.
+def session(vidinfra: VidInfra, request: ApiRequest, *, own: bool = False) -> Webinar:
+    """Return the session of the path.
 
-    :param own: refuse it to hosts in whose room it is not.
+    :param own: whether it must be in a room of the caller.
     :raises ApiError: 400, 403, 404.
     """
-    found = vidinfra.find(_id(asked))
-    if found is None or not _in_library(asked, vidinfra.rooms[found.room_id].library_id):
+    found = vidinfra.find(_id(request))
+    if found is None or not _in_library(request, vidinfra.rooms[found.room_id].library_id):
         raise not_found()
     if own:
-        check_owner(asked, vidinfra.rooms[found.room_id].host_id)
+        check_owner(request, vidinfra.rooms[found.room_id].host_id)
     return found
 
 
-def recording(vidinfra: VidInfra, asked: PlatformRequest, *, own: bool = True) -> tuple[Webinar, Take]:
-    """The recording of the path and its session.
+def recording(vidinfra: VidInfra, request: ApiRequest, *, own: bool = True) -> tuple[Webinar, Recording]:
+    """Return the recording of the path and its session.
 
-    :param own: refuse it to hosts in whose room it was not made.
+    :param own: whether the session must be in a room of the caller.
     :raises ApiError: 400, 403, 404.
     """
-    wanted = _id(asked)
-    for held in vidinfra.all():
-        for take in vidinfra.takes(held):
-            if take.id == wanted:
+    wanted = _id(request)
+    for found in vidinfra.existing_sessions():
+        for candidate in vidinfra.recordings(found):
+            if candidate.id == wanted:
                 if own:
-                    check_owner(asked, vidinfra.rooms[held.room_id].host_id)
-                return held, take
+                    check_owner(request, vidinfra.rooms[found.room_id].host_id)
+                return found, candidate
     raise not_found()

@@ -1,4 +1,4 @@
-"""The request request_bodies of VidInfra Live, with the limits its schema documents."""
+"""The request bodies of VidInfra Live, with the limits that its schema documents."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from airflow_provider_sessions.sandbox.vidinfra.state import Mode
-
+Mode = Literal["webcam", "rtmp"]
 Title = Annotated[str, Field(min_length=3, max_length=255)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 
@@ -103,7 +102,7 @@ class AddRole(BaseModel):
 
 
 class CreatePreset(BaseModel):
-    """CreatePresetRequest. The defaults of the flags are not documented; these are a guess."""
+    """CreatePresetRequest. The defaults of the flags are not documented; these are guesses."""
 
     name: str = Field(min_length=1, max_length=255)
     type: Literal["whip", "rtmp"]
@@ -143,6 +142,6 @@ class CreatePreset(BaseModel):
 
 
 class UpdatePresetLimit(BaseModel):
-    """What UpdatePresetRequest documents otherwise than CreatePresetRequest: at most 5 may join the stage."""
+    """The one limit in which UpdatePresetRequest differs from CreatePresetRequest: at most 5 may join the stage."""
 
     max_join_limit: int | None = Field(default=None, ge=1, le=5)

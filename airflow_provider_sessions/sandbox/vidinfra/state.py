@@ -1,4 +1,4 @@
-"""What the stand-in for VidInfra keeps: accounts, rooms, presets, and what is special about its sessions."""
+"""What the stand-in for VidInfra stores: accounts, tokens, rooms, presets, and what its sessions have besides."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import jwt
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_provider_sessions.sandbox.attendees import Person
+from airflow_provider_sessions.sandbox.attendees import Person, Presence
+from airflow_provider_sessions.sandbox.identifiers import IdGenerator, stable_id
 from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, verify_signature
+from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
+from airflow_provider_sessions.sandbox.vidinfra.request_bodies import Mode
 
-Mode = Literal["webcam", "rtmp"]
 RoleName = Literal["co_host", "moderator"]
 
 
 class Settings(BaseModel):
     """How this VidInfra behaves where its documentation is silent.
 
-    :param access_token_lifetime: seconds until a login's token expires.
-    :param rotate_refresh_tokens: whether a refresh gives a new refresh token and ends the old one.
+    :param access_token_lifetime: seconds until an access token expires.
+    :param rotate_refresh_tokens: whether a refresh returns a new refresh token and revokes the old one.
     :param download_lifetime: seconds until a download URL expires.
     :param recording_bytes: size of a recording.
-    :param max_limit: the most items a page has, whatever ``limit`` asks for.
+    :param max_limit: the largest page size, whatever ``limit`` requests.
     :param newest_first: order of the lists of sessions, by creation.
-    :param late_attendance: the attendance between a session's end and the moment it is ready: ``open``: people still
+    :param late_attendance: the attendance between a session's end and the time it is ready: ``open``: people still
         count as watching; ``empty``: the list is empty.
-    :param range_support: whether parts of a recording can be asked for.
-    :param files_origin: scheme, host and port in download URLs; the sandbox's own if None.
+    :param range_support: whether downloads support byte ranges.
+    :param files_origin: scheme, host and port in download URLs; None: the sandbox's own.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -59,13 +63,82 @@ class Account:
 
     @property
     def person(self) -> Person:
-        """The account as somebody who attends."""
+        """The account as an attendee."""
         return Person(self.id, self.username, self.email, self.created_at)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The authenticated account, and what its credential allows."""
+
+    account: Account
+    by_token: bool
+    may_host: bool
+
+
+class Tokens:
+    """The issued tokens."""
+
+    def __init__(self, ids: IdGenerator) -> None:
+        self._ids = ids
+        self.secret = ids.token("signing secret", 64)
+        self.refresh: dict[str, str] = {}
+        self.devices: dict[str, str] = {}
+        self.codes: dict[str, tuple[str, datetime]] = {}
+        self._generation = 0
+
+    def issue_access(self, account: Account, now: datetime, lifetime: int) -> str:
+        """Issue an access token that expires after ``lifetime`` seconds."""
+        claims = {
+            "sub": account.id,
+            "role": account.role,
+            "iat": int(now.timestamp()),
+            "exp": int(now.timestamp()) + lifetime,
+            "jti": self._ids.new("token"),
+            "gen": self._generation,
+        }
+        return jwt.encode(claims, self.secret, algorithm="HS256")
+
+    def verify(self, token: str, now: datetime) -> str:
+        """Verify an access token and return the id of its account.
+
+        :raises ApiError: 401, the token is forged, expired or revoked.
+        """
+        try:
+            claims = verify_signature(token, self.secret)
+        except jwt.InvalidTokenError as error:
+            raise unauthorized("Invalid token") from error
+        if claims["exp"] <= now.timestamp():
+            raise unauthorized("Token has expired")
+        if claims["gen"] != self._generation:
+            raise unauthorized("Token has been revoked")
+        return str(claims["sub"])
+
+    def issue_refresh(self, account: Account) -> str:
+        """Issue a refresh token."""
+        token = self._ids.token("refresh", 64)
+        self.refresh[token] = account.id
+        return token
+
+    def revoke_all(self) -> None:
+        """Revoke all access and refresh tokens."""
+        self._generation += 1
+        self.refresh.clear()
+
+
+def unauthorized(reason: str) -> ApiError:
+    """Return the error for an invalid credential."""
+    return ApiError(401, reason, code="unauthorized", gateway=True)
+
+
+def not_found() -> ApiError:
+    """Return the documented error for everything that does not exist."""
+    return ApiError(404, "Resource not found", gateway=True)
 
 
 @dataclass
 class Room:
-    """A room; its sessions come one after the other."""
+    """A room, which holds one live session at a time."""
 
     id: str
     host_id: str
@@ -80,7 +153,7 @@ class Room:
 
 @dataclass
 class Preset:
-    """A bundle of session settings; ``fields`` are those of the request that made it."""
+    """A set of session settings; ``fields`` are those of the request that created it."""
 
     id: str
     user_id: str
@@ -92,8 +165,8 @@ class Preset:
 
 
 @dataclass
-class Take:
-    """One recording of a session: from the start or a click, to the end or a click."""
+class Recording:
+    """A recording of a session, which starts with the session or on request, and stops likewise."""
 
     id: str
     egress_id: str
@@ -115,7 +188,7 @@ class Visit:
 
 @dataclass
 class Role:
-    """Somebody made co-host or moderator of a session."""
+    """Somebody who is co-host or moderator of a session."""
 
     id: str
     user_id: str
@@ -126,12 +199,12 @@ class Role:
 
 
 class VidInfraDraft(SessionDraft):
-    """A webinar made by hand.
+    """A webinar that a test creates.
 
-    :param room_id: its room; the one that is there from the start if not given.
-    :param preset_id: its preset; the one that is there from the start if not given.
-    :param co_hosts: how many people are made co-hosts.
-    :param moderators: how many people are made moderators.
+    :param room_id: its room; by default the one that exists from the start.
+    :param preset_id: its preset; by default the one that exists from the start.
+    :param co_hosts: number of co-hosts.
+    :param moderators: number of moderators.
     """
 
     room_id: str | None = None
@@ -144,7 +217,7 @@ class VidInfraDraft(SessionDraft):
 
 @dataclass(kw_only=True)
 class Webinar(StoredSession):
-    """A session as VidInfra knows it."""
+    """A session on VidInfra."""
 
     room_id: str
     preset_id: str
@@ -153,7 +226,36 @@ class Webinar(StoredSession):
     stream_key: str = field(repr=False)
     updated_at: datetime
     overrides: dict[str, Any] = field(default_factory=dict)
-    takes: list[Take] = field(default_factory=list)
+    recordings: list[Recording] = field(default_factory=list)
     recorded_from_start: bool = False
     visits: list[Visit] = field(default_factory=list)
     roles: list[Role] = field(default_factory=list)
+
+
+def attendance_rows(session: Webinar, presences: list[Presence]) -> list[dict[str, Any]]:
+    """Return an AttendanceResponse for each person; durations are summed over all connections, parallel ones too."""
+    people: dict[str, list[Presence]] = {}
+    for presence in presences:
+        people.setdefault(presence.person.id, []).append(presence)
+    return [_attendance_row(session, connections) for connections in people.values()]
+
+
+def _attendance_row(session: Webinar, connections: list[Presence]) -> dict[str, Any]:
+    person = connections[0].person
+    last = max(connections, key=lambda presence: presence.last_seen_at)
+    is_connected = any(
+        presence.left_at is None for presence in connections if presence.last_seen_at == last.last_seen_at
+    )
+    return {
+        "id": stable_id(session.id, person.id, "attendance"),
+        "session_id": session.id,
+        "user_id": person.id,
+        "username": person.name,
+        "email": person.email,
+        "is_guest": person.is_guest,
+        "joined_at": rfc3339(min(presence.joined_at for presence in connections)),
+        "left_at": None if is_connected else rfc3339(last.left_at),
+        "last_seen_at": rfc3339(last.last_seen_at),
+        "watch_duration": int(sum(presence.seconds for presence in connections)),
+        "join_count": len(connections),
+    }

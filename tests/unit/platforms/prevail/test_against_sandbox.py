@@ -49,7 +49,7 @@ from airflow_provider_sessions.platforms.prevail.options import slug_of
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.prevail import rails
-from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, start_of
+from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, parse_start
 from tests.unit.platforms.looking import ours
 
 Open = Callable[..., PrevailAdapter]
@@ -781,7 +781,7 @@ def test_every_zone_is_written_in_a_way_that_prevail_reads() -> None:
     summer = datetime(2026, 7, 1, 9, tzinfo=UTC)
     for iana in sorted(available_timezones() - {"localtime", "posixrules"}):
         written = zones.write_time(summer, iana)
-        assert start_of(written["start_date"], written["start_time"], written["time_zone"]) == summer, iana
+        assert parse_start(written["start_date"], written["start_time"], written["time_zone"]) == summer, iana
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Pacific/Auckland", "Europe/Kyiv", "US/Pacific"])

@@ -20,7 +20,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.sandbox import Sandbox
-from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, start_of
+from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, parse_start
 from tests.locales import in_language
 
 Draft = Callable[..., SessionDraft]
@@ -86,7 +86,7 @@ async def test_a_session_is_moved_to_the_one_that_was_asked_for(
 def test_a_local_time_that_is_none_or_two_is_read_as_rails_reads_it(local: str, zone: str, instant: str) -> None:
     date, _, time = local.partition(" ")
     wanted = datetime.fromisoformat(instant)
-    assert zones.read_time(date, time, zone) == start_of(date, time, zone) == wanted
+    assert zones.read_time(date, time, zone) == parse_start(date, time, zone) == wanted
 
 
 class Elsewhere(httpx.AsyncBaseTransport):
