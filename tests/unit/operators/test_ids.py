@@ -40,7 +40,7 @@ def platform(
     platform = getattr(sandbox_server.sandbox, request.param)
     extra = {"session_url": "https://live.example.com/sessions/{session_id}", "rate_limit": "1000/second"}
     platform.set_rate_limit(1000, 1)
-    connect("platform", **platform.connection(), extra=extra)
+    connect("platform", **platform.connection() | {"extra": extra})
     return platform
 
 
