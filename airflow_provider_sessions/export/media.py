@@ -11,13 +11,13 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.errors import ExportError, IncompleteDownloadError, SessionsError
 from airflow_provider_sessions.export.datasets import in_order
 from airflow_provider_sessions.export.files import Tally
 from airflow_provider_sessions.export.layout import safe_name
 from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.store import Store
-from airflow_provider_sessions.export.transcripts import FORMATS
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -138,7 +138,7 @@ def write_transcripts(
 ) -> list[dict[str, Any]]:
     """Write a session's transcript and its translations in several formats.
 
-    :param formats: names of :data:`~airflow_provider_sessions.export.transcripts.FORMATS`.
+    :param formats: names of :data:`~airflow_provider_sessions.captions.FORMATS`.
     :returns: for each file: ``path``, ``format``, ``language``, ``segments``, ``bytes``, ``sha256``.
     :raises ExportError: there is nothing to write yet.
     """

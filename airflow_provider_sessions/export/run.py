@@ -31,7 +31,7 @@ from airflow_provider_sessions.export.ledger import Decision, Late, Status, end_
 from airflow_provider_sessions.export.progress import Progress
 from airflow_provider_sessions.export.readiness import ended
 from airflow_provider_sessions.export.redaction import Mode, Redaction
-from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
+from airflow_provider_sessions.export.speakers import named_transcripts
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,

@@ -21,6 +21,7 @@ from airflow_provider_sessions.model.materials import (
     RecordingStatus,
     Takeaways,
     Transcript,
+    TranscriptFile,
     TranscriptSegment,
 )
 from airflow_provider_sessions.model.query import SessionQuery, WindowBy
@@ -56,6 +57,7 @@ __all__ = [
     "StateName",
     "Takeaways",
     "Transcript",
+    "TranscriptFile",
     "TranscriptSegment",
     "UtcDatetime",
     "Value",

@@ -92,13 +92,22 @@ def _ending(segment: TranscriptSegment, later: float | None) -> TranscriptSegmen
     return segment.model_copy(update={"end": later, "end_inferred": True})
 
 
+class TranscriptFile(Value):
+    """A transcript as the platform wrote it: a file's text, and its media type (``text/vtt``)."""
+
+    text: str = Field(repr=False)
+    media_type: str
+
+
 class Transcript(Value):
     """The ordered segments of one language of a session's transcript; translations are transcripts of their own.
 
-    ``started_at`` is the instant of second zero, where it is known. Every segment ends later than it starts, by a
-    millisecond or more, since players never show a caption that does not: where that is not given, it ends at the next
-    later start, the last one after as long as its text takes to say, up to ten seconds, and is marked as inferred.
-    Source: WebVTT, W3C.
+    ``started_at`` is the instant of second zero, where it is known. ``original`` is the file that the segments were
+    read from, where the platform gives one; it is never exported.
+
+    Every segment ends later than it starts, by a millisecond or more, since players never show a caption that does not:
+    where that is not given, it ends at the next later start, the last one after as long as its text takes to say, up to
+    ten seconds, and is marked as inferred. Source: WebVTT, W3C.
     """
 
     session_id: str
@@ -106,6 +115,7 @@ class Transcript(Value):
     is_translation: bool = False
     started_at: UtcDatetime | None = None
     segments: Annotated[tuple[TranscriptSegment, ...], AfterValidator(_with_lengths)] = ()
+    original: TranscriptFile | None = Field(default=None, exclude=True, repr=False)
 
 
 class Takeaways(Value):

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sessions.captions import TranscriptFormat, read_formats
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
-from airflow_provider_sessions.export.transcripts import TranscriptFormat, read_formats
-from airflow_provider_sessions.export.transcripts.speakers import named_transcripts
+from airflow_provider_sessions.export.speakers import named_transcripts
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, Transcript

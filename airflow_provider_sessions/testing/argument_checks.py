@@ -12,13 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_provider_sessions.captions import read_formats
 from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.formats import find_format
 from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
 from airflow_provider_sessions.export.run import check_concurrency
-from airflow_provider_sessions.export.transcripts import read_formats
 from airflow_provider_sessions.model import SessionChanges, SessionDraft, parse_instant, parse_seconds, shown
 from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.model.draft import read_invitees

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from airflow_provider_sessions.export.transcripts import FORMATS
+from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
 from airflow_provider_sessions.sandbox.media import MediaFile
 from tests.ui.conftest import SCREENSHOTS

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from airflow_provider_sessions.captions import FORMATS
+from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.errors import InputError, MalformedAnswerError
-from airflow_provider_sessions.export.transcripts import FORMATS
-from airflow_provider_sessions.export.transcripts.reader import read_captions
 from airflow_provider_sessions.model import SessionChanges, SessionDraft, Window
 from airflow_provider_sessions.model.values import parse_instant, parse_seconds, zone
 from airflow_provider_sessions.platforms.instants import Instant

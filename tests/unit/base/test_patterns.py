@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.export.transcripts.reader import read_captions
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms import marks
 from airflow_provider_sessions.platforms.prevail.options import slug_of
@@ -211,7 +211,7 @@ def test_all_patterns_are_found() -> None:
     files = {one.where.partition(":")[0] for one in FOUND}
     assert {
         "platforms/marks.py",
-        "export/transcripts/reader.py",
+        "captions/reader.py",
         "rate_limit/headers.py",
         "sandbox/routing.py",
     } <= files

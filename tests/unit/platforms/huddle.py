@@ -17,6 +17,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, SecretStr
 
+from airflow_provider_sessions.captions.reader import read_transcript
 from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
 from airflow_provider_sessions.client.client import ClientConfig
@@ -30,6 +31,7 @@ from airflow_provider_sessions.model import (
     SessionDraft,
     SessionQuery,
     SessionState,
+    Transcript,
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -85,8 +87,14 @@ def list_files(meeting_id: str) -> Call[list[File]]:
     return call(list[File], unwrap=("files",))
 
 
+@api("GET", "/meetings/{meeting_id}/captions", documented=True)
+def get_captions(meeting_id: str) -> Call[str]:
+    """Get a meeting's captions as WebVTT; empty while there are none."""
+    return call(str)
+
+
 class HuddleAdapter(Adapter):
-    """The least that an adapter needs, and creates and recordings."""
+    """The least that an adapter needs, creates, transcripts and recordings."""
 
     platform = "huddle"
     endpoints = api
@@ -107,6 +115,10 @@ class HuddleAdapter(Adapter):
 
     async def create(self, draft: SessionDraft) -> Session:
         return self._session(await self.client.send(create_meeting(draft.title, draft.start, with_mark(draft))))
+
+    async def transcripts(self, session: Session) -> list[Transcript]:
+        text = await self.client.send(get_captions(session.session_id))
+        return [read_transcript(text, session.session_id, language="en")] if text else []
 
     async def recordings(self, session: Session) -> list[Recording]:
         return [
@@ -144,6 +156,8 @@ class Huddle:
         self.requests: Counter[str] = Counter()
         self.url = ""
         self.token: str | None = None
+        self.captions: dict[str, str] = {}
+        """WebVTT, by meeting."""
         self.files: dict[str, list[tuple[str, str, bytes]]] = {}
         """Name, media type and content, by meeting."""
         self.expired: set[str] = set()
@@ -174,6 +188,8 @@ class Huddle:
             meeting_id = f"m{len(self.meetings)}"
             self.meetings[meeting_id] = {"id": meeting_id, "status": "waiting", **made}
             return _json(201, self.meetings[meeting_id])
+        if path[2:] == ["captions"]:
+            return 200, {"content-type": "text/vtt"}, self.captions.get(path[1], "").encode()
         if path[2:] == ["files"]:
             self.expired.clear()
             files = [

@@ -16,8 +16,15 @@ from airflow_provider_sessions.errors import InputError, NotFoundError, Unsuppor
 from airflow_provider_sessions.export.media import download_all
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
-from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, SessionState
-from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
+from airflow_provider_sessions.model import (
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionQuery,
+    SessionState,
+    TranscriptFile,
+)
+from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,
     CancelSessionOperator,
@@ -90,8 +97,8 @@ def test_what_its_adapter_lacks_is_refused_with_what_to_do_instead(
     huddle_default.add("m", SOON)
     with pytest.raises(UnsupportedError, match=r"huddle cannot do 'cancel'\. Its adapter does not map that; call"):
         CancelSessionOperator(task_id="cancel", conn_id="huddle_default", session_id="m").execute(context)
-    with pytest.raises(UnsupportedError, match="huddle cannot do 'transcripts'"):
-        ArtifactSensor(task_id="wait", conn_id="huddle_default", session_id="m", artifact="transcript").execute(context)
+    with pytest.raises(UnsupportedError, match="huddle cannot do 'takeaways'"):
+        ArtifactSensor(task_id="wait", conn_id="huddle_default", session_id="m", artifact="takeaways").execute(context)
 
 
 def test_its_sessions_are_exported(huddle_default: Huddle, context: dict[str, Any], tmp_path: Path) -> None:
@@ -150,6 +157,63 @@ async def test_a_link_that_has_expired_is_the_only_one_that_is_asked_for_again(h
     assert huddle.requests["GET media/{id}"] == 4
 
 
+CAPTIONS = """WEBVTT
+
+NOTE written by Huddle, take 1
+
+00:00:01.000 --> 00:00:02.500
+<v Ada>Good morning.
+
+00:00:03.000 --> 00:00:04.000
+<v Ben>Good morning &amp; welcome.
+"""
+
+
+def test_its_transcript_files_are_read_and_kept_as_they_are(
+    huddle_default: Huddle, context: dict[str, Any], tmp_path: Path
+) -> None:
+    huddle_default.add("m", SOON, "finished")
+    huddle_default.captions["m"] = CAPTIONS
+    [transcript] = hook_for("huddle_default").transcripts("m")
+    assert [(one.speaker_name, one.text) for one in transcript.segments] == [
+        ("Ada", "Good morning."),
+        ("Ben", "Good morning & welcome."),
+    ]
+    assert transcript.original == TranscriptFile(text=CAPTIONS, media_type="text/vtt")
+
+    [written] = FetchTranscriptOperator(
+        task_id="fetch", conn_id="huddle_default", session_id="m", path=str(tmp_path), formats=["json"]
+    ).execute(context)
+    assert (written["segments"], written["language"]) == (2, "en")
+    assert "take 1" not in Path(written["path"]).read_text()
+
+
+def test_a_transcript_file_that_says_the_same_makes_no_new_version(
+    huddle_default: Huddle, context: dict[str, Any], tmp_path: Path
+) -> None:
+    def export() -> list[int]:
+        SessionsToObjectStorageOperator(
+            task_id="export",
+            conn_id="huddle_default",
+            path=str(tmp_path),
+            start=SOON,
+            end=SOON + DAY,
+            datasets=["transcript_segments"],
+        ).execute(context)
+        files = tmp_path.glob("transcript_segments/*/*.jsonl")
+        return sorted(json.loads(line)["version"] for file in files for line in file.read_text().splitlines())
+
+    huddle_default.add("m", SOON, "finished")
+    huddle_default.captions["m"] = CAPTIONS
+    assert export() == [1, 1]
+    context["ti"].run_id = "manual__2"
+    huddle_default.captions["m"] = CAPTIONS.replace("take 1", "take 2")
+    assert export() == [1, 1]
+    context["ti"].run_id = "manual__3"
+    huddle_default.captions["m"] = CAPTIONS.replace("welcome", "hello")
+    assert export() == [1, 1, 2, 2]
+
+
 def test_a_recordings_link_is_shown_and_written_nowhere() -> None:
     link = SecretStr("https://files.example/a?sig=abc")
     one = Recording(recording_id="r", session_id="s", status=RecordingStatus.READY, download_url=link)
@@ -177,6 +241,7 @@ def test_capabilities_are_what_the_adapter_defines() -> None:
         Question.SESSIONS,
         Question.CREATE,
         Question.FIND,
+        Question.TRANSCRIPTS,
         Question.RECORDINGS,
         Question.RECORDING_REQUEST,
     }

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_sessions.captions.names import WORD_JOINER, split_name
+from airflow_provider_sessions.captions.words import tidy, tidy_name
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.export.transcripts.names import WORD_JOINER, split_name
-from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
-from airflow_provider_sessions.model import Transcript
+from airflow_provider_sessions.model import Transcript, TranscriptFile
 
 _TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})\d*)?"
 _TIMES = re.compile(rf"[ \t]*{_TIME}[ \t]*-->[ \t]*{_TIME}(?:[ \t].*)?")
@@ -58,6 +58,28 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
     # Validated all at once: that takes a third of the time of making segments one by one.
     return Transcript.model_validate(
         {"session_id": session_id, "language": language[1].strip() or None if language else None, "segments": segments}
+    )
+
+
+def read_transcript(
+    text: str, session_id: str, *, language: str | None = None, is_translation: bool = False
+) -> Transcript:
+    """Read a transcript that a platform gives as a WebVTT or SRT file, and keep the file's text beside it.
+
+    :param text: the file.
+    :param session_id: the session it belongs to.
+    :param language: its language, where the platform tells it beside the file.
+    :param is_translation: whether it is a translation.
+    :raises MalformedAnswerError: it has text, but is neither.
+    """
+    transcript = read_captions(text, session_id)
+    media_type = "text/vtt" if text.lstrip("\ufeff").startswith("WEBVTT") else "application/x-subrip"
+    return transcript.model_copy(
+        update={
+            "language": language or transcript.language,
+            "is_translation": is_translation,
+            "original": TranscriptFile(text=text, media_type=media_type),
+        }
     )
 
 

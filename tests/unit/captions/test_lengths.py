@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from airflow_provider_sessions.captions import FORMATS
+from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.export.datasets import DATASETS, Material
-from airflow_provider_sessions.export.transcripts import FORMATS
-from airflow_provider_sessions.export.transcripts.reader import read_captions
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
 from airflow_provider_sessions.platforms.prevail.materials import transcript_of
 from airflow_provider_sessions.platforms.prevail.models import TranscriptItem

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from airflow_provider_sessions.export.transcripts.times import stamp
-from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
+from airflow_provider_sessions.captions.times import stamp
+from airflow_provider_sessions.captions.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
 
 NOBODY = "Unknown speaker"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.export.transcripts.reader import read_captions
 
 
 def said(data: str | bytes) -> list[tuple[str | None, str]]:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 
-from airflow_provider_sessions.export.transcripts.names import without_names
-from airflow_provider_sessions.export.transcripts.times import span
-from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
+from airflow_provider_sessions.captions.names import without_names
+from airflow_provider_sessions.captions.times import span
+from airflow_provider_sessions.captions.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from airflow_provider_sessions.export.transcripts.names import WORD_JOINER, name_prefix, without_names
-from airflow_provider_sessions.export.transcripts.times import span
-from airflow_provider_sessions.export.transcripts.words import tidy, tidy_name
+from airflow_provider_sessions.captions.names import WORD_JOINER, name_prefix, without_names
+from airflow_provider_sessions.captions.times import span
+from airflow_provider_sessions.captions.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript
 
 _MARKUP = re.compile(r"(?<=[<&])(?=[\w/#>])|(?<=\{)(?=\\)|(?<=--)(?=>)")

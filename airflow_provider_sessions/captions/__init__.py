@@ -1,14 +1,17 @@
-"""Transcripts as files: WebVTT, SRT, plain text and JSON, and a tolerant reader for the first two."""
+"""Transcripts as files: WebVTT, SRT, plain text and JSON, and a tolerant reader for the first two.
+
+Exports write them; platforms whose transcripts are files read them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Literal
 
+from airflow_provider_sessions.captions.srt import srt
+from airflow_provider_sessions.captions.text import plain_text
+from airflow_provider_sessions.captions.webvtt import webvtt
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.transcripts.srt import srt
-from airflow_provider_sessions.export.transcripts.text import plain_text
-from airflow_provider_sessions.export.transcripts.webvtt import webvtt
 from airflow_provider_sessions.model import Transcript
 from airflow_provider_sessions.model.closed_words import unknown_words
 
