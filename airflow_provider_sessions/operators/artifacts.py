@@ -1,4 +1,4 @@
-"""Operators that bring home what one session left behind: its transcript, its recordings."""
+"""Operators that download artifacts of one session: its transcript and its recordings."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_DEFAULT_AT_ONCE = 4
+_DEFAULT_CONCURRENCY = 4
 
 
 class DownloadRecordingsOperator(DeferringOperator):
-    """Download all recordings of a session that are ready, streamed: memory does not grow with their size.
+    """Download all recordings of a session that are ready. Memory does not grow with their size.
 
-    Files lie at ``{path}/{session_id}/{recording_id}.{extension}`` (ids are made safe as names). Each appears whole,
-    with the size and checksum that were announced, or not at all; a repeated task replaces its files. A download that
-    breaks off goes on where it stopped.
+    Files are written to ``{path}/{session_id}/{recording_id}.{extension}``; characters that are unsafe in names are
+    replaced. A file appears only when it is complete, with the announced size and checksum; a repeated task replaces
+    its files. A download whose connection breaks resumes where it stopped.
 
     Returns a list of ``{"recording_id", "path", "bytes", "sha256", "media_type"}``.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
-    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows, or such a path itself.
+    :param path: where to write: a URL that Airflow's ``ObjectStoragePath`` accepts, or such a path.
         (templated)
-    :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
-    :param allow_none: whether it is all right if no recording is ready: the list is empty then. (templated)
-    :param concurrency: how many files at once.
-    :param deferrable: whether the task is deferred, without holding a worker, when its first request would have to wait
-        long for a slot of the account's rate limit; that needs a triggerer.
-    :raises ExportError: no recording is ready, or a file is not what was announced.
-    :raises UnsupportedError: the platform gives no recordings; nothing was sent.
+    :param object_storage_conn_id: connection for ``path``; overrides one in the URL. (templated)
+    :param allow_none: whether to return an empty list, instead of failing, if no recording is ready. (templated)
+    :param concurrency: how many files are downloaded at the same time.
+    :param deferrable: whether the task is deferred, without holding a worker, if its first request would have to wait
+        long for the account's rate limit. This needs a triggerer.
+    :raises ExportError: no recording is ready, or a file differs from what was announced.
+    :raises UnsupportedError: the platform has no recordings; nothing was sent.
     """
 
     template_fields: Sequence[str] = ("conn_id", "session_id", "path", "object_storage_conn_id", "allow_none")
     operator_extra_links = (SessionLink(), JoinLink())
     usual_requests = 3
-    repeated_after = ()  # what is downloaded is not thrown away
+    repeated_after = ()  # a repetition would download everything again
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         path: Folder,
         object_storage_conn_id: str | None = None,
         allow_none: bool | str = False,
-        concurrency: int = _DEFAULT_AT_ONCE,
+        concurrency: int = _DEFAULT_CONCURRENCY,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
@@ -85,7 +85,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         """Download the files."""
         session_id = parse_id(self.session_id)
         allow_none = parse_bool(self.allow_none, "allow_none")
-        at_once = parse_count(self.concurrency, "concurrency") or _DEFAULT_AT_ONCE
+        concurrency = parse_count(self.concurrency, "concurrency") or _DEFAULT_CONCURRENCY
         store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
@@ -99,32 +99,32 @@ class DownloadRecordingsOperator(DeferringOperator):
         if not ready and not allow_none:
             raise ExportError(
                 f"session {session_id} has no recording that is ready; wait for one with "
-                "ArtifactSensor(artifact='recording'), or set allow_none=True where there may be none"
+                "ArtifactSensor(artifact='recording'), or set allow_none=True if there may be none"
             )
         if not ready:
             log.info("Session %s has no recording that is ready: nothing was downloaded", session_id)
-        return hook.ask(lambda adapter: download_all(adapter, store, ready, at_once))
+        return hook.ask(lambda adapter: download_all(adapter, store, ready, concurrency))
 
 
 class FetchTranscriptOperator(DeferringOperator):
     """Write the transcript of a session, and its translations, as files.
 
-    Files lie at ``{path}/{session_id}/transcript.{format}``, translations at ``transcript.{language}.{format}``. Each
-    appears whole or not at all; a repeated task replaces its files. Speakers are named through the participants where
-    the transcript itself does not name them.
+    Files are written to ``{path}/{session_id}/transcript.{format}``, translations to
+    ``transcript.{language}.{format}``. A file appears only when it is complete; a repeated task replaces its files. If
+    the transcript does not name its speakers, the participants do.
 
     Returns a list of ``{"path", "format", "language", "segments", "bytes", "sha256"}``.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
-    :param path: where to write: any address that Airflow's ``ObjectStoragePath`` knows, or such a path itself.
+    :param path: where to write: a URL that Airflow's ``ObjectStoragePath`` accepts, or such a path.
         (templated)
-    :param formats: some of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
-    :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
+    :param formats: any of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
+    :param object_storage_conn_id: connection for ``path``; overrides one in the URL. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
     :raises ExportError: there is no transcript yet.
-    :raises UnsupportedError: the platform gives no transcripts; nothing was sent.
+    :raises UnsupportedError: the platform has no transcripts; nothing was sent.
     """
 
     template_fields: Sequence[str] = ("conn_id", "session_id", "path", "formats", "object_storage_conn_id")
@@ -162,6 +162,6 @@ class FetchTranscriptOperator(DeferringOperator):
         session, transcripts = hook.ask(find)
         push_links(context, session)
         written = write_transcripts(store, session, transcripts, formats)
-        segments = sum(len(one.segments) for one in transcripts)
+        segments = sum(len(transcript.segments) for transcript in transcripts)
         log.info("Wrote %s of %s", counted(len(written), "file"), counted(segments, "segment"))
         return written

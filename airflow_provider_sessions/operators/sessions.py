@@ -1,9 +1,9 @@
-"""Operators that make and change sessions, on every platform, and one that calls any endpoint of a platform.
+"""Operators that create and update sessions on every platform, and one that calls any endpoint of a platform.
 
-Every operator takes the id of a connection; the connection's type says which platform is meant. Arguments are checked
-when the task runs, before any request; a word out of a closed list (``on_existing="replace"``) already when the DAG is
-parsed, unless it may be a template. All of them may be templated, and mapped with ``.expand()``: times and durations
-may be text (ISO 8601) or numbers (seconds), lists and mappings may be JSON, texts may be numbers.
+Every operator takes the id of a connection, whose type names the platform. Arguments are checked when the task runs,
+before any request is sent; the value of a closed list, such as ``on_existing``, is checked when the DAG is parsed,
+unless it is a template. All arguments can be templated, and mapped with ``.expand()``: times and durations may be text
+(ISO 8601) or numbers (seconds), lists and mappings may be JSON, texts may be numbers.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _XCOM_BYTES = 48 * 1024
-"""An answer beyond this is refused: XCom is a row in Airflow's database, and 64 KiB is the end in some."""
+"""A larger result is refused: XCom is a row in Airflow's database, and some databases allow 64 KiB."""
 
 
 class CreateSessionOperator(DeferringOperator):
-    """Make a session, once: a retried or cleared task returns the session that its first attempt made.
+    """Create a session once: a retried or cleared task returns the session that its first attempt created.
 
-    That session is recognised by a key, made of DAG, run, task, map index and arguments. On Prevail it is part of the
-    session's address; elsewhere a mark such as ``[airflow 4f1c9a02b7-e83d51-3f0c2b17e9a1]`` ends its description, where
-    attendees may see it, unless ``mark`` is false. Another run makes another session, and so do other arguments: give
+    The session is recognized by a key of DAG, run, task, map index and arguments. On Prevail the key is part of the
+    session's URL. Elsewhere a marker such as ``[airflow 4f1c9a02b7-e83d51-3f0c2b17e9a1]`` ends its description, where
+    attendees may see it, unless ``mark`` is false. Another run creates another session, and so do other arguments: pass
     none that differ between tries, such as ``now()``.
 
     Returns a small dict: ``session_id``, ``platform``, ``state``, ``title``, ``scheduled_start``, ``url``,
@@ -70,23 +70,24 @@ class CreateSessionOperator(DeferringOperator):
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param title: the session's title. (templated)
-    :param start: planned start: an aware datetime, ISO 8601, or seconds since 1970; without an offset it is a wall
-        clock time of ``time_zone``. (templated)
+    :param start: planned start: an aware datetime, ISO 8601, or seconds since 1970; a time without an offset is a
+        local time of ``time_zone``. (templated)
     :param duration: planned duration: a timedelta, seconds, or ISO 8601 such as ``PT1H30M``. (templated)
     :param end: planned end, instead of ``duration``. (templated)
     :param time_zone: IANA name of the zone in which the session is planned. (templated)
     :param description: text for the session's page. (templated)
     :param participants: who is invited: addresses, or mappings with ``email`` and perhaps ``name`` and ``role``.
         (templated)
-    :param options: what only the platform knows, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
-    :param on_existing: what to do where the session is there before it was made. ``return``: return the one that this
-        task made, whatever others made. ``fail``: the same, but fail where others made one of this title and these
-        times. ``recreate``: cancel the one that this task made, if it has not begun, and make another. (templated)
-    :param mark: whether the description may end with the mark. Without it VidInfra and Sessions know the session by its
-        exact title and times, whoever made it. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
-    :raises InputError: an argument cannot be meant, or the platform cannot do it; nothing was sent.
+    :param options: options of the platform, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
+    :param on_existing: what to do if the session exists already. ``return``: return the session that this task created,
+        and ignore sessions created elsewhere. ``fail``: the same, but fail if a session with this title and these times
+        was created elsewhere. ``recreate``: cancel the session that this task created, unless it has started, and
+        create another. (templated)
+    :param mark: whether the description may end with the marker. Without it VidInfra and Sessions recognize the session
+        by its exact title and times, whichever task created it. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
+    :raises InputError: an argument is invalid, or the platform does not support it; nothing was sent.
     :raises ConflictError: see ``on_existing``.
     """
 
@@ -105,7 +106,7 @@ class CreateSessionOperator(DeferringOperator):
     )
     template_fields_renderers = {"options": "json", "participants": "json"}  # noqa: RUF012 - as Airflow declares it
     operator_extra_links = (SessionLink(), JoinLink())
-    usual_requests = 3  # a look, the request that makes it, and another look
+    usual_requests = 3  # a search, the create, and another search
 
     def __init__(
         self,
@@ -140,22 +141,22 @@ class CreateSessionOperator(DeferringOperator):
         self._sends: dict[str, Any] | None = None
 
     def execute_in_slot(
-        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resumed_with: Any
+        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resume_arguments: Any
     ) -> Any:
         """Do the work after a deferral.
 
         :param sends: what earlier attempts sent; see :mod:`airflow_provider_sessions.operators._send_record`.
-        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
+        :param resume_arguments: see :meth:`DeferringOperator.execute_in_slot`.
         """
         self._sends = sends
-        return super().execute_in_slot(context, event, **resumed_with)
+        return super().execute_in_slot(context, event, **resume_arguments)
 
     def get_resume_arguments(self) -> dict[str, Any]:
         """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""
         return {} if self._record is None else {"sends": self._record.as_json()}
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
-        """Make the session, or find it."""
+        """Create the session, or find it."""
         on_existing = OnExisting.parse(self.on_existing)
         draft = SessionDraft.read(
             title=self.title,
@@ -167,7 +168,7 @@ class CreateSessionOperator(DeferringOperator):
             participants=parse_json(self.participants, "participants"),
             options=parse_json(self.options, "options"),
         )
-        return _told(context, self._make(context, hook, draft, on_existing))
+        return _push_session(context, self._make(context, hook, draft, on_existing))
 
     def _make(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
         key = str(CreateKey.of(context, draft))
@@ -186,7 +187,7 @@ class CreateSessionOperator(DeferringOperator):
 
 
 class _SessionOperator(DeferringOperator):
-    """What operators on one existing session share: how it is named, and its links."""
+    """The base of operators on one existing session: its id and its links."""
 
     template_fields: Sequence[str] = ("conn_id", "session_id")
     operator_extra_links = (SessionLink(), JoinLink())
@@ -196,20 +197,20 @@ class _SessionOperator(DeferringOperator):
         self.session_id = session_id
 
     @abstractmethod
-    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """What is asked of the platform, given the session's id.
+    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the function that sends the request, given the session's id.
 
-        :raises InputError: an argument cannot be meant.
+        :raises InputError: an argument is invalid.
         """
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
-        """Ask, and make the session known that is the answer."""
-        session_id, question = parse_id(self.session_id), self.question()
-        return _told(context, hook.ask(lambda adapter: question(adapter, session_id)))
+        """Send the request and return the session."""
+        session_id, request = parse_id(self.session_id), self.make_request()
+        return _push_session(context, hook.ask(lambda adapter: request(adapter, session_id)))
 
 
 class UpdateSessionOperator(_SessionOperator):
-    """Change a session. What is not given stays as it is; repeating the task changes nothing more.
+    """Update a session. Fields that are not set stay unchanged; a repeated task changes nothing more.
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
@@ -218,11 +219,11 @@ class UpdateSessionOperator(_SessionOperator):
     :param duration: its new planned duration. (templated)
     :param time_zone: IANA name of the zone in which it is planned. (templated)
     :param description: its new description. (templated)
-    :param add_participants: who is invited besides those who are. (templated)
-    :param options: what only the platform knows. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
-    :raises InputError: nothing is to be changed, or the platform cannot change it; nothing was sent.
+    :param add_participants: further people to invite. (templated)
+    :param options: options of the platform. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
+    :raises InputError: no field is set, or the platform cannot change it; nothing was sent.
     """
 
     template_fields: Sequence[str] = (
@@ -260,8 +261,8 @@ class UpdateSessionOperator(_SessionOperator):
         self.add_participants = add_participants
         self.options = options
 
-    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Change the session."""
+    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the update of the session."""
         changes = SessionChanges.read(
             title=none_if_empty(self.title),
             start=none_if_empty(self.start),
@@ -275,48 +276,48 @@ class UpdateSessionOperator(_SessionOperator):
 
 
 class StartSessionOperator(_SessionOperator):
-    """Make a session live. A session that is live already stays so, and the task succeeds.
+    """Start a session. If it is live already, the task succeeds.
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
-    :raises ConflictError: the session is over.
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
+    :raises ConflictError: the session has ended or was canceled.
     """
 
-    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Start the session."""
+    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the start of the session."""
         return lambda adapter, session_id: transition_to(
             adapter, session_id, SessionState.LIVE, Question.START, lambda: adapter.start(session_id)
         )
 
 
 class EndSessionOperator(_SessionOperator):
-    """End a live session. A session that has ended already stays so, and the task succeeds.
+    """End a live session. If it has ended already, the task succeeds.
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
     :raises ConflictError: the session is not live.
     """
 
-    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """End the session."""
+    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the end of the session."""
         return lambda adapter, session_id: transition_to(
             adapter, session_id, SessionState.ENDED, Question.END, lambda: adapter.end(session_id)
         )
 
 
 class CancelSessionOperator(_SessionOperator):
-    """Cancel a session that has not begun. One that is canceled already stays so, and the task succeeds.
+    """Cancel a session that has not started. If it is canceled already, the task succeeds.
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
-    :param notify: whether participants are told, where the platform leaves a choice. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
-    :raises ConflictError: the session is live or over.
+    :param notify: whether to notify participants, if the platform offers the choice. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
+    :raises ConflictError: the session is live or has ended.
     """
 
     template_fields: Sequence[str] = (*_SessionOperator.template_fields, "notify")
@@ -326,20 +327,20 @@ class CancelSessionOperator(_SessionOperator):
         check_words(notify, partial(parse_bool, field="notify"))
         self.notify = notify
 
-    def question(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Cancel the session."""
+    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the cancellation of the session."""
         notify = parse_bool(self.notify, "notify")
         return lambda adapter, session_id: cancel_session(adapter, session_id, notify=notify)
 
 
 class CallApiOperator(DeferringOperator):
-    """Call any endpoint of a platform, for what the other operators do not cover.
+    """Call any endpoint of a platform, for requests that no other operator sends.
 
-    Name the endpoint, or give method and path of what no endpoint function describes.
+    Set ``endpoint``, or ``method`` and ``path`` for a request that no endpoint function describes.
 
-    Returns the platform's response as JSON, read down to its content (that of a path with its envelope); a list that
-    comes in pages is returned as one list, a file as its size and checksum.
-    Secrets in it (stream keys, tokens, presigned addresses) are shown as asterisks. A task that is retried calls again.
+    Returns the content of the response as JSON, with its envelope if ``path`` is set; the pages of a list are returned
+    as one list, a file as its size and checksum. Secrets (stream keys, tokens, presigned URLs) are replaced by
+    asterisks. A retried task sends the call again.
 
     :param conn_id: the connection. (templated)
     :param endpoint: the name of an endpoint function of the platform, such as ``list_rooms``: see
@@ -350,12 +351,12 @@ class CallApiOperator(DeferringOperator):
     :param query: with ``method``: query parameters. (templated)
     :param body: with ``method``: a JSON body. (templated)
     :param base: with ``method``: the name of another base URL of the connection, such as ``video``. (templated)
-    :param limit: how many items of a list to return at most; all by default. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
-        for a slot of the account's rate limit; that needs a triggerer.
-    :raises InputError: there is no such endpoint, the arguments do not fit it, or the path leads out of the base URL;
+    :param limit: the maximum number of items of a list; by default all. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
+        for the account's rate limit. This needs a triggerer.
+    :raises InputError: there is no such endpoint, an argument is invalid, or the path leads out of the base URL;
         nothing was sent.
-    :raises AnswerTooLargeError: the answer is larger than 48 KiB, too large for XCom.
+    :raises AnswerTooLargeError: the result is larger than 48 KiB, too large for XCom.
     """
 
     template_fields: Sequence[str] = (
@@ -398,20 +399,20 @@ class CallApiOperator(DeferringOperator):
         self.limit = limit
 
     def work(self, context: Context, hook: SessionsHook) -> Any:
-        """Make the call and return its answer."""
+        """Send the call and return the result."""
         limit = parse_count(self.limit, "limit")
-        call = self._call(hook)
-        answer = _answer(hook, call, limit)
-        told = counted(len(answer), "item") if isinstance(answer, list) else "an answer"
-        log.info("Called %s of %s: %s", call.route.name, hook.conn_type, told)
-        if isinstance(answer, bytes):
-            answer = {"size": len(answer), "sha256": hashlib.sha256(answer).hexdigest()}
-        return self._fit_for_xcom(hide_values(answer) if self.endpoint is None else answer, call.route.name)
+        call = self._make_call(hook)
+        result = _send(hook, call, limit)
+        received = counted(len(result), "item") if isinstance(result, list) else "one object"
+        log.info("Called %s of %s: received %s", call.route.name, hook.conn_type, received)
+        if isinstance(result, bytes):
+            result = {"size": len(result), "sha256": hashlib.sha256(result).hexdigest()}
+        return self._redact_for_xcom(hide_values(result) if self.endpoint is None else result, call.route.name)
 
-    def _call(self, hook: SessionsHook) -> Call[Any]:
-        """The call of the endpoint, or of method and path.
+    def _make_call(self, hook: SessionsHook) -> Call[Any]:
+        """Return the call of the endpoint, or of method and path.
 
-        :raises InputError: both are given, or neither.
+        :raises InputError: both are set, or neither.
         """
         endpoint, method = check_endpoint_or_method(self.endpoint, self.method)
         if endpoint is None:
@@ -421,13 +422,13 @@ class CallApiOperator(DeferringOperator):
         arguments = _mapping(parse_json(self.arguments, "arguments"), "arguments")
         return adapter_class(hook.conn_type).endpoints.make(endpoint, arguments)
 
-    def _fit_for_xcom(self, answer: Any, name: str) -> Any:
-        content = redact(to_jsonable_python(answer), max_depth=100)
+    def _redact_for_xcom(self, result: Any, name: str) -> Any:
+        content = redact(to_jsonable_python(result), max_depth=100)
         size = len(json.dumps(content))
         if size > _XCOM_BYTES:
             raise AnswerTooLargeError(
-                f"{name}: the answer takes {size / 1024:.0f} KiB, too much for XCom; "
-                f"ask for less, set limit, or use the hook's call() and pages() in a task of your own"
+                f"{name}: the result has {size / 1024:.0f} KiB, too much for XCom; "
+                f"request less, set limit, or use the hook's call() and pages() in a task of your own"
             )
         return content
 
@@ -435,7 +436,7 @@ class CallApiOperator(DeferringOperator):
 def check_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, str | None]:
     """Return the endpoint's name, or the method of a request without one; the other is None.
 
-    :raises InputError: both are given, or neither.
+    :raises InputError: both are set, or neither.
     """
     name, verb = (
         parse_text(none_if_empty(value), field) for value, field in ((endpoint, "endpoint"), (method, "method"))
@@ -451,7 +452,7 @@ def _mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value or {}
 
 
-def _answer(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
+def _send(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
     if not isinstance(call, Paged):
         return hook.call(call)
     pages = hook.pages(call)
@@ -461,8 +462,8 @@ def _answer(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
         pages.close()
 
 
-def _told(context: Context, session: Session) -> dict[str, Any]:
-    """Make the session known: links first, its id for ``create.output["session_id"]``, then what the task returns."""
+def _push_session(context: Context, session: Session) -> dict[str, Any]:
+    """Push the links and the id of a session to XCom, and return its summary for ``return_value``."""
     planned = "not planned" if session.scheduled_start is None else to_the_second(session.scheduled_start)
     log.info("Session %s is %s; start: %s; page: %s", session.session_id, session.state, planned, session.url or "none")
     push_links(context, session)

@@ -1,4 +1,4 @@
-"""Attempts at one create: task instances as operators see them, a state store, and platforms to make sessions on."""
+"""Attempts at one create: task instances as operators see them, a state store, and platforms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.connected import Connect, RecordingTaskInstance
 
 TITLE = "Town hall"
 START = datetime(2030, 3, 5, 9, 0, tzinfo=UTC)
-"""Still to come by the sandbox's clock and by ours."""
+"""In the future by the sandbox's clock and by the real one."""
 RUN_AFTER = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
 
@@ -49,7 +49,7 @@ class FileStore:
 
 @dataclass(frozen=True)
 class Place:
-    """A platform of the sandbox behind a connection, and what it wants to be told of a session."""
+    """A platform of the sandbox behind a connection, and the fields that its sessions need."""
 
     platform: Any
     fields: dict[str, Any]
@@ -67,12 +67,12 @@ class Place:
         return {**self.platform.connection(), "extra": {"rate_limit": "1000/s"}}
 
     def alive(self) -> list[str]:
-        """The ids of the sessions that are there."""
+        """Return the ids of the sessions that are neither canceled nor deleted."""
         held = self.platform.sessions()
         return sorted(one["id"] for one in held if one["state"] != "canceled" and one["deleted_at"] is None)
 
     def theirs(self) -> str:
-        """Somebody else makes a session of the same title and times by hand."""
+        """Create a session with the same title and times by hand, and return its id."""
         options: dict[str, Any] = {
             "prevail": {
                 "case": "24-cv-1138",
@@ -100,7 +100,7 @@ def places(sandbox: Sandbox) -> dict[str, Place]:
 
 @dataclass
 class Attempt:
-    """One try of a task that makes a session.
+    """One try of a task that creates a session.
 
     :param conn_id: the connection.
     :param fields: arguments of the operator.
@@ -117,7 +117,7 @@ class Attempt:
     remembers: bool = False
 
     def make(self) -> str:
-        """Make the session, or find it; its id."""
+        """Create the session, or find it; return its id."""
         ti = RecordingTaskInstance(self.run_id, self.map_index, self.try_number)
         context = {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
         if self.store is not None:
@@ -139,8 +139,8 @@ def prepare(sandbox: Sandbox, name: str, connect: Connect) -> Place:
     return place
 
 
-def make_and_tell(attempt: Attempt, path: Path, environment: dict[str, str], gate: Path | None = None) -> None:
-    """What a process of its own does: make the session, and write its id into a file.
+def create_and_write_id(attempt: Attempt, path: Path, environment: dict[str, str], gate: Path | None = None) -> None:
+    """Create the session in a process of its own, and write its id into a file.
 
     :param environment: holds the connection; a process made by a fork server inherits the server's.
     :param gate: a file to wait for; one beside ``path`` tells that the process has come so far.

@@ -1,4 +1,4 @@
-"""Bringing home recordings and transcripts: operators against the sandbox over HTTP."""
+"""Operators that download recordings and transcripts, against the sandbox over HTTP."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def files(tmp_path: Path) -> list[Path]:
     return sorted(path for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_it_downloads_what_is_ready_whole(download, webinar: str, tmp_path: Path) -> None:
+def test_it_downloads_the_recordings_that_are_ready(download, webinar: str, tmp_path: Path) -> None:
     [result] = download(session_id=webinar)
     [file] = files(tmp_path)
     data = file.read_bytes()
@@ -72,12 +72,12 @@ def test_a_repeated_task_replaces_its_file(download, webinar: str, tmp_path: Pat
     assert hashlib.sha256(file.read_bytes()).hexdigest() == first[0]["sha256"]
 
 
-def test_it_gives_the_links_of_the_session(download, webinar: str, context: dict[str, Any]) -> None:
+def test_it_pushes_the_links_of_the_session(download, webinar: str, context: dict[str, Any]) -> None:
     download(session_id=webinar)
     assert context["ti"].xcoms["session_url"] == f"https://live.example.com/sessions/{webinar}"
 
 
-def test_a_download_that_breaks_off_goes_on_and_is_whole(download, webinar, sandbox: Sandbox, mocker) -> None:
+def test_a_broken_download_resumes_and_is_complete(download, webinar, sandbox: Sandbox, mocker) -> None:
     mocker.patch.object(RetryPolicy, "wait_before_retry", return_value=0.0)
     sandbox.faults.add("truncate", after_bytes=100_000, times=2, route="get_recording_file")
     [result] = download(session_id=webinar)
@@ -96,7 +96,7 @@ def test_a_download_that_breaks_off_goes_on_and_is_whole(download, webinar, sand
     ],
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
-def test_a_failed_download_leaves_no_file_under_any_name(
+def test_a_failed_download_leaves_no_file(
     download, webinar: str, sandbox: Sandbox, tmp_path: Path, mocker: Any, fault: dict[str, Any]
 ) -> None:
     mocker.patch.object(RetryPolicy, "wait_before_retry", return_value=None)
@@ -108,7 +108,7 @@ def test_a_failed_download_leaves_no_file_under_any_name(
     assert "signature" not in str(failure.value)
 
 
-def test_a_failed_repetition_leaves_the_file_that_was_there(download, webinar, sandbox, tmp_path, mocker) -> None:
+def test_a_failed_repetition_keeps_the_existing_file(download, webinar, sandbox, tmp_path, mocker) -> None:
     [result] = download(session_id=webinar)
     before = files(tmp_path)[0].read_bytes()
     mocker.patch.object(RetryPolicy, "wait_before_retry", return_value=None)
@@ -120,7 +120,7 @@ def test_a_failed_repetition_leaves_the_file_that_was_there(download, webinar, s
 
 
 @pytest.mark.parametrize("recording", ["failed", "none"])
-def test_without_a_recording_that_is_ready_it_fails_unless_told(
+def test_without_a_ready_recording_it_fails_unless_allowed(
     download, vidinfra: Any, recording: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     [session_id] = vidinfra.create(started_at=NOON, ended_at=NOON + timedelta(hours=1), script={"recording": recording})
@@ -153,7 +153,7 @@ def test_bad_input_is_refused_before_any_request(download, sandbox: Sandbox, fie
     assert requests_of(sandbox) == []
 
 
-def test_several_files_come_at_once_within_the_bound(tmp_path: Path, mocker: Any) -> None:
+def test_several_files_are_downloaded_concurrently_up_to_the_limit(tmp_path: Path, mocker: Any) -> None:
     running, most = 0, 0
 
     class Slow:
@@ -213,7 +213,7 @@ def test_a_wrong_checksum_leaves_no_file(tmp_path: Path, mocker: Any) -> None:
         ("r1", "x.sh", "application/x-sh", "s1/r1.bin"),
     ],
 )
-def test_files_are_called_after_the_recording(recording_id: str, name: str, media_type: str | None, key: str) -> None:
+def test_files_are_named_after_the_recording(recording_id: str, name: str, media_type: str | None, key: str) -> None:
     given = Recording(
         recording_id=recording_id, session_id="s1", name=name, media_type=media_type, status=RecordingStatus.READY
     )
@@ -230,7 +230,7 @@ def test_no_id_of_a_platform_chooses_a_path() -> None:
     assert ".." not in (folder, name)
 
 
-def test_a_platform_without_transcripts_says_so_before_any_request(context, vidinfra, sandbox, tmp_path) -> None:
+def test_a_platform_without_transcripts_is_an_error_before_any_request(context, vidinfra, sandbox, tmp_path) -> None:
     operator = FetchTranscriptOperator(
         task_id="fetch", conn_id="vidinfra_default", session_id="a", path=str(tmp_path / "out")
     )
@@ -241,7 +241,7 @@ def test_a_platform_without_transcripts_says_so_before_any_request(context, vidi
 
 
 @pytest.mark.parametrize("fields", [{"formats": "docx"}, {"formats": []}, {"session_id": ""}])
-def test_a_transcript_that_cannot_be_meant_is_refused(context, vidinfra, sandbox, fields: dict[str, Any]) -> None:
+def test_invalid_arguments_of_a_transcript_are_refused(context, vidinfra, sandbox, fields: dict[str, Any]) -> None:
     given = {"conn_id": "vidinfra_default", "session_id": "a", "path": "/nowhere", **fields}
     with pytest.raises(InputError):
         FetchTranscriptOperator(task_id="fetch", **given).execute(context)

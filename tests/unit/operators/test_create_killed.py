@@ -1,4 +1,4 @@
-"""A worker that dies while it makes a session: real processes, SIGKILL, and the retry. One session is left."""
+"""A worker that is killed while it creates a session: real processes, SIGKILL, and the retry. One session is left."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.conftest import AIRFLOW
 from tests.connected import Connect
-from tests.unit.operators.attempts import Attempt, FileStore, Place, make_and_tell, prepare
+from tests.unit.operators.attempts import Attempt, FileStore, Place, create_and_write_id, prepare
 
-LOOKS = ("list_session_requests", "list_room_sessions", "list_sessions")
+SEARCHES = ("list_session_requests", "list_room_sessions", "list_sessions")
 
 
 @pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
@@ -43,14 +43,14 @@ Start = Callable[..., ForkServerProcess]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a process that makes the session and writes its id into a file."""
+    """Start a process that creates the session and writes its id into a file."""
     forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload([make_and_tell.__module__])  # Airflow is imported once for all processes
+    forkserver.set_forkserver_preload([create_and_write_id.__module__])  # Airflow is imported once for all processes
     started: list[ForkServerProcess] = []
 
     def start(attempt: Attempt, told: Path, gate: Path | None = None, **settings: str) -> ForkServerProcess:
         connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")} | settings
-        process = forkserver.Process(target=make_and_tell, args=(attempt, told, connections, gate))
+        process = forkserver.Process(target=create_and_write_id, args=(attempt, told, connections, gate))
         process.start()
         started.append(process)
         return process
@@ -69,7 +69,7 @@ def until(happened: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def kill_at(sandbox: Sandbox, process: list[ForkServerProcess], routes: tuple[str, ...], number: int = 1) -> None:
-    """Kill the process while the platform is about to carry out its request to one of some operations."""
+    """Kill the process just before the platform carries out its request to one of these routes."""
     seen = 0
 
     def listener(entry: LogEntry) -> None:
@@ -83,7 +83,7 @@ def kill_at(sandbox: Sandbox, process: list[ForkServerProcess], routes: tuple[st
 
 @pytest.mark.parametrize(
     ("routes", "number", "left"),
-    [(LOOKS, 1, 0), (("create_session",), 1, 1), ((*LOOKS, "create_session"), 3, 1)],
+    [(SEARCHES, 1, 0), (("create_session",), 1, 1), ((*SEARCHES, "create_session"), 3, 1)],
     ids=["before it is sent", "before it is answered", "after it is answered"],
 )
 def test_a_worker_is_killed_and_the_retry_leaves_one_session(
@@ -115,7 +115,7 @@ def test_a_worker_is_killed_and_the_retry_leaves_one_session(
 
 
 @pytest.mark.needs_airflow("3.3")
-def test_a_worker_is_killed_before_it_remembers_what_it_made(
+def test_a_worker_is_killed_before_it_stores_the_sessions_id(
     place: Place, sandbox: Sandbox, start: Start, tmp_path: Path
 ) -> None:
     theirs = place.theirs()
@@ -151,7 +151,7 @@ Together = Callable[..., tuple[str, ...]]
 
 @pytest.fixture
 def together(start: Start, tmp_path: Path) -> Together:
-    """Two workers make the session at once, each with a folder for locks; the ids that they got."""
+    """Let two workers create the session at the same time, each with a folder for locks; return the ids."""
 
     def together(attempt: Attempt, folders: tuple[str, str]) -> tuple[str, ...]:
         told, gate = [tmp_path / "first", tmp_path / "second"], tmp_path / "gate"
@@ -173,11 +173,11 @@ ONE_HOST, TWO_HOSTS = ("host", "host"), ("one host", "another host")
 
 
 @pytest.mark.parametrize(("hosts", "sent"), [(ONE_HOST, 1), (TWO_HOSTS, 2)])
-def test_two_workers_at_once_leave_one_session(
+def test_two_concurrent_workers_leave_one_session(
     place: Place, sandbox: Sandbox, together: Together, hosts: tuple[str, str], sent: int
 ) -> None:
     theirs = place.theirs()
-    sandbox.latency = 0.5 * sent  # on two hosts both have looked before one of them has made anything
+    sandbox.latency = 0.5 * sent  # on two hosts both have searched before one has created a session
     (made,) = set(together(Attempt(place.conn_id, place.fields), hosts))
 
     assert sandbox.log.count(route="create_session") == sent
@@ -186,13 +186,13 @@ def test_two_workers_at_once_leave_one_session(
 
 @pytest.fixture
 def requests(sandbox_server: SandboxServer, connect: Connect) -> Place:
-    """Prevail, where staff are asked for a session: such a request cannot be taken back."""
+    """Prevail, whose staff receive requests for sessions: such a request cannot be canceled."""
     place = prepare(sandbox_server.sandbox, "prevail", connect)
     place.fields["options"]["flow"] = "request"
     return place
 
 
-def test_two_workers_at_once_on_one_host_leave_one_request(
+def test_two_concurrent_workers_on_one_host_leave_one_request(
     requests: Place, sandbox: Sandbox, together: Together
 ) -> None:
     sandbox.latency = 0.3
@@ -203,7 +203,7 @@ def test_two_workers_at_once_on_one_host_leave_one_request(
     assert made.startswith("request")
 
 
-def test_two_workers_at_once_on_two_hosts_leave_one_request_where_they_share_a_store(
+def test_two_concurrent_workers_with_a_shared_store_leave_one_request(
     requests: Place, sandbox: Sandbox, together: Together, connect: Connect, redis: Redis
 ) -> None:
     connect("redis_default", conn_type="redis", host="127.0.0.1", port=6379)
@@ -229,7 +229,7 @@ def redis() -> Iterator[Redis]:
         yield server
 
 
-def test_a_worker_that_dies_holds_up_nobody(
+def test_a_worker_that_dies_delays_no_other(
     requests: Place, sandbox: Sandbox, start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     process: list[ForkServerProcess] = []

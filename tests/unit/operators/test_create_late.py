@@ -1,4 +1,4 @@
-"""A create that is carried out long after its sender gave up: one session comes of it, whatever the retries do."""
+"""A create that is carried out long after its sender gave up results in one session, whatever the retries do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from airflow_provider_sessions.operators.sessions import CreateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.connected import Connect, RecordingTaskInstance
-from tests.unit.operators.attempts import RUN_AFTER, START, TITLE, Attempt, Place, make_and_tell, prepare
+from tests.unit.operators.attempts import RUN_AFTER, START, TITLE, Attempt, Place, create_and_write_id, prepare
 
 pytestmark = pytest.mark.spared("3.2")
 
@@ -34,10 +34,10 @@ CREATES = ("create_session", "create_session_request")
 
 @dataclass
 class Proxy:
-    """What stands before a platform: it hangs up on a create, and passes it on when it pleases.
+    """A proxy before a platform: it drops the connection of a create, and forwards the request later.
 
     :param place: the platform.
-    :param seconds: after how long it passes a create on; None: never.
+    :param seconds: seconds after which it forwards a create; None for never.
     """
 
     place: Place
@@ -45,8 +45,8 @@ class Proxy:
     clock: VirtualClock
     seconds: float | None
     held: list[tuple[float, LogEntry]] = field(default_factory=list)
-    taken: int = 0
-    passed_on: int = 0
+    received: int = 0
+    forwarded: int = 0
 
     def __post_init__(self) -> None:
         for route in CREATES:
@@ -56,29 +56,29 @@ class Proxy:
 
     @property
     def sent(self) -> int:
-        """How many creates were sent, those that it passed on not counted."""
-        return sum(self.sandbox.log.count(route=route) for route in CREATES) - self.passed_on
+        """How many creates were sent, without those that the proxy forwarded."""
+        return sum(self.sandbox.log.count(route=route) for route in CREATES) - self.forwarded
 
     async def _sleep(self, seconds: float) -> None:
-        self.passes(seconds)
+        self.let_pass(seconds)
 
     def _hold(self, entry: LogEntry) -> None:
-        if entry.route in CREATES and not self.taken and self.seconds is not None:
-            self.taken += 1
+        if entry.route in CREATES and not self.received and self.seconds is not None:
+            self.received += 1
             self.held.append((self.clock.now().timestamp() + self.seconds, entry))
 
-    def passes(self, seconds: float) -> None:
-        """Let time pass, and pass on what is due."""
+    def let_pass(self, seconds: float) -> None:
+        """Let time pass, and forward the requests that are due."""
         self.clock.jump(seconds)
         self.sandbox.clock.advance(seconds)
         for at, entry in list(self.held):
             if at <= self.clock.now().timestamp():
                 self.held.remove((at, entry))
-                self.pass_on(entry)
+                self.forward(entry)
 
-    def pass_on(self, entry: LogEntry) -> None:
-        """Send a create as it was."""
-        self.passed_on += 1
+    def forward(self, entry: LogEntry) -> None:
+        """Forward a create unchanged."""
+        self.forwarded += 1
         platform = self.place.platform
         claims = {"exp": int(self.sandbox.clock.now().timestamp()) + 60, "slug": getattr(platform, "company_id", "")}
         headers = (
@@ -90,40 +90,40 @@ class Proxy:
 
 
 class Task:
-    """A task that makes a session, as Airflow runs it: tries, deferrals, retries."""
+    """A task that creates a session, as Airflow runs it: tries, deferrals, retries."""
 
-    def __init__(self, place: Place, proxy: Proxy, *, forgetful: bool = False, **fields: Any) -> None:
+    def __init__(self, place: Place, proxy: Proxy, *, drops_arguments: bool = False, **fields: Any) -> None:
         self.place = place
         self.proxy = proxy
-        self.forgetful = forgetful
+        self.drops_arguments = drops_arguments
         self.fields = {"conn_id": place.conn_id, "title": TITLE, "start": START, **place.fields, **fields}
         self.deferrals = 0
 
     def attempt(self, try_number: int) -> str:
-        """One try, to its end; the session's id."""
+        """Run one try to its end; return the session's id."""
         ti = RecordingTaskInstance(try_number=try_number)
         context: Any = {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
-        method, resumed_with = "execute", {}
+        method, resume_arguments = "execute", {}
         while True:
             operator = CreateSessionOperator(task_id="create", **self.fields)
             try:
-                return str(getattr(operator, method)(context, **resumed_with)["session_id"])
+                return str(getattr(operator, method)(context, **resume_arguments)["session_id"])
             except TaskDeferred as deferred:
                 self.deferrals += 1
                 trigger: Any = deferred.trigger
-                self.proxy.passes((trigger.moment - self.proxy.clock.now()).total_seconds())
-                method, resumed_with = deferred.method_name, dict(deferred.kwargs or {})
-                if self.forgetful:  # as dag.test is, which hands over nothing but the event
-                    resumed_with = {}
+                self.proxy.let_pass((trigger.moment - self.proxy.clock.now()).total_seconds())
+                method, resume_arguments = deferred.method_name, dict(deferred.kwargs or {})
+                if self.drops_arguments:  # dag.test passes nothing but the event
+                    resume_arguments = {}
 
     def run(self, *, retry_delay: float, tries: int = 4, first: int = 1) -> str:
-        """Tries until one succeeds."""
+        """Run tries until one succeeds."""
         for number in range(first, first + tries):
             try:
                 return self.attempt(number)
             except SessionsError as failure:
                 last: Exception = failure
-            self.proxy.passes(retry_delay)
+            self.proxy.let_pass(retry_delay)
         raise last
 
 
@@ -169,12 +169,12 @@ def by_request(sandbox_server: SandboxServer, connect: Connect) -> Place:
 
 
 @pytest.mark.parametrize(("late", "retry_delay"), [(6, 0), (60, 0), (30, 5), (60, 59), (6, 300)])
-def test_one_session_comes_of_a_create_that_is_carried_out_late(
+def test_a_create_that_is_carried_out_late_results_in_one_session(
     place: Place, sandbox: Sandbox, clock: VirtualClock, late: float, retry_delay: float
 ) -> None:
     proxy = Proxy(place, sandbox, clock, late)
     made = Task(place, proxy).run(retry_delay=retry_delay)
-    proxy.passes(120)
+    proxy.let_pass(120)
 
     assert place.alive() == [made]
     assert Task(place, proxy).run(retry_delay=0, first=5) == made
@@ -193,13 +193,13 @@ def test_a_create_that_is_never_carried_out_is_sent_again(
     assert (clock.now() - began).total_seconds() <= max(retry_delay, 66)
 
 
-@pytest.mark.parametrize("forgetful", [False, True], ids=["Airflow", "dag.test"])
-def test_a_worker_holds_nothing_while_it_waits(
-    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, caplog: pytest.LogCaptureFixture, forgetful: bool
+@pytest.mark.parametrize("drops_arguments", [False, True], ids=["Airflow", "dag.test"])
+def test_the_task_is_deferred_while_it_waits(
+    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, caplog: pytest.LogCaptureFixture, drops_arguments: bool
 ) -> None:
     caplog.set_level(logging.INFO)
     proxy = Proxy(vidinfra, sandbox, clock, 40)
-    task = Task(vidinfra, proxy, forgetful=forgetful)
+    task = Task(vidinfra, proxy, drops_arguments=drops_arguments)
     made = task.run(retry_delay=0)
 
     assert vidinfra.alive() == [made]
@@ -229,14 +229,32 @@ def test_a_try_on_another_host_waits_as_well(
         Task(place, proxy).attempt(1)
     another_host(monkeypatch, tmp_path)
     made = Task(place, proxy).run(retry_delay=0, first=2)
-    proxy.passes(120)
+    proxy.let_pass(120)
 
     assert place.alive() == [made]
 
 
-def test_a_try_that_is_known_to_have_sent_nothing_is_not_waited_for(
-    place: Place, sandbox: Sandbox, clock: VirtualClock
+def test_a_deferral_carries_what_was_sent_to_another_host(
+    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    proxy = Proxy(vidinfra, sandbox, clock, None)
+    task = Task(vidinfra, proxy)
+    with pytest.raises(BrokenConnectionError):
+        task.attempt(1)
+    let_pass = proxy.let_pass
+
+    def move_and_let_pass(seconds: float) -> None:
+        another_host(monkeypatch, tmp_path)
+        let_pass(seconds)
+
+    monkeypatch.setattr(proxy, "let_pass", move_and_let_pass)
+    task.attempt(2)
+
+    assert task.deferrals == 1, "the other host knows when the first try gave up"
+    assert len(vidinfra.alive()) == 1
+
+
+def test_a_try_that_sent_nothing_is_not_waited_for(place: Place, sandbox: Sandbox, clock: VirtualClock) -> None:
     proxy = Proxy(place, sandbox, clock, None)
     sandbox.faults.clear()
     sandbox.faults.add("status", status=403, platform=place.name)
@@ -257,13 +275,13 @@ def test_a_gateway_that_gave_up_says_nothing_of_the_platform(
     sandbox.faults.clear()
     sandbox.faults.add("status", status=status, route="create_session")
     made = Task(vidinfra, proxy).run(retry_delay=0)
-    proxy.passes(120)
+    proxy.let_pass(120)
 
     assert vidinfra.alive() == [made]
 
 
 @pytest.mark.parametrize("name", ["vidinfra", "sessions_us"])
-def test_an_attempt_takes_its_late_session_back_where_another_was_quicker(
+def test_an_attempt_cancels_its_late_session_if_another_was_faster(
     sandbox_server: SandboxServer,
     connect: Connect,
     clock: VirtualClock,
@@ -281,21 +299,21 @@ def test_an_attempt_takes_its_late_session_back_where_another_was_quicker(
         if name == "vidinfra"
         else {"*.name": "Another", "*.description": ""}
     )
-    sandbox.faults.add("edit", route=route, changes=hidden)  # as if it had been made right after the first look
+    sandbox.faults.add("edit", route=route, changes=hidden)  # as if it had been created right after the first search
     sandbox.clock.advance(1)
     proxy = Proxy(place, sandbox, clock, 30)
     task = Task(place, proxy)
 
     assert task.attempt(1) == first
-    proxy.passes(120)
+    proxy.let_pass(120)
     assert place.alive() == [first]
-    assert proxy.passed_on == 1
+    assert proxy.forwarded == 1
 
 
 def test_a_request_is_not_sent_again_for_a_minute(
     by_request: Place, sandbox: Sandbox, clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each one is an e-mail to Prevail's staff, and cannot be taken back."""
+    """Each one is an e-mail to Prevail's staff, and cannot be canceled."""
     proxy = Proxy(by_request, sandbox, clock, 59)
     with pytest.raises(BrokenConnectionError):
         Task(by_request, proxy).attempt(1)
@@ -336,13 +354,13 @@ def test_redis_tells_all_hosts_what_was_sent(
     with pytest.raises(BrokenConnectionError):
         Task(vidinfra, proxy).attempt(1)
     another_host(monkeypatch, tmp_path)
-    proxy.passes(66)
+    proxy.let_pass(66)
     task = Task(vidinfra, proxy)
     task.attempt(2)
 
     assert task.deferrals == 0, "this host knows that the minute is over"
     assert len(vidinfra.alive()) == 1
-    assert not list(redis.scan_iter("airflow-provider-sessions:sent:*")), "a session that is made needs no record"
+    assert not list(redis.scan_iter("airflow-provider-sessions:sent:*")), "a created session needs no record"
 
 
 def test_a_killed_worker_may_have_sent_something(
@@ -350,13 +368,13 @@ def test_a_killed_worker_may_have_sent_something(
 ) -> None:
     proxy = Proxy(vidinfra, sandbox, clock, 30)
     forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload([make_and_tell.__module__])
+    forkserver.set_forkserver_preload([create_and_write_id.__module__])
     environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
     attempt = Attempt(vidinfra.conn_id, vidinfra.fields)
-    process = forkserver.Process(target=make_and_tell, args=(attempt, tmp_path / "told", environment))
+    process = forkserver.Process(target=create_and_write_id, args=(attempt, tmp_path / "told", environment))
 
     def kill(entry: LogEntry) -> None:
-        if entry.route in CREATES and not proxy.passed_on:
+        if entry.route in CREATES and not proxy.forwarded:
             process.kill()
 
     sandbox.latency = 0.05  # so that the process is known before its requests are carried out
@@ -366,11 +384,11 @@ def test_a_killed_worker_may_have_sent_something(
     assert proxy.held
     sandbox.listeners.remove(kill)
     made = Task(vidinfra, proxy).run(retry_delay=0, first=2)
-    proxy.passes(120)
+    proxy.let_pass(120)
 
     assert vidinfra.alive() == [made]
     assert proxy.sent == 1
-    assert not list((tmp_path / "host").glob("create-*")), "a session that is made needs no record"
+    assert not list((tmp_path / "host").glob("create-*")), "a created session needs no record"
 
 
 def test_the_sandbox_carries_a_create_out_late(vidinfra: Place, sandbox: Sandbox, clock: VirtualClock) -> None:

@@ -1,4 +1,4 @@
-"""What a platform says of a session, as it shows in a task's log, XCom and error."""
+"""Texts of a platform in a task's log, XCom and error."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_session_is_started_and_ended(run: Any, session_id: str, context: Any)
     assert context["ti"].xcoms["session_url"] == f"https://live.example.com/sessions/{session_id}"
 
 
-def test_what_was_done_is_told_in_the_log(run: Any, session_id: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_result_is_logged(run: Any, session_id: str, caplog: pytest.LogCaptureFixture) -> None:
     page = f"https://live.example.com/sessions/{session_id}"
     with caplog.at_level(logging.INFO):
         run(UpdateSessionOperator, session_id=session_id, start="2031-01-02T03:04:05.678+01:00")
@@ -60,8 +60,8 @@ def test_what_was_done_is_told_in_the_log(run: Any, session_id: str, caplog: pyt
     assert told == [
         f"Session {session_id} is scheduled; start: 2031-01-02T02:04:05+00:00; page: {page}",
         f"Session {session_id} is live; start: 2031-01-02T02:04:05+00:00; page: {page}",
-        "Called list_rooms of vidinfra: 1 item",
-        "Called get_session of vidinfra: an answer",
+        "Called list_rooms of vidinfra: received 1 item",
+        "Called get_session of vidinfra: received one object",
     ]
 
 
@@ -69,7 +69,7 @@ def test_what_was_done_is_told_in_the_log(run: Any, session_id: str, caplog: pyt
     ("operator", "begin", "state"),
     [(StartSessionOperator, ["start"], "live"), (EndSessionOperator, ["start", "end"], "ended")],
 )
-def test_what_is_already_so_is_reported_and_left_alone(
+def test_a_session_already_in_the_state_is_logged_and_unchanged(
     run: Any,
     vidinfra: Any,
     sandbox: Sandbox,
@@ -88,14 +88,16 @@ def test_what_is_already_so_is_reported_and_left_alone(
     assert sandbox.log.count(method="POST") == 0
 
 
-def test_what_became_so_meanwhile_is_accepted(run: Any, vidinfra: Any, sandbox: Sandbox, session_id: str) -> None:
+def test_a_session_that_reaches_the_state_meanwhile_is_accepted(
+    run: Any, vidinfra: Any, sandbox: Sandbox, session_id: str
+) -> None:
     sandbox.on_request(lambda entry: vidinfra.start(session_id) if entry.method == "POST" else None)
 
     assert run(StartSessionOperator, session_id=session_id)["state"] == "live"
 
 
 @pytest.mark.parametrize("fault", [{"kind": "lost_response"}, {"kind": "shorten", "after_bytes": 9}])
-def test_a_start_whose_answer_is_lost_counts(
+def test_a_start_whose_response_is_lost_counts(
     run: Any, sandbox: Sandbox, session_id: str, fault: dict[str, Any]
 ) -> None:
     sandbox.faults.add(route="start_session", **fault)
@@ -114,9 +116,7 @@ def test_a_state_that_cannot_be_reached_is_an_error(run: Any, vidinfra: Any, ses
         run(CancelSessionOperator, session_id=session_id)
 
 
-def test_a_session_is_canceled_and_canceling_it_again_does_no_harm(
-    run: Any, session_id: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_session_can_be_canceled_twice(run: Any, session_id: str, caplog: pytest.LogCaptureFixture) -> None:
     first = run(CancelSessionOperator, session_id=session_id, notify="False")
     again = run(CancelSessionOperator, session_id=session_id)
 
@@ -134,7 +134,7 @@ def test_a_platform_that_keeps_canceled_sessions_does_not_take_a_missing_one_for
         run(CancelSessionOperator, session_id="6f1f0a52-4d0f-4e3a-9a50-000000000000")
 
 
-def test_a_session_that_is_moved_into_the_past_is_warned_of(
+def test_moving_a_session_into_the_past_logs_a_warning(
     run: Any, session_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(UpdateSessionOperator, session_id=session_id, start="2036-03-04T09:00Z")
@@ -163,7 +163,7 @@ def test_a_session_is_moved(run: Any, vidinfra: Any, session_id: str) -> None:
         ({"options": ["chat"]}, "options: expected a mapping, got list"),
     ],
 )
-def test_a_change_that_cannot_be_meant_fails_before_any_request(
+def test_an_invalid_update_fails_before_any_request(
     run: Any, sandbox: Sandbox, session_id: str, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -173,18 +173,18 @@ def test_a_change_that_cannot_be_meant_fails_before_any_request(
 
 @pytest.mark.parametrize("operator", [StartSessionOperator, EndSessionOperator, CancelSessionOperator])
 @pytest.mark.parametrize("bad", ["", "None", None, True, [17], "../rooms", "a/..", "a\nb"])
-def test_an_id_that_is_none_fails_before_any_request(run: Any, sandbox: Sandbox, operator: Any, bad: Any) -> None:
+def test_an_invalid_id_fails_before_any_request(run: Any, sandbox: Sandbox, operator: Any, bad: Any) -> None:
     with pytest.raises(InputError, match="session_id"):
         run(operator, session_id=bad)
     assert sandbox.log.count() == 0
 
 
-def test_an_unclear_notify_is_refused(run: Any, session_id: str) -> None:
+def test_an_invalid_notify_is_refused(run: Any, session_id: str) -> None:
     with pytest.raises(InputError, match="notify: 'maybe' is neither true nor false"):
         run(CancelSessionOperator, session_id=session_id, notify="maybe")
 
 
-def test_what_a_platform_cannot_do_fails_before_any_request(
+def test_an_unsupported_operation_fails_before_any_request(
     run: Any, sandbox: Sandbox, session_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = {**VidInfraAdapter.capabilities, Question.START: Capability(Support.NO, "The host starts it by hand.")}
@@ -204,7 +204,7 @@ ROUTES = {"prevail": "edit_session", "vidinfra": "reschedule_session", "sessions
 LATER = {"start": "2030-03-06T09:00:00Z", "time_zone": "America/New_York"}
 
 
-def test_a_change_whose_answer_is_lost_counts(place: Place, sandbox: Sandbox, context: Any) -> None:
+def test_an_update_whose_response_is_lost_counts(place: Place, sandbox: Sandbox, context: Any) -> None:
     session_id = place.theirs()
     sandbox.faults.add("lost_response", route=ROUTES[place.name])
     update = UpdateSessionOperator(task_id="u", conn_id=place.conn_id, session_id=session_id, **LATER)
@@ -212,7 +212,7 @@ def test_a_change_whose_answer_is_lost_counts(place: Place, sandbox: Sandbox, co
     assert update.execute(context)["scheduled_start"] == "2030-03-06T09:00:00+00:00"
 
 
-def test_a_change_that_was_made_before_the_session_began_is_no_error_afterwards(
+def test_a_repeated_update_is_no_error_after_the_session_started(
     place: Place, context: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     session_id = place.theirs()
@@ -230,7 +230,7 @@ def test_a_change_that_was_made_before_the_session_began_is_no_error_afterwards(
         )
 
 
-def test_people_who_are_invited_already_are_not_invited_again(
+def test_invited_people_are_not_invited_again(
     sandbox_server: SandboxServer, connect: Connect, sandbox: Sandbox, context: Any
 ) -> None:
     place = prepare(sandbox, "prevail", connect)
@@ -252,7 +252,7 @@ class TestCallApi:
         assert room["id"] == vidinfra.room_id
         assert json.loads(json.dumps(room)) == room
 
-    def test_a_list_comes_whole_or_up_to_a_limit(self, run: Any, vidinfra: Any, sandbox: Sandbox) -> None:
+    def test_a_list_is_returned_whole_or_up_to_a_limit(self, run: Any, vidinfra: Any, sandbox: Sandbox) -> None:
         vidinfra.create(count=12)
 
         assert len(run(CallApiOperator, endpoint="list_sessions")) == 12
@@ -265,17 +265,17 @@ class TestCallApi:
 
         assert run(CallApiOperator, endpoint="get_room", arguments=arguments)["id"] == vidinfra.room_id
 
-    def test_secrets_in_the_answer_are_not_returned(self, run: Any, vidinfra: Any) -> None:
+    def test_secrets_are_not_returned(self, run: Any, vidinfra: Any) -> None:
         arguments = {"room_id": vidinfra.room_id, "title": "Studio", "preset_id": vidinfra.preset_id, "mode": "rtmp"}
         answer = run(CallApiOperator, endpoint="create_session", arguments=arguments)
 
         assert set(answer["stream_key"]) == {"*"}
         assert answer["session"]["title"] == "Studio"
 
-    def test_an_answer_too_large_for_xcom_is_refused(self, run: Any, vidinfra: Any) -> None:
+    def test_a_result_too_large_for_xcom_is_refused(self, run: Any, vidinfra: Any) -> None:
         vidinfra.create(count=200)
 
-        with pytest.raises(AnswerTooLargeError, match=r"list_sessions: the answer takes \d+ KiB, too much for XCom"):
+        with pytest.raises(AnswerTooLargeError, match=r"list_sessions: the result has \d+ KiB, too much for XCom"):
             run(CallApiOperator, endpoint="list_sessions")
 
     @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ class TestCallApi:
             ({"endpoint": "list_rooms", "limit": 0}, "limit: 0 is not a whole number above zero"),
         ],
     )
-    def test_a_call_that_does_not_fit_fails_before_any_request(
+    def test_an_invalid_call_fails_before_any_request(
         self, run: Any, sandbox: Sandbox, fields: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(InputError, match=message):
