@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from airflow_provider_sessions.sandbox.platform_state import Platform
 from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest
-from airflow_provider_sessions.sandbox.routing import Match, Routes
+from airflow_provider_sessions.sandbox.routing import Handler, Match, Routes
 from airflow_provider_sessions.sandbox.sandbox_state import SandboxState
 
 routes = Routes()
@@ -269,53 +269,32 @@ def read_session(sandbox: SandboxState, request: ApiRequest) -> Any:
     return _platform(sandbox, request).session(request.path_params["id"])
 
 
-@routes("DELETE", "/{platform}/sessions/{id}")
-def delete_session(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Delete a session with all its artifacts."""
-    return _change_session(sandbox, request, "delete")
+def _session_action(action: str, doc: str, *, with_body: bool = False) -> Handler:
+    """Return a handler that calls a manual action on a session and returns the changed session."""
+
+    def handle(sandbox: SandboxState, request: ApiRequest) -> Any:
+        platform, session_id = _platform(sandbox, request), request.path_params["id"]
+        getattr(platform, action)(session_id, **(_body(request) if with_body else {}))
+        return platform.session(session_id)
+
+    handle.__doc__ = doc
+    return handle
 
 
-@routes("POST", "/{platform}/sessions/{id}/start")
-def start_session(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Start a session now; one that has ended continues."""
-    return _change_session(sandbox, request, "start")
-
-
-@routes("POST", "/{platform}/sessions/{id}/end")
-def end_session(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """End a session now."""
-    return _change_session(sandbox, request, "end")
-
-
-@routes("POST", "/{platform}/sessions/{id}/expire")
-def expire_session(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Expire a session that was not started."""
-    return _change_session(sandbox, request, "expire")
-
-
-@routes("POST", "/{platform}/sessions/{id}/cancel")
-def cancel_session(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Cancel a session, if the platform supports that."""
-    return _change_session(sandbox, request, "cancel")
-
-
-@routes("POST", "/{platform}/sessions/{id}/script")
-def script_session(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Script a session: {"live_after": 5, "duration": 60, "artifacts_after": 10 or {"recording": 86400}}."""
-    return _change_session(sandbox, request, "script", **_body(request))
-
-
-@routes("POST", "/{platform}/sessions/{id}/revise")
-def revise_artifact(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Change the content of an artifact: {"kind": "attendance"}."""
-    return _change_session(sandbox, request, "revise", **_body(request))
-
-
-def _change_session(sandbox: SandboxState, request: ApiRequest, action: str, **arguments: Any) -> Any:
-    """Call a manual action on a session and return the changed session."""
-    platform, session_id = _platform(sandbox, request), request.path_params["id"]
-    getattr(platform, action)(session_id, **arguments)
-    return platform.session(session_id)
+_SESSION = "/{platform}/sessions/{id}"
+routes("DELETE", _SESSION, "delete_session")(_session_action("delete", "Delete a session with all its artifacts."))
+for _action, _doc in (
+    ("start", "Start a session now; one that has ended continues."),
+    ("end", "End a session now."),
+    ("expire", "Expire a session that was not started."),
+    ("cancel", "Cancel a session, if the platform supports that."),
+):
+    routes("POST", f"{_SESSION}/{_action}", f"{_action}_session")(_session_action(_action, _doc))
+for _action, _doc in (
+    ("script", 'Script a session: {"live_after": 5, "duration": 60, "artifacts_after": 10 or {"recording": 86400}}.'),
+    ("revise", 'Change the content of an artifact: {"kind": "attendance"}.'),
+):
+    routes("POST", f"{_SESSION}/{_action}", f"{_action}_session")(_session_action(_action, _doc, with_body=True))
 
 
 @routes("POST", "/{platform}/script")

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import cached_property
 
 from airflow_provider_sessions.sandbox.asgi_server import AsgiServer
 from airflow_provider_sessions.sandbox.middleware import SandboxApp
-from airflow_provider_sessions.sandbox.sandbox_clock import SandboxClock
 from airflow_provider_sessions.sandbox.sandbox_state import SandboxState
 
 
 class Sandbox(SandboxState):
-    """Stand-ins for the platforms, with every manual action on them.
+    """Stand-ins for the platforms, with every manual action on them; see :class:`SandboxState` for the arguments.
 
-    ``Sandbox().app`` responds in process (``httpx.ASGITransport``); :class:`SandboxServer` serves it on a port. All
-    methods may be called from any thread.
-
-    :param seed: determines all content: credentials, ids, people, recordings.
-    :param clock: the current time on the platforms; real time by default.
-    :param platforms: names of the platforms to stand in for; all by default.
-    :raises ValueError: a platform is unknown.
+    ``Sandbox().app`` responds in process (``httpx.ASGITransport``); :class:`SandboxServer` serves it on a port.
     """
 
-    def __init__(
-        self, seed: int = 1, *, clock: SandboxClock | None = None, platforms: Iterable[str] | None = None
-    ) -> None:
-        super().__init__(seed, clock=clock, platforms=platforms)
-        self.app = SandboxApp(self)
+    @cached_property
+    def app(self) -> SandboxApp:
+        """The ASGI application."""
+        return SandboxApp(self)
 
 
 class SandboxServer(AsgiServer):

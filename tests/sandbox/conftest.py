@@ -1,4 +1,4 @@
-"""The sandbox's own fixtures, and clients that speak to it the way any HTTP client would."""
+"""Fixtures of the sandbox's tests: HTTP clients of each platform, in process and over a real connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["sandbox", "sandbox_server"]
 
 @pytest.fixture
 async def api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    """A host's client, in process."""
+    """A client of VidInfra with a host's key, in process."""
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(sandbox.app),
         base_url=sandbox.vidinfra.base_url,
@@ -26,8 +26,8 @@ async def api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def wire(sandbox_server: SandboxServer) -> Iterator[httpx.Client]:
-    """A host's client over a real connection."""
+def live_api(sandbox_server: SandboxServer) -> Iterator[httpx.Client]:
+    """A client of VidInfra with a host's key, over a real connection."""
     with httpx.Client(
         base_url=sandbox_server.base_url("vidinfra"),
         headers={"X-API-Key": sandbox_server.sandbox.vidinfra.api_key},
@@ -38,13 +38,13 @@ def wire(sandbox_server: SandboxServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def control(sandbox_server: SandboxServer) -> Iterator[httpx.Client]:
-    """A client of the control routes over a real connection."""
+    """A client of the control routes, over a real connection."""
     with httpx.Client(base_url=sandbox_server.control_url, timeout=10) as client:
         yield client
 
 
 class Signature(httpx.Auth):
-    """Signs each request to Prevail's sandbox with a token that is valid now."""
+    """Signs each request to Prevail with a currently valid token."""
 
     def __init__(self, sandbox: Sandbox, company_id: str, api_key: str) -> None:
         self._sandbox = sandbox
@@ -58,8 +58,8 @@ class Signature(httpx.Auth):
 
 
 @pytest.fixture
-async def counsel(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of Prevail's sandbox, in process."""
+async def prevail_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Prevail, in process."""
     prevail = sandbox.prevail
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(sandbox.app),
@@ -70,8 +70,8 @@ async def counsel(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def opponent(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    """The same for another organization."""
+async def other_prevail_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Prevail for another organization, in process."""
     other = sandbox.prevail.other_organization
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(sandbox.app),
@@ -82,8 +82,8 @@ async def opponent(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def meetings(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of Sessions with a key of role USER, in process, and without the limit of ten requests a minute."""
+async def sessions_us_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Sessions with a key of role USER, in process, and without its rate limit."""
     sandbox.sessions_us.remove_rate_limit()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(sandbox.app),

@@ -1,4 +1,4 @@
-"""Two tables, written apart from the same documentation: what the client calls, and what the sandbox answers."""
+"""Two tables, written independently from the same documentation: the client's calls and the sandbox's routes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def called_by_the_client(platform: str) -> Endpoints:
 
 
 def key(route: Called | Answered) -> tuple[str, str]:
-    """Method and path, whatever the path's parameters are called."""
+    """Return method and path, without the names of the path's parameters."""
     path = f"{VIDEO_MOUNT}{route.path}" if isinstance(route, Called) and route.base == "video" else route.path
     return route.method, re.sub(r"{\w+}", "{}", path)
 
@@ -30,7 +30,7 @@ CALLED = [(platform, route) for platform in PLATFORMS for route in called_by_the
 
 
 @pytest.mark.parametrize(("platform", "called"), CALLED, ids=[f"{name}-{route.name}" for name, route in CALLED])
-def test_what_the_client_calls_the_sandbox_answers(platform: str, called: Called) -> None:
+def test_the_sandbox_has_every_route_the_client_calls(platform: str, called: Called) -> None:
     answered = {key(route): route for route in PLATFORMS[platform].routes}[key(called)]
     assert (answered.documented, answered.scoped) == (called.documented, called.scoped)
 

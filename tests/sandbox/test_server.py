@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 
 
-def test_it_listens_on_loopback_and_lets_go_of_port_and_thread() -> None:
+def test_it_listens_on_loopback_and_releases_port_and_thread() -> None:
     before = threading.active_count()
     with SandboxServer(Sandbox(seed=3)) as server:
         assert server.url.startswith("http://127.0.0.1:")
@@ -33,12 +33,12 @@ def test_it_listens_on_loopback_and_lets_go_of_port_and_thread() -> None:
 def test_a_stopped_sandbox_keeps_its_state_and_can_be_served_again() -> None:
     sandbox = Sandbox()
     with SandboxServer(sandbox) as server:
-        made = sandbox.vidinfra.create()
+        created = sandbox.vidinfra.create()
         with pytest.raises(RuntimeError, match="already served"):
             server.start()
     with SandboxServer(sandbox) as server:
         listed = httpx.get(f"{server.base_url('vidinfra')}/sessions").json()["data"]["sessions"]
-    assert [session["id"] for session in listed] == made
+    assert [session["id"] for session in listed] == created
 
 
 def test_a_taken_port_is_an_error_at_once() -> None:
@@ -48,32 +48,30 @@ def test_a_taken_port_is_an_error_at_once() -> None:
             SandboxServer(port=port).start()
 
 
-def test_the_state_can_be_changed_from_another_thread_while_requests_come_in(
-    sandbox: Sandbox, wire: httpx.Client
-) -> None:
-    def make() -> None:
+def test_the_state_can_be_changed_from_another_thread_during_requests(sandbox: Sandbox, live_api: httpx.Client) -> None:
+    def create() -> None:
         for _ in range(50):
             sandbox.vidinfra.create()
 
-    maker = threading.Thread(target=make)
-    maker.start()
-    while maker.is_alive():
-        assert wire.get("/sessions?limit=100").status_code == 200
-    maker.join()
-    assert wire.get("/sessions").json()["data"]["total"] == 50
+    creator = threading.Thread(target=create)
+    creator.start()
+    while creator.is_alive():
+        assert live_api.get("/sessions?limit=100").status_code == 200
+    creator.join()
+    assert live_api.get("/sessions").json()["data"]["total"] == 50
 
 
-def test_answers_are_not_held_back_by_the_network(sandbox: Sandbox, wire: httpx.Client) -> None:
-    # Head and body are sent apart; with Nagle's algorithm each would wait 40 ms for the other's acknowledgement.
+def test_responses_are_not_delayed_by_nagles_algorithm(sandbox: Sandbox, live_api: httpx.Client) -> None:
+    # Head and body are sent separately; with Nagle's algorithm the body would wait 40 ms for an acknowledgement.
     for _ in range(25):
-        wire.get("/sessions")
+        live_api.get("/sessions")
     entries = sandbox.log.entries()
     assert entries[-1].wall - entries[0].wall < 0.5
     assert len({entry.client for entry in entries}) == 1, "one connection served them all"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp_path: Path) -> None:
+def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.json"
     scenario.write_text(json.dumps([{"do": "POST /vidinfra/sessions", "with": {"count": 2}}]))
     ready = tmp_path / "ready.json"
@@ -82,16 +80,16 @@ def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            told = json.loads(process.stdout.readline())
+            described = json.loads(process.stdout.readline())
             written = json.loads(ready.read_text())
-            assert (written["url"], written["pid"]) == (told["url"], process.pid)
+            assert (written["url"], written["pid"]) == (described["url"], process.pid)
             assert stat.S_IMODE(ready.stat().st_mode) == 0o600
             vidinfra = written["platforms"]["vidinfra"]
-            assert vidinfra["base_url"] == told["vidinfra"]
+            assert vidinfra["base_url"] == described["vidinfra"]
             headers = {"X-API-Key": vidinfra["credentials"]["api_key"]}
-            answer = httpx.get(f"{told['vidinfra']}/sessions/stats", headers=headers).json()
-            assert (answer["data"]["scheduled"], answer["timestamp"]) == (2, 1_772_463_600)
-            assert httpx.get(f"{told['control']}/clock").json()["speed"] == 0
+            response = httpx.get(f"{described['vidinfra']}/sessions/stats", headers=headers).json()
+            assert (response["data"]["scheduled"], response["timestamp"]) == (2, 1_772_463_600)
+            assert httpx.get(f"{described['control']}/clock").json()["speed"] == 0
             process.send_signal(number)
             rest, errors = process.communicate(timeout=10)
         finally:
@@ -99,7 +97,7 @@ def test_the_command_serves_until_it_is_told_to_stop(number: signal.Signals, tmp
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-def test_the_command_refuses_a_scenario_that_does_not_work(tmp_path: Path) -> None:
+def test_the_command_rejects_an_invalid_scenario(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.json"
     scenario.write_text('[{"do": "POST /vidinfra/sessions", "with": {"titel": "x"}}]')
     command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--scenario", str(scenario)]
@@ -109,7 +107,7 @@ def test_the_command_refuses_a_scenario_that_does_not_work(tmp_path: Path) -> No
     assert "titel" in done.stderr
 
 
-def test_the_command_says_that_a_port_is_taken() -> None:
+def test_the_command_reports_a_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--port", str(taken.getsockname()[1])]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
@@ -119,8 +117,8 @@ def test_the_command_says_that_a_port_is_taken() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_it_imports_nothing_of_what_it_is_there_to_test() -> None:
+def test_it_imports_nothing_of_the_client() -> None:
     names = ("airflow", "httpx", "pytest", "airflow_provider_sessions.client", "airflow_provider_sessions.platforms")
     code = f"import sys, airflow_provider_sessions.sandbox; print([n for n in {names!r} if n in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "[]"
+    described = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert described.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Webinars through VidInfra's API: creating, listing, the way from scheduled to ended, libraries, other people's."""
+"""VidInfra's webinars: creating, listing, the lifecycle, libraries, other hosts' rooms."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ async def status_of(api: httpx.AsyncClient, session_id: str) -> str:
         ({"scheduled_start_time": "2026-03-03T10:00:00"}, ("scheduled_start_time", "validation_datetime")),
     ],
 )
-async def test_a_field_that_does_not_fit_is_named(
+async def test_an_invalid_field_is_named(
     fields: dict[str, Any], fault: tuple[str, str], sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
-    answer = await create(sandbox, api, **fields)
-    assert answer.status_code == 422
-    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [fault]
+    response = await create(sandbox, api, **fields)
+    assert response.status_code == 422
+    assert [(error["field"], error["code"]) for error in response.json()["errors"]] == [fault]
     assert sandbox.vidinfra.sessions() == []
 
 
@@ -60,7 +60,7 @@ async def test_a_webinar_goes_from_scheduled_to_live_to_ended(sandbox: Sandbox, 
     assert ended["room"]["active_session_id"] is None
 
 
-async def test_rtmp_webinars_come_with_a_stream_key(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_rtmp_webinars_have_a_stream_key(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     webcam = (await create(sandbox, api)).json()["data"]
     rtmp = (await create(sandbox, api, mode="rtmp")).json()["data"]
     assert (webcam["rtmp_url"], webcam["stream_key"]) == ("", "")
@@ -68,12 +68,12 @@ async def test_rtmp_webinars_come_with_a_stream_key(sandbox: Sandbox, api: httpx
     assert started["rtmp"]["stream_key"] == started["rtmp_setup"]["stream_key"] == rtmp["stream_key"] != ""
 
 
-async def test_what_the_state_does_not_allow_is_a_conflict(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_actions_that_the_state_does_not_allow_are_conflicts(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     vidinfra, later = sandbox.vidinfra, {"scheduled_start_time": "2026-03-05T10:00:00Z"}
     ended = vidinfra.create(ended_at=sandbox.clock.now())[0]
     live = vidinfra.create(started_at=sandbox.clock.now())[0]
     scheduled = vidinfra.create()[0]
-    refused = [
+    rejected = [
         await api.post(f"/sessions/{ended}/start"),
         await api.post(f"/sessions/{ended}/end"),
         await api.patch(f"/sessions/{ended}/reschedule", json=later),
@@ -83,19 +83,19 @@ async def test_what_the_state_does_not_allow_is_a_conflict(sandbox: Sandbox, api
         await api.post(f"/sessions/{scheduled}/end"),
         await api.post(f"/sessions/{scheduled}/join"),
     ]
-    assert [answer.status_code for answer in refused] == [409] * len(refused)
+    assert [response.status_code for response in rejected] == [409] * len(rejected)
 
 
 async def test_a_room_has_one_live_session(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     first, second = sandbox.vidinfra.create(count=2)
     await api.post(f"/sessions/{first}/start")
-    refused = await api.post(f"/sessions/{second}/go_live")
-    assert (refused.status_code, refused.json()["error"]) == (409, "The room already has an active session")
+    rejected = await api.post(f"/sessions/{second}/go_live")
+    assert (rejected.status_code, rejected.json()["error"]) == (409, "The room already has an active session")
     await api.post(f"/sessions/{first}/end")
     assert (await api.post(f"/sessions/{second}/go_live")).status_code == 200
 
 
-async def test_going_live_after_start_is_the_second_of_two_steps(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_go_live_after_start_returns_the_live_session(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     session_id = sandbox.vidinfra.create()[0]
     await api.post(f"/sessions/{session_id}/start")
     assert (await api.post(f"/sessions/{session_id}/go_live")).json()["data"]["session"]["status"] == "live"
@@ -108,7 +108,7 @@ async def test_rescheduling_moves_the_start(sandbox: Sandbox, api: httpx.AsyncCl
     assert session["scheduled_start_time"] == "2026-03-05T08:00:00.000Z"
 
 
-async def test_a_deleted_session_is_gone_from_everywhere(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_a_deleted_session_is_not_found_anywhere(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     gone, kept = sandbox.vidinfra.create(count=2)
     assert (await api.delete(f"/sessions/{gone}")).status_code == 200
     assert (await api.get(f"/sessions/{gone}")).status_code == 404
@@ -125,10 +125,10 @@ async def test_settings_override_the_preset(sandbox: Sandbox, api: httpx.AsyncCl
     assert (session["stage_enabled_override"], session["effective_stage_enabled"]) == (None, True)
 
 
-async def test_pages_are_newest_first_and_hold_what_limit_asks_for(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    made = sandbox.vidinfra.create(count=25)[::-1]
+async def test_pages_are_newest_first_and_have_the_requested_size(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    created = sandbox.vidinfra.create(count=25)[::-1]
     pages = [(await api.get("/sessions", params={"page": n, "limit": 10})).json()["data"] for n in (1, 2, 3, 4)]
-    assert [session["id"] for page in pages for session in page["sessions"]] == made
+    assert [session["id"] for page in pages for session in page["sessions"]] == created
     assert [len(page["sessions"]) for page in pages] == [10, 10, 5, 0]
     assert {(page["total"], page["limit"]) for page in pages} == {(25, 10)}
     sandbox.vidinfra.settings.max_limit = 20
@@ -136,7 +136,7 @@ async def test_pages_are_newest_first_and_hold_what_limit_asks_for(sandbox: Sand
     assert (await api.get("/sessions?page=0")).json()["errors"][0]["field"] == "page"
 
 
-async def test_live_list_and_stats_count_states(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_live_list_and_stats_match_the_states(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     vidinfra, now = sandbox.vidinfra, sandbox.clock.now()
     vidinfra.create(count=3, ended_at=now)
     live = vidinfra.create(started_at=now)
@@ -148,7 +148,7 @@ async def test_live_list_and_stats_count_states(sandbox: Sandbox, api: httpx.Asy
     assert stats == {"total_sessions": 7, "live_now": 1, "scheduled": 2, "ended": 3}
 
 
-async def test_a_library_holds_its_own_rooms_and_sessions(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_a_library_contains_its_own_rooms_and_sessions(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     vidinfra = sandbox.vidinfra
     mine, theirs = vidinfra.create()[0], vidinfra.create(room_id=vidinfra.other_room_id)[0]
     scope = f"/libraries/{vidinfra.library_id}"
@@ -156,25 +156,25 @@ async def test_a_library_holds_its_own_rooms_and_sessions(sandbox: Sandbox, api:
     assert [session["id"] for session in listed] == [mine]
     assert (await api.get(f"{scope}/sessions/{mine}/attendance")).status_code == 200
     assert (await api.get(f"{scope}/sessions/{theirs}")).status_code == 404
-    assert (await api.get(f"{scope}/sessions/{mine}/recordings")).status_code == 404, "recordings have no twin"
+    assert (await api.get(f"{scope}/sessions/{mine}/recordings")).status_code == 404, "recordings are not scoped"
     assert (await api.get("/libraries/nowhere/sessions")).status_code == 404
     anonymous = await api.get(f"{scope}/sessions", headers={"X-API-Key": "wrong"})
-    assert anonymous.status_code == 401, "below a library nothing is public"
+    assert anonymous.status_code == 401, "no route below a library is public"
 
 
-async def test_other_peoples_rooms_are_theirs(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_rooms_of_other_hosts_are_forbidden(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     vidinfra = sandbox.vidinfra
     session_id = vidinfra.create(room_id=vidinfra.other_room_id)[0]
-    answers = [
+    responses = [
         await api.patch(f"/rooms/{vidinfra.other_room_id}", json={"title": "Mine now"}),
         await api.delete(f"/sessions/{session_id}"),
         await api.get(f"/sessions/{session_id}/attendance"),
     ]
-    assert [answer.status_code for answer in answers] == [403] * 3
+    assert [response.status_code for response in responses] == [403] * 3
     assert (await api.get(f"/sessions/{session_id}")).status_code == 200
 
 
-async def test_rooms_are_made_changed_and_deleted(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_rooms_are_created_updated_and_deleted(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     room_id = (await api.post("/rooms", json={"title": "Spring", "description": "x"})).json()["data"]["room"]["id"]
     changed = (await api.patch(f"/rooms/{room_id}", json={"title": "Summer"})).json()["data"]
     assert (changed["title"], changed["description"]) == ("Summer", "x")
@@ -188,7 +188,7 @@ async def test_rooms_are_made_changed_and_deleted(sandbox: Sandbox, api: httpx.A
     assert sandbox.oracle()["vidinfra"][0]["deleted_at"], "the oracle remembers a room's sessions"
 
 
-async def test_presets_are_made_changed_and_deleted(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_presets_are_created_updated_and_deleted(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     preset = {"name": "Silent", "type": "rtmp", "primary_color": "#00ff00", "chat_enabled": False, "is_default": True}
     created = (await api.post("/presets", json=preset)).json()["data"]
     assert (created["chat_enabled"], created["poll_enabled"]) == (False, True)
@@ -197,12 +197,12 @@ async def test_presets_are_made_changed_and_deleted(sandbox: Sandbox, api: httpx
     path = f"/presets/{created['id']}"
     assert (await api.patch(path, json={"name": "Quiet"})).json()["data"]["name"] == "Quiet"
     too_many = await api.patch(path, json={"max_join_limit": 6})
-    assert too_many.json()["errors"][0]["field"] == "max_join_limit", "on update at most 5 are documented"
+    assert too_many.json()["errors"][0]["field"] == "max_join_limit", "the documented maximum on update is 5"
     assert (await api.delete(path)).status_code == 200
     assert (await api.get(path)).status_code == 404
 
 
-async def test_ids_that_are_none_and_paths_that_are_none(api: httpx.AsyncClient) -> None:
+async def test_invalid_ids_and_unknown_paths(api: httpx.AsyncClient) -> None:
     assert (await api.get("/sessions/../../etc")).status_code == 404
     assert (await api.get("/sessions/a%2Fb")).status_code == 400
     assert (await api.get("/sessions/not-a-uuid")).status_code == 400
@@ -210,7 +210,7 @@ async def test_ids_that_are_none_and_paths_that_are_none(api: httpx.AsyncClient)
     assert (await api.get("/nonsense")).json() == {"success": False, "message": "Resource not found"}
 
 
-async def test_people_are_given_roles_and_lose_them(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_roles_are_assigned_and_removed(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     session_id = sandbox.vidinfra.create(moderators=1, ended_at=sandbox.clock.now())[0]
     attendance = (await api.get(f"/sessions/{session_id}/attendance")).json()["data"]["attendance"]
     user_id = next(row["user_id"] for row in attendance[1:] if not row["is_guest"])

@@ -23,8 +23,7 @@ from airflow_provider_sessions.sandbox.vidinfra.object_handlers import (
     to_response,
 )
 from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra, parse_number, routes
-from airflow_provider_sessions.sandbox.vidinfra.state import not_found
-from airflow_provider_sessions.sandbox.vidinfra.stored_objects import Object
+from airflow_provider_sessions.sandbox.vidinfra.state import Object, not_found
 
 
 class CreatePoll(BaseModel):

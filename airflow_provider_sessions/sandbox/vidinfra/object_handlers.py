@@ -11,7 +11,7 @@ from airflow_provider_sessions.sandbox.request_parsing import ApiRequest
 from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
 from airflow_provider_sessions.sandbox.vidinfra import lookup
 from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra
-from airflow_provider_sessions.sandbox.vidinfra.stored_objects import Object
+from airflow_provider_sessions.sandbox.vidinfra.state import Object
 
 Handler = Callable[[VidInfra, ApiRequest], Any]
 Condition = Callable[[Object], bool]

@@ -25,13 +25,13 @@ from airflow_provider_sessions.sandbox.vidinfra.state import (
     RoleName,
     Room,
     Settings,
+    StoredObjects,
     Tokens,
     VidInfraDraft,
     Webinar,
     attendance_rows,
     unauthorized,
 )
-from airflow_provider_sessions.sandbox.vidinfra.stored_objects import StoredObjects
 
 routes = Routes()
 """VidInfra's routes; the modules of handlers add them. ``access`` is ``public``, ``user`` (any key or token), ``host``

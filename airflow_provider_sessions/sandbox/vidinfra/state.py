@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -12,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from airflow_provider_sessions.sandbox.attendees import Person, Presence
 from airflow_provider_sessions.sandbox.identifiers import IdGenerator, stable_id
 from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
-from airflow_provider_sessions.sandbox.request_parsing import ApiError, verify_signature
+from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, verify_signature
 from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
 from airflow_provider_sessions.sandbox.vidinfra.request_bodies import Mode
 
 RoleName = Literal["co_host", "moderator"]
+Object = dict[str, Any]
+"""A JSON object that has no rules of its own."""
 
 
 class Settings(BaseModel):
@@ -196,6 +199,43 @@ class Role:
     assigned_at: datetime
     assigned_by: Account
     removed_at: datetime | None = None
+
+
+class StoredObjects:
+    """Objects without rules of their own, by kind and id, in the order of creation."""
+
+    def __init__(self, ids: IdGenerator) -> None:
+        self._ids = ids
+        self._kinds: dict[str, dict[str, Object]] = {}
+
+    def add(self, kind: str, request: ApiRequest, **fields: Any) -> Object:
+        """Store a new object with an id, created at the time of the request."""
+        now = rfc3339(request.now)
+        return self.put(kind, {"id": self._ids.new(kind), "created_at": now, "updated_at": now, **fields})
+
+    def put(self, kind: str, new: Object) -> Object:
+        """Store an object that has an id."""
+        self._kinds.setdefault(kind, {})[new["id"]] = new
+        return new
+
+    def find_all(self, kind: str, fields: Mapping[str, Any]) -> Iterator[Object]:
+        """Return all objects of a kind with these fields."""
+        stored = list(self._kinds.get(kind, {}).values())
+        return (each for each in stored if all(each.get(name) == value for name, value in fields.items()))
+
+    def get(self, kind: str, object_id: str, fields: Mapping[str, Any]) -> Object:
+        """Return the object of a kind with this id and these fields.
+
+        :raises ApiError: 404.
+        """
+        found = next((each for each in self.find_all(kind, fields) if each["id"] == object_id), None)
+        if found is None:
+            raise not_found()
+        return found
+
+    def delete(self, kind: str, object_id: str) -> None:
+        """Delete an object."""
+        del self._kinds[kind][object_id]
 
 
 class VidInfraDraft(SessionDraft):

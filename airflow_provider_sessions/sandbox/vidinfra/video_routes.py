@@ -24,8 +24,7 @@ from airflow_provider_sessions.sandbox.vidinfra.object_handlers import (
     update_handler,
 )
 from airflow_provider_sessions.sandbox.vidinfra.platform import VIDEO_MOUNT, VidInfra, routes
-from airflow_provider_sessions.sandbox.vidinfra.state import not_found
-from airflow_provider_sessions.sandbox.vidinfra.stored_objects import Object
+from airflow_provider_sessions.sandbox.vidinfra.state import Object, not_found
 
 LIBRARY = f"{VIDEO_MOUNT}/libraries/{{library_id}}"
 VIDEO = f"{LIBRARY}/videos/{{video_id}}"

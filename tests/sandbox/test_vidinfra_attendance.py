@@ -1,4 +1,4 @@
-"""Attendance: made up, but like life, and the same in list, statistics, file and oracle."""
+"""Attendance: plausible, and the same in list, statistics, CSV file and oracle."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def seconds(row: dict[str, Any], until: str = "left_at") -> float:
 
 @pytest.fixture
 def ended(sandbox: Sandbox) -> str:
-    """A webinar of an hour that is over, its attendance ready."""
+    """A webinar of one hour that has ended, with its attendance ready."""
     session_id = sandbox.vidinfra.create(ended_at=sandbox.clock.now(), duration=3600, attendees=12)[0]
     sandbox.clock.advance(60)
     return session_id
 
 
-async def test_every_kind_of_visitor_is_there(ended: str, api: httpx.AsyncClient) -> None:
+async def test_every_kind_of_visitor_attends(ended: str, api: httpx.AsyncClient) -> None:
     rows = await rows_of(api, ended)
     assert len(rows) == 13, "twelve and the host"
     names = [row["username"] for row in rows]
@@ -48,7 +48,7 @@ async def test_every_kind_of_visitor_is_there(ended: str, api: httpx.AsyncClient
     assert two_devices, "parallel connections count twice in a platform's sum"
 
 
-async def test_nobody_is_there_before_the_start_or_after_the_end(ended: str, api: httpx.AsyncClient) -> None:
+async def test_nobody_is_connected_before_the_start_or_after_the_end(ended: str, api: httpx.AsyncClient) -> None:
     session = (await api.get(f"/sessions/{ended}")).json()["data"]
     for row in await rows_of(api, ended):
         assert session["started_at"] <= row["joined_at"] < row["last_seen_at"] <= session["ended_at"]
@@ -70,16 +70,16 @@ async def test_list_statistics_file_and_session_agree(ended: str, sandbox: Sandb
     assert sandbox.oracle()["vidinfra"][0]["content"]["attendance"] == rows
 
 
-async def test_a_live_session_fills_up_and_forgets_nobody(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_attendance_of_a_live_session_only_grows(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     session_id = sandbox.vidinfra.create(started_at=sandbox.clock.now())[0]
     seen: list[set[str]] = []
     for _ in range(4):
         sandbox.clock.advance(200)
-        answer = (await api.get(f"/sessions/{session_id}/attendance")).json()["data"]
-        seen.append({row["user_id"] for row in answer["attendance"]})
+        response = (await api.get(f"/sessions/{session_id}/attendance")).json()["data"]
+        seen.append({row["user_id"] for row in response["attendance"]})
         viewers = (await api.get(f"/sessions/{session_id}/viewers")).json()["data"]
         session = (await api.get(f"/sessions/{session_id}")).json()["data"]
-        assert answer["currently_watching"] == viewers["total"] == session["viewer_count"] > 0
+        assert response["currently_watching"] == viewers["total"] == session["viewer_count"] > 0
     assert all(earlier <= later for earlier, later in itertools.pairwise(seen))
     assert len(seen[-1]) > len(seen[0])
     assert [viewer["role"] for viewer in viewers["viewers"]].count("host") == 1
@@ -99,7 +99,7 @@ async def test_until_attendance_is_ready_people_count_as_watching(sandbox: Sandb
     )
 
 
-async def test_a_revision_adds_a_person_and_leaves_the_others(
+async def test_a_revision_adds_a_person_and_keeps_the_others(
     ended: str, sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     before = await rows_of(api, ended)
@@ -126,22 +126,22 @@ async def test_a_viewer_who_joins_through_the_api_is_counted(sandbox: Sandbox, a
 
 async def rows_of_as_host(sandbox: Sandbox, api: httpx.AsyncClient, session_id: str) -> list[dict[str, Any]]:
     headers = {"X-API-Key": sandbox.vidinfra.api_key}
-    answer = await api.get(f"/sessions/{session_id}/attendance", headers=headers)
-    return list(answer.json()["data"]["attendance"])
+    response = await api.get(f"/sessions/{session_id}/attendance", headers=headers)
+    return list(response.json()["data"]["attendance"])
 
 
-def test_the_same_seed_makes_the_same_world_and_another_a_different_one() -> None:
-    def world(seed: int) -> Any:
+def test_equal_seeds_give_equal_content_and_others_do_not() -> None:
+    def content(seed: int) -> Any:
         sandbox = Sandbox(seed, clock=SandboxClock.stopped())
         now = sandbox.clock.now()
         sandbox.vidinfra.create(count=3, ended_between=(now - timedelta(days=2), now))
         return sandbox.vidinfra.credentials(), sandbox.oracle()
 
-    assert world(7) == world(7)
-    assert world(7) != world(8)
+    assert content(7) == content(7)
+    assert content(7) != content(8)
 
 
-def test_a_crowd_can_be_larger_than_all_who_have_accounts(sandbox: Sandbox) -> None:
+def test_there_can_be_more_attendees_than_accounts(sandbox: Sandbox) -> None:
     sandbox.vidinfra.create(ended_at=sandbox.clock.now(), duration=3600, attendees=500)
     rows = sandbox.oracle()["vidinfra"][0]["content"]["attendance"]
     assert len({row["user_id"] for row in rows}) == 501

@@ -1,4 +1,4 @@
-"""Recordings: their life, the file behind the URL, and what makes a download go on where it broke off."""
+"""Recordings: their lifecycle, the file behind the URL, and resumed downloads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def recordings_of(api: httpx.AsyncClient, session_id: str) -> list[dict[st
 
 @pytest.fixture
 async def url(sandbox: Sandbox, api: httpx.AsyncClient) -> str:
-    """The download URL of a recording."""
+    """Return the download URL of a recording."""
     session_id = sandbox.vidinfra.create(ended_at=sandbox.clock.now())[0]
     sandbox.clock.advance(60)
     recording = (await recordings_of(api, session_id))[0]
@@ -35,7 +35,7 @@ def known_file(sandbox: Sandbox) -> dict[str, Any]:
     return dict(sandbox.oracle()["vidinfra"][0]["content"]["recording"][0])
 
 
-async def test_a_recording_begins_with_the_session_and_is_done_a_while_after_it(
+async def test_a_recording_starts_with_the_session_and_is_ready_after_its_end(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     sandbox.vidinfra.default_script(artifacts_after=20)
@@ -55,21 +55,21 @@ async def test_a_recording_begins_with_the_session_and_is_done_a_while_after_it(
     assert (done["status"], done["duration"], done["file_size"]) == ("completed", 600, 200_000)
 
 
-async def test_recordings_are_started_and_stopped_by_hand(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_recordings_are_started_and_stopped_through_the_api(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     session_id = sandbox.vidinfra.create(started_at=sandbox.clock.now())[0]
-    assert (await api.post(f"/sessions/{session_id}/recordings/start")).status_code == 409, "one runs already"
+    assert (await api.post(f"/sessions/{session_id}/recordings/start")).status_code == 409, "one is in progress"
     assert (await api.post(f"/sessions/{session_id}/recordings/stop")).status_code == 200
     sandbox.clock.advance(10)
     second = await api.post(f"/sessions/{session_id}/recordings/start")
     assert second.status_code == 201
     sandbox.clock.advance(30)
     rows = await recordings_of(api, session_id)
-    assert [row["status"] for row in rows] == ["completed", "recording"], "the first is ready 30 s after its stop"
+    assert [row["status"] for row in rows] == ["completed", "recording"], "the first is ready 30 s after it stopped"
     assert rows[1]["id"] == second.json()["data"]["id"]
     assert (await api.post(f"/sessions/{sandbox.vidinfra.create()[0]}/recordings/start")).status_code == 409
 
 
-async def test_recordings_that_fail_or_are_never_made(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_recordings_can_fail_or_not_exist(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     now = sandbox.clock.now()
     failed = sandbox.vidinfra.create(ended_at=now, script={"recording": "failed"})[0]
     none = sandbox.vidinfra.create(ended_at=now, script={"recording": "none"})[0]
@@ -92,14 +92,14 @@ async def test_recordings_are_renamed_and_deleted(sandbox: Sandbox, api: httpx.A
     assert await recordings_of(api, session_id) == []
 
 
-async def test_the_url_needs_no_credential_and_gives_the_whole_file(
+async def test_the_url_needs_no_credential_and_returns_the_whole_file(
     url: str, sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
-    answer = await api.get(url)
+    response = await api.get(url)
     file = known_file(sandbox)
-    assert answer.headers["content-type"] == "video/mp4"
-    assert int(answer.headers["content-length"]) == len(answer.content) == file["size"]
-    assert hashlib.sha256(answer.content).hexdigest() == file["sha256"]
+    assert response.headers["content-type"] == "video/mp4"
+    assert int(response.headers["content-length"]) == len(response.content) == file["size"]
+    assert hashlib.sha256(response.content).hexdigest() == file["sha256"]
 
 
 async def test_the_url_expires_and_cannot_be_forged(url: str, sandbox: Sandbox, api: httpx.AsyncClient) -> None:
@@ -120,26 +120,26 @@ async def test_the_url_expires_and_cannot_be_forged(url: str, sandbox: Sandbox, 
         ("bytes=199990-999999", 199_990, None),
     ],
 )
-async def test_a_range_gives_that_part(
+async def test_a_range_returns_that_part(
     wanted: str, start: int, stop: int | None, url: str, api: httpx.AsyncClient
 ) -> None:
     whole = (await api.get(url)).content
-    answer = await api.get(url, headers={"Range": wanted})
-    assert answer.status_code == 206
-    assert answer.content == whole[start:stop]
+    response = await api.get(url, headers={"Range": wanted})
+    assert response.status_code == 206
+    assert response.content == whole[start:stop]
     first = len(whole) + start if start < 0 else start
-    last = first + len(answer.content) - 1
-    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
+    last = first + len(response.content) - 1
+    assert response.headers["content-range"] == f"bytes {first}-{last}/{len(whole)}"
 
 
-async def test_a_range_beyond_the_file_and_ranges_not_understood(url: str, api: httpx.AsyncClient) -> None:
+async def test_a_range_beyond_the_file_and_malformed_ranges(url: str, api: httpx.AsyncClient) -> None:
     beyond = await api.get(url, headers={"Range": "bytes=200000-"})
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */200000")
     for odd in ("bytes=0-1,5-6", "bytes=-", "lines=1-2"):
         assert (await api.get(url, headers={"Range": odd})).status_code == 200
 
 
-async def test_if_range_gives_the_whole_once_the_content_has_changed(
+async def test_if_range_returns_the_whole_file_after_a_change(
     url: str, sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     before = await api.get(url, headers={"Range": "bytes=0-9"})
@@ -154,35 +154,37 @@ async def test_if_range_gives_the_whole_once_the_content_has_changed(
     assert hashlib.sha256(after.content).hexdigest() == known_file(sandbox)["sha256"] != sha256
 
 
-async def test_a_platform_without_ranges_sends_the_whole(url: str, sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_a_platform_without_ranges_returns_the_whole_file(
+    url: str, sandbox: Sandbox, api: httpx.AsyncClient
+) -> None:
     sandbox.vidinfra.settings.range_support = False
-    answer = await api.get(url, headers={"Range": "bytes=10-"})
-    assert (answer.status_code, answer.headers["accept-ranges"], len(answer.content)) == (200, "none", 200_000)
+    response = await api.get(url, headers={"Range": "bytes=10-"})
+    assert (response.status_code, response.headers["accept-ranges"], len(response.content)) == (200, "none", 200_000)
 
 
-async def test_files_can_lie_on_another_host(sandbox: Sandbox, api: httpx.AsyncClient, url: str) -> None:
+async def test_files_can_be_on_another_host(sandbox: Sandbox, api: httpx.AsyncClient, url: str) -> None:
     sandbox.vidinfra.settings.files_origin = "http://files.example:9000"
     recording_id = urlsplit(url).path.split("/")[-2]
     headers = {"X-API-Key": sandbox.vidinfra.api_key}
-    answer = await api.get(f"/recordings/{recording_id}/download", headers=headers)
-    assert answer.json()["data"]["download_url"].startswith("http://files.example:9000/")
+    response = await api.get(f"/recordings/{recording_id}/download", headers=headers)
+    assert response.json()["data"]["download_url"].startswith("http://files.example:9000/")
 
 
-def test_a_large_file_streams_over_a_real_connection(sandbox: Sandbox, wire: httpx.Client) -> None:
+def test_a_large_file_streams_over_a_real_connection(sandbox: Sandbox, live_api: httpx.Client) -> None:
     size = 40 * 1024 * 1024 + 7
     session_id = sandbox.vidinfra.create(ended_at=sandbox.clock.now(), recording_bytes=size)[0]
     sandbox.clock.advance(60)
-    recording = wire.get(f"/sessions/{session_id}/recordings").json()["data"]["recordings"][0]
-    url = wire.get(f"/recordings/{recording['id']}/download").json()["data"]["download_url"]
+    recording = live_api.get(f"/sessions/{session_id}/recordings").json()["data"]["recordings"][0]
+    url = live_api.get(f"/recordings/{recording['id']}/download").json()["data"]["download_url"]
     digest = hashlib.sha256()
-    with wire.stream("GET", url) as answer:
-        for chunk in answer.iter_raw():
+    with live_api.stream("GET", url) as response:
+        for chunk in response.iter_raw():
             digest.update(chunk)
     assert recording["file_size"] == size
     assert digest.hexdigest() == known_file(sandbox)["sha256"]
 
 
-# --- the file itself --------------------------------------------------------------------------------------------------
+# --- the file ---------------------------------------------------------------------------------------------------------
 
 
 def content_of(recording: MediaFile) -> bytes:
@@ -190,7 +192,7 @@ def content_of(recording: MediaFile) -> bytes:
 
 
 def boxes(content: bytes) -> list[tuple[str, int]]:
-    """Kind and size of each box at the top of an MP4 file."""
+    """Return kind and size of each top-level box of an MP4 file."""
     found, position = [], 0
     while position < len(content):
         size, kind = struct.unpack_from(">I4s", content, position)
@@ -208,14 +210,14 @@ def test_a_recording_is_an_mp4_file_whose_boxes_fill_it() -> None:
     assert len(content) == 100_000
 
 
-def test_the_frames_lie_where_the_index_says() -> None:
+def test_the_frames_are_where_the_index_says() -> None:
     content = content_of(MediaFile("seed", 0))
     count = struct.unpack_from(">I", content, content.index(b"stsz") + 12)[0]
     sizes = struct.unpack_from(f">{count}I", content, content.index(b"stsz") + 16)
     position = struct.unpack_from(">I", content, content.index(b"stco") + 12)[0]
     for size in sizes:
         length, kind = struct.unpack_from(">IB", content, position)
-        assert (length, kind) == (size - 4, 0x65), "a length, then a picture coded on its own"
+        assert (length, kind) == (size - 4, 0x65), "a length, then an intra-coded picture"
         position += size
 
 

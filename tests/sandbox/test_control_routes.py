@@ -11,9 +11,7 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.control_routes import routes, simulate
 
 
-def test_the_index_says_how_to_connect_and_what_can_be_done(
-    sandbox_server: SandboxServer, control: httpx.Client
-) -> None:
+def test_the_index_lists_connections_and_control_routes(sandbox_server: SandboxServer, control: httpx.Client) -> None:
     index = control.get("/").json()
     vidinfra = index["platforms"]["vidinfra"]
     assert vidinfra["base_url"] == sandbox_server.base_url("vidinfra")
@@ -24,16 +22,16 @@ def test_the_index_says_how_to_connect_and_what_can_be_done(
     assert all(row["does"].endswith(".") for row in index["control"])
 
 
-def test_a_life_played_from_another_process(control: httpx.Client, wire: httpx.Client) -> None:
-    session_id = control.post("/vidinfra/sessions", json={"title": "By hand"}).json()["ids"][0]
+def test_another_process_can_control_a_whole_lifecycle(control: httpx.Client, live_api: httpx.Client) -> None:
+    session_id = control.post("/vidinfra/sessions", json={"title": "Created by a test"}).json()["ids"][0]
     assert control.post(f"/vidinfra/sessions/{session_id}/start").json()["state"] == "live"
     assert control.post("/clock", json={"advance": 600}).json()["now"] == "2026-03-02T15:10:00+00:00"
     assert control.post(f"/vidinfra/sessions/{session_id}/end").json()["state"] == "ended"
     control.post(f"/vidinfra/sessions/{session_id}/revise", json={"kind": "attendance"})
     assert control.get(f"/vidinfra/sessions/{session_id}").json()["artifacts"]["attendance"]["revision"] == 1
-    assert wire.get(f"/sessions/{session_id}").json()["data"]["duration"] == 600
+    assert live_api.get(f"/sessions/{session_id}").json()["data"]["duration"] == 600
     control.delete(f"/vidinfra/sessions/{session_id}")
-    assert wire.get(f"/sessions/{session_id}").status_code == 404
+    assert live_api.get(f"/sessions/{session_id}").status_code == 404
     assert control.get("/vidinfra/sessions").json()["sessions"][0]["deleted_at"] is not None
 
 
@@ -43,11 +41,11 @@ def test_scripts_for_one_session_and_for_new_ones(control: httpx.Client) -> None
     first, second = control.post("/vidinfra/sessions", json={"count": 2}).json()["ids"]
     control.post(f"/vidinfra/sessions/{second}/script", json={"live_after": 500})
     control.post("/clock", json={"now": "2026-03-02T15:00:10Z"})
-    told = [control.get(f"/vidinfra/sessions/{session_id}").json() for session_id in (first, second)]
-    assert [row["state"] for row in told] == ["live", "scheduled"]
+    described = [control.get(f"/vidinfra/sessions/{session_id}").json() for session_id in (first, second)]
+    assert [row["state"] for row in described] == ["live", "scheduled"]
 
 
-def test_history_in_bulk(control: httpx.Client) -> None:
+def test_many_past_sessions_are_created_at_once(control: httpx.Client) -> None:
     body = {"count": 50, "ended_between": ["2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"], "attendees": 2}
     assert len(control.post("/vidinfra/sessions", json=body).json()["ids"]) == 50
     ended = [datetime.fromisoformat(row["ended_at"]) for row in control.get("/vidinfra/sessions").json()["sessions"]]
@@ -56,10 +54,10 @@ def test_history_in_bulk(control: httpx.Client) -> None:
     assert {len(row["content"]["attendance"]) for row in oracle} <= {2, 3}, "two people and the host"
 
 
-def test_faults_requests_and_latency(control: httpx.Client, wire: httpx.Client) -> None:
+def test_faults_request_log_and_latency_over_http(control: httpx.Client, live_api: httpx.Client) -> None:
     control.post("/faults", json={"kind": "status", "status": 503, "times": 1})
     assert len(control.get("/faults").json()["faults"]) == 1
-    assert [wire.get("/sessions").status_code for _ in range(2)] == [503, 200]
+    assert [live_api.get("/sessions").status_code for _ in range(2)] == [503, 200]
     assert control.get("/requests/count", params={"status": 503, "path": "*/sessions"}).json() == {"count": 1}
     entries = control.get("/requests", params={"route": "list_sessions"}).json()["requests"]
     assert [entry["outcome"] for entry in entries] == ["status", "answered"]
@@ -67,25 +65,27 @@ def test_faults_requests_and_latency(control: httpx.Client, wire: httpx.Client) 
     assert control.get("/requests/count").json() == {"count": 0}
     control.post("/faults", json={"kind": "reset", "times": None})
     control.delete("/faults")
-    assert wire.get("/sessions").status_code == 200
+    assert live_api.get("/sessions").status_code == 200
     assert control.post("/latency", json={"seconds": 0.01}).json() == {"seconds": 0.01}
 
 
-def test_settings_rate_limit_and_credentials(sandbox: Sandbox, control: httpx.Client, wire: httpx.Client) -> None:
+def test_settings_rate_limit_and_credentials_over_http(
+    sandbox: Sandbox, control: httpx.Client, live_api: httpx.Client
+) -> None:
     changed = control.patch("/vidinfra/settings", json={"access_token_lifetime": 5}).json()
     assert changed["access_token_lifetime"] == sandbox.vidinfra.settings.access_token_lifetime == 5
     assert control.get("/vidinfra/settings").json() == changed
     control.post("/vidinfra/rate_limit", json={"limit": 1, "window": 60})
-    assert [wire.get("/sessions").status_code for _ in range(2)] == [200, 429]
+    assert [live_api.get("/sessions").status_code for _ in range(2)] == [200, 429]
     judged = control.get("/vidinfra/rate_limit").json()
     assert (judged["granted"], judged["refused"], judged["rule"]["limit"]) == (1, 1, 1)
     control.delete("/vidinfra/rate_limit")
     credentials = control.post("/vidinfra/credentials", json={"new_api_key": True, "revoke_tokens": True}).json()
-    assert wire.get("/rooms/my").status_code == 401
-    assert wire.get("/rooms/my", headers={"X-API-Key": credentials["api_key"]}).status_code == 200
+    assert live_api.get("/rooms/my").status_code == 401
+    assert live_api.get("/rooms/my", headers={"X-API-Key": credentials["api_key"]}).status_code == 200
 
 
-def test_a_second_host_for_redirects(control: httpx.Client) -> None:
+def test_the_second_host_records_credentials(control: httpx.Client) -> None:
     url = control.post("/second_host").json()["url"]
     httpx.get(f"{url}/x", headers={"X-API-Key": "secret"})
     seen = control.get("/second_host").json()
@@ -110,15 +110,15 @@ def test_a_second_host_for_redirects(control: httpx.Client) -> None:
         ("GET", "/nonsense", None, 404, "nonsense"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_name(
+def test_invalid_control_requests_name_the_error(
     method: str, path: str, body: object, status: int, word: str, control: httpx.Client
 ) -> None:
-    answer = control.request(method, path, json=body)
-    assert answer.status_code == status
-    assert word in answer.text
+    response = control.request(method, path, json=body)
+    assert response.status_code == status
+    assert word in response.text
 
 
-def test_control_requests_are_not_logged_and_meet_no_faults(
+def test_control_requests_are_not_logged_and_no_fault_applies(
     sandbox: Sandbox, control: httpx.Client, sandbox_server: SandboxServer
 ) -> None:
     sandbox.faults.add("status", status=500, times=None)

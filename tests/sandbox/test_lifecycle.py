@@ -1,4 +1,4 @@
-"""The clock, and lives that go by themselves."""
+"""The clock, and lifecycles that follow a script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
 
 def states(sandbox: Sandbox, session_id: str, *steps: float) -> list[str]:
-    """The state now and after each step of the clock."""
+    """Return the state now and after each step of the clock."""
     found = [sandbox.vidinfra.session(session_id)["state"]]
     for step in steps:
         sandbox.clock.advance(step)
@@ -19,51 +19,60 @@ def states(sandbox: Sandbox, session_id: str, *steps: float) -> list[str]:
     return found
 
 
-def test_a_scripted_session_lives_by_itself(sandbox: Sandbox) -> None:
+def test_a_scripted_session_starts_and_ends(sandbox: Sandbox) -> None:
     sandbox.vidinfra.default_script(live_after=5, duration=60, artifacts_after=10)
     session_id = sandbox.vidinfra.create()[0]
     assert states(sandbox, session_id, 4, 1, 59, 1) == ["scheduled", "scheduled", "live", "live", "ended"]
-    told = sandbox.vidinfra.session(session_id)
-    assert told["started_at"] == "2026-03-02T15:00:05+00:00"
-    assert told["ended_at"] == "2026-03-02T15:01:05+00:00"
-    assert told["artifacts"]["recording"] == {"ready": False, "ready_at": "2026-03-02T15:01:15+00:00", "revision": 0}
+    described = sandbox.vidinfra.session(session_id)
+    assert described["started_at"] == "2026-03-02T15:00:05+00:00"
+    assert described["ended_at"] == "2026-03-02T15:01:05+00:00"
+    assert described["artifacts"]["recording"] == {
+        "ready": False,
+        "ready_at": "2026-03-02T15:01:15+00:00",
+        "revision": 0,
+    }
     sandbox.clock.advance(10)
     assert sandbox.vidinfra.session(session_id)["artifacts"]["recording"]["ready"]
 
 
-def test_one_jump_over_a_whole_life_leads_to_the_same_history(sandbox: Sandbox) -> None:
+def test_a_jump_of_the_clock_gives_the_same_history(sandbox: Sandbox) -> None:
     session_id = sandbox.vidinfra.create(script={"live_after": 5, "duration": 60})[0]
     sandbox.clock.advance(86_400)
-    told = sandbox.vidinfra.session(session_id)
-    assert (told["started_at"], told["ended_at"]) == ("2026-03-02T15:00:05+00:00", "2026-03-02T15:01:05+00:00")
+    described = sandbox.vidinfra.session(session_id)
+    assert (described["started_at"], described["ended_at"]) == (
+        "2026-03-02T15:00:05+00:00",
+        "2026-03-02T15:01:05+00:00",
+    )
 
 
-def test_going_live_can_count_from_the_planned_start_and_moves_with_it(sandbox: Sandbox) -> None:
+def test_the_start_can_count_from_the_planned_start(sandbox: Sandbox) -> None:
     start = sandbox.clock.now() + timedelta(hours=1)
     script = {"live_after": 30, "counted_from": "scheduled_start"}
     session_id = sandbox.vidinfra.create(scheduled_start=start, script=script)[0]
     assert states(sandbox, session_id, 3629, 1) == ["scheduled", "scheduled", "live"]
 
 
-def test_a_script_given_late_does_not_rewrite_the_past(sandbox: Sandbox) -> None:
+def test_a_script_set_late_does_not_change_the_past(sandbox: Sandbox) -> None:
     session_id = sandbox.vidinfra.create()[0]
     sandbox.clock.advance(3600)
     sandbox.vidinfra.script(session_id, live_after=5, duration=600)
     assert sandbox.vidinfra.session(session_id)["started_at"] == sandbox.clock.now().isoformat()
 
 
-def test_a_session_nobody_starts_expires(sandbox: Sandbox) -> None:
+def test_a_session_that_is_not_started_expires(sandbox: Sandbox) -> None:
     start = sandbox.clock.now() + timedelta(minutes=1)
     session_id = sandbox.vidinfra.create(scheduled_start=start, script={"expire_after": 600})[0]
     assert states(sandbox, session_id, 659, 1) == ["scheduled", "scheduled", "expired"]
 
 
-def test_artifacts_can_be_late_each_by_its_own_time(sandbox: Sandbox) -> None:
+def test_each_artifact_has_its_own_delay(sandbox: Sandbox) -> None:
     late = {"attendance": 3600, "recording": 8 * 86_400}
     session_id = sandbox.vidinfra.create(ended_at=sandbox.clock.now(), script={"artifacts_after": late})[0]
 
     def ready() -> dict[str, bool]:
-        return {kind: told["ready"] for kind, told in sandbox.vidinfra.session(session_id)["artifacts"].items()}
+        return {
+            kind: described["ready"] for kind, described in sandbox.vidinfra.session(session_id)["artifacts"].items()
+        }
 
     assert ready() == {"attendance": False, "recording": False}
     sandbox.clock.advance(3600)
@@ -72,7 +81,7 @@ def test_artifacts_can_be_late_each_by_its_own_time(sandbox: Sandbox) -> None:
     assert ready() == {"attendance": True, "recording": True}
 
 
-def test_scripted_revisions_come_at_their_time(sandbox: Sandbox) -> None:
+def test_scripted_revisions_appear_at_their_time(sandbox: Sandbox) -> None:
     script = {"revisions": {"attendance": [60, 120]}}
     sandbox.vidinfra.create(ended_at=sandbox.clock.now(), script=script)
 
@@ -87,7 +96,7 @@ def test_scripted_revisions_come_at_their_time(sandbox: Sandbox) -> None:
     assert counts == [1, 2, 2]
 
 
-def test_an_ended_session_can_go_on(sandbox: Sandbox) -> None:
+def test_an_ended_session_can_be_started_again(sandbox: Sandbox) -> None:
     session_id = sandbox.vidinfra.create(script={"live_after": 0, "duration": 60})[0]
     assert states(sandbox, session_id, 60)[-1] == "ended"
     sandbox.vidinfra.start(session_id)
@@ -96,28 +105,28 @@ def test_an_ended_session_can_go_on(sandbox: Sandbox) -> None:
     assert sandbox.vidinfra.session(session_id)["ended_at"] == sandbox.clock.now().isoformat()
 
 
-def test_a_session_deleted_while_live_stops_there(sandbox: Sandbox) -> None:
+def test_attendance_stops_when_a_live_session_is_deleted(sandbox: Sandbox) -> None:
     session_id = sandbox.vidinfra.create(script={"live_after": 0, "duration": 3600})[0]
     sandbox.clock.advance(600)
     sandbox.vidinfra.delete(session_id)
     sandbox.clock.advance(7200)
-    told = sandbox.oracle()["vidinfra"][0]
-    assert (told["state"], told["deleted_at"]) == ("live", "2026-03-02T15:10:00+00:00")
-    assert max(row["last_seen_at"] for row in told["content"]["attendance"]) == "2026-03-02T15:10:00.000Z"
+    described = sandbox.oracle()["vidinfra"][0]
+    assert (described["state"], described["deleted_at"]) == ("live", "2026-03-02T15:10:00+00:00")
+    assert max(row["last_seen_at"] for row in described["content"]["attendance"]) == "2026-03-02T15:10:00.000Z"
 
 
-def test_historic_sessions_are_spread_over_their_time(sandbox: Sandbox) -> None:
+def test_past_sessions_are_spread_over_the_period(sandbox: Sandbox) -> None:
     last = sandbox.clock.now()
     first = last - timedelta(days=30)
     sandbox.vidinfra.create(count=30, ended_between=(first, last))
-    ends = [datetime.fromisoformat(told["ended_at"]) for told in sandbox.vidinfra.sessions()]
+    ends = [datetime.fromisoformat(described["ended_at"]) for described in sandbox.vidinfra.sessions()]
     assert ends == sorted(ends)
     assert first <= ends[0] < first + timedelta(days=1)
     assert last - timedelta(days=1) <= ends[-1] <= last
-    assert len({told["started_at"] for told in sandbox.vidinfra.sessions()}) == 30
+    assert len({described["started_at"] for described in sandbox.vidinfra.sessions()}) == 30
 
 
-def test_what_cannot_be_done_says_why(sandbox: Sandbox) -> None:
+def test_invalid_manual_actions_explain_the_error(sandbox: Sandbox) -> None:
     ended = sandbox.vidinfra.create(ended_at=sandbox.clock.now())[0]
     with pytest.raises(LookupError, match="vidinfra has no session nonsense"):
         sandbox.vidinfra.end("nonsense")
@@ -135,7 +144,7 @@ def test_what_cannot_be_done_says_why(sandbox: Sandbox) -> None:
         Sandbox(platforms=["zoom"])
 
 
-def test_reset_goes_back_to_the_beginning(sandbox: Sandbox) -> None:
+def test_reset_restores_the_initial_state(sandbox: Sandbox) -> None:
     before = sandbox.vidinfra.credentials()
     first = sandbox.vidinfra.create()[0]
     sandbox.faults.add("reset")

@@ -1,4 +1,4 @@
-"""The log of requests: complete, to be filtered, and without secrets."""
+"""The log of requests: complete, filtered, and without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_sessions.sandbox import Sandbox
 
 
-async def test_a_request_is_entered_with_all_that_is_harmless(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_a_request_is_logged_with_all_safe_fields(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     body = {"title": "Logged", "preset_id": sandbox.vidinfra.preset_id}
     await api.post(f"/rooms/{sandbox.vidinfra.room_id}/sessions?draft=1", json=body, headers={"X-Request-Id": "r-1"})
     entry = sandbox.log.entries()[-1]
@@ -21,7 +21,7 @@ async def test_a_request_is_entered_with_all_that_is_harmless(sandbox: Sandbox, 
     assert entry.headers["x-request-id"] == "r-1"
 
 
-async def test_no_secret_is_in_the_log(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_the_log_contains_no_secret(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     vidinfra = sandbox.vidinfra
     login = {"email": vidinfra.host_email, "password": vidinfra.host_password}
     tokens = (await api.post("/auth/login", json=login)).json()["data"]
@@ -40,7 +40,7 @@ async def test_no_secret_is_in_the_log(sandbox: Sandbox, api: httpx.AsyncClient)
 
 
 @pytest.mark.parametrize(("header", "kind"), [("Bearer x", "bearer"), ("Basic x", "basic"), ("bare-token", "other")])
-async def test_the_kind_of_a_credential_is_not_the_credential(
+async def test_the_log_contains_the_kind_of_credential_only(
     header: str, kind: str, sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     del api.headers["X-API-Key"]
@@ -62,13 +62,13 @@ async def test_entries_are_filtered_counted_and_cleared(sandbox: Sandbox, api: h
     assert [entry.number for entry in log.entries()] == [5]
 
 
-async def test_a_listener_can_change_the_world_between_two_pages(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
-    made = sandbox.vidinfra.create(count=4)
+async def test_a_listener_can_change_sessions_between_two_pages(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+    created = sandbox.vidinfra.create(count=4)
 
     def delete_the_newest(entry: object) -> None:
         if sandbox.log.count(route="list_sessions") == 2:
-            sandbox.vidinfra.delete(made[-1])
+            sandbox.vidinfra.delete(created[-1])
 
     sandbox.on_request(delete_the_newest)
     pages = [(await api.get(f"/sessions?limit=2&page={page}")).json()["data"]["sessions"] for page in (1, 2)]
-    assert [session["id"] for page in pages for session in page] == [made[3], made[2], made[0]]
+    assert [session["id"] for page in pages for session in page] == [created[3], created[2], created[0]]

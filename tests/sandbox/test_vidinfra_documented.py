@@ -1,4 +1,4 @@
-"""The sandbox against what VidInfra documents: the same routes, statuses and shapes."""
+"""VidInfra's documentation: the sandbox has the same routes, statuses and fields."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def documented(name: str) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """The keys of an answer, all the way down."""
+    """Return the keys of a response, recursively."""
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items()}
     return None
 
 
 @pytest.mark.parametrize("route", documented("routes"), ids=lambda route: f"{route['method']} {route['path']}")
-async def test_documented_route_answers_with_its_documented_status(
+async def test_documented_route_returns_its_documented_status(
     route: dict[str, Any], sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     vidinfra = sandbox.vidinfra
@@ -44,14 +44,14 @@ async def test_documented_route_answers_with_its_documented_status(
         ("PATCH", "/sessions/{id}/reschedule"): {"scheduled_start_time": "2026-04-01T10:00:00Z"},
         ("PATCH", "/sessions/{id}/settings"): {"chat_enabled": False},
     }
-    answer = await api.request(route["method"], path, json=bodies.get((route["method"], route["path"])))
-    assert answer.status_code == route["status"]
-    assert set(answer.json()) == {"success", "data", "timestamp"}
-    assert answer.json()["success"] is True
-    assert answer.json()["timestamp"] == int(sandbox.clock.now().timestamp())
+    response = await api.request(route["method"], path, json=bodies.get((route["method"], route["path"])))
+    assert response.status_code == route["status"]
+    assert set(response.json()) == {"success", "data", "timestamp"}
+    assert response.json()["success"] is True
+    assert response.json()["timestamp"] == int(sandbox.clock.now().timestamp())
 
 
-def test_the_table_marks_what_is_documented_and_what_has_a_twin_in_libraries() -> None:
+def test_the_routes_are_marked_as_documented_and_as_scoped() -> None:
     known = {(route.method, route.path): route for route in routes}
     for row in documented("routes"):
         route = known[row["method"], row["path"]]
@@ -59,19 +59,17 @@ def test_the_table_marks_what_is_documented_and_what_has_a_twin_in_libraries() -
         assert (route.status, route.scoped) == (row["status"], row["scoped"])
 
 
-async def test_created_session_has_the_shape_of_the_documented_example(
+async def test_created_session_has_the_fields_of_the_documented_example(
     sandbox: Sandbox, api: httpx.AsyncClient
 ) -> None:
     request = documented("create_session_request") | {"preset_id": sandbox.vidinfra.preset_id}
-    answer = await api.post(f"/rooms/{sandbox.vidinfra.room_id}/sessions", json=request)
-    assert answer.status_code == 201
-    assert shape(answer.json()) == shape(documented("create_session_201"))
-    assert answer.json()["data"]["session"]["scheduled_start_time"] == request["scheduled_start_time"]
+    response = await api.post(f"/rooms/{sandbox.vidinfra.room_id}/sessions", json=request)
+    assert response.status_code == 201
+    assert shape(response.json()) == shape(documented("create_session_201"))
+    assert response.json()["data"]["session"]["scheduled_start_time"] == request["scheduled_start_time"]
 
 
-async def test_answers_have_the_fields_of_their_schemas_in_their_order(
-    sandbox: Sandbox, api: httpx.AsyncClient
-) -> None:
+async def test_responses_have_the_fields_of_their_schemas_in_order(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     vidinfra = sandbox.vidinfra
     ended = vidinfra.create(ended_at=sandbox.clock.now(), moderators=1)[0]
     live = vidinfra.create(started_at=sandbox.clock.now())[0]
@@ -80,7 +78,7 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
     user = {"user_id": vidinfra.population.people[40].id}
     poll = (await api.post(f"/sessions/{live}/polls", json={"question": "Lunch?", "options": ["Yes", "No"]})).json()
     login = {"email": vidinfra.host_email, "password": vidinfra.host_password}
-    answers = {
+    responses = {
         "RoomResponse": await api.get(f"/rooms/{vidinfra.room_id}"),
         "RoomListResponse": await api.get("/rooms"),
         "SessionResponse": await api.get(f"/sessions/{ended}"),
@@ -109,7 +107,7 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
         "ViewerRegisterResponse": await api.post("/auth/viewer/register", json={"display_name": "Ada"}),
         "GenerateAuthCodeResponse": await api.post("/auth/generate-code", json={"session_id": live}),
     }
-    found = {name: answer.json()["data"] for name, answer in answers.items()}
+    found = {name: response.json()["data"] for name, response in responses.items()}
     found["AttendanceResponse"] = found["AttendanceListResponse"]["attendance"][0]
     found["ActiveViewerResponse"] = found["ActiveViewersResponse"]["viewers"][0]
     found["SessionParticipantResponse"] = found["SessionParticipantsListResponse"]["participants"][0]
@@ -120,13 +118,13 @@ async def test_answers_have_the_fields_of_their_schemas_in_their_order(
     assert set(schemas) - set(found) == {"CreateSessionResponse"}, "has a test of its own"
 
 
-async def test_room_is_wrapped_on_creation_alone(api: httpx.AsyncClient) -> None:
+async def test_room_is_wrapped_in_the_create_response_only(api: httpx.AsyncClient) -> None:
     created = (await api.post("/rooms", json={"title": "Webinars"})).json()["data"]
     assert list(created) == ["room"]
     assert (await api.get(f"/rooms/{created['room']['id']}")).json()["data"]["title"] == "Webinars"
 
 
-async def test_gateway_refusals_have_the_documented_shapes(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_gateway_errors_have_the_documented_fields(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     sessions = f"/rooms/{sandbox.vidinfra.room_id}/sessions"
     invalid = await api.post(sessions, content=b"{not json")
     anonymous = httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url=sandbox.vidinfra.base_url)
@@ -143,10 +141,10 @@ async def test_gateway_refusals_have_the_documented_shapes(sandbox: Sandbox, api
     }
 
 
-async def test_application_refusals_have_the_documented_shape(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
+async def test_application_errors_have_the_documented_fields(sandbox: Sandbox, api: httpx.AsyncClient) -> None:
     session_id = sandbox.vidinfra.create("Not live")[0]
-    answer = await api.post(f"/sessions/{session_id}/end")
-    assert answer.status_code == 409
+    response = await api.post(f"/sessions/{session_id}/end")
+    assert response.status_code == 409
     # `message` is documented for development mode only.
-    assert set(answer.json()) == set(documented("error_application")) - {"message"}
-    assert answer.json()["error"] == "Cannot end a session that is scheduled"
+    assert set(response.json()) == set(documented("error_application")) - {"message"}
+    assert response.json()["error"] == "Cannot end a session that is scheduled"

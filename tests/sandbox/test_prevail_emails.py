@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
-from tests.sandbox.depositions import scheduled
+from tests.sandbox.prevail_calls import schedule
 
 
 def sent(sandbox: Sandbox, **wanted: str) -> list[str]:
-    """Who has been e-mailed since the outbox was emptied."""
+    """Return the recipients since the outbox was last emptied."""
     return [email["to"] for email in sandbox.prevail.emails(**wanted)]
 
 
@@ -21,10 +21,10 @@ def host(sandbox: Sandbox) -> dict[str, str]:
 
 
 async def test_everybody_invited_is_emailed_once_with_the_join_link(
-    sandbox: Sandbox, counsel: httpx.AsyncClient
+    sandbox: Sandbox, prevail_api: httpx.AsyncClient
 ) -> None:
     invites = ["a@example.com", {"email": "b@example.com"}, "a@example.com"]
-    record = await scheduled(counsel, invites=invites, deponent={"name": "D", "email": "d@example.com"})
+    record = await schedule(prevail_api, invites=invites, deponent={"name": "D", "email": "d@example.com"})
     assert sent(sandbox) == ["a@example.com", "b@example.com", "d@example.com"]
     email = sandbox.prevail.emails()[0]
     assert email == {
@@ -37,52 +37,54 @@ async def test_everybody_invited_is_emailed_once_with_the_join_link(
     }
 
 
-async def test_hosts_are_not_emailed_unless_they_are_listed_twice(sandbox: Sandbox, counsel: httpx.AsyncClient) -> None:
-    await scheduled(counsel, title="Once", invites=[host(sandbox)])
+async def test_hosts_are_not_emailed_unless_they_are_listed_twice(
+    sandbox: Sandbox, prevail_api: httpx.AsyncClient
+) -> None:
+    await schedule(prevail_api, title="Once", invites=[host(sandbox)])
     assert sent(sandbox) == []
-    await scheduled(counsel, title="Twice", invites=[host(sandbox), sandbox.prevail.member_email])
+    await schedule(prevail_api, title="Twice", invites=[host(sandbox), sandbox.prevail.member_email])
     assert sent(sandbox) == [sandbox.prevail.member_email]
 
 
-async def test_a_stranger_who_was_to_be_host_is_a_participant_and_emailed(
-    sandbox: Sandbox, counsel: httpx.AsyncClient
+async def test_a_host_who_is_not_a_member_becomes_a_participant_and_is_emailed(
+    sandbox: Sandbox, prevail_api: httpx.AsyncClient
 ) -> None:
-    await scheduled(counsel, invites=[{"email": "stranger@example.com", "access_level": "host"}])
+    await schedule(prevail_api, invites=[{"email": "stranger@example.com", "access_level": "host"}])
     assert sent(sandbox) == ["stranger@example.com"]
 
 
-async def test_an_edit_emails_the_new_people_alone(sandbox: Sandbox, counsel: httpx.AsyncClient) -> None:
-    await scheduled(counsel, invites=["a@example.com", host(sandbox)])
+async def test_an_edit_emails_the_new_people_only(sandbox: Sandbox, prevail_api: httpx.AsyncClient) -> None:
+    await schedule(prevail_api, invites=["a@example.com", host(sandbox)])
     sandbox.prevail.clear_emails()
     new = ["b@example.com", "a@example.com", sandbox.prevail.member_email]
     for changes in ({"invites": new}, {"title": "Renamed"}):
-        await counsel.patch("/sessions/smith-v-jones", json={"remote_session": changes})
+        await prevail_api.patch("/sessions/smith-v-jones", json={"remote_session": changes})
     assert sent(sandbox, kind="invitation") == ["b@example.com", sandbox.prevail.member_email]
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "described"),
     [({}, 2), ({"cancel_without_email": "false"}, 2), ({"cancel_without_email": "true"}, 0)],
 )
-async def test_cancel_emails_participants_unless_told_not_to(
-    sandbox: Sandbox, counsel: httpx.AsyncClient, query: dict[str, Any], told: int
+async def test_cancel_emails_participants_unless_disabled(
+    sandbox: Sandbox, prevail_api: httpx.AsyncClient, query: dict[str, Any], described: int
 ) -> None:
-    await scheduled(counsel, invites=["a@example.com", "b@example.com", host(sandbox)])
-    await counsel.patch("/sessions/smith-v-jones/cancel", params=query)
-    assert len(sent(sandbox, kind="cancellation", session_id="smith-v-jones")) == told
+    await schedule(prevail_api, invites=["a@example.com", "b@example.com", host(sandbox)])
+    await prevail_api.patch("/sessions/smith-v-jones/cancel", params=query)
+    assert len(sent(sandbox, kind="cancellation", session_id="smith-v-jones")) == described
 
 
-async def test_nobody_is_emailed_about_what_was_refused(sandbox: Sandbox, counsel: httpx.AsyncClient) -> None:
-    await scheduled(counsel, invites=["a@example.com"])
+async def test_rejected_requests_send_no_email(sandbox: Sandbox, prevail_api: httpx.AsyncClient) -> None:
+    await schedule(prevail_api, invites=["a@example.com"])
     sandbox.prevail.clear_emails()
     body = {"session_request": {"invites": ["b@example.com"], "remote_session": {"title": "Smith v. Jones"}}}
-    assert (await counsel.post("/sessions", json=body)).status_code == 422
+    assert (await prevail_api.post("/sessions", json=body)).status_code == 422
     with pytest.raises(AssertionError, match="already been taken"):
-        await scheduled(counsel, invites=["b@example.com"])
+        await schedule(prevail_api, invites=["b@example.com"])
     assert sent(sandbox) == []
 
 
-async def test_canceling_by_hand_emails_too(sandbox: Sandbox) -> None:
+async def test_a_manual_cancel_sends_emails_too(sandbox: Sandbox) -> None:
     first, second = sandbox.prevail.create(count=2, invites=["a@example.com"])
     sandbox.prevail.cancel(first, notify=False)
     sandbox.prevail.cancel(second)
@@ -109,10 +111,10 @@ async def test_members_and_self_service_by_control_routes(sandbox: Sandbox) -> N
     ) as control:
         assert (await control.post("/members", json={"email": "New@example.com"})).status_code == 201
         off = await control.patch(f"/organizations/{prevail.company_id}", json={"self_service": False})
-        told = (await control.get("/organizations")).json()["organizations"]
+        described = (await control.get("/organizations")).json()["organizations"]
         assert (await control.patch("/organizations/nobody", json={"self_service": True})).status_code == 404
         assert (await control.post("/members", json={"email": "nobody"})).status_code == 422
     assert off.json() == {"self_service": False}
-    assert [row["self_service"] for row in told] == [False, True]
-    assert "new@example.com" in told[0]["members"]
-    assert prevail.api_key not in str(told)
+    assert [row["self_service"] for row in described] == [False, True]
+    assert "new@example.com" in described[0]["members"]
+    assert prevail.api_key not in str(described)
