@@ -57,6 +57,7 @@ def ours(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
     quiet_airflow(folder)
     extra = {"rate_limit": rate_limit} if rate_limit else {}
     connection("platform", conn_type=scene.platform, host=url, password=key, extra=extra)
+    importlib.import_module(f"airflow_provider_sessions.platforms.{scene.platform}.adapter")
     from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
     export = SessionsToObjectStorageOperator(

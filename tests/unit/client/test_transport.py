@@ -307,3 +307,36 @@ async def test_no_more_idle_connections_are_kept_than_there_may_be(
         for _ in range(100):
             await asyncio.sleep(0)
         assert len(server._tasks) <= MAX_CONNECTIONS
+
+
+async def test_a_connection_whose_request_failed_is_replaced(direct: ConnectionTransport) -> None:
+    two = (noting(RESET), noting(reply(body=b"two")))
+    async with RawServer(two) as server, httpx.AsyncClient(transport=direct) as client:
+        with pytest.raises(httpx.ReadError):
+            await client.get(server.url)
+        assert (await client.get(server.url)).text == "two"
+    assert len(set(ports(server))) == 2
+
+
+@pytest.mark.parametrize(("whole", "turns"), [(False, 1), (False, 2), (True, 1)])
+async def test_requests_that_are_canceled_while_their_response_is_closed_leave_nothing_behind(
+    direct: ConnectionTransport, whole: bool, turns: int
+) -> None:
+    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+        rest = b"" if request.path == "/half" else b"half"
+        return await raw(head(200, {"Content-Length": "8"}) + b"half" + rest, end="hang")(request, writer)
+
+    async with RawServer((answer,)) as server, httpx.AsyncClient(transport=direct) as client:
+        for _ in range(MAX_CONNECTIONS):  # if each kept a place, the last request would wait for ever
+            request = client.build_request("GET", f"{server.url}/{'whole' if whole else 'half'}")
+            response = await client.send(request, stream=True)
+            chunks = response.aiter_raw()
+            await anext(chunks)
+            closing = asyncio.create_task(response.aclose())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            await response.stream.aclose()
+        async with asyncio.timeout(10):
+            assert (await client.get(f"{server.url}/next")).text == "halfhalf"
