@@ -26,10 +26,10 @@ def create_planned(harness: PollerHarness, after: float, **more: Any) -> str:
     return str(made)
 
 
-def assert_ended(waiter: asyncio.Task[WaitResult], status: WaitStatus) -> WaitResult:
-    assert waiter.done()
-    assert waiter.result().status is status, waiter.result().message
-    return waiter.result()
+def assert_ended(wait: asyncio.Task[WaitResult], status: WaitStatus) -> WaitResult:
+    assert wait.done()
+    assert wait.result().status is status, wait.result().message
+    return wait.result()
 
 
 @pytest.mark.parametrize("start", [3600, 30 * DAY])
@@ -38,23 +38,23 @@ async def test_final_poll_finds_session_that_started_between_polls(
     harness: PollerHarness, start: float, poll_interval: float, after: float
 ) -> None:
     session_id = create_planned(harness, start)
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=poll_interval, timeout=after)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=poll_interval, timeout=after)
     await harness.advance(after - 0.5)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(0.4)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(0.1)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
     assert harness.requests() == ["get_session"] * 2
 
 
 async def test_wait_times_out_after_the_final_poll(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 3600)
-    waiter = harness.start_wait(session_id, LIVE, timeout=20)
+    wait = harness.start_wait(session_id, LIVE, timeout=20)
     await harness.advance(20)
 
-    result = assert_ended(waiter, WaitStatus.TIMEOUT)
+    result = assert_ended(wait, WaitStatus.TIMEOUT)
     assert result.message == (
         f"waited for state 'live' of session {session_id} until 2026-03-02T15:00:20+00:00: the session was scheduled"
     )
@@ -67,23 +67,23 @@ async def test_final_poll_finds_artifact_that_became_ready_between_polls(harness
         ended_at=harness.clock.now() - timedelta(days=2),
         script={"artifacts_after": 2 * DAY + 95, "recording": "completed"},
     )
-    waiter = harness.start_wait(session_id, Artifact.RECORDING, poll_interval=30, timeout=100)
+    wait = harness.start_wait(session_id, Artifact.RECORDING, poll_interval=30, timeout=100)
     await harness.advance(99)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(1)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
 
 
 async def test_backoff_does_not_delay_the_final_poll(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 3600)
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=200)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=200)
     harness.sandbox.faults.add("status", status=503, times=3)  # at 0, 30 and 90; the next would come at 210
     await harness.advance(199)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(1)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
 
 
 async def test_failure_to_read_the_connection_does_not_delay_the_final_poll(harness: PollerHarness) -> None:
@@ -93,25 +93,25 @@ async def test_failure_to_read_the_connection_does_not_delay_the_final_poll(harn
         raise OSError("no route to the metadata database")
 
     harness.on_connect = fail
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=200)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=200)
     await harness.advance(195)
     harness.on_connect = lambda: None
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(5)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
 
 
 async def test_timeout_quotes_the_error_of_the_final_poll(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 3600)
-    waiter = harness.start_wait(session_id, LIVE, timeout=20)
+    wait = harness.start_wait(session_id, LIVE, timeout=20)
     await harness.advance(19)
-    harness.sandbox.faults.add("status", status=503, body={"success": False, "error": "we are moving house"})
+    harness.sandbox.faults.add("status", status=503, body={"success": False, "error": "maintenance"})
     await harness.advance(1)
 
-    result = assert_ended(waiter, WaitStatus.TIMEOUT)
+    result = assert_ended(wait, WaitStatus.TIMEOUT)
     assert "the session was scheduled; the last poll failed with ServerError" in result.message
-    assert "we are moving house" in result.message
+    assert "maintenance" in result.message
 
 
 @pytest.mark.parametrize("retry_after", [60, 100, 134])
@@ -120,40 +120,40 @@ async def test_wait_continues_while_the_rate_limit_delays_the_final_poll(
 ) -> None:
     session_id = create_planned(harness, 3600)
     harness.sandbox.faults.add("status", status=429, headers={"Retry-After": str(retry_after)})
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=90)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=90)
     await harness.advance(89.5)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(max(90, retry_after) - 89.5 - 0.1)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(0.2)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
 
 
 async def test_rate_limited_final_poll_is_retried(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 3600)
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=90)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=90)
     await harness.advance(89.5)
     harness.sandbox.vidinfra.start(session_id)
     harness.sandbox.faults.add("status", status=429, headers={"Retry-After": "20"})
     await harness.advance(20)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(0.6)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
 
 
 async def test_timeout_says_that_the_rate_limit_prevented_the_final_poll(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 3600)
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=90)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=30, timeout=90)
     await harness.advance(1)
     harness.sandbox.faults.add("status", status=429, headers={"Retry-After": "200"})
     harness.start_wait(create_planned(harness, 3600), LIVE, poll_interval=30)
     await harness.advance(88)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(1)
 
-    result = assert_ended(waiter, WaitStatus.TIMEOUT)
+    result = assert_ended(wait, WaitStatus.TIMEOUT)
     assert result.message.endswith(
         "the session was scheduled; at the deadline, the platform accepts no request before 2026-03-02T15:03:50+00:00"
     )
@@ -162,12 +162,12 @@ async def test_timeout_says_that_the_rate_limit_prevented_the_final_poll(harness
 def delay_polls(harness: PollerHarness, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     poll = VidInfraAdapter.look
 
-    async def slow(self: VidInfraAdapter, known: Any) -> Any:
+    async def poll_slowly(self: VidInfraAdapter, known: Any) -> Any:
         results = await poll(self, known)
         await harness.clock.sleep(seconds)
         return results
 
-    monkeypatch.setattr(VidInfraAdapter, "look", slow)
+    monkeypatch.setattr(VidInfraAdapter, "look", poll_slowly)
 
 
 async def test_poll_that_began_before_the_deadline_is_not_the_final_one(
@@ -175,42 +175,42 @@ async def test_poll_that_began_before_the_deadline_is_not_the_final_one(
 ) -> None:
     session_id = create_planned(harness, 3600)
     delay_polls(harness, monkeypatch, 30)
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=60, timeout=20)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=60, timeout=20)
     await harness.advance(15)
     harness.sandbox.vidinfra.start(session_id)  # the running poll has already found it scheduled
     await harness.advance(44)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(2.1)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
 
 
 async def test_final_poll_without_response_times_out(harness: PollerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     session_id = create_planned(harness, 3600)
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=60, timeout=20)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=60, timeout=20)
     await harness.advance(1)
     delay_polls(harness, monkeypatch, 3600)
     await harness.advance(63)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(1)
 
-    result = assert_ended(waiter, WaitStatus.TIMEOUT)
+    result = assert_ended(wait, WaitStatus.TIMEOUT)
     assert result.message.endswith("at the deadline, the final poll received no response within 45 s")
 
 
 async def test_final_poll_is_a_full_poll(harness: PollerHarness) -> None:
     """The list of live sessions does not show a session that started and ended between two polls."""
     sessions = [create_planned(harness, 30) for _ in range(12)]
-    waiters = [harness.start_wait(session_id, ENDED, poll_interval=20, timeout=70) for session_id in sessions]
+    waits = [harness.start_wait(session_id, ENDED, poll_interval=20, timeout=70) for session_id in sessions]
     await harness.advance(65)
     harness.sandbox.vidinfra.start(sessions[7])
     harness.clock.jump(1)
     harness.sandbox.vidinfra.end(sessions[7])
     await harness.advance(5)
 
-    statuses = {waiter.result().status for number, waiter in enumerate(waiters) if number != 7}
+    statuses = {wait.result().status for number, wait in enumerate(waits) if number != 7}
     assert statuses == {WaitStatus.TIMEOUT}
-    assert_ended(waiters[7], WaitStatus.SUCCESS)
+    assert_ended(waits[7], WaitStatus.SUCCESS)
 
 
 async def test_deadline_costs_one_request_for_its_own_session(harness: PollerHarness) -> None:
@@ -218,35 +218,33 @@ async def test_deadline_costs_one_request_for_its_own_session(harness: PollerHar
     for session_id in others:
         harness.start_wait(session_id, LIVE, poll_interval=60, timeout=DAY)
     mine = create_planned(harness, 30 * DAY)
-    waiter = harness.start_wait(mine, LIVE, poll_interval=60, timeout=300)
+    wait = harness.start_wait(mine, LIVE, poll_interval=60, timeout=300)
     await harness.advance(299)
     harness.sandbox.log.clear()
     await harness.advance(2)
 
-    assert_ended(waiter, WaitStatus.TIMEOUT)
+    assert_ended(wait, WaitStatus.TIMEOUT)
     assert [entry.path.rpartition("/")[2] for entry in harness.sandbox.log.entries()] == [mine]
 
 
 async def test_many_deadlines_cause_no_burst_of_requests(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 30 * DAY)
-    waiters = [
-        harness.start_wait(session_id, LIVE, poll_interval=60, timeout=100 + number / 20) for number in range(200)
-    ]
+    waits = [harness.start_wait(session_id, LIVE, poll_interval=60, timeout=100 + number / 20) for number in range(200)]
     await harness.advance(99)
     harness.sandbox.log.clear()
     await harness.advance(13)
 
-    assert {waiter.result().status for waiter in waiters} == {WaitStatus.TIMEOUT}
+    assert {wait.result().status for wait in waits} == {WaitStatus.TIMEOUT}
     assert len(harness.requests()) <= 12, "at most one per second"
 
 
 async def test_wait_that_starts_after_its_deadline_polls_once(harness: PollerHarness) -> None:
     session_id = create_planned(harness, 3600)
     harness.sandbox.vidinfra.start(session_id)
-    waiter = harness.start_wait(session_id, LIVE, timeout=-3600)
+    wait = harness.start_wait(session_id, LIVE, timeout=-3600)
     late = harness.start_wait(session_id, ENDED, timeout=-3600)
     await harness.advance(1.1)
 
-    assert_ended(waiter, WaitStatus.SUCCESS)
+    assert_ended(wait, WaitStatus.SUCCESS)
     assert_ended(late, WaitStatus.TIMEOUT)
     assert 1 <= len(harness.requests()) <= 2

@@ -58,15 +58,15 @@ def detect(
 
 def detect_states(emitted: EmittedEvents, *states: str, **fields: Any) -> list[SessionEvent]:
     """Return the events of one session that is polled in some states, one after the other."""
-    names: list[SessionEvent] = []
+    events: list[SessionEvent] = []
     for state in states:
-        events, emitted, _ = detect(emitted, session(state, **fields))
-        names += events
-    return names
+        new, emitted, _ = detect(emitted, session(state, **fields))
+        events += new
+    return events
 
 
 @pytest.mark.parametrize(
-    ("states", "names"),
+    ("states", "events"),
     [
         (["scheduled", "live", "ended"], [SCHEDULED, LIVE, ENDED]),
         (["requested", "scheduled", "scheduled"], [SCHEDULED]),
@@ -80,12 +80,12 @@ def detect_states(emitted: EmittedEvents, *states: str, **fields: Any) -> list[S
         (["ended", "canceled"], [SCHEDULED, ENDED]),
     ],
 )
-def test_events_of_states(states: list[str], names: list[SessionEvent]) -> None:
-    assert detect_states(detect(create_emitted())[1], *states) == names
+def test_events_of_states(states: list[str], events: list[SessionEvent]) -> None:
+    assert detect_states(detect(create_emitted())[1], *states) == events
 
 
 @pytest.mark.parametrize(
-    ("seen", "names"),
+    ("polled", "events"),
     [
         (session("scheduled"), [SCHEDULED]),
         (session("scheduled", created_at=NOON - timedelta(hours=2)), []),
@@ -97,9 +97,9 @@ def test_events_of_states(states: list[str], names: list[SessionEvent]) -> None:
         (session("ended", created_at=None, actual_end=None, scheduled_end=None), []),
     ],
 )
-def test_first_poll_emits_events_within_look_back(seen: Session, names: list[SessionEvent]) -> None:
-    assert detect(create_emitted(), seen)[0] == names
-    assert detect(detect(create_emitted(), seen)[1], seen)[0] == [], "the second poll emits nothing"
+def test_first_poll_emits_events_within_look_back(polled: Session, events: list[SessionEvent]) -> None:
+    assert detect(create_emitted(), polled)[0] == events
+    assert detect(detect(create_emitted(), polled)[1], polled)[0] == [], "the second poll emits nothing"
 
 
 def test_session_that_existed_at_the_start_emits_later_events() -> None:
@@ -123,7 +123,7 @@ def test_missing_session_is_canceled_if_its_id_is_not_found() -> None:
 
     gone = SessionCheck("s-1", CANCELED)
     assert select_checks(emitted, absent, [ENDED], {}, now=NOW, poll_interval=60, give_up_after=DAY) == [gone]
-    failed = PollResult(error=ServerError("we are moving house", status=503))
+    failed = PollResult(error=ServerError("maintenance", status=503))
     assert detect_in_check(emitted, gone, failed, "vidinfra", NOW) == ([], emitted)
 
     missing = PollResult(error=NotFoundError("there is none", status=404), missing=True)
@@ -162,8 +162,8 @@ def test_scheduled_request_appears_with_another_id() -> None:
     assert (events, absent) == ([SCHEDULED], {"request:7"})
 
     result = PollResult(session=session("scheduled", "smith-v-smith"))
-    names, emitted = detect_in_check(emitted, SessionCheck("request:7", CANCELED), result, "prevail", NOW)
-    assert (names, set(emitted.sessions)) == ([], {"smith-v-smith"})
+    events, emitted = detect_in_check(emitted, SessionCheck("request:7", CANCELED), result, "prevail", NOW)
+    assert (events, set(emitted.sessions)) == ([], {"smith-v-smith"})
 
 
 def due_checks(
@@ -201,8 +201,8 @@ def test_artifact_is_checked_from_the_end_until_it_is_ready() -> None:
 )
 def test_absent_artifact_emits_nothing_and_is_not_checked_again(result: PollResult) -> None:
     _, emitted, _ = detect(create_emitted(), session("ended"))
-    names, emitted = detect_in_check(emitted, SessionCheck("s-1", TRANSCRIPT), result, "vidinfra", NOW)
-    assert names == []
+    events, emitted = detect_in_check(emitted, SessionCheck("s-1", TRANSCRIPT), result, "vidinfra", NOW)
+    assert events == []
     assert due_checks(emitted) == []
 
 
@@ -268,8 +268,8 @@ def to_stored(emitted: EmittedEvents) -> dict[str, Any]:
 def test_ten_thousand_sessions_fit_into_the_pages() -> None:
     title = "A webinar with quite a long title, as people who sell things like them"
     upcoming = [session("scheduled", f"5f0c3d8e-4b1a-4c7e-9d2f-{n:012}", title=title) for n in range(5000)]
-    over = [session("ended", f"7a1b2c3d-4b1a-4c7e-9d2f-{n:012}") for n in range(5000)]
-    _, emitted, _ = detect(create_emitted(), *upcoming, *over)
+    past = [session("ended", f"7a1b2c3d-4b1a-4c7e-9d2f-{n:012}") for n in range(5000)]
+    _, emitted, _ = detect(create_emitted(), *upcoming, *past)
     pages = to_stored(emitted)
     assert set(pages) == {HEAD, *PAGES}
     assert max(len(json.dumps(page)) for page in pages.values()) < 65_536
@@ -311,7 +311,7 @@ class Platform:
 
     def __post_init__(self) -> None:
         self.at = [-1] * len(self.lives)
-        self.looks_after_end = [0] * len(self.lives)
+        self.checks_after_end = [0] * len(self.lives)
 
     def state(self, number: int) -> str | None:
         return self.lives[number][self.at[number]] if self.at[number] >= 0 else None
@@ -330,11 +330,11 @@ class Platform:
         state = self.state(number)
         if state is None:
             return PollResult(error=NotFoundError("gone", status=404), missing=True)
-        seen = session(state, check.session_id)
+        polled = session(state, check.session_id)
         if check.artifact is None:
-            return PollResult(session=seen)
-        self.looks_after_end[number] += 1
-        return PollResult(session=seen, artifact=status(ready=self.looks_after_end[number] > 1))
+            return PollResult(session=polled)
+        self.checks_after_end[number] += 1
+        return PollResult(session=polled, artifact=status(ready=self.checks_after_end[number] > 1))
 
 
 def status(*, ready: bool) -> ArtifactStatus:
@@ -349,7 +349,7 @@ MOVES = st.lists(st.one_of(st.integers(0, 5), st.sampled_from(["poll", "restart"
 def test_no_event_is_lost_or_repeated(lives: list[Sequence[str | None]], moves: list[Move]) -> None:
     """Polls, restarts and crashes in any order between the changes of sessions."""
     platform = Platform(lives)
-    names: list[DetectedEvent] = []
+    emitted_events: list[DetectedEvent] = []
     pages = to_stored(detect(create_emitted())[1])  # stored outside the process
     for step, move in enumerate([*moves, *range(6), *range(6), *range(6), *range(6), *["poll"] * 4]):
         if isinstance(move, int):
@@ -360,13 +360,13 @@ def test_no_event_is_lost_or_repeated(lives: list[Sequence[str | None]], moves: 
         detected_events, emitted = poll(platform, emitted, NOW + step * HOUR)
         if move == "crash":  # before the events were emitted
             continue
-        names += detected_events
+        emitted_events += detected_events
         pages = to_stored(emitted)
 
-    counted = Counter((detected.session.session_id, detected.event) for detected in names)
+    counted = Counter((detected.session.session_id, detected.event) for detected in emitted_events)
     assert set(counted.values()) <= {1}, "repeated"
     for number, life in enumerate(lives):
-        events = [detected.event for detected in names if detected.session.session_id == f"s-{number}"]
+        events = [detected.event for detected in emitted_events if detected.session.session_id == f"s-{number}"]
         assert events == sorted(events, key=EVENTS.index), "in order"
         if life[-1] == "ended":
             assert {ENDED, TRANSCRIPT} <= set(events)
@@ -399,7 +399,7 @@ def test_parsed_events_have_a_fixed_order(given: object, events: tuple[SessionEv
 
 
 @pytest.mark.parametrize(
-    ("given", "names"),
+    ("given", "events"),
     [
         (["ended", "finished"], "events: 'finished' is unknown; expected some of scheduled, live, ended, canceled, "),
         ([], "names no event"),
@@ -407,6 +407,6 @@ def test_parsed_events_have_a_fixed_order(given: object, events: tuple[SessionEv
         (7, "names no event"),
     ],
 )
-def test_invalid_events(given: object, names: str) -> None:
-    with pytest.raises(InputError, match=names):
+def test_invalid_events(given: object, events: str) -> None:
+    with pytest.raises(InputError, match=events):
         parse_events(given)

@@ -33,7 +33,7 @@ async def test_all_waits_get_their_turn_under_a_rate_limit(
 ) -> None:
     caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     harness.extra = {"rate_limit": "10/minute"}
-    waiters = [
+    waits = [
         harness.start_wait(session_id, Artifact.RECORDING, poll_interval=60) for session_id in create_ended(harness, 60)
     ]
     await harness.advance(1500)
@@ -48,10 +48,10 @@ async def test_all_waits_get_their_turn_under_a_rate_limit(
     messages = [message for message in caplog.messages if message.startswith("Polling every")]
     assert "the account allows 10" in messages[0]
     assert messages[0].endswith("(requested: every 60 s)")
-    assert len(messages) <= 2 * len(waiters), "logged when the interval changes, not for each poll"
+    assert len(messages) <= 2 * len(waits), "logged when the interval changes, not for each poll"
 
     await harness.advance(6600)
-    assert {waiter.result().status for waiter in waiters} == {WaitStatus.SUCCESS}
+    assert {wait.result().status for wait in waits} == {WaitStatus.SUCCESS}
 
 
 async def test_ten_waits_for_one_recording_cost_one_request_per_poll_after_the_end(harness: PollerHarness) -> None:

@@ -40,34 +40,34 @@ def session(state: SessionState = SessionState.SCHEDULED, *, lasts: float | None
     )
 
 
-def pause(seen: Session | None, after_start: float, poll_interval: float = 30.0) -> float:
+def pause(polled: Session | None, after_start: float, poll_interval: float = 30.0) -> float:
     """Return the seconds until the next poll, after one at this time relative to the planned start."""
     now = NOW + after_start
-    return next_poll(seen, now, poll_interval) - now
+    return next_poll(polled, now, poll_interval) - now
 
 
 @given(some.sampled_from([session(state) for state in SessionState]), DAYS, INTERVALS)
-def test_pause_is_between_poll_interval_and_max_idle(seen: Session, after_start: float, poll_interval: float) -> None:
-    found = pause(seen, after_start, poll_interval)
+def test_pause_is_between_poll_interval_and_max_idle(polled: Session, after_start: float, poll_interval: float) -> None:
+    seconds = pause(polled, after_start, poll_interval)
 
-    assert found == pytest.approx(max(poll_interval, min(found, MAX_IDLE)), abs=1e-3)
+    assert seconds == pytest.approx(max(poll_interval, min(seconds, MAX_IDLE)), abs=1e-3)
 
 
 @given(some.floats(min_value=0, max_value=60 * 86400), some.floats(min_value=0, max_value=86400), INTERVALS)
 def test_pause_shrinks_towards_the_start_and_never_skips_it(before: float, more: float, poll_interval: float) -> None:
-    found = pause(session(), -before, poll_interval)
+    seconds = pause(session(), -before, poll_interval)
 
-    assert found <= pause(session(), -before - more, poll_interval) + 1e-3
-    assert found <= max(poll_interval, before / 4) + 1e-3
+    assert seconds <= pause(session(), -before - more, poll_interval) + 1e-3
+    assert seconds <= max(poll_interval, before / 4) + 1e-3
 
 
 @given(some.sampled_from(OPEN), some.floats(0, 60 * 86400), some.floats(0, 86400), INTERVALS)
 def test_pause_grows_while_a_session_is_late(
     state: SessionState, after: float, more: float, poll_interval: float
 ) -> None:
-    seen = session(state)
+    polled = session(state)
 
-    assert pause(seen, after, poll_interval) <= pause(seen, after + more, poll_interval) + 1e-3
+    assert pause(polled, after, poll_interval) <= pause(polled, after + more, poll_interval) + 1e-3
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_requested_session_is_polled_at_the_interval() -> None:
     assert pause(None, -30 * 86400) == pytest.approx(30)
 
 
-@pytest.mark.parametrize("seen", [None, session(SessionState.REQUESTED), session(SessionState.LIVE)])
-def test_short_interval_applies_when_no_idle_time_is_known(seen: Session | None) -> None:
-    assert pause(seen, 0, 0.01) == pytest.approx(0.01, abs=1e-4)
+@pytest.mark.parametrize("polled", [None, session(SessionState.REQUESTED), session(SessionState.LIVE)])
+def test_short_interval_applies_when_no_idle_time_is_known(polled: Session | None) -> None:
+    assert pause(polled, 0, 0.01) == pytest.approx(0.01, abs=1e-4)
 
 
 @given(INTERVALS, some.integers(min_value=1, max_value=10**6))
@@ -130,25 +130,25 @@ def test_backoff_doubles_with_each_failure() -> None:
 
 @given(some.integers(min_value=1, max_value=100), some.floats(min_value=5, max_value=600))
 def test_full_polls_are_spread_and_reach_every_session(sessions: int, poll_interval: float) -> None:
-    every = max(60.0, 10 * poll_interval)
+    interval = max(60.0, 10 * poll_interval)
     known = session()
-    seen = {str(number): SessionSnapshot(known, 0.0, 0.0) for number in range(sessions)}
+    snapshots = {str(number): SessionSnapshot(known, 0.0, 0.0) for number in range(sessions)}
     now = 0.0
-    while now < 3 * every:
+    while now < 3 * interval:
         now += poll_interval
-        fully_polled_at = select_full_polls(seen, now, poll_interval)
-        assert len(fully_polled_at) <= sessions * poll_interval / every + 1
-        seen = {
-            key: SessionSnapshot(known, now, now if key in fully_polled_at else last.fully_polled_at)
-            for key, last in seen.items()
+        selected = select_full_polls(snapshots, now, poll_interval)
+        assert len(selected) <= sessions * poll_interval / interval + 1
+        snapshots = {
+            key: SessionSnapshot(known, now, now if key in selected else last.fully_polled_at)
+            for key, last in snapshots.items()
         }
 
-    assert min(last.fully_polled_at for last in seen.values()) > now - 2 * every - 2 * poll_interval
+    assert min(last.fully_polled_at for last in snapshots.values()) > now - 2 * interval - 2 * poll_interval
 
 
 def test_full_poll_is_not_selected_early() -> None:
-    seen = {"a": SessionSnapshot(session(), 1290.0, 1000.0), "b": SessionSnapshot(session(), 1290.0, 1299.0)}
-    assert select_full_polls(seen, 1300.0, 30.0) == {"a"}
+    snapshots = {"a": SessionSnapshot(session(), 1290.0, 1000.0), "b": SessionSnapshot(session(), 1290.0, 1299.0)}
+    assert select_full_polls(snapshots, 1300.0, 30.0) == {"a"}
     assert select_full_polls({}, 1300.0, 30.0) == set()
 
 
@@ -156,14 +156,14 @@ def test_full_poll_is_not_selected_early() -> None:
     ("poll_interval", "ago", "due"), [(1, 60, True), (1, 59.5, False), (30, 300, True), (30, 299, False)]
 )
 def test_full_poll_is_every_tenth_poll_but_at_most_once_a_minute(poll_interval: float, ago: float, due: bool) -> None:
-    seen = {"a": SessionSnapshot(session(), 1000.0 - poll_interval, 1000.0 - ago)}
-    assert bool(select_full_polls(seen, 1000.0, poll_interval)) is due
+    snapshots = {"a": SessionSnapshot(session(), 1000.0 - poll_interval, 1000.0 - ago)}
+    assert bool(select_full_polls(snapshots, 1000.0, poll_interval)) is due
 
 
 @pytest.mark.parametrize(("ago", "due"), [(59, False), (60, True), (61, True)])
 def test_session_not_polled_for_two_intervals_gets_a_full_poll(ago: float, due: bool) -> None:
-    seen = {"a": SessionSnapshot(session(), 1000.0 - ago, 1000.0 - ago)}
-    assert bool(select_full_polls(seen, 1000.0, 30.0)) is due
+    snapshots = {"a": SessionSnapshot(session(), 1000.0 - ago, 1000.0 - ago)}
+    assert bool(select_full_polls(snapshots, 1000.0, 30.0)) is due
 
 
 @pytest.mark.parametrize(("took", "expected"), [(379, 439), (380, 660), (930, 660), (931, 991), (1300, 1360)])

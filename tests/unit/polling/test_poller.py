@@ -18,10 +18,10 @@ from airflow_provider_sessions.polling.wait_conditions import WaitStatus
 from tests.unit.polling.conftest import PollerHarness
 
 LIVE, ENDED = SessionState.LIVE, SessionState.ENDED
-FAULT_503 = {"status": 503, "body": {"success": False, "error": "we are moving house"}}
+FAULT_503 = {"status": 503, "body": {"success": False, "error": "maintenance"}}
 
 
-async def live_through(harness: PollerHarness, session_id: str) -> None:
+async def run_session(harness: PollerHarness, session_id: str) -> None:
     """Take a session from scheduled to its recording, two minutes in each state."""
     await harness.advance(120)
     harness.sandbox.vidinfra.start(session_id)
@@ -30,22 +30,22 @@ async def live_through(harness: PollerHarness, session_id: str) -> None:
     await harness.advance(120)
 
 
-async def requests_of_waiters(harness: PollerHarness, number: int) -> Counter[str]:
+async def count_requests(harness: PollerHarness, number: int) -> Counter[str]:
     [session_id] = harness.sandbox.vidinfra.create("Launch", script={"artifacts_after": 60, "recording": "completed"})
     harness.sandbox.log.clear()
-    waiters = [
+    waits = [
         harness.start_wait(session_id, condition)
         for condition in (LIVE, ENDED, Artifact.RECORDING, Artifact.ATTENDANCE)
         for _ in range(number)
     ]
-    await live_through(harness, session_id)
-    assert {waiter.result().status for waiter in waiters} == {WaitStatus.SUCCESS}
+    await run_session(harness, session_id)
+    assert {wait.result().status for wait in waits} == {WaitStatus.SUCCESS}
     return Counter(harness.requests())
 
 
 async def test_fifty_waits_cost_as_many_requests_as_one(harness: PollerHarness) -> None:
-    for_one = await requests_of_waiters(harness, 1)
-    for_fifty = await requests_of_waiters(harness, 50)
+    for_one = await count_requests(harness, 1)
+    for_fifty = await count_requests(harness, 50)
 
     assert for_fifty == for_one
     assert for_one["get_session"] == 10, "one at the start and one every 30 s until the session has ended"
@@ -67,50 +67,50 @@ async def test_fifty_sessions_cost_one_list_per_poll(harness: PollerHarness) -> 
 
 async def test_two_sessions_that_change_between_polls(harness: PollerHarness) -> None:
     first, second = harness.sandbox.vidinfra.create(count=2)
-    is_live, is_over = harness.start_wait(first, LIVE), harness.start_wait(second, ENDED)
+    live_wait, ended_wait = harness.start_wait(first, LIVE), harness.start_wait(second, ENDED)
     await harness.advance(45)
     harness.sandbox.vidinfra.start(first)
     harness.sandbox.vidinfra.start(second)
     await harness.advance(14)
-    assert not is_live.done()
+    assert not live_wait.done()
     await harness.advance(2)
-    assert is_live.result().status is WaitStatus.SUCCESS
+    assert live_wait.result().status is WaitStatus.SUCCESS
     harness.sandbox.vidinfra.end(second)
     await harness.advance(30)
-    assert is_over.result().status is WaitStatus.SUCCESS
+    assert ended_wait.result().status is WaitStatus.SUCCESS
 
 
 async def test_full_poll_finds_session_that_started_and_ended_between_polls(harness: PollerHarness) -> None:
     """It was never in the list of live sessions."""
     first, _ = sessions = harness.sandbox.vidinfra.create(count=2)
-    waiters = [harness.start_wait(session_id, LIVE) for session_id in sessions]
+    waits = [harness.start_wait(session_id, LIVE) for session_id in sessions]
     await harness.advance(31)
     harness.sandbox.vidinfra.start(first)
     harness.sandbox.vidinfra.end(first)
     await harness.advance(330)
 
-    assert waiters[0].result().status is WaitStatus.UNREACHABLE
-    assert not waiters[1].done()
+    assert waits[0].result().status is WaitStatus.UNREACHABLE
+    assert not waits[1].done()
 
 
 async def test_subscribers_join_and_leave(harness: PollerHarness) -> None:
     first, second = harness.sandbox.vidinfra.create(count=2)
-    slow = harness.start_wait(first, poll_interval=60)
+    long_interval = harness.start_wait(first, poll_interval=60)
     await harness.advance(10)
     harness.sandbox.log.clear()
 
-    quick = harness.start_wait(second, poll_interval=5)
+    short_interval = harness.start_wait(second, poll_interval=5)
     await harness.advance(1)
     assert harness.requests() == ["get_session"], "only the new session is due"
     await harness.advance(20)
     assert harness.requests() == ["get_session"] * 5
 
-    quick.cancel()
+    short_interval.cancel()
     await harness.advance(1)
     harness.sandbox.log.clear()
     await harness.advance(60)
     assert len(harness.requests()) == 1, "the remaining wait has a longer interval"
-    assert not slow.done()
+    assert not long_interval.done()
 
 
 async def test_new_subscriber_waits_for_the_next_poll(harness: PollerHarness) -> None:
@@ -127,13 +127,13 @@ async def test_new_subscriber_waits_for_the_next_poll(harness: PollerHarness) ->
 
 async def test_adapter_is_closed_after_the_last_wait_and_opened_for_the_next(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
-    waiters = [harness.start_wait(session_id) for _ in range(2)]
+    waits = [harness.start_wait(session_id) for _ in range(2)]
     await harness.advance(1)
-    waiters[0].cancel()
+    waits[0].cancel()
     await harness.advance(1)
     assert (len(harness.opened), harness.closed) == (1, [])
 
-    waiters[1].cancel()
+    waits[1].cancel()
     await harness.advance(1)
     assert harness.closed == harness.opened
 
@@ -144,15 +144,15 @@ async def test_adapter_is_closed_after_the_last_wait_and_opened_for_the_next(har
 
 async def test_new_wait_starts_while_the_old_poller_is_closing(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
-    leaving = harness.start_wait(session_id)
+    first = harness.start_wait(session_id)
     await harness.advance(1)
-    leaving.cancel()
+    first.cancel()
     await asyncio.sleep(0)
-    staying = harness.start_wait(session_id, LIVE)
+    second = harness.start_wait(session_id, LIVE)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(31)
 
-    assert staying.result().status is WaitStatus.SUCCESS
+    assert second.result().status is WaitStatus.SUCCESS
 
 
 async def test_poller_runs_in_an_empty_context(harness: PollerHarness) -> None:
@@ -171,32 +171,32 @@ async def test_poller_runs_in_an_empty_context(harness: PollerHarness) -> None:
 async def test_transient_errors_do_not_end_a_wait(harness: PollerHarness, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, LIVE)
+    wait = harness.start_wait(session_id, LIVE)
     await harness.advance(1)
     harness.sandbox.faults.add("status", times=3, **FAULT_503)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(300)
 
-    assert waiter.result().status is WaitStatus.SUCCESS
+    assert wait.result().status is WaitStatus.SUCCESS
     assert [
         record.message
         for record in caplog.records
-        if "moving house" in record.message and "(3 in a row)" in record.message
+        if "maintenance" in record.message and "(3 in a row)" in record.message
     ]
     assert "The poll succeeded after 3 failed polls" in caplog.messages
 
 
 async def test_each_wait_ends_at_its_own_failure_limit(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
-    hasty, patient = harness.start_wait(session_id, failures=2), harness.start_wait(session_id, failures=4)
+    low_limit, high_limit = harness.start_wait(session_id, failures=2), harness.start_wait(session_id, failures=4)
     harness.sandbox.faults.add("status", times=None, **FAULT_503)
     await harness.advance(40)
-    assert hasty.result().status is WaitStatus.FAILED
-    assert "2 polls in a row failed, the last with ServerError" in hasty.result().message
-    assert "we are moving house" in hasty.result().message
-    assert not patient.done()
+    assert low_limit.result().status is WaitStatus.FAILED
+    assert "2 polls in a row failed, the last with ServerError" in low_limit.result().message
+    assert "maintenance" in low_limit.result().message
+    assert not high_limit.done()
     await harness.advance(300)
-    assert patient.result().status is WaitStatus.FAILED
+    assert high_limit.result().status is WaitStatus.FAILED
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ async def test_failing_platform_is_not_polled_more_often_than_a_healthy_one(
 
 async def test_retry_after_delays_all_polls(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, LIVE, poll_interval=5)
+    wait = harness.start_wait(session_id, LIVE, poll_interval=5)
     await harness.advance(1)
     harness.sandbox.vidinfra.start(session_id)
     harness.sandbox.faults.add("status", status=429, headers={"Retry-After": "60"})
@@ -235,23 +235,23 @@ async def test_retry_after_delays_all_polls(harness: PollerHarness) -> None:
     harness.sandbox.log.clear()
 
     await harness.advance(58)
-    newcomer = harness.start_wait(session_id, LIVE, poll_interval=1)
+    new_wait = harness.start_wait(session_id, LIVE, poll_interval=1)
     await harness.run_ready_tasks()
     assert harness.requests() == [], "no wait may poll meanwhile, new ones included"
     await harness.advance(3)
     assert len(harness.requests()) == 1
-    assert waiter.result().status is newcomer.result().status is WaitStatus.SUCCESS
+    assert wait.result().status is new_wait.result().status is WaitStatus.SUCCESS
 
 
 async def test_connection_is_read_again_after_a_401(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, LIVE)
+    wait = harness.start_wait(session_id, LIVE)
     await harness.advance(1)
     harness.sandbox.faults.add("status", status=401)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(62)
 
-    assert waiter.result().status is WaitStatus.SUCCESS
+    assert wait.result().status is WaitStatus.SUCCESS
     assert len(harness.opened) == 2
     assert harness.closed[0] is harness.opened[0]
 
@@ -259,11 +259,11 @@ async def test_connection_is_read_again_after_a_401(harness: PollerHarness) -> N
 async def test_repeated_401_ends_the_wait(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
     harness.sandbox.faults.add("status", status=401, times=None)
-    waiter = harness.start_wait(session_id)
+    wait = harness.start_wait(session_id)
     await harness.advance(200)
 
-    assert waiter.result().status is WaitStatus.FAILED
-    assert "3 polls in a row failed, the last with AuthenticationError" in waiter.result().message
+    assert wait.result().status is WaitStatus.FAILED
+    assert "3 polls in a row failed, the last with AuthenticationError" in wait.result().message
     assert len(harness.requests()) == 3
 
 
@@ -285,7 +285,7 @@ async def test_wait_survives_a_broken_connection_that_is_fixed(harness: PollerHa
         raise ConnectionConfigError("connection 'vidinfra_default' (vidinfra): password is empty")
 
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, LIVE)
+    wait = harness.start_wait(session_id, LIVE)
     await harness.advance(1)
     harness.on_connect = broken
     await harness.advance(330)
@@ -293,120 +293,123 @@ async def test_wait_survives_a_broken_connection_that_is_fixed(harness: PollerHa
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(120)
 
-    assert waiter.result().status is WaitStatus.SUCCESS
+    assert wait.result().status is WaitStatus.SUCCESS
 
 
 async def test_bug_in_a_poll_is_logged_and_causes_backoff(
     harness: PollerHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[float] = []
+    poll_times: list[float] = []
 
-    async def look(self: Adapter, known: Any) -> Any:
-        looks.append(harness.clock.now().timestamp())
-        raise ZeroDivisionError("a defect")
+    async def poll(self: Adapter, known: Any) -> Any:
+        poll_times.append(harness.clock.now().timestamp())
+        raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.look", look)
+    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.look", poll)
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, poll_interval=5, failures=5)
+    wait = harness.start_wait(session_id, poll_interval=5, failures=5)
     await harness.advance(200)
 
-    assert "the last with ZeroDivisionError: a defect" in waiter.result().message
+    assert "the last with ZeroDivisionError: a bug" in wait.result().message
     assert caplog.records[0].exc_info is not None, "with its traceback"
-    assert [round(after - before) for before, after in itertools.pairwise(looks)] == [5, 10, 20, 40]
+    assert [round(after - before) for before, after in itertools.pairwise(poll_times)] == [5, 10, 20, 40]
 
 
 async def test_new_session_may_be_missing_at_first(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
     harness.sandbox.faults.add("status", status=404, times=2)
-    waiter = harness.start_wait(session_id, LIVE)
+    wait = harness.start_wait(session_id, LIVE)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(120)
 
-    assert waiter.result().status is WaitStatus.SUCCESS
+    assert wait.result().status is WaitStatus.SUCCESS
 
 
 async def test_deleted_session_ends_only_its_own_waits(harness: PollerHarness) -> None:
-    gone, there = harness.sandbox.vidinfra.create(count=2)
-    waiters = harness.start_wait(gone, LIVE), harness.start_wait(there, LIVE)
+    deleted, existing = harness.sandbox.vidinfra.create(count=2)
+    waits = harness.start_wait(deleted, LIVE), harness.start_wait(existing, LIVE)
     await harness.advance(1)
-    harness.sandbox.vidinfra.delete(gone)
+    harness.sandbox.vidinfra.delete(deleted)
     await harness.advance(600)
 
-    assert waiters[0].result().status is WaitStatus.UNREACHABLE
-    assert "existed before and has been deleted" in waiters[0].result().message
-    assert not waiters[1].done()
+    assert waits[0].result().status is WaitStatus.UNREACHABLE
+    assert "existed before and has been deleted" in waits[0].result().message
+    assert not waits[1].done()
 
 
 async def test_session_found_before_a_restart_counts_as_seen(harness: PollerHarness) -> None:
-    waiter = harness.start_wait("00000000-0000-4000-8000-000000000000", LIVE, seen=True)
-    typo = harness.start_wait("00000000-0000-4000-8000-000000000001", LIVE)
+    wait = harness.start_wait("00000000-0000-4000-8000-000000000000", LIVE, seen=True)
+    unknown = harness.start_wait("00000000-0000-4000-8000-000000000001", LIVE)
     await harness.advance(120)
 
-    assert waiter.result().status is WaitStatus.UNREACHABLE
-    assert typo.result().status is WaitStatus.FAILED
-    assert "3 polls in a row failed, the last with NotFoundError" in typo.result().message
+    assert wait.result().status is WaitStatus.UNREACHABLE
+    assert unknown.result().status is WaitStatus.FAILED
+    assert "3 polls in a row failed, the last with NotFoundError" in unknown.result().message
 
 
 async def test_unknown_state_ends_the_wait_and_is_quoted(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
     harness.sandbox.faults.add("edit", changes={"data.status": "paused"})
-    waiter = harness.start_wait(session_id)
+    wait = harness.start_wait(session_id)
     await harness.advance(1)
 
-    assert waiter.result().status is WaitStatus.FAILED
-    assert "'paused'" in waiter.result().message
+    assert wait.result().status is WaitStatus.FAILED
+    assert "'paused'" in wait.result().message
 
 
 async def test_failing_artifact_request_does_not_delay_other_waits(harness: PollerHarness) -> None:
-    [over, running] = harness.sandbox.vidinfra.create(count=2)
-    harness.sandbox.vidinfra.start(over)
-    harness.sandbox.vidinfra.end(over)
+    [ended_session, running] = harness.sandbox.vidinfra.create(count=2)
+    harness.sandbox.vidinfra.start(ended_session)
+    harness.sandbox.vidinfra.end(ended_session)
     harness.sandbox.faults.add("status", route="list_session_recordings", times=None, **FAULT_503)
-    recorded, live = harness.start_wait(over, Artifact.RECORDING, failures=3), harness.start_wait(running, LIVE)
+    recording_wait, live = (
+        harness.start_wait(ended_session, Artifact.RECORDING, failures=3),
+        harness.start_wait(running, LIVE),
+    )
     await harness.advance(45)
     harness.sandbox.vidinfra.start(running)
     await harness.advance(31)
     assert live.result().status is WaitStatus.SUCCESS
     await harness.advance(120)
-    assert recorded.result().status is WaitStatus.FAILED
-    assert "we are moving house" in recorded.result().message
+    assert recording_wait.result().status is WaitStatus.FAILED
+    assert "maintenance" in recording_wait.result().message
 
 
 async def test_deadline_is_kept_during_a_slow_poll(harness: PollerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look(self: Adapter, known: Any) -> Any:
+    async def poll(self: Adapter, known: Any) -> Any:
         await harness.clock.sleep(3600)
 
-    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.look", look)
+    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.look", poll)
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, timeout=90)
+    wait = harness.start_wait(session_id, timeout=90)
     await harness.advance(89)
-    assert not waiter.done()
+    assert not wait.done()
     await harness.advance(1)
-    assert waiter.result().status is WaitStatus.TIMEOUT
+    assert wait.result().status is WaitStatus.TIMEOUT
 
 
 async def test_each_wait_keeps_its_own_deadline(harness: PollerHarness) -> None:
-    made = harness.sandbox.vidinfra.create(count=2)
-    late, early = harness.start_wait(made[0], LIVE, timeout=100), harness.start_wait(made[1], LIVE, timeout=50)
+    sessions = harness.sandbox.vidinfra.create(count=2)
+    late, early = harness.start_wait(sessions[0], LIVE, timeout=100), harness.start_wait(sessions[1], LIVE, timeout=50)
     await harness.advance(10)
-    next_one = harness.start_wait(made[1], LIVE, timeout=20)
-    over = harness.start_wait(made[0], LIVE, timeout=-5)
-    ended = []
+    added = harness.start_wait(sessions[1], LIVE, timeout=20)
+    overdue = harness.start_wait(sessions[0], LIVE, timeout=-5)
+    done = []
     for _ in range(10):
         await harness.advance(10)
-        ended.append([waiter.done() for waiter in (over, next_one, early, late)])
-    assert [sum(done) for done in ended] == [1, 2, 2, 3, 3, 3, 3, 3, 4, 4]
-    assert {waiter.result().status for waiter in (over, next_one, early, late)} == {WaitStatus.TIMEOUT}
+        done.append([wait.done() for wait in (overdue, added, early, late)])
+    assert [sum(states) for states in done] == [1, 2, 2, 3, 3, 3, 3, 3, 4, 4]
+    assert {wait.result().status for wait in (overdue, added, early, late)} == {WaitStatus.TIMEOUT}
 
 
 async def test_timeout_message_has_the_last_known_state(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
-    waiter = harness.start_wait(session_id, LIVE, timeout=90)
+    wait = harness.start_wait(session_id, LIVE, timeout=90)
     await harness.advance(45)
     harness.sandbox.faults.add("status", times=None, **FAULT_503)
     await harness.advance(45)
 
-    result = waiter.result()
+    result = wait.result()
     assert result.status is WaitStatus.TIMEOUT
     assert result.session is not None
     assert result.message.startswith(f"waited for state 'live' of session {session_id} until 2026-03-02T15:01:30+00:00")
@@ -417,7 +420,7 @@ async def test_each_wait_logs_changes_once(harness: PollerHarness, caplog: pytes
     caplog.set_level(logging.INFO, "airflow_provider_sessions.polling")
     [session_id] = harness.sandbox.vidinfra.create()
     harness.start_wait(session_id, ENDED)
-    await live_through(harness, session_id)
+    await run_session(harness, session_id)
 
     assert [message.partition(" is ")[2] for message in caplog.messages] == [
         "scheduled; waiting for state 'ended'",
@@ -433,11 +436,11 @@ async def test_crashed_poller_ends_its_waits_and_is_replaced(
     with monkeypatch.context() as broken:
         for name in ("next_poll", "backoff_seconds"):
             broken.setattr(f"airflow_provider_sessions.polling.poll_schedule.{name}", lambda *given: 1 / 0)
-        waiter = harness.start_wait(session_id)
+        wait = harness.start_wait(session_id)
         await harness.advance(1)
         with pytest.raises(ZeroDivisionError):
-            waiter.result()
+            wait.result()
     harness.sandbox.vidinfra.start(session_id)
-    healthy = harness.start_wait(session_id, LIVE)
+    new_wait = harness.start_wait(session_id, LIVE)
     await harness.advance(31)
-    assert healthy.result().status is WaitStatus.SUCCESS
+    assert new_wait.result().status is WaitStatus.SUCCESS

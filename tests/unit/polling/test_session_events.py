@@ -320,14 +320,14 @@ async def test_watcher_and_deferred_task_share_artifact_requests(create_harness:
     [session_id] = harness.platform.create(
         scheduled_start=harness.in_one_hour(), script={"artifacts_after": 1200, "live_after": 0, "duration": 600}
     )
-    wait = Wait(
+    request = Wait(
         session_id=session_id,
         condition=ArtifactCondition(Artifact.RECORDING),
         poll_interval=POLL_INTERVAL,
         deadline=harness.clock.now().timestamp() + DAY,
         limits=FailureLimits(),
     )
-    waiter = asyncio.ensure_future(wait_for(wait, harness.poller()))
+    wait = asyncio.ensure_future(wait_for(request, harness.poller()))
     await harness.advance(700)
     harness.requests()
     await harness.advance(10 * POLL_INTERVAL)
@@ -336,7 +336,7 @@ async def test_watcher_and_deferred_task_share_artifact_requests(create_harness:
     await harness.advance(10 * POLL_INTERVAL)
     assert harness.requests()["list_session_recordings"] <= alone + 1
     await harness.advance(20 * POLL_INTERVAL)
-    assert waiter.done()
+    assert wait.done()
     assert harness.pop_events() == ["recording_ready"]
 
 
@@ -352,9 +352,9 @@ async def test_requests_for_missing_artifacts_are_bounded(create_harness: Create
     harness.requests()
     for _ in range(30):
         await harness.advance(POLL_INTERVAL)
-        asked = harness.requests()
-        assert asked["get_session"] == 0, "the list shows that they have ended"
-        assert asked["get_transcripts"] <= 10
+        requests = harness.requests()
+        assert requests["get_session"] == 0, "the list shows that they have ended"
+        assert requests["get_transcripts"] <= 10
 
 
 async def test_outage_is_logged_once_and_ends_nothing(

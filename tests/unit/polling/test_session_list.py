@@ -111,12 +111,12 @@ async def test_window_moves_with_time(harness: PollerHarness, subscribe: Subscri
 async def test_list_and_wait_share_polls_and_connection(harness: PollerHarness, subscribe: Subscribe) -> None:
     [session_id] = harness.sandbox.vidinfra.create("Launch")
     subscriber = await subscribe()
-    waiter = harness.start_wait(session_id, SessionState.LIVE)
+    wait = harness.start_wait(session_id, SessionState.LIVE)
     await harness.advance(31)
     harness.sandbox.vidinfra.start(session_id)
     await harness.advance(30)
 
-    assert waiter.result().session is not None
+    assert wait.result().session is not None
     assert len(subscriber.results) == 3
     assert len(harness.opened) == 1
 

@@ -79,8 +79,8 @@ def test_state_conditions(
 ) -> None:
     condition = StateCondition(SessionState(wanted))
     for state, status in zip(SessionState, (requested, scheduled, live, ended, canceled, expired), strict=True):
-        seen = PollResult(session=session(state))
-        assert evaluate_condition(condition, seen, PollHistory().add(seen), FailureLimits()).status is status, state
+        result = PollResult(session=session(state))
+        assert evaluate_condition(condition, result, PollHistory().add(result), FailureLimits()).status is status, state
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_artifact_conditions(
     artifact = (
         None if artifact_status is None else ArtifactStatus.model_validate({"artifact": "recording"} | artifact_status)
     )
-    seen = PollResult(session=session(state), artifact=artifact)
+    result = PollResult(session=session(state), artifact=artifact)
 
     wait_result = evaluate_condition(
-        ArtifactCondition(Artifact.RECORDING), seen, PollHistory().add(seen), FailureLimits()
+        ArtifactCondition(Artifact.RECORDING), result, PollHistory().add(result), FailureLimits()
     )
 
     assert wait_result.status is status
@@ -116,12 +116,12 @@ def test_message_says_that_a_state_is_inferred() -> None:
     assert "ended (inferred)" in evaluate(PollResult(session=session("ended", state_inferred=True))).message
 
 
-BROKEN = BrokenConnectionError("get_session: the connection was reset")
+DISCONNECTED = BrokenConnectionError("get_session: the connection was reset")
 REFUSED = AuthenticationError("vidinfra answered 401", status=401)
-GONE = NotFoundError("vidinfra answered 404", status=404)
+NOT_FOUND = NotFoundError("vidinfra answered 404", status=404)
 
 
-@pytest.mark.parametrize("error", [BROKEN, ServerError("503", status=503), RuntimeError("a defect")])
+@pytest.mark.parametrize("error", [DISCONNECTED, ServerError("503", status=503), RuntimeError("a bug")])
 def test_consecutive_failures_end_a_wait_and_the_last_is_quoted(error: Exception) -> None:
     assert evaluate(*[failed(error)] * 9).status is WAITING
     wait_result = evaluate(*[failed(error)] * 10)
@@ -131,8 +131,8 @@ def test_consecutive_failures_end_a_wait_and_the_last_is_quoted(error: Exception
 
 
 def test_successful_poll_resets_the_failure_count() -> None:
-    good = PollResult(session=session())
-    assert evaluate(*[failed(BROKEN)] * 9, good, *[failed(BROKEN)] * 9).status is WAITING
+    successful = PollResult(session=session())
+    assert evaluate(*[failed(DISCONNECTED)] * 9, successful, *[failed(DISCONNECTED)] * 9).status is WAITING
 
 
 @pytest.mark.parametrize(
@@ -149,19 +149,21 @@ def test_three_refused_polls_end_a_wait(error: Exception) -> None:
 
 
 def test_rate_limited_poll_is_not_a_failure() -> None:
-    busy = failed(RateLimitedError("429", status=429, retry_after=30))
-    assert evaluate(*[busy] * 1000).status is WAITING
-    assert evaluate(*[failed(BROKEN)] * 9, *[busy] * 50).status is WAITING
-    assert evaluate(*[failed(BROKEN)] * 9, busy, failed(BROKEN)).status is FAILED, "nor does it reset the count"
+    rate_limited = failed(RateLimitedError("429", status=429, retry_after=30))
+    assert evaluate(*[rate_limited] * 1000).status is WAITING
+    assert evaluate(*[failed(DISCONNECTED)] * 9, *[rate_limited] * 50).status is WAITING
+    assert evaluate(*[failed(DISCONNECTED)] * 9, rate_limited, failed(DISCONNECTED)).status is FAILED, (
+        "nor does it reset the count"
+    )
 
 
 def test_session_that_was_never_found_fails_after_three_polls() -> None:
-    assert evaluate(*[failed(GONE, missing=True)] * 2).status is WAITING
-    assert evaluate(*[failed(GONE, missing=True)] * 3).status is FAILED
+    assert evaluate(*[failed(NOT_FOUND, missing=True)] * 2).status is WAITING
+    assert evaluate(*[failed(NOT_FOUND, missing=True)] * 3).status is FAILED
 
 
 def test_deleted_session_is_unreachable() -> None:
-    wait_result = evaluate(PollResult(session=session()), *[failed(GONE, missing=True)] * 3)
+    wait_result = evaluate(PollResult(session=session()), *[failed(NOT_FOUND, missing=True)] * 3)
 
     assert wait_result.status is UNREACHABLE
     assert "has been deleted" in wait_result.message
@@ -181,9 +183,9 @@ def test_permanent_error_ends_a_wait_at_once(error: Exception) -> None:
 
 
 def test_failure_limits_of_none() -> None:
-    boundless = FailureLimits(failures=None, refused=None, missing=None)
-    for error in (BROKEN, REFUSED):
-        assert evaluate(*[failed(error)] * 500, limits=boundless).status is WAITING
+    no_limits = FailureLimits(failures=None, refused=None, missing=None)
+    for error in (DISCONNECTED, REFUSED):
+        assert evaluate(*[failed(error)] * 500, limits=no_limits).status is WAITING
 
 
 @pytest.mark.parametrize("word", ["LIVE", " live "])
@@ -199,25 +201,30 @@ def test_error_for_unknown_words_lists_the_choices() -> None:
 
 
 def test_session_stays_seen_during_rate_limited_polls() -> None:
-    busy = failed(RateLimitedError("429", status=429))
-    history = PollHistory().add(PollResult(session=session())).add(busy)
+    rate_limited = failed(RateLimitedError("429", status=429))
+    history = PollHistory().add(PollResult(session=session())).add(rate_limited)
     assert history == PollHistory(seen=True)
-    assert evaluate(PollResult(session=session()), busy, *[failed(GONE, missing=True)] * 3).status is UNREACHABLE
-    seen_while_busy = PollResult(session=session(), error=RateLimitedError("429", status=429))
-    assert PollHistory().add(seen_while_busy) == PollHistory(seen=True)
+    assert (
+        evaluate(PollResult(session=session()), rate_limited, *[failed(NOT_FOUND, missing=True)] * 3).status
+        is UNREACHABLE
+    )
+    rate_limited_with_session = PollResult(session=session(), error=RateLimitedError("429", status=429))
+    assert PollHistory().add(rate_limited_with_session) == PollHistory(seen=True)
 
 
 def test_not_found_error_counts_as_missing_only_if_the_result_says_so() -> None:
-    other = PollResult(error=GONE)
+    other = PollResult(error=NOT_FOUND)
     assert PollHistory().add(other) == PollHistory(failures=1)
     assert evaluate(PollResult(session=session()), *[other] * 9).status is WAITING
 
 
 def test_single_failure_is_quoted_and_several_are_counted() -> None:
-    at_once = FailureLimits(failures=1, refused=1, missing=1)
-    assert evaluate(failed(BROKEN), limits=at_once) == WaitResult(FAILED, f"{type(BROKEN).__name__}: {BROKEN}", BROKEN)
-    several = evaluate(failed(BROKEN), failed(BROKEN), limits=FailureLimits(failures=2))
-    assert (several.error, several.message.partition(",")[0]) == (None, "2 polls in a row failed")
+    limits_of_one = FailureLimits(failures=1, refused=1, missing=1)
+    assert evaluate(failed(DISCONNECTED), limits=limits_of_one) == WaitResult(
+        FAILED, f"{type(DISCONNECTED).__name__}: {DISCONNECTED}", DISCONNECTED
+    )
+    after_two = evaluate(failed(DISCONNECTED), failed(DISCONNECTED), limits=FailureLimits(failures=2))
+    assert (after_two.error, after_two.message.partition(",")[0]) == (None, "2 polls in a row failed")
 
 
 def test_poll_interval_as_text_has_the_reason() -> None:

@@ -1,4 +1,4 @@
-"""The deadline of sensors that poke or are rescheduled: their last look comes then, not an interval later."""
+"""The deadline of sensors that poke or are rescheduled: the final poke is at the deadline, not an interval later."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ SENSORS = "airflow.sdk.bases.sensor"
 
 
 class Time:
-    """Stands in for the module ``time`` in Airflow's sensors: who sleeps moves it on, and what is planned happens."""
+    """Replaces the module ``time`` in Airflow's sensors: sleeping advances it and runs the planned actions."""
 
     def __init__(self) -> None:
         self.now = 1000.0
         self.plans: list[tuple[float, Any]] = []
 
     def monotonic(self) -> float:
-        self.now += 0.001  # a poke takes its time
+        self.now += 0.001  # a poke takes some time
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
-        for at, happen in self.plans:
+        for at, action in self.plans:
             if 1000 + at <= self.now:
-                happen()
-        self.plans = [(at, happen) for at, happen in self.plans if 1000 + at > self.now]
+                action()
+        self.plans = [(at, action) for at, action in self.plans if 1000 + at > self.now]
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    made = Time()
-    monkeypatch.setattr(f"{SENSORS}.time", made)
-    return made
+    replacement = Time()
+    monkeypatch.setattr(f"{SENSORS}.time", replacement)
+    return replacement
 
 
 def sensor(session_id: str, **given: Any) -> SessionStateSensor:
@@ -49,8 +49,8 @@ def sensor(session_id: str, **given: Any) -> SessionStateSensor:
 
 @pytest.fixture
 def session_id(vidinfra: Any) -> str:
-    [made] = vidinfra.create("Launch")
-    return str(made)
+    [session_id] = vidinfra.create("Launch")
+    return str(session_id)
 
 
 @pytest.mark.parametrize("more", [{}, {"exponential_backoff": True}], ids=["plain", "exponential_backoff"])
@@ -80,7 +80,7 @@ def test_artifact_is_poked_at_the_deadline(vidinfra: Any, time: Time, context: d
     vidinfra.end(session_id)
     time.plans.append((19, lambda: vidinfra.script(session_id, artifacts_after=0, recording="completed")))
 
-    waiting = ArtifactSensor(
+    wait = ArtifactSensor(
         task_id="wait",
         conn_id="vidinfra_default",
         session_id=session_id,
@@ -89,13 +89,13 @@ def test_artifact_is_poked_at_the_deadline(vidinfra: Any, time: Time, context: d
         poke_interval=600,
         timeout=20,
     )
-    assert waiting.execute(context)["session_id"] == session_id
+    assert wait.execute(context)["session_id"] == session_id
 
 
 class Rescheduled(RecordingTaskInstance):
     """A task instance that was rescheduled before.
 
-    :param first: when that was first.
+    :param first: the time of the first reschedule.
     """
 
     def __init__(self, first: datetime) -> None:
@@ -109,20 +109,20 @@ class Rescheduled(RecordingTaskInstance):
 def test_sensor_is_rescheduled_to_its_deadline(session_id: str) -> None:
     now = timezone.utcnow()
     context: Any = {"ti": Rescheduled(now - timedelta(seconds=70))}
-    waiting = sensor(session_id, mode="reschedule", poll_interval=600, timeout=100)
+    wait = sensor(session_id, mode="reschedule", poll_interval=600, timeout=100)
     with pytest.raises(AirflowRescheduleException) as rescheduled:
-        waiting.execute(context)
+        wait.execute(context)
 
     assert abs((rescheduled.value.reschedule_date - now).total_seconds() - 30) < 5
 
 
 def test_sensor_rescheduled_beyond_its_deadline_pokes_once(vidinfra: Any, session_id: str) -> None:
     context: Any = {"ti": Rescheduled(timezone.utcnow() - timedelta(seconds=120))}
-    waiting = sensor(session_id, mode="reschedule", poll_interval=60, timeout=100)
+    wait = sensor(session_id, mode="reschedule", poll_interval=60, timeout=100)
     with pytest.raises(AirflowSensorTimeout):
-        waiting.execute(context)
+        wait.execute(context)
     vidinfra.start(session_id)
-    assert waiting.execute(context)["state"] == "live"
+    assert wait.execute(context)["state"] == "live"
 
 
 def test_deferral_timeout_leaves_time_for_the_final_poll(session_id: str, context: dict[str, Any]) -> None:
@@ -132,4 +132,4 @@ def test_deferral_timeout_leaves_time_for_the_final_poll(session_id: str, contex
 
     backstop = deferred.value.timeout
     assert backstop is not None
-    assert backstop > timedelta(seconds=20 + 45 + 10), "Airflow's own limit comes after the last look"
+    assert backstop > timedelta(seconds=20 + 45 + 10), "Airflow's own timeout is after the final poll"

@@ -30,9 +30,9 @@ from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionSt
 from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger
 from tests.connected import Connect, RecordingTaskInstance, requests_of
 
-A_PAGE: dict[str, Any] = {"kind": "html", "status": 200}
-"""A fault that is not met with another attempt at once, as a 503 would be."""
-NOBODY = "00000000-0000-4000-8000-000000000000"
+HTML_RESPONSE: dict[str, Any] = {"kind": "html", "status": 200}
+"""A fault that is not retried at once, unlike a 503."""
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 def state_sensor(session_id: Any, **given: Any) -> SessionStateSensor:
@@ -89,7 +89,7 @@ def test_arguments_of_the_trigger(vidinfra: Any, session_id: str, sandbox: Sandb
     assert given["last_seen"]["state"] == "scheduled"
     assert deferred.value.method_name == "execute_complete"
     assert timedelta(hours=2, seconds=55) < deferred.value.timeout <= timedelta(hours=2, seconds=60)
-    assert context["ti"].xcoms["session_url"].endswith(session_id), "the button is there while the task waits"
+    assert context["ti"].xcoms["session_url"].endswith(session_id), "the operator link exists while the task waits"
     assert requests_of(sandbox) == ["get_session"]
 
 
@@ -104,7 +104,7 @@ def test_cancel_on_kill_records_the_waiting_try(session_id: str, context: dict[s
     assert context["ti"].xcoms["waiting_try"] == 3
     with pytest.raises(UnreachableError):
         sensor.execute_complete(context, event("unreachable"))
-    assert context["ti"].xcoms["waiting_try"] == 0, "the wait is over: what comes now is no kill"
+    assert context["ti"].xcoms["waiting_try"] == 0, "the wait has ended, so a later on_kill is no kill"
 
 
 def test_without_cancel_on_kill_no_try_is_recorded(session_id: str, context: dict[str, Any]) -> None:
@@ -196,7 +196,7 @@ def test_invalid_argument_fails_before_any_request(
     vidinfra: Any, sandbox: Sandbox, context: dict[str, Any], given: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        state_sensor(**{"session_id": NOBODY} | given).execute(context)
+        state_sensor(**{"session_id": UNKNOWN_ID} | given).execute(context)
 
     assert requests_of(sandbox) == []
 
@@ -215,48 +215,50 @@ def test_unreachable_condition(vidinfra: Any, session_id: str, context: dict[str
         state_sensor(session_id, deferrable=deferrable, never_fail=True).execute(context)
 
 
-def resumed(sensor: SessionStateSensor, event: Any) -> Any:
-    """As Airflow resumes a deferred task."""
+def resume(sensor: SessionStateSensor, event: Any) -> Any:
+    """Resume a deferred task like Airflow."""
     context: Any = {"ti": RecordingTaskInstance()}
     return sensor.resume_execution("execute_complete", {"event": event}, context)
 
 
 def event(status: str) -> dict[str, Any]:
-    return {"status": status, "session": {"session_id": "s-1", "state": "ended"}, "message": "so it is"}
+    return {"status": status, "session": {"session_id": "s-1", "state": "ended"}, "message": "the reason"}
 
 
 def test_trigger_events() -> None:
-    assert resumed(state_sensor("s-1"), event("success")) == {"session_id": "s-1", "state": "ended"}
-    with pytest.raises(AirflowSensorTimeout, match="so it is"):
-        resumed(state_sensor("s-1"), event("timeout"))
-    with pytest.raises(TooManyFailuresError, match="so it is"):
-        resumed(state_sensor("s-1"), event("failed"))
-    with pytest.raises(UnreachableError, match="so it is"):
-        resumed(state_sensor("s-1"), event("unreachable"))
-    with pytest.raises(AirflowSkipException, match="so it is"):
-        resumed(state_sensor("s-1", on_unreachable="skip"), event("unreachable"))
-    assert resumed(state_sensor("s-1", on_unreachable="succeed"), event("unreachable"))["session_id"] == "s-1"
+    assert resume(state_sensor("s-1"), event("success")) == {"session_id": "s-1", "state": "ended"}
+    with pytest.raises(AirflowSensorTimeout, match="the reason"):
+        resume(state_sensor("s-1"), event("timeout"))
+    with pytest.raises(TooManyFailuresError, match="the reason"):
+        resume(state_sensor("s-1"), event("failed"))
+    with pytest.raises(UnreachableError, match="the reason"):
+        resume(state_sensor("s-1"), event("unreachable"))
+    with pytest.raises(AirflowSkipException, match="the reason"):
+        resume(state_sensor("s-1", on_unreachable="skip"), event("unreachable"))
+    assert resume(state_sensor("s-1", on_unreachable="succeed"), event("unreachable"))["session_id"] == "s-1"
 
 
 def test_soft_fail_skips_only_timeouts() -> None:
     with pytest.raises(AirflowSkipException):
-        resumed(state_sensor("s-1", soft_fail=True), event("timeout"))
+        resume(state_sensor("s-1", soft_fail=True), event("timeout"))
     with pytest.raises(TooManyFailuresError):
-        resumed(state_sensor("s-1", soft_fail=True), event("failed"))
+        resume(state_sensor("s-1", soft_fail=True), event("failed"))
     with pytest.raises(UnreachableError):
-        resumed(state_sensor("s-1", soft_fail=True), event("unreachable"))
+        resume(state_sensor("s-1", soft_fail=True), event("unreachable"))
 
 
 @pytest.mark.parametrize("status", ["timeout", "failed", "unreachable"])
 def test_never_fail_skips_every_failure(status: str) -> None:
     with pytest.raises(AirflowSkipException):
-        resumed(state_sensor("s-1", never_fail=True), event(status))
+        resume(state_sensor("s-1", never_fail=True), event(status))
 
 
-@pytest.mark.parametrize("strange", [None, "success", {}, {"status": "wait"}, {"status": "started"}, {"status": []}])
-def test_invalid_trigger_event(strange: Any) -> None:
+@pytest.mark.parametrize(
+    "event_value", [None, "success", {}, {"status": "waiting"}, {"status": "started"}, {"status": []}]
+)
+def test_invalid_trigger_event(event_value: Any) -> None:
     with pytest.raises(WaitError, match="the trigger's event is invalid"):
-        resumed(state_sensor("s-1"), strange)
+        resume(state_sensor("s-1"), event_value)
 
 
 def test_poke_returns_the_session(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:
@@ -275,10 +277,10 @@ def test_poke_returns_the_session(vidinfra: Any, session_id: str, context: dict[
 def test_poke_counts_consecutive_failures(session_id: str, sandbox: Sandbox, context: dict[str, Any]) -> None:
     sensor = state_sensor(session_id, deferrable=False, max_consecutive_failures=2)
     for _ in range(2):
-        sandbox.faults.add(**A_PAGE)
+        sandbox.faults.add(**HTML_RESPONSE)
         assert sensor.poke(context) is False
-        assert sensor.poke(context) is False, "a good look makes good for it"
-    sandbox.faults.add(**A_PAGE, times=2)
+        assert sensor.poke(context) is False, "a successful poke resets the count"
+    sandbox.faults.add(**HTML_RESPONSE, times=2)
     assert sensor.poke(context) is False
     with pytest.raises(TooManyFailuresError, match="2 polls in a row failed, the last with MalformedAnswerError"):
         sensor.poke(context)
@@ -300,7 +302,7 @@ def test_rescheduled_sensor_does_not_count_failures_before_airflow_3_3(
     def poke() -> Any:
         return state_sensor(session_id, mode="reschedule", deferrable=False, max_consecutive_failures=1).poke(context)
 
-    sandbox.faults.add(**A_PAGE, times=2)
+    sandbox.faults.add(**HTML_RESPONSE, times=2)
     assert poke() is False
     assert poke() is False
     sandbox.faults.add("status", status=404)
@@ -309,7 +311,7 @@ def test_rescheduled_sensor_does_not_count_failures_before_airflow_3_3(
 
 
 class Store:
-    """Airflow's task state store, as much of it as is used."""
+    """A stand-in for Airflow's task state store."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -333,7 +335,7 @@ def test_rescheduled_sensor_counts_failures_in_the_task_state_store(session_id: 
     sandbox.faults.add("status", status=401, times=None)
     assert poke(1) is False
     assert poke(1) is False
-    assert poke(2) is False, "a retry begins anew"
+    assert poke(2) is False, "a retry starts from zero"
     assert poke(2) is False
     with pytest.raises(TooManyFailuresError, match="3 polls in a row failed, the last with AuthenticationError"):
         poke(2)

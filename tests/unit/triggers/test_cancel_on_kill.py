@@ -1,6 +1,6 @@
-"""``cancel_on_kill``: when a session is called off, and all the times when Airflow's ``on_kill`` is no reason for it.
+"""``cancel_on_kill``: when a session is canceled, and the calls of ``on_kill`` that do not cancel it.
 
-Airflow's side of the talk is played here; tests/e2e/test_triggerer.py has the real one.
+Airflow's supervisor is simulated here; tests/e2e/test_triggerer.py uses a real one.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ TRY = 2
 
 
 class Supervisor:
-    """What a trigger may ask Airflow: the states of task instances, and an XCom."""
+    """A supervisor that responds to requests for task states and XComs."""
 
     def __init__(self) -> None:
         self.states: dict[str, Any] = {"wait": "failed"}
         self.waiting_try: Any = TRY
-        self.asked: list[Any] = []
-        self.was_asked = asyncio.Event()
+        self.requests: list[Any] = []
+        self.request_received = asyncio.Event()
 
     async def asend(self, message: Any) -> Any:
-        self.asked.append(message)
-        self.was_asked.set()
+        self.requests.append(message)
+        self.request_received.set()
         if isinstance(message, GetTaskStates):
             return TaskStatesResult(task_states={"run-1": self.states})
         if isinstance(message, GetXCom):
@@ -53,7 +53,7 @@ def session_id(vidinfra: Any) -> str:
     return str(made)
 
 
-def trigger_for(session_id: str, map_index: int = -1, **given: Any) -> SessionStateTrigger:
+def create_trigger(session_id: str, map_index: int = -1, **given: Any) -> SessionStateTrigger:
     trigger = SessionStateTrigger(
         conn_id="vidinfra_default",
         session_id=session_id,
@@ -65,8 +65,8 @@ def trigger_for(session_id: str, map_index: int = -1, **given: Any) -> SessionSt
     return trigger
 
 
-def is_there(vidinfra: Any, session_id: str) -> bool:
-    """VidInfra has no canceled state: a session that is called off is deleted."""
+def exists(vidinfra: Any, session_id: str) -> bool:
+    """VidInfra has no canceled state: a canceled session is deleted."""
     return vidinfra.session(session_id)["deleted_at"] is None
 
 
@@ -76,29 +76,29 @@ async def test_marked_task_cancels_its_session(
 ) -> None:
     supervisor.states = {"wait": state}
 
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
-    assert not is_there(vidinfra, session_id)
+    assert not exists(vidinfra, session_id)
 
 
 async def test_repeated_cancellation_does_not_interrupt_on_kill(
     vidinfra: Any, session_id: str, supervisor: Supervisor
 ) -> None:
-    killing = asyncio.ensure_future(trigger_for(session_id).on_kill())
-    await supervisor.was_asked.wait()
-    while not killing.done():
-        killing.cancel()
+    on_kill = asyncio.ensure_future(create_trigger(session_id).on_kill())
+    await supervisor.request_received.wait()
+    while not on_kill.done():
+        on_kill.cancel()
         await asyncio.sleep(0)
 
-    assert not is_there(vidinfra, session_id)
+    assert not exists(vidinfra, session_id)
 
 
 async def test_without_cancel_on_kill_nothing_is_requested(
     session_id: str, supervisor: Supervisor, sandbox: Sandbox
 ) -> None:
-    await trigger_for(session_id, cancel_on_kill=False).on_kill()
+    await create_trigger(session_id, cancel_on_kill=False).on_kill()
 
-    assert supervisor.asked == []
+    assert supervisor.requests == []
     assert requests_of(sandbox) == []
 
 
@@ -112,31 +112,31 @@ async def test_unmarked_task_does_not_cancel_its_session(
     caplog.set_level("INFO")
     supervisor.states = {"wait": state}
 
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
     assert requests_of(sandbox) == []
     assert "The session is not canceled" in caplog.text
 
 
-@pytest.mark.parametrize(("map_index", "became"), [(0, "left"), (1, "canceled")])
+@pytest.mark.parametrize(("map_index", "is_canceled"), [(0, False), (1, True)])
 async def test_state_of_the_mapped_task_instance_decides(
-    vidinfra: Any, session_id: str, supervisor: Supervisor, map_index: int, became: str
+    vidinfra: Any, session_id: str, supervisor: Supervisor, map_index: int, is_canceled: bool
 ) -> None:
     supervisor.states = {"wait_0": "deferred", "wait_1": "failed", "wait": "failed"}
 
-    await trigger_for(session_id, map_index).on_kill()
+    await create_trigger(session_id, map_index).on_kill()
 
-    assert is_there(vidinfra, session_id) == (became == "left")
-    assert {message.map_index for message in supervisor.asked if hasattr(message, "map_index")} == {map_index}
+    assert exists(vidinfra, session_id) != is_canceled
+    assert {message.map_index for message in supervisor.requests if hasattr(message, "map_index")} == {map_index}
 
 
-@pytest.mark.parametrize("noted", [0, TRY + 1], ids=["the wait is over", "another try waits"])
+@pytest.mark.parametrize("recorded_try", [0, TRY + 1], ids=["wait ended", "another try waits"])
 async def test_task_whose_wait_ended_does_not_cancel_its_session(
-    session_id: str, supervisor: Supervisor, sandbox: Sandbox, noted: int
+    session_id: str, supervisor: Supervisor, sandbox: Sandbox, recorded_try: int
 ) -> None:
-    supervisor.waiting_try = noted
+    supervisor.waiting_try = recorded_try
 
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
     assert requests_of(sandbox) == []
 
@@ -146,18 +146,18 @@ async def test_session_is_canceled_without_a_recorded_try(
 ) -> None:
     supervisor.waiting_try = None
 
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
-    assert not is_there(vidinfra, session_id)
+    assert not exists(vidinfra, session_id)
 
 
 async def test_unknown_task_state_does_not_cancel_the_session(
     session_id: str, supervisor: Supervisor, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     supervisor.states = {"another_task": "failed"}
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
-    without_task = trigger_for(session_id)
+    without_task = create_trigger(session_id)
     without_task.task_instance = None
     await without_task.on_kill()
 
@@ -166,7 +166,7 @@ async def test_unknown_task_state_does_not_cancel_the_session(
 
 
 async def test_without_supervisor_nothing_is_canceled(session_id: str, sandbox: Sandbox) -> None:
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
     assert requests_of(sandbox) == []
 
@@ -180,7 +180,7 @@ async def test_started_session_is_not_canceled(
     if state == "ended":
         vidinfra.end(session_id)
 
-    await trigger_for(session_id, state="ended").on_kill()
+    await create_trigger(session_id, state="ended").on_kill()
 
     assert vidinfra.session(session_id)["state"] == state
     assert f"Session {session_id} is not canceled: it is {state}" in caplog.text
@@ -191,9 +191,9 @@ async def test_failed_cancellation_is_logged(
 ) -> None:
     connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password="wrong")
 
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
-    assert is_there(vidinfra, session_id)
+    assert exists(vidinfra, session_id)
     assert f"Session {session_id} was not canceled: AuthenticationError" in caplog.text
 
 
@@ -202,6 +202,6 @@ async def test_deleted_session_is_not_canceled(
 ) -> None:
     vidinfra.delete(session_id)
 
-    await trigger_for(session_id).on_kill()
+    await create_trigger(session_id).on_kill()
 
     assert f"Session {session_id} was not canceled: NotFoundError" in caplog.text

@@ -1,4 +1,4 @@
-"""The trigger for asset watchers: its arguments, its events against the sandbox over HTTP, and Airflow's own store."""
+"""The trigger for asset watchers: arguments, events against the sandbox over HTTP, and Airflow's asset state store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from airflow_provider_sessions.triggers._asset_state_store import AssetStateStor
 from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
 from tests.connected import Connect, requests_of
 
-BY_DEFAULT = {
+DEFAULTS = {
     "conn_id": "vidinfra_default",
     "events": ["ended"],
     "title": None,
@@ -43,28 +43,28 @@ def trigger(**changed: Any) -> SessionEventTrigger:
     return SessionEventTrigger(**given | changed)
 
 
-def imported(path: str) -> Any:
+def import_class(path: str) -> Any:
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
 
 class Accessor:
-    """As much of Airflow's accessor of one asset's state as there is to it."""
+    """A stand-in for Airflow's accessor of one asset's state."""
 
-    def __init__(self, kept: dict[str, Any]) -> None:
-        self.kept = kept
+    def __init__(self, stored: dict[str, Any]) -> None:
+        self.stored = stored
         self.written: list[str] = []
 
     async def aget(self, key: str, default: Any = None) -> Any:
-        return json.loads(self.kept[key]) if key in self.kept else default
+        return json.loads(self.stored[key]) if key in self.stored else default
 
     async def aset(self, key: str, value: Any) -> None:
         self.written.append(key)
-        self.kept[key] = json.dumps(value)
+        self.stored[key] = json.dumps(value)
 
 
 class Accessors(Accessor):
-    """What Airflow gives to a trigger: of one asset, or of several, which then have to be named."""
+    """A stand-in for the accessors that Airflow gives to a trigger."""
 
     def __init__(self, **assets: Accessor) -> None:
         super().__init__({})
@@ -86,14 +86,14 @@ class Accessors(Accessor):
     ],
 )
 def test_equal_triggers_have_equal_serializations(given: dict[str, Any], changed: dict[str, Any]) -> None:
-    """Airflow makes one trigger of watchers whose arguments are equal, and a new one where they differ."""
+    """Airflow creates one trigger for all watchers with equal arguments."""
     made = trigger(**{"poll_interval": 60} | given)
     path, arguments = made.serialize()
 
-    assert imported(path) is SessionEventTrigger
-    assert arguments == BY_DEFAULT | changed
+    assert import_class(path) is SessionEventTrigger
+    assert arguments == DEFAULTS | changed
     assert json.loads(json.dumps(arguments)) == arguments
-    assert imported(path)(**arguments).serialize() == (path, arguments)
+    assert import_class(path)(**arguments).serialize() == (path, arguments)
     assert BaseEventTrigger.hash(path, arguments) == BaseEventTrigger.hash(*type(made)(**arguments).serialize())
     assert BaseSerialization.deserialize(BaseSerialization.serialize(arguments)) == arguments
 
@@ -123,21 +123,21 @@ def test_invalid_argument_raises_when_the_dag_file_is_parsed(given: dict[str, An
 # --- events ---------------------------------------------------------------------------------------------------------
 
 
-class Watching:
-    """A trigger that runs as the triggerer runs it."""
+class RunningTrigger:
+    """Runs a trigger like the triggerer."""
 
-    def __init__(self, watched: SessionEventTrigger) -> None:
-        self.fired: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.task = asyncio.ensure_future(self._run(watched))
+    def __init__(self, trigger_: SessionEventTrigger) -> None:
+        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.task = asyncio.ensure_future(self._run(trigger_))
 
-    async def _run(self, watched: SessionEventTrigger) -> None:
-        async with aclosing(cast("Any", watched.run())) as fired:
-            async for event in fired:
+    async def _run(self, trigger_: SessionEventTrigger) -> None:
+        async with aclosing(cast("Any", trigger_.run())) as events:
+            async for event in events:
                 assert isinstance(event, TriggerEvent)
-                self.fired.put_nowait(event.payload)
+                self.events.put_nowait(event.payload)
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.fired.get(), 20)
+        return await asyncio.wait_for(self.events.get(), 20)
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -145,27 +145,27 @@ class Watching:
 
 
 @pytest.fixture
-async def watch(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Any]:
+async def run_trigger(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Any]:
     caplog.set_level(logging.INFO)
-    sandbox.clock.move_to(datetime.now(UTC))  # triggers watch what happens about now
-    begun: list[Watching] = []
+    sandbox.clock.move_to(datetime.now(UTC))  # triggers use the current time
+    running: list[RunningTrigger] = []
 
-    def watch(watched: SessionEventTrigger) -> Watching:
-        begun.append(Watching(watched))
-        return begun[-1]
+    def run_trigger(trigger_: SessionEventTrigger) -> RunningTrigger:
+        running.append(RunningTrigger(trigger_))
+        return running[-1]
 
-    yield watch
-    for each in begun:
+    yield run_trigger
+    for each in running:
         await each.stop()
 
 
-async def test_events_of_a_session(watch: Any, vidinfra: Any) -> None:
+async def test_events_of_a_session(run_trigger: Any, vidinfra: Any) -> None:
     [session_id] = vidinfra.create("Launch", script={"artifacts_after": 0})
-    watching = watch(trigger(events=["live", "ended", "recording_ready"]))
+    running_trigger = run_trigger(trigger(events=["live", "ended", "recording_ready"]))
     vidinfra.start(session_id)
-    live = await watching.next()
+    live = await running_trigger.next()
     vidinfra.end(session_id)
-    ended, ready = await watching.next(), await watching.next()
+    ended, ready = await running_trigger.next(), await running_trigger.next()
 
     assert [live["event"], ended["event"], ready["event"]] == ["live", "ended", "recording_ready"]
     assert live["session"]["session_id"] == session_id
@@ -177,7 +177,9 @@ async def test_events_of_a_session(watch: Any, vidinfra: Any) -> None:
     assert len(payloads) < 3000
 
 
-async def test_stored_events_are_not_emitted_again(vidinfra: Any, watch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stored_events_are_not_emitted_again(
+    vidinfra: Any, run_trigger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session_events, "SAVE_DELAY", 0.0)
     webinars, copy = Accessor({}), Accessor({})
     first, second = vidinfra.create(count=2)
@@ -189,26 +191,26 @@ async def test_stored_events_are_not_emitted_again(vidinfra: Any, watch: Any, mo
         cast("Any", made).asset_state_store = Accessors(**assets)
         return made
 
-    watching = watch(with_store(webinars=webinars))
-    assert (await watching.next())["session"]["session_id"] == first
-    await until(lambda: webinars.kept)
-    await watching.stop()
+    running_trigger = run_trigger(with_store(webinars=webinars))
+    assert (await running_trigger.next())["session"]["session_id"] == first
+    await until(lambda: webinars.stored)
+    await running_trigger.stop()
     vidinfra.start(second)
     vidinfra.end(second)
 
-    watching = watch(with_store(copy=copy, webinars=webinars))  # now two assets have the same watcher
-    assert (await watching.next())["session"]["session_id"] == second
-    assert watching.fired.empty()
-    await until(lambda: set(copy.kept) >= {key for key in webinars.kept if key.endswith(".head")})
+    running_trigger = run_trigger(with_store(copy=copy, webinars=webinars))  # two assets share the watcher now
+    assert (await running_trigger.next())["session"]["session_id"] == second
+    assert running_trigger.events.empty()
+    await until(lambda: set(copy.stored) >= {key for key in webinars.stored if key.endswith(".head")})
 
 
 async def until(condition: Any) -> None:
-    """Wait for something that happens in another task."""
+    """Wait until a condition is true."""
     for _ in range(2000):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
+    raise AssertionError("the condition did not become true")
 
 
 async def test_watchers_of_one_asset_have_different_prefixes() -> None:
@@ -224,7 +226,7 @@ async def test_only_changed_pages_are_written() -> None:
     accessor = Accessor({})
     store = AssetStateStore([accessor], "sessions.x")
     await store.save(EmittedEvents(since=1.0))
-    assert accessor.written[-1] == "sessions.x.head", "without it nothing counts, so it comes last"
+    assert accessor.written[-1] == "sessions.x.head", "without it the other pages are ignored, so it is written last"
     accessor.written.clear()
     await store.save(EmittedEvents(since=1.0))
     assert accessor.written == []
@@ -234,7 +236,7 @@ async def test_only_changed_pages_are_written() -> None:
 
 @pytest.mark.needs_airflow("3.3.2")
 def test_store_accesses_every_asset_of_a_shared_trigger() -> None:
-    """It says so in private attributes alone: without them there would be one accessor, which refuses to serve two."""
+    """The accessors by asset are private attributes; a single accessor refuses to serve two assets."""
     context = importlib.import_module("airflow.sdk.execution_time.context")
     accessors = context.AssetStateStoreAccessors(inlets=[Asset("a"), Asset("b")])
     store = create_store(accessors, "sessions.x")
@@ -242,7 +244,7 @@ def test_store_accesses_every_asset_of_a_shared_trigger() -> None:
     assert {repr(each) for each in store._accessors} == {repr(accessors[Asset(name)]) for name in "ab"}
 
 
-# --- what goes wrong ------------------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -255,40 +257,40 @@ def test_store_accesses_every_asset_of_a_shared_trigger() -> None:
 async def test_unsupported_event_is_logged_before_any_request(
     connect: Connect,
     sandbox_server: SandboxServer,
-    watch: Any,
+    run_trigger: Any,
     caplog: pytest.LogCaptureFixture,
     platform: str,
     event: str,
     message: str,
 ) -> None:
     connect("the_platform", **sandbox_server.sandbox.platform(platform).connection())
-    watching = watch(trigger(conn_id="the_platform", events=["ended", event]))
+    running_trigger = run_trigger(trigger(conn_id="the_platform", events=["ended", event]))
     await until(lambda: message in caplog.text)
 
     assert requests_of(sandbox_server.sandbox) == []
-    assert not watching.task.done()
+    assert not running_trigger.task.done()
 
 
 async def test_connection_that_is_fixed(
-    vidinfra: Any, connect: Connect, watch: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    vidinfra: Any, connect: Connect, run_trigger: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "_MAX_RETRY_DELAY", 0.1)
     connect("vidinfra_default", conn_type="vidinfra", host="http://127.0.0.1:1")
-    watching = watch(trigger(events=["scheduled"]))
+    running_trigger = run_trigger(trigger(events=["scheduled"]))
     await until(lambda: "password is empty" in caplog.text)
     connect("vidinfra_default", **vidinfra.connection())
     await until(lambda: "Watching for session events" in caplog.text)
     [session_id] = vidinfra.create("Launch")
 
-    assert (await watching.next())["session"]["session_id"] == session_id
+    assert (await running_trigger.next())["session"]["session_id"] == session_id
 
 
 async def test_replaced_api_key(
-    connect: Connect, sandbox_server: SandboxServer, watch: Any, caplog: pytest.LogCaptureFixture
+    connect: Connect, sandbox_server: SandboxServer, run_trigger: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     prevail = sandbox_server.sandbox.prevail
     connect("prevail_default", **prevail.connection())
-    watch(trigger(conn_id="prevail_default", events=["scheduled"]))
+    run_trigger(trigger(conn_id="prevail_default", events=["scheduled"]))
     await until(lambda: requests_of(sandbox_server.sandbox))
     prevail.new_api_key()
     await until(lambda: "AuthenticationError" in caplog.text)
@@ -297,17 +299,17 @@ async def test_replaced_api_key(
 
 
 async def test_stopped_trigger_changes_no_session_and_logs_no_secret(
-    vidinfra: Any, sandbox: Sandbox, watch: Any, caplog: pytest.LogCaptureFixture
+    vidinfra: Any, sandbox: Sandbox, run_trigger: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     [session_id] = vidinfra.create("Launch")
     vidinfra.start(session_id)
-    watched = trigger(events=["live"])
-    watching = watch(watched)
-    await watching.next()
-    await watching.stop()
-    await watched.cleanup()
+    trigger_ = trigger(events=["live"])
+    running_trigger = run_trigger(trigger_)
+    await running_trigger.next()
+    await running_trigger.stop()
+    await trigger_.cleanup()
 
     assert vidinfra.session(session_id)["state"] == "live"
     assert set(requests_of(sandbox)) == {"list_sessions"}
-    assert vidinfra.api_key not in caplog.text + repr(watched)
+    assert vidinfra.api_key not in caplog.text + repr(trigger_)

@@ -1,4 +1,4 @@
-"""The triggers, against the sandbox over HTTP: their arguments, their one event, and what they leave alone."""
+"""The triggers, against the sandbox over HTTP: arguments, events, and that they change no session."""
 
 from __future__ import annotations
 
@@ -118,8 +118,8 @@ async def test_deadline_in_the_past(vidinfra: Any, sandbox: Sandbox) -> None:
     )
 
     assert event["status"] == "timeout"
-    assert event["session"] == last_seen, "what was seen before the deferral is better than nothing"
-    assert requests_of(sandbox) == ["get_session"], "a trigger that starts after its deadline still looks once"
+    assert event["session"] == last_seen, "the summary from before the deferral"
+    assert requests_of(sandbox) == ["get_session"], "a trigger that starts after its deadline polls once"
 
 
 async def test_event_is_not_before_not_before(vidinfra: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,11 +128,11 @@ async def test_event_is_not_before_not_before(vidinfra: Any, monkeypatch: pytest
     now = clock.now().timestamp()
     trigger = SessionStateTrigger(state="live", **arguments("s-1", deadline=now, not_before=now + 6))
 
-    fired = asyncio.ensure_future(event_of(trigger))
+    event = asyncio.ensure_future(event_of(trigger))
     await clock.advance(5.9)
-    assert not fired.done()
+    assert not event.done()
     await clock.advance(0.1)
-    assert (await fired)["status"] == "timeout"
+    assert (await event)["status"] == "timeout"
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ async def test_bug_fails_with_an_event_and_a_logged_traceback(vidinfra: Any, cap
 async def test_stopped_trigger_changes_no_session(vidinfra: Any, sandbox: Sandbox) -> None:
     [session_id] = vidinfra.create()
     vidinfra.start(session_id)
-    looked = asyncio.Event()
+    polled = asyncio.Event()
     loop = asyncio.get_running_loop()
-    sandbox.on_request(lambda entry: loop.call_soon_threadsafe(looked.set))
+    sandbox.on_request(lambda entry: loop.call_soon_threadsafe(polled.set))
     trigger = SessionStateTrigger(state="ended", **arguments(session_id, poll_interval=3600.0))
-    waiting = asyncio.ensure_future(event_of(trigger))
-    await looked.wait()
-    waiting.cancel()
-    await asyncio.wait({waiting})
+    task = asyncio.ensure_future(event_of(trigger))
+    await polled.wait()
+    task.cancel()
+    await asyncio.wait({task})
     await trigger.cleanup()
 
     assert vidinfra.session(session_id)["state"] == "live"
