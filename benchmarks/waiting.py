@@ -6,7 +6,7 @@
 
 Real triggers run, as a triggerer runs them: all in one event loop. Each measurement has a process of its own, and the
 platform's sandbox another, on loopback. Waiters wait for sessions that are about to start, the time in which all of
-them look every POLL_INTERVAL; then one session is started.
+them poll every POLL_INTERVAL; then one session is started.
 
 HttpSensor can only wait for a 404 to go away, not for a state; so it waits for something that is not there.
 
@@ -290,7 +290,7 @@ def measure(
 ) -> Finding:
     """Let waiters wait for a while, count, and start the last session in the end.
 
-    :param settle: seconds for the first look, which are not counted.
+    :param settle: seconds for the first poll, which are not counted.
     :param watch: seconds that are.
     """
     with started(_run, kind, Scene(platform.name, platform.connection, sessions)) as (port, process):
@@ -329,7 +329,7 @@ def print_line(what: str, kind: str, found: Finding, idle_mib: float) -> None:
 
 def crowds(platforms: list[str], sizes: list[int]) -> Iterator[Callable[[Bounds], None]]:
     """Measure crowds of waiters and print a table; gives what is to be checked."""
-    print(f"A look every {POLL_INTERVAL:g} s; memory is over as many triggers that only sleep\n")
+    print(f"A poll every {POLL_INTERVAL:g} s; memory is over as many triggers that only sleep\n")
     header = ("requests", "lag p99", "lag max", "memory", "delay")
     units = ("a minute", "ms", "ms", "MiB", "s")
     for words in (header, units):
@@ -352,11 +352,11 @@ def crowds(platforms: list[str], sizes: list[int]) -> Iterator[Callable[[Bounds]
 
 
 def _bounds_of(what: str, name: str, sessions: int, found: Finding, idle: float) -> Callable[[Bounds], None]:
-    a_look = min(sessions, -(-sessions // PAGE[name]))
-    looks = WATCHED / POLL_INTERVAL
+    per_poll = min(sessions, -(-sessions // PAGE[name]))
+    polls = WATCHED / POLL_INTERVAL
 
     def check(bounds: Bounds) -> None:
-        bounds.at_most(f"{what}: requests in {WATCHED:g} s", a_look * (looks + 1), len(found.arrivals), ".0f")
+        bounds.at_most(f"{what}: requests in {WATCHED:g} s", per_poll * (polls + 1), len(found.arrivals), ".0f")
         bounds.at_most(f"{what}: lag p99 (ms)", LAG_P99_MS, found.lag_p99, ".1f")
         bounds.at_most(f"{what}: lag max (ms)", LAG_MAX_MS, found.lag_max, ".1f")
         bounds.at_most(f"{what}: memory (MiB)", MEMORY_MIB, found.grown_mib - idle, ".1f")
