@@ -45,7 +45,7 @@ def welcome(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
         f"\n  password     {password}"
         f"\n  to begin     {airflow.url}/dags: trigger {examples}; the form is filled in"
         f"\n  files        {files}"
-        f"\n  sandbox      {sandbox.url}/_sandbox/ lists what can be played: start, end, faults, requests"
+        f"\n  sandbox      {sandbox.url}/_sandbox/ lists the control routes: start, end, faults, requests"
         f"\n\n  Ctrl-C stops all.\n",
         flush=True,
     )

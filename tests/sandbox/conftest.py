@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any
 
 import httpx
 import jwt
@@ -14,13 +15,15 @@ from airflow_provider_sessions.sandbox.fixtures import sandbox, sandbox_server
 __all__ = ["sandbox", "sandbox_server"]
 
 
+def _in_process(sandbox: Sandbox, base_url: str, **options: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url=base_url, **options)
+
+
 @pytest.fixture
 async def api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of VidInfra with a host's key, in process."""
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(sandbox.app),
-        base_url=sandbox.vidinfra.base_url,
-        headers={"X-API-Key": sandbox.vidinfra.api_key},
+    async with _in_process(
+        sandbox, sandbox.vidinfra.base_url, headers={"X-API-Key": sandbox.vidinfra.api_key}
     ) as client:
         yield client
 
@@ -61,10 +64,8 @@ class Signature(httpx.Auth):
 async def prevail_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Prevail, in process."""
     prevail = sandbox.prevail
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(sandbox.app),
-        base_url=prevail.base_url,
-        auth=Signature(sandbox, prevail.company_id, prevail.api_key),
+    async with _in_process(
+        sandbox, prevail.base_url, auth=Signature(sandbox, prevail.company_id, prevail.api_key)
     ) as client:
         yield client
 
@@ -73,10 +74,8 @@ async def prevail_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
 async def other_prevail_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Prevail for another organization, in process."""
     other = sandbox.prevail.other_organization
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(sandbox.app),
-        base_url=sandbox.prevail.base_url,
-        auth=Signature(sandbox, other.company_id, other.api_key),
+    async with _in_process(
+        sandbox, sandbox.prevail.base_url, auth=Signature(sandbox, other.company_id, other.api_key)
     ) as client:
         yield client
 
@@ -85,9 +84,7 @@ async def other_prevail_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient
 async def sessions_us_api(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of Sessions with a key of role USER, in process, and without its rate limit."""
     sandbox.sessions_us.remove_rate_limit()
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(sandbox.app),
-        base_url=sandbox.sessions_us.base_url,
-        headers={"x-api-key": sandbox.sessions_us.api_key},
+    async with _in_process(
+        sandbox, sandbox.sessions_us.base_url, headers={"x-api-key": sandbox.sessions_us.api_key}
     ) as client:
         yield client

@@ -103,7 +103,7 @@ class CreateRoom(BaseModel):
 
 
 class UpdateRoom(BaseModel):
-    """Inferred. The newer product does not allow to change the slug."""
+    """Inferred. The slug cannot be changed in the newer product."""
 
     name: Name | None = None
     description: str | None = None

@@ -74,11 +74,6 @@ def delete_room(vidinfra: VidInfra, request: ApiRequest) -> Any:
     return {"message": "Room deleted"}
 
 
-def fields_of(given: dict[str, Any]) -> dict[str, Any]:
-    """All fields of a preset, those that were not given at their defaults."""
-    return request_bodies.CreatePreset.model_validate(given).model_dump()
-
-
 @routes("POST", "/presets", access="host", status=201, scoped=True)
 def create_preset(vidinfra: VidInfra, request: ApiRequest) -> Any:
     """Create a new preset."""
