@@ -50,6 +50,7 @@ class Route:
     :param repeatable: whether sending it twice does no more than sending it once.
     :param scoped: whether the connection's scope (VidInfra: library) is put before the path.
     :param base: the name of another base URL of the connection; None for its host.
+    :param category: the endpoints that share a rate limit of their own with this one; None for the account's alone.
     :param summary: first line of the endpoint's docstring.
     """
 
@@ -60,6 +61,7 @@ class Route:
     repeatable: bool
     scoped: bool = False
     base: str | None = None
+    category: str | None = None
     summary: str = ""
 
     @property
@@ -258,6 +260,7 @@ class Endpoints:
         repeatable: bool | None = None,
         scoped: bool = False,
         base: str | None = None,
+        category: str | None = None,
     ) -> Callable[[Callable[P, C]], Callable[P, C]]:
         """Enter a function into the table; see :class:`Route` for the parameters.
 
@@ -273,6 +276,7 @@ class Endpoints:
                 repeatable=method in REPEATABLE_METHODS if repeatable is None else repeatable,
                 scoped=scoped,
                 base=base,
+                category=category,
                 summary=(inspect.getdoc(function) or "").partition("\n")[0],
             )
             signature = inspect.signature(function)
@@ -320,6 +324,11 @@ class Endpoints:
             raise
         except (TypeError, ValueError) as misfit:  # a value of another kind than the endpoint makes its request of
             raise InputError(f"endpoint {name}{signature}: an argument has another type: {misfit}") from None
+
+    @property
+    def categories(self) -> frozenset[str]:
+        """The categories of endpoints that may have a rate limit of their own."""
+        return frozenset(route.category for route in self if route.category is not None)
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self.table.values())

@@ -25,7 +25,7 @@ from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.decoding import ACCEPTED
 from airflow_provider_sessions.client.failures import our_errors
-from airflow_provider_sessions.client.guard import DOWNLOAD, GuardedTransport, origin
+from airflow_provider_sessions.client.guard import CATEGORY, DOWNLOAD, GuardedTransport, origin
 from airflow_provider_sessions.client.item_limits import check_page
 from airflow_provider_sessions.client.memo import Memo
 from airflow_provider_sessions.client.met import Met
@@ -92,6 +92,7 @@ class Client:
     :param dialect: how the platform talks.
     :param auth: puts the credential on requests.
     :param limiter: the account's rate limiter.
+    :param category_limiters: the rate limiters of categories of endpoints, which hold beside the account's.
     :param traffic_class: what its requests are for, log-ins included. With ``poll``, an answer whose bytes did not
         change since the last poll is not parsed again: the same object is returned, so do not change it.
     :param clock: time.
@@ -106,6 +107,7 @@ class Client:
         dialect: Dialect,
         auth: httpx.Auth | None = None,
         limiter: RateLimiter | None = None,
+        category_limiters: Mapping[str, RateLimiter] | None = None,
         traffic_class: TrafficClass = TrafficClass.CALL,
         clock: Clock = SYSTEM_CLOCK,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -126,6 +128,7 @@ class Client:
             trusted=config.trusted,
             policy=config.addresses,
             limiter=self.limiter,
+            category_limiters=category_limiters or {},
             traffic_class=traffic_class,
             clock=clock,
             max_wait=config.retry.max_wait,
@@ -321,6 +324,7 @@ class Client:
                 json=call.body,
                 **_form(call),
                 headers=headers,
+                extensions={CATEGORY: call.route.category},
             )
         except (TypeError, ValueError) as unwritable:
             raise InputError(f"{call.route.name}: the body cannot be written as JSON: {unwritable}") from None

@@ -25,7 +25,7 @@ from airflow_provider_sessions.client.decoding import ENCODED, decode_body
 from airflow_provider_sessions.client.redact import drop_secret_headers, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
-from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo, parse_rate_limit_headers
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 from airflow_provider_sessions.safe_text import get_logger
@@ -34,6 +34,8 @@ log = get_logger(__name__)
 
 DOWNLOAD = "download"
 """Request extension: the body is a file, of any size and however long it takes."""
+CATEGORY = "rate_limit_category"
+"""Request extension: the category of endpoints whose rate limit holds beside the account's; None for no such limit."""
 _SENDS = ("http11.send_request_headers.started", "http2.send_request_headers.started")
 """What the request extension ``trace`` is told when a connection is there and the request is written to it. Source:
 httpcore, Extensions, "trace"."""
@@ -64,6 +66,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param trusted: addresses on whose hosts the credential may be seen.
     :param policy: other addresses that may be reached.
     :param limiter: the limiter of the account.
+    :param category_limiters: limiters of categories of endpoints.
     :param traffic_class: what the requests are for.
     :param clock: time.
     :param max_wait: seconds that a request may wait for its slot.
@@ -79,6 +82,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         trusted: Iterable[str],
         policy: AddressPolicy,
         limiter: RateLimiter,
+        category_limiters: Mapping[str, RateLimiter],
         traffic_class: TrafficClass,
         clock: Clock,
         max_wait: float,
@@ -89,6 +93,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._trusted = frozenset(origin(httpx.URL(url)) for url in trusted)
         self._policy = policy
         self._limiter = limiter
+        self._category_limiters = category_limiters
         self._traffic_class = traffic_class
         self._clock = clock
         self._max_wait = max_wait
@@ -122,45 +127,62 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
     async def _send_in_slot(self, request: httpx.Request) -> httpx.Response:
-        left = written = await self._wait_for_slot(request)
+        of_category = self._category_limiters.get(request.extensions.get(CATEGORY) or "")
+        left = written = await self._wait_for_slot(request, of_category)
 
         async def trace(event: str, details: Mapping[str, object]) -> None:
             nonlocal written
             if event in _SENDS:
                 written = self._clock.now()
 
-        if self._limiter.limit is not None:  # else nobody asks when requests arrive, and each event takes time
+        if (
+            of_category is not None or self._limiter.limit is not None
+        ):  # else nobody asks when requests arrive, and each event takes time
             request.extensions = {**request.extensions, "trace": trace}
         response = await self._send(request, redact_url)
         now = self._clock.now()
         info = parse_rate_limit_headers(response.status_code, response.headers, now)
         send_delay, elapsed = (max(0.0, (then - left).total_seconds()) for then in (written, now))
+        info = replace(info, send_delay=min(send_delay, elapsed), elapsed=elapsed)
         try:
-            await self._limiter.observe(replace(info, send_delay=min(send_delay, elapsed), elapsed=elapsed))
+            await self._observe(info, of_category)
         except BaseException:
             await response.aclose()
             raise
         return response
 
-    async def _wait_for_slot(self, request: httpx.Request) -> datetime:
-        """Wait until the request may be sent; when that was."""
+    async def _observe(self, info: RateLimitInfo, of_category: RateLimiter | None) -> None:
+        """Let the limiters learn from a response. What it says of a limit is meant of the category, if there is one."""
+        if of_category is not None:
+            await of_category.observe(info)
+            info = RateLimitInfo(status=0, send_delay=info.send_delay, elapsed=info.elapsed)
+        await self._limiter.observe(info)
+
+    async def _wait_for_slot(self, request: httpx.Request, of_category: RateLimiter | None) -> datetime:
+        """Wait until the request may be sent; when that was. A category's slot comes first, and the account's last."""
         gives_up = self._clock.now() + timedelta(seconds=self._max_wait)
         while True:
-            patience = (gives_up - self._clock.now()).total_seconds()
-            wait = await self._limiter.reserve(self._traffic_class, max_wait=patience)
-            if wait is None:
-                raise await self._no_room(request)
-            if wait > 0:
-                _tell_wait(request, wait)
-                await self._clock.sleep(wait)
-            if left := await self._leave():
+            if of_category is not None:
+                await self._wait_for_reserved(request, of_category, gives_up)
+            await self._wait_for_reserved(request, self._limiter, gives_up)
+            left = await self._leave(self._limiter)
+            if left and (of_category is None or await self._leave(of_category)):
                 return left
 
-    async def _leave(self) -> datetime | None:
+    async def _wait_for_reserved(self, request: httpx.Request, limiter: RateLimiter, gives_up: datetime) -> None:
+        patience = (gives_up - self._clock.now()).total_seconds()
+        wait = await limiter.reserve(self._traffic_class, max_wait=patience)
+        if wait is None:
+            raise await self._no_room(request, limiter)
+        if wait > 0:
+            _tell_wait(request, wait)
+            await self._clock.sleep(wait)
+
+    async def _leave(self, limiter: RateLimiter) -> datetime | None:
         """Leave in the slot that has come; None where it is worth nothing by now: the platform closed, say."""
         for _ in range(_HOLDS):
             now = self._clock.now()
-            held = await self._limiter.admit()
+            held = await limiter.admit()
             if held <= 0:
                 return now
             if held > _LONGEST_HOLD:
@@ -168,9 +190,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             await self._clock.sleep(held)
         return None
 
-    async def _no_room(self, request: httpx.Request) -> NoSlotError:
-        later, limit = await self._limiter.get_wait(self._traffic_class), self._limiter.limit
-        known = "the platform has asked to be left alone" if limit is None else f"the account allows {limit}"
+    async def _no_room(self, request: httpx.Request, limiter: RateLimiter) -> NoSlotError:
+        later, limit = await limiter.get_wait(self._traffic_class), limiter.limit
+        who = "the account" if limiter is self._limiter else f"the category {request.extensions[CATEGORY]!r}"
+        known = "the platform has asked to be left alone" if limit is None else f"{who} allows {limit}"
         slot = (self._clock.now() + timedelta(seconds=later)).strftime("%H:%M:%S UTC")
         return NoSlotError(
             f"the rate limit leaves no room for {request.method} {request.url.path} within "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -185,15 +185,42 @@ class Account:
         raise self.wrong(name, f"is {value!r}; expected true or false")
 
     def rate_limit(self, default: RateLimit | None) -> RateLimit | None:
-        """The ``rate_limit`` field.
+        """Return the account's limit, from the ``rate_limit`` field.
 
         :raises ConnectionConfigError: it cannot be read.
         """
-        text = self.text("rate_limit")
-        try:
-            return default if text is None else RateLimit.parse(text)
-        except ValueError as unreadable:
-            raise self._unreadable(unreadable) from None
+        return self._rate_limits().get(None, default)
+
+    def category_limits(self, defaults: Mapping[str, RateLimit], known: Collection[str]) -> dict[str, RateLimit]:
+        """Return the limits of categories of endpoints, from the ``rate_limit`` field.
+
+        :param defaults: the limits of those that it does not name.
+        :param known: the categories there are.
+        :raises ConnectionConfigError: it cannot be read, or names another category.
+        """
+        limits = {name: limit for name, limit in self._rate_limits().items() if name is not None}
+        if unknown := sorted(limits.keys() - set(known)):
+            there_are = f"there are {', '.join(sorted(known))}" if known else f"{self.conn_type} has none"
+            raise self.wrong("rate_limit", f"names the categories {unknown}; {there_are}{did_you_mean(unknown, known)}")
+        return {**defaults, **limits}
+
+    def _rate_limits(self) -> dict[str | None, RateLimit]:
+        """The ``rate_limit`` field, such as ``10/minute, exports=2/minute``: limits by category, None for the account.
+
+        :raises ConnectionConfigError: it cannot be read, or names something twice.
+        """
+        limits: dict[str | None, RateLimit] = {}
+        for part in text.split(",") if (text := self.text("rate_limit")) else ():
+            name, is_named, limit = part.rpartition("=")
+            category = name.strip() if is_named else None
+            try:
+                parsed = RateLimit.parse(limit)
+            except ValueError as unreadable:
+                raise self._unreadable(unreadable) from None
+            if category in limits:
+                raise self.wrong("rate_limit", f"names {repr(category) if category else 'the account'} twice")
+            limits[category] = parsed
+        return limits
 
     def paths(self, known: Mapping[str, Any]) -> dict[str, str]:
         """The ``paths`` field: endpoint names to paths, as an object or as its JSON.

@@ -121,6 +121,8 @@ class Adapter(ABC):
         tell; else what it defines is supported.
     :cvar default_base_url: where the connection names no host; None where there is none.
     :cvar default_rate_limit: where the connection names none.
+    :cvar category_limits: limits of categories of endpoints, where the connection names none: they hold beside the
+        account's limit for the endpoints that were entered with ``api(..., category="exports")``.
     :cvar default_max_wait: seconds that a request may wait for a retry or for the rate limit, where nobody
         says. More than a window of the limit, or a burst that used up the window fails instead of waiting.
     :cvar keeps_canceled: whether a canceled session can still be got; False where canceling deletes it.
@@ -139,6 +141,7 @@ class Adapter(ABC):
     )
     default_base_url: ClassVar[str | None] = None
     default_rate_limit: ClassVar[RateLimit | None] = None
+    category_limits: ClassVar[Mapping[str, RateLimit]] = {}
     default_max_wait: ClassVar[float] = 60.0
     keeps_canceled: ClassVar[bool] = True
     hook_class: ClassVar[str | None] = None
@@ -219,6 +222,7 @@ class Adapter(ABC):
             dialect=(cls.dialect or Dialect(cls.platform)).about(account.conn_id),
             auth=cls.auth(account, config, clock, note),
             limiter=limiter or cls.get_limiter(account, clock),
+            category_limiters=cls.get_category_limiters(account, clock),
             traffic_class=traffic_class,
             clock=clock,
             transport=transport,
@@ -248,10 +252,24 @@ class Adapter(ABC):
 
         :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
         """
-        fingerprint = cls.fingerprint(account)
-        limit = account.rate_limit(cls.default_rate_limit)
+        return cls._limiter_of(account, cls.fingerprint(account), account.rate_limit(cls.default_rate_limit), clock)
+
+    @classmethod
+    def get_category_limiters(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> dict[str, RateLimiter]:
+        """Return the rate limiters of those categories of endpoints that have a limit of their own.
+
+        :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
+        """
+        limits = account.category_limits(cls.category_limits, cls.endpoints.categories)
+        return {
+            category: cls._limiter_of(account, f"{cls.fingerprint(account)}.{category}", limit, clock)
+            for category, limit in limits.items()
+        }
+
+    @classmethod
+    def _limiter_of(cls, account: Account, name: str, limit: RateLimit | None, clock: Clock) -> RateLimiter:
         try:
-            return get_account_limiter(fingerprint, limit, clock, account.rate_store)
+            return get_account_limiter(name, limit, clock, account.rate_store)
         except ImportError:
             raise account.wrong(
                 "rate_store_conn_id", "needs the package redis: pip install 'airflow-provider-sessions[redis]'"

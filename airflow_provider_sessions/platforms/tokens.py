@@ -17,6 +17,7 @@ from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.answers import Dialect, decode, error_from, read, says_failure, unwrap
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.guard import CATEGORY
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ApiError,
@@ -181,7 +182,7 @@ class EndpointTokenAuth(TokenAuth):
             },
             json=call.body,
             data=dict(call.form) or None,
-            extensions=dict(reason.extensions),
+            extensions={**reason.extensions, CATEGORY: call.route.category},
         )
 
     def _read(self, call: Call[Any], reply: Reply, content: Any) -> Token:

@@ -81,7 +81,7 @@ class File(BaseModel):
     url: str
 
 
-@api("GET", "/meetings/{meeting_id}/files", documented=True)
+@api("GET", "/meetings/{meeting_id}/files", documented=True, category="files")
 def list_files(meeting_id: str) -> Call[list[File]]:
     """List a meeting's files."""
     return call(list[File], unwrap=("files",))
@@ -156,6 +156,8 @@ class Huddle:
         self.requests: Counter[str] = Counter()
         self.url = ""
         self.token: str | None = None
+        self.refuse_next = 0
+        """Requests for lists of files that are refused by 429."""
         self.captions: dict[str, str] = {}
         """WebVTT, by meeting."""
         self.files: dict[str, list[tuple[str, str, bytes]]] = {}
@@ -184,27 +186,35 @@ class Huddle:
         if request.headers["X-Huddle-Key"] != KEY and request.headers["Authorization"] != f"Bearer {self.token}":
             return _json(401, {"message": "who are you?"})
         if request.command == "POST":
-            made = json.loads(body)
-            meeting_id = f"m{len(self.meetings)}"
-            self.meetings[meeting_id] = {"id": meeting_id, "status": "waiting", **made}
-            return _json(201, self.meetings[meeting_id])
-        if path[2:] == ["captions"]:
-            return 200, {"content-type": "text/vtt"}, self.captions.get(path[1], "").encode()
-        if path[2:] == ["files"]:
-            self.expired.clear()
-            files = [
-                {"id": name, "type": kind, "url": f"{self.url}/media/{name}"}
-                for name, kind, _ in self.files.get(path[1], [])
-            ]
-            return _json(200, {"files": files})
-        if len(path) > 1:
-            if path[1] not in self.meetings:
-                return _json(400, {"code": 3001, "message": "no such meeting"})
-            return _json(200, self.meetings[path[1]])
-        query = parse_qs(parts.query)
+            return self._make(path, json.loads(body))
+        if path[0] == "series":
+            path = ["meetings", f"{path[1]}:{path[3]}"]
+        return self._list(parse_qs(parts.query)) if len(path) == 1 else self._meeting(path[1], path[2:])
+
+    def _make(self, path: list[str], given: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        meeting_id = f"{path[1]}:{given['start']}" if path[0] == "series" else f"m{len(self.meetings)}"
+        self.meetings[meeting_id] = {"id": meeting_id, "status": "waiting", **given}
+        return _json(201, self.meetings[meeting_id])
+
+    def _list(self, query: dict[str, list[str]]) -> tuple[int, dict[str, str], bytes]:
         page, limit = int(query["page"][0]), int(query["limit"][0])
         held = list(self.meetings.values())[::-1]
         return _json(200, {"meetings": held[(page - 1) * limit : page * limit], "total": len(held)})
+
+    def _meeting(self, meeting_id: str, part: list[str]) -> tuple[int, dict[str, str], bytes]:
+        if part == ["captions"]:
+            return 200, {"content-type": "text/vtt"}, self.captions.get(meeting_id, "").encode()
+        if part == ["files"] and self.refuse_next:
+            self.refuse_next -= 1
+            return 429, {"retry-after": "30"}, b""
+        if part == ["files"]:
+            self.expired.clear()
+            held = self.files.get(meeting_id, [])
+            files = [{"id": name, "type": kind, "url": f"{self.url}/media/{name}"} for name, kind, _ in held]
+            return _json(200, {"files": files})
+        if meeting_id not in self.meetings:
+            return _json(400, {"code": 3001, "message": "no such meeting"})
+        return _json(200, self.meetings[meeting_id])
 
     def _grant(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, str], bytes]:
         time.sleep(0.05)  # long enough for others to want a token as well
@@ -220,9 +230,8 @@ class Huddle:
     def _file(self, name: str, token: str | None) -> tuple[int, dict[str, str], bytes]:
         if token != FILE_TOKEN or name in self.expired:
             return _json(403, {"message": "expired"})
-        [(kind, content)] = [
-            (kind, content) for files in self.files.values() for one, kind, content in files if one == name
-        ]
+        known = {one: (kind, content) for files in self.files.values() for one, kind, content in files}
+        kind, content = known[name]
         return 200, {"content-type": kind}, content
 
 

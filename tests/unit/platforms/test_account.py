@@ -105,8 +105,8 @@ def test_paths_are_an_object_or_its_json(given: Any) -> None:
     ("given", "text"),
     [
         ("{", "is not JSON"),
-        (["/x"], "must be an object"),
-        ({"get": 1}, "must be an object"),
+        (["/x"], "must be a JSON object"),
+        ({"get": 1}, "must be a JSON object"),
         ({"got": "/x"}, r"names unknown endpoints \['got'\]; known are get"),
     ],
 )
