@@ -1,6 +1,6 @@
-"""Where records of a create are kept, beyond each try and each clear of its task, on every Airflow.
+"""Store records of a create, beyond each try and each clear of its task, on every Airflow version.
 
-In Redis, for all workers, if that is where the connection's rate limit is kept; else in a file of the host, beside it.
+A record is in Redis, for all workers, if the connection's rate limit is; otherwise in a file on the host.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_KEPT = 86400
-"""Seconds for which a record is kept that names no later time."""
+_MIN_KEEP_SECONDS = 86400
+"""Seconds for which every record is kept, at least."""
 
 
 class RecordKind(NamedTuple):
@@ -31,7 +31,7 @@ class RecordKind(NamedTuple):
 
     :param file_prefix: how the names of its files begin.
     :param redis_prefix: how its keys in Redis begin, after the provider's own prefix.
-    :param warning: what is logged where a record cannot be read or written; its argument is the reason.
+    :param warning: the warning to log if a record cannot be read or written; its argument is the reason.
     """
 
     file_prefix: str
@@ -40,27 +40,27 @@ class RecordKind(NamedTuple):
 
 
 class RecordStore:
-    """One record. None of its methods fails: a record that cannot be written is missing, and a warning is logged."""
+    """The store of one record. No method raises: on errors there is no record, and a warning is logged."""
 
     def read(self) -> str | None:
-        """Return the record; None where there is none, or it cannot be read."""
+        """Return the record; None if there is none, or it cannot be read."""
         raise NotImplementedError
 
     def write(self, text: str | None, keep_until: float | None = None) -> None:
-        """Write the record, or remove it. Where writing fails, no older record is left either.
+        """Write the record, or remove it. If writing fails, the older record is removed, too.
 
         :param text: the record; None removes it.
-        :param keep_until: until when it is kept at least, in seconds since 1970; None: for a day.
+        :param keep_until: until when to keep it at least, in seconds since 1970; None for a day.
         """
         raise NotImplementedError
 
 
-def record_store(kind: RecordKind, key: str, place: tuple[str, str], redis: RedisAddress | None) -> RecordStore:
+def get_record_store(kind: RecordKind, key: str, place: tuple[str, str], redis: RedisAddress | None) -> RecordStore:
     """Return the store of one create's record.
 
-    :param kind: which of its records.
+    :param kind: the kind of the record.
     :param key: the key of the create.
-    :param place: what distinguishes the platform from others: its connection type and base URL.
+    :param place: identifies the platform: its connection type and base URL.
     :param redis: the Redis that all workers share; None for a file, which the processes of this host share.
     """
     name = hashlib.sha256(" ".join((key, *place)).encode()).hexdigest()[:24]
@@ -88,23 +88,23 @@ class _FileStore(RecordStore):
                 if not self._path.exists():
                     self._remove_old()
                 file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                with os.fdopen(file, "w") as page:
-                    page.write(text)
+                with os.fdopen(file, "w") as output:
+                    output.write(text)
                 if keep_until is not None:
                     os.utime(draft, (keep_until, keep_until))
                 draft.replace(self._path)
                 return
-        except OSError as failure:
-            log.warning(self._kind.warning, failure)
+        except OSError as error:
+            log.warning(self._kind.warning, error)
         for path in (draft, self._path):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
     def _remove_old(self) -> None:
-        """Remove the records whose time is over: a file's time of change is that until which it is kept, or earlier."""
+        """Remove expired records. The modification time of a file is when it was written, or until when to keep it."""
         for path in self._path.parent.glob(f"{self._kind.file_prefix}-*.json*"):
             with suppress(OSError):
-                if path.stat().st_mtime < time.time() - _KEPT:
+                if path.stat().st_mtime < time.time() - _MIN_KEEP_SECONDS:
                     path.unlink()
 
 
@@ -119,7 +119,7 @@ class _RedisStore(RecordStore):
         return found.decode(errors="replace") if isinstance(found, bytes) else found
 
     def write(self, text: str | None, keep_until: float | None = None) -> None:
-        seconds = _KEPT if keep_until is None else max(_KEPT, int(keep_until - time.time()))
+        seconds = _MIN_KEEP_SECONDS if keep_until is None else max(_MIN_KEEP_SECONDS, int(keep_until - time.time()))
         if text is None or not self._run(lambda redis: redis.set(self._name, text, ex=seconds)):
             self._run(lambda redis: redis.delete(self._name))
 
@@ -129,8 +129,8 @@ class _RedisStore(RecordStore):
         client = self._redis.client()
         try:
             return command(client)
-        except (RedisError, OSError) as failure:
-            log.warning(self._kind.warning, f"Redis: {failure}")
+        except (RedisError, OSError) as error:
+            log.warning(self._kind.warning, f"Redis: {error}")
             return None
         finally:
             client.close()

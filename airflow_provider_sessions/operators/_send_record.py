@@ -19,24 +19,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.operators._record_stores import RecordKind, record_store
+from airflow_provider_sessions.operators._record_stores import RecordKind, get_record_store
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
 LATE_REQUEST_SECONDS = 65.0
-"""Seconds after which a request that was given up is not carried out any more; a minute, and some for slow lists."""
-_SENT = RecordKind("create", "sent", "It cannot be remembered what this create sends (%s): a retry waits a minute")
-"""Kept for a day. Later, whatever was sent has been carried out or never will be."""
+"""Seconds after which a request is not carried out any more: a minute, and a margin for slow lists."""
+_KIND = RecordKind("create", "sent", "Cannot record what this create sends (%s): a retry waits a minute")
+"""It is kept for a day. By then, every request has been carried out or never will be."""
 
 
 class SendRecord:
-    """What is known of the sends of one create. Its owner holds the lock of the create.
+    """The requests that the tries of one create have sent. The caller holds the lock of the create.
 
     :param key: the key of the create.
-    :param place: what tells the platform from others: its connection type and base URL.
+    :param place: identifies the platform: its connection type and base URL.
     :param store: the Redis that all workers share; None for a file, which the processes of this host share.
     :param try_number: which try of the task this is; 1 for the first.
-    :param clock: time.
-    :param carried: what a deferral brought along, as :meth:`as_json` gave it.
+    :param clock: the time.
+    :param carried: the record that a deferral carried, from :meth:`as_json`.
     """
 
     def __init__(
@@ -48,28 +48,28 @@ class SendRecord:
         clock: Clock,
         carried: Mapping[str, Any] | None = None,
     ) -> None:
-        self._store = record_store(_SENT, key, place, store)
+        self._store = get_record_store(_KIND, key, place, store)
         self._try = str(try_number)
         self._earlier = {str(number) for number in range(1, try_number)}
         self._clock = clock
         now = self._now()
-        page, brought = self._store.read(), _read(json.dumps(carried) if carried else None)
-        kept = brought if page is None else _read(page)
-        self._tries: dict[str, float] = brought["tries"] | kept["tries"]
-        # Whoever sent what is still under way is gone, or it would hold the lock: it gave up by now.
+        text, from_deferral = self._store.read(), _parse(json.dumps(carried) if carried else None)
+        stored = from_deferral if text is None else _parse(text)
+        self._tries: dict[str, float] = from_deferral["tries"] | stored["tries"]
+        # The sender of a request without an outcome has died, or it would hold the lock: it gave up by now.
         self._sends: dict[str, float | None] = {
-            attempt: now if gave_up is None else gave_up for attempt, gave_up in kept["sends"].items()
+            attempt: now if gave_up is None else gave_up for attempt, gave_up in stored["sends"].items()
         }
         self._tries.setdefault(self._try, now)
         self._write()
 
     @property
     def open_sends(self) -> frozenset[str]:
-        """The attempts of which nobody knows whether they were carried out, or will be."""
+        """The attempts that may have been carried out, or may still be."""
         return frozenset(self._sends)
 
     def quiet_until(self, latest: float = LATE_REQUEST_SECONDS) -> float:
-        """Until when what was sent before may be carried out, in seconds since 1970.
+        """Return until when an earlier request may be carried out, in seconds since 1970.
 
         :param latest: seconds for which a request may be carried out after its sender gave up.
         """
@@ -79,31 +79,31 @@ class SendRecord:
         return max(gave_up, default=-latest) + latest
 
     def is_quiet(self, latest: float = LATE_REQUEST_SECONDS) -> bool:
-        """Whether nothing that was sent before is carried out any more."""
+        """Whether no earlier request can be carried out any more."""
         return self.quiet_until(latest) <= self._now()
 
     def record_send(self, attempt: str) -> None:
-        """Note that an attempt is about to be sent."""
+        """Record that an attempt is about to be sent."""
         self._sends[attempt] = None
         self._write()
 
     def record_give_up(self, attempt: str) -> None:
-        """Note that an attempt was sent and not answered."""
+        """Record that an attempt was sent and got no response."""
         self._sends[attempt] = self._now()
         self._write()
 
     def settle(self, attempt: str) -> None:
-        """Note that it is known what became of an attempt."""
+        """Record that the outcome of an attempt is known."""
         if attempt in self._sends:
             del self._sends[attempt]
             self._write()
 
     def close(self) -> None:
-        """Forget everything: the session is made."""
+        """Remove the record, because the session was created."""
         self._store.write(None)
 
     def as_json(self) -> dict[str, Any]:
-        """The record, for a deferral to carry along."""
+        """Return the record for a deferral."""
         return {"tries": dict(self._tries), "sends": dict(self._sends)}
 
     def _write(self) -> None:
@@ -113,18 +113,20 @@ class SendRecord:
         return self._clock.now().timestamp()
 
 
-def _read(text: str | None) -> dict[str, Any]:
-    """A record, or an empty one where there is none, or none of ours."""
+def _parse(text: str | None) -> dict[str, Any]:
+    """Parse a record; return an empty one if there is none, or it is invalid."""
     try:
         found = json.loads(text or "{}")
         return {
             "tries": {str(number): float(at) for number, at in found.get("tries", {}).items()},
-            "sends": {str(one): None if at is None else float(at) for one, at in found.get("sends", {}).items()},
+            "sends": {
+                str(attempt): None if at is None else float(at) for attempt, at in found.get("sends", {}).items()
+            },
         }
     except (ValueError, TypeError, AttributeError):
         return {"tries": {}, "sends": {}}
 
 
 def format_clock_time(at: float) -> str:
-    """An instant in seconds since 1970 as a log shows it."""
+    """Return a time in seconds since 1970 as a log shows it."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")

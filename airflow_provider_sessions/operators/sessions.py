@@ -168,9 +168,9 @@ class CreateSessionOperator(DeferringOperator):
             participants=parse_json(self.participants, "participants"),
             options=parse_json(self.options, "options"),
         )
-        return _push_session(context, self._make(context, hook, draft, on_existing))
+        return _push_session(context, self._create(context, hook, draft, on_existing))
 
-    def _make(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
+    def _create(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
         key = str(CreateKey.of(context, draft))
         since = get_earliest_attempt(context)
         draft = draft.model_copy(update={"key": key, "since": since, "mark": parse_bool(self.mark, "mark")})

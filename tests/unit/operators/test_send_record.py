@@ -1,4 +1,4 @@
-"""What is remembered of the sends of one create, and until when it keeps another one back."""
+"""The record of what one create has sent, and until when it delays the next request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_try_after_one_that_sent_nothing_waits_for_nothing(clock: VirtualClock
     assert record(clock, 2).is_quiet()
 
 
-def test_what_was_given_up_is_waited_for_from_then_on(clock: VirtualClock) -> None:
+def test_a_request_is_waited_for_from_when_its_sender_gave_up(clock: VirtualClock) -> None:
     first = record(clock)
     first.record_send("a")
     clock.jump(10)
@@ -67,7 +67,7 @@ def test_what_was_given_up_is_waited_for_from_then_on(clock: VirtualClock) -> No
     assert not second.is_quiet(20.1)
 
 
-def test_what_is_answered_is_not_waited_for(clock: VirtualClock) -> None:
+def test_a_settled_request_is_not_waited_for(clock: VirtualClock) -> None:
     first = record(clock)
     first.record_send("a")
     first.settle("a")
@@ -75,15 +75,15 @@ def test_what_is_answered_is_not_waited_for(clock: VirtualClock) -> None:
     assert record(clock, 2).is_quiet()
 
 
-def test_who_died_while_sending_gave_up_by_the_next_look(clock: VirtualClock) -> None:
+def test_a_sender_that_died_counts_as_giving_up_at_the_next_try(clock: VirtualClock) -> None:
     record(clock).record_send("a")
     clock.jump(30)
     assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS
     clock.jump(30)
-    assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS, "and not by the one after that"
+    assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS, "not by the try after that"
 
 
-def test_the_last_of_several_sends_counts(clock: VirtualClock) -> None:
+def test_the_last_of_several_requests_counts(clock: VirtualClock) -> None:
     first = record(clock)
     first.record_give_up("a")
     clock.jump(10)
@@ -91,17 +91,17 @@ def test_the_last_of_several_sends_counts(clock: VirtualClock) -> None:
     assert record(clock, 2).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS
 
 
-def test_a_try_that_is_not_known_may_have_sent_something_until_this_one_began(clock: VirtualClock) -> None:
+def test_an_unknown_try_may_have_sent_something_until_this_one_began(clock: VirtualClock) -> None:
     record(clock)
     clock.jump(100)
     third = record(clock, 3)
     assert third.open_sends == frozenset()
     assert third.quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS
     clock.jump(50)
-    assert record(clock, 3).quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS, "it is when the try began that counts"
+    assert record(clock, 3).quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS, "the start of the try counts"
 
 
-def test_a_session_that_is_made_needs_no_record(clock: VirtualClock, folder: Path) -> None:
+def test_a_created_session_needs_no_record(clock: VirtualClock, folder: Path) -> None:
     first = record(clock)
     assert len(list(folder.iterdir())) == 1
     first.close()
@@ -116,7 +116,7 @@ def test_creates_and_platforms_have_records_of_their_own(clock: VirtualClock) ->
     assert not record(clock).is_quiet()
 
 
-def test_a_deferral_carries_what_a_host_cannot_see(
+def test_a_deferral_carries_the_record_to_another_host(
     clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = record(clock)
@@ -128,7 +128,7 @@ def test_a_deferral_carries_what_a_host_cannot_see(
     assert resumed.as_json() == first.as_json()
 
 
-def test_what_the_place_knows_is_newer_than_what_a_deferral_carried(clock: VirtualClock) -> None:
+def test_the_stored_record_is_newer_than_a_carried_one(clock: VirtualClock) -> None:
     first = record(clock, 2)
     first.record_give_up("a")
     carried = first.as_json()
@@ -140,20 +140,20 @@ def test_what_the_place_knows_is_newer_than_what_a_deferral_carried(clock: Virtu
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"tries": 1}', '{"sends": {"a": "soon"}}', "\ufffd", "null"])
-def test_what_cannot_be_read_is_no_record(clock: VirtualClock, folder: Path, text: str) -> None:
+def test_an_invalid_record_counts_as_none(clock: VirtualClock, folder: Path, text: str) -> None:
     record(clock).record_send("a")
-    [page] = folder.iterdir()
-    page.write_text(text)
+    [file] = folder.iterdir()
+    file.write_text(text)
     again = record(clock, 2)
     assert again.open_sends == frozenset()
     assert again.quiet_until() == NOW + LATE_REQUEST_SECONDS
 
 
-def test_records_of_creates_that_failed_for_good_are_removed(clock: VirtualClock, folder: Path) -> None:
+def test_old_records_are_removed(clock: VirtualClock, folder: Path) -> None:
     for key, age in (("old", 2 * 86400), ("new", 3600)):
         record(clock, key=key)
-        [page] = (path for path in folder.iterdir() if path.stat().st_mtime > time.time() - 60)
-        os.utime(page, (time.time() - age, time.time() - age))
+        [file] = (path for path in folder.iterdir() if path.stat().st_mtime > time.time() - 60)
+        os.utime(file, (time.time() - age, time.time() - age))
     (folder / "account.rate").touch()
     os.utime(folder / "account.rate", (0, 0))
     record(clock, key="another")
@@ -162,39 +162,39 @@ def test_records_of_creates_that_failed_for_good_are_removed(clock: VirtualClock
     assert not record(clock, 2, key="old").is_quiet()
 
 
-@pytest.mark.parametrize(("age", "left"), [(86399.5, 2), (86400, 2), (86400.5, 1)])
+@pytest.mark.parametrize(("age", "count"), [(86399.5, 2), (86400, 2), (86400.5, 1)])
 def test_a_record_is_kept_for_a_day(
-    clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, age: float, left: int
+    clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, age: float, count: int
 ) -> None:
     record(clock)
-    [page] = folder.iterdir()
-    os.utime(page, (1e9, 1e9))
+    [file] = folder.iterdir()
+    os.utime(file, (1e9, 1e9))
     monkeypatch.setattr(time, "time", lambda: 1e9 + age)
     record(clock, key="another")
-    assert len(list(folder.iterdir())) == left
+    assert len(list(folder.iterdir())) == count
 
 
 def test_a_record_is_not_written_through_a_link(
     clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = record(clock)
-    [page] = folder.iterdir()
+    [file] = folder.iterdir()
     monkeypatch.setattr(secrets, "token_hex", lambda length: "0" * 2 * length)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("dear")
     for length in range(4, 12):
-        page.with_name(f"{page.name}.{'00' * length}").symlink_to(elsewhere)
+        file.with_name(f"{file.name}.{'00' * length}").symlink_to(elsewhere)
     first.record_send("a")
     assert elsewhere.read_text() == "dear"
 
 
-def test_a_record_is_for_its_user_alone(clock: VirtualClock, folder: Path) -> None:
+def test_only_this_user_has_access_to_a_record(clock: VirtualClock, folder: Path) -> None:
     record(clock)
-    [page] = folder.iterdir()
-    assert (page.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    [file] = folder.iterdir()
+    assert (file.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_the_folder_of_records_is_made_with_those_above_it(
+def test_the_folder_of_records_is_created_with_its_parents(
     clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "of" / "this" / "host"))
@@ -202,7 +202,7 @@ def test_the_folder_of_records_is_made_with_those_above_it(
     assert record(clock, 2).open_sends == {"a"}
 
 
-def test_a_record_that_cannot_be_written_leaves_none_that_is_wrong(
+def test_a_record_that_cannot_be_written_leaves_no_outdated_one(
     clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = record(clock)
@@ -213,12 +213,12 @@ def test_a_record_that_cannot_be_written_leaves_none_that_is_wrong(
     with monkeypatch.context() as full:
         full.setattr(Path, "replace", fail)
         first.record_send("a")
-    assert "It cannot be remembered what this create sends" in caplog.text
+    assert "Cannot record what this create sends" in caplog.text
     assert list(folder.iterdir()) == []
     assert not record(clock, 2).is_quiet(), "so the next try waits"
 
 
-def test_where_there_is_no_place_the_next_try_waits(clock: VirtualClock, folder: Path) -> None:
+def test_without_a_store_the_next_try_waits(clock: VirtualClock, folder: Path) -> None:
     folder.write_text("no folder")
     record(clock).close()
     assert not record(clock, 2).is_quiet()
@@ -227,13 +227,13 @@ def test_where_there_is_no_place_the_next_try_waits(clock: VirtualClock, folder:
     assert not record(clock, 2, store=nowhere).is_quiet()
 
 
-class Cellar(RedisAddress):
-    """A Redis in memory: what it holds, for how long, and whether it takes more."""
+class FakeRedis(RedisAddress):
+    """A Redis in memory that records expirations and can be full."""
 
     def __init__(self) -> None:
         super().__init__("redis.example")
-        object.__setattr__(self, "held", {})
-        object.__setattr__(self, "kept", [])
+        object.__setattr__(self, "values", {})
+        object.__setattr__(self, "expirations", [])
         object.__setattr__(self, "full", [])
         object.__setattr__(self, "closed", [])
 
@@ -241,51 +241,51 @@ class Cellar(RedisAddress):
         def put(name: str, text: str, ex: int) -> bool:
             if self.full:
                 raise ResponseError("OOM command not allowed when used memory > 'maxmemory'")
-            self.held[name] = text.encode()
-            self.kept.append(ex)
+            self.values[name] = text.encode()
+            self.expirations.append(ex)
             return True
 
         def remove(name: str) -> int:
-            return len([self.held.pop(name, None)])
+            return len([self.values.pop(name, None)])
 
-        return SimpleNamespace(get=self.held.get, set=put, delete=remove, close=lambda: self.closed.append(True))
+        return SimpleNamespace(get=self.values.get, set=put, delete=remove, close=lambda: self.closed.append(True))
 
 
-def test_redis_keeps_a_record_for_about_a_day_and_until_the_session_is_made(clock: VirtualClock) -> None:
-    cellar: Any = Cellar()
-    first = record(clock, store=cellar)
+def test_redis_keeps_a_record_for_a_day_or_until_the_session_is_created(clock: VirtualClock) -> None:
+    fake_redis: Any = FakeRedis()
+    first = record(clock, store=fake_redis)
     first.record_give_up("a")
     clock.jump(10)
-    second = record(clock, 2, store=cellar)
+    second = record(clock, 2, store=fake_redis)
     assert second.open_sends == {"a"}
     assert second.quiet_until() == NOW + LATE_REQUEST_SECONDS
-    assert record(clock, 2, store=cellar, key="other").open_sends == frozenset()
-    assert set(cellar.kept) == {86400}
+    assert record(clock, 2, store=fake_redis, key="other").open_sends == frozenset()
+    assert set(fake_redis.expirations) == {86400}
     second.close()
-    assert len(cellar.held) == 1, "the other create's"
-    assert all(name.startswith("airflow-provider-sessions:sent:") for name in cellar.held)
-    assert cellar.closed
+    assert len(fake_redis.values) == 1, "the other create's"
+    assert all(name.startswith("airflow-provider-sessions:sent:") for name in fake_redis.values)
+    assert fake_redis.closed
 
 
-def test_a_redis_that_takes_no_more_is_left_with_no_record_that_is_wrong(clock: VirtualClock) -> None:
-    cellar: Any = Cellar()
-    first = record(clock, store=cellar)
-    cellar.full.append(True)
+def test_a_full_redis_has_no_outdated_record(clock: VirtualClock) -> None:
+    fake_redis: Any = FakeRedis()
+    first = record(clock, store=fake_redis)
+    fake_redis.full.append(True)
     first.record_send("a")
-    assert cellar.held == {}
-    cellar.full.clear()
+    assert fake_redis.values == {}
+    fake_redis.full.clear()
     clock.jump(10)
-    assert record(clock, 2, store=cellar).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS, "so the next try waits"
+    assert record(clock, 2, store=fake_redis).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS, "so the next try waits"
 
 
-def test_what_cannot_be_read_in_redis_is_no_record(clock: VirtualClock) -> None:
-    cellar: Any = Cellar()
-    record(clock, store=cellar).record_send("a")
-    cellar.held.update(dict.fromkeys(cellar.held, b"\xff\xfe"))
-    assert not record(clock, 2, store=cellar).is_quiet()
+def test_an_invalid_record_in_redis_counts_as_none(clock: VirtualClock) -> None:
+    fake_redis: Any = FakeRedis()
+    record(clock, store=fake_redis).record_send("a")
+    fake_redis.values.update(dict.fromkeys(fake_redis.values, b"\xff\xfe"))
+    assert not record(clock, 2, store=fake_redis).is_quiet()
 
 
-def test_without_redis_installed_records_lie_in_files(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_installed_records_are_files(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     for module in (_record_stores, _send_record):
         name = module.__name__
@@ -296,11 +296,11 @@ def test_without_redis_installed_records_lie_in_files(clock: VirtualClock, monke
     assert fresh.SendRecord("k", PLACE, None, 2, clock).open_sends == {"a"}
 
 
-def test_a_request_is_waited_for_a_minute_and_some_seconds(clock: VirtualClock) -> None:
+def test_a_request_is_waited_for_a_minute_and_a_margin(clock: VirtualClock) -> None:
     first = record(clock)
     first.record_give_up("a")
     assert format_clock_time(first.quiet_until()) == "15:01:05 UTC"
 
 
-def test_an_instant_is_shown_as_a_clock_shows_it() -> None:
+def test_a_time_is_shown_as_a_clock_time() -> None:
     assert format_clock_time(NOW + 65) == "15:01:05 UTC"

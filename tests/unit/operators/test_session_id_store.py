@@ -1,4 +1,4 @@
-"""The id of the session that a create made: where it is kept, for how long, and whose it is."""
+"""The stored id of a task's session: where it is stored, for how long, and for which create."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def in_a_year() -> datetime:
     return datetime.fromtimestamp(time.time() + YEAR, UTC)
 
 
-def test_another_create_and_another_platform_know_nothing_of_it() -> None:
+def test_creates_and_platforms_have_their_own_ids() -> None:
     ids().save("s-1", None)
     assert ids().load() == "s-1"
     assert ids(key="other").load() is None
@@ -71,7 +71,7 @@ def test_it_is_kept_for_a_month_after_the_planned_end(
         assert ids().load() == known
 
 
-def test_records_of_sends_are_not_taken_for_old(folder: Path) -> None:
+def test_records_of_sends_are_not_removed_as_old(folder: Path) -> None:
     ids().save("s-1", None)
     (folder / "create-of-another-task.json").write_text("{}")
     os.utime(folder / "create-of-another-task.json", (0, 0))
@@ -79,7 +79,7 @@ def test_records_of_sends_are_not_taken_for_old(folder: Path) -> None:
     assert sorted(path.name.partition("-")[0] for path in folder.iterdir()) == ["create", "made", "made"]
 
 
-def test_redis_tells_all_hosts(redis: Redis, folder: Path) -> None:
+def test_redis_stores_the_id_for_all_hosts(redis: Redis, folder: Path) -> None:
     address = RedisAddress("127.0.0.1", db=REDIS_DB)
     ids(store=address).save("s-1", in_a_year())
     assert ids(store=address).load() == "s-1"
@@ -89,8 +89,8 @@ def test_redis_tells_all_hosts(redis: Redis, folder: Path) -> None:
     assert not folder.exists()
 
 
-def test_where_it_cannot_be_kept_the_log_says_so(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_id_that_cannot_be_stored_logs_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder.write_text("no folder")
     ids().save("s-1", None)
     assert ids().load() is None
-    assert "It cannot be remembered beyond a clear which session this create made" in caplog.text
+    assert "Cannot store the id of this task's session beyond a clear" in caplog.text
