@@ -411,10 +411,11 @@ class Adapter(ABC):
         raise self.unsupported(Question.CANCEL)
 
     @abstractmethod
-    def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
+    def sessions(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """All sessions that are meant, page by page, and perhaps others: see :meth:`listed`.
 
-        One in a state that nobody knows is left out, with a warning: see :meth:`outcomes`.
+        Of one in a state that nobody knows, the error: :func:`.unread.read_each` makes such a list. A platform may also
+        leave it out here, and define :meth:`outcomes`.
 
         :param query: what can be asked of the platform saves pages; the rest of it may be passed over.
         """
@@ -422,15 +423,14 @@ class Adapter(ABC):
     async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """All sessions that are meant; of one in a state that nobody knows the error, with what else is known of it.
 
-        By default :meth:`sessions`, without those that the query does not mean. A platform whose records may be
-        unreadable defines this by :func:`.unread.read_each`, and :meth:`sessions` by :func:`.unread.readable`.
+        By default :meth:`sessions`, without those that the query does not mean.
 
         :raises InputError: see :meth:`check_query`.
         """
         self.check_query(query)
-        async for session in self.sessions(query):
-            if is_meant(query, session):
-                yield session
+        async for outcome in self.sessions(query):
+            if is_meant(query, outcome):
+                yield outcome
 
     def listed(self, query: SessionQuery) -> AsyncIterator[Session]:
         """All sessions that are meant, and no others: what hooks and waits ask for.

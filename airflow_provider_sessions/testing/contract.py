@@ -444,6 +444,7 @@ class PlatformContract(ListContract):
             assert (session.session_id, session.title) == (created.session_id, "Town hall")
             assert session.state in (SessionState.SCHEDULED, SessionState.REQUESTED)
             assert session.scheduled_start == draft.start
+            assert "[airflow " not in (session.description or ""), "the mark is no part of the description"
 
     @pytest.mark.parametrize("loses_response", [False, True], ids=["answered", "response lost"])
     @_async_test
