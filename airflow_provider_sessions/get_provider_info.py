@@ -116,7 +116,7 @@ def _prevail() -> dict[str, Any]:
                 ),
                 "schema": _JSON,
             },
-            **_common_fields(example='{"list_transcripts": "/sessions/{remote_session_id}/transcript"}'),
+            **common_fields(example='{"list_transcripts": "/sessions/{remote_session_id}/transcript"}'),
         },
     }
 
@@ -148,7 +148,7 @@ def _sessions_us() -> dict[str, Any]:
                 ),
                 "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 1},
             },
-            **_common_fields(
+            **common_fields(
                 example='{"get_transcripts": "/sessions/{session_id}/transcript"}',
                 rate_limit="10/minute, the vendor's limit",
                 max_wait=300,
@@ -190,13 +190,13 @@ def _vidinfra() -> dict[str, Any]:
                 "JSON: the vendor's other products by a name of yours, for calls with that base. Example: "
                 '{"livestream": "https://api.tenbyte.io/v1/livestream"}. The credential is sent there.',
             ),
-            **_common_fields(example='{"get_share_url": "/sessions/{session_id}/share_urls"}'),
+            **common_fields(example='{"get_share_url": "/sessions/{session_id}/share_urls"}'),
         },
     }
 
 
-def _common_fields(example: str, rate_limit: str = "as many as it likes", max_wait: int = 60) -> dict[str, Any]:
-    """Fields that the connections of all platforms have.
+def common_fields(example: str, rate_limit: str = "as many as it likes", max_wait: int = 60) -> dict[str, Any]:
+    """Return the ``conn-fields`` that the connections of all platforms have; for those of other packages, too.
 
     :param example: of other paths.
     :param rate_limit: what holds where none is given.

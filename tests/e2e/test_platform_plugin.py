@@ -113,7 +113,7 @@ def test_form_test_button_and_a_run_with_every_kind_of_task(python: Path, tmp_pa
             [form] = [one for one in forms(api) if one["connection_type"] == "parley"]
             assert form["hook_name"] == "Parley"
             assert form["standard_fields"]["password"]["title"] == "API key"
-            assert list(form["extra_fields"]) == ["rate_limit"]
+            assert {"rate_limit", "timeout", "proxy"} <= form["extra_fields"].keys()
             assert button(api, fake, "key-of-parley") == (True, "parley at 127.0.0.1 accepted the credential")
             accepted, message = button(api, fake, "another key")
             assert not accepted

@@ -1,8 +1,10 @@
-"""The connection form. Airflow imports this at start-up, so it imports nothing heavy."""
+"""The connection form. Airflow imports this at start-up: it must be quick, and must not fail."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from airflow_provider_sessions.get_provider_info import common_fields
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -20,13 +22,7 @@ def get_provider_info() -> dict[str, Any]:
                     "hidden-fields": ["port", "schema", "login"],
                     "relabeling": {"host": "Base URL", "password": "API key"},
                 },
-                "conn-fields": {
-                    "rate_limit": {
-                        "label": "Rate limit",
-                        "description": "Requests that the account may send, such as 10/minute.",
-                        "schema": {"type": ["string", "null"]},
-                    }
-                },
+                "conn-fields": common_fields(example='{"get_meeting": "/calls/{meeting_id}"}'),
             }
         ],
     }
