@@ -61,6 +61,7 @@ from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.rate_limit.limiter import ProcessRetryAfterLimiter
 from airflow_provider_sessions.testing.contract_proxy import Fault, FaultProxy, SeenRequest
 
 HALF_HOUR = timedelta(minutes=30)
@@ -121,15 +122,19 @@ class ConnectedPlatform:
         """Open an adapter that has seen nothing yet.
 
         :param password: instead of the connection's.
-        :param extra: fields of the connection's extra.
+        :param extra: fields of the connection's extra. Requests are limited only where ``rate_limit`` is among them.
         """
         fields = {name: value for name, value in self.fake.connection().items() if name != "conn_type"}
-        fields["extra"] = {"rate_limit": "1000/second", **fields.get("extra", {}), **extra}
+        fields["extra"] = {**fields.get("extra", {}), **extra}
         fields["host"] = self.proxy.base_url
         fields["password"] = password or fields.get("password")
         account = Account("contract", self.fake.conn_type, **fields)
         self.secrets.update(account.secrets)
-        opened = adapter_class(account.conn_type).open(account, clock=self.fake.clock, on_secret=self.secrets.add)
+        clock = self.fake.clock
+        limiter = None if "rate_limit" in extra else ProcessRetryAfterLimiter(clock)
+        opened = adapter_class(account.conn_type).open(
+            account, clock=clock, on_secret=self.secrets.add, limiter=limiter
+        )
         self._adapters.append(opened)
         return opened
 
