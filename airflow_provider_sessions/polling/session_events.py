@@ -149,7 +149,7 @@ class SessionEventSource:
         """Yield events until it is closed. After an exception it may be called again and continues.
 
         :param poller: the connection's poller.
-        :raises Exception: the poller has stopped because of a bug, or the stored events cannot be loaded.
+        :raises Exception: the poller has stopped because of an unexpected error, or the stored events cannot be loaded.
         """
         emitted = await self._load()
         queue: _Queue = asyncio.Queue()
@@ -310,4 +310,4 @@ class ErrorLog:
         if isinstance(error, SessionsError):
             log.warning("Watching continues after %s: %s", type(error).__name__, error)
         else:
-            log.error("Watching continues after a bug", exc_info=error)
+            log.error("Watching continues after an unexpected error", exc_info=error)

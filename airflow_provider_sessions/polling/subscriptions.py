@@ -108,7 +108,7 @@ class Subscription(Generic[Target, Result]):
         every result.
 
         :raises DeadlineReachedError: the subscription has expired and all results before that have been returned.
-        :raises Exception: the poller has stopped because of a bug.
+        :raises Exception: the poller has stopped because of an unexpected error.
         """
         while not self._results:
             self._waiter = asyncio.get_running_loop().create_future()

@@ -122,7 +122,7 @@ def _describe_timeout(wait: Wait, last: PollResult, why_no_final_poll: str) -> s
     failure = "" if last.error is None else f"; the last poll failed with {type(last.error).__name__}: {last.error}"
     missed = f"; at the deadline, {why_no_final_poll}" if why_no_final_poll else ""
     return (
-        f"waited for {wait.condition} of session {wait.session_id} until {deadline}: the session {state}"
+        f"Waited for {wait.condition} of session {wait.session_id} until {deadline}: the session {state}"
         f"{failure}{missed}"
     )
 
@@ -143,10 +143,10 @@ class _WaitLog:
             self._log_failure(polled.error, history)
         else:
             if self._failures:
-                log.info("The poll succeeded after %s", counted(self._failures, "failed poll"))
+                log.info("Polling works again after %s", counted(self._failures, "failed poll"))
             if result.message != self._last_message:
                 waiting = f"; waiting for {self._wait.condition}" if result.status is WaitStatus.WAITING else ""
-                log.info("%s%s", _capitalize(result.message), waiting)
+                log.info("%s%s", result.message, waiting)
             if polled.session is not None:
                 self._log_new_start(polled.session)
             self._last_message = result.message
@@ -159,7 +159,7 @@ class _WaitLog:
                 "The poll failed with %s: %s (%d in a row)", type(error).__name__, error, max(history.failures, 1)
             )
         else:
-            log.error("The poll failed because of a bug (%d in a row)", history.failures, exc_info=error)
+            log.error("The poll failed with an unexpected error (%d in a row)", history.failures, exc_info=error)
 
     def _log_interval(self, actual: PollInterval | None) -> None:
         requested = self._wait.poll_interval
@@ -176,7 +176,3 @@ class _WaitLog:
             times = (to_the_second(self._start), to_the_second(start))
             log.info("The session's planned start was moved from %s to %s", *times)
         self._start = start or self._start
-
-
-def _capitalize(message: str) -> str:
-    return message[:1].upper() + message[1:]

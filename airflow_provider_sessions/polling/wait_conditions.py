@@ -253,7 +253,7 @@ def evaluate_condition(
         return _evaluate_failure(result.error, _classify_failure(result), history, limits)
     session = result.session
     if session is None:
-        return WaitResult(WaitStatus.WAITING, "the session has not been polled yet")
+        return WaitResult(WaitStatus.WAITING, "The session has not been polled yet")
     if isinstance(condition, StateCondition):
         return _evaluate_state(condition.state, session)
     return _evaluate_artifact(condition.artifact, session, result.artifact)
@@ -284,7 +284,7 @@ def _evaluate_artifact(artifact: Artifact, session: Session, status: ArtifactSta
         return WaitResult(WaitStatus.UNREACHABLE, f"{current}: it was never held and has no {artifact.value}")
     if status is None:
         return WaitResult(WaitStatus.WAITING, current)
-    subject = f"{artifact.value} of session {session.session_id}"
+    subject = f"The {artifact.value} of session {session.session_id}"
     detail = f" ({status.detail})" if status.detail else ""
     if status.ready:
         return WaitResult(WaitStatus.SUCCESS, f"{subject} is ready{detail}")
@@ -295,7 +295,7 @@ def _evaluate_artifact(artifact: Artifact, session: Session, status: ArtifactSta
 
 def _describe_state(session: Session) -> str:
     inferred = " (inferred)" if session.state_inferred else ""
-    return f"session {session.session_id} is {session.state.value}{inferred}"
+    return f"Session {session.session_id} is {session.state.value}{inferred}"
 
 
 def _classify_failure(result: PollResult) -> _FailureKind:
@@ -318,7 +318,7 @@ def _evaluate_failure(error: Exception, kind: _FailureKind, history: PollHistory
     if kind is _FailureKind.RATE_LIMITED:
         return WaitResult(WaitStatus.WAITING, text)
     if kind is _FailureKind.MISSING and history.seen and _has_reached(limits.missing, history.missing):
-        return WaitResult(WaitStatus.UNREACHABLE, f"the session existed before and has been deleted: {text}")
+        return WaitResult(WaitStatus.UNREACHABLE, f"The session existed before and has been deleted: {text}")
     counts = (
         (limits.failures, history.failures),
         (limits.refused, history.refused),

@@ -204,9 +204,9 @@ class _SessionSensor(BaseSensorOperator):
             self._has_links = True
         history = before.add(polled)
         result = evaluate_condition(condition, polled, history, limits)
-        if polled.error is None:
-            log.info("%s (waiting for %s)", result.message, condition)
-        else:
+        if polled.error is None and result.status is WaitStatus.WAITING:
+            log.info("%s; waiting for %s", result.message, condition)
+        elif polled.error is not None:
             log.warning("The poll failed with %s: %s", type(polled.error).__name__, polled.error)
         return replace(result, session=polled.session), history
 
@@ -229,7 +229,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def _end(self, context: Context, result: WaitResult, summary: dict[str, Any] | None) -> dict[str, Any] | None:
         """End the task according to the result of the wait."""
-        log.info("%s: %s", result.status.value, result.message)
+        log.info("The wait ended (%s): %s", result.status.value, result.message)
         if summary is not None:  # a request that was scheduled has another id than the one that was waited for
             context["ti"].xcom_push(key="session_id", value=summary["session_id"])
         if result.status is WaitStatus.SUCCESS:

@@ -109,8 +109,8 @@ class WaitTrigger(BaseTrigger):
             result = await self._wait()
         except Exception as failure:
             # The task should end with a clear message, not with the framework's "trigger failure".
-            log.exception("The trigger failed because of a bug")
-            text = f"the trigger failed with {type(failure).__name__}: {sanitize_text(failure)}"
+            log.exception("The trigger failed with an unexpected error")
+            text = f"The trigger failed with {type(failure).__name__}: {sanitize_text(failure)}"
             result = WaitResult(WaitStatus.FAILED, text)
         await self.clock.sleep(self.not_before - self.clock.now().timestamp())
         event = result.to_event()

@@ -56,7 +56,7 @@ async def test_wait_times_out_after_the_final_poll(harness: PollerHarness) -> No
 
     result = assert_ended(wait, WaitStatus.TIMEOUT)
     assert result.message == (
-        f"waited for state 'live' of session {session_id} until 2026-03-02T15:00:20+00:00: the session was scheduled"
+        f"Waited for state 'live' of session {session_id} until 2026-03-02T15:00:20+00:00: the session was scheduled"
     )
     assert len(harness.requests()) == 2
 

@@ -183,7 +183,7 @@ async def test_transient_errors_do_not_end_a_wait(harness: PollerHarness, caplog
         for record in caplog.records
         if "maintenance" in record.message and "(3 in a row)" in record.message
     ]
-    assert "The poll succeeded after 3 failed polls" in caplog.messages
+    assert "Polling works again after 3 failed polls" in caplog.messages
 
 
 async def test_each_wait_ends_at_its_own_failure_limit(harness: PollerHarness) -> None:
@@ -412,7 +412,7 @@ async def test_timeout_message_has_the_last_known_state(harness: PollerHarness) 
     result = wait.result()
     assert result.status is WaitStatus.TIMEOUT
     assert result.session is not None
-    assert result.message.startswith(f"waited for state 'live' of session {session_id} until 2026-03-02T15:01:30+00:00")
+    assert result.message.startswith(f"Waited for state 'live' of session {session_id} until 2026-03-02T15:01:30+00:00")
     assert "was scheduled; the last poll failed with ServerError" in result.message
 
 

@@ -84,7 +84,7 @@ async def test_condition_is_already_met(vidinfra: Any) -> None:
     event = await event_of(SessionStateTrigger(state="live", **arguments(session_id)))
 
     assert event["status"] == "success"
-    assert event["message"] == f"session {session_id} is live"
+    assert event["message"] == f"Session {session_id} is live"
     assert event["session"]["title"] == "Launch"
     assert set(event) == {"status", "session", "message"}
 
