@@ -34,6 +34,7 @@ from airflow_provider_sessions.operators._template_values import (
     parse_text,
     parse_untemplated_bool,
 )
+from airflow_provider_sessions.operators.publishing import parse_chapters, parse_subtitles, parse_tags
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,
     CreateSessionOperator,
@@ -111,7 +112,10 @@ def _words(name: str, read: Callable[[Any], object]) -> Callable[[Any], object]:
     return _optional(lambda value: read(parse_json(value, name)))
 
 
-_PLAIN_TEXTS = ("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema", "title")
+_PLAIN_TEXTS = (
+    *("case", "description", "folder_id", "library_id", "object_storage_conn_id", "recording_id", "redact_conn_id"),
+    *("room_id", "schema", "title"),
+)
 _READERS: dict[str, Callable[[Any], object]] = {
     **{name: partial(parse_text, field=name) for name in _PLAIN_TEXTS},
     **{name: partial(parse_id, field=name) for name in ("conn_id", "session_id", "sql_conn_id")},
@@ -123,7 +127,10 @@ _READERS: dict[str, Callable[[Any], object]] = {
     **{name: partial(parse_count, field=name) for name in ("concurrency", "limit", "max_consecutive_failures")},
     # A wall clock time may belong to a zone that only the run tells: see _read_plan.
     **{name: _optional(partial(parse_instant, field=name, time_zone="UTC")) for name in ("start", "end")},
-    **{name: _optional(partial(parse_seconds, field=name)) for name in ("duration", "give_up_after", "max_idle")},
+    **{
+        name: _optional(partial(parse_seconds, field=name))
+        for name in ("duration", "give_up_after", "max_idle", "timeout")
+    },
     **{name: _words(name, read_invitees) for name in ("participants", "add_participants")},
     "arguments": lambda value: _mapping(parse_json(value, "arguments"), "arguments"),
     "artifact": ArtifactCondition.parse,
@@ -136,7 +143,10 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "path": check_folder,
     "poll_interval": _optional(parse_interval),
     "redact": _words("redact", read_modes),
+    "chapters": lambda value: parse_chapters(parse_json(value, "chapters")),
     "state": StateCondition.parse,
+    "subtitles": lambda value: parse_subtitles(parse_json(value, "subtitles")),
+    "tags": lambda value: parse_tags(parse_json(value, "tags")),
     "table_prefix": lambda value: _check_table_prefix(parse_text(value, "table_prefix") or ""),
     "time_zone": _optional(zone),
 }

@@ -34,9 +34,21 @@ FACE = ("hooks", "operators", "sensors", "transfers", "triggers")
 OPEN = {
     *("arguments", "case", "conn_id", "description", "endpoint", "logger_name", "object_storage_conn_id", "options"),
     *("path", "redact_conn_id", "room_id", "schema", "session_id", "sql_conn_id", "table_prefix", "time_zone", "title"),
-    *("add_participants", "participants"),
-    *("ahead", "duration", "end", "give_up_after", "look_back", "max_idle", "max_wait", "poll_interval", "start"),
-    *("limit", "max_consecutive_failures"),
+    *("add_participants", "participants", "chapters", "subtitles", "tags"),
+    *("base", "body", "folder_id", "library_id", "method", "query", "recording_id", "video_id"),
+    *(
+        "ahead",
+        "duration",
+        "end",
+        "give_up_after",
+        "look_back",
+        "max_idle",
+        "max_wait",
+        "poll_interval",
+        "start",
+        "timeout",
+    ),
+    *("limit", "max_consecutive_failures", "timeout"),
     "last_seen",
 }
 """Arguments whose text may be any: names, ids, free text, what is JSON, times, durations, numbers."""

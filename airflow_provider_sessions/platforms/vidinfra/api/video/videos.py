@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.platforms.instants import Instant
@@ -21,7 +21,10 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
 
 
 class VideoResponse(VidInfraModel):
-    """A video. Its addresses are left out: they may give access. Source: Vidinfra API, Video."""
+    """A video. Its addresses are left out: they may give access. Source: Vidinfra API, Video.
+
+    ``metadata`` is an object in some responses, and a list of keys and values in others (both documented).
+    """
 
     id: str | None = None
     library_id: str | None = None
@@ -29,10 +32,18 @@ class VideoResponse(VidInfraModel):
     name: str | None = None
     description: str | None = None
     status: str | None = None
+    metadata: dict[str, str] | None = None
     duration_seconds: Seconds | None = None
     size_bytes: int | None = None
     created_at: Instant = None
     updated_at: Instant = None
+
+    @field_validator("metadata", mode="before")
+    @classmethod
+    def _by_key(cls, content: Any) -> Any:
+        if isinstance(content, list):
+            content = {one.get("key"): one.get("value") for one in content if isinstance(one, Mapping)}
+        return {str(key): str(value) for key, value in content.items()} if isinstance(content, Mapping) else None
 
 
 class VideoSearchResponse(VidInfraModel):

@@ -1,0 +1,399 @@
+"""Publish recordings: from a session into the vendor's video library."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
+from airflow_provider_sessions.errors import ExportError, InputError, SessionsError, UnsupportedError
+from airflow_provider_sessions.export.media import ready_recordings
+from airflow_provider_sessions.hooks.base import SessionsHook
+from airflow_provider_sessions.hooks.portal import get_process_portal
+from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.model import Recording, Session, parse_seconds
+from airflow_provider_sessions.model.values import shown
+from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS, TooEarlyError
+from airflow_provider_sessions.operators._create_lock import create_lock
+from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
+from airflow_provider_sessions.operators._template_values import none_if_empty, parse_id, parse_json, parse_text
+from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.safe_text import get_logger
+from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
+from airflow_provider_sessions.triggers.videos import VideoTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_sessions.platforms.vidinfra.api.video.videos import VideoResponse
+    from airflow_provider_sessions.platforms.vidinfra.video_library import Subtitles
+
+log = get_logger(__name__)
+
+_MAX_SUBTITLE_BYTES = 16 * 1024 * 1024
+_UNKNOWN_LANGUAGE = "und"
+"""Of a transcript whose platform does not say: the code of ISO 639 for undetermined."""
+
+
+class PublishRecordingOperator(DeferringOperator):
+    """Publish a recording of a session in VidInfra's video library, once.
+
+    The platform fetches the recording from its own download address: no byte goes through the worker. A video that was
+    made of this recording before, by whichever task, is found by its ``custom_id`` and finished instead. The task
+    waits, deferred, until the video can be played; then it sets title, folder, tags, chapters and subtitles.
+
+    Returns ``{"video_id", "library_id", "recording_id", "session_id", "title", "status"}``; the key ``video_id`` is
+    pushed, too.
+
+    :param conn_id: the connection, of the type ``vidinfra``, with ``video_host``. (templated)
+    :param session_id: the session. (templated)
+    :param recording_id: which of its recordings; needed where several are ready. (templated)
+    :param library_id: the library; the connection's if not given. (templated)
+    :param title: the video's title; the session's if not given. (templated)
+    :param description: the video's description. (templated)
+    :param folder_id: the folder that it is put into. (templated)
+    :param tags: words to find it by. (templated)
+    :param chapters: mappings of ``title``, ``start_time`` and ``end_time`` (whole seconds). (templated)
+    :param subtitles: WebVTT files: ``{"en": "s3://bucket/talk.vtt"}``, or mappings of ``path``, ``language`` and
+        perhaps ``title``, as :class:`~airflow_provider_sessions.operators.artifacts.FetchTranscriptOperator` returns
+        them; files of other formats in that list are left out. (templated)
+    :param object_storage_conn_id: connection for the paths of ``subtitles``. (templated)
+    :param timeout: how long to wait until the video can be played: a timedelta, seconds, or ISO 8601. (templated)
+    :param poll_interval: seconds between polls of the video.
+    :param deferrable: whether the task is deferred, without holding a worker, while it waits; that needs a triggerer.
+    :raises ExportError: no recording is ready, or the platform could not process it.
+    :raises UnsupportedError: the platform has no video library; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "session_id",
+        "recording_id",
+        "library_id",
+        "title",
+        "description",
+        "folder_id",
+        "tags",
+        "chapters",
+        "subtitles",
+        "object_storage_conn_id",
+        "timeout",
+    )
+    operator_extra_links = (SessionLink(), JoinLink())
+    usual_requests = 6
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        recording_id: str | None = None,
+        library_id: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        folder_id: str | None = None,
+        tags: Sequence[str] | str | None = None,
+        chapters: Sequence[Mapping[str, Any]] | str | None = None,
+        subtitles: Mapping[str, str] | Sequence[Mapping[str, Any]] | str | None = None,
+        object_storage_conn_id: str | None = None,
+        timeout: timedelta | float | str = timedelta(hours=2),
+        poll_interval: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=conn_id, **kwargs)
+        self.session_id = session_id
+        self.recording_id = recording_id
+        self.library_id = library_id
+        self.title = title
+        self.description = description
+        self.folder_id = folder_id
+        self.tags = tags
+        self.chapters = chapters
+        self.subtitles = subtitles
+        self.object_storage_conn_id = object_storage_conn_id
+        self.timeout = timeout
+        self.poll_interval = poll_interval
+        self._record: SendRecord | None = None
+        self._sends: dict[str, Any] | None = None
+        self._deadline: float | None = None
+
+    def execute_in_slot(
+        self,
+        context: Context,
+        event: Any = None,
+        *,
+        sends: dict[str, Any] | None = None,
+        deadline: float | None = None,
+        **resumed_with: Any,
+    ) -> Any:
+        """Do the work after a deferral.
+
+        :param event: where the video was waited for, that of
+            :class:`~airflow_provider_sessions.triggers.videos.VideoTrigger`.
+        :param sends: what earlier attempts sent.
+        :param deadline: when to give up waiting, in seconds since 1970.
+        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
+        :raises ExportError: the wait ended without a video that can be played.
+        """
+        self._sends, self._deadline = sends, deadline
+        if isinstance(event, Mapping) and event.get("status") not in (None, "playable"):
+            raise ExportError(f"the recording of session {self.session_id} is not published: {event.get('message')}")
+        return super().execute_in_slot(context, event, **resumed_with)
+
+    def get_resume_arguments(self) -> dict[str, Any]:
+        """Return what earlier attempts sent and the deadline, as arguments of :meth:`execute_in_slot`."""
+        sends = {} if self._record is None else {"sends": self._record.as_json()}
+        return sends if self._deadline is None else {**sends, "deadline": self._deadline}
+
+    def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
+        """Find or make the video, wait for it, and finish it."""
+        if hook.conn_type != "vidinfra":
+            raise UnsupportedError(
+                hook.conn_type,
+                "publish",
+                "Only VidInfra has a video library; download with DownloadRecordingsOperator.",
+            )
+        from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress, finish_video, progress_of
+
+        plan = self._parse_arguments(hook)
+        session, recording = hook.ask(lambda adapter: _find_recording(adapter, plan))
+        push_links(context, session)
+        plan.title = plan.title or session.title
+        video = self._pull_once(context, hook, plan, recording)
+        if progress_of(video) is VideoProgress.FAILED:
+            raise ExportError(
+                f"video {video.id} of recording {recording.recording_id}: its status is {video.status}; delete the "
+                f"video to have it made again"
+            )
+        while progress_of(video) is VideoProgress.PENDING:
+            self._wait(plan, video)
+            video = hook.ask(lambda adapter: _get_video(adapter, plan, video))  # noqa: B023 - runs at once
+        changes = {name: value for name, value in plan.fields().items() if value != getattr(video, name, None)}
+        hook.ask(
+            lambda adapter: finish_video(
+                adapter.client,
+                plan.library_id,
+                video,
+                changes=changes,
+                chapters=plan.chapters,
+                subtitles=plan.subtitles,
+            )
+        )
+        log.info("Published recording %s as video %s", recording.recording_id, video.id)
+        context["ti"].xcom_push(key="video_id", value=video.id)
+        return {
+            "video_id": video.id,
+            "library_id": plan.library_id,
+            "recording_id": recording.recording_id,
+            "session_id": session.session_id,
+            "title": plan.title,
+            "status": video.status,
+        }
+
+    def _parse_arguments(self, hook: SessionsHook) -> _Plan:
+        from airflow_provider_sessions.platforms.vidinfra.video_library import Subtitles
+
+        library_id = parse_text(none_if_empty(self.library_id), "library_id") or hook.account.text("library_id")
+        if not library_id:
+            raise InputError("library_id: give the library, here or in the connection")
+        storage = parse_text(none_if_empty(self.object_storage_conn_id), "object_storage_conn_id")
+        subtitles = parse_subtitles(parse_json(self.subtitles, "subtitles"))
+        return _Plan(
+            session_id=parse_id(self.session_id),
+            recording_id=parse_text(none_if_empty(self.recording_id), "recording_id"),
+            library_id=parse_id(library_id, "library_id"),
+            title=parse_text(none_if_empty(self.title), "title"),
+            description=parse_text(none_if_empty(self.description), "description"),
+            folder_id=parse_text(none_if_empty(self.folder_id), "folder_id"),
+            tags=parse_tags(parse_json(self.tags, "tags")),
+            chapters=parse_chapters(parse_json(self.chapters, "chapters")),
+            subtitles=[Subtitles(language, title, _read_file(path, storage)) for language, title, path in subtitles],
+        )
+
+    def _pull_once(self, context: Context, hook: SessionsHook, plan: _Plan, recording: Recording) -> VideoResponse:
+        key = hashlib.sha256(f"{plan.library_id} {recording.recording_id}".encode()).hexdigest()[:17]
+        account, store = hook.account, hook.account.rate_store
+        place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
+        with create_lock(key, store):
+            self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
+            video = hook.ask(lambda adapter: _pull_once(adapter, plan, recording, record))
+            record.close()
+        self._record = self._sends = None
+        return video
+
+    def _wait(self, plan: _Plan, video: VideoResponse) -> None:
+        """Wait until the video can be played, deferred where that is possible.
+
+        :raises ExportError: the deadline has passed.
+        """
+        now = SYSTEM_CLOCK.now().timestamp()
+        if self._deadline is None:
+            self._deadline = now + parse_seconds(self.timeout, "timeout")
+        if now >= self._deadline:
+            raise ExportError(f"video {video.id} was still {video.status} when the timeout was over")
+        log.info("Video %s is %s; waiting until it can be played", video.id, video.status)
+        if self.deferrable:
+            self._defer_until_playable(plan, video, self._deadline, now)
+        wait = min(self.poll_interval, self._deadline - now)
+        get_process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))
+
+    def _defer_until_playable(self, plan: _Plan, video: VideoResponse, deadline: float, now: float) -> NoReturn:
+        self.defer(
+            trigger=VideoTrigger(
+                conn_id=self.conn_id,
+                library_id=plan.library_id,
+                video_id=video.id or "",
+                poll_interval=self.poll_interval,
+                deadline=deadline,
+                not_before=now + SETTLING_SECONDS,
+            ),
+            method_name="execute_in_slot",
+            kwargs={"slots": 0, **self.get_resume_arguments()},
+        )
+
+
+@dataclass
+class _Plan:
+    """The arguments of a publication, parsed."""
+
+    session_id: str
+    recording_id: str | None
+    library_id: str
+    title: str | None
+    description: str | None
+    folder_id: str | None
+    tags: list[str] | None
+    chapters: Any
+    subtitles: Sequence[Subtitles]
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of the video that are given."""
+        given = {"name": self.title, "description": self.description, "folder_id": self.folder_id}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+async def _find_recording(adapter: Adapter, plan: _Plan) -> tuple[Session, Recording]:
+    """Return the session and the recording to publish.
+
+    :raises ExportError: none is ready, or several are and none of them is named.
+    """
+    adapter.require(Question.RECORDINGS)
+    session = await adapter.get(plan.session_id)
+    ready = await ready_recordings(adapter, session)
+    chosen = [one for one in ready if plan.recording_id in (None, one.recording_id)]
+    if len(chosen) == 1:
+        return session, chosen[0]
+    if not chosen:
+        which = "no recording" if plan.recording_id is None else f"no recording {plan.recording_id!r}"
+        raise ExportError(
+            f"session {plan.session_id} has {which} that is ready; wait for one with "
+            f"ArtifactSensor(artifact='recording')"
+        )
+    names = ", ".join(one.recording_id for one in chosen)
+    raise ExportError(f"session {plan.session_id} has several recordings; give recording_id: {names}")
+
+
+async def _get_video(adapter: Adapter, plan: _Plan, video: VideoResponse) -> VideoResponse:
+    from airflow_provider_sessions.platforms.vidinfra import endpoints
+
+    return await adapter.client.send(endpoints.get_video(plan.library_id, video.id or ""))
+
+
+async def _pull_once(adapter: Adapter, plan: _Plan, recording: Recording, record: SendRecord) -> VideoResponse:
+    """Return the video that is made of a recording; have it made if there is none.
+
+    :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+    """
+    from airflow_provider_sessions.platforms.vidinfra import endpoints
+    from airflow_provider_sessions.platforms.vidinfra.video_library import CUSTOM_ID, find_video
+
+    client, custom_id = adapter.client, recording.recording_id
+    if found := await find_video(client, plan.library_id, custom_id):
+        log.info("Video %s was made of recording %s before", found.id, custom_id)
+        return found
+    if not record.is_quiet():
+        until = record.quiet_until()
+        raise TooEarlyError(
+            f"the platform may still carry out an earlier request to publish recording {custom_id}, which got no "
+            f"response; no other is sent before {format_clock_time(until)}",
+            until,
+        )
+    url, headers = await adapter.recording_request(recording)
+    if headers:
+        raise ExportError(f"recording {custom_id} cannot be fetched by its address alone")
+    call = endpoints.pull_video(plan.library_id, url, tags=plan.tags, metadata={CUSTOM_ID: custom_id}, **plan.fields())
+    record.record_send(custom_id)
+    try:
+        video = await client.send(call)
+    except UNCLEAR_ERRORS:
+        record.record_give_up(custom_id)
+        if found := await find_video(client, plan.library_id, custom_id):
+            return found
+        raise
+    except SessionsError:
+        record.settle(custom_id)
+        raise
+    return video
+
+
+def parse_tags(given: Any) -> list[str] | None:
+    """Return the tags.
+
+    :raises InputError: it is no list of texts.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str | Mapping) or not all(isinstance(tag, str) for tag in given):
+        raise InputError(f"tags: must be a list of texts; got {shown(given)}")
+    return list(given)
+
+
+def parse_chapters(given: Any) -> list[dict[str, Any]] | None:
+    """Return the chapters; None where they are to stay as they are.
+
+    :raises InputError: it is no list of chapters.
+    """
+    names = ("title", "start_time", "end_time")
+    is_list = isinstance(given or [], Sequence) and not isinstance(given, str)
+    if not is_list or not all(isinstance(one, Mapping) and {*names} <= {*one} for one in given or []):
+        raise InputError(f"chapters: must be a list of mappings with {', '.join(names)}; got {shown(given)}")
+    return [dict(one) for one in given] if given else None
+
+
+def parse_subtitles(given: Any) -> list[tuple[str, str, str]]:
+    """Return language, title and path of each WebVTT file.
+
+    :raises InputError: it is no mapping of paths by language, nor a list of mappings.
+    """
+    if isinstance(given, Mapping):
+        given = [{"language": language, "path": path} for language, path in given.items()]
+    is_list = isinstance(given or [], Sequence) and not isinstance(given, str)
+    if not is_list or not all(isinstance(one, Mapping) and "path" in one for one in given or []):
+        raise InputError(
+            f"subtitles: must be paths by language, or a list of mappings with path and language; got {shown(given)}"
+        )
+    files = [one for one in given or [] if one.get("format", "vtt") == "vtt"]
+    languages = [str(one.get("language") or _UNKNOWN_LANGUAGE) for one in files]
+    return [
+        (language, str(one.get("title") or language), str(one["path"]))
+        for language, one in zip(languages, files, strict=True)
+    ]
+
+
+def _read_file(path: str, storage: str | None) -> str:
+    file = ObjectStoragePath(path, conn_id=storage)
+    try:
+        size = file.stat().st_size
+        if size > _MAX_SUBTITLE_BYTES:
+            raise InputError(f"subtitles: {path} has {size} bytes; at most {_MAX_SUBTITLE_BYTES} are read")
+        with file.open("rb") as opened:
+            return str(opened.read().decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise InputError(f"subtitles: {path} cannot be read as a text: {unreadable}") from None

@@ -1,0 +1,127 @@
+"""Videos made of recordings: found by what they were made of, finished step by step, and how far they are.
+
+Every step can be repeated. Source: Vidinfra API (the video library); which words a status has, its webhook guide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_sessions.client.client import Client
+from airflow_provider_sessions.errors import ApiError, NotFoundError, UnknownStateError
+from airflow_provider_sessions.platforms.vidinfra import endpoints
+from airflow_provider_sessions.platforms.vidinfra.api.video.chapters import ChapterInput
+from airflow_provider_sessions.platforms.vidinfra.api.video.videos import VideoResponse
+
+CUSTOM_ID = "custom_id"
+"""The key of a video's metadata that says which recording it was made of."""
+_PENDING = frozenset(
+    "created uploading uploaded queued downloading pulling processing partial_playable transcoding transcoded "
+    "packaging saving".split()
+)
+_FAILED = frozenset(("failed", "pulling_failed", "transcoding_failed"))
+
+
+class VideoProgress(StrEnum):
+    """How far a video is."""
+
+    PENDING = "pending"
+    PLAYABLE = "playable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Subtitles:
+    """The text of a WebVTT file, for one language.
+
+    :param language: such as ``en``.
+    :param title: as players list it.
+    :param content: the text.
+    """
+
+    language: str
+    title: str
+    content: str = field(repr=False)
+
+
+def progress_of(video: VideoResponse) -> VideoProgress:
+    """Return how far a video is.
+
+    :raises UnknownStateError: its status is an unknown word.
+    """
+    status = (video.status or "").lower().removeprefix("video.")
+    if status == "playable":
+        return VideoProgress.PLAYABLE
+    if status in _FAILED:
+        return VideoProgress.FAILED
+    if status in _PENDING:
+        return VideoProgress.PENDING
+    known = tuple(sorted({"playable"} | _FAILED | _PENDING))
+    raise UnknownStateError("vidinfra", video.status, known, thing="video status", of=video.id)
+
+
+async def find_video(client: Client, library_id: str, custom_id: str) -> VideoResponse | None:
+    """Return the video that was made of a recording, or None.
+
+    The lookup by custom id may not find what was made a moment ago, or may mean another field: then the list decides.
+
+    :param client: a client of VidInfra.
+    :param library_id: the library.
+    :param custom_id: the recording's id.
+    """
+    try:
+        found: VideoResponse | None = await client.send(
+            endpoints.get_video_by_custom_id(library_id, CUSTOM_ID, custom_id)
+        )
+    except NotFoundError:
+        found = None
+    except ApiError as refusal:
+        if refusal.status not in (400, 405, 422):
+            raise
+        found = None
+    if found is not None and _is_made_of(found, custom_id):
+        return found
+    async for video in client.pages(endpoints.list_videos(library_id)):
+        if _is_made_of(video, custom_id):
+            return video
+    return None
+
+
+def _is_made_of(video: VideoResponse, custom_id: str) -> bool:
+    return (video.metadata or {}).get(CUSTOM_ID) == custom_id
+
+
+async def finish_video(
+    client: Client,
+    library_id: str,
+    video: VideoResponse,
+    *,
+    changes: Mapping[str, Any],
+    chapters: Sequence[ChapterInput] | None,
+    subtitles: Sequence[Subtitles],
+) -> None:
+    """Give a video its name, folder and tags, its chapters and its subtitles. Repeating it changes nothing more.
+
+    :param changes: arguments of :func:`~airflow_provider_sessions.platforms.vidinfra.endpoints.update_video`.
+    :param chapters: all chapters; None leaves them as they are.
+    :param subtitles: one for each language; a language that is there is replaced.
+    """
+    video_id = video.id or ""
+    if changes:
+        await client.send(endpoints.update_video(library_id, video_id, **changes))
+    if chapters is not None:
+        await client.send(endpoints.set_chapters(library_id, video_id, chapters))
+    if not subtitles:
+        return
+    present = {one.language: one.id async for one in client.pages(endpoints.list_subtitles(library_id, video_id))}
+    for one in subtitles:
+        if subtitle_id := present.get(one.language):
+            call = endpoints.update_subtitle(
+                library_id, video_id, subtitle_id, title=one.title, language=one.language, content=one.content
+            )
+        else:
+            call = endpoints.create_subtitle(library_id, video_id, one.title, one.language, one.content)
+        await client.send(call)

@@ -1,0 +1,118 @@
+"""The trigger that waits for a video of VidInfra's library while its task is deferred."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.safe_text import get_logger
+from airflow_provider_sessions.triggers._connector import Connector
+
+if TYPE_CHECKING:
+    from airflow_provider_sessions.platforms.adapter import Adapter
+
+log = get_logger(__name__)
+
+_MAX_FAILURES = 10
+"""Failed polls in a row that end the wait."""
+
+
+class VideoTrigger(BaseTrigger):
+    """Waits until a video can be played, or never will.
+
+    It fires one event: ``{"status": "playable" | "failed" | "timeout" | "unreachable", "message": "..."}``.
+
+    :param conn_id: the connection.
+    :param library_id: the library.
+    :param video_id: the video.
+    :param poll_interval: seconds between polls.
+    :param deadline: when to give up, in seconds since 1970.
+    :param not_before: when the event may fire at the earliest, in seconds since 1970.
+    """
+
+    clock: Clock = SYSTEM_CLOCK
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        library_id: str,
+        video_id: str,
+        poll_interval: float,
+        deadline: float,
+        not_before: float = 0.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        self.conn_id = conn_id
+        self.library_id = library_id
+        self.video_id = video_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self.not_before = not_before
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what it takes to make the trigger again elsewhere."""
+        return f"{__name__}.VideoTrigger", {
+            "conn_id": self.conn_id,
+            "library_id": self.library_id,
+            "video_id": self.video_id,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+            "not_before": self.not_before,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll the video, and fire the one event."""
+        status, message = await self._wait()
+        await self.clock.sleep(max(0.0, self.not_before - self._now()))
+        yield TriggerEvent({"status": status, "message": message})
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
+
+    async def _wait(self) -> tuple[str, str]:
+        """Return how the wait ended. The last poll comes at the deadline."""
+        from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress
+
+        connector, adapter, failures = Connector(self.conn_id, self.clock), None, 0
+        try:
+            while True:
+                is_last = self._now() >= self.deadline
+                try:
+                    adapter = await self._connect(connector, adapter)
+                    progress, status = await self._poll(adapter)
+                    failures = 0
+                except (SessionsError, TimeoutError) as failure:
+                    failures += 1
+                    log.warning("Could not poll video %s (%d in a row): %s", self.video_id, failures, failure)
+                    if failures >= _MAX_FAILURES or is_last:
+                        return "unreachable", str(failure)
+                else:
+                    if progress is not VideoProgress.PENDING:
+                        return progress, f"the video's status is {status}"
+                    if is_last:
+                        return "timeout", f"the video was still {status} at the deadline"
+                    log.info("Video %s is %s; next poll in %.0f s", self.video_id, status, self.poll_interval)
+                await connector.mask_new_secrets()
+                await self.clock.sleep(min(self.poll_interval, max(0.0, self.deadline - self._now())))
+        finally:
+            if adapter is not None:
+                await adapter.aclose()
+
+    async def _connect(self, connector: Connector, current: Adapter | None) -> Adapter:
+        adapter = await connector.connect(current)
+        if current is not None and adapter is not current:
+            await current.aclose()
+        return adapter
+
+    async def _poll(self, adapter: Adapter) -> tuple[Any, str | None]:
+        """Return how far the video is, and its status."""
+        from airflow_provider_sessions.platforms.vidinfra import endpoints
+        from airflow_provider_sessions.platforms.vidinfra.video_library import progress_of
+
+        video = await adapter.client.send(endpoints.get_video(self.library_id, self.video_id))
+        return progress_of(video), video.status
