@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import io
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -33,6 +34,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from airflow_provider_sessions.client.download import Download
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     AnswerError,
@@ -208,8 +210,11 @@ def _async_test(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     return run
 
 
-async def _recording_request(adapter: Adapter, session: Session) -> tuple[str, Mapping[str, str]]:
-    return await adapter.recording_request((await adapter.recordings(session))[0])
+async def _download_recording(adapter: Adapter, session: Session) -> int:
+    """Download a recording, and return its size in bytes."""
+    recording = (await adapter.recordings(session))[0]
+    request = functools.partial(adapter.recording_request, recording)
+    return (await Download(adapter.client, request, io.BytesIO(), expected_size=recording.size_bytes).run()).size_bytes
 
 
 async def _list(adapter: Adapter) -> list[Session]:
@@ -225,7 +230,7 @@ OF_ENDED_SESSIONS: Mapping[Question, Callable[[Adapter, Session], Awaitable[Any]
     Question.TRANSCRIPTS: lambda adapter, session: adapter.transcripts(session),
     Question.TAKEAWAYS: lambda adapter, session: adapter.takeaways(session),
     Question.RECORDINGS: lambda adapter, session: adapter.recordings(session),
-    Question.RECORDING_REQUEST: _recording_request,
+    Question.RECORDING_REQUEST: _download_recording,
 }
 """What can be read of a session that has ended and has all artifacts: something each time."""
 ARTIFACTS = {
