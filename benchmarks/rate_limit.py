@@ -6,10 +6,10 @@ ideal is 57 seconds: 10 at once, and 10 more at the end of each of 19 windows. E
 the same server, has it imported, starts at the same moment, and does what a 429 says.
 
     uv pip install --group bench
-    python benchmarks/rate_budget.py --processes 8              # all of them: about ten minutes
-    python benchmarks/rate_budget.py --only ours-file ours-redis
-    python benchmarks/rate_budget.py --lanes                    # 60 s of polling and export together
-    python benchmarks/rate_budget.py --tasks                    # 60 s of two workers whose tasks are processes
+    python benchmarks/rate_limit.py --processes 8              # all of them: about ten minutes
+    python benchmarks/rate_limit.py --only ours-file ours-redis
+    python benchmarks/rate_limit.py --lanes                    # 60 s of polling and export together
+    python benchmarks/rate_limit.py --tasks                    # 60 s of two workers whose tasks are processes
 
 prints the table, and exits with 1 if one of ours was refused anything or took over 1.02 times the ideal. Redis is
 expected at 127.0.0.1:6379. Clocks are set apart by giving processes a ``time.time`` and a ``Clock`` that are wrong.
@@ -131,7 +131,7 @@ class SkewedClock:
 api = Endpoints("benchmark")
 
 
-@api("GET", "/take/{lane}", documented=True)
+@api("GET", "/take/{traffic_class}", documented=True)
 def take(traffic_class: str) -> Call[dict[str, Any]]:
     """Take one of the platform's slots."""
     return call(dict[str, Any])
