@@ -1,4 +1,4 @@
-"""Checking the words of closed lists when a DAG is parsed."""
+"""Check arguments whose values come from a closed list when a DAG is parsed."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def check_words(value: Any, read: Callable[[Any], object]) -> None:
-    """Read those words of an argument that no template can be, so that a wrong one fails while the DAG is parsed.
+    """Check the values of an argument that cannot be templates, so that an invalid one fails when the DAG is parsed.
 
-    All else is read when the task runs: templates, XComArgs, whatever is mapped.
+    Everything else is checked when the task runs: templates, XComArgs and mapped values.
 
-    :param value: the argument, as the author gave it: a word, or a list, tuple, set or mapping of some.
-    :param read: reads the argument when the task runs.
-    :raises InputError: ``read`` refuses a word.
+    :param value: the argument as the author set it: a text, or a list, tuple, set or mapping of texts.
+    :param read: parses the argument when the task runs.
+    :raises InputError: ``read`` refuses a value.
     """
     if _LEFT_TO_CALLER.get():
         return
-    # Airflow's rule is that a constructor leaves template fields alone, since their values are still to be rendered.
-    # A text of letters, digits, "_", "-" and "." alone is rendered as what it is, so a wrong word can be told right
-    # away. Looking for "{{" instead would be wrong: a DAG may set other delimiters in jinja_environment_kwargs.
+    # By Airflow's rule, a constructor does not use template fields, because they are not rendered yet. But a text of
+    # letters, digits, "_", "-" and "." renders to itself, so it can be checked now. A search for "{{" would be wrong:
+    # a DAG may set other delimiters in jinja_environment_kwargs.
     if isinstance(value, list | tuple | set | frozenset):
         words: Any = [word for word in value if is_plain(word)]
     elif isinstance(value, Mapping):
-        words = {word: told for word, told in value.items() if is_plain(word) and is_plain(told)}
+        words = {name: text for name, text in value.items() if is_plain(name) and is_plain(text)}
     else:
         words = value if is_plain(value) else None
     if words:
@@ -38,7 +38,7 @@ def check_words(value: Any, read: Callable[[Any], object]) -> None:
 
 @contextmanager
 def unchecked_words() -> Iterator[None]:
-    """Let operators with wrong words be made, for a caller who checks all arguments himself and reports every one."""
+    """Skip these checks, for a caller that checks all arguments and reports every invalid one."""
     token = _LEFT_TO_CALLER.set(True)
     try:
         yield
@@ -47,5 +47,5 @@ def unchecked_words() -> Iterator[None]:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a text that no template can be. ``None`` as a text is what a template leaves of nothing."""
+    """Whether a value is a text that cannot be a template, nor ``"None"``, which a template may render from None."""
     return isinstance(value, str) and _PLAIN.fullmatch(value) is not None and value != "None"

@@ -28,46 +28,47 @@ def thing() -> Call[None]:
 
 
 @dataclass
-class Judge:
-    """A platform, and when requests arrived there.
+class Platform:
+    """A platform that records when requests arrive.
 
-    :param way: seconds from a request's being written to its arrival, and from there to its answer, by the present.
+    :param get_delays: returns, for a time, the seconds until a request arrives and until its response arrives.
     """
 
     clock: VirtualClock
-    way: Callable[[float], tuple[float, float]] = lambda now: (0.002, 0.005)
+    get_delays: Callable[[float], tuple[float, float]] = lambda now: (0.002, 0.005)
     arrivals: list[datetime] = field(default_factory=list)
 
-    def most_within(self, seconds: float) -> int:
+    def count_busiest_window(self, seconds: float) -> int:
         times = sorted(moment.timestamp() for moment in self.arrivals)
         return max(sum(begin <= time < begin + seconds for time in times) for begin in times)
 
 
 class Connection(httpx.AsyncBaseTransport):
-    """What a client sends over: it connects before its first request.
+    """A transport that connects before its first request.
 
-    :param judge: the platform.
-    :param connecting: seconds that connecting takes.
+    :param platform: the platform.
+    :param connect_seconds: the time to connect.
     """
 
-    def __init__(self, judge: Judge, connecting: float) -> None:
-        self._judge = judge
-        self._connecting = connecting
+    def __init__(self, platform: Platform, connect_seconds: float) -> None:
+        self._platform = platform
+        self._connect_seconds = connect_seconds
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        clock, (there, back) = self._judge.clock, self._judge.way(self._judge.clock.now().timestamp())
-        await clock.sleep(self._connecting)
-        self._connecting = 0.0
+        clock = self._platform.clock
+        to_platform, to_client = self._platform.get_delays(clock.now().timestamp())
+        await clock.sleep(self._connect_seconds)
+        self._connect_seconds = 0.0
         if trace := request.extensions.get("trace"):
             await trace("http11.send_request_headers.started", {})
-        await clock.sleep(there)
-        self._judge.arrivals.append(clock.now())
-        await clock.sleep(back)
+        await clock.sleep(to_platform)
+        self._platform.arrivals.append(clock.now())
+        await clock.sleep(to_client)
         return httpx.Response(200, json={})
 
 
 async def run(clock: VirtualClock, work: Awaitable[object]) -> None:
-    """Do work while time passes, from one sleeper to the next: each request gets all the turns that it needs."""
+    """Run work, advancing the clock to each next sleeper once no task can continue."""
     task = asyncio.ensure_future(work)
     while not task.done():
         for _ in range(6):
@@ -77,45 +78,43 @@ async def run(clock: VirtualClock, work: Awaitable[object]) -> None:
     await task
 
 
-def client(judge: Judge, limiter: ProcessLimiter, connecting: float) -> Client:
+def client(platform: Platform, limiter: ProcessLimiter, connect_seconds: float) -> Client:
     config = ClientConfig(base_url="https://distant.example", retry=RetryPolicy(max_wait=600.0))
-    transport = Connection(judge, connecting)
-    return Client(config, dialect=Dialect("distant"), limiter=limiter, clock=judge.clock, transport=transport)
+    transport = Connection(platform, connect_seconds)
+    return Client(config, dialect=Dialect("distant"), limiter=limiter, clock=platform.clock, transport=transport)
 
 
-@pytest.mark.parametrize("connecting", [0.03, 0.15, 0.5])
+@pytest.mark.parametrize("connect_seconds", [0.03, 0.15, 0.5])
 @pytest.mark.parametrize("limit", ["3/s", "10/3s"])
-async def test_connections_that_have_to_be_made_bring_no_arrivals_closer_together(
-    connecting: float, limit: str
-) -> None:
-    """As in workers whose tasks are processes: each connects anew, then sends a second request at once."""
-    judge, rate = Judge(VirtualClock()), RateLimit.parse(limit)
-    limiter = ProcessLimiter(rate, judge.clock)
+async def test_new_connections_bring_no_arrivals_closer_together(connect_seconds: float, limit: str) -> None:
+    """As in workers whose tasks are processes: each opens a connection, then sends a second request at once."""
+    platform, rate = Platform(VirtualClock()), RateLimit.parse(limit)
+    limiter = ProcessLimiter(rate, platform.clock)
 
     async def task(requests: int) -> None:
-        async with client(judge, limiter, connecting) as sender:
+        async with client(platform, limiter, connect_seconds) as sender:
             for _ in range(requests):
                 await sender.send(thing())
 
     for _ in range(6):
         await run(
-            judge.clock, asyncio.gather(*(task(1) for _ in range(rate.requests + 2)), *(task(3) for _ in range(2)))
+            platform.clock, asyncio.gather(*(task(1) for _ in range(rate.requests + 2)), *(task(3) for _ in range(2)))
         )
 
-    assert judge.most_within(rate.seconds) <= rate.requests
+    assert platform.count_busiest_window(rate.seconds) <= rate.requests
 
 
-async def test_a_platform_that_was_busy_and_is_not_any_more_gets_no_more_than_its_limit() -> None:
-    """Requests that lie in its queue for a while arrive late; the first that does not is not to come too early."""
+async def test_a_platform_that_gets_faster_again_receives_no_more_than_its_limit() -> None:
+    """Requests that wait in its queue arrive late; the first that does not must not arrive too early."""
     clock = VirtualClock()
     began = clock.now().timestamp()
 
-    def way(now: float) -> tuple[float, float]:
+    def get_delays(now: float) -> tuple[float, float]:
         return (0.15, 0.005) if 20 < now - began < 40 else (0.002, 0.005)
 
-    judge = Judge(clock, way)
+    platform = Platform(clock, get_delays)
     limiter = ProcessLimiter(RateLimit(3, 1), clock)
-    async with client(judge, limiter, 0.0) as sender:
+    async with client(platform, limiter, 0.0) as sender:
 
         async def work() -> None:
             while clock.now().timestamp() - began < 60:
@@ -123,5 +122,5 @@ async def test_a_platform_that_was_busy_and_is_not_any_more_gets_no_more_than_it
 
         await run(clock, asyncio.gather(*(work() for _ in range(4))))
 
-    assert judge.most_within(1) <= 3
-    assert len(judge.arrivals) > 60 * 3 * 0.8
+    assert platform.count_busiest_window(1) <= 3
+    assert len(platform.arrivals) > 60 * 3 * 0.8

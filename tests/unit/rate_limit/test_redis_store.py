@@ -121,11 +121,11 @@ time.time = lambda: real() + skew
 
 async def main():
     limit = RateLimit(5, 0.5)
-    budget = WindowLimiter(RedisStore(RedisAddress("127.0.0.1"), sys.argv[1], limit), limit)
-    slots = []
+    limiter = WindowLimiter(RedisStore(RedisAddress("127.0.0.1"), sys.argv[1], limit), limit)
+    times = []
     for _ in range(8):
-        slots.append(await budget.reserve(TrafficClass.CALL, max_wait=60) + time.monotonic())
-    print(json.dumps(slots))
+        times.append(await limiter.reserve(TrafficClass.CALL, max_wait=60) + time.monotonic())
+    print(json.dumps(times))
 
 asyncio.run(main())
 """
@@ -136,9 +136,9 @@ def test_processes_whose_clocks_differ_keep_to_the_limit_together(account: str) 
         subprocess.Popen([sys.executable, "-c", WORKER, account, str(skew)], stdout=subprocess.PIPE)
         for skew in (0, 0.4, -0.4, 3600)
     ]
-    slots = sorted(slot for process in running for slot in json.loads(process.communicate(timeout=60)[0]))
-    assert len(slots) == 32
-    assert count_busiest_window(slots, 0.5) <= 5
+    times = sorted(time for process in running for time in json.loads(process.communicate(timeout=60)[0]))
+    assert len(times) == 32
+    assert count_busiest_window(times, 0.5) <= 5
 
 
 def free_port() -> int:

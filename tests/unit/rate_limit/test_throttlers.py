@@ -1,4 +1,4 @@
-"""A client under the throttlers of a real server, as far as their headers and windows go, on a virtual clock."""
+"""A client of a server with throttlers: their headers and windows, on a virtual clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def thing() -> Call[None]:
 
 @dataclass
 class Throttler:
-    """A window that begins with its first request, as @nestjs/throttler and express-rate-limit have it."""
+    """A window that starts with its first request, as in @nestjs/throttler and express-rate-limit."""
 
     name: str
     limit: int
@@ -43,13 +43,13 @@ class Throttler:
         self.hits += 1
         return self.hits <= self.limit
 
-    def left(self, now: float) -> tuple[int, int]:
+    def get_remaining(self, now: float) -> tuple[int, int]:
         return max(0, self.limit - self.hits), math.ceil(self.ends - now)
 
 
 @dataclass
 class Server(httpx.AsyncBaseTransport):
-    """Throttlers, one behind the other, and the headers that tell of them.
+    """A server that checks throttlers one after the other and reports them in headers.
 
     :param style: ``suffixes``, ``members`` (one ``RateLimit`` header) or ``plain``.
     """
@@ -66,24 +66,24 @@ class Server(httpx.AsyncBaseTransport):
         headers: list[tuple[str, str]] = []
         for throttler in self.throttlers:
             suffix = f"-{throttler.name}" if self.style == "suffixes" else ""
-            granted = throttler.hit(now)
-            remaining, reset = throttler.left(now)
+            accepted = throttler.hit(now)
+            remaining, reset = throttler.get_remaining(now)
             if self.style == "members":
                 headers.append(("RateLimit", f'"{throttler.name}";r={remaining};t={reset}'))
                 headers.append(
                     ("RateLimit-Policy", f'"{throttler.name}";q={throttler.limit};w={throttler.seconds:.0f}')
                 )
-            elif granted:
-                told = {"Limit": throttler.limit, "Remaining": remaining, "Reset": reset}
-                headers += [(f"X-RateLimit-{name}{suffix}", str(value)) for name, value in told.items()]
-            if not granted:
+            elif accepted:
+                values = {"Limit": throttler.limit, "Remaining": remaining, "Reset": reset}
+                headers += [(f"X-RateLimit-{name}{suffix}", str(value)) for name, value in values.items()]
+            if not accepted:
                 self.refused += 1
                 return httpx.Response(429, headers=[*headers, (f"Retry-After{suffix}", str(reset))])
         return httpx.Response(200, headers=headers, json={})
 
 
-async def send(server: Server, limit: str, count: int, at_once: int) -> float:
-    """Send so many requests; the seconds that it took."""
+async def send(server: Server, limit: str, count: int, concurrency: int) -> float:
+    """Send requests and return the seconds that this took."""
     clock = server.clock
     config = ClientConfig(base_url="https://throttled.example", retry=RetryPolicy(max_wait=120.0))
     limiter = ProcessLimiter(RateLimit.parse(limit), clock)
@@ -91,10 +91,10 @@ async def send(server: Server, limit: str, count: int, at_once: int) -> float:
     async with Client(config, dialect=Dialect("throttled"), limiter=limiter, clock=clock, transport=server) as client:
 
         async def work(number: int) -> None:
-            for _ in range(number, count, at_once):
+            for _ in range(number, count, concurrency):
                 await client.send(thing())
 
-        await asyncio.gather(*(work(number) for number in range(at_once)))
+        await asyncio.gather(*(work(number) for number in range(concurrency)))
     return (clock.now() - began).total_seconds()
 
 
@@ -103,17 +103,17 @@ def named() -> tuple[Throttler, ...]:
 
 
 @pytest.mark.parametrize("style", ["suffixes", "members"])
-@pytest.mark.parametrize(("at_once", "most"), [(1, 0), (4, 3)])
-async def test_named_throttlers_refuse_next_to_nothing(style: str, at_once: int, most: int) -> None:
+@pytest.mark.parametrize(("concurrency", "most"), [(1, 0), (4, 3)])
+async def test_named_throttlers_refuse_few_requests(style: str, concurrency: int, most: int) -> None:
     server = Server(VirtualClock(auto=True), named(), style)
-    took = await send(server, "600/minute", 75, at_once)
+    took = await send(server, "600/minute", 75, concurrency)
 
     assert server.refused <= most
     assert len(server.arrivals) == 75 + server.refused
     assert took < 50, "75 of 20 in ten seconds take 30 s at the least"
 
 
-async def test_a_limit_of_one_second_slows_a_minute_down_for_no_more_than_its_seconds() -> None:
+async def test_a_limit_per_second_does_not_slow_a_minute_for_longer() -> None:
     server = Server(VirtualClock(auto=True), (Throttler("default", 30, 1),), "plain")
     took = await send(server, "600/minute", 600, 1)
 
@@ -121,7 +121,7 @@ async def test_a_limit_of_one_second_slows_a_minute_down_for_no_more_than_its_se
     assert took < 25
 
 
-async def test_a_lower_limit_of_the_same_window_is_kept_before_it_is_used_up() -> None:
+async def test_a_lower_limit_of_the_same_window_applies_before_it_is_used_up() -> None:
     server = Server(VirtualClock(auto=True), (Throttler("default", 20, 60),), "members")
     took = await send(server, "600/minute", 60, 4)
 
@@ -131,7 +131,7 @@ async def test_a_lower_limit_of_the_same_window_is_kept_before_it_is_used_up() -
 
 @pytest.mark.parametrize("limit", ["600/minute", "1000/s"])
 @pytest.mark.parametrize("wait", [0.05, 0.4, 0.95])
-async def test_a_closure_of_less_than_a_second_is_kept_by_everybody(limit: str, wait: float) -> None:
+async def test_a_refusal_of_less_than_a_second_delays_all_requests(limit: str, wait: float) -> None:
     clock = VirtualClock()
     server = Server(clock, (), "plain")
     config = ClientConfig(base_url="https://throttled.example")
