@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 import zoneinfo
 from collections.abc import Generator
@@ -35,6 +36,14 @@ def _use_the_pinned_time_zones() -> None:
 
 
 _use_the_pinned_time_zones()
+
+
+def _heed_interrupts() -> None:
+    """Heed SIGINT, which a job of a shell's background ignores: tests, and processes that they start, are sent it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_heed_interrupts()
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 AIRFLOW = Version(version("apache-airflow"))
