@@ -254,6 +254,7 @@ def test_a_night_is_loaded_and_its_query_tells_hours_per_person(setting: Setting
     assert sorted((who, sessions, round(hours, 6)) for who, sessions, hours in told) == hours_attended(truth)
 
 
+@pytest.mark.nightly
 def test_a_month_is_backfilled_side_by_side_over_what_is_there(setting: Setting) -> None:
     api, vidinfra = setting.api, setting.sandbox.vidinfra
     nightly = first_run(api, EXPORT)
@@ -314,6 +315,7 @@ def test_an_export_whose_connection_is_erased_leaves_no_stub_and_goes_on_when_it
     assert list(setting.files.glob("_ledger/*/*/open/*")) == []
 
 
+@pytest.mark.nightly
 def test_a_load_whose_connections_are_erased_leaves_whole_sessions_and_goes_on_when_they_are_back(
     setting: Setting,
 ) -> None:

@@ -84,7 +84,9 @@ with store.write("a.bin") as file:
 """
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.nightly] if kind in ("azure", "google") else []) for kind in KINDS]
+)
 def test_a_killed_writer_leaves_nothing_under_the_final_name(store_in, kind: str) -> None:
     store, folder = store_in(kind)
     with store.write("a.bin") as file:

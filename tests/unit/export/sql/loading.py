@@ -21,7 +21,7 @@ PEOPLE = 3
 
 def sessions_for(url: str) -> int:
     """How many sessions are loaded: fewer into DuckDB, whose file is opened and closed for each."""
-    return 30 if url.startswith("duckdb") else 300
+    return 30 if url.startswith("duckdb") else 120
 
 
 def held(count: int, prefix: str) -> StandIn:
