@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 from airflow_provider_sessions.hooks import portal
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
-from airflow_provider_sessions.sandbox.sandbox import PLATFORMS
+from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
 from tests.connected import requests_of
 
 WRONG_KEY = "0123456789-not-the-right-key-0123456789"
