@@ -25,7 +25,7 @@ SCHEMA_VERSION: Final = 1
 class Row(msgspec.Struct, frozen=True, gc=False):
     """What every row begins with: the session that it belongs to."""
 
-    platform: Annotated[str, "Connection type of the platform: prevail, vidinfra or sessions_us.", KEY]
+    platform: Annotated[str, "Connection type of the platform, such as vidinfra.", KEY]
     account: Annotated[
         str, "Account on the platform: its host, and the company where the connection names one. No secret.", KEY
     ]

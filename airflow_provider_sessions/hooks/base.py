@@ -317,5 +317,10 @@ def _hook_class(conn_type: str) -> type[SessionsHook]:
     if named is None:
         return SessionsHook
     module, _, name = named.partition(":")
-    found: type[SessionsHook] = getattr(importlib.import_module(module), name)
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as missing:
+        raise InputError(f"the hook {named!r} of the platform {conn_type!r} cannot be loaded: {missing}") from missing
+    if not (isinstance(found, type) and issubclass(found, SessionsHook)):
+        raise InputError(f"the hook {named!r} of the platform {conn_type!r} is no subclass of SessionsHook")
     return found

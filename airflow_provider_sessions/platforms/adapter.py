@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from types import TracebackType
+from io import BytesIO
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -22,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import InputError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -484,6 +485,28 @@ class Adapter(ABC):
             listed = await self.recordings(await self.get(recording.session_id))
             recording = with_url(recording, listed)
         return url_of(recording), {}
+
+    async def read_file(self, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        """Fetch a file that the platform gives an address of, and that is small, such as a transcript.
+
+        :param url: its absolute address; the connection's credential goes to its own hosts alone.
+        :param headers: headers to send.
+        :raises AnswerTooLargeError: it is larger than an answer may be.
+        :raises SessionsError: see :class:`~airflow_provider_sessions.client.download.Download`.
+        """
+        from airflow_provider_sessions.client.download import Download
+
+        file, most = BytesIO(), self.client.config.max_json_bytes
+
+        async def request() -> tuple[str, Mapping[str, str]]:
+            return url, headers
+
+        def check_size(size: int, _: int | None) -> None:
+            if size > most:
+                raise AnswerTooLargeError(f"{self.platform}: a file to be read is larger than {most} bytes")
+
+        await Download(self.client, request, file, on_progress=check_size).run()
+        return file.getvalue()
 
     async def artifact_status(self, session: Session, artifact: Artifact) -> ArtifactStatus:
         """Whether an artifact of a session is ready: the one rule for all platforms.

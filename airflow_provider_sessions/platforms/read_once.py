@@ -1,4 +1,8 @@
-"""Reading a list once where two questions about a session need it, one right after the other."""
+"""Reading a list once where two questions about a session need it, one right after the other.
+
+Where one list shows both transcripts and recordings, an adapter reads it for the transcripts, which an export asks for
+first, and takes what was read for the recordings.
+"""
 
 from __future__ import annotations
 

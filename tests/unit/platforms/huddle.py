@@ -121,16 +121,17 @@ class HuddleAdapter(Adapter):
         return [read_transcript(text, session.session_id, language="en")] if text else []
 
     async def recordings(self, session: Session) -> list[Recording]:
-        return [
-            Recording(
-                recording_id=file.id,
-                session_id=session.session_id,
-                status=RecordingStatus.READY,
-                media_type=file.type,
-                download_url=SecretStr(file.url),
-            )
-            for file in await self.client.send(list_files(session.session_id))
-        ]
+        files = await self.client.send(list_files(session.session_id))
+        return [self._recording(file, session.session_id) for file in files]
+
+    def _recording(self, file: File, session_id: str) -> Recording:
+        return Recording(
+            recording_id=file.id,
+            session_id=session_id,
+            status=RecordingStatus.READY,
+            media_type=file.type,
+            download_url=SecretStr(file.url),
+        )
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
         url, _ = await super().recording_request(recording)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from datetime import timedelta
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from airflow.triggers.base import TriggerEvent
 from pydantic import SecretStr
 
+from airflow_provider_sessions.captions.reader import read_transcript
+from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.errors import InputError, NotFoundError, UnsupportedError
+from airflow_provider_sessions.export.datasets import supported
 from airflow_provider_sessions.export.media import download_all
+from airflow_provider_sessions.export.run import Plan, materials
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.model import (
@@ -22,6 +29,7 @@ from airflow_provider_sessions.model import (
     Session,
     SessionQuery,
     SessionState,
+    Transcript,
     TranscriptFile,
 )
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
@@ -32,11 +40,23 @@ from airflow_provider_sessions.operators.sessions import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.platforms.read_once import ReadOnce
 from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
 from airflow_provider_sessions.testing.argument_checks import find_problems
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
 from tests.connected import Connect, close_portal, connect, context
-from tests.unit.platforms.huddle import FILE_TOKEN, KEY, SOON, Huddle, HuddleAdapter, huddle, huddle_default
+from tests.unit.platforms.huddle import (
+    FILE_TOKEN,
+    KEY,
+    SOON,
+    File,
+    Huddle,
+    HuddleAdapter,
+    huddle,
+    huddle_default,
+    list_files,
+)
 from tests.unit.platforms.installed import install
 
 __all__ = ["close_portal", "connect", "context", "huddle", "huddle_default", "install"]
@@ -219,6 +239,55 @@ def test_a_recordings_link_is_shown_and_written_nowhere() -> None:
     link = SecretStr("https://files.example/a?sig=abc")
     one = Recording(recording_id="r", session_id="s", status=RecordingStatus.READY, download_url=link)
     assert "sig" not in f"{one!r} {one.model_dump()} {one.model_dump_json()}"
+
+
+class OneList(HuddleAdapter):
+    """Transcripts are files among the recordings."""
+
+    def __init__(self, account: Account, client: Client) -> None:
+        super().__init__(account, client)
+        self._files = ReadOnce(self._list_files, client.clock)
+
+    async def _list_files(self, session_id: str) -> list[File]:
+        return await self.client.send(list_files(session_id))
+
+    async def transcripts(self, session: Session) -> list[Transcript]:
+        return [
+            read_transcript((await self.read_file(file.url, {"X-File-Token": FILE_TOKEN})).decode(), session.session_id)
+            for file in await self._files.read(session.session_id)
+            if file.type == "text/vtt"
+        ]
+
+    async def recordings(self, session: Session) -> list[Recording]:
+        files = await self._files.take(session.session_id)
+        return [self._recording(file, session.session_id) for file in files if file.type != "text/vtt"]
+
+
+async def test_an_export_with_downloads_reads_the_list_of_files_once(huddle: Huddle, tmp_path: Path) -> None:
+    huddle.add("m", SOON, "finished")
+    huddle.files["m"] = [("a", "video/mp4", b"moving"), ("t", "text/vtt", CAPTIONS.encode())]
+    async with OneList.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
+        session = await adapter.get("m")
+        plan = Plan("huddle", "account", SessionQuery(), supported(adapter, None), (session,))
+        [material] = [one async for one in materials(adapter, plan)]
+        await download_all(adapter, LocalStore(tmp_path), material.recordings, 1)
+    assert [one.text for one in material.transcripts[0].segments] == ["Good morning.", "Good morning & welcome."]
+    assert [one.recording_id for one in material.recordings] == ["a"]
+    assert huddle.requests == {"GET meetings/{id}": 1, "GET meetings/{id}/files": 1, "GET media/{id}": 2}
+
+
+async def test_its_events_are_emitted(huddle_default: Huddle) -> None:
+    huddle_default.add("m", datetime.now(UTC) - timedelta(minutes=61), "finished")
+    trigger = SessionEventTrigger(conn_id="huddle_default", events=["ended"], poll_interval=1)
+    async with aclosing(cast(AsyncGenerator[TriggerEvent, None], trigger.run())) as events:
+        event = await asyncio.wait_for(anext(events), 30)
+    assert (event.payload["event"], event.payload["session"]["session_id"]) == ("ended", "m")
+
+
+def test_a_hook_class_that_is_not_there_is_named(huddle_default: Huddle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HuddleAdapter, "hook_class", "no_such_module:Hook")
+    with pytest.raises(InputError, match="the hook 'no_such_module:Hook' of the platform 'huddle' cannot be loaded"):
+        hook_for("huddle_default")
 
 
 @pytest.mark.parametrize("field", ["room_id", "case"])
