@@ -230,3 +230,10 @@ def test_single_failure_is_quoted_and_several_are_counted() -> None:
 def test_poll_interval_as_text_has_the_reason() -> None:
     assert str(PollInterval(660.4, RateLimit(10, 60))) == "every 660 s: the account allows 10 requests per minute"
     assert str(PollInterval(90)) == "every 90 s: the platform responds slowly"
+
+
+def test_event_has_the_summary_of_the_session_and_the_whole_message() -> None:
+    result = WaitResult(SUCCESS, "x" * 5000, session=session("live"))
+
+    assert result.to_event() == {"status": "success", "session": session("live").summary(), "message": "x" * 5000}
+    assert WaitResult(FAILED, "no session").to_event()["session"] is None
