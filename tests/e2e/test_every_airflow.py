@@ -1,0 +1,145 @@
+"""On every supported Airflow, with a real scheduler and a real triggerer: a deferral, and creates that run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from scripts._airflow_api import AirflowApi
+from scripts._standalone import Standalone
+
+ITERATIONS = 3
+
+pytestmark = [pytest.mark.e2e, pytest.mark.matrix]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox()
+    with SandboxServer(sandbox):
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def api(sandbox: Sandbox) -> Iterator[AirflowApi]:
+    with Standalone(Path(__file__).parent / "dags", parallelism=2) as airflow:
+        airflow.api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
+        yield airflow.api
+
+
+def start(api: AirflowApi, dag_id: str, **conf: Any) -> str:
+    """Start a run; its id."""
+    api.wait_for("the DAG", lambda: api.knows_dag(dag_id), timeout=60)
+    api.unpause(dag_id)
+    return api.trigger(dag_id, conf)
+
+
+def options(sandbox: Sandbox) -> dict[str, str]:
+    return {"room_id": sandbox.vidinfra.room_id, "preset_id": sandbox.vidinfra.preset_id}
+
+
+def session_ids(sandbox: Sandbox) -> set[str]:
+    return {session["id"] for session in sandbox.vidinfra.sessions()}
+
+
+def test_a_deferred_task_ends_well_when_its_session_has_ended(api: AirflowApi, sandbox: Sandbox) -> None:
+    dag_id, task_id, now = "one_deferral", "wait_until_ended", datetime.now(UTC)
+    [session_id] = sandbox.vidinfra.create(
+        "Board meeting", scheduled_start=now - timedelta(minutes=2), started_at=now - timedelta(minutes=1)
+    )
+    run_id = start(api, dag_id, session_id=session_id)
+
+    def state() -> str | None:
+        return api.task_states(dag_id, run_id).get(task_id)
+
+    def log() -> str:
+        return "\n".join(api.log(dag_id, run_id, task_id))
+
+    api.wait_for("the deferral", lambda: state() in {"deferred", "failed"}, timeout=60)
+    assert state() == "deferred", log()
+
+    # Long enough for the triggerer to poll, and to see that the session is still live.
+    polls = sandbox.log.count()
+    api.wait_for("two polls of the triggerer", lambda: sandbox.log.count() >= polls + 2, timeout=60)
+    assert state() == "deferred"
+
+    sandbox.vidinfra.end(session_id)
+    assert api.wait_for_run(dag_id, run_id, timeout=60) == "success", log()
+    assert sandbox.vidinfra.api_key not in log()
+    assert session_id in log()
+    result = str(api.xcom(dag_id, run_id, task_id))
+    assert "ended" in result
+    assert session_id in result
+
+
+def test_a_cleared_create_returns_its_session_though_people_have_rewritten_it(
+    api: AirflowApi, sandbox: Sandbox
+) -> None:
+    before = session_ids(sandbox)
+    run_id = start(api, "one_create", options=options(sandbox))
+    assert api.wait_for_run("one_create", run_id, timeout=120) == "success"
+    [session_id] = session_ids(sandbox) - before
+    held = sandbox.vidinfra.all_sessions[session_id]
+    held.title, held.description = "All hands", "Bring your own coffee"
+
+    api.clear("one_create", run_id, "create")
+    assert api.wait_for_run("one_create", run_id, timeout=120) == "success"
+
+    [task] = api.tasks("one_create", run_id)
+    assert task["try_number"] == 2
+    assert session_ids(sandbox) - before == {session_id}
+    assert session_id in str(api.xcom("one_create", run_id, "create"))
+
+
+@pytest.mark.needs_airflow("3.4.0b1")
+def test_each_iteration_of_a_loop_has_a_session_of_its_own_to_wait_for_and_to_cancel(
+    api: AirflowApi, sandbox: Sandbox
+) -> None:
+    dag_id, before = "looped_creates", session_ids(sandbox)
+    run_id = start(api, dag_id, options=options(sandbox))
+
+    def iterations(task_id: str, state: str) -> list[dict[str, Any]]:
+        tasks = [task for task in api.tasks(dag_id, run_id) if task["task_id"] == f"iteration.{task_id}"]
+        return sorted((one for one in tasks if one["state"] == state), key=lambda one: str(one["start_date"]))
+
+    made: list[str] = []
+    for _ in range(ITERATIONS):
+        [waiting] = api.wait_for("the deferral", lambda: iterations("wait", "deferred"), timeout=120)
+        [session_id] = session_ids(sandbox) - before - set(made)
+        made.append(session_id)
+        if len(made) < ITERATIONS:
+            sandbox.vidinfra.start(session_id)
+            sandbox.vidinfra.end(session_id)
+            api.wait_for("the end", lambda: len(iterations("wait", "success")) == len(made), timeout=60)
+    api.wait_for(
+        "the trigger",
+        lambda: "; waiting for state 'ended'" in str(api.ask("GET", f"{_path(waiting)}/logs/1", **_region(waiting))),
+        timeout=60,
+    )
+    api.ask("PATCH", _path(waiting), {"new_state": "failed"}, **_region(waiting))
+    api.wait_for("the canceled session", lambda: sandbox.vidinfra.session(made[-1])["deleted_at"], timeout=60)
+    assert not any(sandbox.vidinfra.session(session_id)["deleted_at"] for session_id in made[:-1])
+    creates = iterations("create", "success")
+    assert [task["try_number"] for task in creates] == [2] * ITERATIONS
+
+    which = {"dag_run_id": run_id, "task_instance_ids": [creates[1]["id"]], "dry_run": False, "only_failed": False}
+    api.ask("POST", f"dags/{dag_id}/clearTaskInstances", which)
+
+    def tried_again() -> list[dict[str, Any]]:
+        return [task for task in iterations("create", "success") if task["try_number"] > 2]
+
+    api.wait_for("the cleared create", tried_again, timeout=120)
+    assert session_ids(sandbox) == before | set(made)
+
+
+def _path(task: dict[str, Any]) -> str:
+    return f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+
+
+def _region(task: dict[str, Any]) -> dict[str, Any]:
+    return {"region_id": task["region_id"], "region_index": task["region_index"]}
