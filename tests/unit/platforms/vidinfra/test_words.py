@@ -10,7 +10,16 @@ from pydantic import ValidationError
 
 from airflow_provider_sessions.client.records import read_record
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
-from airflow_provider_sessions.model import Attribution, Presence, RecordingStatus, Session, SessionState
+from airflow_provider_sessions.model import (
+    AttendanceInterval,
+    Attribution,
+    Participant,
+    Presence,
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionState,
+)
 from airflow_provider_sessions.platforms.unread import UnreadLog
 from airflow_provider_sessions.platforms.vidinfra import words
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
@@ -216,3 +225,157 @@ def test_a_status_that_cannot_be_read_is_an_error_and_no_warning(caplog: pytest.
     assert unknown.value.session is not None
     assert unknown.value.session.title == "Town hall"
     assert caplog.messages == []
+
+
+def test_every_field_of_a_session_is_mapped() -> None:
+    response = SessionResponse.model_validate(
+        {
+            "id": "s1",
+            "title": "Town hall",
+            "description": "All hands",
+            "status": "ended",
+            "room_id": "r1",
+            "room": {"id": "r2", "host_id": "u1", "host": {"id": "u2", "username": "Ada"}},
+            "scheduled_start_time": at(9),
+            "started_at": at(10),
+            "ended_at": at(11),
+            "recording_enabled": False,
+            "created_at": at(7),
+            "updated_at": at(12),
+        }
+    )
+    assert words.session_from(response, lambda key: f"https://live.example/{key}") == Session(
+        platform="vidinfra",
+        session_id="s1",
+        title="Town hall",
+        description="All hands",
+        state=SessionState.ENDED,
+        room_id="r1",
+        host_id="u1",
+        host_name="Ada",
+        scheduled_start=at(9),
+        actual_start=at(10),
+        actual_end=at(11),
+        recording_enabled=False,
+        url="https://live.example/s1",
+        created_at=at(7),
+        updated_at=at(12),
+    )
+
+
+def test_a_host_is_known_by_the_room_or_by_its_account() -> None:
+    assert session(room={"host": {"id": "u2"}}).host_id == "u2"
+    assert session(room={"host_id": "u1"}).host_id == "u1"
+    assert session().host_id is None
+
+
+@pytest.mark.parametrize(("message", "error"), [("disk full", "disk full"), ("", None), (None, None)])
+def test_every_field_of_a_recording_is_mapped(message: str | None, error: str | None) -> None:
+    response = RecordingResponse.model_validate(
+        {
+            "id": "x1",
+            "session_id": "s1",
+            "name": "Part 1",
+            "file_path": "a/b.mp4",
+            "duration": 60,
+            "file_size": 1000,
+            "status": "completed",
+            "error_message": message,
+            "created_at": at(11),
+            "updated_at": at(12),
+        }
+    )
+    assert words.recording_from(response, "s2") == Recording(
+        recording_id="x1",
+        session_id="s1",
+        name="Part 1",
+        status=RecordingStatus.READY,
+        media_type="video/mp4",
+        size_bytes=1000,
+        duration_seconds=60,
+        error=error,
+        created_at=at(11),
+        updated_at=at(12),
+    )
+
+
+@pytest.mark.parametrize(("count", "joins"), [(None, 1), (0, 0), (-3, 0), (4, 4)])
+def test_every_field_of_a_row_of_attendance_is_mapped(count: int | None, joins: int) -> None:
+    given = row(
+        user_id="u1",
+        username="Ada",
+        email="ada@example.com",
+        is_guest=False,
+        joined_at=at(10),
+        left_at=at(11),
+        last_seen_at=at(12),
+        watch_duration=3000,
+        join_count=count,
+    )
+    assert words.interval_from(given, 7) == AttendanceInterval(
+        participant_key="account:u1",
+        attribution=Attribution.EXACT,
+        name="Ada",
+        email="ada@example.com",
+        is_guest=False,
+        joined_at=at(10),
+        left_at=at(11),
+        joins=joins,
+        reported_seconds=3000,
+        source_id="a1",
+    )
+    assert words.interval_from(row(username=""), 7).name is None
+
+
+def test_rows_are_ordered_by_time_then_by_who_they_are_about() -> None:
+    rows = [
+        row(id="b", joined_at=at(10)),
+        row(id="a", joined_at=at(10)),
+        row(id="", joined_at=at(11), username="b"),
+        row(id="", joined_at=at(11), username="a", email="b@example.com"),
+        row(id="", joined_at=at(11), username="a", email="a@example.com"),
+        row(id="z"),
+        row(id=""),
+    ]
+    ordered = sorted(rows, key=words.order_of)
+    assert [(one.id, one.username, one.email) for one in ordered] == [
+        ("a", None, None),
+        ("b", None, None),
+        ("", "a", "a@example.com"),
+        ("", "a", "b@example.com"),
+        ("", "b", None),
+        ("", None, None),
+        ("z", None, None),
+    ]
+
+
+def test_every_field_of_participants_is_mapped() -> None:
+    held = session(room={"host_id": "h1", "host": {"username": "Hal"}})
+    assigned = [SessionParticipantResponse.model_validate({"user": {"id": "u1"}, "role": "moderator"})]
+    present = [
+        row(user_id="u1", username="Ada", email="ada@example.com"),
+        row(user_id="g1", username="Guest", is_guest=True),
+    ]
+    assert words.participants_from(held, assigned, present) == [
+        Participant(participant_key="account:h1", name="Hal", role="host", presence=Presence.ASSIGNED, source_id="h1"),
+        Participant(
+            participant_key="account:u1",
+            name="Ada",
+            email="ada@example.com",
+            role="moderator",
+            presence=Presence.PRESENT,
+            source_id="u1",
+        ),
+        Participant(participant_key="guest:g1", name="Guest", is_guest=True, presence=Presence.PRESENT, source_id="g1"),
+    ]
+
+
+def test_who_was_given_a_role_keeps_the_name_and_address_of_it_unless_attendance_has_them() -> None:
+    user = {"id": "u1", "username": "Ada", "email": "ada@example.com"}
+    assigned = [SessionParticipantResponse.model_validate({"user": user, "role": "co_host"})]
+    [same] = words.participants_from(session(), assigned, [row(user_id="u1")])
+    assert (same.name, same.email) == ("Ada", "ada@example.com")
+    [other] = words.participants_from(
+        session(), assigned, [row(user_id="u1", username="Ada L.", email="al@example.com")]
+    )
+    assert (other.name, other.email) == ("Ada L.", "al@example.com")
