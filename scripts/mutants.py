@@ -236,8 +236,11 @@ def _warm(module: str) -> Iterator[None]:
     for one in sorted(graph.modules - stale):
         with suppress(ImportError):  # of a library that is not installed
             importlib.import_module(one)
-    for one in stale & sys.modules.keys():
-        del sys.modules[one]
+    for one in stale:
+        package, _, attribute = one.rpartition(".")
+        if sys.modules.pop(one, None) is not None and package in sys.modules:
+            # Else "from package import module" finds it there, unchanged.
+            vars(sys.modules[package]).pop(attribute, None)
     try:
         yield
     finally:
