@@ -1,6 +1,6 @@
 """``cancel_on_kill``: when a session is canceled, and the calls of ``on_kill`` that do not cancel it.
 
-Airflow's supervisor is simulated here; tests/e2e/test_triggerer.py uses a real one.
+Airflow's supervisor is simulated here; tests/e2e/waits/test_triggerer.py uses a real one.
 """
 
 from __future__ import annotations

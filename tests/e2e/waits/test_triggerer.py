@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psutil
 import pytest
 
-from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sandbox import Sandbox
 from scripts._airflow_api import AirflowApi
 from scripts._processes import family, kill
 from scripts._standalone import Standalone
-from tests.databases import postgres_database
 
 WAITERS = 50
 SESSIONS = 3
@@ -31,34 +29,7 @@ for before it defers. Half of what it would take to ask once for every waiter.""
 MARKED = {"failed": "failed", "succeeded": "success", "not_asked": "failed", "begun": "failed"}
 """Tasks of the DAG marked_waits to what they are marked as while they wait."""
 
-SETTINGS = {
-    # How soon another triggerer takes over: well before the freeze is over. By default 30 s.
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "15",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
-}
-
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox()
-    with SandboxServer(sandbox):
-        yield sandbox
-
-
-@pytest.fixture(scope="module")
-def airflow(sandbox: Sandbox) -> Iterator[Standalone]:
-    with ExitStack() as stack:
-        # SQLite has one writer: a triggerer that is frozen while it writes would stop all of Airflow.
-        database = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": stack.enter_context(postgres_database())}
-        dags = Path(__file__).parent / "dags"
-        airflow = stack.enter_context(Standalone(dags, settings=SETTINGS | database, parallelism=8))
-        airflow.api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
-        for dag_id in ("many_waiters", "marked_waits"):
-            airflow.api.wait_for("the DAG", lambda dag_id=dag_id: airflow.api.knows_dag(dag_id), timeout=60)
-            airflow.api.unpause(dag_id)
-        yield airflow
 
 
 @pytest.mark.needs_airflow("3.3")

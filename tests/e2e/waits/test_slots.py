@@ -1,0 +1,41 @@
+"""More tasks than an account has slots for, in a real Airflow: they are deferred until theirs and keep to the limit."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_sessions.sandbox import Sandbox
+from scripts._standalone import Standalone
+
+DAG_ID = "many_creates"
+TASKS = 8
+REQUESTS, SECONDS = 6, 20
+
+pytestmark = pytest.mark.e2e
+
+
+def test_tasks_without_a_slot_are_deferred_and_each_makes_its_one_session(
+    airflow: Standalone, sandbox: Sandbox
+) -> None:
+    api, vidinfra, before = airflow.api, sandbox.vidinfra, sandbox.log.count()
+    limited = {"rate_limit": f"{REQUESTS}/{SECONDS}s"}
+    api.add_connection("vidinfra_limited", vidinfra.connection() | {"extra": limited})
+    options = {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}
+    run_id = api.trigger(DAG_ID, {"options": options})
+    deferred: set[str] = set()
+    for states in api.follow(DAG_ID, run_id, timeout=300):
+        deferred |= {task for task, state in states.items() if state == "deferred"}
+
+    assert api.run_state(DAG_ID, run_id) == "success", airflow.output()
+    assert len(deferred) >= TASKS / 2
+    logs = ["\n".join(api.log(DAG_ID, run_id, "create", map_index=index)) for index in range(TASKS)]
+    deferrals = [log.count("Deferred for") for log in logs]
+    titles = sorted(session["title"] for session in vidinfra.sessions())
+    assert [title for title in titles if title.startswith("Town hall")] == [f"Town hall {n}" for n in range(TASKS)]
+    requests = sandbox.log.entries()[before:]
+    assert sum(entry.route == "create_session" for entry in requests) == TASKS
+    assert sum(deferrals) <= 2 * TASKS
+    assert f"the account allows {REQUESTS} requests per {SECONDS} s; the next free slot is at" in "".join(logs)
+    arrivals = sorted(entry.wall for entry in requests)
+    closest = min(later - earlier for earlier, later in zip(arrivals, arrivals[REQUESTS:], strict=False))
+    assert closest >= SECONDS
