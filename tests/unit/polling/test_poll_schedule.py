@@ -177,3 +177,12 @@ def test_rarely_polled_sessions_always_get_a_full_poll() -> None:
     unknown = {"unknown": SessionSnapshot()}
 
     assert select_full_polls(seldom | often | unknown, 1300.0, 30.0) == seldom.keys() | {"unknown"}
+
+
+def test_session_that_was_never_polled_is_due() -> None:
+    snapshots = {
+        "never polled": SessionSnapshot(session()),
+        "never polled fully": SessionSnapshot(session(), polled_at=1000.0),
+        "polled": SessionSnapshot(session(), polled_at=1000.0, fully_polled_at=1000.0),
+    }
+    assert select_full_polls(snapshots, now=1000.0, poll_interval=60) == {"never polled", "never polled fully"}
