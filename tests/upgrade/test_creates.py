@@ -15,7 +15,7 @@ from tests.upgrade.world import HOUR, NOON, PLATFORMS, Time, stored, task
 class Store(dict[str, Any]):
     """A task's state store."""
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, **retention: Any) -> None:
         self[key] = json.loads(json.dumps(value))
 
 
