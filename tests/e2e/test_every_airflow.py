@@ -77,6 +77,7 @@ def test_a_deferred_task_ends_well_when_its_session_has_ended(api: AirflowApi, s
     assert session_id in result
 
 
+@pytest.mark.needs_airflow("3.3")  # the scheduler of 3.1.8 may die of a clear that follows a task's end at once
 def test_a_cleared_create_returns_its_session_though_people_have_rewritten_it(
     api: AirflowApi, sandbox: Sandbox
 ) -> None:
