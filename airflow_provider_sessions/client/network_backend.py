@@ -50,7 +50,11 @@ class NetworkBackend(httpcore.AnyIOBackend):
             async with asyncio.timeout(timeout):
                 found = await resolve(host, port, self._policy)
                 link = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1)
-                return _Stream(await SocketStream.from_socket(link))
+                stream: Any = await SocketStream.from_socket(link)
+                # anyio reads only while somebody waits for bytes, but a socket that it was given from the start: a file
+                # that came faster than it was written was in memory as a whole.
+                stream._transport.pause_reading()
+                return _Stream(stream)
         except TimeoutError:
             raise httpcore.ConnectTimeout() from None
         except OSError as failure:

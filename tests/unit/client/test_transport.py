@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client.addresses import AddressPolicy
+from airflow_provider_sessions.client.network_backend import NetworkBackend
 from airflow_provider_sessions.client.transport import MAX_CONNECTIONS, ConnectionTransport, connect_directly
 from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
 
@@ -340,3 +341,24 @@ async def test_requests_that_are_canceled_while_their_response_is_closed_leave_n
             await response.stream.aclose()
         async with asyncio.timeout(10):
             assert (await client.get(f"{server.url}/next")).text == "halfhalf"
+
+
+async def test_a_connection_is_not_read_before_somebody_wants_to() -> None:
+    sent = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, len(WORD))
+        for _ in range(1000):
+            writer.write(WORD)
+            await writer.drain()
+            sent += len(WORD)
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    backend = NetworkBackend(AddressPolicy(frozenset(("127.0.0.1",))))
+    stream = await backend.connect_tcp("127.0.0.1", server.sockets[0].getsockname()[1])
+    for _ in range(5000):
+        await asyncio.sleep(0)
+    assert 0 < sent < 500 * len(WORD)
+    await stream.aclose()
+    server.close()
