@@ -129,15 +129,17 @@ def without_secrets(secrets: Callable[[], Iterable[str]]) -> Iterator[None]:
 def hide_values(content: Any) -> Any:
     """Return JSON in which the values of names that tell of a secret, and the queries of addresses, are hidden."""
     if isinstance(content, Mapping):
-        return {
-            name: "***" if value and isinstance(value, str) and _SECRET_NAME.search(str(name)) else hide_values(value)
-            for name, value in content.items()
-        }
+        return {name: hide_value(str(name), value) for name, value in content.items()}
     if isinstance(content, list):
         return [hide_values(item) for item in content]
     if isinstance(content, str) and content.startswith(("http://", "https://")):
         return redact_url(content)
     return content
+
+
+def hide_value(name: str, value: Any) -> Any:
+    """Return a value as it may be shown beside its name; see :func:`hide_values`."""
+    return "***" if value and isinstance(value, str) and _SECRET_NAME.search(name) else hide_values(value)
 
 
 def _may_be_shown(key: str, value: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from airflow_provider_sessions.client.call import Call
+from airflow_provider_sessions.client.redact import hide_value
 
 _MISSING = (404, 410)
 _STATUSES = (400, *_MISSING, 422)
@@ -53,7 +54,7 @@ def tell_refused(arguments: Mapping[str, str], status: int) -> str | None:
     """
     if not arguments:
         return None
-    listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    listed = ", ".join(f"{name}={hide_value(name, value)!r}" for name, value in arguments.items())
     if status in _MISSING:
         verbs = ("was", "is") if len(arguments) == 1 else ("were", "are")
         return f"{listed} {verbs[0]} not found, or {verbs[1]} not visible with this credential"

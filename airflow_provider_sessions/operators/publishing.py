@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_sessions.client.redact import without_secrets
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ExportError, InputError, SessionsError, UnsupportedError
 from airflow_provider_sessions.export.media import ready_recordings
@@ -331,7 +332,8 @@ async def _pull_once(adapter: Adapter, plan: _Plan, recording: Recording, record
     call = endpoints.pull_video(plan.library_id, url, tags=plan.tags, metadata={CUSTOM_ID: custom_id}, **plan.fields())
     record.record_send(custom_id)
     try:
-        video = await client.send(call)
+        with without_secrets(lambda: (url,)):  # a platform may quote the address that it could not fetch
+            video = await client.send(call)
     except UNCLEAR_ERRORS:
         record.record_give_up(custom_id)
         if found := await find_video(client, plan.library_id, custom_id):

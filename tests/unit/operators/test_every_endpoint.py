@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from airflow_provider_sessions.client.call import Call, Route
+from airflow_provider_sessions.errors import RejectedError
 from airflow_provider_sessions.operators.sessions import CallApiOperator
 from airflow_provider_sessions.platforms.registry import adapter_class
 from tests.connected import Connect
@@ -66,6 +67,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, str, bytes]] = []
+        self.status = 200
         self.response = "text/csv", b""
 
         class Handler(BaseHTTPRequestHandler):
@@ -80,7 +82,7 @@ class Recorder:
                 kind = handler.headers.get("Content-Type", "")
                 self.requests.append((handler.command, handler.path, kind, body))
                 media_type, content = self.response
-                handler.send_response(200)
+                handler.send_response(self.status)
                 handler.send_header("Content-Type", media_type)
                 handler.send_header("Content-Length", str(len(content)))
                 handler.end_headers()
@@ -95,12 +97,20 @@ class Recorder:
     def accept(self, call: Call[Any]) -> None:
         """Forget what was sent, and give this call a response of the right shape with nothing in it."""
         self.requests.clear()
+        self.status = 200
         if call.answer in (str, bytes):
             self.response = "text/csv", b"name,seconds\r\n"
             return
         content: Any = [] if get_origin(call.answer) is list else {}
         for name in reversed(call.unwrap):
             content = {name: content}
+        self.response = "application/json", json.dumps(content).encode()
+
+    def refuse(self, fields: Iterable[str], reason: str) -> None:
+        """Refuse what is sent next, and say that these fields are wrong."""
+        self.status = 422
+        errors = [{"field": name, "message": "is wrong"} for name in fields]
+        content = {"success": False, "message": reason, "errors": errors}
         self.response = "application/json", json.dumps(content).encode()
 
     @property
@@ -210,3 +220,30 @@ def test_the_copies_for_one_library_are_called_by_the_connections_library(
     CallApiOperator(task_id="call", conn_id="some", endpoint=route.name, arguments=arguments, limit=1).execute(context)
 
     assert urlsplit(recorder.requests[-1][1]).path.startswith(f"/v1/libraries/{LIBRARY}/")
+
+
+SECRET = ("access_token", "code", "device_token", "password", "refresh_token", "secret", "token")
+HOLDING = [(platform, route) for platform, route in ENDPOINTS if {*arguments_of(platform, route)} & {*SECRET, "url"}]
+
+
+@pytest.mark.parametrize(("platform", "route"), HOLDING, ids=[f"{name}-{route.name}" for name, route in HOLDING])
+def test_a_refusal_quotes_no_secret_that_was_sent(
+    recorder: Recorder, connect: Connect, context: Any, platform: str, route: Route
+) -> None:
+    extra = {"video_host": f"{recorder.url}/video", "rate_limit": "9999/second"}
+    connect(
+        "some",
+        conn_type=platform,
+        host=recorder.url,
+        login="acme",
+        password="a-key-of-thirty-two-letters-47",
+        extra=extra,
+    )
+    secrets = {name: f"hush-{name}" for name in SECRET} | {"url": "https://files.example/a.mp4?sig=hush-url"}
+    arguments = {name: secrets.get(name, value) for name, value in arguments_of(platform, route).items()}
+    recorder.refuse(arguments, "Invalid Request")
+
+    with pytest.raises(RejectedError) as refused:
+        CallApiOperator(task_id="call", conn_id="some", endpoint=route.name, arguments=arguments).execute(context)
+
+    assert "hush" not in str(refused.value)

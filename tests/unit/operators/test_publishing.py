@@ -11,9 +11,10 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import ExportError, InputError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import ExportError, InputError, RejectedError, SessionsError, UnsupportedError
 from airflow_provider_sessions.operators.publishing import PublishRecordingOperator
 from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sandbox.request_parsing import ApiError
 from airflow_provider_sessions.triggers.videos import VideoTrigger
 from tests.connected import Connect, RecordingTaskInstance, requests_of
 
@@ -182,6 +183,21 @@ def test_other_platforms_have_no_video_library(connect: Connect, context: Any) -
     )
     with pytest.raises(UnsupportedError, match="Only VidInfra has a video library"):
         PublishRecordingOperator(task_id="t", conn_id="prevail_default", session_id="s").execute(context)
+
+
+def test_a_refused_pull_quotes_no_address_that_gives_access(
+    session_id: str, vidinfra: Any, sandbox: Sandbox, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(platform: Any, request: Any) -> Any:
+        raise ApiError(422, f"cannot fetch {request.json()['url']}", gateway=True)
+
+    route = next(route for route in vidinfra.routes if route.name == "pull_video")
+    monkeypatch.setitem(route.__dict__, "handler", refuse)
+
+    with pytest.raises(RejectedError, match="cannot fetch") as refused:
+        operator(session_id, vidinfra).execute(context)
+
+    assert "token=" not in str(refused.value).replace("token=***", "")
 
 
 class TestTrigger:
