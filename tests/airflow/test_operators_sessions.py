@@ -126,7 +126,7 @@ def test_an_endpoint_is_called(run_dag: RunDag, vidinfra: Any) -> None:
         ("create_and_hold", {"start": "noon"}, "InputError: start: 'noon' is not a time; give ISO 8601"),
         ("call_api", {"endpoint": "get_rom"}, "InputError: vidinfra has no endpoint 'get_rom'; it has"),
         ("call_api", {"conn_id": "nowhere"}, "The conn_id `nowhere` isn't defined"),
-        ("call_api", {"conn_id": "a_database"}, "has the type 'sqlite', which is no platform of this provider"),
+        ("call_api", {"conn_id": "a_database"}, "connection type 'sqlite' is no platform of this provider"),
     ],
 )
 def test_bad_input_fails_the_task_with_a_clear_message_before_any_request(
