@@ -16,7 +16,7 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Live sessions",
         "description": (
             "Create live sessions on Prevail, VidInfra and Sessions, wait for them without holding a worker, "
-            "and bring home who came and what was said."
+            "and export attendance, transcripts and recordings."
         ),
         "integrations": [
             {

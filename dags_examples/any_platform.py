@@ -80,7 +80,7 @@ FORM = {
 
 with DAG(
     dag_id="any_platform",
-    description="Create a session on any platform, wait for it, bring home all that it left behind",
+    description="Create a session on any platform, wait for it, export its artifacts",
     doc_md=__doc__,
     schedule=None,
     params=FORM,

@@ -1,4 +1,4 @@
-"""A deposition's whole life: schedule it, wait without holding a worker, bring home what was said.
+"""A deposition's whole life: schedule it, wait without holding a worker, fetch transcript and audio.
 
 The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
 REST API with the same fields as ``conf``. What the tasks do:
@@ -181,7 +181,7 @@ def options(form: Mapping[str, Any]) -> dict[str, Any]:
 
 with DAG(
     dag_id="deposition_lifecycle",
-    description="Schedule a deposition, wait for it, bring home transcript and audio",
+    description="Schedule a deposition, wait for it, fetch transcript and audio",
     doc_md=__doc__,
     schedule=None,
     params=FORM,

@@ -62,7 +62,7 @@ def happened(event: str) -> list[dict[str, Any]]:
 
 with DAG(
     dag_id="export_each_session",
-    description="Bring home each session as it ends, and its transcript as it becomes ready",
+    description="Export each session as it ends, and its transcript as it becomes ready",
     doc_md=__doc__,
     schedule=[SESSIONS],
     # Runs that write to one folder at a time: a crowd of them would only wait for the platform's rate limit.

@@ -1,4 +1,4 @@
-"""A meeting's whole life: plan it, wait without holding a worker, bring home what was said and agreed.
+"""A meeting's whole life: plan it, wait without holding a worker, fetch transcript and takeaways.
 
 The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
 REST API with the same fields as ``conf``. What the tasks do:
@@ -127,7 +127,7 @@ FORM = {
 
 with DAG(
     dag_id="meeting_lifecycle",
-    description="Plan a meeting, wait for it, bring home transcript and takeaways",
+    description="Plan a meeting, wait for it, fetch transcript and takeaways",
     doc_md=__doc__,
     schedule=None,
     params=FORM,

@@ -32,11 +32,11 @@ EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 
 with DAG(
     dag_id="nightly_export",
-    description="Bring home the sessions of each day, the night after",
+    description="Export the sessions of each day, the night after",
     doc_md=__doc__,
     # A day of UTC, since that is how the files are laid out: dt= is the UTC day on which a session ended.
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    # The first day to bring home: put your own here.
+    # The first day to export: put your own here.
     start_date=datetime(2026, 11, 1, tzinfo=UTC),
     catchup=True,
     max_active_runs=1,

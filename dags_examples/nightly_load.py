@@ -47,7 +47,7 @@ with DAG(
     description="Load the sessions of each day into a database, and sum up who attended for how long",
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    # The first day to bring home: put your own here.
+    # The first day to export: put your own here.
     start_date=datetime(2026, 11, 1, tzinfo=UTC),
     catchup=True,
     max_active_runs=1,

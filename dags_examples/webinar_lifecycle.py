@@ -1,4 +1,4 @@
-"""A webinar's whole life: create it, wait without holding a worker, bring home who came and what was recorded.
+"""A webinar's whole life: create it, wait without holding a worker, fetch attendance and recordings.
 
 The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
 REST API with the same fields as ``conf``. What the tasks do:
@@ -132,7 +132,7 @@ FORM = {
 
 with DAG(
     dag_id="webinar_lifecycle",
-    description="Create a webinar, wait for it, bring home attendance and recordings",
+    description="Create a webinar, wait for it, fetch attendance and recordings",
     doc_md=__doc__,
     schedule=None,
     params=FORM,

@@ -29,7 +29,7 @@ UNFINISHED = frozenset({"running", "deferred"})
 
 
 class DemoFailed(RuntimeError):
-    """A run failed, or did not bring home what it should."""
+    """A run failed, or did not export what it should."""
 
 
 def main() -> int:
