@@ -379,3 +379,12 @@ def test_who_was_given_a_role_keeps_the_name_and_address_of_it_unless_attendance
         session(), assigned, [row(user_id="u1", username="Ada L.", email="al@example.com")]
     )
     assert (other.name, other.email) == ("Ada L.", "al@example.com")
+
+
+def test_who_has_a_role_and_was_not_present_is_a_participant() -> None:
+    assigned = [SessionParticipantResponse.model_validate({"user": {"id": "u1", "username": "Ada"}, "role": "co_host"})]
+    assert words.participants_from(session(), assigned, []) == [
+        Participant(
+            participant_key="account:u1", name="Ada", role="co_host", presence=Presence.ASSIGNED, source_id="u1"
+        )
+    ]
