@@ -50,7 +50,9 @@ def get_provider_info() -> dict[str, Any]:
             *_modules("hooks.prevail", integration="Prevail"),
             *_modules("hooks.sessions_us", integration="Sessions"),
         ],
-        "operators": _modules("operators.sessions", "operators.artifacts", "operators.publishing"),
+        "operators": _modules(
+            "operators.sessions", "operators.artifacts", "operators.bookings", "operators.publishing"
+        ),
         "sensors": _modules("sensors.sessions"),
         "triggers": _modules("triggers.sessions", "triggers.videos"),
         "transfers": [

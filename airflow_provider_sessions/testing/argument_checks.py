@@ -114,11 +114,14 @@ def _words(name: str, read: Callable[[Any], object]) -> Callable[[Any], object]:
 
 _PLAIN_TEXTS = (
     *("case", "description", "folder_id", "library_id", "object_storage_conn_id", "recording_id", "redact_conn_id"),
-    *("room_id", "schema", "title"),
+    *("name", "room_id", "schema", "title"),
 )
 _READERS: dict[str, Callable[[Any], object]] = {
     **{name: partial(parse_text, field=name) for name in _PLAIN_TEXTS},
-    **{name: partial(parse_id, field=name) for name in ("conn_id", "session_id", "sql_conn_id")},
+    **{
+        name: partial(parse_id, field=name)
+        for name in ("booking_page_id", "conn_id", "email", "session_id", "sql_conn_id")
+    },
     **{name: partial(parse_bool, field=name) for name in ("allow_none", "mark", "notify")},
     **{
         name: partial(parse_untemplated_bool, field=name)
@@ -131,7 +134,7 @@ _READERS: dict[str, Callable[[Any], object]] = {
         name: _optional(partial(parse_seconds, field=name))
         for name in ("duration", "give_up_after", "max_idle", "timeout")
     },
-    **{name: _words(name, read_invitees) for name in ("participants", "add_participants")},
+    **{name: _words(name, read_invitees) for name in ("participants", "add_participants", "guests")},
     "arguments": lambda value: _mapping(parse_json(value, "arguments"), "arguments"),
     "artifact": ArtifactCondition.parse,
     "datasets": _words("datasets", read_datasets),

@@ -22,6 +22,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, ObjectStoragePath, XComArg, literal, task, task_group
 
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
+from airflow_provider_sessions.operators.bookings import BookSlotOperator, RegisterParticipantsOperator
 from airflow_provider_sessions.operators.publishing import PublishRecordingOperator
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator, CancelSessionOperator, CreateSessionOperator, EndSessionOperator, StartSessionOperator,
@@ -272,6 +273,9 @@ WRONG: dict[str, Any] = {
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
     **dict.fromkeys(("recording_id", "library_id", "folder_id"), True),
     **{name: [5] for name in ("tags", "chapters", "subtitles")},
+    **dict.fromkeys(("booking_page_id", "email"), ""),
+    "name": True,
+    "guests": 5,
     "timeout": "soon",
     "method": "FETCH",
     "query": [1],

@@ -1,0 +1,341 @@
+"""Book a time and register people on Sessions (sessions.us), each once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_sessions.client.call import Call
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
+from airflow_provider_sessions.errors import (
+    ConflictError,
+    InputError,
+    NotFoundError,
+    RejectedError,
+    SessionsError,
+    UnsupportedError,
+)
+from airflow_provider_sessions.hooks.base import SessionsHook
+from airflow_provider_sessions.model import Invitee, parse_instant
+from airflow_provider_sessions.model.draft import read_invitees
+from airflow_provider_sessions.model.wording import counted
+from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS, TooEarlyError
+from airflow_provider_sessions.operators._create_lock import create_lock
+from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
+from airflow_provider_sessions.operators._template_values import none_if_empty, parse_id, parse_json, parse_text
+from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.platforms.registry import adapter_class
+from airflow_provider_sessions.safe_text import get_logger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_sessions.platforms.sessions_us.models import BookingItem
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+_SHOWN_SLOTS = 5
+_SLOT_RANGE = timedelta(days=1)
+_CANCELED = frozenset(("CANCELLED", "CANCELED"))
+
+
+class _OnceOperator(DeferringOperator):
+    """What both operators share: only Sessions, one attempt at a time, and a record of what was sent."""
+
+    usual_requests = 3
+
+    def __init__(self, *, conn_id: str, **kwargs: Any) -> None:
+        super().__init__(conn_id=conn_id, **kwargs)
+        self._record: SendRecord | None = None
+        self._sends: dict[str, Any] | None = None
+
+    def execute_in_slot(
+        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resumed_with: Any
+    ) -> Any:
+        """Do the work after a deferral.
+
+        :param sends: what earlier attempts sent.
+        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
+        """
+        self._sends = sends
+        return super().execute_in_slot(context, event, **resumed_with)
+
+    def get_resume_arguments(self) -> dict[str, Any]:
+        """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""
+        return {} if self._record is None else {"sends": self._record.as_json()}
+
+    def _run_once(
+        self,
+        context: Context,
+        hook: SessionsHook,
+        what: Sequence[str],
+        make: Callable[[Adapter, SendRecord], Coroutine[Any, Any, T]],
+    ) -> T:
+        """Run ``make`` while no other attempt at the same thing runs.
+
+        :param what: what tells the thing from others.
+        """
+        key = hashlib.sha256("\n".join(what).encode()).hexdigest()[:17]
+        account, store = hook.account, hook.account.rate_store
+        place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
+        with create_lock(key, store):
+            self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
+            made = hook.ask(lambda adapter: make(adapter, record))
+            record.close()
+        return made
+
+
+class BookSlotOperator(_OnceOperator):
+    """Book a free time of a booking page on Sessions, once: retried or cleared, it returns the booking that is there.
+
+    A booking of the same person at the same time counts as this one, whoever made it. Returns ``{"booking_id",
+    "session_id", "start"}``; the key ``session_id`` is pushed, too.
+
+    :param conn_id: the connection, of the type ``sessions_us``, with a key of the role USER. (templated)
+    :param booking_page_id: the booking page; not one of the key's own user. (templated)
+    :param start: when: an aware datetime, ISO 8601, or seconds since 1970; without an offset it is a wall clock time of
+        ``time_zone``. (templated)
+    :param email: the address of the person who books. (templated)
+    :param name: that person's name; the address if not given. (templated)
+    :param time_zone: IANA name of the person's zone. (templated)
+    :param guests: addresses of the people who come along. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for the account's rate limit; that needs a triggerer.
+    :raises ConflictError: the time is not free; the error names free ones.
+    :raises UnsupportedError: the platform has no booking pages; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "booking_page_id", "start", "email", "name", "time_zone", "guests")
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        booking_page_id: str,
+        start: datetime | str | float,
+        email: str,
+        name: str | None = None,
+        time_zone: str = "UTC",
+        guests: Sequence[str] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=conn_id, **kwargs)
+        self.booking_page_id = booking_page_id
+        self.start = start
+        self.email = email
+        self.name = name
+        self.time_zone = time_zone
+        self.guests = guests
+
+    def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
+        """Book the time, or find the booking."""
+        _check_platform(hook, "book")
+        page_id, zone = parse_id(self.booking_page_id, "booking_page_id"), parse_text(self.time_zone, "time_zone")
+        start = parse_instant(self.start, "start", time_zone=zone or "UTC").astimezone(UTC)
+        email = parse_id(self.email, "email").strip()
+        name = parse_text(none_if_empty(self.name), "name") or email
+        guests = [one.email for one in read_invitees(parse_json(self.guests, "guests"))]
+
+        async def book(adapter: Adapter, record: SendRecord) -> BookingItem:
+            return await _book_once(adapter, record, page_id, start, zone or "UTC", name, email, guests)
+
+        booking = self._run_once(context, hook, ("booking", page_id, start.isoformat(), email.casefold()), book)
+        log.info("Booking %s is at %s; its session is %s", booking.id, start.isoformat(), booking.session_id)
+        context["ti"].xcom_push(key="session_id", value=booking.session_id)
+        return {"booking_id": booking.id, "session_id": booking.session_id, "start": start.isoformat()}
+
+
+class RegisterParticipantsOperator(_OnceOperator):
+    """Register people for a published event on Sessions, each once, however often the task runs.
+
+    Returns ``{"session_id", "registered", "already_registered"}``, the latter two as counts.
+
+    :param conn_id: the connection, of the type ``sessions_us``, with a key of the role USER. (templated)
+    :param session_id: the event's session. (templated)
+    :param participants: who is registered: addresses, or mappings with ``email`` and perhaps ``name``. (templated)
+    :param deferrable: whether the task is deferred, without holding a worker, when its requests would have to wait long
+        for the account's rate limit; that needs a triggerer.
+    :raises InputError: nobody is given, or an address is none; nothing was sent.
+    :raises UnsupportedError: the platform has no events; nothing was sent.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "session_id", "participants")
+    template_fields_renderers = {"participants": "json"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        participants: Sequence[str | Mapping[str, Any]] | str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(conn_id=conn_id, **kwargs)
+        self.session_id = session_id
+        self.participants = participants
+
+    def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
+        """Register those who are not registered yet."""
+        _check_platform(hook, "register")
+        session_id = parse_id(self.session_id)
+        people = {one.email.casefold(): one for one in read_invitees(parse_json(self.participants, "participants"))}
+        if not people:
+            raise InputError("participants: give at least one address")
+
+        async def register(adapter: Adapter, record: SendRecord) -> int:
+            return await _register_once(adapter, record, session_id, people)
+
+        registered = self._run_once(context, hook, ("registrations", session_id), register)
+        log.info("Registered %s; %d were registered before", counted(registered, "person"), len(people) - registered)
+        return {
+            "session_id": session_id,
+            "registered": registered,
+            "already_registered": len(people) - registered,
+        }
+
+
+def _check_platform(hook: SessionsHook, action: str) -> None:
+    if hook.conn_type != "sessions_us":
+        raise UnsupportedError(hook.conn_type, action, "Only Sessions (sessions.us) has booking pages and events.")
+
+
+async def _find_booking(adapter: Adapter, page_id: str, start: datetime, email: str) -> BookingItem | None:
+    """Return the booking of a person at a time. A page lists bookings that have not started, its owner's list all."""
+    from airflow_provider_sessions.platforms.sessions_us import endpoints
+
+    has_started = start <= adapter.client.clock.now()
+    call = endpoints.list_bookings() if has_started else endpoints.list_booking_page_bookings(page_id)
+    async for one in adapter.client.pages(call):
+        is_same = one.start_at == start and (one.participant_email or "").casefold() == email.casefold()
+        if is_same and (one.status or "").upper() not in _CANCELED:
+            return one
+    return None
+
+
+async def _book_once(
+    adapter: Adapter,
+    record: SendRecord,
+    page_id: str,
+    start: datetime,
+    zone: str,
+    name: str,
+    email: str,
+    guests: Sequence[str],
+) -> BookingItem:
+    """Return the booking; make it if there is none.
+
+    :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+    """
+    from airflow_provider_sessions.platforms.sessions_us import endpoints
+
+    if found := await _find_booking(adapter, page_id, start, email):
+        log.info("Booking %s exists already", found.id)
+        return found
+    _check_quiet(record)
+    if start > adapter.client.clock.now():
+        await _check_slot(adapter, page_id, start, zone)
+    call = endpoints.create_booking(page_id, _format(start), zone, name, email, guests)
+    try:
+        return await _send_recorded(adapter, record, email, call)
+    except UNCLEAR_ERRORS:
+        if found := await _find_booking(adapter, page_id, start, email):
+            return found
+        raise
+    except ConflictError as taken:
+        raise await _conflict(adapter, page_id, start, zone, taken) from None
+
+
+async def _register_once(adapter: Adapter, record: SendRecord, session_id: str, people: Mapping[str, Invitee]) -> int:
+    """Register those who are no participants yet; return how many.
+
+    :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+    """
+    from airflow_provider_sessions.platforms.sessions_us import endpoints
+
+    async def registered() -> set[str]:
+        found = await adapter.client.send(endpoints.list_participants(session_id))
+        return {email.casefold() for item in found if (email := item.to_model().email)}
+
+    present = await registered()
+    missing = [key for key in people if key not in present]
+    if record.open_sends & {*missing}:
+        _check_quiet(record)
+    for key in missing:
+        one = people[key]
+        first_name = one.name or one.email
+        call = endpoints.register_participant(session_id, {"email": one.email, "firstName": first_name})
+        try:
+            await _send_recorded(adapter, record, key, call)
+        except UNCLEAR_ERRORS:
+            if key not in await registered():
+                raise
+    return len(missing)
+
+
+async def _send_recorded(adapter: Adapter, record: SendRecord, attempt: str, call: Call[T]) -> T:
+    """Send a call, and note in the record whether it was answered."""
+    record.record_send(attempt)
+    try:
+        answer = await adapter.client.send(call)
+    except UNCLEAR_ERRORS:
+        record.record_give_up(attempt)
+        raise
+    except SessionsError:
+        record.settle(attempt)
+        raise
+    record.settle(attempt)
+    return answer
+
+
+def _check_quiet(record: SendRecord) -> None:
+    if not record.is_quiet():
+        until = record.quiet_until()
+        raise TooEarlyError(
+            f"the platform may still carry out an earlier try's request, which got no response; no other is sent "
+            f"before {format_clock_time(until)}",
+            until,
+        )
+
+
+async def _check_slot(adapter: Adapter, page_id: str, start: datetime, zone: str) -> None:
+    """Refuse a time that the page does not list as free. A page that lists none decides by itself.
+
+    :raises ConflictError: other times are free.
+    """
+    free = await _free_slots(adapter, page_id, start, zone)
+    if free and start not in free:
+        raise ConflictError(_describe_conflict(start, free), status=409)
+
+
+async def _free_slots(adapter: Adapter, page_id: str, start: datetime, zone: str) -> list[datetime]:
+    """Return the free times near a time; none if the platform refuses the request, whose fields are inferred."""
+    from airflow_provider_sessions.platforms.sessions_us import endpoints
+
+    day = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    call = endpoints.compute_slots(page_id, _format(day), _format(day + 2 * _SLOT_RANGE), zone)
+    try:
+        slots = await adapter.client.send(call)
+    except (NotFoundError, RejectedError) as refused:
+        log.warning("The free times of booking page %s are unknown: %s", page_id, refused)
+        return []
+    return sorted(slot.start_at for slot in slots if slot.start_at is not None)
+
+
+async def _conflict(adapter: Adapter, page_id: str, start: datetime, zone: str, taken: ConflictError) -> ConflictError:
+    free = [one for one in await _free_slots(adapter, page_id, start, zone) if one != start]
+    return ConflictError(f"{_describe_conflict(start, free)} ({taken})", status=409)
+
+
+def _describe_conflict(start: datetime, free: Sequence[datetime]) -> str:
+    nearest = sorted(sorted(free, key=lambda one: abs(one - start))[:_SHOWN_SLOTS])
+    listed = ", ".join(map(_format, nearest)) or "unknown"
+    return f"start={_format(start)} is not free on the booking page; free are {listed}"
+
+
+def _format(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
