@@ -94,7 +94,7 @@ def page() -> str:
         twins = sum(route.scoped for route in endpoints.api)
         copies = f" and {twins} copies of them for one library" if twins else ""
         lines.append(f"## {title}\n\n{len(endpoints.api.table)} operations{copies}.\n")
-        for group, found in groups.items():
+        for group, found in sorted(groups.items()):  # not as modules happened to be imported
             heading = [f"### {group}\n"] if group else []
             header = ["| operation | function | request | basis | checked against |", "| --- | --- | --- | --- | --- |"]
             lines += ["\n".join([*heading, *header, *sorted(found)]), ""]

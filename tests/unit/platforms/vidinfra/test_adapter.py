@@ -556,7 +556,7 @@ async def test_attendance_is_what_the_platform_knows(
 ) -> None:
     clock.jump(120)
     intervals = await adapter.attendance(held)
-    true_rows = sandbox.vidinfra.content(sandbox.vidinfra.find(held.session_id), clock.now())["attendance"]
+    true_rows = sandbox.vidinfra.artifact_content(sandbox.vidinfra.find(held.session_id), clock.now())["attendance"]
     assert {(i.source_id, i.joins, i.reported_seconds) for i in intervals} == {
         (row["id"], row["join_count"], row["watch_duration"]) for row in true_rows
     }

@@ -341,10 +341,17 @@ def test_a_wrong_field_of_the_connection_is_named(open_adapter: Open, fields: di
 
 
 def test_the_vendors_video_host_stands_beside_the_vendors_host_alone(open_adapter: Open) -> None:
-    assert open_adapter(host=None).client.config.bases == {"video": "https://api.tenbyte.io/v1/vidinfra"}
-    assert open_adapter().client.config.bases == {}
-    assert open_adapter(extra={"video_host": "http://v.test/"}).client.config.bases == {"video": "http://v.test"}
-    assert open_adapter(extra={"video_host": "v.test/v1/"}).client.config.bases == {"video": "https://v.test/v1"}
+    def bases(**fields: Any) -> dict[str, str]:
+        config = open_adapter(**fields).client.config
+        assert config.bases["live"] == config.base_url
+        return {name: url for name, url in config.bases.items() if name != "live"}
+
+    assert bases(host=None) == {"video": "https://api.tenbyte.io/v1/vidinfra"}
+    assert bases() == {}
+    assert bases(extra={"video_host": "http://v.test/"}) == {"video": "http://v.test"}
+    assert bases(extra={"video_host": "v.test/v1/"}) == {"video": "https://v.test/v1"}
+    others = {"base_urls": '{"livestream": "https://l.test/v1/", "live": "https://elsewhere.test"}'}
+    assert bases(extra=others) == {"livestream": "https://l.test/v1"}
 
 
 @pytest.mark.parametrize(("given", "allowed"), [({}, False), ({"allow_private_addresses": True}, True)])
