@@ -6,6 +6,7 @@ import math
 import struct
 import zlib
 from array import array
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -576,3 +577,149 @@ def test_polls_have_a_fifth_of_the_limit_and_at_least_one_request(requests: int,
     reserve(state, POLL)
     state.reservations[POLL] = array("d")
     assert reserve(state, CALL, requests).count(0) == calls
+
+
+# --- each decision by itself ------------------------------------------------------------------------------------------
+
+
+def count_free(state: RateLimitState, traffic_class: TrafficClass = CALL) -> int:
+    """How many requests of a class need not wait, while the other class is busy."""
+    for one in TrafficClass:
+        state.last_used[one] = state.now
+    waits = [state.reserve(traffic_class, 0.0) for _ in range(state.limit.requests + 1)]
+    return sum(wait == 0 for wait in waits)
+
+
+@pytest.mark.parametrize(
+    ("requests", "calls", "polls"), [(1, 1, 0), (2, 1, 1), (3, 2, 1), (5, 4, 1), (9, 8, 1), (10, 8, 2), (50, 40, 10)]
+)
+def test_a_fifth_of_the_limit_is_for_polls(requests: int, calls: int, polls: int) -> None:
+    state = make_state(requests)
+    state.exhaust()
+    assert (len(state.reservations[CALL]), len(state.reservations[POLL])) == (calls, polls)
+
+
+def test_a_reported_limit_holds_for_an_hour_and_is_renewed_by_the_same() -> None:
+    state = make_state(10, 10)
+    state.observe(RateLimitInfo(200, limit=5, window=10))
+    state.advance_to(1000 + 3600)
+    state.observe(RateLimitInfo(200, limit=8, window=10))  # higher, and the first still holds
+    state.exhaust()
+    assert sum(map(len, state.reservations.values())) == 5
+    state.observe(RateLimitInfo(200, limit=5, window=10))
+    state.advance_to(1000 + 2 * 3600 - 1)
+    state.exhaust()
+    assert sum(map(len, state.reservations.values())) == 5
+    state.advance_to(1000 + 2 * 3600 + 1)
+    state.observe(RateLimitInfo(200, limit=8, window=10))
+    state.exhaust()
+    assert sum(map(len, state.reservations.values())) == 8
+
+
+def test_remaining_requests_without_a_reset_say_nothing() -> None:
+    state = make_state(10, 10)
+    state.observe(RateLimitInfo(200, remaining=3))
+    assert count_free(state) == 8
+
+
+def test_remaining_requests_of_a_window_as_long_as_ours_count() -> None:
+    state = make_state(10, 10)
+    state.observe(RateLimitInfo(200, remaining=2, reset=10))
+    assert count_free(state) + count_free(state, POLL) == 2
+
+
+def test_remaining_requests_reserve_nothing_where_nothing_is_free() -> None:
+    state = make_state(10, 10)
+    state.exhaust()
+    before = {one: list(times) for one, times in state.reservations.items()}
+    state.observe(RateLimitInfo(200, remaining=1, reset=5))
+    assert {one: list(times) for one, times in state.reservations.items()} == before
+
+
+def test_a_class_over_its_share_does_not_hide_what_another_has_free() -> None:
+    state = make_state(50, 10)
+    for _ in range(40):
+        state.reserve(CALL, 0.0)
+    state.observe(RateLimitInfo(200, limit=25, window=10))
+    state.observe(RateLimitInfo(200, remaining=2, reset=10))
+    assert count_free(state, POLL) == 2
+
+
+def test_a_reservation_is_free_again_after_exactly_a_window() -> None:
+    state = make_state(10, 10)
+    state.exhaust()
+    state.advance_to(1010)
+    state.observe(RateLimitInfo(200, remaining=4, reset=10))
+    assert count_free(state) + count_free(state, POLL) == 4
+
+
+def test_the_fastest_response_is_forgotten_after_two_minutes_at_full_use() -> None:
+    state = make_state(10, 10)
+    for _ in range(10):  # a window
+        state.observe(RateLimitInfo(200, elapsed=0.1))
+    for _ in range(120):  # twelve windows
+        assert state.fastest == 0.1
+        state.observe(RateLimitInfo(200, elapsed=0.5))
+    assert state.fastest == 0.5
+
+
+def test_no_reservation_is_made_before_a_later_one_of_its_class() -> None:
+    state = make_state(10, 10)
+    state.reservations[CALL] = array("d", [1000.0, 1007.0])
+    state.last_used[POLL] = 1000.0
+    assert state.get_wait(CALL) == 7
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "moved"),
+    [
+        ([990.0, 999.95, 1000.05], 999.95),  # of several that it may be, the first
+        ([950.0, 990.0, 1090.0], 990.0),  # of none, the nearest
+        ([950.0, 990.0, 1005.0], 1005.0),
+        ([950.0, 990.0, 1010.0], 990.0),
+        ([1200.0, 1300.0], 1200.0),
+        ([800.0, 900.0], 900.0),
+    ],
+)
+def test_the_arrival_of_a_late_request_is_moved(arrivals: list[float], moved: float) -> None:
+    state = make_state(10, 100)
+    state.arrivals = array("d", arrivals)
+    state.advance_to(1002)
+    state.observe(RateLimitInfo(200, elapsed=2.0, send_delay=1.5))
+    assert set(arrivals) - set(state.arrivals) == {moved}
+    assert set(state.arrivals) - set(arrivals) == {1001.5 + 0.5}
+
+
+def test_in_a_short_window_an_arrival_is_told_from_one_close_to_it() -> None:
+    state = make_state(10, 0.5)
+    state.arrivals = array("d", [999.92, 1000.0])
+    state.advance_to(1000.3)
+    state.observe(RateLimitInfo(200, elapsed=0.3, send_delay=0.2))
+    assert 999.92 in state.arrivals
+    assert 1000.0 not in state.arrivals
+
+
+def repacked(state: RateLimitState, change: Callable[[array[float]], None], magic: bytes = b"aps3") -> bytes:
+    """The stored state with other numbers, and a checksum that fits."""
+    numbers = array("d", state.to_bytes()[12:])
+    change(numbers)
+    content = numbers.tobytes()
+    return struct.pack("<4sII", magic, len(content), zlib.crc32(content)) + content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda numbers: numbers.append(0.0),
+        lambda numbers: numbers.pop(),
+        lambda numbers: numbers.__setitem__(0, math.nan),
+        lambda numbers: numbers.__setitem__(-11, 99.0),
+        lambda numbers: numbers.__setitem__(-11, -1.0),
+    ],
+)
+def test_a_state_of_another_shape_is_not_read(change: Callable[[array[float]], None]) -> None:
+    state = make_state(10, 10)
+    state.exhaust()
+    assert RateLimitState.from_bytes(repacked(state, lambda numbers: None), state.limit, 0) == state
+    assert RateLimitState.from_bytes(repacked(state, lambda numbers: None, b"aps2"), state.limit, 0) is None
+    assert RateLimitState.from_bytes(repacked(state, change), state.limit, 0) is None
