@@ -11,6 +11,9 @@ import zoneinfo
 from collections.abc import Generator
 from importlib.metadata import version
 
+# Else pytest's plugin of it imports it when all is over, and pytest rewrites it then: what a collected object logs
+# meanwhile (a lost SFTP connection, say) once made Python 3.11 give up on that with a SystemError.
+import hypothesis  # noqa: F401
 import pytest
 from packaging.version import Version
 
