@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.client.call import Call
-from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import (
     ConflictError,
     InputError,
     NotFoundError,
     RejectedError,
-    SessionsError,
     UnsupportedError,
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.model import Invitee, parse_instant
 from airflow_provider_sessions.model.draft import read_invitees
 from airflow_provider_sessions.model.wording import counted
-from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS, TooEarlyError
-from airflow_provider_sessions.operators._create_lock import create_lock
-from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
+from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
+from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
+from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.operators._template_values import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.safe_text import get_logger
 
 if TYPE_CHECKING:
@@ -37,60 +31,12 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-T = TypeVar("T")
-
 _SHOWN_SLOTS = 5
 _SLOT_RANGE = timedelta(days=1)
 _CANCELED = frozenset(("CANCELLED", "CANCELED"))
 
 
-class _OnceOperator(DeferringOperator):
-    """What both operators share: only Sessions, one attempt at a time, and a record of what was sent."""
-
-    usual_requests = 3
-
-    def __init__(self, *, conn_id: str, **kwargs: Any) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
-        self._record: SendRecord | None = None
-        self._sends: dict[str, Any] | None = None
-
-    def execute_in_slot(
-        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resumed_with: Any
-    ) -> Any:
-        """Do the work after a deferral.
-
-        :param sends: what earlier attempts sent.
-        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
-        """
-        self._sends = sends
-        return super().execute_in_slot(context, event, **resumed_with)
-
-    def get_resume_arguments(self) -> dict[str, Any]:
-        """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""
-        return {} if self._record is None else {"sends": self._record.as_json()}
-
-    def _run_once(
-        self,
-        context: Context,
-        hook: SessionsHook,
-        what: Sequence[str],
-        make: Callable[[Adapter, SendRecord], Coroutine[Any, Any, T]],
-    ) -> T:
-        """Run ``make`` while no other attempt at the same thing runs.
-
-        :param what: what tells the thing from others.
-        """
-        key = hashlib.sha256("\n".join(what).encode()).hexdigest()[:17]
-        account, store = hook.account, hook.account.rate_store
-        place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
-        with create_lock(key, store):
-            self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
-            made = hook.ask(lambda adapter: make(adapter, record))
-            record.close()
-        return made
-
-
-class BookSlotOperator(_OnceOperator):
+class BookSlotOperator(OnceOperator):
     """Book a free time of a booking page on Sessions, once: retried or cleared, it returns the booking that is there.
 
     A booking of the same person at the same time counts as this one, whoever made it. Returns ``{"booking_id",
@@ -110,6 +56,7 @@ class BookSlotOperator(_OnceOperator):
     :raises UnsupportedError: the platform has no booking pages; nothing was sent.
     """
 
+    usual_requests = 3
     template_fields: Sequence[str] = ("conn_id", "booking_page_id", "start", "email", "name", "time_zone", "guests")
 
     def __init__(
@@ -144,13 +91,13 @@ class BookSlotOperator(_OnceOperator):
         async def book(adapter: Adapter, record: SendRecord) -> BookingItem:
             return await _book_once(adapter, record, page_id, start, zone or "UTC", name, email, guests)
 
-        booking = self._run_once(context, hook, ("booking", page_id, start.isoformat(), email.casefold()), book)
+        booking = self.run_once(context, hook, ("booking", page_id, start.isoformat(), email.casefold()), book)
         log.info("Booking %s is at %s; its session is %s", booking.id, start.isoformat(), booking.session_id)
         context["ti"].xcom_push(key="session_id", value=booking.session_id)
         return {"booking_id": booking.id, "session_id": booking.session_id, "start": start.isoformat()}
 
 
-class RegisterParticipantsOperator(_OnceOperator):
+class RegisterParticipantsOperator(OnceOperator):
     """Register people for a published event on Sessions, each once, however often the task runs.
 
     Returns ``{"session_id", "registered", "already_registered"}``, the latter two as counts.
@@ -164,6 +111,7 @@ class RegisterParticipantsOperator(_OnceOperator):
     :raises UnsupportedError: the platform has no events; nothing was sent.
     """
 
+    usual_requests = 3
     template_fields: Sequence[str] = ("conn_id", "session_id", "participants")
     template_fields_renderers = {"participants": "json"}  # noqa: RUF012 - as Airflow declares it
 
@@ -190,7 +138,7 @@ class RegisterParticipantsOperator(_OnceOperator):
         async def register(adapter: Adapter, record: SendRecord) -> int:
             return await _register_once(adapter, record, session_id, people)
 
-        registered = self._run_once(context, hook, ("registrations", session_id), register)
+        registered = self.run_once(context, hook, ("registrations", session_id), register)
         log.info("Registered %s; %d were registered before", counted(registered, "person"), len(people) - registered)
         return {
             "session_id": session_id,
@@ -236,12 +184,12 @@ async def _book_once(
     if found := await _find_booking(adapter, page_id, start, email):
         log.info("Booking %s exists already", found.id)
         return found
-    _check_quiet(record)
+    check_quiet(record)
     if start > adapter.client.clock.now():
         await _check_slot(adapter, page_id, start, zone)
     call = endpoints.create_booking(page_id, _format(start), zone, name, email, guests)
     try:
-        return await _send_recorded(adapter, record, email, call)
+        return await send_recorded(adapter, record, email, call)
     except UNCLEAR_ERRORS:
         if found := await _find_booking(adapter, page_id, start, email):
             return found
@@ -264,42 +212,17 @@ async def _register_once(adapter: Adapter, record: SendRecord, session_id: str, 
     present = await registered()
     missing = [key for key in people if key not in present]
     if record.open_sends & {*missing}:
-        _check_quiet(record)
+        check_quiet(record)
     for key in missing:
         one = people[key]
         first_name = one.name or one.email
         call = endpoints.register_participant(session_id, {"email": one.email, "firstName": first_name})
         try:
-            await _send_recorded(adapter, record, key, call)
+            await send_recorded(adapter, record, key, call)
         except UNCLEAR_ERRORS:
             if key not in await registered():
                 raise
     return len(missing)
-
-
-async def _send_recorded(adapter: Adapter, record: SendRecord, attempt: str, call: Call[T]) -> T:
-    """Send a call, and note in the record whether it was answered."""
-    record.record_send(attempt)
-    try:
-        answer = await adapter.client.send(call)
-    except UNCLEAR_ERRORS:
-        record.record_give_up(attempt)
-        raise
-    except SessionsError:
-        record.settle(attempt)
-        raise
-    record.settle(attempt)
-    return answer
-
-
-def _check_quiet(record: SendRecord) -> None:
-    if not record.is_quiet():
-        until = record.quiet_until()
-        raise TooEarlyError(
-            f"the platform may still carry out an earlier try's request, which got no response; no other is sent "
-            f"before {format_clock_time(until)}",
-            until,
-        )
 
 
 async def _check_slot(adapter: Adapter, page_id: str, start: datetime, zone: str) -> None:

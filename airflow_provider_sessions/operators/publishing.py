@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,20 +11,18 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_sessions.client.redact import without_secrets
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import ExportError, InputError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import ExportError, InputError, UnsupportedError
 from airflow_provider_sessions.export.media import ready_recordings
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, parse_seconds
 from airflow_provider_sessions.model.values import shown
-from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS, TooEarlyError
-from airflow_provider_sessions.operators._create_lock import create_lock
-from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
+from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
+from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
+from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.operators._template_values import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
-from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 from airflow_provider_sessions.triggers.videos import VideoTrigger
@@ -43,7 +40,7 @@ _UNKNOWN_LANGUAGE = "und"
 """Of a transcript whose platform does not say: the code of ISO 639 for undetermined."""
 
 
-class PublishRecordingOperator(DeferringOperator):
+class PublishRecordingOperator(OnceOperator):
     """Publish a recording of a session in VidInfra's video library, once.
 
     The platform fetches the recording from its own download address: no byte goes through the worker. A video that was
@@ -121,8 +118,6 @@ class PublishRecordingOperator(DeferringOperator):
         self.object_storage_conn_id = object_storage_conn_id
         self.timeout = timeout
         self.poll_interval = poll_interval
-        self._record: SendRecord | None = None
-        self._sends: dict[str, Any] | None = None
         self._deadline: float | None = None
 
     def execute_in_slot(
@@ -130,7 +125,6 @@ class PublishRecordingOperator(DeferringOperator):
         context: Context,
         event: Any = None,
         *,
-        sends: dict[str, Any] | None = None,
         deadline: float | None = None,
         **resumed_with: Any,
     ) -> Any:
@@ -138,20 +132,19 @@ class PublishRecordingOperator(DeferringOperator):
 
         :param event: where the video was waited for, that of
             :class:`~airflow_provider_sessions.triggers.videos.VideoTrigger`.
-        :param sends: what earlier attempts sent.
         :param deadline: when to give up waiting, in seconds since 1970.
-        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
+        :param resumed_with: see :meth:`OnceOperator.execute_in_slot`.
         :raises ExportError: the wait ended without a video that can be played.
         """
-        self._sends, self._deadline = sends, deadline
+        self._deadline = deadline
         if isinstance(event, Mapping) and event.get("status") not in (None, "playable"):
             raise ExportError(f"the recording of session {self.session_id} is not published: {event.get('message')}")
         return super().execute_in_slot(context, event, **resumed_with)
 
     def get_resume_arguments(self) -> dict[str, Any]:
         """Return what earlier attempts sent and the deadline, as arguments of :meth:`execute_in_slot`."""
-        sends = {} if self._record is None else {"sends": self._record.as_json()}
-        return sends if self._deadline is None else {**sends, "deadline": self._deadline}
+        arguments = super().get_resume_arguments()
+        return arguments if self._deadline is None else {**arguments, "deadline": self._deadline}
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Find or make the video, wait for it, and finish it."""
@@ -167,7 +160,11 @@ class PublishRecordingOperator(DeferringOperator):
         session, recording = hook.ask(lambda adapter: _find_recording(adapter, plan))
         push_links(context, session)
         plan.title = plan.title or session.title
-        video = self._pull_once(context, hook, plan, recording)
+
+        async def pull(adapter: Adapter, record: SendRecord) -> VideoResponse:
+            return await _pull_once(adapter, plan, recording, record)
+
+        video = self.run_once(context, hook, ("video", plan.library_id, recording.recording_id), pull)
         if progress_of(video) is VideoProgress.FAILED:
             raise ExportError(
                 f"video {video.id} of recording {recording.recording_id}: its status is {video.status}; delete the "
@@ -217,17 +214,6 @@ class PublishRecordingOperator(DeferringOperator):
             chapters=parse_chapters(parse_json(self.chapters, "chapters")),
             subtitles=[Subtitles(language, title, _read_file(path, storage)) for language, title, path in subtitles],
         )
-
-    def _pull_once(self, context: Context, hook: SessionsHook, plan: _Plan, recording: Recording) -> VideoResponse:
-        key = hashlib.sha256(f"{plan.library_id} {recording.recording_id}".encode()).hexdigest()[:17]
-        account, store = hook.account, hook.account.rate_store
-        place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
-        with create_lock(key, store):
-            self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
-            video = hook.ask(lambda adapter: _pull_once(adapter, plan, recording, record))
-            record.close()
-        self._record = self._sends = None
-        return video
 
     def _wait(self, plan: _Plan, video: VideoResponse) -> None:
         """Wait until the video can be played, deferred where that is possible.
@@ -319,30 +305,18 @@ async def _pull_once(adapter: Adapter, plan: _Plan, recording: Recording, record
     if found := await find_video(client, plan.library_id, custom_id):
         log.info("Video %s was made of recording %s before", found.id, custom_id)
         return found
-    if not record.is_quiet():
-        until = record.quiet_until()
-        raise TooEarlyError(
-            f"the platform may still carry out an earlier request to publish recording {custom_id}, which got no "
-            f"response; no other is sent before {format_clock_time(until)}",
-            until,
-        )
+    check_quiet(record)
     url, headers = await adapter.recording_request(recording)
     if headers:
         raise ExportError(f"recording {custom_id} cannot be fetched by its address alone")
     call = endpoints.pull_video(plan.library_id, url, tags=plan.tags, metadata={CUSTOM_ID: custom_id}, **plan.fields())
-    record.record_send(custom_id)
     try:
         with without_secrets(lambda: (url,)):  # a platform may quote the address that it could not fetch
-            video = await client.send(call)
+            return await send_recorded(adapter, record, custom_id, call)
     except UNCLEAR_ERRORS:
-        record.record_give_up(custom_id)
         if found := await find_video(client, plan.library_id, custom_id):
             return found
         raise
-    except SessionsError:
-        record.settle(custom_id)
-        raise
-    return video
 
 
 def parse_tags(given: Any) -> list[str] | None:
