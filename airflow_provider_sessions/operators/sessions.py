@@ -33,6 +33,7 @@ from airflow_provider_sessions.operators._create import OnExisting, OnExistingNa
 from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 from airflow_provider_sessions.operators._create_lock import create_lock
 from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._once import OnceOperator
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.operators._session_id_store import SessionIdStore
 from airflow_provider_sessions.operators._template_values import (
@@ -57,7 +58,7 @@ _XCOM_BYTES = 48 * 1024
 """A larger result is refused: XCom is a row in Airflow's database, and some databases allow 64 KiB."""
 
 
-class CreateSessionOperator(DeferringOperator):
+class CreateSessionOperator(OnceOperator):
     """Create a session once: a retried or cleared task returns the session that its first attempt created.
 
     The session is recognized by a key of DAG, run, task, map index and arguments. On Prevail the key is part of the
@@ -137,23 +138,6 @@ class CreateSessionOperator(DeferringOperator):
         self.options = options
         self.on_existing = on_existing
         self.mark = mark
-        self._record: SendRecord | None = None
-        self._sends: dict[str, Any] | None = None
-
-    def execute_in_slot(
-        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resume_arguments: Any
-    ) -> Any:
-        """Do the work after a deferral.
-
-        :param sends: what earlier attempts sent; see :mod:`airflow_provider_sessions.operators._send_record`.
-        :param resume_arguments: see :meth:`DeferringOperator.execute_in_slot`.
-        """
-        self._sends = sends
-        return super().execute_in_slot(context, event, **resume_arguments)
-
-    def get_resume_arguments(self) -> dict[str, Any]:
-        """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""
-        return {} if self._record is None else {"sends": self._record.as_json()}
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Create the session, or find it."""
