@@ -109,7 +109,7 @@ class Platform:
         self._port = port
         self.connection: dict[str, Any] = port.recv()
 
-    def ask(self, question: str, given: Any = None) -> Any:
+    def request(self, question: str, given: Any = None) -> Any:
         """Have something done, and get the answer."""
         self._port.send((question, given))
         return self._port.recv()
@@ -296,11 +296,11 @@ def measure(
     with started(_run, kind, Scene(platform.name, platform.connection, sessions)) as (port, process):
         _receive(port, process)
         time.sleep(settle)
-        platform.ask("clear")
+        platform.request("clear")
         port.send("count")
         time.sleep(watch)
-        arrivals = platform.ask("arrivals")
-        changed = platform.ask("start", sessions[-1]) if change else 0.0
+        arrivals = platform.request("arrivals")
+        changed = platform.request("start", sessions[-1]) if change else 0.0
         if change:
             time.sleep(POLL_INTERVAL + 1)
         port.send("enough")
@@ -338,11 +338,11 @@ def crowds(platforms: list[str], sizes: list[int]) -> Iterator[Callable[[Bounds]
     for name in platforms:
         for size in sizes:
             with platform_of(name) as platform:
-                one = tuple(platform.ask("make", 1)) * size
+                one = tuple(platform.request("make", 1)) * size
                 if size not in idle_mib:
                     idle_mib[size] = measure("idle", platform, one, settle=0, watch=1, change=False).grown_mib
                 for which in ("the same", "different") if size > 1 else ("one session",):
-                    sessions = tuple(platform.ask("make", size)) if which == "different" else one
+                    sessions = tuple(platform.request("make", size)) if which == "different" else one
                     found = measure("ours", platform, sessions, settle=3, watch=WATCHED, change=True)
                     what = f"{name}, {size} for {which}"
                     print_line(what, "ours", found, idle_mib[size])
@@ -373,8 +373,8 @@ def refusals(platforms: list[str]) -> Iterator[Callable[[Bounds], None]]:
     for answer, fault in FAULTS.items():
         for name in platforms if answer == "401" else platforms[:1]:  # how they log in differs
             with platform_of(name) as platform:
-                made = tuple(platform.ask("make", 3))
-                platform.ask("break", fault)
+                made = tuple(platform.request("make", 3))
+                platform.request("break", fault)
                 for kind in ("ours", "HttpSensor") if name == platforms[0] else ("ours",):
                     found = measure(kind, platform, made[:1], settle=0, watch=STORM, change=False)
                     what = f"{answer} ({name})"

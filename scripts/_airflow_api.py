@@ -38,7 +38,7 @@ class AirflowApi:
         """Close all connections."""
         self._http.close()
 
-    def ask(self, method: str, path: str, body: object = None, **query: Any) -> Any:
+    def request(self, method: str, path: str, body: object = None, **query: Any) -> Any:
         """Send a request to ``/api/v2`` and return the JSON that answers it.
 
         :raises AirflowApiError: the answer is an error.
@@ -82,37 +82,37 @@ class AirflowApi:
         body = {**fields, "connection_id": conn_id}
         if isinstance(extra, Mapping):
             body["extra"] = json.dumps(dict(extra))
-        self.ask("POST", "connections", body)
+        self.request("POST", "connections", body)
 
     def knows_dag(self, dag_id: str) -> bool:
         """Whether the DAG processor has read a DAG.
 
         :raises AirflowApiError: a file could not be imported.
         """
-        errors = self.ask("GET", "importErrors")["import_errors"]
+        errors = self.request("GET", "importErrors")["import_errors"]
         if errors:
             raise AirflowApiError(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
-        return any(dag["dag_id"] == dag_id for dag in self.ask("GET", "dags", limit=100)["dags"])
+        return any(dag["dag_id"] == dag_id for dag in self.request("GET", "dags", limit=100)["dags"])
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run."""
-        self.ask("PATCH", f"dags/{dag_id}", {"is_paused": False}, update_mask="is_paused")
+        self.request("PATCH", f"dags/{dag_id}", {"is_paused": False}, update_mask="is_paused")
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
         """Start a run, as the trigger form in the UI does, and return its id: Airflow's choice if none is given."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
-        run = self.ask("POST", f"dags/{dag_id}/dagRuns", body)
+        run = self.request("POST", f"dags/{dag_id}/dagRuns", body)
         started: str = run["dag_run_id"]
         return started
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """The state of a run."""
-        state: str = self.ask("GET", f"{_run(dag_id, run_id)}")["state"]
+        state: str = self.request("GET", f"{_run(dag_id, run_id)}")["state"]
         return state
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""
-        found: list[dict[str, Any]] = self.ask("GET", f"{_run(dag_id, run_id)}/taskInstances", limit=500)[
+        found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/taskInstances", limit=500)[
             "task_instances"
         ]
         return found
@@ -123,25 +123,25 @@ class AirflowApi:
 
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Put a task into a final state (``success``, ``failed``), as the button in the UI does."""
-        self.ask("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
+        self.request("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
 
     def clear(self, dag_id: str, run_id: str, task_id: str, map_indexes: Iterable[int] = (-1,)) -> None:
         """Clear a task, or instances of a mapped one, and what follows them, whatever their state: they begin anew."""
         tasks = [[task_id, index] if index >= 0 else task_id for index in map_indexes]
         which = {"dag_run_id": run_id, "task_ids": tasks, "include_downstream": True}
         body = {"dry_run": False, "only_failed": False, **which}
-        self.ask("POST", f"dags/{dag_id}/clearTaskInstances", body)
+        self.request("POST", f"dags/{dag_id}/clearTaskInstances", body)
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:
         """The log of one try of a task, as lines of text."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{try_number}"
-        content = self.ask("GET", path, map_index=map_index, full_content=True)["content"]
+        content = self.request("GET", path, map_index=map_index, full_content=True)["content"]
         return [line for event in content for line in _log_lines(event)]
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """What a task has returned, or pushed under a key."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
-        return self.ask("GET", path, deserialize=False)["value"]
+        return self.request("GET", path, deserialize=False)["value"]
 
     def wait_for(self, what: str, look: Callable[[], T | None], *, timeout: float, interval: float = 0.5) -> T:
         """Look again and again until there is something.

@@ -33,13 +33,13 @@ COMPARED = ("sessions",)
 
 
 class Platform(Protocol):
-    """What asks the platform: a hook."""
+    """Runs functions with a platform's adapter; a hook does."""
 
-    def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
-        """Ask a question, and wait for its answer."""
+    def run(self, function: Callable[[Adapter], Awaitable[T]]) -> T:
+        """Run a coroutine function with the adapter and return its result."""
 
-    def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
-        """Ask for many answers, one after the other."""
+    def stream(self, function: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
+        """Iterate over the items that a function yields, one after the other."""
 
 
 class Ledgered(Target, Protocol):
@@ -135,10 +135,10 @@ def _compared(
         conn_id = adapter.account.conn_id
         return Plan(adapter.platform, account_name(adapter), query, able, (), redaction=redaction, conn_id=conn_id)
 
-    work = platform.ask(begun)
+    work = platform.run(begun)
     held = target.held(work)
     only = {key: _to_compare(one, compared) for key, one in held.items()}
-    seen = platform.ask(
+    seen = platform.run(
         lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
     )
     return replace(work, sessions=in_order(seen), only=only), held

@@ -104,29 +104,31 @@ class SessionsHook(BaseHook):
         self._reservations = ReservationLimiter(limiter, held, max_wait)
         return self._reservations
 
-    def ask(self, question: Callable[[Adapter], Awaitable[T]]) -> T:
-        """Ask the platform's adapter and wait for the answer: ``hook.ask(lambda adapter: adapter.get(session_id))``.
+    def run(self, function: Callable[[Adapter], Awaitable[T]]) -> T:
+        """Run a coroutine function with the platform's adapter and return its result.
 
-        Secrets that come to exist meanwhile (tokens, presigned addresses) are masked before this returns. If the
-        caller is interrupted, what was asked is taken back: no request goes out afterwards.
+        ``hook.run(lambda adapter: adapter.get(session_id))``
 
-        :param question: is given the adapter, in another thread: it must not touch Airflow.
+        Secrets that are created meanwhile (tokens, presigned URLs) are masked before this returns. If the caller is
+        interrupted, the function is canceled and sends no further request.
+
+        :param function: receives the adapter, in another thread; it must not use Airflow.
         """
-        return get_process_portal().run_with_adapter(self.account, question, self._limits)
+        return get_process_portal().run_with_adapter(self.account, function, self._limits)
 
-    def stream(self, question: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
-        """Iterate over a list that comes in pages; a page is asked for when the one before it is used up.
+    def stream(self, function: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
+        """Iterate over the items that an adapter yields. A page is requested when the one before it is used up.
 
-        :param question: is given the adapter, in another thread: it must not touch Airflow.
+        :param function: receives the adapter, in another thread; it must not use Airflow.
         """
-        return get_process_portal().stream(self.account, question, self._limits)
+        return get_process_portal().stream(self.account, function, self._limits)
 
     def call(self, call: Call[T]) -> T:
         """Send what an endpoint function returned, and read the answer.
 
         :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
         """
-        return self.ask(lambda adapter: adapter.client.send(call))
+        return self.run(lambda adapter: adapter.client.send(call))
 
     def request(
         self,
@@ -206,14 +208,14 @@ class SessionsHook(BaseHook):
             adapter.validate(draft)
             return await adapter.create(draft)
 
-        return self.ask(create)
+        return self.run(create)
 
     def get_session(self, session_id: str) -> Session:
         """One session as it is now.
 
         :raises NotFoundError: there is none with that id.
         """
-        return self.ask(lambda adapter: adapter.get(session_id))
+        return self.run(lambda adapter: adapter.get(session_id))
 
     def list_sessions(self, query: SessionQuery | None = None) -> Generator[Session, None, None]:
         """Iterate over the sessions that are meant, page by page; over all of them by default."""
@@ -224,53 +226,53 @@ class SessionsHook(BaseHook):
 
         :param changes: made with ``SessionChanges.read(title=...)``.
         """
-        return self.ask(lambda adapter: adapter.update(session_id, changes))
+        return self.run(lambda adapter: adapter.update(session_id, changes))
 
     def start_session(self, session_id: str) -> Session:
         """Make a session live."""
-        return self.ask(lambda adapter: adapter.start(session_id))
+        return self.run(lambda adapter: adapter.start(session_id))
 
     def end_session(self, session_id: str) -> Session:
         """End a live session."""
-        return self.ask(lambda adapter: adapter.end(session_id))
+        return self.run(lambda adapter: adapter.end(session_id))
 
     def cancel_session(self, session_id: str, *, notify: bool = True) -> Session:
         """Cancel a session that has not begun.
 
         :param notify: whether participants are told, where the platform leaves a choice.
         """
-        return self.ask(lambda adapter: adapter.cancel(session_id, notify=notify))
+        return self.run(lambda adapter: adapter.cancel(session_id, notify=notify))
 
     def participants(self, session: Session | str) -> list[Participant]:
         """People invited, registered, present or given a role. ``session`` is a session or its id, here and below."""
-        return self._about(session, lambda adapter, found: adapter.participants(found))
+        return self._run_for_session(session, lambda adapter, found: adapter.participants(found))
 
     def attendance(self, session: Session | str) -> list[AttendanceInterval]:
         """Presence of people, as the platform gives it."""
-        return self._about(session, lambda adapter, found: adapter.attendance(found))
+        return self._run_for_session(session, lambda adapter, found: adapter.attendance(found))
 
     def transcripts(self, session: Session | str) -> list[Transcript]:
         """The transcript and its translations, the original first; empty while there is none."""
-        return self._about(session, lambda adapter, found: adapter.transcripts(found))
+        return self._run_for_session(session, lambda adapter, found: adapter.transcripts(found))
 
     def takeaways(self, session: Session | str) -> Takeaways | None:
         """What the platform sums the session up to; None while there is nothing."""
-        return self._about(session, lambda adapter, found: adapter.takeaways(found))
+        return self._run_for_session(session, lambda adapter, found: adapter.takeaways(found))
 
     def recordings(self, session: Session | str) -> list[Recording]:
         """The session's recordings, finished or not."""
-        return self._about(session, lambda adapter, found: adapter.recordings(found))
+        return self._run_for_session(session, lambda adapter, found: adapter.recordings(found))
 
     def artifact_status(self, session: Session | str, artifact: Artifact) -> ArtifactStatus:
         """Whether something that a session leaves behind is ready."""
-        return self._about(session, lambda adapter, found: adapter.artifact_status(found, artifact))
+        return self._run_for_session(session, lambda adapter, found: adapter.artifact_status(found, artifact))
 
-    def _about(self, session: Session | str, question: Callable[[Adapter, Session], Awaitable[T]]) -> T:
-        async def ask(adapter: Adapter) -> T:
+    def _run_for_session(self, session: Session | str, function: Callable[[Adapter, Session], Awaitable[T]]) -> T:
+        async def run(adapter: Adapter) -> T:
             found = session if isinstance(session, Session) else await adapter.get(session)
-            return await question(adapter, found)
+            return await function(adapter, found)
 
-        return self.ask(ask)
+        return self.run(run)
 
     async def _aopen(self) -> Adapter:
         if "account" not in self.__dict__:

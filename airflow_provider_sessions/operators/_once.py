@@ -63,7 +63,7 @@ class OnceOperator(DeferringOperator):
         place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
         with create_lock(key, store):
             self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
-            made = hook.ask(lambda adapter: make(adapter, record))
+            made = hook.run(lambda adapter: make(adapter, record))
             record.close()
         self._record = self._sends = None  # a later deferral has nothing to carry
         return made

@@ -94,7 +94,7 @@ class DownloadRecordingsOperator(DeferringOperator):
             session = await adapter.get(session_id)
             return session, await ready_recordings(adapter, session)
 
-        session, ready = hook.ask(find)
+        session, ready = hook.run(find)
         push_links(context, session)
         if not ready and not allow_none:
             raise ExportError(
@@ -103,7 +103,7 @@ class DownloadRecordingsOperator(DeferringOperator):
             )
         if not ready:
             log.info("Session %s has no recording that is ready: nothing was downloaded", session_id)
-        return hook.ask(lambda adapter: download_all(adapter, store, ready, concurrency))
+        return hook.run(lambda adapter: download_all(adapter, store, ready, concurrency))
 
 
 class FetchTranscriptOperator(DeferringOperator):
@@ -159,7 +159,7 @@ class FetchTranscriptOperator(DeferringOperator):
             session = await adapter.get(session_id)
             return session, await named_transcripts(adapter, session)
 
-        session, transcripts = hook.ask(find)
+        session, transcripts = hook.run(find)
         push_links(context, session)
         written = write_transcripts(store, session, transcripts, formats)
         segments = sum(len(transcript.segments) for transcript in transcripts)

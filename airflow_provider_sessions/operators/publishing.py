@@ -157,7 +157,7 @@ class PublishRecordingOperator(OnceOperator):
         from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress, finish_video, progress_of
 
         plan = self._parse_arguments(hook)
-        session, recording = hook.ask(lambda adapter: _find_recording(adapter, plan))
+        session, recording = hook.run(lambda adapter: _find_recording(adapter, plan))
         push_links(context, session)
         plan.title = plan.title or session.title
 
@@ -172,9 +172,9 @@ class PublishRecordingOperator(OnceOperator):
             )
         while progress_of(video) is VideoProgress.PENDING:
             self._wait(plan, video)
-            video = hook.ask(lambda adapter: _get_video(adapter, plan, video))  # noqa: B023 - runs at once
+            video = hook.run(lambda adapter: _get_video(adapter, plan, video))  # noqa: B023 - runs at once
         changes = {name: value for name, value in plan.fields().items() if value != getattr(video, name, None)}
-        hook.ask(
+        hook.run(
             lambda adapter: finish_video(
                 adapter.client,
                 plan.library_id,

@@ -164,10 +164,10 @@ class CreateSessionOperator(OnceOperator):
             ids = SessionIdStore(context, self.conn_id, key, place, store)
             known = ids.load()
             self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
-            session = hook.ask(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
+            session = hook.run(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
             ids.save(session.session_id, draft.end)
             record.close()
-        return hook.ask(lambda adapter: adapter.complete(session, draft))
+        return hook.run(lambda adapter: adapter.complete(session, draft))
 
 
 class _SessionOperator(DeferringOperator):
@@ -190,7 +190,7 @@ class _SessionOperator(DeferringOperator):
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Send the request and return the session."""
         session_id, request = parse_id(self.session_id), self.make_request()
-        return _push_session(context, hook.ask(lambda adapter: request(adapter, session_id)))
+        return _push_session(context, hook.run(lambda adapter: request(adapter, session_id)))
 
 
 class UpdateSessionOperator(_SessionOperator):

@@ -198,7 +198,7 @@ class _SessionSensor(BaseSensorOperator):
         """Poll once and evaluate the condition. Return the result, with the session, and the updated history."""
         condition, session_id = self.condition(), parse_id(self.session_id)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.deferrable else None)
-        polled = hook.ask(lambda adapter: poll_once(adapter, condition, session_id))
+        polled = hook.run(lambda adapter: poll_once(adapter, condition, session_id))
         if polled.session is not None and not self._has_links:  # each run of a rescheduled task starts without them
             push_links(context, polled.session)
             self._has_links = True

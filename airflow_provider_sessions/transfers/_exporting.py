@@ -128,7 +128,7 @@ class ExportingOperator(DeferringOperator):
         with frozen_heap(), self.target(_run_of(context), give_up_after) as target:
             _warn_of_open_end(window)
             with collector_made():
-                work = hook.ask(lambda adapter: plan(adapter, query, wanted, redaction))
+                work = hook.run(lambda adapter: plan(adapter, query, wanted, redaction))
             _log_plan(work, window)
             whole, written = _exported(hook, work, target, concurrency)
         told = _told(whole, window, written)
@@ -140,7 +140,7 @@ class ExportingOperator(DeferringOperator):
 def _exported(hook: SessionsHook, work: Plan, target: Target, concurrency: int) -> tuple[Plan, Written]:
     """Add to a plan what the target's ledger names, and let all of it be written."""
     late = target.begin(work)
-    whole = hook.ask(lambda adapter: extend(adapter, work, late)) if late else work
+    whole = hook.run(lambda adapter: extend(adapter, work, late)) if late else work
     with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
         return whole, target.write(whole, known)
 

@@ -94,7 +94,7 @@ def events(api: AirflowApi, path: str, **query: Any) -> list[dict[str, Any]]:
 
     def look() -> Any:
         try:
-            return api.ask("GET", path, **query)
+            return api.request("GET", path, **query)
         except AirflowApiError as broken:
             if ": 500 " not in str(broken):
                 raise
@@ -111,7 +111,7 @@ def told(api: AirflowApi) -> Told:
 
 def runs(api: AirflowApi) -> list[dict[str, Any]]:
     """All runs of the example."""
-    found: list[dict[str, Any]] = api.ask("GET", f"dags/{DAG_ID}/dagRuns", limit=100)["dag_runs"]
+    found: list[dict[str, Any]] = api.request("GET", f"dags/{DAG_ID}/dagRuns", limit=100)["dag_runs"]
     return found
 
 

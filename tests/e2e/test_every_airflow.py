@@ -119,17 +119,19 @@ def test_each_iteration_of_a_loop_has_a_session_of_its_own_to_wait_for_and_to_ca
             api.wait_for("the end", lambda: len(iterations("wait", "success")) == len(made), timeout=60)
     api.wait_for(
         "the trigger",
-        lambda: "; waiting for state 'ended'" in str(api.ask("GET", f"{_path(waiting)}/logs/1", **_region(waiting))),
+        lambda: (
+            "; waiting for state 'ended'" in str(api.request("GET", f"{_path(waiting)}/logs/1", **_region(waiting)))
+        ),
         timeout=60,
     )
-    api.ask("PATCH", _path(waiting), {"new_state": "failed"}, **_region(waiting))
+    api.request("PATCH", _path(waiting), {"new_state": "failed"}, **_region(waiting))
     api.wait_for("the canceled session", lambda: sandbox.vidinfra.session(made[-1])["deleted_at"], timeout=60)
     assert not any(sandbox.vidinfra.session(session_id)["deleted_at"] for session_id in made[:-1])
     creates = iterations("create", "success")
     assert [task["try_number"] for task in creates] == [2] * ITERATIONS
 
     which = {"dag_run_id": run_id, "task_instance_ids": [creates[1]["id"]], "dry_run": False, "only_failed": False}
-    api.ask("POST", f"dags/{dag_id}/clearTaskInstances", which)
+    api.request("POST", f"dags/{dag_id}/clearTaskInstances", which)
 
     def tried_again() -> list[dict[str, Any]]:
         return [task for task in iterations("create", "success") if task["try_number"] > 2]

@@ -71,7 +71,7 @@ class Setting:
         self.api.add_connection("warehouse", fields_of(self.tables))
 
     def disconnect(self, conn_id: str) -> None:
-        self.api.ask("DELETE", f"connections/{conn_id}")
+        self.api.request("DELETE", f"connections/{conn_id}")
 
     def end_well(self, dag_id: str, run_id: str, *, timeout: float = 180) -> None:
         """Wait until a run has ended, and ended well."""
@@ -166,7 +166,7 @@ def wait_until_read(setting: Setting, dag_id: str, first_day: datetime) -> None:
     def is_read() -> bool:
         if not setting.api.knows_dag(dag_id):
             return False
-        start = setting.api.ask("GET", f"dags/{dag_id}/details")["start_date"]
+        start = setting.api.request("GET", f"dags/{dag_id}/details")["start_date"]
         return datetime.fromisoformat(start) == first_day
 
     setting.api.wait_for(f"the DAG {dag_id} from {first_day}", is_read, timeout=90)
@@ -176,7 +176,7 @@ def first_run(api: AirflowApi, dag_id: str) -> str:
     """The run that the scheduler makes for yesterday."""
 
     def made() -> str | None:
-        runs = api.ask("GET", f"dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+        runs = api.request("GET", f"dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
         return next((run["dag_run_id"] for run in runs if run["data_interval_start"] == iso(YESTERDAY)), None)
 
     return api.wait_for("the scheduled run", made, timeout=60)
@@ -268,10 +268,10 @@ def test_a_month_is_backfilled_side_by_side_over_what_is_there(setting: Setting)
     wait_until_read(setting, EXPORT, MONTH_AGO)
 
     days = {"from_date": iso(MONTH_AGO), "to_date": iso(YESTERDAY), "reprocess_behavior": "completed"}
-    made = api.ask("POST", "backfills", {"dag_id": EXPORT, "max_active_runs": SIDE_BY_SIDE, **days})
-    api.wait_for("the backfill", lambda: api.ask("GET", f"backfills/{made['id']}")["completed_at"], timeout=400)
+    made = api.request("POST", "backfills", {"dag_id": EXPORT, "max_active_runs": SIDE_BY_SIDE, **days})
+    api.wait_for("the backfill", lambda: api.request("GET", f"backfills/{made['id']}")["completed_at"], timeout=400)
 
-    runs = api.ask("GET", f"dags/{EXPORT}/dagRuns", limit=100)["dag_runs"]
+    runs = api.request("GET", f"dags/{EXPORT}/dagRuns", limit=100)["dag_runs"]
     assert Counter(run["state"] for run in runs if run["run_type"] == "backfill") == {"success": 31}
     assert most_at_once(runs) > 1
     assert found_in(setting.in_files(MONTH_AGO, TODAY)) == each_once(setting.truth(MONTH_AGO, TODAY))
@@ -360,6 +360,6 @@ def run_of_long_ago(setting: Setting, dag_id: str) -> str:
 
     setting.sandbox.on_request(erase)
     interval = {"data_interval_start": iso(LONG_AGO), "data_interval_end": iso(LONG_AGO + DAY)}
-    run = setting.api.ask("POST", f"dags/{dag_id}/dagRuns", {"logical_date": iso(datetime.now(UTC)), **interval})
+    run = setting.api.request("POST", f"dags/{dag_id}/dagRuns", {"logical_date": iso(datetime.now(UTC)), **interval})
     run_id: str = run["dag_run_id"]
     return run_id

@@ -146,10 +146,10 @@ def forms(api: AirflowApi) -> list[dict[str, Any]]:
 def button(api: AirflowApi, fake: httpx.Client, key: str) -> tuple[bool, str]:
     """What the button "Test" says."""
     connection = {"connection_id": "tested", "conn_type": "parley", "host": str(fake.base_url), "password": key}
-    answer = api.ask("POST", "connections/test", connection)
+    answer = api.request("POST", "connections/test", connection)
     return answer["status"], answer["message"]
 
 
 def runs(api: AirflowApi, dag_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = api.ask("GET", f"dags/{dag_id}/dagRuns")["dag_runs"]
+    found: list[dict[str, Any]] = api.request("GET", f"dags/{dag_id}/dagRuns")["dag_runs"]
     return found

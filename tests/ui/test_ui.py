@@ -98,7 +98,9 @@ def test_connection_saved_in_the_form_works(
     connection_form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("row", name="made_in_the_form")).to_be_visible()
 
-    answer = airflow.api.ask("POST", "connections/test", {"connection_id": "made_in_the_form", "conn_type": "vidinfra"})
+    answer = airflow.api.request(
+        "POST", "connections/test", {"connection_id": "made_in_the_form", "conn_type": "vidinfra"}
+    )
     assert answer["status"], answer
 
 

@@ -40,18 +40,18 @@ class Asking:
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
 
-    def ask(self, question: Callable[[Adapter], Awaitable[Any]]) -> Any:
+    def run(self, function: Callable[[Adapter], Awaitable[Any]]) -> Any:
         async def asked() -> Any:
-            return await question(self._bench.adapter())
+            return await function(self._bench.adapter())
 
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(lambda: asyncio.run(asked())).result()
 
-    def stream(self, question: Callable[[Adapter], AsyncIterator[Any]]) -> Generator[Any, None, None]:
+    def stream(self, function: Callable[[Adapter], AsyncIterator[Any]]) -> Generator[Any, None, None]:
         async def collect(adapter: Adapter) -> list[Any]:
-            return [one async for one in question(adapter)]
+            return [one async for one in function(adapter)]
 
-        yield from self.ask(collect)
+        yield from self.run(collect)
 
 
 class Nights:

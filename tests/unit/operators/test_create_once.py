@@ -133,7 +133,7 @@ def test_a_create_that_never_arrived_is_repeated_by_the_retry(place: Place, make
 
 def test_a_session_that_was_canceled_is_created_again(place: Place, make: Make) -> None:
     first = make()
-    hook_for(place.conn_id).ask(lambda adapter: adapter.cancel(first))
+    hook_for(place.conn_id).run(lambda adapter: adapter.cancel(first))
     second = make(try_number=2)
 
     assert second != first
@@ -323,7 +323,7 @@ def test_a_canceled_session_may_keep_its_slug(prevail: Place, sandbox: Sandbox, 
     settings.requests_listed = "all" if listed else "requested"
     first = make()
     second = make(try_number=2, on_existing="recreate")
-    hook_for(prevail.conn_id).ask(lambda adapter: adapter.cancel(second))
+    hook_for(prevail.conn_id).run(lambda adapter: adapter.cancel(second))
     third = make(try_number=3)
 
     assert prevail.alive() == [third]
@@ -394,7 +394,7 @@ def test_a_stored_session_that_was_canceled_is_not_returned(
 ) -> None:
     store = FileStore(tmp_path / "store")
     first = make(store=store)
-    hook_for(place.conn_id).ask(lambda adapter: adapter.cancel(first))
+    hook_for(place.conn_id).run(lambda adapter: adapter.cancel(first))
     with caplog.at_level(logging.INFO):
         second = make(try_number=2, store=store)
 
@@ -441,7 +441,7 @@ def test_a_cleared_task_finds_its_session_without_its_marker(meetings: Place) ->
 def test_a_session_that_was_canceled_is_not_returned_though_the_host_knows_it(meetings: Place) -> None:
     attempt = Attempt(meetings.conn_id, meetings.fields, remembers=True)
     first = attempt.make()
-    hook_for(meetings.conn_id).ask(lambda adapter: adapter.cancel(first))
+    hook_for(meetings.conn_id).run(lambda adapter: adapter.cancel(first))
     second = replace(attempt, try_number=2).make()
 
     assert second != first
