@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
+from airflow_provider_sessions.arguments import parse_id, parse_untemplated_bool
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
-from airflow_provider_sessions.operators._template_values import parse_id, parse_untemplated_bool
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
 from airflow_provider_sessions.retries.hopeless import judged

@@ -6,6 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sessions.arguments import (
+    check_words,
+    parse_bool,
+    parse_count,
+    parse_id,
+    parse_json,
+    parse_text,
+)
 from airflow_provider_sessions.captions import TranscriptFormat, read_formats
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
@@ -14,15 +22,7 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
-from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._template_values import (
-    parse_bool,
-    parse_count,
-    parse_id,
-    parse_json,
-    parse_text,
-)
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for

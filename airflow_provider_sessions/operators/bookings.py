@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.errors import (
     ConflictError,
     InputError,
@@ -20,7 +21,6 @@ from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord
-from airflow_provider_sessions.operators._template_values import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.client.redact import without_secrets
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ExportError, InputError, UnsupportedError
@@ -21,7 +22,6 @@ from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord
-from airflow_provider_sessions.operators._template_values import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS

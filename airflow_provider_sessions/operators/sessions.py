@@ -20,6 +20,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # compat.sdk has it only from Airflow 3.3 on
 from pydantic_core import to_jsonable_python
 
+from airflow_provider_sessions.arguments import (
+    check_words,
+    none_if_empty,
+    parse_bool,
+    parse_count,
+    parse_id,
+    parse_json,
+    parse_text,
+)
 from airflow_provider_sessions.client.call import Call, Paged, raw_call
 from airflow_provider_sessions.client.redact import hide_values
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
@@ -28,7 +37,6 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
-from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, create_once
 from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 from airflow_provider_sessions.operators._create_lock import create_lock
@@ -36,14 +44,6 @@ from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.operators._once import OnceOperator
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.operators._session_id_store import SessionIdStore
-from airflow_provider_sessions.operators._template_values import (
-    none_if_empty,
-    parse_bool,
-    parse_count,
-    parse_id,
-    parse_json,
-    parse_text,
-)
 from airflow_provider_sessions.operators._transitions import cancel_session, transition_to, update_session
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
 from airflow_provider_sessions.platforms.registry import adapter_class

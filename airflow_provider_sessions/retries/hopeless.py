@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_sessions.arguments import parse_json
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
@@ -21,7 +22,6 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
-from airflow_provider_sessions.operators._template_values import parse_json
 
 HAS_POLICIES = importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None
 """Whether Airflow asks a policy what a failed task does next: from 3.3 on."""

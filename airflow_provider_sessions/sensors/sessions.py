@@ -38,21 +38,21 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableError, WaitError
-from airflow_provider_sessions.hooks.base import hook_for
-from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
-from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.operators._closed_words import check_words
-from airflow_provider_sessions.operators._deferring import SHORT_WAIT
-from airflow_provider_sessions.operators._template_values import (
+from airflow_provider_sessions.arguments import (
+    check_words,
     none_if_empty,
     parse_count,
     parse_id,
     parse_interval,
     parse_untemplated_bool,
 )
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
+from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableError, WaitError
+from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
+from airflow_provider_sessions.model.closed_words import unknown_words
+from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait import poll_once
 from airflow_provider_sessions.polling.wait_conditions import (

@@ -12,6 +12,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from airflow_provider_sessions.arguments import (
+    none_if_empty,
+    parse_bool,
+    parse_count,
+    parse_id,
+    parse_interval,
+    parse_json,
+    parse_text,
+    parse_untemplated_bool,
+)
 from airflow_provider_sessions.captions import read_formats
 from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.errors import InputError
@@ -24,16 +34,6 @@ from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.model.draft import read_invitees
 from airflow_provider_sessions.model.values import zone
 from airflow_provider_sessions.operators._create import OnExisting
-from airflow_provider_sessions.operators._template_values import (
-    none_if_empty,
-    parse_bool,
-    parse_count,
-    parse_id,
-    parse_interval,
-    parse_json,
-    parse_text,
-    parse_untemplated_bool,
-)
 from airflow_provider_sessions.operators.publishing import parse_chapters, parse_subtitles, parse_tags
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,

@@ -13,9 +13,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_sessions.arguments import none_if_empty, unchecked_words
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.operators._closed_words import unchecked_words
-from airflow_provider_sessions.operators._template_values import none_if_empty
 from airflow_provider_sessions.testing.argument_checks import Problem, find_problems
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, literal
 from airflow_provider_sessions.transfers._exporting import ExportingOperator

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_sessions.arguments import check_words, none_if_empty, parse_count, parse_json, parse_text
 from airflow_provider_sessions.export.columns import PersonalName
 from airflow_provider_sessions.export.datasets import DatasetName, read_datasets
 from airflow_provider_sessions.export.layout import RunId
@@ -28,10 +29,8 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import password_of
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
-from airflow_provider_sessions.operators._closed_words import check_words
 from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._template_values import none_if_empty, parse_count, parse_json, parse_text
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets

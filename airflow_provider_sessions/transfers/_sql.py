@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
 
+from airflow_provider_sessions.arguments import parse_id
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.operators._template_values import parse_id
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

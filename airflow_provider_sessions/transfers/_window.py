@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_sessions.arguments import none_if_empty
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Window, parse_instant
-from airflow_provider_sessions.operators._template_values import none_if_empty
 
 _REMEDIES = (
     "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "

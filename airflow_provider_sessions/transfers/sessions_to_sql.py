@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
+from airflow_provider_sessions.arguments import parse_text, parse_untemplated_bool
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.operators._template_values import parse_text, parse_untemplated_bool
 from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
 from airflow_provider_sessions.transfers._sql import engine_for
 

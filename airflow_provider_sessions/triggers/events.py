@@ -11,10 +11,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_sessions.arguments import parse_interval
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.model import parse_seconds
-from airflow_provider_sessions.operators._template_values import parse_interval
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.emitted_events import EventName
 from airflow_provider_sessions.polling.event_detection import ARTIFACT_BY_EVENT, parse_events

@@ -18,10 +18,9 @@ from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_sessions.arguments import check_words, parse_untemplated_bool
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.model import ArtifactName, StateName
-from airflow_provider_sessions.operators._closed_words import check_words
-from airflow_provider_sessions.operators._template_values import parse_untemplated_bool
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait import Wait, wait_for
 from airflow_provider_sessions.polling.wait_conditions import (
