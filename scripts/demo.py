@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from scripts._airflow_api import FINAL_RUN_STATES, AirflowApi, AirflowApiError
-from scripts._harvest import harvest
+from scripts._demo_environment import address_of, setting
+from scripts._exported_files import harvest
 from scripts._platforms import DAGS, PLATFORMS, Platform
 from scripts._processes import ChildFailed, orderly_end
 from scripts._progress import Progress, table
 from scripts._sandbox import SandboxProcess
-from scripts._setting import address_of, setting
 
 OUTPUT = DAGS.parent / "demo-output"
 PATIENCE = 180.0

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from scripts._airflow_api import AirflowApiError
+from scripts._demo_environment import setting
 from scripts._platforms import DAGS, PLATFORMS
 from scripts._processes import ChildFailed, orderly_end
 from scripts._progress import Progress
 from scripts._sandbox import SandboxProcess
-from scripts._setting import setting
 from scripts._standalone import Standalone
 
 OUTPUT = DAGS.parent / "demo-output"

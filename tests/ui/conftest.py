@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from scripts._demo_environment import setting
 from scripts._progress import Progress
 from scripts._sandbox import SandboxProcess
-from scripts._setting import setting
 from scripts._standalone import Standalone
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_provider_sessions.transfers._object_storage import store_for
-from scripts._setting import address_of
+from scripts._demo_environment import address_of
 
 
 def test_files_go_into_a_folder_whatever_its_name(tmp_path: Path) -> None:
