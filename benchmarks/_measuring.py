@@ -100,7 +100,7 @@ def _memory(name: str) -> int:
     raise RuntimeError(f"this system does not tell {name}; the benchmarks need Linux")
 
 
-def quiet_airflow(home: str) -> None:
+def prepare_airflow(home: str) -> None:
     """Import Airflow with a home of its own, and let operators be run without a task."""
     os.environ["AIRFLOW_HOME"] = f"{home}/airflow"
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"

@@ -31,7 +31,7 @@ import httpx
 
 from airflow_provider_sessions.client.download import CHUNK_BYTES
 from benchmarks._files import CUTS, pieces, serve, sha256_of
-from benchmarks._measuring import MIB, Bounds, Meter, connection, in_child, quiet_airflow, started
+from benchmarks._measuring import MIB, Bounds, Meter, connection, in_child, prepare_airflow, started
 
 GIB = 1024 * MIB
 SLOW_BYTES, FAST_BYTES, LARGE_BYTES, CUT_BYTES = GIB, GIB, 4 * GIB, 256 * MIB
@@ -40,7 +40,7 @@ SHARE_OF_CURL, TIMES_THE_LEAST, GROWN_MIB = 0.95, 2.5, 32.0
 
 def ours(meter: Meter, url: str, recording_id: str, folder: str) -> None:
     """Download one recording, as a task does."""
-    quiet_airflow(folder)
+    prepare_airflow(folder)
     connection("platform", conn_type="vidinfra", host=url, password="a-made-up-key")
     importlib.import_module("airflow_provider_sessions.platforms.vidinfra.adapter")
     from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator

@@ -40,7 +40,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks._measuring import MIB, Bounds, Meter, connection, in_child, quiet_airflow, started
+from benchmarks._measuring import MIB, Bounds, Meter, connection, in_child, prepare_airflow, started
 from benchmarks._platforms import FIRST_DAY, LAST_DAY, SCENES, Limit, Scene, Story, down, serve, story_of
 
 LATENCY, CONCURRENCY = 0.05, 16
@@ -54,7 +54,7 @@ CONTENDERS = ("ours", "dlt", "loop")
 
 def ours(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit: str | None) -> None:
     """Our operator, as a task runs it."""
-    quiet_airflow(folder)
+    prepare_airflow(folder)
     extra = {"rate_limit": rate_limit} if rate_limit else {}
     connection("platform", conn_type=scene.platform, host=url, password=key, extra=extra)
     importlib.import_module(f"airflow_provider_sessions.platforms.{scene.platform}.adapter")
@@ -77,7 +77,7 @@ def ours(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
 
 def loop(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit: str | None) -> None:
     """A PythonOperator's loop over Airflow's HttpHook."""
-    quiet_airflow(folder)
+    prepare_airflow(folder)
     host, _, base = url.removeprefix("http://").partition("/")
     name, port = host.split(":")
     connection("http", conn_type="http", host=name, port=int(port), schema="http")

@@ -32,7 +32,7 @@ from typing import Any
 
 import structlog
 
-from benchmarks._measuring import Bounds, Meter, connection, quiet_airflow, started
+from benchmarks._measuring import Bounds, Meter, connection, prepare_airflow, started
 
 POLL_INTERVAL = 2.0
 WATCHED = 4.0
@@ -140,7 +140,7 @@ class Scene:
 
 def connect(scene: Scene, home: str) -> None:
     """Make the connections known, and let nobody write a log: that would be measured, too."""
-    quiet_airflow(home)
+    prepare_airflow(home)
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     extra = dict(scene.connection.get("extra") or {}) | {"rate_limit": "100000/s"}

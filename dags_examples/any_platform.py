@@ -1,7 +1,7 @@
 """One DAG for every platform: the connection that the form names says which one is meant.
 
 Operators, sensors and exports exist once. What differs is what sessions leave behind (attendance, a transcript,
-takeaways, a recording), and ``what_it_leaves`` asks the platform's adapter for that: without any request, because it
+takeaways, a recording), and ``list_artifacts`` asks the platform's adapter for that: without any request, because it
 is written down there. What only one platform knows of a session goes into the form's field *Options*:
 
 - Prevail: ``{"case": "Yarrow v. Basalt Freight"}``; everybody invited is e-mailed
@@ -25,10 +25,10 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
 
-LOOK_EVERY = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
+POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
 """How often the platform is asked. All tasks that wait on a connection share these requests."""
 
-LONGEST_WAIT = timedelta(days=90)
+MAX_WAIT = timedelta(days=90)
 
 FORM = {
     "conn_id": Param(
@@ -103,12 +103,12 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
-        poll_interval=LOOK_EVERY,
-        timeout=LONGEST_WAIT,
+        poll_interval=POLL_INTERVAL,
+        timeout=MAX_WAIT,
     )
 
     @task
-    def what_it_leaves() -> list[str]:
+    def list_artifacts() -> list[str]:
         """What sessions of this platform leave behind that has to be waited for."""
         from airflow_provider_sessions.hooks.base import hook_for
         from airflow_provider_sessions.platforms.adapter import Question, Support
@@ -125,12 +125,12 @@ with DAG(
         return [artifact for artifact, question in asked.items() if known[question].support is not Support.NO]
 
     ready = ArtifactSensor.partial(
-        task_id="wait_for_what_it_leaves",
+        task_id="wait_for_artifact",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=1),
-    ).expand(artifact=what_it_leaves())
+    ).expand(artifact=list_artifacts())
 
     export = SessionsToObjectStorageOperator(
         task_id="export",  # no datasets are named: it is all that the platform can give
@@ -140,7 +140,7 @@ with DAG(
         title="{{ params.title }}",
         start="{{ dag_run.run_after.isoformat() }}",
         # Prevail knows the planned end alone, and that may be yet to come.
-        end=f"{{{{ (dag_run.run_after + macros.timedelta(days={LONGEST_WAIT.days})).isoformat() }}}}",
+        end=f"{{{{ (dag_run.run_after + macros.timedelta(days={MAX_WAIT.days})).isoformat() }}}}",
     )
 
     session >> ended >> ready >> export

@@ -34,7 +34,7 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
 
-LOOK_EVERY = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
+POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
 """How often the platform is asked. All tasks that wait on a connection share these requests."""
 
 DATASETS = ["sessions", "participants", "transcript_segments", "recordings"]
@@ -204,7 +204,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id="{{ ti.xcom_pull(task_ids='create_deposition')['session_id'] }}",
         state="scheduled",
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=30),
     )
     # A request has a number until staff schedule it. The lasting id is what this sensor returns.
@@ -216,7 +216,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=90),
     )
     recorded, transcribed = (
@@ -225,7 +225,7 @@ with DAG(
             conn_id="{{ params.conn_id }}",
             session_id=session_id,
             artifact=artifact,
-            poll_interval=LOOK_EVERY,
+            poll_interval=POLL_INTERVAL,
             timeout=timedelta(days=14),
         )
         for artifact in ("recording", "transcript")

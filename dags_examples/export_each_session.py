@@ -34,19 +34,19 @@ CONN_ID = "sessions_us_default"
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Any URL of Airflow's object storage: ``file://``, ``s3://connection@bucket/folder``, ``gs://``, ``abfs://``."""
 
-LOOK_EVERY = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "60")))
+POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "60")))
 """How often the platform is asked. All watchers and tasks that wait on a connection share these requests."""
 
 SESSIONS = Asset(
     "sessions",
     watchers=[
         AssetWatcher(
-            name="what_becomes_of_sessions",
+            name="session_events",
             trigger=SessionEventTrigger(
                 conn_id=CONN_ID,
                 events=["ended", "transcript_ready"],
                 # title="Customer",  only sessions whose title holds this
-                poll_interval=LOOK_EVERY,
+                poll_interval=POLL_INTERVAL,
             ),
         )
     ],

@@ -30,7 +30,7 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
 
-LOOK_EVERY = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
+POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
 """How often the platform is asked. All tasks that wait on a connection share these requests."""
 
 DATASETS = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
@@ -171,7 +171,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="live",
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=90),
     )
     ended = SessionStateSensor(
@@ -179,7 +179,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         state="ended",
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=1),
     )
     recorded = ArtifactSensor(
@@ -187,7 +187,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         artifact="recording",
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         timeout=timedelta(hours=6),
     )
     export = SessionsToObjectStorageOperator(

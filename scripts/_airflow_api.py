@@ -44,7 +44,7 @@ class AirflowApi:
         :raises AirflowApiError: the answer is an error.
         """
         if self._token is None:
-            self._token = self._new_token()
+            self._token = self._request_token()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         answer = self._send(method, f"/api/v2/{path}", json=body, params=query, headers=headers)
         return answer.json() if answer.content else None
@@ -58,13 +58,13 @@ class AirflowApi:
             raise AirflowApiError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer
 
-    def _new_token(self) -> str:
+    def _request_token(self) -> str:
         username, password = self._login()
         answer = self._send("POST", "/auth/token", json={"username": username, "password": password})
         token: str = answer.json()["access_token"]
         return token
 
-    def unhealthy(self) -> list[str]:
+    def list_unhealthy_components(self) -> list[str]:
         """The components that are not up; all of them while the API server does not answer."""
         try:
             answer = self._http.get("/api/v2/monitor/health", timeout=5)
@@ -84,7 +84,7 @@ class AirflowApi:
             body["extra"] = json.dumps(dict(extra))
         self.request("POST", "connections", body)
 
-    def knows_dag(self, dag_id: str) -> bool:
+    def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG processor has read a DAG.
 
         :raises AirflowApiError: a file could not be imported.
@@ -94,51 +94,51 @@ class AirflowApi:
             raise AirflowApiError(f"{errors[0]['filename']} cannot be imported:\n{errors[0]['stack_trace']}")
         return any(dag["dag_id"] == dag_id for dag in self.request("GET", "dags", limit=100)["dags"])
 
-    def unpause(self, dag_id: str) -> None:
+    def unpause_dag(self, dag_id: str) -> None:
         """Let a DAG run."""
         self.request("PATCH", f"dags/{dag_id}", {"is_paused": False}, update_mask="is_paused")
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
+    def trigger_dag(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
         """Start a run, as the trigger form in the UI does, and return its id: Airflow's choice if none is given."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         run = self.request("POST", f"dags/{dag_id}/dagRuns", body)
         started: str = run["dag_run_id"]
         return started
 
-    def run_state(self, dag_id: str, run_id: str) -> str:
+    def get_run_state(self, dag_id: str, run_id: str) -> str:
         """The state of a run."""
         state: str = self.request("GET", f"{_run(dag_id, run_id)}")["state"]
         return state
 
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+    def list_tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The task instances of a run."""
         found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/taskInstances", limit=500)[
             "task_instances"
         ]
         return found
 
-    def task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
+    def get_task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Task id (with the map index, if it is mapped) to the state of each task instance of a run."""
-        return {_name(task): task["state"] or "none" for task in self.tasks(dag_id, run_id)}
+        return {_name(task): task["state"] or "none" for task in self.list_tasks(dag_id, run_id)}
 
-    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+    def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Put a task into a final state (``success``, ``failed``), as the button in the UI does."""
         self.request("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
 
-    def clear(self, dag_id: str, run_id: str, task_id: str, map_indexes: Iterable[int] = (-1,)) -> None:
+    def clear_task(self, dag_id: str, run_id: str, task_id: str, map_indexes: Iterable[int] = (-1,)) -> None:
         """Clear a task, or instances of a mapped one, and what follows them, whatever their state: they begin anew."""
         tasks = [[task_id, index] if index >= 0 else task_id for index in map_indexes]
         which = {"dag_run_id": run_id, "task_ids": tasks, "include_downstream": True}
         body = {"dry_run": False, "only_failed": False, **which}
         self.request("POST", f"dags/{dag_id}/clearTaskInstances", body)
 
-    def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:
+    def get_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:
         """The log of one try of a task, as lines of text."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{try_number}"
         content = self.request("GET", path, map_index=map_index, full_content=True)["content"]
         return [line for event in content for line in _log_lines(event)]
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+    def get_xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """What a task has returned, or pushed under a key."""
         path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.request("GET", path, deserialize=False)["value"]
@@ -159,15 +159,17 @@ class AirflowApi:
             time.sleep(interval)
         return found
 
-    def follow(self, dag_id: str, run_id: str, *, timeout: float, interval: float = 1.0) -> Iterator[dict[str, str]]:
+    def poll_task_states(
+        self, dag_id: str, run_id: str, *, timeout: float, interval: float = 1.0
+    ) -> Iterator[dict[str, str]]:
         """Yield the states of a run's tasks again and again until the run has ended.
 
         :raises TimeoutError: it did not end in time.
         """
         deadline = time.monotonic() + timeout
         while True:
-            ended = self.run_state(dag_id, run_id) in FINAL_RUN_STATES
-            states = self.task_states(dag_id, run_id)
+            ended = self.get_run_state(dag_id, run_id) in FINAL_RUN_STATES
+            states = self.get_task_states(dag_id, run_id)
             yield states
             if ended:
                 return
@@ -180,9 +182,9 @@ class AirflowApi:
 
         :raises TimeoutError: it did not end in time.
         """
-        for _ in self.follow(dag_id, run_id, timeout=timeout):
+        for _ in self.poll_task_states(dag_id, run_id, timeout=timeout):
             pass
-        return self.run_state(dag_id, run_id)
+        return self.get_run_state(dag_id, run_id)
 
 
 def _run(dag_id: str, run_id: str) -> str:

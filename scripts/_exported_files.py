@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Brought:
+class ExportedFile:
     """One file.
 
     :param amount: its rows, or its size where it is no table.
@@ -21,19 +21,19 @@ class Brought:
     empty: bool
 
 
-def harvest(folder: Path) -> list[Brought]:
+def list_exported_files(folder: Path) -> list[ExportedFile]:
     """All files in a folder but the export's own records; the first part of a file's path names its dataset."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return [_brought(folder, file) for file in files if not file.relative_to(folder).parts[0].startswith("_")]
+    return [_describe_file(folder, file) for file in files if not file.relative_to(folder).parts[0].startswith("_")]
 
 
-def _brought(folder: Path, file: Path) -> Brought:
+def _describe_file(folder: Path, file: Path) -> ExportedFile:
     dataset = file.relative_to(folder).parts[0]
     if file.suffix in TABLES:
         rows = TABLES[file.suffix](file)
-        return Brought(dataset, f"{rows:,} row{'' if rows == 1 else 's'}", file, empty=rows == 0)
+        return ExportedFile(dataset, f"{rows:,} row{'' if rows == 1 else 's'}", file, empty=rows == 0)
     size = file.stat().st_size
-    return Brought(dataset, f"{size:,} bytes", file, empty=size == 0)
+    return ExportedFile(dataset, f"{size:,} bytes", file, empty=size == 0)
 
 
 def _csv_rows(file: Path) -> int:

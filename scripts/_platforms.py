@@ -43,14 +43,14 @@ class Platform:
         """The connection that the example DAG uses by default."""
         return f"{self.name}_default"
 
-    def prepare(self, sandbox: SandboxProcess) -> None:
+    def configure_sandbox(self, sandbox: SandboxProcess) -> None:
         """Tell the sandbox what sessions are like here."""
         sandbox.control("POST", f"/{self.name}/script", self.script)
         if self.limit:
             requests, seconds = self.limit
             sandbox.control("POST", f"/{self.name}/rate_limit", {"limit": requests, "window": seconds})
 
-    def play(self, sandbox: SandboxProcess, states: Mapping[str, str]) -> None:
+    def run_cues(self, sandbox: SandboxProcess, states: Mapping[str, str]) -> None:
         """Let happen on the platform what tasks wait for."""
         for task, script in self.cues.items():
             if states.get(task) == "deferred":
@@ -58,7 +58,7 @@ class Platform:
                     if session["state"] == "live":
                         sandbox.control("POST", f"/{self.name}/sessions/{session['id']}/script", script)
 
-    def register(self, api: AirflowApi, sandbox: SandboxProcess) -> None:
+    def add_connection(self, api: AirflowApi, sandbox: SandboxProcess) -> None:
         """Give Airflow a connection to the sandbox."""
         fields = dict(sandbox.connection(self.name))
         fields["extra"] = dict(fields.get("extra", {}))

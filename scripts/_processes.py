@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: each has a process group of its own, and all that it started dies with it."""
+"""Child processes that never outlive us: each has a process group, and all that it started is stopped with it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Self
 
 import psutil
 
-STOP_PATIENCE = 3.0
+STOP_TIMEOUT = 3.0
 """Seconds that a process has for an orderly end before it is killed. All that it would save is thrown away."""
 
 
-class ChildFailed(RuntimeError):
+class ChildProcessFailed(RuntimeError):
     """A process that we started ended by itself, or did not get ready in time. Its last words are in the text."""
 
 
-class Child:
+class ChildProcess:
     """A command running in a process group of its own, so that a Ctrl-C in the terminal reaches only us.
 
     :param name: what to call it in messages.
@@ -52,26 +52,28 @@ class Child:
     ) -> None:
         self.stop()
 
-    def must_run(self) -> None:
+    def check_running(self) -> None:
         """Check that it has not ended.
 
-        :raises ChildFailed: it has; with the end of its output.
+        :raises ChildProcessFailed: it has; with the end of its output.
         """
         code = self.process.poll()
         if code is not None:
-            raise ChildFailed(f"{self.name} ended with exit code {code}. Its last words:\n{self.last_words()}")
+            raise ChildProcessFailed(
+                f"{self.name} ended with exit code {code}. Its last words:\n{self.read_log_tail()}"
+            )
 
-    def last_words(self, lines: int = 40) -> str:
+    def read_log_tail(self, lines: int = 40) -> str:
         """The end of its output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
         """End it and all that it started: politely first, then for certain."""
-        members = family(self.process)
+        members = list_process_tree(self.process)
         _signal_group(self.process.pid, signal.SIGTERM)
-        _, stubborn = psutil.wait_procs(members, timeout=STOP_PATIENCE)
+        _, stubborn = psutil.wait_procs(members, timeout=STOP_TIMEOUT)
         # Some of them may have left the group, or been born since.
-        kill([late for process in stubborn for late in family(process)])
+        kill([late for process in stubborn for late in list_process_tree(process)])
         _signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -85,12 +87,12 @@ def kill(processes: Iterable[psutil.Process]) -> None:
     psutil.wait_procs(doomed, timeout=10)
 
 
-def family(process: psutil.Process) -> list[psutil.Process]:
+def list_process_tree(process: psutil.Process) -> list[psutil.Process]:
     """A process and all its descendants."""
-    return [process, *_descendants(process)]
+    return [process, *_list_descendants(process)]
 
 
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
+def _list_descendants(process: psutil.Process) -> list[psutil.Process]:
     try:
         found: list[psutil.Process] = process.children(recursive=True)
     except psutil.NoSuchProcess:
@@ -103,7 +105,7 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def free_ports(count: int) -> list[int]:
+def find_free_ports(count: int) -> list[int]:
     """Distinct loopback ports that nobody listens on."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -113,7 +115,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def orderly_end() -> Iterator[None]:
+def interrupt_on_signals() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into the interrupt that Ctrl-C is, and once only: nobody can cut the clean-up short."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-UNREMARKABLE = frozenset({"none", "scheduled", "queued"})
+TRANSIENT_STATES = frozenset({"none", "scheduled", "queued"})
 """States in which a task is for a moment, on its way to the next."""
 
-IN_WORDS = {
+STATE_LABELS = {
     "deferred": "deferred: waits without a worker",
     "up_for_retry": "failed, will be tried again",
 }
@@ -26,24 +26,24 @@ class Progress:
         """Seconds since the start."""
         return time.monotonic() - self._begun
 
-    def say(self, text: str) -> None:
+    def print_event(self, text: str) -> None:
         """Print an event."""
         print(f"{self.seconds:4.0f} s  {text}", flush=True)
 
-    def tasks(self, who: str, states: Mapping[str, str]) -> dict[str, str]:
+    def print_task_states(self, who: str, states: Mapping[str, str]) -> dict[str, str]:
         """Print the tasks whose state is another than when last seen, and return them."""
         news = {
             task: state
             for task, state in states.items()
-            if state not in UNREMARKABLE and state != self._states.get((who, task))
+            if state not in TRANSIENT_STATES and state != self._states.get((who, task))
         }
         for task, state in news.items():
             self._states[who, task] = state
-            self.say(f"{who}  {task:<20} {IN_WORDS.get(state, state)}")
+            self.print_event(f"{who}  {task:<20} {STATE_LABELS.get(state, state)}")
         return news
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Lay out rows under a header.
 
     :param right: indices of the columns that are aligned to the right.

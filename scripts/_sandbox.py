@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import httpx
 
-from scripts._processes import Child, ChildFailed
-from scripts._standalone import base_environment
+from scripts._processes import ChildProcess, ChildProcessFailed
+from scripts._standalone import make_base_environment
 
-START_PATIENCE = 30.0
+START_TIMEOUT = 30.0
 
 
 class SandboxProcess:
@@ -32,12 +32,14 @@ class SandboxProcess:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airflow-sessions-sandbox-")))
             ready_file = folder / "ready.json"
             command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--ready-file", str(ready_file)]
-            child = stack.enter_context(Child("the sandbox", command, base_environment(), folder / "sandbox.log"))
-            deadline = time.monotonic() + START_PATIENCE
+            child = stack.enter_context(
+                ChildProcess("the sandbox", command, make_base_environment(), folder / "sandbox.log")
+            )
+            deadline = time.monotonic() + START_TIMEOUT
             while not ready_file.exists():
-                child.must_run()
+                child.check_running()
                 if time.monotonic() > deadline:
-                    raise ChildFailed(f"the sandbox did not get ready:\n{child.last_words()}")
+                    raise ChildProcessFailed(f"the sandbox did not get ready:\n{child.read_log_tail()}")
                 time.sleep(0.1)
             self._ready = json.loads(ready_file.read_text())
             self._stack = stack.pop_all()

@@ -16,13 +16,13 @@ from typing import Self
 import psutil
 
 from scripts._airflow_api import AirflowApi
-from scripts._processes import Child, ChildFailed, family, free_ports, kill
+from scripts._processes import ChildProcess, ChildProcessFailed, find_free_ports, kill, list_process_tree
 
-START_PATIENCE = 120.0
+START_TIMEOUT = 120.0
 """Seconds until all components have to be healthy. It takes about 20."""
 
 
-def base_environment() -> dict[str, str]:
+def make_base_environment() -> dict[str, str]:
     """The environment of whoever started us, without its Airflow settings, and with our programs first on the PATH."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     programs = str(Path(sys.executable).parent)
@@ -42,9 +42,9 @@ class Standalone:
 
     def __init__(self, dags_folder: Path, *, settings: Mapping[str, str] | None = None, parallelism: int = 4) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="airflow-sessions-"))
-        api_port, worker_log_port, trigger_log_port = free_ports(3)
+        api_port, worker_log_port, trigger_log_port = find_free_ports(3)
         self.url = f"http://127.0.0.1:{api_port}"
-        self.environment = base_environment() | {
+        self.environment = make_base_environment() | {
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(api_port),
@@ -65,8 +65,8 @@ class Standalone:
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             **(settings or {}),
         }
-        self.api = AirflowApi(self.url, self.login)
-        self._children: list[Child] = []
+        self.api = AirflowApi(self.url, self.read_login)
+        self._children: list[ChildProcess] = []
 
     def __enter__(self) -> Self:
         try:
@@ -82,26 +82,26 @@ class Standalone:
     ) -> None:
         self.stop()
 
-    def start(self, component: str) -> Child:
+    def start(self, component: str) -> ChildProcess:
         """Start ``airflow <component>``: one more, or again after :meth:`kill`, as `standalone` does not."""
         # A port can be had once: the environment's is for the triggerer that `standalone` runs.
-        own = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_ports(1)[0])} if self._children else {}
+        own = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(find_free_ports(1)[0])} if self._children else {}
         log = self.home / f"{component}-{len(self._children)}.log"
-        child = Child(f"airflow {component}", ["airflow", component], self.environment | own, log)
+        child = ChildProcess(f"airflow {component}", ["airflow", component], self.environment | own, log)
         self._children.append(child)
         return child
 
     def kill(self, component: str) -> None:
         """End a component (``triggerer``, ``scheduler``, ...) and its children with SIGKILL, as a crash would."""
-        found = self.processes(component)
+        found = self.list_processes(component)
         if not found:
             raise LookupError(f"no process of this Airflow runs {component!r}")
         kill(found)
 
-    def processes(self, component: str) -> list[psutil.Process]:
+    def list_processes(self, component: str) -> list[psutil.Process]:
         """The processes of a component, its children included."""
-        known = [process for child in self._children for process in family(child.process)]
-        found = [member for process in known if _runs(process, component) for member in family(process)]
+        known = [process for child in self._children for process in list_process_tree(child.process)]
+        found = [member for process in known if _runs(process, component) for member in list_process_tree(process)]
         return list(dict.fromkeys(found))
 
     def stop(self) -> None:
@@ -111,30 +111,32 @@ class Standalone:
             self._children.pop().stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def must_run(self) -> None:
+    def check_running(self) -> None:
         """Check that what was started is still there.
 
-        :raises ChildFailed: something has ended.
+        :raises ChildProcessFailed: something has ended.
         """
         for child in self._children:
-            child.must_run()
+            child.check_running()
 
-    def login(self) -> tuple[str, str]:
+    def read_login(self) -> tuple[str, str]:
         """User name and password of the administrator that `airflow standalone` makes up."""
         generated = self.home / "simple_auth_manager_passwords.json.generated"
         passwords: dict[str, str] = json.loads(generated.read_text())
         return next(iter(passwords.items()))
 
-    def output(self) -> str:
+    def read_output(self) -> str:
         """The end of what Airflow has printed."""
-        return "\n".join(child.last_words() for child in self._children)
+        return "\n".join(child.read_log_tail() for child in self._children)
 
     def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + START_PATIENCE
-        while missing := self.api.unhealthy():
-            self.must_run()
+        deadline = time.monotonic() + START_TIMEOUT
+        while missing := self.api.list_unhealthy_components():
+            self.check_running()
             if time.monotonic() > deadline:
-                raise ChildFailed(f"Airflow did not get ready, {', '.join(missing)} missing:\n{self.output()}")
+                raise ChildProcessFailed(
+                    f"Airflow did not get ready, {', '.join(missing)} missing:\n{self.read_output()}"
+                )
             time.sleep(0.25)
 
 

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from scripts._airflow_api import AirflowApiError
-from scripts._demo_environment import setting
+from scripts._demo_environment import start_demo_environment
 from scripts._platforms import DAGS, PLATFORMS
-from scripts._processes import ChildFailed, orderly_end
+from scripts._processes import ChildProcessFailed, interrupt_on_signals
 from scripts._progress import Progress
 from scripts._sandbox import SandboxProcess
 from scripts._standalone import Standalone
@@ -22,22 +22,22 @@ def main() -> int:
     progress = Progress()
     OUTPUT.mkdir(exist_ok=True)
     try:
-        with orderly_end(), setting(progress, OUTPUT) as (airflow, sandbox):
+        with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as (airflow, sandbox):
             welcome(airflow, sandbox, OUTPUT)
             while True:
-                airflow.must_run()
+                airflow.check_running()
                 time.sleep(1)
     except KeyboardInterrupt:
-        progress.say("Everything that was started is stopped")
+        progress.print_event("Everything that was started is stopped")
         return 0
-    except (ChildFailed, AirflowApiError, TimeoutError) as failure:
+    except (ChildProcessFailed, AirflowApiError, TimeoutError) as failure:
         print(f"\nAirflow is not up: {failure}", file=sys.stderr)
         return 1
 
 
 def welcome(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
     """Print where everything is."""
-    user, password = airflow.login()
+    user, password = airflow.read_login()
     examples = ", ".join(platform.dag_id for platform in PLATFORMS)
     print(
         f"\n  Airflow      {airflow.url}"

@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_sessions.client.call import Call, Paged, raw_call
 from airflow_provider_sessions.errors import InputError, SessionsError
-from airflow_provider_sessions.hooks.connections import aresolve, resolve
-from airflow_provider_sessions.hooks.masking import mask_soon
+from airflow_provider_sessions.hooks.connections import aresolve_connection, resolve_connection
+from airflow_provider_sessions.hooks.masking import mask_in_background
 from airflow_provider_sessions.hooks.portal import RequestLimits, get_process_portal
 from airflow_provider_sessions.model import (
     Artifact,
@@ -83,7 +83,7 @@ class SessionsHook(BaseHook):
 
         :raises InputError: the connection is one of another platform.
         """
-        return self._checked(resolve(self.conn_id))
+        return self._check_platform(resolve_connection(self.conn_id))
 
     @property
     def _limits(self) -> RequestLimits:
@@ -276,15 +276,15 @@ class SessionsHook(BaseHook):
 
     async def _aopen(self) -> Adapter:
         if "account" not in self.__dict__:
-            self.__dict__["account"] = self._checked(await aresolve(self.conn_id))
+            self.__dict__["account"] = self._check_platform(await aresolve_connection(self.conn_id))
         return self._open()
 
     def _open(self) -> Adapter:
         return adapter_class(self.account.conn_type).open(
-            self.account, on_secret=mask_soon, max_wait=self._limits.max_wait, limiter=self._reservations
+            self.account, on_secret=mask_in_background, max_wait=self._limits.max_wait, limiter=self._reservations
         )
 
-    def _checked(self, account: Account) -> Account:
+    def _check_platform(self, account: Account) -> Account:
         if not self.conn_type:
             self.conn_type = account.conn_type
         if account.conn_type != self.conn_type:
@@ -304,13 +304,13 @@ def hook_for(conn_id: str, *, max_wait: timedelta | float | str | None = None) -
     :raises InputError: the connection has another type, or its platform cannot be loaded.
     :raises AirflowNotFoundException: there is no such connection.
     """
-    account = resolve(conn_id)
+    account = resolve_connection(conn_id)
     try:
         kind = _hook_class(account.conn_type)
     except InputError as unknown:
         raise InputError(f"connection {conn_id!r}: {unknown}") from unknown.__cause__
     hook = kind(conn_id, max_wait=max_wait)
-    hook.__dict__["account"] = hook._checked(account)
+    hook.__dict__["account"] = hook._check_platform(account)
     return hook
 
 

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.get_provider_info import get_provider_info
-from airflow_provider_sessions.hooks.masking import amask, mask, secrets_of, supervisor_is_async
+from airflow_provider_sessions.hooks.masking import amask, get_secrets, mask, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.registry import connection_fields
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
@@ -23,7 +23,7 @@ _REDIS_OPTIONS = ("ssl", "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_c
 """Fields of Airflow's redis connection that are handed to the client as they are."""
 
 
-def account_from(connection: Connection) -> Account:
+def make_account(connection: Connection) -> Account:
     """Convert a connection. Nothing is masked and nobody is asked; a field that seems misspelt is told in the log.
 
     :param connection: Airflow's connection; its extra is read as JSON.
@@ -57,7 +57,7 @@ def _fields(conn_type: str) -> frozenset[str]:
     return frozenset(ours[conn_type]) if conn_type in ours else connection_fields(conn_type)
 
 
-def resolve(conn_id: str) -> Account:
+def resolve_connection(conn_id: str) -> Account:
     """Read a connection, and that of its rate store, and mask their secrets.
 
     On a worker, and on the thread that runs the task.
@@ -66,19 +66,19 @@ def resolve(conn_id: str) -> Account:
     :raises AirflowNotFoundException: there is no such connection.
     :raises ConnectionConfigError: its extra is no JSON object, or ``rate_store_conn_id`` names no Redis.
     """
-    account = account_from(BaseHook.get_connection(conn_id))
+    account = make_account(BaseHook.get_connection(conn_id))
     _mask(account)
     if store_id := _store_id(account):
         try:
             account = _with_store(account, BaseHook.get_connection(store_id))
         except AirflowNotFoundException:
-            raise _no_store(account, store_id) from None
+            raise _missing_store_error(account, store_id) from None
         _mask(account)
     return account
 
 
-async def aresolve(conn_id: str) -> Account:
-    """:func:`resolve` in an event loop: the triggerer's, or that of an async task.
+async def aresolve_connection(conn_id: str) -> Account:
+    """:func:`resolve_connection` in an event loop: the triggerer's, or that of an async task.
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
@@ -86,19 +86,19 @@ async def aresolve(conn_id: str) -> Account:
     """
     if not supervisor_is_async():
         # A worker of Airflow 3.1, or no supervisor at all: there the blocking way is the only one.
-        return resolve(conn_id)
-    account = account_from(await BaseHook.aget_connection(conn_id))
-    await amask(secrets_of(account))
+        return resolve_connection(conn_id)
+    account = make_account(await BaseHook.aget_connection(conn_id))
+    await amask(get_secrets(account))
     if store_id := _store_id(account):
         try:
             account = _with_store(account, await BaseHook.aget_connection(store_id))
         except AirflowNotFoundException:
-            raise _no_store(account, store_id) from None
-        await amask(secrets_of(account))
+            raise _missing_store_error(account, store_id) from None
+        await amask(get_secrets(account))
     return account
 
 
-def password_of(conn_id: str) -> str:
+def get_password(conn_id: str) -> str:
     """Read the password of a connection of any type, and mask it. On a worker, and on the thread that runs the task.
 
     :param conn_id: the connection's id.
@@ -113,7 +113,7 @@ def password_of(conn_id: str) -> str:
 
 
 def _mask(account: Account) -> None:
-    for secret in secrets_of(account):
+    for secret in get_secrets(account):
         mask(secret)
 
 
@@ -125,7 +125,7 @@ def _store_id(account: Account) -> str | None:
     return store_id
 
 
-def _no_store(account: Account, store_id: str) -> ConnectionConfigError:
+def _missing_store_error(account: Account, store_id: str) -> ConnectionConfigError:
     return account.wrong("rate_store_conn_id", f"names the connection {store_id!r}, which does not exist")
 
 

@@ -23,7 +23,7 @@ _ASYNC_MASK: Callable[[str], Awaitable[None]] | None = getattr(sdk_log, "amask_s
 """Airflow's own, from 3.3 on."""
 
 _running: set[asyncio.Task[None]] = set()
-"""Keeps tasks of :func:`mask_soon` from being collected before they are done."""
+"""Keeps tasks of :func:`mask_in_background` from being collected before they are done."""
 
 
 def mask(secret: str) -> None:
@@ -37,19 +37,19 @@ async def amask(secrets: Iterable[str]) -> None:
         if _ASYNC_MASK is not None:
             await _ASYNC_MASK(secret)
         elif supervisor_is_async():
-            await supervisor().asend(MaskSecret(value=secret))
+            await get_supervisor().asend(MaskSecret(value=secret))
         else:
             mask_secret(secret)
 
 
-def mask_soon(secret: str) -> None:
+def mask_in_background(secret: str) -> None:
     """Mask a secret from code that cannot wait but is called in an event loop, as ``on_secret`` of an adapter is."""
     task = asyncio.get_running_loop().create_task(amask([secret]))
     _running.add(task)
     task.add_done_callback(_running.discard)
 
 
-def secrets_of(account: Account) -> Iterator[str]:
+def get_secrets(account: Account) -> Iterator[str]:
     """Every text of a connection that must not be shown, by the field that holds it.
 
     These are passwords, also as they are sent, and addresses with a password inside, which are quoted as a whole. What
@@ -60,14 +60,14 @@ def secrets_of(account: Account) -> Iterator[str]:
         yield address
 
 
-def supervisor() -> Any:
+def get_supervisor() -> Any:
     """What talks to the process that watches this one; None outside of workers and triggerers."""
     return getattr(task_runner, "SUPERVISOR_COMMS", None)
 
 
 def supervisor_is_async() -> bool:
     """Whether Airflow can be asked without blocking: in a triggerer, and in a worker from Airflow 3.2 on."""
-    kind = type(supervisor())
+    kind = type(get_supervisor())
     if not hasattr(kind, "asend"):
         return False
     return kind.asend is not CommsDecoder.asend or not airflow.__version__.startswith("3.1.")

@@ -26,7 +26,7 @@ from airflow_provider_sessions.export.run import (
     plan,
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
-from airflow_provider_sessions.hooks.connections import password_of
+from airflow_provider_sessions.hooks.connections import get_password
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
 from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._create_key import get_loop_index
@@ -157,7 +157,7 @@ def _run_of(context: Context) -> RunId:
 
 def _redaction(redact: Any, conn_id: Any) -> Redaction:
     modes, conn_id = read_modes(parse_json(redact, "redact")), parse_text(conn_id, "redact_conn_id")
-    redaction = Redaction(modes, password_of(conn_id) if conn_id is not None and modes else None)
+    redaction = Redaction(modes, get_password(conn_id) if conn_id is not None and modes else None)
     if modes:
         log.info("Redacting: %s", ", ".join(f"{word} {mode}" for word, mode in modes.items()))
     return redaction

@@ -27,8 +27,8 @@ from typing import Any
 from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_sessions.hooks.connections import aresolve
-from airflow_provider_sessions.hooks.masking import mask_soon, supervisor
+from airflow_provider_sessions.hooks.connections import aresolve_connection
+from airflow_provider_sessions.hooks.masking import get_supervisor, mask_in_background
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.operators._transitions import cancel_session
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -113,7 +113,7 @@ async def _get_state(task_instance: Any) -> str | None:
     """
     task_id, run_id, map_index = task_instance.task_id, task_instance.run_id, task_instance.map_index
     request = GetTaskStates(dag_id=task_instance.dag_id, task_ids=[task_id], run_ids=[run_id], map_index=map_index)
-    response = await supervisor().asend(request)
+    response = await get_supervisor().asend(request)
     is_mapped = map_index is not None and map_index >= 0
     name = f"{task_id}_{map_index}" if is_mapped else task_id
     state: str | None = response.task_states[run_id][name]
@@ -129,14 +129,16 @@ async def _get_waiting_try(task_instance: Any) -> Any:
         task_id=task_instance.task_id,
         map_index=task_instance.map_index,
     )
-    return getattr(await supervisor().asend(request), "value", None)
+    return getattr(await get_supervisor().asend(request), "value", None)
 
 
 async def _cancel_session(conn_id: str, session_id: str) -> None:
-    account = await aresolve(conn_id)
+    account = await aresolve_connection(conn_id)
     kind = await import_adapter(account)
     adapter: Adapter
-    async with kind.open(account, on_secret=mask_soon, traffic_class=TrafficClass.CALL, max_wait=_TIMEOUT) as adapter:
+    async with kind.open(
+        account, on_secret=mask_in_background, traffic_class=TrafficClass.CALL, max_wait=_TIMEOUT
+    ) as adapter:
         session = await adapter.get(session_id)
         if session.state not in _NOT_STARTED:
             log.info(

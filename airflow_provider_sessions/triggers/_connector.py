@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ConnectionConfigError
-from airflow_provider_sessions.hooks.connections import aresolve
+from airflow_provider_sessions.hooks.connections import aresolve_connection
 from airflow_provider_sessions.hooks.masking import amask
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -65,7 +65,7 @@ class Connector:
         :raises ConnectionConfigError: there is no such connection, or a field of it is invalid.
         """
         try:
-            return await aresolve(self._conn_id)
+            return await aresolve_connection(self._conn_id)
         except AirflowNotFoundException as missing:
             raise ConnectionConfigError(f"there is no connection {self._conn_id!r}: {missing}") from missing
 

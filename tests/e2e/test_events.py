@@ -38,8 +38,8 @@ def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_
     ):
         api = airflow.api
         api.add_connection("sessions_us_default", meetings.connection() | {"extra": {"rate_limit": "1000/second"}})
-        api.wait_for("the DAG", lambda: api.knows_dag(DAG_ID), timeout=PATIENCE)
-        api.unpause(DAG_ID)
+        api.wait_for("the DAG", lambda: api.has_dag(DAG_ID), timeout=PATIENCE)
+        api.unpause_dag(DAG_ID)
         let_it_look(api, sandbox)
 
         first = hold(meetings, "Board meeting")

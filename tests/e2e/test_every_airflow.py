@@ -34,9 +34,9 @@ def api(sandbox: Sandbox) -> Iterator[AirflowApi]:
 
 def start(api: AirflowApi, dag_id: str, **conf: Any) -> str:
     """Start a run; its id."""
-    api.wait_for("the DAG", lambda: api.knows_dag(dag_id), timeout=60)
-    api.unpause(dag_id)
-    return api.trigger(dag_id, conf)
+    api.wait_for("the DAG", lambda: api.has_dag(dag_id), timeout=60)
+    api.unpause_dag(dag_id)
+    return api.trigger_dag(dag_id, conf)
 
 
 def options(sandbox: Sandbox) -> dict[str, str]:
@@ -55,10 +55,10 @@ def test_a_deferred_task_ends_well_when_its_session_has_ended(api: AirflowApi, s
     run_id = start(api, dag_id, session_id=session_id)
 
     def state() -> str | None:
-        return api.task_states(dag_id, run_id).get(task_id)
+        return api.get_task_states(dag_id, run_id).get(task_id)
 
     def log() -> str:
-        return "\n".join(api.log(dag_id, run_id, task_id))
+        return "\n".join(api.get_log(dag_id, run_id, task_id))
 
     api.wait_for("the deferral", lambda: state() in {"deferred", "failed"}, timeout=60)
     assert state() == "deferred", log()
@@ -72,7 +72,7 @@ def test_a_deferred_task_ends_well_when_its_session_has_ended(api: AirflowApi, s
     assert api.wait_for_run(dag_id, run_id, timeout=60) == "success", log()
     assert sandbox.vidinfra.api_key not in log()
     assert session_id in log()
-    result = str(api.xcom(dag_id, run_id, task_id))
+    result = str(api.get_xcom(dag_id, run_id, task_id))
     assert "ended" in result
     assert session_id in result
 
@@ -88,13 +88,13 @@ def test_a_cleared_create_returns_its_session_though_people_have_rewritten_it(
     held = sandbox.vidinfra.all_sessions[session_id]
     held.title, held.description = "All hands", "Bring your own coffee"
 
-    api.clear("one_create", run_id, "create")
+    api.clear_task("one_create", run_id, "create")
     assert api.wait_for_run("one_create", run_id, timeout=120) == "success"
 
-    [task] = api.tasks("one_create", run_id)
+    [task] = api.list_tasks("one_create", run_id)
     assert task["try_number"] == 2
     assert session_ids(sandbox) - before == {session_id}
-    assert session_id in str(api.xcom("one_create", run_id, "create"))
+    assert session_id in str(api.get_xcom("one_create", run_id, "create"))
 
 
 @pytest.mark.needs_airflow("3.4.0b1")
@@ -105,7 +105,7 @@ def test_each_iteration_of_a_loop_has_a_session_of_its_own_to_wait_for_and_to_ca
     run_id = start(api, dag_id, options=options(sandbox))
 
     def iterations(task_id: str, state: str) -> list[dict[str, Any]]:
-        tasks = [task for task in api.tasks(dag_id, run_id) if task["task_id"] == f"iteration.{task_id}"]
+        tasks = [task for task in api.list_tasks(dag_id, run_id) if task["task_id"] == f"iteration.{task_id}"]
         return sorted((one for one in tasks if one["state"] == state), key=lambda one: str(one["start_date"]))
 
     made: list[str] = []

@@ -79,9 +79,9 @@ class Setting:
         assert state == "success", "\n".join(self.log(dag_id, run_id, task) for task in ("export", "load", "hours"))
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        if task_id not in self.api.task_states(dag_id, run_id):
+        if task_id not in self.api.get_task_states(dag_id, run_id):
             return ""
-        text = "\n".join(self.api.log(dag_id, run_id, task_id, try_number))
+        text = "\n".join(self.api.get_log(dag_id, run_id, task_id, try_number))
         assert self.sandbox.vidinfra.api_key not in text
         return text
 
@@ -89,7 +89,7 @@ class Setting:
         """Wait until a try of a task is over; what became of it."""
 
         def over() -> str | None:
-            [task] = [task for task in self.api.tasks(dag_id, run_id) if task["task_id"] == task_id]
+            [task] = [task for task in self.api.list_tasks(dag_id, run_id) if task["task_id"] == task_id]
             return task["state"] if task["try_number"] == number and task["state"] in OVER else None
 
         return self.api.wait_for(f"try {number} of {task_id}", over, timeout=120)
@@ -145,7 +145,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
             put_in(setting, dag_id, YESTERDAY)
         for dag_id in (EXPORT, LOAD):
             wait_until_read(setting, dag_id, YESTERDAY)
-            setting.api.unpause(dag_id)
+            setting.api.unpause_dag(dag_id)
         first_run(setting.api, EXPORT)
         # Airflow runs nothing of before the first day. Nor does it catch up on what is before the runs that there are.
         put_in(setting, EXPORT, MONTH_AGO)
@@ -164,7 +164,7 @@ def put_in(setting: Setting, dag_id: str, first_day: datetime) -> None:
 
 def wait_until_read(setting: Setting, dag_id: str, first_day: datetime) -> None:
     def is_read() -> bool:
-        if not setting.api.knows_dag(dag_id):
+        if not setting.api.has_dag(dag_id):
             return False
         start = setting.api.request("GET", f"dags/{dag_id}/details")["start_date"]
         return datetime.fromisoformat(start) == first_day
@@ -231,7 +231,7 @@ def test_a_night_is_exported_to_files(setting: Setting) -> None:
     truth = setting.truth(YESTERDAY, TODAY)
     assert len(truth) == MONTH / 31
     assert found_in(setting.in_files(YESTERDAY, TODAY)) == each_once(truth)
-    told = setting.api.xcom(EXPORT, run_id, "export")
+    told = setting.api.get_xcom(EXPORT, run_id, "export")
     assert (told["sessions"], told["pending"], told["absent"]) == (len(truth), {}, {})
     record = json.loads(Path(told["record"]).read_text())
     assert record["status"] == "complete"
@@ -249,7 +249,7 @@ def test_a_night_is_loaded_and_its_query_tells_hours_per_person(setting: Setting
 
     truth = setting.truth(YESTERDAY, TODAY)
     assert found_in(setting.in_tables(YESTERDAY, TODAY)) == each_once(truth)
-    told = [row["__data__"] for row in setting.api.xcom(LOAD, run_id, "hours")]  # tuples, as XCom has them
+    told = [row["__data__"] for row in setting.api.get_xcom(LOAD, run_id, "hours")]  # tuples, as XCom has them
     assert [row[2] for row in told] == sorted((row[2] for row in told), reverse=True)
     assert sorted((who, sessions, round(hours, 6)) for who, sessions, hours in told) == hours_attended(truth)
 
@@ -259,7 +259,7 @@ def test_a_month_is_backfilled_side_by_side_over_what_is_there(setting: Setting)
     api, vidinfra = setting.api, setting.sandbox.vidinfra
     nightly = first_run(api, EXPORT)
     setting.end_well(EXPORT, nightly)
-    before = Path(api.xcom(EXPORT, nightly, "export")["record"]).read_bytes()
+    before = Path(api.get_xcom(EXPORT, nightly, "export")["record"]).read_bytes()
     month = setting.truth(MONTH_AGO, TODAY)
     late = next(iter(setting.truth(TODAY - 3 * DAY, TODAY)))
     lost = next(iter(setting.truth(TODAY - 20 * DAY, TODAY)))
@@ -275,17 +275,17 @@ def test_a_month_is_backfilled_side_by_side_over_what_is_there(setting: Setting)
     assert Counter(run["state"] for run in runs if run["run_type"] == "backfill") == {"success": 31}
     assert most_at_once(runs) > 1
     assert found_in(setting.in_files(MONTH_AGO, TODAY)) == each_once(setting.truth(MONTH_AGO, TODAY))
-    assert Path(api.xcom(EXPORT, nightly, "export")["record"]).read_bytes() == before, "the same bytes again"
-    summaries = {run["dag_run_id"]: api.xcom(EXPORT, run["dag_run_id"], "export") for run in runs}
+    assert Path(api.get_xcom(EXPORT, nightly, "export")["record"]).read_bytes() == before, "the same bytes again"
+    summaries = {run["dag_run_id"]: api.get_xcom(EXPORT, run["dag_run_id"], "export") for run in runs}
     [of_late] = [run_id for run_id, told in summaries.items() if told["pending"]]
     assert summaries[of_late]["pending"] == {"recordings": 1}
     assert [told["absent"] for told in summaries.values() if told["absent"]] == [{"recordings": 1}]
     assert sum(told["sessions"] for told in summaries.values()) == len(month)
 
     vidinfra.script(late, artifacts_after=0)
-    api.clear(EXPORT, of_late, "export")
+    api.clear_task(EXPORT, of_late, "export")
     assert setting.tries(EXPORT, of_late, "export", 2) == "success"
-    assert api.xcom(EXPORT, of_late, "export")["pending"] == {}
+    assert api.get_xcom(EXPORT, of_late, "export")["pending"] == {}
     assert found_in(setting.in_files(MONTH_AGO, TODAY)) == each_once(setting.truth(MONTH_AGO, TODAY))
 
 
@@ -302,13 +302,13 @@ def test_an_export_whose_connection_is_erased_leaves_no_stub_and_goes_on_when_it
     assert "AuthenticationError: vidinfra answered 401" in setting.log(EXPORT, run_id, task, 1)
     assert list(setting.files.rglob(f"dt={LONG_AGO:%Y-%m-%d}/*")) == []
 
-    api.clear(EXPORT, run_id, task)
+    api.clear_task(EXPORT, run_id, task)
     assert setting.tries(EXPORT, run_id, task, 2) == "up_for_retry"
     assert "The conn_id `vidinfra_default` isn't defined" in setting.log(EXPORT, run_id, task, 2)
     assert list(setting.files.rglob(f"dt={LONG_AGO:%Y-%m-%d}/*")) == []
 
     setting.connect()
-    api.clear(EXPORT, run_id, task)
+    api.clear_task(EXPORT, run_id, task)
     assert setting.tries(EXPORT, run_id, task, 3) == "success", setting.log(EXPORT, run_id, task, 3)
     truth = setting.truth(LONG_AGO, LONG_AGO + DAY)
     assert found_in(setting.in_files(LONG_AGO, LONG_AGO + DAY)) == each_once(truth)
@@ -330,20 +330,20 @@ def test_a_load_whose_connections_are_erased_leaves_whole_sessions_and_goes_on_w
     assert found_in(rows) == each_once(loaded), "whole sessions"
 
     setting.disconnect("warehouse")
-    api.clear(LOAD, run_id, task)
+    api.clear_task(LOAD, run_id, task)
     assert setting.tries(LOAD, run_id, task, 2) == "up_for_retry"
     assert "The conn_id `vidinfra_default` isn't defined" in setting.log(LOAD, run_id, task, 2)
 
     setting.connect()
-    api.clear(LOAD, run_id, task)
+    api.clear_task(LOAD, run_id, task)
     assert setting.tries(LOAD, run_id, task, 3) == "up_for_retry"
     assert "The conn_id `warehouse` isn't defined" in setting.log(LOAD, run_id, task, 3)
 
     setting.connect_warehouse()
-    api.clear(LOAD, run_id, task)
+    api.clear_task(LOAD, run_id, task)
     setting.end_well(LOAD, run_id)
     assert found_in(setting.in_tables(LONG_AGO, LONG_AGO + DAY)) == each_once(truth)
-    assert setting.api.xcom(LOAD, run_id, task)["sessions"] == MANY
+    assert setting.api.get_xcom(LOAD, run_id, task)["sessions"] == MANY
 
 
 def run_of_long_ago(setting: Setting, dag_id: str) -> str:

@@ -21,8 +21,8 @@ import httpx
 import pytest
 
 from scripts._airflow_api import AirflowApi
-from scripts._processes import Child, free_ports
-from scripts._standalone import Standalone, base_environment
+from scripts._processes import ChildProcess, find_free_ports
+from scripts._standalone import Standalone, make_base_environment
 from tests.databases import postgres_database
 
 ROOT = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    return {name: value for name, value in base_environment().items() if name != "PYTHONPATH"}
+    return {name: value for name, value in make_base_environment().items() if name != "PYTHONPATH"}
 
 
 def test_both_packages_are_used_as_their_wheels_have_them(python: Path, tmp_path: Path) -> None:
@@ -88,11 +88,11 @@ def test_the_adapter_keeps_the_contract(python: Path, tmp_path: Path) -> None:
 @contextmanager
 def serve_fake(python: Path, folder: Path) -> Iterator[httpx.Client]:
     """Run the plug-in's fake; yields a client that acts as a person does in the platform's own pages."""
-    [port] = free_ports(1)
+    [port] = find_free_ports(1)
     command = [str(python), str(PLUGIN / "tests/fake.py"), str(port)]
     headers = {"X-Parley-Key": "key-of-parley"}
     with (
-        Child("fake", command, environment(), folder / "fake.log"),
+        ChildProcess("fake", command, environment(), folder / "fake.log"),
         httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as client,
     ):
         yield client
@@ -119,11 +119,11 @@ def test_form_test_button_and_a_run_with_every_kind_of_task(python: Path, tmp_pa
             assert not accepted
             assert "parley answered 401" in message
 
-            api.wait_for("the DAGs", lambda: api.knows_dag("hold_meeting"), timeout=PATIENCE)
-            run_id = api.trigger("hold_meeting")
-            states = lambda: api.task_states("hold_meeting", run_id)  # noqa: E731
+            api.wait_for("the DAGs", lambda: api.has_dag("hold_meeting"), timeout=PATIENCE)
+            run_id = api.trigger_dag("hold_meeting")
+            states = lambda: api.get_task_states("hold_meeting", run_id)  # noqa: E731
             api.wait_for("the deferral", lambda: states().get("wait") == "deferred", timeout=PATIENCE)
-            session_id = api.xcom("hold_meeting", run_id, "create")["session_id"]
+            session_id = api.get_xcom("hold_meeting", run_id, "create")["session_id"]
             assert fake.get(f"/meetings/{session_id}").json()["status"] == "started", "CallApiOperator has called"
             fake.patch(f"/meetings/{session_id}", json={"status": "finished"})
             assert api.wait_for_run("hold_meeting", run_id, timeout=PATIENCE) == "success", states()
@@ -137,7 +137,7 @@ def test_form_test_button_and_a_run_with_every_kind_of_task(python: Path, tmp_pa
 
 def forms(api: AirflowApi) -> list[dict[str, Any]]:
     """The connection forms, as the UI asks for them."""
-    headers = {"Authorization": f"Bearer {api._new_token()}"}
+    headers = {"Authorization": f"Bearer {api._request_token()}"}
     response = httpx.get(f"{api.url}/ui/connections/hook_meta", headers=headers, trust_env=False, timeout=30)
     found: list[dict[str, Any]] = response.raise_for_status().json()
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts._demo_environment import setting
+from scripts._demo_environment import start_demo_environment
 from scripts._progress import Progress
 from scripts._sandbox import SandboxProcess
 from scripts._standalone import Standalone
@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Standalone, SandboxProcess]]:
-    with setting(Progress(), tmp_path_factory.mktemp("exported")) as stage:
+    with start_demo_environment(Progress(), tmp_path_factory.mktemp("exported")) as stage:
         yield stage
 
 
@@ -61,7 +61,7 @@ def page(browser: Browser, airflow: Standalone, request: pytest.FixtureRequest) 
     with browser.new_context(viewport={"width": 1300, "height": 1500}, base_url=airflow.url) as context:
         page = context.new_page()
         page.set_default_timeout(20_000)
-        user, password = airflow.login()
+        user, password = airflow.read_login()
         page.goto("/")
         page.get_by_label("Username").fill(user)
         page.get_by_label("Password").fill(password)

@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_sessions.get_provider_info import get_provider_info
-from airflow_provider_sessions.hooks.connections import account_from
+from airflow_provider_sessions.hooks.connections import make_account
 from scripts.reference import rewritten
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def test_every_field_of_a_connection_is_explained(form: dict[str, Any]) -> None:
 
 def test_connection_written_as_a_uri_leads_to_its_base_url() -> None:
     [sample] = re.findall(r"`(sessions-us://[^`]+)`", README)
-    account = account_from(Connection.from_uri(sample, conn_id="sessions_us_default"))
+    account = make_account(Connection.from_uri(sample, conn_id="sessions_us_default"))
     assert (account.conn_type, account.password) == ("sessions_us", "<api key>")
     assert account.base_url(None) == "https://example.com/api"
 

@@ -40,6 +40,6 @@ def airflow(sandbox: Sandbox) -> Iterator[Standalone]:
         api = airflow.api
         api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
         for dag_id in [path.stem for path in sorted(DAGS.glob("*.py"))]:
-            api.wait_for("the DAG", lambda dag_id=dag_id: api.knows_dag(dag_id), timeout=60)
-            api.unpause(dag_id)
+            api.wait_for("the DAG", lambda dag_id=dag_id: api.has_dag(dag_id), timeout=60)
+            api.unpause_dag(dag_id)
         yield airflow

@@ -21,14 +21,14 @@ def test_tasks_without_a_slot_are_deferred_and_each_makes_its_one_session(
     limited = {"rate_limit": f"{REQUESTS}/{SECONDS}s"}
     api.add_connection("vidinfra_limited", vidinfra.connection() | {"extra": limited})
     options = {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}
-    run_id = api.trigger(DAG_ID, {"options": options})
+    run_id = api.trigger_dag(DAG_ID, {"options": options})
     deferred: set[str] = set()
-    for states in api.follow(DAG_ID, run_id, timeout=300):
+    for states in api.poll_task_states(DAG_ID, run_id, timeout=300):
         deferred |= {task for task, state in states.items() if state == "deferred"}
 
-    assert api.run_state(DAG_ID, run_id) == "success", airflow.output()
+    assert api.get_run_state(DAG_ID, run_id) == "success", airflow.read_output()
     assert len(deferred) >= TASKS / 2
-    logs = ["\n".join(api.log(DAG_ID, run_id, "create", map_index=index)) for index in range(TASKS)]
+    logs = ["\n".join(api.get_log(DAG_ID, run_id, "create", map_index=index)) for index in range(TASKS)]
     deferrals = [log.count("Deferred for") for log in logs]
     titles = sorted(session["title"] for session in vidinfra.sessions())
     assert [title for title in titles if title.startswith("Town hall")] == [f"Town hall {n}" for n in range(TASKS)]

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox
 from scripts._airflow_api import AirflowApi
-from scripts._processes import family, kill
+from scripts._processes import kill, list_process_tree
 from scripts._standalone import Standalone
 
 WAITERS = 50
@@ -37,17 +37,17 @@ def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: 
     api, dag_id = airflow.api, "marked_waits"
     sessions = dict(zip(MARKED | {"cleared": ""}, overdue(sandbox, len(MARKED) + 1), strict=True))
     sandbox.vidinfra.start(sessions["begun"])
-    run_id = api.trigger(dag_id, {"sessions": sessions})
+    run_id = api.trigger_dag(dag_id, {"sessions": sessions})
     api.wait_for("the deferrals", lambda: states(api, dag_id, run_id)["deferred"] == len(sessions), timeout=120)
 
     def told(task_id: str, words: str) -> Callable[[], bool]:
-        return lambda: words in "\n".join(api.log(dag_id, run_id, task_id))
+        return lambda: words in "\n".join(api.get_log(dag_id, run_id, task_id))
 
     for task_id in sessions:  # Airflow kills no trigger that no triggerer has begun to run
         api.wait_for(f"the trigger of {task_id}", told(task_id, "; waiting for state 'ended'"), timeout=120)
-    api.clear(dag_id, run_id, "cleared")
+    api.clear_task(dag_id, run_id, "cleared")
     for task_id, state in MARKED.items():
-        api.mark(dag_id, run_id, task_id, state)
+        api.mark_task(dag_id, run_id, task_id, state)
 
     api.wait_for("a session that is called off", told("failed", f"{sessions['failed']} was canceled"), timeout=60)
     api.wait_for("another", told("succeeded", f"{sessions['succeeded']} was canceled"), timeout=60)
@@ -58,7 +58,7 @@ def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: 
 
     sandbox.vidinfra.start(sessions["cleared"])
     sandbox.vidinfra.end(sessions["cleared"])
-    api.wait_for("the cleared one", lambda: api.task_states(dag_id, run_id)["cleared"] == "success", timeout=60)
+    api.wait_for("the cleared one", lambda: api.get_task_states(dag_id, run_id)["cleared"] == "success", timeout=60)
 
 
 @pytest.mark.matrix
@@ -66,7 +66,7 @@ def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: 
 def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalone, sandbox: Sandbox) -> None:
     api, vidinfra = airflow.api, sandbox.vidinfra
     sessions, requests_before = overdue(sandbox, SESSIONS), sandbox.log.count()
-    run_id = api.trigger("many_waiters", {"sessions": sessions})
+    run_id = api.trigger_dag("many_waiters", {"sessions": sessions})
 
     def wait_until_deferred(count: int) -> None:
         def deferred() -> bool:
@@ -77,31 +77,31 @@ def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalo
         api.wait_for(f"{count} deferred tasks", deferred, timeout=180)
 
     wait_until_deferred(WAITERS)
-    first = airflow.processes("triggerer")
+    first = airflow.list_processes("triggerer")
     second = airflow.start("triggerer")
     with watched(sandbox):
         time.sleep(5 * INTERVAL)
 
     with watched(sandbox):
         with frozen(first, FREEZE):
-            api.clear("many_waiters", run_id, "wait", CLEARED_WHILE_FROZEN)
+            api.clear_task("many_waiters", run_id, "wait", CLEARED_WHILE_FROZEN)
             looks_again(api, sandbox)
             vidinfra.start(sessions[0])
             wait_until_deferred(WAITERS - len(range(0, WAITERS, SESSIONS)))
-        api.clear("many_waiters", run_id, "wait", CLEARED_AFTERWARDS)
+        api.clear_task("many_waiters", run_id, "wait", CLEARED_AFTERWARDS)
         time.sleep(5 * INTERVAL)
     vidinfra.start(sessions[1])
 
-    kill(family(second.process))
+    kill(list_process_tree(second.process))
     airflow.start("triggerer")
     with watched(sandbox):
         looks_again(api, sandbox)
         time.sleep(5 * INTERVAL)
     vidinfra.start(sessions[2])
 
-    assert api.wait_for_run("many_waiters", run_id, timeout=180) == "success", airflow.output()
+    assert api.wait_for_run("many_waiters", run_id, timeout=180) == "success", airflow.read_output()
     assert {entry.method for entry in sandbox.log.entries()[requests_before:]} == {"GET"}, "no session was touched"
-    assert vidinfra.api_key not in "\n".join(api.log("many_waiters", run_id, "wait", map_index=0))
+    assert vidinfra.api_key not in "\n".join(api.get_log("many_waiters", run_id, "wait", map_index=0))
 
 
 def overdue(sandbox: Sandbox, count: int) -> list[str]:
@@ -111,7 +111,7 @@ def overdue(sandbox: Sandbox, count: int) -> list[str]:
 
 
 def states(api: AirflowApi, dag_id: str, run_id: str) -> Counter[str]:
-    return Counter(api.task_states(dag_id, run_id).values())
+    return Counter(api.get_task_states(dag_id, run_id).values())
 
 
 @contextmanager

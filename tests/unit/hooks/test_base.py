@@ -181,7 +181,7 @@ def test_tokens_are_masked_on_the_tasks_thread_and_never_logged(
 
 
 async def test_tokens_are_masked_in_an_event_loop_too(login: Any, mocker: MockerFixture) -> None:
-    told = mocker.patch.object(base, "mask_soon")
+    told = mocker.patch.object(base, "mask_in_background")
 
     await hook_for("by_login").acall(endpoints.get_dashboard_stats())
 

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, Connec
 from airflow.sdk.log import redact
 
 from airflow_provider_sessions.errors import ConnectionConfigError
-from airflow_provider_sessions.hooks.connections import account_from, aresolve, resolve
+from airflow_provider_sessions.hooks.connections import aresolve_connection, make_account, resolve_connection
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from tests.connected import Connect
@@ -24,7 +24,7 @@ def test_all_fields_are_carried_over() -> None:
         host="https://example.com/v1", port=8443, login="ada@example.com", password="pw", extra='{"timeout": 5}'
     )
 
-    assert account_from(given) == Account(
+    assert make_account(given) == Account(
         conn_id="c",
         conn_type="vidinfra",
         host="https://example.com/v1",
@@ -36,7 +36,7 @@ def test_all_fields_are_carried_over() -> None:
 
 
 def test_fields_that_a_form_left_empty_are_not_given() -> None:
-    account = account_from(connection(host="", login="", password="", schema="", extra=""))
+    account = make_account(connection(host="", login="", password="", schema="", extra=""))
 
     assert account == Account(conn_id="c", conn_type="vidinfra")
 
@@ -44,13 +44,13 @@ def test_fields_that_a_form_left_empty_are_not_given() -> None:
 @pytest.mark.parametrize("extra", ["{not json", '["a", "list"]', '"a text"'])
 def test_an_extra_that_is_no_object_is_refused_without_quoting_it(extra: str) -> None:
     with pytest.raises(ConnectionConfigError, match="connection 'c': extra is not a JSON object") as refused:
-        account_from(connection(extra=extra))
+        make_account(connection(extra=extra))
 
     assert extra not in str(refused.value)
 
 
 def test_a_field_that_seems_misspelt_is_told_and_others_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
-    account_from(connection(extra='{"rate_limt": "5/second", "team": "research", "timeout": 5}'))
+    make_account(connection(extra='{"rate_limt": "5/second", "team": "research", "timeout": 5}'))
 
     [told] = caplog.messages
     assert told == "connection 'c': extra holds 'rate_limt', which is not read; did you mean 'rate_limit'?"
@@ -80,7 +80,7 @@ def test_a_connection_survives_the_uri_that_airflows_connection_test_makes_of_it
         extra=json.dumps(extra),
     )
 
-    assert account_from(Connection.from_uri(given.get_uri(), conn_id="c")) == account_from(given)
+    assert make_account(Connection.from_uri(given.get_uri(), conn_id="c")) == make_account(given)
 
 
 SECRET_CONNECTION = {
@@ -96,22 +96,22 @@ SHOWN = "***, ***, https://video.example.com"
 
 
 def test_resolving_masks_what_is_secret_and_nothing_else(connect: Connect) -> None:
-    account = resolve(connect("c", **SECRET_CONNECTION))
+    account = resolve_connection(connect("c", **SECRET_CONNECTION))
 
     assert account.password == "the-api-key"
     assert redact(TOLD) == SHOWN
 
 
 async def test_resolving_in_an_event_loop_gives_and_masks_the_same(connect: Connect) -> None:
-    assert await aresolve(connect("c", **SECRET_CONNECTION)) == resolve("c")
+    assert await aresolve_connection(connect("c", **SECRET_CONNECTION)) == resolve_connection("c")
     assert redact(TOLD) == SHOWN
 
 
 async def test_a_missing_connection_is_named() -> None:
     with pytest.raises(AirflowNotFoundException, match="no_such_one"):
-        resolve("no_such_one")
+        resolve_connection("no_such_one")
     with pytest.raises(AirflowNotFoundException, match="no_such_one"):
-        await aresolve("no_such_one")
+        await aresolve_connection("no_such_one")
 
 
 REDIS = {
@@ -127,7 +127,7 @@ WITH_STORE = {"conn_type": "vidinfra", "password": "key", "extra": {"rate_store_
 async def test_the_connection_of_the_rate_store_is_read_too_and_masked(connect: Connect) -> None:
     connect("limits", **REDIS)
 
-    account = resolve(connect("c", **WITH_STORE))
+    account = resolve_connection(connect("c", **WITH_STORE))
 
     assert account.rate_store == RedisAddress(
         "redis.example.com",
@@ -139,7 +139,7 @@ async def test_the_connection_of_the_rate_store_is_read_too_and_masked(connect: 
     )
     assert redact("redis-password") == "***"
     assert "redis-password" not in repr(account)
-    assert await aresolve("c") == account
+    assert await aresolve_connection("c") == account
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,15 @@ async def test_a_rate_store_that_is_no_redis_is_refused(connect: Connect, store:
 
     for _ in range(2):
         with pytest.raises(ConnectionConfigError, match=text):
-            resolve("c")
+            resolve_connection("c")
         with pytest.raises(ConnectionConfigError, match=text):
-            await aresolve("c")
+            await aresolve_connection("c")
 
 
 def test_an_address_with_a_password_in_the_place_of_the_rate_stores_id_is_refused_unseen(connect: Connect) -> None:
     connect("c", conn_type="vidinfra", extra={"rate_store_conn_id": "redis://:hush-hush@redis:6379/0"})
 
     with pytest.raises(ConnectionConfigError, match="rate_store_conn_id is an address") as refused:
-        resolve("c")
+        resolve_connection("c")
 
     assert "hush" not in str(refused.value)

@@ -8,7 +8,7 @@ from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import CommsDecoder
 
 from airflow_provider_sessions.hooks import masking
-from airflow_provider_sessions.hooks.masking import amask, mask, mask_soon, secrets_of
+from airflow_provider_sessions.hooks.masking import amask, get_secrets, mask, mask_in_background
 from airflow_provider_sessions.platforms.account import Account
 
 
@@ -70,7 +70,7 @@ async def test_an_old_worker_tells_it_the_blocking_way(monkeypatch: pytest.Monke
 
 
 async def test_code_that_cannot_wait_has_it_told_at_the_next_turn(supervisor: Supervisor) -> None:
-    mask_soon("secret-of-a-callback")
+    mask_in_background("secret-of-a-callback")
     await asyncio.sleep(0)
 
     assert supervisor.told == [("asend", "secret-of-a-callback")]
@@ -92,17 +92,17 @@ async def test_code_that_cannot_wait_has_it_told_at_the_next_turn(supervisor: Su
     ],
 )
 def test_which_extras_are_secret(extra: dict[str, Any], secrets: list[str]) -> None:
-    assert list(secrets_of(Account("c", "vidinfra", extra=extra))) == secrets
+    assert list(get_secrets(Account("c", "vidinfra", extra=extra))) == secrets
 
 
 def test_the_password_is_secret() -> None:
-    assert list(secrets_of(Account("c", "vidinfra", login="ada", password="abc"))) == ["abc"]
+    assert list(get_secrets(Account("c", "vidinfra", login="ada", password="abc"))) == ["abc"]
 
 
 def test_the_password_is_secret_as_it_is_sent_too() -> None:
     """A key that was pasted with a line break goes out without it."""
-    assert list(secrets_of(Account("c", "vidinfra", password=" abc\n"))) == [" abc\n", "abc"]
+    assert list(get_secrets(Account("c", "vidinfra", password=" abc\n"))) == [" abc\n", "abc"]
 
 
 def test_a_password_in_the_host_is_secret_although_it_is_refused() -> None:
-    assert "pa/ss" in secrets_of(Account("c", "vidinfra", host="https://ada:pa/ss@x.example"))
+    assert "pa/ss" in get_secrets(Account("c", "vidinfra", host="https://ada:pa/ss@x.example"))

@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 
 from airflow_provider_sessions.errors import InputError, NotFoundError
 from airflow_provider_sessions.hooks import portal as portal_module
-from airflow_provider_sessions.hooks.connections import resolve
+from airflow_provider_sessions.hooks.connections import resolve_connection
 from airflow_provider_sessions.hooks.portal import Portal, get_process_portal
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms.account import Account
@@ -219,7 +219,7 @@ def test_no_request_is_sent_after_an_interruption(
 ) -> None:
     """As in a create that is interrupted between its search for the session and the request that creates it."""
     draft = SessionDraft.read(title="Never", options={"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id})
-    account, portal = resolve("vidinfra_default"), get_process_portal()
+    account, portal = resolve_connection("vidinfra_default"), get_process_portal()
     may_go_on, cancelled = asyncio.Event(), threading.Event()
 
     async def wait_and_create(adapter: Adapter) -> None:
@@ -248,11 +248,15 @@ def test_no_request_is_sent_after_an_interruption(
 
 
 def _check_in_child(results: Any) -> None:
-    results.put(get_process_portal().run_with_adapter(resolve("vidinfra_default"), lambda adapter: adapter.check()))
+    results.put(
+        get_process_portal().run_with_adapter(resolve_connection("vidinfra_default"), lambda adapter: adapter.check())
+    )
 
 
 def test_a_forked_process_has_a_portal_of_its_own(vidinfra: Any) -> None:
-    before = get_process_portal().run_with_adapter(resolve("vidinfra_default"), lambda adapter: adapter.check())
+    before = get_process_portal().run_with_adapter(
+        resolve_connection("vidinfra_default"), lambda adapter: adapter.check()
+    )
     fork = multiprocessing.get_context("fork")
     results: Any = fork.Queue()
     child = fork.Process(target=_check_in_child, args=(results,))
@@ -261,4 +265,7 @@ def test_a_forked_process_has_a_portal_of_its_own(vidinfra: Any) -> None:
     assert results.get(timeout=20) == before
     child.join(timeout=20)
     assert child.exitcode == 0
-    assert get_process_portal().run_with_adapter(resolve("vidinfra_default"), lambda adapter: adapter.check()) == before
+    assert (
+        get_process_portal().run_with_adapter(resolve_connection("vidinfra_default"), lambda adapter: adapter.check())
+        == before
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.hooks.connections import account_from
+from airflow_provider_sessions.hooks.connections import make_account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.platforms.registry import (
@@ -120,7 +120,7 @@ def test_a_misspelt_field_is_told_by_the_form_of_the_package(
 
     install("apache-huddle", {"huddle": "huddle_adapter:Huddle"}, {"huddle_info": INFO}, provider_info)
     connections._fields.cache_clear()
-    account = account_from(Connection(conn_id="h", conn_type="huddle", extra='{"team_nam": "x"}'))
+    account = make_account(Connection(conn_id="h", conn_type="huddle", extra='{"team_nam": "x"}'))
     connections._fields.cache_clear()
     assert account.extra == {"team_nam": "x"}
     assert ("did you mean 'team_name'?" in caplog.text) is is_hinted

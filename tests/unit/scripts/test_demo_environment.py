@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_provider_sessions.transfers._object_storage import store_for
-from scripts._demo_environment import address_of
+from scripts._demo_environment import to_file_url
 
 
 def test_files_go_into_a_folder_whatever_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "Zoë's projects, 100% done"
-    assert store_for(address_of(folder)).create("sessions/one.csv", b"title")
+    assert store_for(to_file_url(folder)).create("sessions/one.csv", b"title")
     assert (folder / "sessions" / "one.csv").read_bytes() == b"title"

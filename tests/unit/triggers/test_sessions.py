@@ -149,7 +149,7 @@ async def test_invalid_connection_fails_with_a_clear_event(
     if fields is not None:
         connect("vidinfra_default", **fields)
     else:
-        monkeypatch.setattr(_connector, "aresolve", _no_connection)
+        monkeypatch.setattr(_connector, "aresolve_connection", _no_connection)
     event = await event_of(SessionStateTrigger(state="live", **arguments("s-1", max_consecutive_failures=1)))
 
     assert event["status"] == "failed"
