@@ -40,7 +40,7 @@ from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
 from airflow_provider_sessions.operators._transitions import cancel_session, warn_if_start_is_past
 from airflow_provider_sessions.platforms.adapter import Adapter, Question
-from airflow_provider_sessions.platforms.marks import Mark, Trace
+from airflow_provider_sessions.platforms.description_marker import Mark, Trace
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

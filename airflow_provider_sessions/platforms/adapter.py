@@ -42,7 +42,7 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.defaults import ListOrGet, find_marked, url_of, with_url
-from airflow_provider_sessions.platforms.marks import Trace
+from airflow_provider_sessions.platforms.description_marker import Trace
 from airflow_provider_sessions.platforms.options import NoOptions, options_error
 from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog, is_meant, readable
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass

@@ -16,8 +16,8 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
+from airflow_provider_sessions.platforms.description_marker import Trace, is_marked, mark_in
 from airflow_provider_sessions.platforms.instants import shifted
-from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in
 
 GetSession = Callable[[str], Awaitable[Session]]
 ListSessions = Callable[[SessionQuery], AsyncIterator[Session]]

@@ -8,7 +8,7 @@ from typing import TypeVar
 from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.errors import MalformedAnswerError, SessionsError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery
-from airflow_provider_sessions.platforms.readings import Reading, Readings
+from airflow_provider_sessions.platforms.list_items import Reading, Readings
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

@@ -64,12 +64,13 @@ from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.defaults import url_of, with_url
+from airflow_provider_sessions.platforms.description_marker import Trace
 from airflow_provider_sessions.platforms.instants import shifted
-from airflow_provider_sessions.platforms.marks import Trace
 from airflow_provider_sessions.platforms.prevail import endpoints
+from airflow_provider_sessions.platforms.prevail.artifacts import people_of, recordings_of, transcript_of
 from airflow_provider_sessions.platforms.prevail.auth import SignedToken
 from airflow_provider_sessions.platforms.prevail.lists import LONGEST, Lists, list_of
-from airflow_provider_sessions.platforms.prevail.materials import people_of, recordings_of, transcript_of
+from airflow_provider_sessions.platforms.prevail.mapping import OPEN, REQUEST, Listed, Reader, ended
 from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
@@ -77,7 +78,6 @@ from airflow_provider_sessions.platforms.prevail.options import (
     invites_of,
     is_named_by_key,
 )
-from airflow_provider_sessions.platforms.prevail.reader import OPEN, REQUEST, Listed, Reader, ended
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.platforms.tokens import Renewal, Token, TokenAuth
+from airflow_provider_sessions.platforms.auth import Renewal, Token, TokenAuth
 
 if TYPE_CHECKING:
     from jwt import PyJWS

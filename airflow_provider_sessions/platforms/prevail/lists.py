@@ -9,10 +9,10 @@ from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.model import Session, Window
 from airflow_provider_sessions.platforms.instants import shifted
+from airflow_provider_sessions.platforms.list_items import identity
 from airflow_provider_sessions.platforms.prevail import endpoints
+from airflow_provider_sessions.platforms.prevail.mapping import Listed, Reader
 from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord
-from airflow_provider_sessions.platforms.prevail.reader import Listed, Reader
-from airflow_provider_sessions.platforms.readings import identity
 
 LONGEST = timedelta(days=2)
 """No session is planned to last longer: how far around a window sessions have to be read."""

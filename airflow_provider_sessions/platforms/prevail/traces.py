@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import SessionDraft
-from airflow_provider_sessions.platforms.marks import Mark
+from airflow_provider_sessions.platforms.description_marker import Mark
 from airflow_provider_sessions.platforms.prevail.models import RemoteSession, start_of
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
@@ -23,7 +23,7 @@ _KEYED = re.compile(r"-([0-9a-f]{10}-[0-9a-f]{6})(?:-(\d{1,9}))?$")
 
 
 class Footprint(NamedTuple):
-    """What a record tells: as in :class:`~airflow_provider_sessions.platforms.marks.Trace`."""
+    """What a record tells: as in :class:`~airflow_provider_sessions.platforms.description_marker.Trace`."""
 
     mark: Mark | None
     alike: bool

@@ -31,11 +31,12 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.depth import Depth
-from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark_of
-from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Reading, Readings, identity
+from airflow_provider_sessions.platforms.description_marker import Trace, is_marked, mark_in, with_mark_of
+from airflow_provider_sessions.platforms.list_cache import ReadOnce
+from airflow_provider_sessions.platforms.list_items import Reading, Readings, identity
+from airflow_provider_sessions.platforms.poll_strategy import Depth
 from airflow_provider_sessions.platforms.sessions_us import endpoints
+from airflow_provider_sessions.platforms.sessions_us.artifacts import read_transcripts
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
     SessionsUsOptions,
@@ -44,7 +45,6 @@ from airflow_provider_sessions.platforms.sessions_us.options import (
     person,
     update_fields,
 )
-from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 

@@ -18,8 +18,8 @@ from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
+from airflow_provider_sessions.platforms.description_marker import without_mark
 from airflow_provider_sessions.platforms.instants import Instant
-from airflow_provider_sessions.platforms.marks import without_mark
 from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 
 _LOG = UnreadLog("sessions_us")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Invitee, SessionChanges, SessionDraft
-from airflow_provider_sessions.platforms.marks import with_mark
+from airflow_provider_sessions.platforms.description_marker import with_mark
 
 
 class SessionsUsOptions(BaseModel):

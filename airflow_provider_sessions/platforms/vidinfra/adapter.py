@@ -36,12 +36,12 @@ from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.depth import Depth
-from airflow_provider_sessions.platforms.marks import Trace, is_marked, mark_in, with_mark
-from airflow_provider_sessions.platforms.read_once import ReadOnce
-from airflow_provider_sessions.platforms.readings import Reading, Readings, identity
+from airflow_provider_sessions.platforms.description_marker import Trace, is_marked, mark_in, with_mark
+from airflow_provider_sessions.platforms.list_cache import ReadOnce
+from airflow_provider_sessions.platforms.list_items import Reading, Readings, identity
+from airflow_provider_sessions.platforms.poll_strategy import Depth
 from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
-from airflow_provider_sessions.platforms.vidinfra import endpoints, words
+from airflow_provider_sessions.platforms.vidinfra import endpoints, mapping
 from airflow_provider_sessions.platforms.vidinfra.api.base import PAGE_SIZE
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
 from airflow_provider_sessions.platforms.vidinfra.api.live.sessions import SessionResponse
@@ -93,7 +93,7 @@ CAPABILITIES: Mapping[Question, Capability] = {
 class VidInfraAdapter(Adapter):
     """One connection to VidInfra Live."""
 
-    platform = words.PLATFORM
+    platform = mapping.PLATFORM
     hook_class = "airflow_provider_sessions.hooks.vidinfra:VidInfraHook"
     endpoints = endpoints.api
     create_options = CreateOptions
@@ -203,7 +203,7 @@ class VidInfraAdapter(Adapter):
         return Trace(self._session(answer), mark, alike, legible)
 
     def _session(self, answer: SessionResponse | None) -> Session:
-        return words.session_from(answer, self.page, self.unread)
+        return mapping.session_from(answer, self.page, self.unread)
 
     async def get(self, session_id: str) -> Session:
         """One session as it is now."""
@@ -359,18 +359,18 @@ class VidInfraAdapter(Adapter):
         assigned = [answer async for answer in self.client.pages(endpoints.list_participants(key))]
         self.unread.rows("participant", key, assigned)
         present = await self._attendance.take(key)
-        return words.participants_from(session, assigned, present)
+        return mapping.participants_from(session, assigned, present)
 
     async def attendance(self, session: Session) -> list[AttendanceInterval]:
-        """One envelope of all joins a person; see :func:`.words.interval_from`."""
+        """One envelope of all joins a person; see :func:`.mapping.interval_from`."""
         rows = await self._attendance.read(session.session_id)
-        return [words.interval_from(row, number) for number, row in enumerate(rows)]
+        return [mapping.interval_from(row, number) for number, row in enumerate(rows)]
 
     async def _attendance_of(self, session_id: str) -> list[AttendanceResponse]:
         """In an order of our own: what is told of a person hangs on it, and so do the keys of rows without an id."""
         rows = [row async for row in self.client.pages(endpoints.list_attendance(session_id))]
         self.unread.rows("attendance", session_id, rows)
-        return sorted(rows, key=words.order_of)
+        return sorted(rows, key=mapping.order_of)
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
         """Whether people have stopped counting as watching, which may take a while after a session's end (inferred)."""
@@ -387,7 +387,7 @@ class VidInfraAdapter(Adapter):
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's recordings, finished or not."""
         answers = self.client.pages(endpoints.list_session_recordings(session.session_id))
-        return [words.recording_from(answer, session.session_id, self.unread) async for answer in answers]
+        return [mapping.recording_from(answer, session.session_id, self.unread) async for answer in answers]
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
         """An address that gives access to a recording's file for a while; asked for anew each time."""

@@ -14,7 +14,7 @@ from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedAnswerError
-from airflow_provider_sessions.platforms.tokens import EndpointTokenAuth, Token
+from airflow_provider_sessions.platforms.auth import EndpointTokenAuth, Token
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.api.live.auth import AuthResponse
 

@@ -22,7 +22,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.marks import with_mark, without_mark
+from airflow_provider_sessions.platforms.description_marker import with_mark, without_mark
 from airflow_provider_sessions.platforms.unread import ListedSession, read_each
 
 api = Endpoints("parley")

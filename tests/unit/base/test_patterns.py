@@ -19,7 +19,7 @@ import pytest
 from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import SessionDraft
-from airflow_provider_sessions.platforms import marks
+from airflow_provider_sessions.platforms import description_marker
 from airflow_provider_sessions.platforms.prevail.options import slug_of
 
 PACKAGE = Path(__file__).parents[3] / "airflow_provider_sessions"
@@ -210,7 +210,7 @@ def test_all_patterns_are_found() -> None:
     assert len(FOUND) > 40
     files = {one.where.partition(":")[0] for one in FOUND}
     assert {
-        "platforms/marks.py",
+        "platforms/description_marker.py",
         "captions/reader.py",
         "rate_limit/headers.py",
         "sandbox/routing.py",
@@ -281,9 +281,9 @@ def test_the_time_of_reading_captions_grows_with_the_file(beginning: str, pump: 
 
 DRAFT = SessionDraft(title="x", description="y", key="0123456789-abcdef")
 TEXTS: dict[str, Callable[[str], object]] = {
-    "the mark in a description": marks.mark_in,
-    "a description without its mark": marks.without_mark,
-    "a new description with the old mark": lambda text: marks.with_mark_of(text, "new"),
+    "the mark in a description": description_marker.mark_in,
+    "a description without its mark": description_marker.without_mark,
+    "a new description with the old mark": lambda text: description_marker.with_mark_of(text, "new"),
     "a slug": slug_of,
 }
 

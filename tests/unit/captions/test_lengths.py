@@ -15,10 +15,10 @@ from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.export.datasets import DATASETS, Material
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
-from airflow_provider_sessions.platforms.prevail.materials import transcript_of
+from airflow_provider_sessions.platforms.prevail.artifacts import transcript_of
 from airflow_provider_sessions.platforms.prevail.models import TranscriptItem
+from airflow_provider_sessions.platforms.sessions_us.artifacts import read_transcripts
 from airflow_provider_sessions.platforms.sessions_us.models import TranscriptAnswer
-from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
 from tests.unit.export.stand_in import session
 
 Times = list[tuple[float, float]]

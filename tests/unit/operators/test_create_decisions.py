@@ -28,7 +28,7 @@ from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.operators._create import OnExisting, TooEarlyError, create_once
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.marks import Mark, Trace
+from airflow_provider_sessions.platforms.description_marker import Mark, Trace
 from tests.unit.export.stand_in import StandIn
 
 NOW = VirtualClock().now()

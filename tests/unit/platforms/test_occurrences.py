@@ -14,7 +14,7 @@ from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.model import Session, SessionDraft
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
-from airflow_provider_sessions.platforms.marks import with_mark
+from airflow_provider_sessions.platforms.description_marker import with_mark
 from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.triggers.sessions import SessionStateTrigger

@@ -40,7 +40,7 @@ from airflow_provider_sessions.operators.sessions import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Question, Support
-from airflow_provider_sessions.platforms.read_once import ReadOnce
+from airflow_provider_sessions.platforms.list_cache import ReadOnce
 from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
 from airflow_provider_sessions.testing.argument_checks import find_problems
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery, SessionState, Window, WindowBy
 from airflow_provider_sessions.platforms.adapter import Adapter
-from tests.unit.platforms.test_strange_answers import adapter_of
+from tests.unit.platforms.test_malformed_responses import adapter_of
 
 START = "2026-03-02T16:00:00Z"
 END = "2026-03-02T17:00:00Z"

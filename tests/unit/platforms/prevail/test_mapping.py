@@ -13,8 +13,8 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ConnectionConfigError, MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
+from airflow_provider_sessions.platforms.prevail.mapping import Reader
 from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord
-from airflow_provider_sessions.platforms.prevail.reader import Reader
 from airflow_provider_sessions.platforms.unread import UnreadLog
 
 START, END = datetime(2026, 3, 2, 20, tzinfo=UTC), datetime(2026, 3, 2, 21, tzinfo=UTC)

@@ -29,7 +29,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
-from tests.unit.platforms.test_strange_answers import adapter_of
+from tests.unit.platforms.test_malformed_responses import adapter_of
 from tests.unit.platforms.test_unreadable import DEPOSITION, MEETING, REQUEST, WEBINAR
 
 START = "2026-03-02T16:00:00Z"

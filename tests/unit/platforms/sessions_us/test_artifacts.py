@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, Transcript
-from airflow_provider_sessions.platforms.sessions_us.transcript import read_transcripts
+from airflow_provider_sessions.platforms.sessions_us.artifacts import read_transcripts
 
 ZERO = datetime(2026, 3, 2, 14, tzinfo=UTC)
 

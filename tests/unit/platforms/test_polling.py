@@ -14,7 +14,7 @@ from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.depth import Depth
+from airflow_provider_sessions.platforms.poll_strategy import Depth
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 

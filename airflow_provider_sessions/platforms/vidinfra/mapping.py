@@ -18,7 +18,7 @@ from airflow_provider_sessions.model import (
     SessionState,
     email_key,
 )
-from airflow_provider_sessions.platforms.marks import without_mark
+from airflow_provider_sessions.platforms.description_marker import without_mark
 from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
 from airflow_provider_sessions.platforms.vidinfra.api.live.auth import UserResponse

@@ -17,7 +17,7 @@ from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.clock import Clock, VirtualClock
 from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.tokens import EndpointTokenAuth, Token
+from airflow_provider_sessions.platforms.auth import EndpointTokenAuth, Token
 from tests.unit.platforms.huddle import KEY, SOON, Huddle, HuddleAdapter, api, huddle
 
 __all__ = ["huddle"]

@@ -15,6 +15,7 @@ from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateE
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.instants import shifted
+from airflow_provider_sessions.platforms.list_items import Held, Reading, Readings
 from airflow_provider_sessions.platforms.prevail.models import (
     RemoteSession,
     RequestRecord,
@@ -24,7 +25,6 @@ from airflow_provider_sessions.platforms.prevail.models import (
     state_of,
     times_of,
 )
-from airflow_provider_sessions.platforms.readings import Held, Reading, Readings
 from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
 
 T = TypeVar("T")
