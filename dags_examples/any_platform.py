@@ -111,16 +111,16 @@ with DAG(
     def list_artifacts() -> list[str]:
         """What sessions of this platform leave behind that has to be waited for."""
         from airflow_provider_sessions.hooks.base import hook_for
-        from airflow_provider_sessions.platforms.adapter import Question, Support
+        from airflow_provider_sessions.platforms.adapter import Feature, Support
         from airflow_provider_sessions.platforms.registry import adapter_class
 
         hook = hook_for(get_current_context()["params"]["conn_id"])
         known = adapter_class(hook.conn_type).capabilities
         asked = {
-            "attendance": Question.ATTENDANCE,
-            "transcript": Question.TRANSCRIPTS,
-            "takeaways": Question.TAKEAWAYS,
-            "recording": Question.RECORDINGS,
+            "attendance": Feature.ATTENDANCE,
+            "transcript": Feature.TRANSCRIPTS,
+            "takeaways": Feature.TAKEAWAYS,
+            "recording": Feature.RECORDINGS,
         }
         return [artifact for artifact, question in asked.items() if known[question].support is not Support.NO]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.get_provider_info import get_provider_info
-from airflow_provider_sessions.platforms.adapter import Question
+from airflow_provider_sessions.platforms.adapter import Feature
 from airflow_provider_sessions.platforms.registry import adapter_class
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
-OURS = (Question.FIND, Question.LOOK, Question.RECORDING_REQUEST)
+OURS = (Feature.FIND_EXISTING, Feature.POLL_SESSIONS, Feature.RECORDING_REQUEST)
 """Asked by this package itself, never by a user."""
-QUESTIONS = tuple(question for question in Question if question not in OURS)
+QUESTIONS = tuple(question for question in Feature if question not in OURS)
 
 
 def datasets() -> Iterator[str]:

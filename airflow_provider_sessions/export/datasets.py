@@ -39,7 +39,7 @@ from airflow_provider_sessions.model import (
     Transcript,
 )
 from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Material:
     transcripts: Sequence[Transcript] = ()
     takeaways: Takeaways | None = None
     recordings: Sequence[Recording] = ()
-    unreadable: Mapping[Question, str] = field(default_factory=dict)
+    unreadable: Mapping[Feature, str] = field(default_factory=dict)
 
     @cached_property
     def presence(self) -> list[AttendanceInterval]:
@@ -82,7 +82,7 @@ class Dataset:
 
     name: str
     row: type[Row]
-    question: Question
+    question: Feature
     make: Callable[[Material], Sequence[Row]]
 
     @property
@@ -295,13 +295,13 @@ DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType(
     {
         dataset.name: dataset
         for dataset in (
-            Dataset("sessions", SessionRow, Question.SESSIONS, session_rows),
-            Dataset("participants", ParticipantRow, Question.PARTICIPANTS, participant_rows),
-            Dataset("attendance", AttendanceRow, Question.ATTENDANCE, attendance_rows),
-            Dataset("attendance_summary", AttendanceSummaryRow, Question.ATTENDANCE, attendance_summary_rows),
-            Dataset("transcript_segments", TranscriptSegmentRow, Question.TRANSCRIPTS, transcript_segment_rows),
-            Dataset("takeaways", TakeawaysRow, Question.TAKEAWAYS, takeaways_rows),
-            Dataset("recordings", RecordingRow, Question.RECORDINGS, recording_rows),
+            Dataset("sessions", SessionRow, Feature.SESSIONS, session_rows),
+            Dataset("participants", ParticipantRow, Feature.PARTICIPANTS, participant_rows),
+            Dataset("attendance", AttendanceRow, Feature.ATTENDANCE, attendance_rows),
+            Dataset("attendance_summary", AttendanceSummaryRow, Feature.ATTENDANCE, attendance_summary_rows),
+            Dataset("transcript_segments", TranscriptSegmentRow, Feature.TRANSCRIPTS, transcript_segment_rows),
+            Dataset("takeaways", TakeawaysRow, Feature.TAKEAWAYS, takeaways_rows),
+            Dataset("recordings", RecordingRow, Feature.RECORDINGS, recording_rows),
         )
     }
 )

@@ -17,7 +17,7 @@ from airflow_provider_sessions.export.ledger import Decision, Seen, Status, cont
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.rows import RecordingRow, Row
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
-from airflow_provider_sessions.platforms.adapter import Question, recordings_status
+from airflow_provider_sessions.platforms.adapter import Feature, recordings_status
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -60,7 +60,7 @@ def rows_of(material: Material, datasets: Sequence[Dataset], redaction: Redactio
     made = {
         dataset.name: dataset.make(material)
         for dataset in datasets
-        if not material.deleted or dataset.question is Question.SESSIONS
+        if not material.deleted or dataset.question is Feature.SESSIONS
     }
     return redaction.rows(made)
 
@@ -124,7 +124,7 @@ def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
     return [told(row) for row in rows]
 
 
-def _status(question: Question, material: Material, rows: Sequence[Row]) -> tuple[Status, str | None]:
+def _status(question: Feature, material: Material, rows: Sequence[Row]) -> tuple[Status, str | None]:
     if material.deleted:
         return Status.DELETED, None
     status = _artifact(question, material, rows)
@@ -135,23 +135,23 @@ def _status(question: Question, material: Material, rows: Sequence[Row]) -> tupl
     return Status.PENDING, status.detail or f"there is no {status.artifact.value} yet"
 
 
-def _artifact(question: Question, material: Material, rows: Sequence[Row]) -> ArtifactStatus | None:
+def _artifact(question: Feature, material: Material, rows: Sequence[Row]) -> ArtifactStatus | None:
     """The state of what a dataset is made of; None where it is there as soon as the session is over.
 
     :param rows: the dataset's, redacted: a reason quotes no more than they tell.
     """
-    if question is Question.ATTENDANCE:
+    if question is Feature.ATTENDANCE:
         return material.attendance_status
-    if question is Question.TRANSCRIPTS:
+    if question is Feature.TRANSCRIPTS:
         segments = sum(len(one.segments) for one in material.transcripts)
         return ArtifactStatus(artifact=Artifact.TRANSCRIPT, ready=segments > 0, count=segments)
-    if question is Question.TAKEAWAYS:
+    if question is Feature.TAKEAWAYS:
         return ArtifactStatus(
             artifact=Artifact.TAKEAWAYS,
             ready=material.takeaways is not None,
             detail="there are no takeaways yet",
         )
-    if question is Question.RECORDINGS:
+    if question is Feature.RECORDINGS:
         told = {row.recording_id: row.error for row in rows if isinstance(row, RecordingRow)}
         recordings = [
             one.model_copy(update={"error": told.get(one.recording_id)}) if one.error else one

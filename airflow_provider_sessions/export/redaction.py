@@ -24,7 +24,7 @@ from airflow_provider_sessions.export.columns import Column, Personal
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.platforms.adapter import Question
+from airflow_provider_sessions.platforms.adapter import Feature
 
 ModeName = Literal["keep", "hash", "drop"]
 """The words of :class:`Mode`, for the types of arguments."""
@@ -120,9 +120,9 @@ class Redaction:
         hidden = self._hidden((word,), told, exactly=True)
         return None if hidden is None else kind + hidden
 
-    def _person_here(self, key: str, row: Row, question: Question, numbered: dict[str, str]) -> str | None:
+    def _person_here(self, key: str, row: Row, question: Feature, numbered: dict[str, str]) -> str | None:
         """The new key of somebody whose own is dropped."""
-        if question is Question.SESSIONS:  # there it is no key of rows: null, as asked for
+        if question is Feature.SESSIONS:  # there it is no key of rows: null, as asked for
             return None
         if self.key:
             return f"person:{self._hash(json.dumps([row.platform, row.account, row.session_id, key]))}"

@@ -156,7 +156,7 @@ def _to_compare(held: Held, compared: frozenset[str]) -> frozenset[str]:
 async def _as_they_are(adapter: Adapter, work: Plan, held: Mapping[str, Held], keys: Collection[str]) -> list[Session]:
     """Sessions of the ledger that are over, and that the export's filters do not leave out."""
     anywhere = work.query.model_copy(update={"window": None})
-    seen = await adapter.look(dict.fromkeys(keys)) if keys else {}
+    seen = await adapter.poll_sessions(dict.fromkeys(keys)) if keys else {}
     return [
         session
         for key, session in seen.items()

@@ -40,7 +40,7 @@ from airflow_provider_sessions.model import (
     SessionState,
     WindowBy,
 )
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.platforms.unread import ListedSession
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -189,7 +189,7 @@ async def plan(
     reasons: dict[str, str] = {}
     meant = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
     progress = Progress("sessions listed")
-    async for outcome in adapter.outcomes(meant):
+    async for outcome in adapter.sessions_and_errors(meant):
         session, reason = _read(outcome, meant)
         found[session.session_id] = session
         reasons |= {} if reason is None else {session.session_id: reason}
@@ -310,7 +310,7 @@ async def _as_they_are(
 
     None where the platform does not know one any more, or never showed it to this connection.
     """
-    seen = await adapter.look(dict.fromkeys(late)) if late else {}
+    seen = await adapter.poll_sessions(dict.fromkeys(late)) if late else {}
     found: dict[str, Session | AnswerError | None] = {}
     for key, one in late.items():
         session = seen[key]
@@ -404,9 +404,9 @@ async def _first(running: deque[asyncio.Task[Material]]) -> Material:
     return material
 
 
-async def _material(adapter: Adapter, session: Session, account: str, questions: set[Question]) -> Material:
+async def _material(adapter: Adapter, session: Session, account: str, questions: set[Feature]) -> Material:
     try:
-        whole = await adapter.whole(session)
+        whole = await adapter.get_details(session)
         # What it is written as hangs on its end; if that has just changed, the next run looks at it again.
         session = whole if whole.ended_at == session.ended_at else session
         return await _asked(adapter, session, account, questions)
@@ -421,11 +421,11 @@ async def _material(adapter: Adapter, session: Session, account: str, questions:
         raise
 
 
-async def _asked(adapter: Adapter, session: Session, account: str, questions: set[Question]) -> Material:
+async def _asked(adapter: Adapter, session: Session, account: str, questions: set[Feature]) -> Material:
     """Ask what is needed, one question after the other: sessions are asked about at once, not questions."""
-    unreadable: dict[Question, str] = {}
+    unreadable: dict[Feature, str] = {}
 
-    async def ask(question: Question, answer: Callable[[], Awaitable[T]], otherwise: T) -> T:
+    async def ask(question: Feature, answer: Callable[[], Awaitable[T]], otherwise: T) -> T:
         """An answer; where it cannot be read, what hangs on it has to wait, and nothing else."""
         try:
             return await answer() if question in questions else otherwise
@@ -433,20 +433,20 @@ async def _asked(adapter: Adapter, session: Session, account: str, questions: se
             unreadable[question] = str(unfit)
             return otherwise
 
-    status = await ask(Question.ATTENDANCE, lambda: _attendance_status(adapter, session), None)
+    status = await ask(Feature.ATTENDANCE, lambda: _attendance_status(adapter, session), None)
     # Before the participants: where these are read from the same list, the platform's adapter reads it once.
-    attendance = await ask(Question.ATTENDANCE, lambda: adapter.attendance(session), list[AttendanceInterval]())
-    participants = await ask(Question.PARTICIPANTS, lambda: adapter.participants(session), None)
-    known = () if Question.PARTICIPANTS in unreadable else participants
+    attendance = await ask(Feature.ATTENDANCE, lambda: adapter.attendance(session), list[AttendanceInterval]())
+    participants = await ask(Feature.PARTICIPANTS, lambda: adapter.participants(session), None)
+    known = () if Feature.PARTICIPANTS in unreadable else participants
     return Material(
         session,
         account,
         participants=participants or (),
         attendance_status=status,
         attendance=attendance,
-        transcripts=await ask(Question.TRANSCRIPTS, lambda: named_transcripts(adapter, session, known), []),
-        takeaways=await ask(Question.TAKEAWAYS, lambda: adapter.takeaways(session), None),
-        recordings=await ask(Question.RECORDINGS, lambda: adapter.recordings(session), []),
+        transcripts=await ask(Feature.TRANSCRIPTS, lambda: named_transcripts(adapter, session, known), []),
+        takeaways=await ask(Feature.TAKEAWAYS, lambda: adapter.takeaways(session), None),
+        recordings=await ask(Feature.RECORDINGS, lambda: adapter.recordings(session), []),
         unreadable=unreadable,
     )
 

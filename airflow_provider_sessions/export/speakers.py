@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from airflow_provider_sessions.model import Participant, Session, Transcript, TranscriptSegment
-from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
 
 
 async def named_transcripts(
@@ -19,7 +19,7 @@ async def named_transcripts(
     if not _lacks_names(transcripts):
         return transcripts
     if participants is None:
-        able = adapter.capabilities[Question.PARTICIPANTS].support is not Support.NO
+        able = adapter.capabilities[Feature.PARTICIPANTS].support is not Support.NO
         participants = await adapter.participants(session) if able else ()
     return named(transcripts, participants)
 

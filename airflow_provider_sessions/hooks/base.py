@@ -219,7 +219,7 @@ class SessionsHook(BaseHook):
 
     def list_sessions(self, query: SessionQuery | None = None) -> Generator[Session, None, None]:
         """Iterate over the sessions that are meant, page by page; over all of them by default."""
-        return self.stream(lambda adapter: adapter.listed(query or SessionQuery()))
+        return self.stream(lambda adapter: adapter.list_sessions(query or SessionQuery()))
 
     def update_session(self, session_id: str, changes: SessionChanges) -> Session:
         """Change a session.

@@ -39,8 +39,8 @@ from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
 from airflow_provider_sessions.operators._transitions import cancel_session, warn_if_start_is_past
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
-from airflow_provider_sessions.platforms.description_marker import Mark, Trace
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
+from airflow_provider_sessions.platforms.description_marker import Candidate, DescriptionMarker
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -99,14 +99,14 @@ class OnExisting(StrEnum):
 class _FoundSessions:
     """The result of a search. Canceled and expired sessions are left out.
 
-    :param traces: the sessions of this create, the one that counts first.
+    :param candidates: the sessions of this create, the one that counts first.
     :param proven: ids of those whose marker proves that they belong to this create.
     :param others: sessions created elsewhere with the same title and times.
     :param turn: how many sessions this create has ever had, as far as the platform shows.
     :param by_attempt: ids of the sessions of this attempt, and of earlier ones without a response, by attempt.
     """
 
-    traces: tuple[Trace, ...]
+    candidates: tuple[Candidate, ...]
     proven: frozenset[str]
     others: tuple[Session, ...]
     turn: int
@@ -115,7 +115,7 @@ class _FoundSessions:
     @property
     def sessions(self) -> tuple[Session, ...]:
         """The sessions of this create."""
-        return tuple(trace.session for trace in self.traces)
+        return tuple(candidate.session for candidate in self.candidates)
 
 
 async def create_once(
@@ -137,7 +137,7 @@ async def create_once(
     :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
     :raises ConflictError: the session exists and ``on_existing`` is ``fail``, or it cannot be canceled any more.
     """
-    adapter.require(Question.CREATE)
+    adapter.require(Feature.CREATE)
     adapter.validate(draft)
     known_session = await _get_known_session(adapter, known)
     if known_session is not None and on_existing is not OnExisting.RECREATE:
@@ -195,7 +195,7 @@ def _is_send_pending(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _FoundSessions, known_session: Session | None
 ) -> bool:
     """Whether an earlier request, whose session was not found, may still be carried out and create a duplicate."""
-    if adapter.makes_one(draft) or record.is_quiet(_LATE_REQUEST_SECONDS):
+    if adapter.has_unique_names(draft) or record.is_quiet(_LATE_REQUEST_SECONDS):
         return False
     exists = bool(found.sessions) or known_session is not None
     return not exists or bool(record.open_sends - found.by_attempt.keys() and _has_attempts(found))
@@ -203,7 +203,7 @@ def _is_send_pending(
 
 def _has_attempts(found: _FoundSessions) -> bool:
     """Whether markers name the attempt that created a session; otherwise the session counts for all attempts."""
-    return any(trace.mark and trace.mark.attempt for trace in found.traces)
+    return any(candidate.marker and candidate.marker.attempt for candidate in found.candidates)
 
 
 def _make_too_early_error(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
@@ -228,19 +228,23 @@ async def _find_sessions(
     :param without: ids of sessions that were canceled just now; lists may still show them.
     """
     attempts = record.open_sends | {draft.attempt}
-    traces = [
-        trace for trace in await adapter.find(draft, everywhere=everywhere) if trace.session.session_id not in without
+    candidates = [
+        candidate
+        for candidate in await adapter.find_existing(draft, everywhere=everywhere)
+        if candidate.session.session_id not in without
     ]
-    of_create = [trace for trace in traces if trace.is_ours(draft)]
-    alive = [trace for trace in traces if trace.session.state not in _GONE]
-    found = [trace for trace in alive if trace.is_ours(draft)]
+    of_create = [candidate for candidate in candidates if candidate.was_created_for(draft)]
+    alive = [candidate for candidate in candidates if candidate.session.state not in _GONE]
+    found = [candidate for candidate in alive if candidate.was_created_for(draft)]
     _warn_of_other_arguments(draft, alive)
     return _FoundSessions(
-        traces=_sort_by_age(found),
-        proven=frozenset(trace.session.session_id for trace in found if trace.is_proven(draft)),
-        others=tuple(trace.session for trace in _sort_by_age(alive) if trace.alike and trace not in found),
-        turn=max((trace.mark.turn for trace in of_create if trace.mark), default=0),
-        by_attempt={t.mark.attempt: t.session.session_id for t in found if t.mark and t.mark.attempt in attempts},
+        candidates=_sort_by_age(found),
+        proven=frozenset(candidate.session.session_id for candidate in found if candidate.has_marker_of(draft)),
+        others=tuple(
+            candidate.session for candidate in _sort_by_age(alive) if candidate.is_similar and candidate not in found
+        ),
+        turn=max((candidate.marker.turn for candidate in of_create if candidate.marker), default=0),
+        by_attempt={t.marker.attempt: t.session.session_id for t in found if t.marker and t.marker.attempt in attempts},
     )
 
 
@@ -257,19 +261,19 @@ async def _find_sessions_with_wait(
         return await _find_sessions(adapter, draft, record, without=without)
 
 
-def _sort_by_age(traces: Iterable[Trace]) -> tuple[Trace, ...]:
+def _sort_by_age(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     """Sort sessions by age, the oldest first, each once, so that every attempt sees them in the same order.
 
     Of sessions created at the same time, as far as the platform shows, the one requested first counts as older.
     Otherwise the ids decide, shorter ones first: if they are numbers, these are the lower ones.
     """
 
-    def age(trace: Trace) -> tuple[datetime, str, int, str]:
-        session, attempt = trace.session, (trace.mark and trace.mark.attempt) or ""
+    def age(candidate: Candidate) -> tuple[datetime, str, int, str]:
+        session, attempt = candidate.session, (candidate.marker and candidate.marker.attempt) or ""
         created_at = session.created_at or datetime.max.replace(tzinfo=UTC)
         return created_at, attempt, len(session.session_id), session.session_id
 
-    return tuple(sorted({trace.session.session_id: trace for trace in traces}.values(), key=age))
+    return tuple(sorted({candidate.session.session_id: candidate for candidate in candidates}.values(), key=age))
 
 
 def _make_attempt_id(clock: Clock) -> str:
@@ -278,14 +282,14 @@ def _make_attempt_id(clock: Clock) -> str:
     return f"{milliseconds % 2**32:08x}{secrets.token_hex(2)}"
 
 
-def _warn_of_other_arguments(draft: SessionDraft, alive: Iterable[Trace]) -> None:
-    for trace in alive:
-        if trace.mark and trace.mark.key != draft.key and trace.mark.is_of_same_task(draft):
+def _warn_of_other_arguments(draft: SessionDraft, alive: Iterable[Candidate]) -> None:
+    for candidate in alive:
+        if candidate.marker and candidate.marker.key != draft.key and candidate.marker.is_of_same_task(draft):
             log.warning(
                 "This task has already created session %s (%r) with other arguments; cancel it if it is not wanted. "
                 "Arguments that differ between tries, such as now(), create a session each time",
-                trace.session.session_id,
-                trace.session.title,
+                candidate.session.session_id,
+                candidate.session.title,
             )
 
 
@@ -301,7 +305,7 @@ def _fail_if_others_exist(draft: SessionDraft, found: _FoundSessions) -> None:
             f"{session.platform} already has a session with this title and these times: {session.session_id}, "
             f"{draft.title!r}, {session.state}; on_existing='return' ignores it",
             status=409,
-            route=Question.CREATE.value,
+            route=Feature.CREATE.value,
         )
 
 
@@ -339,7 +343,7 @@ async def _recreate(
         raise ConflictError(
             f"on_existing='recreate' cannot cancel session {session.session_id} of {session.platform}: {reason}",
             status=409,
-            route=Question.CANCEL.value,
+            route=Feature.CANCEL.value,
         )
     for session in sessions.values():
         log.info("Canceling session %s to recreate it", session.session_id)
@@ -369,12 +373,12 @@ async def _create(
         return await _find_after_unclear(adapter, draft, record, without, create_error)
     except SessionsError as refusal:
         await asyncio.to_thread(record.settle, draft.attempt)
-        if not isinstance(refusal, ConflictError | RejectedError) or not adapter.makes_one(draft):
+        if not isinstance(refusal, ConflictError | RejectedError) or not adapter.has_unique_names(draft):
             raise
         return await _find_after_conflict(adapter, draft, record, without, refusal)
     await asyncio.to_thread(record.settle, draft.attempt)
     log.info("Created session %s", created.session_id)
-    return created if adapter.makes_one(draft) else await _resolve_race(adapter, draft, record, without, created)
+    return created if adapter.has_unique_names(draft) else await _resolve_race(adapter, draft, record, without, created)
 
 
 async def _find_after_unclear(
@@ -395,7 +399,7 @@ async def _find_after_unclear(
         )
         raise create_error from search_error
     if not found.sessions:
-        if draft.attempt in record.open_sends and not adapter.makes_one(draft):
+        if draft.attempt in record.open_sends and not adapter.has_unique_names(draft):
             _log_retry_advice(adapter, draft, record)
         raise create_error
     if _is_send_pending(adapter, draft, record, found, None):
@@ -443,7 +447,7 @@ async def _find_after_conflict(
             return found.sessions[0]
         if not isinstance(refusal, ConflictError):
             raise refusal
-    other_draft = adapter.renamed(draft)
+    other_draft = adapter.with_other_name(draft)
     if other_draft is None:
         raise refusal
     log.warning("A canceled session still has this session's name (%s); using another name", refusal)
@@ -459,11 +463,11 @@ async def _resolve_race(
     except SessionsError as search_error:
         log.warning("Could not check whether another attempt created the session at the same time: %s", search_error)
         return created
-    traces = found.traces
+    candidates = found.candidates
     if created.session_id not in {session.session_id for session in found.sessions}:  # lists may be late
-        mark = Mark(draft.key, draft.attempt) if draft.key else None
-        traces = _sort_by_age([*traces, Trace(created, mark, alike=True, legible=False)])
-    oldest = traces[0].session
+        marker = DescriptionMarker(draft.key, draft.attempt) if draft.key else None
+        candidates = _sort_by_age([*candidates, Candidate(created, marker, is_similar=True, can_have_marker=False)])
+    oldest = candidates[0].session
     if oldest.session_id == created.session_id:
         return created
     log.warning("Another attempt created session %s at the same time; using it", oldest.session_id)

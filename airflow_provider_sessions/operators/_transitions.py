@@ -16,7 +16,7 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.model import Session, SessionChanges, SessionState
 from airflow_provider_sessions.model.wording import to_the_second
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -28,7 +28,7 @@ _START_TOLERANCE = timedelta(minutes=1)
 
 
 async def transition_to(
-    adapter: Adapter, session_id: str, state: SessionState, question: Question, act: Callable[[], Awaitable[Session]]
+    adapter: Adapter, session_id: str, state: SessionState, question: Feature, act: Callable[[], Awaitable[Session]]
 ) -> Session:
     """Bring a session into a state, unless it is in this state already.
 
@@ -66,7 +66,7 @@ async def update_session(adapter: Adapter, session_id: str, changes: SessionChan
 
     :raises ConflictError: the session is in a state in which it cannot be updated, and is not as requested.
     """
-    adapter.require(Question.UPDATE)
+    adapter.require(Feature.UPDATE)
     warn_if_start_is_past(changes.start, adapter.client.clock)
     try:
         return await adapter.update(session_id, changes)
@@ -90,7 +90,7 @@ async def cancel_session(adapter: Adapter, session_id: str, *, notify: bool) -> 
             adapter,
             session_id,
             SessionState.CANCELED,
-            Question.CANCEL,
+            Feature.CANCEL,
             lambda: adapter.cancel(session_id, notify=notify),
         )
     except NotFoundError:

@@ -23,7 +23,7 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._object_storage import Folder, store_for
 
@@ -89,8 +89,8 @@ class DownloadRecordingsOperator(DeferringOperator):
         store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
-            adapter.require(Question.RECORDINGS)
-            adapter.require(Question.RECORDING_REQUEST)
+            adapter.require(Feature.RECORDINGS)
+            adapter.require(Feature.RECORDING_REQUEST)
             session = await adapter.get(session_id)
             return session, await ready_recordings(adapter, session)
 
@@ -155,7 +155,7 @@ class FetchTranscriptOperator(DeferringOperator):
         store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Transcript]]:
-            adapter.require(Question.TRANSCRIPTS)
+            adapter.require(Feature.TRANSCRIPTS)
             session = await adapter.get(session_id)
             return session, await named_transcripts(adapter, session)
 

@@ -22,7 +22,7 @@ from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 from airflow_provider_sessions.triggers.videos import VideoTrigger
@@ -271,7 +271,7 @@ async def _find_recording(adapter: Adapter, plan: _Plan) -> tuple[Session, Recor
 
     :raises ExportError: none is ready, or several are and none of them is named.
     """
-    adapter.require(Question.RECORDINGS)
+    adapter.require(Feature.RECORDINGS)
     session = await adapter.get(plan.session_id)
     ready = await ready_recordings(adapter, session)
     chosen = [one for one in ready if plan.recording_id in (None, one.recording_id)]

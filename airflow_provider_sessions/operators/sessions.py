@@ -45,7 +45,7 @@ from airflow_provider_sessions.operators._once import OnceOperator
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.operators._session_id_store import SessionIdStore
 from airflow_provider_sessions.operators._transitions import cancel_session, transition_to, update_session
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -167,7 +167,7 @@ class CreateSessionOperator(OnceOperator):
             session = hook.run(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
             ids.save(session.session_id, draft.end)
             record.close()
-        return hook.run(lambda adapter: adapter.complete(session, draft))
+        return hook.run(lambda adapter: adapter.finish_create(session, draft))
 
 
 class _SessionOperator(DeferringOperator):
@@ -272,7 +272,7 @@ class StartSessionOperator(_SessionOperator):
     def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Return the start of the session."""
         return lambda adapter, session_id: transition_to(
-            adapter, session_id, SessionState.LIVE, Question.START, lambda: adapter.start(session_id)
+            adapter, session_id, SessionState.LIVE, Feature.START, lambda: adapter.start(session_id)
         )
 
 
@@ -289,7 +289,7 @@ class EndSessionOperator(_SessionOperator):
     def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
         """Return the end of the session."""
         return lambda adapter, session_id: transition_to(
-            adapter, session_id, SessionState.ENDED, Question.END, lambda: adapter.end(session_id)
+            adapter, session_id, SessionState.ENDED, Feature.END, lambda: adapter.end(session_id)
         )
 
 

@@ -41,10 +41,10 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.defaults import ListOrGet, find_marked, url_of, with_url
-from airflow_provider_sessions.platforms.description_marker import Trace
+from airflow_provider_sessions.platforms.defaults import ListOrGet, find_candidates, url_of, with_url
+from airflow_provider_sessions.platforms.description_marker import Candidate
 from airflow_provider_sessions.platforms.options import NoOptions, options_error
-from airflow_provider_sessions.platforms.unread import ListedSession, UnreadLog, is_meant, readable
+from airflow_provider_sessions.platforms.unread import ListedSession, ReadWarnings, may_match, readable
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 from airflow_provider_sessions.rate_limit.stores import get_account_limiter
@@ -62,13 +62,13 @@ _SECRETS = 50
 """Of a connection, that no error may quote: its password, and the newest tokens."""
 
 
-class Question(StrEnum):
+class Feature(StrEnum):
     """What can be asked of a platform. The values are the names of the adapter's methods."""
 
     CREATE = "create"
-    FIND = "find"
+    FIND_EXISTING = "find_existing"
     GET = "get"
-    LOOK = "look"
+    POLL_SESSIONS = "poll_sessions"
     UPDATE = "update"
     START = "start"
     END = "end"
@@ -100,7 +100,7 @@ class Capability:
     note: str = ""
 
 
-_FOLLOWS = {Question.CREATE: Question.FIND, Question.RECORDINGS: Question.RECORDING_REQUEST}
+_FOLLOWS = {Feature.CREATE: Feature.FIND_EXISTING, Feature.RECORDINGS: Feature.RECORDING_REQUEST}
 """What the defaults can do where an adapter defines something else."""
 _UNMAPPED = Capability(Support.NO, "Its adapter does not map that; call its endpoints with CallApiOperator.")
 
@@ -118,7 +118,7 @@ class Adapter(ABC):
     :cvar change_options: what ``options`` of an update may hold; none by default.
     :cvar dialect: how its errors are explained; by status alone by default.
     :cvar filters: which of ``room_id`` and ``case`` its sessions have, so that lists can be narrowed down by it.
-    :cvar capabilities: one entry for every :class:`Question`. A subclass gives those of which there is something to
+    :cvar capabilities: one entry for every :class:`Feature`. A subclass gives those of which there is something to
         tell; else what it defines is supported.
     :cvar default_base_url: where the connection names no host; None where there is none.
     :cvar default_rate_limit: where the connection names none.
@@ -137,8 +137,8 @@ class Adapter(ABC):
     change_options: ClassVar[type[BaseModel]] = NoOptions
     dialect: ClassVar[Dialect | None] = None
     filters: ClassVar[frozenset[str]] = frozenset()
-    capabilities: ClassVar[Mapping[Question, Capability]] = dict.fromkeys(Question, _UNMAPPED) | dict.fromkeys(
-        (Question.GET, Question.LOOK, Question.SESSIONS), Capability(Support.YES)
+    capabilities: ClassVar[Mapping[Feature, Capability]] = dict.fromkeys(Feature, _UNMAPPED) | dict.fromkeys(
+        (Feature.GET, Feature.POLL_SESSIONS, Feature.SESSIONS), Capability(Support.YES)
     )
     default_base_url: ClassVar[str | None] = None
     default_rate_limit: ClassVar[RateLimit | None] = None
@@ -152,15 +152,15 @@ class Adapter(ABC):
         super().__init_subclass__(**kwargs)
         inherited = next(base.capabilities for base in cls.__mro__[1:] if issubclass(base, Adapter))
         told = cls.__dict__.get("capabilities", {})
-        defined = {question for question in Question if question.value in cls.__dict__}
+        defined = {question for question in Feature if question.value in cls.__dict__}
         defined |= {follows for question, follows in _FOLLOWS.items() if question in defined}
         cls.capabilities = {**inherited, **dict.fromkeys(defined, Capability(Support.YES)), **told}
 
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
-        self._poll = ListOrGet(self.get, self.listed, lambda: client.answered)
-        self.unread = UnreadLog(self.platform)
+        self._poll = ListOrGet(self.get, self.list_sessions, lambda: client.answered)
+        self.unread = ReadWarnings(self.platform)
         self._page = _page_template(account)
 
     @classmethod
@@ -329,33 +329,33 @@ class Adapter(ABC):
 
         :raises InputError: see :meth:`validate`.
         """
-        raise self.unsupported(Question.CREATE)
+        raise self.unsupported(Feature.CREATE)
 
-    async def complete(self, session: Session, draft: SessionDraft) -> Session:
+    async def finish_create(self, session: Session, draft: SessionDraft) -> Session:
         """Do what :meth:`create` could not do in its one request (adding people, say); harmless to repeat.
 
         :param session: what was made now, or found as made by an earlier attempt.
         """
         return session
 
-    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+    async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
         """Sessions that an earlier attempt at the draft may have left, and those that look like it.
 
         They have its mark, that of another create of the same task, or its title and times; canceled and expired ones
         may be among them.
 
         By default sessions are listed that are planned within a day of the draft's start, and the mark is looked for in
-        their descriptions: :meth:`create` must send ``with_mark(draft)`` as the description.
+        their descriptions: :meth:`create` must send ``format_description(draft)`` as the description.
 
         :param everywhere: also where such a session is not to be expected, whatever that costs.
         """
-        return await find_marked(self.get, self.listed, draft, everywhere=everywhere)
+        return await find_candidates(self.get, self.list_sessions, draft, everywhere=everywhere)
 
-    def makes_one(self, draft: SessionDraft) -> bool:
+    def has_unique_names(self, draft: SessionDraft) -> bool:
         """Whether the platform itself refuses to make the draft a second time, so that twins need not be looked for."""
         return False
 
-    def renamed(self, draft: SessionDraft) -> SessionDraft | None:
+    def with_other_name(self, draft: SessionDraft) -> SessionDraft | None:
         """The draft under another name, where a session that was called off may still hold the first.
 
         None where the platform knows no such names, or none is left.
@@ -369,7 +369,7 @@ class Adapter(ABC):
         :raises NotFoundError: there is none with that id.
         """
 
-    async def whole(self, session: Session) -> Session:
+    async def get_details(self, session: Session) -> Session:
         """A session with all that :meth:`get` tells of it, where a list that it came from may tell less.
 
         Who exports it asks for this once, so that its rows do not hang on where it came from.
@@ -378,7 +378,7 @@ class Adapter(ABC):
         """
         return session
 
-    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+    async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """See how many sessions are, with the fewest requests there are.
 
         By default by one list of the days on which they are planned, or by a request for each, whichever costs less.
@@ -394,34 +394,34 @@ class Adapter(ABC):
 
         :raises InputError: a field that this platform cannot change is set.
         """
-        raise self.unsupported(Question.UPDATE)
+        raise self.unsupported(Feature.UPDATE)
 
     async def start(self, session_id: str) -> Session:
         """Make a session live."""
-        raise self.unsupported(Question.START)
+        raise self.unsupported(Feature.START)
 
     async def end(self, session_id: str) -> Session:
         """End a live session."""
-        raise self.unsupported(Question.END)
+        raise self.unsupported(Feature.END)
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
         """Cancel a session that has not begun.
 
         :param notify: whether participants are told, where the platform leaves a choice.
         """
-        raise self.unsupported(Question.CANCEL)
+        raise self.unsupported(Feature.CANCEL)
 
     @abstractmethod
     def sessions(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """All sessions that are meant, page by page, and perhaps others: see :meth:`listed`.
+        """All sessions that are meant, page by page, and perhaps others: see :meth:`list_sessions`.
 
-        Of one in a state that nobody knows, the error: :func:`.unread.read_each` makes such a list. A platform may also
-        leave it out here, and define :meth:`outcomes`.
+        Of one in a state that nobody knows, the error: :func:`.unread.map_items` makes such a list. A platform may also
+        leave it out here, and define :meth:`sessions_and_errors`.
 
         :param query: what can be asked of the platform saves pages; the rest of it may be passed over.
         """
 
-    async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+    async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """All sessions that are meant; of one in a state that nobody knows the error, with what else is known of it.
 
         By default :meth:`sessions`, without those that the query does not mean.
@@ -430,15 +430,15 @@ class Adapter(ABC):
         """
         self.check_query(query)
         async for outcome in self.sessions(query):
-            if is_meant(query, outcome):
+            if may_match(query, outcome):
                 yield outcome
 
-    def listed(self, query: SessionQuery) -> AsyncIterator[Session]:
+    def list_sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
         """All sessions that are meant, and no others: what hooks and waits ask for.
 
         :raises InputError: see :meth:`check_query`.
         """
-        return readable(self.outcomes(query), self.unread)
+        return readable(self.sessions_and_errors(query), self.unread)
 
     @classmethod
     def check_query(cls, query: SessionQuery) -> None:
@@ -453,23 +453,23 @@ class Adapter(ABC):
 
     async def participants(self, session: Session) -> list[Participant]:
         """People invited, registered, present or given a role, as the platform knows them."""
-        raise self.unsupported(Question.PARTICIPANTS)
+        raise self.unsupported(Feature.PARTICIPANTS)
 
     async def attendance(self, session: Session) -> list[AttendanceInterval]:
         """Presence of people, as the platform gives it."""
-        raise self.unsupported(Question.ATTENDANCE)
+        raise self.unsupported(Feature.ATTENDANCE)
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         """The transcript and its translations, the original first; empty while there is none."""
-        raise self.unsupported(Question.TRANSCRIPTS)
+        raise self.unsupported(Feature.TRANSCRIPTS)
 
     async def takeaways(self, session: Session) -> Takeaways | None:
         """What the platform sums the session up to; None while there is nothing."""
-        raise self.unsupported(Question.TAKEAWAYS)
+        raise self.unsupported(Feature.TAKEAWAYS)
 
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's recordings, finished or not."""
-        raise self.unsupported(Question.RECORDINGS)
+        raise self.unsupported(Feature.RECORDINGS)
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
         """Return the absolute address of a recording's file, and headers to send with the request for it.
@@ -518,7 +518,7 @@ class Adapter(ABC):
         :raises UnsupportedError: this platform has no such artifact.
         """
         if artifact is Artifact.ATTENDANCE:
-            self.require(Question.ATTENDANCE)
+            self.require(Feature.ATTENDANCE)
             return await self.attendance_status(session)
         if artifact is Artifact.TRANSCRIPT:
             segments = sum(len(transcript.segments) for transcript in await self.transcripts(session))
@@ -540,7 +540,7 @@ class Adapter(ABC):
         return None if self._page is None else self._page.format(session_id=quote(session_id, safe=""))
 
     @classmethod
-    def require(cls, question: Question) -> None:
+    def require(cls, question: Feature) -> None:
         """Refuse a question that this platform cannot answer, before any request.
 
         :raises UnsupportedError: it cannot.
@@ -549,7 +549,7 @@ class Adapter(ABC):
             raise cls.unsupported(question)
 
     @classmethod
-    def unsupported(cls, question: Question) -> UnsupportedError:
+    def unsupported(cls, question: Feature) -> UnsupportedError:
         """The error for a question that this platform cannot answer."""
         return UnsupportedError(cls.platform, question.value, cls.capabilities[question].note)
 

@@ -136,7 +136,7 @@ class EndpointTokenAuth(TokenAuth):
         self._refusal: AuthenticationError | None = None
 
     @abstractmethod
-    def ways_to_renew(self) -> Sequence[Call[Any]]:
+    def renewal_calls(self) -> Sequence[Call[Any]]:
         """Return calls that are answered with a token. Where one is refused the next is sent; the last decides."""
 
     @abstractmethod
@@ -159,7 +159,7 @@ class EndpointTokenAuth(TokenAuth):
         """
         if self._refusal is not None:
             raise self._refusal
-        *others, last = self.ways_to_renew()
+        *others, last = self.renewal_calls()
         for call in others:
             reply = yield self._request(call, reason)
             content = _content(call, reply)

@@ -16,7 +16,7 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
-from airflow_provider_sessions.platforms.description_marker import Trace, is_marked, mark_in
+from airflow_provider_sessions.platforms.description_marker import Candidate, has_marker, parse_marker
 from airflow_provider_sessions.platforms.instants import shifted
 
 GetSession = Callable[[str], Awaitable[Session]]
@@ -62,7 +62,7 @@ class ListOrGet:
         self._list_cost = 1
 
     async def poll(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """See :meth:`airflow_provider_sessions.platforms.adapter.Adapter.look`. What is over stays as it is."""
+        """See ``Adapter.poll_sessions``. Sessions in a final state are not polled."""
         seen: dict[str, Session | SessionsError] = {
             key: session for key, session in known.items() if session is not None and session.state.is_final
         }
@@ -102,9 +102,9 @@ def url_of(recording: Recording) -> str:
     return "" if recording.download_url is None else recording.download_url.get_secret_value()
 
 
-async def find_marked(
+async def find_candidates(
     get: GetSession, list_sessions: ListSessions, draft: SessionDraft, *, everywhere: bool = False
-) -> list[Trace]:
+) -> list[Candidate]:
     """Return the sessions that bear a mark of the draft's task in their description, or have its title and start.
 
     :param get: returns one session; used where a list leaves out the description of one that looks like the draft.
@@ -116,24 +116,24 @@ async def find_marked(
     if draft.start is not None and not everywhere:
         window = Window(start=shifted(draft.start, -_DAY), end=shifted(draft.start, _DAY))
         query = SessionQuery(window=window, by=WindowBy.SCHEDULED_START)
-    return [trace async for session in list_sessions(query) if (trace := await _trace(get, session, draft))]
+    return [candidate async for session in list_sessions(query) if (candidate := await _trace(get, session, draft))]
 
 
-async def _trace(get: GetSession, session: Session, draft: SessionDraft) -> Trace | None:
-    alike = _is_alike(draft, session)
-    if alike and session.description is None and is_marked(draft):
+async def _trace(get: GetSession, session: Session, draft: SessionDraft) -> Candidate | None:
+    is_similar = _is_similar(draft, session)
+    if is_similar and session.description is None and has_marker(draft):
         try:
             session = await get(session.session_id)  # a list may show less of a session
         except NotFoundError:  # another attempt has just canceled it
             return None
-    mark = mark_in(session.mark or session.description)
-    if not alike and not (mark and mark.is_of_same_task(draft)):
+    mark = parse_marker(session.mark or session.description)
+    if not is_similar and not (mark and mark.is_of_same_task(draft)):
         return None
     has_text = session.mark is not None or session.description is not None
-    return Trace(session, mark, alike, legible=is_marked(draft) and has_text)
+    return Candidate(session, mark, is_similar, can_have_marker=has_marker(draft) and has_text)
 
 
-def _is_alike(draft: SessionDraft, session: Session) -> bool:
+def _is_similar(draft: SessionDraft, session: Session) -> bool:
     """Whether a session has the draft's title and planned start.
 
     Without a planned start the title alone would also fit last week's session of that name, so then only one that is

@@ -16,7 +16,7 @@ _MARK = re.compile(r"\[airflow ([0-9a-z-]+)-([0-9a-z]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DescriptionMarker:
     """What a create left in a session.
 
     :param key: stands for the logical create: see :class:`~airflow_provider_sessions.model.SessionDraft`.
@@ -34,45 +34,45 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Candidate:
     """A session that may be what an earlier attempt at a draft made.
 
     :param session: the session.
-    :param mark: the mark it bears, if any.
-    :param alike: whether it has the draft's title and times.
-    :param legible: whether it would bear a mark that can be read, had this create made it.
+    :param marker: the marker it bears, if any.
+    :param is_similar: whether it has the draft's title and times.
+    :param can_have_marker: whether it would bear a mark that can be read, had this create made it.
     """
 
     session: Session
-    mark: Mark | None
-    alike: bool
-    legible: bool
+    marker: DescriptionMarker | None
+    is_similar: bool
+    can_have_marker: bool
 
-    def is_ours(self, draft: SessionDraft) -> bool:
+    def was_created_for(self, draft: SessionDraft) -> bool:
         """Whether an attempt at this draft made it: by its mark, else where there can be none by title and times."""
-        if self.mark is not None:
-            return self.mark.key == draft.key
-        return self.alike and not self.legible
+        if self.marker is not None:
+            return self.marker.key == draft.key
+        return self.is_similar and not self.can_have_marker
 
-    def is_proven(self, draft: SessionDraft) -> bool:
+    def has_marker_of(self, draft: SessionDraft) -> bool:
         """Whether its mark says that an attempt at this draft made it."""
-        return self.mark is not None and self.mark.key == draft.key
+        return self.marker is not None and self.marker.key == draft.key
 
 
-def is_marked(draft: SessionDraft) -> bool:
+def has_marker(draft: SessionDraft) -> bool:
     """Whether a draft leaves a mark in its description."""
     return draft.mark and draft.key is not None
 
 
-def with_mark(draft: SessionDraft) -> str | None:
+def format_description(draft: SessionDraft) -> str | None:
     """The description that is sent."""
-    if not is_marked(draft):
+    if not has_marker(draft):
         return draft.description
     mark = f"[airflow {draft.key}-{draft.attempt}]"
     return f"{draft.description}\n\n{mark}" if draft.description else mark
 
 
-def without_mark(description: str | None) -> str | None:
+def strip_marker(description: str | None) -> str | None:
     """The description that a user gave; None where there is none besides a mark."""
     given = description or ""
     kept, at = "", 0
@@ -81,13 +81,13 @@ def without_mark(description: str | None) -> str | None:
     return kept + given[at:] or None
 
 
-def mark_in(description: str | None) -> Mark | None:
+def parse_marker(description: str | None) -> DescriptionMarker | None:
     """The mark in a description."""
     found = _MARK.search(description or "")
-    return Mark(found[1], found[2]) if found else None
+    return DescriptionMarker(found[1], found[2]) if found else None
 
 
-def with_mark_of(old: str | None, description: str) -> str:
+def keep_marker(old: str | None, description: str) -> str:
     """A new description that keeps the mark of the old one, so that a repeated create still knows the session."""
     found = _MARK.search(old or "")
     return f"{description}\n\n{found[0].strip()}".strip() if found else description

@@ -19,7 +19,7 @@ _KEPT = 32
 """How many lists are kept at most: more sessions are rarely asked about side by side."""
 
 
-class ReadOnce(Generic[T]):
+class ListCache(Generic[T]):
     """Lists of sessions, kept for a moment.
 
     :param fetch: asks for the list of a session.

@@ -22,7 +22,7 @@ _KEPT = 10_000
 """Warnings that are remembered, so that who polls is told of each field once."""
 
 
-class UnreadLog:
+class ReadWarnings:
     """Warns of what cannot be read, once for each field of each record.
 
     :param platform: the connection type.
@@ -68,7 +68,9 @@ class UnreadLog:
         return True
 
 
-async def outcomes_of(readings: AsyncIterable[R], unread: UnreadLog) -> AsyncIterator[tuple[R, ListedSession]]:
+async def skip_items_without_id(
+    readings: AsyncIterable[R], unread: ReadWarnings
+) -> AsyncIterator[tuple[R, ListedSession]]:
     """The sessions of a list, and those in a state that nobody knows. An item without an id is left out.
 
     :raises MalformedAnswerError: no item has one: it is another list.
@@ -89,8 +91,8 @@ async def outcomes_of(readings: AsyncIterable[R], unread: UnreadLog) -> AsyncIte
         raise nameless.with_traceback(None)
 
 
-async def read_each(
-    items: AsyncIterable[T], read: Callable[[T], Session], unread: UnreadLog
+async def map_items(
+    items: AsyncIterable[T], read: Callable[[T], Session], unread: ReadWarnings
 ) -> AsyncIterator[ListedSession]:
     """Read the items of a list as sessions. One that cannot be read never costs the others.
 
@@ -100,11 +102,11 @@ async def read_each(
     """
     known = Readings(read)
     readings = (Reading("", known.outcome(item)) async for item in items)
-    async for _, outcome in outcomes_of(readings, unread):
+    async for _, outcome in skip_items_without_id(readings, unread):
         yield outcome
 
 
-async def readable(outcomes: AsyncIterable[ListedSession], unread: UnreadLog) -> AsyncIterator[Session]:
+async def readable(outcomes: AsyncIterable[ListedSession], unread: ReadWarnings) -> AsyncIterator[Session]:
     """The sessions of a list, without those in a state that nobody knows; they are warned of."""
     async for outcome in outcomes:
         if isinstance(outcome, Session):
@@ -113,7 +115,7 @@ async def readable(outcomes: AsyncIterable[ListedSession], unread: UnreadLog) ->
             unread.unlisted(f"session {outcome.session.session_id!r}", outcome)
 
 
-def is_meant(query: SessionQuery, outcome: ListedSession) -> bool:
+def may_match(query: SessionQuery, outcome: ListedSession) -> bool:
     """Whether a query means a session.
 
     Where nobody knows the state, it may be any; and where nothing tells when the session is, it may be in the window.

@@ -391,7 +391,7 @@ class Poller:
         try:
             if isinstance(poll.target, SessionList):
                 polled_at = self._clock.now()
-                sessions = [session async for session in adapter.listed(poll.target.query(polled_at))]
+                sessions = [session async for session in adapter.list_sessions(poll.target.query(polled_at))]
                 return SessionListResult(tuple(sessions), None, polled_at)
             session = self._last_session(poll.target.session_id)
             if session is None:  # its last subscriber left during the poll
@@ -419,7 +419,9 @@ class Poller:
         if not snapshots:
             return {}
         full = poll_schedule.select_full_polls(snapshots, self._now(), interval) | snapshots.keys() & set(at_deadline)
-        results = await adapter.look({key: None if key in full else last.session for key, last in snapshots.items()})
+        results = await adapter.poll_sessions(
+            {key: None if key in full else last.session for key, last in snapshots.items()}
+        )
         now = self._now()
         for key, result in results.items():
             if key in self._snapshots:  # else its last subscriber left during the poll

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from airflow_provider_sessions.errors import InputError, NotFoundError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.model.wording import counted, to_the_second
-from airflow_provider_sessions.platforms.adapter import Adapter, Question
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.poller import Poller
 from airflow_provider_sessions.polling.subscriptions import DeadlineReachedError
@@ -31,11 +31,11 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-FEATURE_BY_ARTIFACT: Mapping[Artifact, Question] = {
-    Artifact.ATTENDANCE: Question.ATTENDANCE,
-    Artifact.TRANSCRIPT: Question.TRANSCRIPTS,
-    Artifact.TAKEAWAYS: Question.TAKEAWAYS,
-    Artifact.RECORDING: Question.RECORDINGS,
+FEATURE_BY_ARTIFACT: Mapping[Artifact, Feature] = {
+    Artifact.ATTENDANCE: Feature.ATTENDANCE,
+    Artifact.TRANSCRIPT: Feature.TRANSCRIPTS,
+    Artifact.TAKEAWAYS: Feature.TAKEAWAYS,
+    Artifact.RECORDING: Feature.RECORDINGS,
 }
 """The feature that a platform needs to support for each artifact."""
 

@@ -61,7 +61,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.operators._create import create_once
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.limiter import ProcessRetryAfterLimiter
 from airflow_provider_sessions.testing.contract_proxy import Fault, FaultProxy, SeenRequest
@@ -164,7 +164,7 @@ class ConnectedPlatform:
 
     async def sessions(self, query: SessionQuery | None = None) -> dict[str, Session]:
         """Return all sessions that a new adapter lists, by id."""
-        return {one.session_id: one async for one in self.adapter().listed(query or SessionQuery())}
+        return {one.session_id: one async for one in self.adapter().list_sessions(query or SessionQuery())}
 
     def hold_session(self, title: str = "Board meeting", *, publish: bool = True) -> str:
         """Hold a session for half an hour, and let it be over for some hours; return its id."""
@@ -218,25 +218,25 @@ async def _download_recording(adapter: Adapter, session: Session) -> int:
 
 
 async def _list(adapter: Adapter) -> list[Session]:
-    return [one async for one in adapter.listed(SessionQuery())]
+    return [one async for one in adapter.list_sessions(SessionQuery())]
 
 
-OF_ENDED_SESSIONS: Mapping[Question, Callable[[Adapter, Session], Awaitable[Any]]] = {
-    Question.SESSIONS: lambda adapter, session: _list(adapter),
-    Question.GET: lambda adapter, session: adapter.get(session.session_id),
-    Question.LOOK: lambda adapter, session: adapter.look({session.session_id: None}),
-    Question.PARTICIPANTS: lambda adapter, session: adapter.participants(session),
-    Question.ATTENDANCE: lambda adapter, session: adapter.attendance(session),
-    Question.TRANSCRIPTS: lambda adapter, session: adapter.transcripts(session),
-    Question.TAKEAWAYS: lambda adapter, session: adapter.takeaways(session),
-    Question.RECORDINGS: lambda adapter, session: adapter.recordings(session),
-    Question.RECORDING_REQUEST: _download_recording,
+OF_ENDED_SESSIONS: Mapping[Feature, Callable[[Adapter, Session], Awaitable[Any]]] = {
+    Feature.SESSIONS: lambda adapter, session: _list(adapter),
+    Feature.GET: lambda adapter, session: adapter.get(session.session_id),
+    Feature.POLL_SESSIONS: lambda adapter, session: adapter.poll_sessions({session.session_id: None}),
+    Feature.PARTICIPANTS: lambda adapter, session: adapter.participants(session),
+    Feature.ATTENDANCE: lambda adapter, session: adapter.attendance(session),
+    Feature.TRANSCRIPTS: lambda adapter, session: adapter.transcripts(session),
+    Feature.TAKEAWAYS: lambda adapter, session: adapter.takeaways(session),
+    Feature.RECORDINGS: lambda adapter, session: adapter.recordings(session),
+    Feature.RECORDING_REQUEST: _download_recording,
 }
 """What can be read of a session that has ended and has all artifacts: something each time."""
 ARTIFACTS = {
-    Artifact.TRANSCRIPT: Question.TRANSCRIPTS,
-    Artifact.TAKEAWAYS: Question.TAKEAWAYS,
-    Artifact.RECORDING: Question.RECORDINGS,
+    Artifact.TRANSCRIPT: Feature.TRANSCRIPTS,
+    Artifact.TAKEAWAYS: Feature.TAKEAWAYS,
+    Artifact.RECORDING: Feature.RECORDINGS,
 }
 """The artifacts that come after the end, and the feature that gives them."""
 ERRORS: Mapping[int, type[SessionsError]] = {
@@ -293,10 +293,10 @@ class ListContract:
                 fake.publish_artifacts(soon)
             listed = await connected.sessions()
             assert listed.keys() <= ids
-            polled = await steady.look({key: known.get(key) for key in listed})
+            polled = await steady.poll_sessions({key: known.get(key) for key in listed})
             adapter, fresh = connected.adapter(), connected.adapter()
             assert {key: await adapter.get(key) for key in listed} == listed
-            assert await fresh.look(dict.fromkeys(listed)) == listed
+            assert await fresh.poll_sessions(dict.fromkeys(listed)) == listed
             assert {key: await fresh.get(key) for key in listed} == listed
             for key, session in polled.items():
                 assert isinstance(session, Session)
@@ -318,7 +318,7 @@ class ListContract:
             fake.clock.jump(hours * 3600)
             for session_id in ids:
                 fake.publish_artifacts(session_id)
-            polled = await connected.adapter().look(dict.fromkeys(ids))
+            polled = await connected.adapter().poll_sessions(dict.fromkeys(ids))
             assert polled == await connected.sessions()
             for key, session in listed.items():
                 assert session.state is not SessionState.ENDED or polled[key] == session
@@ -336,7 +336,7 @@ class ListContract:
                 if value is None or (name != "title" and name not in adapter.filters):
                     continue
                 query = SessionQuery(**{name: value})
-                polled = await adapter.look(dict.fromkeys(ids))
+                polled = await adapter.poll_sessions(dict.fromkeys(ids))
                 kept = {key for key, other in polled.items() if isinstance(other, Session) and query.matches(other)}
                 assert set(await connected.sessions(query)) == kept >= {one.session_id}
 
@@ -354,7 +354,7 @@ class PlatformContract(ListContract):
         planned = connected.plan_session()
         with pytest.raises(NotFoundError):
             await connected.adapter().get(self.unknown_id)
-        polled = await connected.adapter().look({planned: None, self.unknown_id: None})
+        polled = await connected.adapter().poll_sessions({planned: None, self.unknown_id: None})
         assert isinstance(polled[self.unknown_id], NotFoundError)
         assert polled[planned] == await connected.adapter().get(planned)
 
@@ -366,7 +366,7 @@ class PlatformContract(ListContract):
         connected.fake.break_record(broken)
         listed = await connected.sessions()
         assert {key: listed.get(key) for key in others} == {key: before[key] for key in others}
-        polled = await connected.adapter().look(dict.fromkeys(before))
+        polled = await connected.adapter().poll_sessions(dict.fromkeys(before))
         assert {key: polled[key] for key in others} == {key: before[key] for key in others}
         if broken in listed:
             assert polled[broken] == listed[broken] == await connected.adapter().get(broken)
@@ -380,7 +380,7 @@ class PlatformContract(ListContract):
 
     @pytest.mark.parametrize("feature", OF_ENDED_SESSIONS)
     @_async_test
-    async def test_what_is_said_to_be_readable_is(self, connected: ConnectedPlatform, feature: Question) -> None:
+    async def test_what_is_said_to_be_readable_is(self, connected: ConnectedPlatform, feature: Feature) -> None:
         adapter = connected.adapter()
         session = await adapter.get(connected.hold_session())
         read = functools.partial(OF_ENDED_SESSIONS[feature], adapter, session)
@@ -393,7 +393,7 @@ class PlatformContract(ListContract):
         changes = SessionChanges.read(**self.changes)
         assert not changes.are_made_in(await adapter.get(session_id))
         update = functools.partial(adapter.update, session_id, changes)
-        if not await self.is_unsupported(connected, Question.UPDATE, update):
+        if not await self.is_unsupported(connected, Feature.UPDATE, update):
             assert changes.are_made_in(await update())
             assert changes.are_made_in(await connected.adapter().get(session_id))
 
@@ -401,7 +401,7 @@ class PlatformContract(ListContract):
     async def test_a_session_is_started(self, connected: ConnectedPlatform) -> None:
         adapter, session_id = connected.adapter(), connected.plan_session(ahead=timedelta(minutes=1))
         start = functools.partial(adapter.start, session_id)
-        if not await self.is_unsupported(connected, Question.START, start):
+        if not await self.is_unsupported(connected, Feature.START, start):
             assert (await start()).state is SessionState.LIVE
             assert (await connected.adapter().get(session_id)).state is SessionState.LIVE
 
@@ -409,7 +409,7 @@ class PlatformContract(ListContract):
     async def test_a_session_is_ended(self, connected: ConnectedPlatform) -> None:
         adapter, session_id = connected.adapter(), connected.start_session()
         end = functools.partial(adapter.end, session_id)
-        if not await self.is_unsupported(connected, Question.END, end):
+        if not await self.is_unsupported(connected, Feature.END, end):
             assert (await end()).state is SessionState.ENDED
             assert (await connected.adapter().get(session_id)).state is SessionState.ENDED
 
@@ -417,16 +417,16 @@ class PlatformContract(ListContract):
     async def test_a_session_is_canceled(self, connected: ConnectedPlatform) -> None:
         adapter, session_id = connected.adapter(), connected.plan_session()
         cancel = functools.partial(adapter.cancel, session_id)
-        if await self.is_unsupported(connected, Question.CANCEL, cancel):
+        if await self.is_unsupported(connected, Feature.CANCEL, cancel):
             return
         assert (await cancel()).state is SessionState.CANCELED
-        [after] = (await connected.adapter().look({session_id: None})).values()
+        [after] = (await connected.adapter().poll_sessions({session_id: None})).values()
         assert isinstance(after, NotFoundError) or (
             isinstance(after, Session) and after.state is SessionState.CANCELED and adapter.keeps_canceled
         )
 
     async def is_unsupported(
-        self, connected: ConnectedPlatform, feature: Question, call: Callable[[], Awaitable[Any]]
+        self, connected: ConnectedPlatform, feature: Feature, call: Callable[[], Awaitable[Any]]
     ) -> bool:
         """Return whether the adapter says so; then the call must be refused with a reason, without a request."""
         capability = connected.adapter().capabilities[feature]
@@ -446,7 +446,7 @@ class PlatformContract(ListContract):
     async def test_a_created_session_is_what_was_asked_for(self, connected: ConnectedPlatform) -> None:
         adapter, draft = connected.adapter(), connected.draft("Town hall")
         adapter.validate(draft)
-        if await self.is_unsupported(connected, Question.CREATE, lambda: adapter.create(draft)):
+        if await self.is_unsupported(connected, Feature.CREATE, lambda: adapter.create(draft)):
             return
         created = await adapter.create(draft)
         found = await connected.adapter().get(created.session_id)
@@ -461,7 +461,7 @@ class PlatformContract(ListContract):
     async def test_a_retried_create_makes_one_session(self, connected: ConnectedPlatform, loses_response: bool) -> None:
         draft = connected.draft("Town hall")
         create = functools.partial(connected.create_once, draft)
-        if await self.is_unsupported(connected, Question.CREATE, create):
+        if await self.is_unsupported(connected, Feature.CREATE, create):
             return
         request = await connected.find_create_request()
         sent = len(connected.proxy.requests)
@@ -477,7 +477,7 @@ class PlatformContract(ListContract):
     @_async_test
     async def test_a_create_that_may_have_arrived_is_not_sent_again(self, connected: ConnectedPlatform) -> None:
         adapter, draft = connected.adapter(), connected.draft("Town hall")
-        if await self.is_unsupported(connected, Question.CREATE, lambda: adapter.create(draft)):
+        if await self.is_unsupported(connected, Feature.CREATE, lambda: adapter.create(draft)):
             return
         request = await connected.find_create_request()
         sent = len(connected.proxy.requests)

@@ -20,7 +20,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
@@ -95,7 +95,7 @@ class Place:
 
     def lacks(self, question: str) -> bool:
         """Whether the platform cannot answer a question."""
-        return self.adapter.capabilities[Question(question)].support is Support.NO
+        return self.adapter.capabilities[Feature(question)].support is Support.NO
 
     def _filled_in(self, fields: dict[str, Any]) -> dict[str, Any]:
         known = self.platform.credentials()
@@ -272,7 +272,7 @@ READERS = (from_lines, from_cells, from_table)
 
 @pytest.fixture
 def asked(place: Place, held: list[str]) -> dict[str, str]:
-    """Question to the session about which it is asked."""
+    """Feature to the session about which it is asked."""
     planned, unwanted = place.platform.create(count=2)
     return dict.fromkeys(WAYS_TO_ASK, held[0]) | {"start": planned, "end": planned, "cancel": unwanted}
 
@@ -306,7 +306,7 @@ def test_what_a_platform_cannot_do_fails_before_any_request_and_says_what_to_use
     log = "".join(capfd.readouterr())
     assert questions
     for question in questions:
-        note = place.adapter.capabilities[Question(question)].note
+        note = place.adapter.capabilities[Feature(question)].note
         told = f"UnsupportedError: {place.case.platform} cannot do {question!r}. {note}"
         assert log.count(told) == len(WAYS_TO_ASK[question]), told
 

@@ -62,9 +62,9 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 from airflow_provider_sessions.platforms.defaults import url_of, with_url
-from airflow_provider_sessions.platforms.description_marker import Trace
+from airflow_provider_sessions.platforms.description_marker import Candidate
 from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.artifacts import people_of, recordings_of, transcript_of
@@ -80,7 +80,7 @@ from airflow_provider_sessions.platforms.prevail.options import (
 )
 from airflow_provider_sessions.platforms.prevail.traces import footprints
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
-from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
+from airflow_provider_sessions.platforms.unread import ListedSession, may_match, readable, skip_items_without_id
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -124,38 +124,34 @@ class PrevailAdapter(Adapter):
             "organization; without it use options={'flow': 'request'}",
         },
     )
-    capabilities: ClassVar[Mapping[Question, Capability]] = {
-        Question.CREATE: Capability(
-            _YES, "E-mails everybody invited. options={'flow': 'request'} asks Prevail's staff"
-        ),
-        Question.FIND: Capability(_YES, "By the session's slug, which this package chooses"),
-        Question.GET: Capability(_INFERRED, "There is no request for one session: lists are read until it is found"),
-        Question.LOOK: Capability(_YES, "One list of the sessions' days; that one has ended is inferred"),
-        Question.UPDATE: Capability(_YES, "Title, times, duration; people can be added, never removed"),
-        Question.START: Capability(
+    capabilities: ClassVar[Mapping[Feature, Capability]] = {
+        Feature.CREATE: Capability(_YES, "E-mails everybody invited. options={'flow': 'request'} asks Prevail's staff"),
+        Feature.FIND_EXISTING: Capability(_YES, "By the session's slug, which this package chooses"),
+        Feature.GET: Capability(_INFERRED, "There is no request for one session: lists are read until it is found"),
+        Feature.POLL_SESSIONS: Capability(_YES, "One list of the sessions' days; that one has ended is inferred"),
+        Feature.UPDATE: Capability(_YES, "Title, times, duration; people can be added, never removed"),
+        Feature.START: Capability(
             _NO, "Hosts start a session in Prevail; wait for it with SessionStateSensor(state='live')"
         ),
-        Question.END: Capability(
+        Feature.END: Capability(
             _NO, "Hosts end a session in Prevail; wait for it with SessionStateSensor(state='ended')"
         ),
-        Question.CANCEL: Capability(_YES, "E-mails participants unless notify=False"),
-        Question.SESSIONS: Capability(
+        Feature.CANCEL: Capability(_YES, "E-mails participants unless notify=False"),
+        Feature.SESSIONS: Capability(
             _YES, "By time; case and title are filtered here. That one has ended is inferred, and when: as planned"
         ),
-        Question.PARTICIPANTS: Capability(_YES, "The people invited, and the deponent: not who came"),
-        Question.ATTENDANCE: Capability(
+        Feature.PARTICIPANTS: Capability(_YES, "The people invited, and the deponent: not who came"),
+        Feature.ATTENDANCE: Capability(
             _NO,
             "Prevail has no attendance API: nobody knows who came. Participants are the invited people; export the "
             "'participants' dataset, and speakers stand in the transcript",
         ),
-        Question.TRANSCRIPTS: Capability(
-            _INFERRED, "Path and shape are inferred; the connection's paths can mend them"
-        ),
-        Question.TAKEAWAYS: Capability(
+        Feature.TRANSCRIPTS: Capability(_INFERRED, "Path and shape are inferred; the connection's paths can mend them"),
+        Feature.TAKEAWAYS: Capability(
             _NO, "Prevail's API offers no takeaways; export the 'transcript_segments' dataset instead"
         ),
-        Question.RECORDINGS: Capability(_YES, "Audio"),
-        Question.RECORDING_REQUEST: Capability(_YES, "Expires after 24 hours"),
+        Feature.RECORDINGS: Capability(_YES, "Audio"),
+        Feature.RECORDING_REQUEST: Capability(_YES, "Expires after 24 hours"),
     }
 
     def __init__(self, account: Account, client: Client) -> None:
@@ -219,40 +215,42 @@ class PrevailAdapter(Adapter):
             update={name: getattr(moved, name) for name in ("scheduled_start", "scheduled_end", "time_zone")}
         )
 
-    async def complete(self, session: Session, draft: SessionDraft) -> Session:
+    async def finish_create(self, session: Session, draft: SessionDraft) -> Session:
         """Nothing is left to do; a session that an earlier attempt made may have been moved since."""
         if draft.start is not None and not _starts(session, draft.start):
             log.warning("%s, unless that is meant", _misplaced(session, draft.start))
         return session
 
-    def makes_one(self, draft: SessionDraft) -> bool:
+    def has_unique_names(self, draft: SessionDraft) -> bool:
         """Whether slugs are ours to choose: they are unique. A request gets its slug from staff, much later."""
         options = self.options(PrevailOptions, draft.options)
         return options.flow == "self_service" and is_named_by_key(draft, options)
 
-    def renamed(self, draft: SessionDraft) -> SessionDraft | None:
+    def with_other_name(self, draft: SessionDraft) -> SessionDraft | None:
         """The draft with the next slug: whether the slug of a canceled session can be had again is not documented."""
-        if draft.turn >= _TURNS or not self.makes_one(draft):
+        if draft.turn >= _TURNS or not self.has_unique_names(draft):
             return None
         return draft.model_copy(update={"turn": draft.turn + 1})
 
-    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+    async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
         """Sessions with a slug of this task; where staff chose another or none yet, those of its title, case and start.
 
         The list of sessions is asked where that of requests does not tell, around the planned start.
         """
         footprint = footprints(draft, self.options(PrevailOptions, draft.options))
         found = [
-            Trace(self._reader.request(record), *told)
+            Candidate(self._reader.request(record), *told)
             for record in await self._lists.requests()
             if (told := footprint(record.remote_session_id, record.remote_session))
         ]
-        if any(trace.is_ours(draft) and trace.session.state not in _GONE for trace in found):
+        if any(candidate.was_created_for(draft) and candidate.session.state not in _GONE for candidate in found):
             return found
         listed = self.client.pages(list_of(None if everywhere else _around(draft.start)))
         requests = await self._lists.scheduled_as(frozenset(), max_age=_REQUESTS_KEPT)
         return found + [
-            Trace(await self._closely(self._reader.record(record, requests.get(record.remote_session_id or ""))), *told)
+            Candidate(
+                await self._closely(self._reader.record(record, requests.get(record.remote_session_id or ""))), *told
+            )
             async for record in listed
             if (told := footprint(record.remote_session_id, record))
         ]
@@ -264,7 +262,7 @@ class PrevailAdapter(Adapter):
             raise answer
         return answer
 
-    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+    async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """One list of the sessions' days, and that of requests where a session is new, has no slug or is not listed."""
         return await self._look(known, requests_kept=_POLLS_REQUESTS_KEPT)
 
@@ -375,10 +373,10 @@ class PrevailAdapter(Adapter):
         return session.model_copy(update={"state": SessionState.CANCELED, "state_inferred": False})
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """See :meth:`outcomes`."""
-        return readable(self.outcomes(query), self.unread)
+        """See :meth:`sessions_and_errors`."""
+        return readable(self.sessions_and_errors(query), self.unread)
 
-    async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+    async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Sessions of a window, from the list of those that start around it and from the list of requests.
 
         The list of sessions shows no case, and perhaps not those that are over: the list of requests does.
@@ -390,19 +388,19 @@ class PrevailAdapter(Adapter):
         requests = await self._lists.scheduled()
         listed: set[str] = set()
         canceled: dict[str, Listed] = {}
-        async for reading, _ in outcomes_of(self._lists.walk(window, ahead=True), self.unread):
+        async for reading, _ in skip_items_without_id(self._lists.walk(window, ahead=True), self.unread):
             slug = reading.slug or ""
             if reading.is_canceled:
                 canceled[slug] = reading  # its slug may have been taken again by one that counts
                 continue
             listed.add(slug)
             outcome = await self._settled(reading, requests.get(slug))
-            if outcome is not None and is_meant(query, outcome):
+            if outcome is not None and may_match(query, outcome):
                 yield outcome
         due = (slug for slug, request in requests.items() if _may_start_in(window, request))
         for slug in dict.fromkeys([*canceled, *due]):
             outcome = None if slug in listed else await self._settled(canceled.get(slug), requests.get(slug))
-            if outcome is not None and is_meant(query, outcome):
+            if outcome is not None and may_match(query, outcome):
                 yield outcome
 
     async def participants(self, session: Session) -> list[Participant]:

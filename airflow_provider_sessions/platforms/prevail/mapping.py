@@ -25,7 +25,7 @@ from airflow_provider_sessions.platforms.prevail.models import (
     state_of,
     times_of,
 )
-from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
+from airflow_provider_sessions.platforms.unread import ReadWarnings, fields_of, without
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Reader:
     """
 
     def __init__(
-        self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock, unread: UnreadLog
+        self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock, unread: ReadWarnings
     ) -> None:
         self._own_words = _own_words(account)
         self._grace = timedelta(seconds=account.seconds("end_grace", 3600.0))
@@ -107,7 +107,7 @@ class Reader:
         return ended(session) if session.state in OPEN and self._is_past(session) else session
 
     def record(self, record: SessionRecord, request: RequestRecord | None) -> Session:
-        """A session of the list of sessions, as it is now; see :meth:`listed`."""
+        """A session of the list of sessions, as it is now; see :meth:`list_sessions`."""
         return self.listed(self.reading(record), request)
 
     def reading(self, record: SessionRecord) -> Listed:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import SessionDraft
-from airflow_provider_sessions.platforms.description_marker import Mark
+from airflow_provider_sessions.platforms.description_marker import DescriptionMarker
 from airflow_provider_sessions.platforms.prevail.models import RemoteSession, start_of
 from airflow_provider_sessions.platforms.prevail.options import (
     PrevailOptions,
@@ -23,11 +23,11 @@ _KEYED = re.compile(r"-([0-9a-f]{10}-[0-9a-f]{6})(?:-(\d{1,9}))?$")
 
 
 class Footprint(NamedTuple):
-    """What a record tells: as in :class:`~airflow_provider_sessions.platforms.description_marker.Trace`."""
+    """What a record tells: as in :class:`~airflow_provider_sessions.platforms.description_marker.Candidate`."""
 
-    mark: Mark | None
-    alike: bool
-    legible: bool
+    marker: DescriptionMarker | None
+    is_similar: bool
+    can_have_marker: bool
 
 
 def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | None, RemoteSession], Footprint | None]:
@@ -43,12 +43,12 @@ def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | 
     slug = slug_of(chosen_slug(draft.model_copy(update={"turn": 1}), options) or draft.title)
     by_staff = options.flow == "request"
 
-    def mark_of(given: str) -> Mark | None:
+    def mark_of(given: str) -> DescriptionMarker | None:
         if keyed and draft.key is not None and (given == slug or given.startswith(f"{slug}-")):
             turn = given[len(slug) + 1 :]
-            return Mark(draft.key, turn=int(turn) if turn.isdecimal() and len(turn) < 10 else 1)
+            return DescriptionMarker(draft.key, turn=int(turn) if turn.isdecimal() and len(turn) < 10 else 1)
         found = _KEYED.search(given)
-        return Mark(found[1], turn=int(found[2] or 1)) if found else None
+        return DescriptionMarker(found[1], turn=int(found[2] or 1)) if found else None
 
     def footprint(given: str | None, planned: RemoteSession) -> Footprint | None:
         same_plan = (planned.title, planned.case) == (draft.title, options.case) and _start(planned) == start
@@ -57,7 +57,7 @@ def footprints(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | 
         if not (same_plan or same_name or (mark and mark.is_of_same_task(draft))):
             return None
         illegible = same_name or not given or by_staff or chosen_slug(draft, options) is None
-        return Footprint(mark, alike=same_plan or same_name, legible=not illegible)
+        return Footprint(mark, is_similar=same_plan or same_name, can_have_marker=not illegible)
 
     return footprint
 

@@ -29,10 +29,10 @@ from airflow_provider_sessions.model import (
     Transcript,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.description_marker import Trace, is_marked, mark_in, with_mark_of
-from airflow_provider_sessions.platforms.list_cache import ReadOnce
+from airflow_provider_sessions.platforms.description_marker import Candidate, has_marker, keep_marker, parse_marker
+from airflow_provider_sessions.platforms.list_cache import ListCache
 from airflow_provider_sessions.platforms.list_items import Reading, Readings, identity
 from airflow_provider_sessions.platforms.poll_strategy import Depth
 from airflow_provider_sessions.platforms.sessions_us import endpoints
@@ -45,7 +45,7 @@ from airflow_provider_sessions.platforms.sessions_us.options import (
     person,
     update_fields,
 )
-from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
+from airflow_provider_sessions.platforms.unread import ListedSession, may_match, readable, skip_items_without_id
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 
 T = TypeVar("T")
@@ -82,36 +82,36 @@ class SessionsUsAdapter(Adapter):
             "role USER",
         },
     )
-    capabilities: ClassVar[Mapping[Question, Capability]] = {
-        Question.CREATE: Capability(_YES, "Needs start and duration; participants are added in a second request"),
-        Question.FIND: Capability(_INFERRED, "By the mark in the description, among the newest sessions"),
-        Question.GET: Capability(_YES, "State is inferred from actualStart and endedAt"),
-        Question.LOOK: Capability(_YES, "Pages of the list, newest first, until all are found"),
-        Question.UPDATE: Capability(_INFERRED, "The path is documented, the fields are not"),
-        Question.START: Capability(
+    capabilities: ClassVar[Mapping[Feature, Capability]] = {
+        Feature.CREATE: Capability(_YES, "Needs start and duration; participants are added in a second request"),
+        Feature.FIND_EXISTING: Capability(_INFERRED, "By the mark in the description, among the newest sessions"),
+        Feature.GET: Capability(_YES, "State is inferred from actualStart and endedAt"),
+        Feature.POLL_SESSIONS: Capability(_YES, "Pages of the list, newest first, until all are found"),
+        Feature.UPDATE: Capability(_INFERRED, "The path is documented, the fields are not"),
+        Feature.START: Capability(
             _NO, "The host starts a session in Sessions; wait for it with SessionStateSensor(state='live')"
         ),
-        Question.END: Capability(
+        Feature.END: Capability(
             _NO, "The host ends a session in Sessions; wait for it with SessionStateSensor(state='ended')"
         ),
-        Question.CANCEL: Capability(_YES, "Deletes the session: the platform has no canceled state"),
-        Question.SESSIONS: Capability(_YES, "The whole list is read: the platform filters nothing"),
-        Question.PARTICIPANTS: Capability(_YES, "The people of a session, without times"),
-        Question.ATTENDANCE: Capability(
+        Feature.CANCEL: Capability(_YES, "Deletes the session: the platform has no canceled state"),
+        Feature.SESSIONS: Capability(_YES, "The whole list is read: the platform filters nothing"),
+        Feature.PARTICIPANTS: Capability(_YES, "The people of a session, without times"),
+        Feature.ATTENDANCE: Capability(
             _NO,
             "Sessions' API tells nobody's times of joining and leaving; export the 'participants' dataset instead",
         ),
-        Question.TRANSCRIPTS: Capability(_YES, "The shape is inferred from the vendor's webhooks"),
-        Question.TAKEAWAYS: Capability(_YES, "The shape is inferred from the vendor's webhooks"),
-        Question.RECORDINGS: Capability(
+        Feature.TRANSCRIPTS: Capability(_YES, "The shape is inferred from the vendor's webhooks"),
+        Feature.TAKEAWAYS: Capability(_YES, "The shape is inferred from the vendor's webhooks"),
+        Feature.RECORDINGS: Capability(
             _NO, "Sessions' API has no recordings; the product saves them to Google Drive through its own integration"
         ),
-        Question.RECORDING_REQUEST: Capability(_NO, "Sessions' API has no recordings"),
+        Feature.RECORDING_REQUEST: Capability(_NO, "Sessions' API has no recordings"),
     }
 
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
-        self._people = ReadOnce(self._people_of, client.clock)
+        self._people = ListCache(self._people_of, client.clock)
         self._depth = Depth(endpoints.PAGES.size)
         self._known = Readings(self._read)
         self._partial: set[str] = set()
@@ -150,11 +150,11 @@ class SessionsUsAdapter(Adapter):
         create_arguments(draft, self.options(SessionsUsOptions, draft.options))
 
     async def create(self, draft: SessionDraft) -> Session:
-        """Make a session; :meth:`complete` adds the participants."""
+        """Make a session; :meth:`finish_create` adds the participants."""
         arguments = create_arguments(draft, self.options(SessionsUsOptions, draft.options))
         return self._read(await self._send(endpoints.create_session(**arguments)))
 
-    async def complete(self, session: Session, draft: SessionDraft) -> Session:
+    async def finish_create(self, session: Session, draft: SessionDraft) -> Session:
         """Add the participants that are not there yet."""
         if not draft.participants:
             return session
@@ -164,39 +164,41 @@ class SessionsUsAdapter(Adapter):
             await self._send(endpoints.add_participants(session.session_id, missing))
         return session
 
-    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+    async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
         """Sessions that bear a mark of the task, or have the draft's title and times, among the newest."""
         self.validate(draft)
-        found: list[Trace] = []
+        found: list[Candidate] = []
         depth = _Depth(draft.since, everywhere)
         async for item in self._pages(endpoints.list_sessions()):
-            if trace := await self._trace(item, draft):
-                found.append(trace)
+            if candidate := await self._trace(item, draft):
+                found.append(candidate)
             if depth.is_reached(item):
                 break
         return found
 
-    async def _trace(self, item: SessionItem, draft: SessionDraft) -> Trace | None:
-        alike = _is_alike(draft, item)
-        if alike and item.description is None and item.id and is_marked(draft):
+    async def _trace(self, item: SessionItem, draft: SessionDraft) -> Candidate | None:
+        is_similar = _is_similar(draft, item)
+        if is_similar and item.description is None and item.id and has_marker(draft):
             try:
                 item = await self._send(endpoints.get_session(item.id))  # a list may show less of a session
             except NotFoundError:  # another attempt has just taken it back
                 return None
-        mark = mark_in(item.description)
-        if not alike and not (mark and mark.is_of_same_task(draft)):
+        mark = parse_marker(item.description)
+        if not is_similar and not (mark and mark.is_of_same_task(draft)):
             return None
-        return Trace(self._read(item), mark, alike, legible=is_marked(draft) and item.description is not None)
+        return Candidate(
+            self._read(item), mark, is_similar, can_have_marker=has_marker(draft) and item.description is not None
+        )
 
     async def get(self, session_id: str) -> Session:
         """One session as it is now."""
         return self._read(await self._send(endpoints.get_session(session_id)))
 
-    async def whole(self, session: Session) -> Session:
+    async def get_details(self, session: Session) -> Session:
         """Ask for a session that a list showed in part."""
         return await self.get(session.session_id) if session.session_id in self._partial else session
 
-    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+    async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """Pages, newest first, until all are found; single requests where those are fewer, or a page is silent.
 
         What is over stays as it is, unless the caller passes None for it.
@@ -248,7 +250,7 @@ class SessionsUsAdapter(Adapter):
         if changes.description is not None or moves in ((True, False), (False, True)):
             old = await self._send(endpoints.get_session(session_id))
         if changes.description is not None:
-            kept = with_mark_of(old.description, changes.description)
+            kept = keep_marker(old.description, changes.description)
             changes = changes.model_copy(update={"description": kept})
         fields = update_fields(changes, options, _new_end(old, changes) if any(moves) else None)
         if fields:
@@ -256,7 +258,7 @@ class SessionsUsAdapter(Adapter):
         session = await self.get(session_id)
         if changes.add_participants:
             draft = SessionDraft(title=session.title or session_id, participants=changes.add_participants)
-            session = await self.complete(session, draft)
+            session = await self.finish_create(session, draft)
         return session
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
@@ -275,10 +277,10 @@ class SessionsUsAdapter(Adapter):
         return session.model_copy(update={"state": SessionState.CANCELED})
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """See :meth:`outcomes`."""
-        return readable(self.outcomes(query), self.unread)
+        """See :meth:`sessions_and_errors`."""
+        return readable(self.sessions_and_errors(query), self.unread)
 
-    async def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+    async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Every session of the list that is meant: an old one may have ended just now, so all pages are read.
 
         Where the list leaves out whether sessions are live, those of a window that may be are asked for one by one.
@@ -295,13 +297,13 @@ class SessionsUsAdapter(Adapter):
         for walk in range(1 if polls else _WALKS):
             before = len(known)
             readings = self._readings(ahead=not polls, expected=before)
-            async for reading, outcome in outcomes_of(readings, self.unread):
+            async for reading, outcome in skip_items_without_id(readings, self.unread):
                 if reading.key not in known:
                     known.add(reading.key)
-                    if not is_meant(query, outcome):
+                    if not may_match(query, outcome):
                         continue
                     session = outcome if query.window is None else await self._not_silent(reading, outcome)
-                    if is_meant(query, session):
+                    if may_match(query, session):
                         yield session
             if len(known) < endpoints.PAGES.size or (walk and len(known) == before):
                 return
@@ -416,7 +418,7 @@ class _Depth:
         return self._read >= _FIND_PAGES * endpoints.PAGES.size
 
 
-def _is_alike(draft: SessionDraft, item: SessionItem) -> bool:
+def _is_similar(draft: SessionDraft, item: SessionItem) -> bool:
     """Whether a session has the draft's title, and its times as they were written."""
     times = ((item.start_at, draft.start), (item.planned_end or draft.end, draft.end))
     return item.name == draft.title and all(a and b and instant(a) == instant(b) for a, b in times)

@@ -18,11 +18,11 @@ from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
-from airflow_provider_sessions.platforms.description_marker import without_mark
+from airflow_provider_sessions.platforms.description_marker import strip_marker
 from airflow_provider_sessions.platforms.instants import Instant
-from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
+from airflow_provider_sessions.platforms.unread import ReadWarnings, fields_of, without
 
-_LOG = UnreadLog("sessions_us")
+_LOG = ReadWarnings("sessions_us")
 _EPOCH = 1e9
 """A number of seconds that no session lasts: from here on it is an instant, of the year 2001 or later."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -132,7 +132,7 @@ class SessionItem(Answer, Record):
         """The fields that cannot be read, as they are called here."""
         return {to_snake(name.partition(".")[0]) for name in self.unread}
 
-    def to_model(self, platform: str, page: str | None, unread: UnreadLog = _LOG) -> Session:
+    def to_model(self, platform: str, page: str | None, unread: ReadWarnings = _LOG) -> Session:
         """In our words, without the fields that cannot be read.
 
         :param unread: warns of those.
@@ -147,7 +147,7 @@ class SessionItem(Answer, Record):
             session_id=self.id,
             title=self.name or self.id,
             state=self.state,
-            description=without_mark(self.description),
+            description=strip_marker(self.description),
             scheduled_start=self.start_at,
             scheduled_end=self.planned_end,
             time_zone=self.time_zone,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Invitee, SessionChanges, SessionDraft
-from airflow_provider_sessions.platforms.description_marker import with_mark
+from airflow_provider_sessions.platforms.description_marker import format_description
 
 
 class SessionsUsOptions(BaseModel):
@@ -41,7 +41,7 @@ def create_arguments(draft: SessionDraft, options: SessionsUsOptions) -> dict[st
         "start_at": instant(draft.start),
         "planned_end": instant(draft.end),
         "time_zone": draft.time_zone or "UTC",
-        "description": with_mark(draft),
+        "description": format_description(draft),
         "extra": options.extra,
     }
 

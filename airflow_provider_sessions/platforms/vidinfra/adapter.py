@@ -34,13 +34,18 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.description_marker import Trace, is_marked, mark_in, with_mark
-from airflow_provider_sessions.platforms.list_cache import ReadOnce
+from airflow_provider_sessions.platforms.description_marker import (
+    Candidate,
+    format_description,
+    has_marker,
+    parse_marker,
+)
+from airflow_provider_sessions.platforms.list_cache import ListCache
 from airflow_provider_sessions.platforms.list_items import Reading, Readings, identity
 from airflow_provider_sessions.platforms.poll_strategy import Depth
-from airflow_provider_sessions.platforms.unread import ListedSession, is_meant, outcomes_of, readable
+from airflow_provider_sessions.platforms.unread import ListedSession, may_match, readable, skip_items_without_id
 from airflow_provider_sessions.platforms.vidinfra import endpoints, mapping
 from airflow_provider_sessions.platforms.vidinfra.api.base import PAGE_SIZE
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
@@ -64,29 +69,29 @@ _TITLE_LENGTH = range(3, 256)
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
 _PATH = "The vendor names this operation and documents its answer; its path is inferred."
 
-CAPABILITIES: Mapping[Question, Capability] = {
-    Question.CREATE: Capability(_YES, "Needs the options room_id and preset_id. A planned duration is not kept."),
-    Question.FIND: Capability(_YES, "By the mark in the description, among the room's sessions."),
-    Question.GET: Capability(_YES),
-    Question.LOOK: Capability(_YES, "One list of live sessions, and single requests where it does not tell."),
-    Question.UPDATE: Capability(
+CAPABILITIES: Mapping[Feature, Capability] = {
+    Feature.CREATE: Capability(_YES, "Needs the options room_id and preset_id. A planned duration is not kept."),
+    Feature.FIND_EXISTING: Capability(_YES, "By the mark in the description, among the room's sessions."),
+    Feature.GET: Capability(_YES),
+    Feature.POLL_SESSIONS: Capability(_YES, "One list of live sessions, and single requests where it does not tell."),
+    Feature.UPDATE: Capability(
         _YES, "The start, and the options chat_enabled, stage_enabled and max_join_limit; nothing else."
     ),
-    Question.START: Capability(_YES),
-    Question.END: Capability(_YES),
-    Question.CANCEL: Capability(_YES, "VidInfra has no canceled state: a session that has not begun is deleted."),
-    Question.SESSIONS: Capability(_YES, "Filters by room; the rest is filtered here, after reading the whole list."),
-    Question.PARTICIPANTS: Capability(_INFERRED, f"Host, co-hosts, moderators and those who came. {_PATH}"),
-    Question.ATTENDANCE: Capability(_INFERRED, f"One row a person, with the number of joins. {_PATH}"),
-    Question.TRANSCRIPTS: Capability(
+    Feature.START: Capability(_YES),
+    Feature.END: Capability(_YES),
+    Feature.CANCEL: Capability(_YES, "VidInfra has no canceled state: a session that has not begun is deleted."),
+    Feature.SESSIONS: Capability(_YES, "Filters by room; the rest is filtered here, after reading the whole list."),
+    Feature.PARTICIPANTS: Capability(_INFERRED, f"Host, co-hosts, moderators and those who came. {_PATH}"),
+    Feature.ATTENDANCE: Capability(_INFERRED, f"One row a person, with the number of joins. {_PATH}"),
+    Feature.TRANSCRIPTS: Capability(
         _NO, "The vendor offers no transcripts; download the recording and have it transcribed by another tool."
     ),
-    Question.TAKEAWAYS: Capability(
+    Feature.TAKEAWAYS: Capability(
         _NO,
         "The vendor sums nothing up; make takeaways from a transcript that another tool wrote of the recording.",
     ),
-    Question.RECORDINGS: Capability(_INFERRED, _PATH),
-    Question.RECORDING_REQUEST: Capability(_INFERRED, _PATH),
+    Feature.RECORDINGS: Capability(_INFERRED, _PATH),
+    Feature.RECORDING_REQUEST: Capability(_INFERRED, _PATH),
 }
 
 
@@ -106,7 +111,7 @@ class VidInfraAdapter(Adapter):
 
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
-        self._attendance = ReadOnce(self._attendance_of, client.clock)
+        self._attendance = ListCache(self._attendance_of, client.clock)
         self._depth = Depth(PAGE_SIZE)
         self._known = Readings(self._session)
 
@@ -175,32 +180,32 @@ class VidInfraAdapter(Adapter):
                 str(options.room_id),
                 draft.title,
                 str(options.preset_id),
-                description=with_mark(draft),
+                description=format_description(draft),
                 mode=options.mode,
                 scheduled_start_time=draft.start,
             )
         )
         return self._session(answer.session)
 
-    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+    async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
         """The room's sessions that bear a mark of the task, or have the draft's title and planned start."""
         self.validate(draft)
         room_id = str(self.options(CreateOptions, draft.options).room_id)
         pages = self.client.pages(endpoints.list_room_sessions(room_id))
-        return [trace async for answer in pages if (trace := await self._trace(answer, draft))]
+        return [candidate async for answer in pages if (candidate := await self._trace(answer, draft))]
 
-    async def _trace(self, answer: SessionResponse, draft: SessionDraft) -> Trace | None:
-        alike = _is_alike(draft, answer)
-        if alike and answer.description is None and answer.id and is_marked(draft):
+    async def _trace(self, answer: SessionResponse, draft: SessionDraft) -> Candidate | None:
+        is_similar = _is_similar(draft, answer)
+        if is_similar and answer.description is None and answer.id and has_marker(draft):
             try:
                 answer = await self.client.send(endpoints.get_session(answer.id))  # a list may show less of a session
             except NotFoundError:  # another attempt has just taken it back
                 return None
-        mark = mark_in(answer.description)
-        if not alike and not (mark and mark.is_of_same_task(draft)):
+        mark = parse_marker(answer.description)
+        if not is_similar and not (mark and mark.is_of_same_task(draft)):
             return None
-        legible = is_marked(draft) and answer.description is not None
-        return Trace(self._session(answer), mark, alike, legible)
+        can_have_marker = has_marker(draft) and answer.description is not None
+        return Candidate(self._session(answer), mark, is_similar, can_have_marker)
 
     def _session(self, answer: SessionResponse | None) -> Session:
         return mapping.session_from(answer, self.page, self.unread)
@@ -209,7 +214,7 @@ class VidInfraAdapter(Adapter):
         """One session as it is now."""
         return self._session(await self.client.send(endpoints.get_session(session_id)))
 
-    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+    async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         """See how many sessions are: by the list of live ones, and closely where it does not tell.
 
         The list of live ones says of a session that was scheduled, and is not in it, that it is not live: it is taken
@@ -334,10 +339,10 @@ class VidInfraAdapter(Adapter):
 
         :raises InputError: a case is asked for; VidInfra has none.
         """
-        return readable(self.outcomes(query), self.unread)
+        return readable(self.sessions_and_errors(query), self.unread)
 
-    def outcomes(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """See :meth:`Adapter.outcomes`.
+    def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+        """See :meth:`Adapter.sessions_and_errors`.
 
         :raises InputError: see :meth:`sessions`.
         """
@@ -349,8 +354,8 @@ class VidInfraAdapter(Adapter):
         listed = endpoints.list_sessions() if room_id is None else endpoints.list_room_sessions(room_id)
         # The room's own list holds its sessions alone: comparing ids again could only lose one that is spelt otherwise.
         rest = query.model_copy(update={"room_id": None})
-        async for _, outcome in outcomes_of(self._readings(listed, ahead=True), self.unread):
-            if is_meant(rest, outcome):
+        async for _, outcome in skip_items_without_id(self._readings(listed, ahead=True), self.unread):
+            if may_match(rest, outcome):
                 yield outcome
 
     async def participants(self, session: Session) -> list[Participant]:
@@ -407,7 +412,7 @@ def _scope(account: Account) -> str | None:
         raise account.wrong("library_id", f"is {library_id!r}; expected a UUID") from None
 
 
-def _is_alike(draft: SessionDraft, answer: SessionResponse) -> bool:
+def _is_similar(draft: SessionDraft, answer: SessionResponse) -> bool:
     """Whether a session has the draft's title and planned start.
 
     Without a planned start the title alone would also fit last week's session of that name, so then only one that is

@@ -70,7 +70,7 @@ class LoginAuth(EndpointTokenAuth):
         self._password = password
         self._refresh: str | None = None
 
-    def ways_to_renew(self) -> Sequence[Call[AuthResponse]]:
+    def renewal_calls(self) -> Sequence[Call[AuthResponse]]:
         """A refresh where there is something to refresh with, then a log-in."""
         login = endpoints.login(self._email, self._password)
         return (login,) if self._refresh is None else (endpoints.refresh_token(self._refresh), login)

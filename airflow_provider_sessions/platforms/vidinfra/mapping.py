@@ -18,8 +18,8 @@ from airflow_provider_sessions.model import (
     SessionState,
     email_key,
 )
-from airflow_provider_sessions.platforms.description_marker import without_mark
-from airflow_provider_sessions.platforms.unread import UnreadLog, fields_of, without
+from airflow_provider_sessions.platforms.description_marker import strip_marker
+from airflow_provider_sessions.platforms.unread import ReadWarnings, fields_of, without
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
 from airflow_provider_sessions.platforms.vidinfra.api.live.auth import UserResponse
 from airflow_provider_sessions.platforms.vidinfra.api.live.participants import SessionParticipantResponse
@@ -30,7 +30,7 @@ PLATFORM = "vidinfra"
 Page = Callable[[str], str | None]
 """Tells the address of a session's page by its id."""
 
-_LOG = UnreadLog(PLATFORM)
+_LOG = ReadWarnings(PLATFORM)
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 _STATES = {
@@ -65,7 +65,7 @@ _FIELDS = {
 """Our names of the platform's fields."""
 
 
-def session_from(answer: SessionResponse | None, page: Page, unread: UnreadLog = _LOG) -> Session:
+def session_from(answer: SessionResponse | None, page: Page, unread: ReadWarnings = _LOG) -> Session:
     """A session, without the fields that cannot be read.
 
     ``scheduled_end``, ``time_zone`` and ``join_url`` stay empty: VidInfra keeps no planned duration and no zone, and a
@@ -102,7 +102,7 @@ def _session(
         session_id=session_id,
         title=answer.title or "",
         state=state,
-        description=without_mark(answer.description),
+        description=strip_marker(answer.description),
         scheduled_start=answer.scheduled_start_time,
         actual_start=answer.started_at,
         actual_end=end,
@@ -137,7 +137,7 @@ def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
         raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
 
 
-def recording_from(answer: RecordingResponse, session_id: str, unread: UnreadLog = _LOG) -> Recording:
+def recording_from(answer: RecordingResponse, session_id: str, unread: ReadWarnings = _LOG) -> Recording:
     """A recording. Size and duration are told only of a finished file: until then the platform may say 0.
 
     :raises UnknownStateError: its status is a word this package does not know.

@@ -153,7 +153,7 @@ with dag("ask") as ask:
             ),
         ],
     }
-    """Question to all tasks that ask it of a platform."""
+    """Feature to all tasks that ask it of a platform."""
 
     @task.branch
     def choose(params: dict[str, list[str]] | None = None) -> list[str]:

@@ -22,8 +22,8 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.description_marker import with_mark, without_mark
-from airflow_provider_sessions.platforms.unread import ListedSession, read_each
+from airflow_provider_sessions.platforms.description_marker import format_description, strip_marker
+from airflow_provider_sessions.platforms.unread import ListedSession, map_items
 
 api = Endpoints("parley")
 
@@ -98,13 +98,13 @@ class ParleyAdapter(Adapter):
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """List all sessions: Parley filters nothing, so whoever calls this does."""
-        return read_each(self.client.pages(list_meetings()), self._session, self.unread)
+        return map_items(self.client.pages(list_meetings()), self._session, self.unread)
 
     async def create(self, draft: SessionDraft) -> Session:
         """Create a session. The description ends with the mark by which a retried task finds it again."""
         start = draft.start.isoformat() if draft.start else None
         end = draft.end.isoformat() if draft.end else None
-        return self._session(await self.client.send(create_meeting(draft.title, start, end, with_mark(draft))))
+        return self._session(await self.client.send(create_meeting(draft.title, start, end, format_description(draft))))
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         """Return the transcript, if there is one yet."""
@@ -121,7 +121,7 @@ class ParleyAdapter(Adapter):
             session_id=meeting.id,
             title=meeting.topic,
             state=STATES.get(meeting.status, SessionState.SCHEDULED),
-            description=without_mark(meeting.agenda),
+            description=strip_marker(meeting.agenda),
             mark=meeting.agenda,
             scheduled_start=meeting.start,
             scheduled_end=meeting.end,

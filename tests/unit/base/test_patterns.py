@@ -281,9 +281,9 @@ def test_the_time_of_reading_captions_grows_with_the_file(beginning: str, pump: 
 
 DRAFT = SessionDraft(title="x", description="y", key="0123456789-abcdef")
 TEXTS: dict[str, Callable[[str], object]] = {
-    "the mark in a description": description_marker.mark_in,
-    "a description without its mark": description_marker.without_mark,
-    "a new description with the old mark": lambda text: description_marker.with_mark_of(text, "new"),
+    "the mark in a description": description_marker.parse_marker,
+    "a description without its mark": description_marker.strip_marker,
+    "a new description with the old mark": lambda text: description_marker.keep_marker(text, "new"),
     "a slug": slug_of,
 }
 

@@ -6,7 +6,7 @@ from airflow_provider_sessions.captions import FORMATS, read_formats
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.speakers import named, named_transcripts
 from airflow_provider_sessions.model import Participant, Presence, Transcript, TranscriptSegment
-from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import StandIn, session
 
 
@@ -95,9 +95,7 @@ async def test_participants_are_asked_for_only_where_names_are_missing_and_can_b
     await named_transcripts(adapter, session())
     assert [question for question, _ in adapter.asked] == ["transcripts"]
 
-    monkeypatch.setattr(
-        StandIn, "capabilities", {**StandIn.capabilities, Question.PARTICIPANTS: Capability(Support.NO)}
-    )
+    monkeypatch.setattr(StandIn, "capabilities", {**StandIn.capabilities, Feature.PARTICIPANTS: Capability(Support.NO)})
     adapter = StandIn.of(session(), transcripts={"s1": nameless})
     assert await named_transcripts(adapter, session()) == nameless
     assert [question for question, _ in adapter.asked] == ["transcripts"]

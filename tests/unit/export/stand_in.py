@@ -22,7 +22,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 QUERY = SessionQuery(
@@ -66,7 +66,7 @@ class StandIn(Adapter):
     platform = "stand_in"
     endpoints = Endpoints("stand_in")
     dialect = Dialect("stand_in")
-    capabilities: ClassVar = {question: Capability(Support.YES) for question in Question}
+    capabilities: ClassVar = {question: Capability(Support.YES) for question in Feature}
 
     def __init__(self, account: Account, client: Any) -> None:
         super().__init__(account, client)
@@ -104,7 +104,7 @@ class StandIn(Adapter):
     def validate(self, draft: Any) -> None:
         return None
 
-    async def look(self, known: Mapping[str, Any]) -> dict[str, Any]:
+    async def poll_sessions(self, known: Mapping[str, Any]) -> dict[str, Any]:
         gone = NotFoundError("no such session", status=404)
         return {key: gone if key in self.gone else self.held.get(key, gone) for key in known}
 

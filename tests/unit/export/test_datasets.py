@@ -18,7 +18,7 @@ from airflow_provider_sessions.model import (
     Transcript,
     TranscriptSegment,
 )
-from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import NOON, StandIn, interval, session
 
 SCHEMA = Path(__file__).parent / "schema.txt"
@@ -219,8 +219,8 @@ def test_unknown_datasets_are_refused_with_the_known_ones(given) -> None:
 async def test_a_named_dataset_that_the_platform_lacks_is_refused_and_otherwise_left_out(monkeypatch) -> None:
     adapter = StandIn.of()
     lacking = {
-        Question.TRANSCRIPTS: Capability(Support.NO, "Use the recording."),
-        Question.TAKEAWAYS: Capability(Support.NO),
+        Feature.TRANSCRIPTS: Capability(Support.NO, "Use the recording."),
+        Feature.TAKEAWAYS: Capability(Support.NO),
     }
     monkeypatch.setattr(StandIn, "capabilities", {**StandIn.capabilities, **lacking})
     left = [dataset.name for dataset in supported(adapter, None)]

@@ -111,7 +111,7 @@ async def nights(request: pytest.FixtureRequest, tmp_path: Path, sqlite: Place) 
 @pytest.fixture
 def forgetful(mocker: Any) -> Any:
     """Looks that do not know the case, as those of an earlier version; ``stop`` mends them."""
-    look = PrevailAdapter.look
+    look = PrevailAdapter.poll_sessions
 
     async def without_case(adapter: PrevailAdapter, known: Any) -> Any:
         seen = await look(adapter, known)
@@ -119,7 +119,7 @@ def forgetful(mocker: Any) -> Any:
             key: one.model_copy(update={"case": None}) if isinstance(one, Session) else one for key, one in seen.items()
         }
 
-    mocker.patch.object(PrevailAdapter, "look", without_case)
+    mocker.patch.object(PrevailAdapter, "poll_sessions", without_case)
     return mocker
 
 

@@ -21,7 +21,7 @@ from airflow_provider_sessions.export.run import extend, materials, plan
 from airflow_provider_sessions.export.store import LocalStore, Store
 from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Participant, Presence, Session
-from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
 
 RUN = RunId("nightly", "scheduled__2026-03-02", "export")
@@ -233,7 +233,7 @@ async def test_an_answer_of_not_found_for_a_session_that_is_there_is_an_error(st
 
 async def test_a_dataset_that_cannot_be_had_is_refused_before_any_question(store, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
-        StandIn, "capabilities", {**StandIn.capabilities, Question.ATTENDANCE: Capability(Support.NO, "Ask people.")}
+        StandIn, "capabilities", {**StandIn.capabilities, Feature.ATTENDANCE: Capability(Support.NO, "Ask people.")}
     )
     adapter = StandIn.of(session())
     with pytest.raises(UnsupportedError, match=r"Ask people\."):

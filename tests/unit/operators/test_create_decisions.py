@@ -28,7 +28,7 @@ from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.operators._create import OnExisting, TooEarlyError, create_once
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.description_marker import Mark, Trace
+from airflow_provider_sessions.platforms.description_marker import Candidate, DescriptionMarker
 from tests.unit.export.stand_in import StandIn
 
 NOW = VirtualClock().now()
@@ -41,7 +41,7 @@ TAKEN = ConflictError("the name is taken", status=409)
 class Platform(StandIn):
     """Makes, lists and cancels sessions.
 
-    :ivar traces: the sessions by id, as lists show them.
+    :ivar candidates: the sessions by id, as lists show them.
     :ivar outcomes: the outcomes of the next creates: an error, or a function that acts and may raise one.
     :ivar before_search: what happens before the first, the second ... search.
     :ivar listed_late: whether lists lack the sessions created here.
@@ -52,7 +52,7 @@ class Platform(StandIn):
         super().__init__(Account("stand_in_default", "stand_in", host="https://live.example.com"), None)
         self.client: Any = SimpleNamespace(clock=clock)
         self.clock = clock
-        self.traces: dict[str, Trace] = {}
+        self.candidates: dict[str, Candidate] = {}
         self.outcomes: list[Exception | Callable[[SessionDraft], None]] = []
         self.before_search: list[Exception | Callable[[], None] | None] = []
         self.listed_late = self.stale = self.unique_names = False
@@ -71,8 +71,8 @@ class Platform(StandIn):
         attempt: str | None = "0a",
         turn: int = 1,
         age: float | None = 60,
-        alike: bool = True,
-        legible: bool = True,
+        is_similar: bool = True,
+        can_have_marker: bool = True,
         state: str = "scheduled",
     ) -> None:
         """Add a session.
@@ -88,7 +88,9 @@ class Platform(StandIn):
             created_at=None if age is None else self.clock.now() - timedelta(seconds=age),
         )
         self.held[session_id] = made
-        self.traces[session_id] = Trace(made, Mark(key, attempt, turn) if key else None, alike, legible)
+        self.candidates[session_id] = Candidate(
+            made, DescriptionMarker(key, attempt, turn) if key else None, is_similar, can_have_marker
+        )
 
     async def create(self, draft: SessionDraft) -> Session:
         self.drafts.append(draft)
@@ -102,25 +104,30 @@ class Platform(StandIn):
     def carry_out(self, draft: SessionDraft, session_id: str | None = None) -> Session:
         session_id = session_id or f"made-{len(self.drafts)}"
         self.add(
-            session_id, key=draft.key, attempt=draft.attempt, turn=draft.turn, age=0, legible=draft.key is not None
+            session_id,
+            key=draft.key,
+            attempt=draft.attempt,
+            turn=draft.turn,
+            age=0,
+            can_have_marker=draft.key is not None,
         )
         if self.listed_late:
             self.unlisted.add(session_id)
         return self.held[session_id]
 
-    async def find(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Trace]:
+    async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
         self.searches.append(((self.clock.now() - NOW).total_seconds(), everywhere))
         action = self.before_search.pop(0) if self.before_search else None
         if isinstance(action, Exception):
             raise action
         if action is not None:
             action()
-        return [trace for one, trace in self.traces.items() if one not in self.unlisted]
+        return [candidate for one, candidate in self.candidates.items() if one not in self.unlisted]
 
-    def makes_one(self, draft: SessionDraft) -> bool:
+    def has_unique_names(self, draft: SessionDraft) -> bool:
         return self.unique_names
 
-    def renamed(self, draft: SessionDraft) -> SessionDraft | None:
+    def with_other_name(self, draft: SessionDraft) -> SessionDraft | None:
         self.other_names -= 1
         return draft.model_copy(update={"turn": draft.turn + 1}) if self.other_names >= 0 else None
 
@@ -130,8 +137,10 @@ class Platform(StandIn):
         self.canceled.append((session_id, notify))
         self.held[session_id] = self.held[session_id].model_copy(update={"state": SessionState.CANCELED})
         if not self.stale:
-            trace = self.traces[session_id]
-            self.traces[session_id] = Trace(self.held[session_id], trace.mark, trace.alike, trace.legible)
+            candidate = self.candidates[session_id]
+            self.candidates[session_id] = Candidate(
+                self.held[session_id], candidate.marker, candidate.is_similar, candidate.can_have_marker
+            )
         return self.held[session_id]
 
 
@@ -195,11 +204,11 @@ def test_a_missing_session_is_created_at_once(platform: Platform, caplog: pytest
     assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
 
 
-@pytest.mark.parametrize("mark", [{}, {"attempt": None}, {"key": None, "legible": False}])
+@pytest.mark.parametrize("marker", [{}, {"attempt": None}, {"key": None, "can_have_marker": False}])
 def test_an_existing_session_is_not_created_again(
-    platform: Platform, caplog: pytest.LogCaptureFixture, mark: dict[str, Any]
+    platform: Platform, caplog: pytest.LogCaptureFixture, marker: dict[str, Any]
 ) -> None:
-    platform.add("there", **mark)
+    platform.add("there", **marker)
     assert make(platform) == "there"
     assert (platform.drafts, platform.canceled, len(platform.searches)) == ([], [], 1)
     assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
@@ -219,7 +228,7 @@ def test_sessions_of_others_and_canceled_ones_are_ignored(
 def test_a_session_of_the_same_task_with_other_arguments_is_reported(
     platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    platform.add("old", key="task1-arguments2", alike=False)
+    platform.add("old", key="task1-arguments2", is_similar=False)
     assert make(platform) == "made-1"
     assert "created session old ('Town hall') with other arguments" in caplog.text
 
@@ -281,7 +290,9 @@ def test_a_known_session_that_is_gone_is_created_again(platform: Platform, state
 # Sessions of others as an error
 
 
-@pytest.mark.parametrize("theirs", [{"key": None}, {"key": None, "legible": False}, {"key": "task2-arguments1"}])
+@pytest.mark.parametrize(
+    "theirs", [{"key": None}, {"key": None, "can_have_marker": False}, {"key": "task2-arguments1"}]
+)
 def test_a_session_of_others_can_be_an_error(platform: Platform, theirs: dict[str, Any]) -> None:
     platform.add("theirs", **theirs)
     with pytest.raises(ConflictError, match="theirs") as error:
@@ -289,7 +300,7 @@ def test_a_session_of_others_can_be_an_error(platform: Platform, theirs: dict[st
     assert (error.value.status, error.value.route, platform.drafts) == (409, "create", [])
 
 
-@pytest.mark.parametrize("theirs", [{"state": "canceled"}, {"key": "task1-arguments2", "alike": False}])
+@pytest.mark.parametrize("theirs", [{"state": "canceled"}, {"key": "task1-arguments2", "is_similar": False}])
 def test_other_and_canceled_sessions_are_no_error(platform: Platform, theirs: dict[str, Any]) -> None:
     platform.add("theirs", **theirs, age=90)
     assert make(platform, "fail") == "made-1"
@@ -329,7 +340,11 @@ def test_recreate_creates_a_missing_session(platform: Platform) -> None:
 
 @pytest.mark.parametrize(
     ("obstacle", "why"),
-    [({"key": None, "legible": False}, "nothing proves"), ({"state": "live"}, "live"), ({"state": "ended"}, "ended")],
+    [
+        ({"key": None, "can_have_marker": False}, "nothing proves"),
+        ({"state": "live"}, "live"),
+        ({"state": "ended"}, "ended"),
+    ],
 )
 def test_nothing_is_canceled_unless_all_sessions_can_be(platform: Platform, obstacle: dict[str, Any], why: str) -> None:
     platform.add("own", age=90)
@@ -383,14 +398,14 @@ def test_the_session_of_the_earlier_request_ends_the_wait(platform: Platform) ->
 def test_another_attempts_session_does_not_end_the_wait(platform: Platform, other: dict[str, Any]) -> None:
     platform.add("theirs", **other)
     platform.add("untold", attempt=None, age=30)
-    platform.add("unmarked", key=None, legible=False, age=20)
+    platform.add("unmarked", key=None, can_have_marker=False, age=20)
     with pytest.raises(TooEarlyError):
         make(platform, send_record=pending(platform))
 
 
-@pytest.mark.parametrize("mark", [{"attempt": None}, {"key": None, "legible": False}])
-def test_a_session_without_an_attempt_counts_for_all(platform: Platform, mark: dict[str, Any]) -> None:
-    platform.add("there", **mark)
+@pytest.mark.parametrize("marker", [{"attempt": None}, {"key": None, "can_have_marker": False}])
+def test_a_session_without_an_attempt_counts_for_all(platform: Platform, marker: dict[str, Any]) -> None:
+    platform.add("there", **marker)
     assert make(platform, send_record=pending(platform)) == "there"
     assert elapsed(platform) == 0
 

@@ -21,7 +21,7 @@ from airflow_provider_sessions.operators.sessions import (
     StartSessionOperator,
     UpdateSessionOperator,
 )
-from airflow_provider_sessions.platforms.adapter import Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from tests.connected import Connect, requests_of
@@ -187,7 +187,7 @@ def test_an_invalid_notify_is_refused(run: Any, session_id: str) -> None:
 def test_an_unsupported_operation_fails_before_any_request(
     run: Any, sandbox: Sandbox, session_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lacking = {**VidInfraAdapter.capabilities, Question.START: Capability(Support.NO, "The host starts it by hand.")}
+    lacking = {**VidInfraAdapter.capabilities, Feature.START: Capability(Support.NO, "The host starts it by hand.")}
     monkeypatch.setattr(VidInfraAdapter, "capabilities", lacking)
 
     with pytest.raises(UnsupportedError, match=r"vidinfra cannot do 'start'\. The host starts it by hand."):

@@ -36,7 +36,7 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
-from airflow_provider_sessions.platforms.description_marker import with_mark
+from airflow_provider_sessions.platforms.description_marker import format_description
 from tests.connected import Connect
 from tests.unit.platforms.installed import Install
 
@@ -114,7 +114,9 @@ class HuddleAdapter(Adapter):
             yield self._session(meeting)
 
     async def create(self, draft: SessionDraft) -> Session:
-        return self._session(await self.client.send(create_meeting(draft.title, draft.start, with_mark(draft))))
+        return self._session(
+            await self.client.send(create_meeting(draft.title, draft.start, format_description(draft)))
+        )
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         text = await self.client.send(get_captions(session.session_id))

@@ -33,7 +33,7 @@ from airflow_provider_sessions.model import (
     TranscriptSegment,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 
 
 class Plain(Adapter):
@@ -43,8 +43,8 @@ class Plain(Adapter):
     endpoints = Endpoints("plain")
     dialect = Dialect("plain")
     default_base_url = "https://plain.example/api"
-    capabilities = {question: Capability(Support.YES) for question in Question} | {
-        Question.ATTENDANCE: Capability(Support.NO, "Use the list of the invited.")
+    capabilities = {question: Capability(Support.YES) for question in Feature} | {
+        Feature.ATTENDANCE: Capability(Support.NO, "Use the list of the invited.")
     }
     recorded: tuple[Recording, ...] = ()
     written: tuple[Transcript, ...] = ()
@@ -63,14 +63,14 @@ class Plain(Adapter):
     async def get(self, session_id: str) -> Session:
         raise NotImplementedError
 
-    async def look(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
+    async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
         raise NotImplementedError
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
         raise NotImplementedError
 
     async def attendance(self, session: Session) -> list[AttendanceInterval]:
-        raise self.unsupported(Question.ATTENDANCE)
+        raise self.unsupported(Feature.ATTENDANCE)
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         return list(self.written)
@@ -131,8 +131,8 @@ def test_good_options_are_read() -> None:
 
 def test_what_a_platform_lacks_is_refused_with_what_to_use_instead() -> None:
     with pytest.raises(UnsupportedError, match=r"plain cannot do 'attendance'. Use the list of the invited."):
-        opened().require(Question.ATTENDANCE)
-    opened().require(Question.RECORDINGS)
+        opened().require(Feature.ATTENDANCE)
+    opened().require(Feature.RECORDINGS)
 
 
 async def test_the_status_of_an_artifact_the_platform_lacks_is_no_status() -> None:

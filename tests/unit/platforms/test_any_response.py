@@ -28,7 +28,7 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
-from airflow_provider_sessions.platforms.adapter import Adapter, Question, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
 from tests.unit.platforms.test_malformed_responses import adapter_of
 from tests.unit.platforms.test_unreadable import DEPOSITION, MEETING, REQUEST, WEBINAR
 
@@ -144,7 +144,7 @@ async def ask_for_sessions(adapter: Adapter) -> Session:
     for query in (SessionQuery(window=window, by=WindowBy.ENDED_OR_DUE, title="S"), SessionQuery()):
         whole += await asked(listed(adapter.sessions(query))) or []
     for _ in range(2):
-        looked = await asked(adapter.look({KEY: None})) or {}
+        looked = await asked(adapter.poll_sessions({KEY: None})) or {}
         whole += [one for one in looked.values() if isinstance(one, Session)]
     whole += [got] if (got := await asked(adapter.get(KEY))) is not None else []
     for session in whole:
@@ -162,7 +162,7 @@ async def ask_about_session(adapter: Adapter, session: Session) -> None:
         assess(material, datasets, Redaction())
     for artifact in Artifact:
         await asked(adapter.artifact_status(session, artifact))
-    if adapter.capabilities[Question.RECORDINGS].support is not Support.NO:
+    if adapter.capabilities[Feature.RECORDINGS].support is not Support.NO:
         for recording in [*(await asked(adapter.recordings(session)) or []), RECORDING]:
             await asked(adapter.recording_request(recording))
 
@@ -172,7 +172,7 @@ async def change_sessions(adapter: Adapter) -> None:
     options = {"prevail": {"case": "7"}, "vidinfra": {"room_id": ROOM, "preset_id": ROOM}}.get(adapter.platform, {})
     plan = {"start": START, "duration": 3600, "time_zone": "UTC", "options": options}
     draft = SessionDraft.read(title="Smith", key="0123456789-abcdef", **plan)
-    for request in (adapter.find(draft), adapter.create(draft), adapter.cancel(KEY), adapter.check()):
+    for request in (adapter.find_existing(draft), adapter.create(draft), adapter.cancel(KEY), adapter.check()):
         await asked(request)
     await asked(adapter.update(KEY, SessionChanges.read(start="2026-03-03T16:00:00Z", time_zone="UTC")))
 
@@ -188,9 +188,9 @@ async def test_good_answers_are_read(platform: str) -> None:
     async with opened(platform, ANSWERS[platform]) as adapter:
         assert [one.session_id async for one in adapter.sessions(SessionQuery())] == [KEY]
         assert await adapter.participants(SESSION)
-        if adapter.capabilities[Question.RECORDINGS].support is not Support.NO:
+        if adapter.capabilities[Feature.RECORDINGS].support is not Support.NO:
             assert await adapter.recordings(SESSION)
-        if adapter.capabilities[Question.TRANSCRIPTS].support is not Support.NO:
+        if adapter.capabilities[Feature.TRANSCRIPTS].support is not Support.NO:
             assert await adapter.transcripts(SESSION)
 
 

@@ -40,7 +40,7 @@ class ClientCredentials(EndpointTokenAuth):
         super().__init__(dialect=Dialect("huddle", hints={400: "Check login and password"}), **given)
         self._credential = (account.login or "", account.password or "")
 
-    def ways_to_renew(self) -> Sequence[Call[Grant]]:
+    def renewal_calls(self) -> Sequence[Call[Grant]]:
         return [get_token(*self._credential)]
 
     def read_token(self, answer: Grant, name: str) -> Token:

@@ -14,7 +14,7 @@ from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.model import Session, SessionDraft
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
-from airflow_provider_sessions.platforms.description_marker import with_mark
+from airflow_provider_sessions.platforms.description_marker import format_description
 from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.triggers.sessions import SessionStateTrigger
@@ -48,7 +48,9 @@ class Recurring(HuddleAdapter):
 
     async def create(self, draft: SessionDraft) -> Session:
         assert draft.start is not None
-        return self._session(await self.client.send(add_occurrence("42", draft.title, draft.start, with_mark(draft))))
+        return self._session(
+            await self.client.send(add_occurrence("42", draft.title, draft.start, format_description(draft)))
+        )
 
 
 @pytest.fixture

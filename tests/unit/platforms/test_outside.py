@@ -39,8 +39,8 @@ from airflow_provider_sessions.operators.sessions import (
     CreateSessionOperator,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Question, Support
-from airflow_provider_sessions.platforms.list_cache import ReadOnce
+from airflow_provider_sessions.platforms.adapter import Feature, Support
+from airflow_provider_sessions.platforms.list_cache import ListCache
 from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
 from airflow_provider_sessions.testing.argument_checks import find_problems
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
@@ -246,7 +246,7 @@ class OneList(HuddleAdapter):
 
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
-        self._files = ReadOnce(self._list_files, client.clock)
+        self._files = ListCache(self._list_files, client.clock)
 
     async def _list_files(self, session_id: str) -> list[File]:
         return await self.client.send(list_files(session_id))
@@ -306,16 +306,16 @@ def test_a_filter_that_the_adapter_passes_over_is_kept(huddle_default: Huddle) -
 def test_capabilities_are_what_the_adapter_defines() -> None:
     able = {question for question, one in HuddleAdapter.capabilities.items() if one.support is not Support.NO}
     assert able == {
-        Question.GET,
-        Question.LOOK,
-        Question.SESSIONS,
-        Question.CREATE,
-        Question.FIND,
-        Question.TRANSCRIPTS,
-        Question.RECORDINGS,
-        Question.RECORDING_REQUEST,
+        Feature.GET,
+        Feature.POLL_SESSIONS,
+        Feature.SESSIONS,
+        Feature.CREATE,
+        Feature.FIND_EXISTING,
+        Feature.TRANSCRIPTS,
+        Feature.RECORDINGS,
+        Feature.RECORDING_REQUEST,
     }
-    assert HuddleAdapter.capabilities.keys() == set(Question)
+    assert HuddleAdapter.capabilities.keys() == set(Feature)
 
 
 async def test_a_poll_lists_where_that_costs_less_than_a_request_for_each(huddle: Huddle) -> None:
@@ -323,7 +323,7 @@ async def test_a_poll_lists_where_that_costs_less_than_a_request_for_each(huddle
     planless = huddle.add("planless")
     async with HuddleAdapter.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
         known = dict.fromkeys([*ids, planless, "gone"])
-        first = await adapter.look(known)
+        first = await adapter.poll_sessions(known)
         assert huddle.requests == {"GET meetings/{id}": 5}
         assert isinstance(first["gone"], NotFoundError)
         assert {key: one for key, one in first.items() if key != "gone"} == {
@@ -332,15 +332,15 @@ async def test_a_poll_lists_where_that_costs_less_than_a_request_for_each(huddle
         huddle.requests.clear()
         huddle.meetings["m1"]["status"] = "started"
         sessions = {key: one for key, one in first.items() if isinstance(one, Session)}
-        second = await adapter.look(sessions)
+        second = await adapter.poll_sessions(sessions)
         assert huddle.requests == {"GET meetings": 1, "GET meetings/{id}": 1}, "a list, and the one without a plan"
         assert second == {key: await adapter.get(key) for key in sessions}
 
         for number in range(100):
             huddle.add(f"x{number}", SOON - 9 * DAY)
-        await adapter.look(sessions)
+        await adapter.poll_sessions(sessions)
         huddle.requests.clear()
-        await adapter.look(sessions)
+        await adapter.poll_sessions(sessions)
         assert huddle.requests == {"GET meetings/{id}": 4}, "the list has become longer than that"
 
 
@@ -350,6 +350,6 @@ async def test_a_poll_asks_no_more_for_what_is_over(huddle: Huddle) -> None:
         held = await adapter.get("m")
         huddle.requests.clear()
         assert held.state is SessionState.ENDED
-        assert await adapter.look({"m": held}) == {"m": held}
+        assert await adapter.poll_sessions({"m": held}) == {"m": held}
         assert not huddle.requests
-        assert await adapter.look({"m": None}) == {"m": held}
+        assert await adapter.poll_sessions({"m": None}) == {"m": held}

@@ -46,10 +46,10 @@ class Place:
         made: list[str] = self.platform.create(count=count, scheduled_start=self.clock.now() + timedelta(hours=hours))
         return made
 
-    async def look(self, known: Known) -> tuple[Known, int]:
+    async def poll_sessions(self, known: Known) -> tuple[Known, int]:
         """What a look sees, and the requests that it took."""
         self.sandbox.log.clear()
-        seen = await self.adapter.look(known)
+        seen = await self.adapter.poll_sessions(known)
         assert seen.keys() == known.keys()
         return {k: v if isinstance(v, Session) else None for k, v in seen.items()}, self.sandbox.log.count()
 
@@ -71,24 +71,24 @@ async def test_a_look_costs_no_more_than_its_sessions_or_their_pages(place: Plac
     made = place.make(count)
     bound = min(count, pages(place, count))
 
-    known, first = await place.look(dict.fromkeys(made))
+    known, first = await place.poll_sessions(dict.fromkeys(made))
     lists = 2 if place.adapter.platform == "prevail" else 1  # the list of sessions shows no case, that of requests does
     assert first <= lists * bound, "all unknown"
-    known, steady = await place.look(known)
+    known, steady = await place.poll_sessions(known)
     assert steady <= bound
-    _, closely = await place.look(dict.fromkeys(made))
+    _, closely = await place.poll_sessions(dict.fromkeys(made))
     assert closely <= bound
     place.platform.start(made[0])
-    seen, transition = await place.look(known)
+    seen, transition = await place.poll_sessions(known)
     assert transition <= bound + 1
     assert [key for key, session in seen.items() if session and session.state is SessionState.LIVE] == made[:1]
 
 
 async def test_a_session_that_did_not_change_is_held_once_though_its_page_did(place: Place) -> None:
     made = place.make(50)
-    known, _ = await place.look(dict.fromkeys(made))
+    known, _ = await place.poll_sessions(dict.fromkeys(made))
     place.platform.start(made[0])
-    seen, _ = await place.look(dict.fromkeys(made))
+    seen, _ = await place.poll_sessions(dict.fromkeys(made))
     assert [key for key in made if seen[key] is not known[key]] == made[:1]
 
 
@@ -97,10 +97,10 @@ async def test_sessions_among_many_strangers_are_searched_for_once(place: Place)
     """Three of ours are the oldest of a long list, where pages cost more than asking for each."""
     made = place.make(3)
     place.make(600)
-    known, first = await place.look(dict.fromkeys(made))
+    known, first = await place.poll_sessions(dict.fromkeys(made))
     assert first <= 2 * len(made)
     for _ in range(3):
-        known, later = await place.look(dict.fromkeys(made))
+        known, later = await place.poll_sessions(dict.fromkeys(made))
         assert later <= len(made)
     assert None not in known.values()
 
@@ -109,8 +109,8 @@ async def test_sessions_among_many_strangers_are_searched_for_once(place: Place)
 async def test_a_window_of_prevails_list_is_no_larger_than_it_must_be(place: Place) -> None:
     made = place.make(3)
     place.make(500, hours=30)
-    known, _ = await place.look(dict.fromkeys(made))
-    _, later = await place.look(known)
+    known, _ = await place.poll_sessions(dict.fromkeys(made))
+    _, later = await place.poll_sessions(known)
 
     assert later == 1
 
@@ -172,6 +172,6 @@ async def test_a_key_that_is_refused_from_the_start_is_refused_once(place: Place
     """Signing the same again would be no other token."""
     place.sandbox.faults.add("status", status=401, times=None)
     with pytest.raises(AuthenticationError):
-        await place.adapter.look({"smith-v-jones": None})
+        await place.adapter.poll_sessions({"smith-v-jones": None})
 
     assert place.sandbox.log.count() == 1

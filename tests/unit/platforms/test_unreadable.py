@@ -133,7 +133,7 @@ async def test_no_field_of_one_session_costs_another(platform: str, junk: Any) -
                 assert {key: found[key] for key in ("s0", "s2")} == {key: whole[key] for key in ("s0", "s2")}
                 everything = await listed(adapter)
                 assert everything.keys() == whole.keys(), field
-                assert await adapter.look(dict.fromkeys(everything)) == everything, field
+                assert await adapter.poll_sessions(dict.fromkeys(everything)) == everything, field
                 assert {key: await adapter.get(key) for key in everything} == everything, field
 
 
@@ -181,13 +181,17 @@ async def test_an_unknown_state_is_an_error_of_its_session_alone(
         assert "session 's1' is left out of the list" in caplog.text
         with pytest.raises(UnknownStateError, match="unknown session state"):
             await adapter.get("s1")
-        looked = await adapter.look(dict.fromkeys(["s0", "s1", "s2"]))
+        looked = await adapter.poll_sessions(dict.fromkeys(["s0", "s1", "s2"]))
         assert isinstance(looked["s1"], UnknownStateError)
         assert isinstance(looked["s0"], Session)
-        outcomes = [one async for one in adapter.outcomes(SessionQuery(window=DAY, by=WindowBy.ENDED_OR_DUE))]
+        outcomes = [
+            one async for one in adapter.sessions_and_errors(SessionQuery(window=DAY, by=WindowBy.ENDED_OR_DUE))
+        ]
         [unknown] = [one for one in outcomes if isinstance(one, UnknownStateError)]
         assert (unknown.session.session_id, len(outcomes)) == ("s1", 3)
-        outcomes = [one async for one in adapter.outcomes(SessionQuery(window=BEFORE, by=WindowBy.ENDED_OR_DUE))]
+        outcomes = [
+            one async for one in adapter.sessions_and_errors(SessionQuery(window=BEFORE, by=WindowBy.ENDED_OR_DUE))
+        ]
         assert outcomes == [], "its day is known"
 
 
@@ -343,5 +347,5 @@ class TestIds:
 async def test_a_session_of_no_length_is_looked_at_as_often_as_one_likes() -> None:
     async with prevail({"estimated_duration": 0}) as adapter:
         for _ in range(3):
-            looked = await adapter.look({"s1": None})
+            looked = await adapter.poll_sessions({"s1": None})
             assert isinstance(looked["s1"], Session)

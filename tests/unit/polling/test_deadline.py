@@ -160,14 +160,14 @@ async def test_timeout_says_that_the_rate_limit_prevented_the_final_poll(harness
 
 
 def delay_polls(harness: PollerHarness, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    poll = VidInfraAdapter.look
+    poll = VidInfraAdapter.poll_sessions
 
     async def poll_slowly(self: VidInfraAdapter, known: Any) -> Any:
         results = await poll(self, known)
         await harness.clock.sleep(seconds)
         return results
 
-    monkeypatch.setattr(VidInfraAdapter, "look", poll_slowly)
+    monkeypatch.setattr(VidInfraAdapter, "poll_sessions", poll_slowly)
 
 
 async def test_poll_that_began_before_the_deadline_is_not_the_final_one(

@@ -305,7 +305,7 @@ async def test_bug_in_a_poll_is_logged_and_causes_backoff(
         poll_times.append(harness.clock.now().timestamp())
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.look", poll)
+    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.poll_sessions", poll)
     [session_id] = harness.sandbox.vidinfra.create()
     wait = harness.start_wait(session_id, poll_interval=5, failures=5)
     await harness.advance(200)
@@ -379,7 +379,7 @@ async def test_deadline_is_kept_during_a_slow_poll(harness: PollerHarness, monke
     async def poll(self: Adapter, known: Any) -> Any:
         await harness.clock.sleep(3600)
 
-    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.look", poll)
+    monkeypatch.setattr("airflow_provider_sessions.platforms.vidinfra.adapter.VidInfraAdapter.poll_sessions", poll)
     [session_id] = harness.sandbox.vidinfra.create()
     wait = harness.start_wait(session_id, timeout=90)
     await harness.advance(89)

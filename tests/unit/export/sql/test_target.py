@@ -283,8 +283,8 @@ async def test_connections_of_two_organizations_share_the_tables(
     """The same host shows each key its own sessions: what one does not know, or may not see, is not deleted."""
 
     class Guarded(StandIn):
-        async def look(self, known):
-            answers = await super().look(known)
+        async def poll_sessions(self, known):
+            answers = await super().poll_sessions(known)
             return answers if refusal is None else {k: self.held.get(k, refusal) for k in answers}
 
     ours = Guarded.of(session("ours"), conn_id="ours")

@@ -42,7 +42,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.platforms.prevail.options import slug_of
@@ -50,7 +50,7 @@ from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.prevail import rails
 from airflow_provider_sessions.sandbox.prevail.rails import FRIENDLY, parse_start
-from tests.unit.platforms.looking import ours
+from tests.unit.platforms.existing_sessions import ours
 
 Open = Callable[..., PrevailAdapter]
 Draft = Callable[..., SessionDraft]
@@ -88,16 +88,16 @@ def test_the_registry_knows_the_adapter() -> None:
 
 
 def test_every_question_has_its_capability() -> None:
-    assert set(PrevailAdapter.capabilities) == set(Question)
+    assert set(PrevailAdapter.capabilities) == set(Feature)
     for question, capability in PrevailAdapter.capabilities.items():
         own = getattr(PrevailAdapter, question.value) is not getattr(PrevailAdapter.__mro__[1], question.value)
         assert own is (capability.support is not Support.NO)
         assert capability.note or capability.support is Support.YES
 
 
-@pytest.mark.parametrize("question", [Question.START, Question.END, Question.ATTENDANCE, Question.TAKEAWAYS])
+@pytest.mark.parametrize("question", [Feature.START, Feature.END, Feature.ATTENDANCE, Feature.TAKEAWAYS])
 async def test_what_prevail_cannot_do_says_what_to_use_instead(
-    adapter: PrevailAdapter, sandbox: Sandbox, question: Question
+    adapter: PrevailAdapter, sandbox: Sandbox, question: Feature
 ) -> None:
     with pytest.raises(UnsupportedError, match=r"SessionStateSensor|dataset"):
         await getattr(adapter, question.value)("smith-v-jones")
@@ -235,7 +235,7 @@ async def test_a_session_scheduled_anew_under_its_old_slug_is_the_one_that_count
     made = await adapter.create(draft(start="2026-03-20T11:00"))
     assert (await adapter.get("smith-v-jones")).scheduled_start == made.scheduled_start
     assert [found.scheduled_start for found in await ours(adapter, draft())] == [made.scheduled_start]
-    looked = await adapter.look({"smith-v-jones": made})
+    looked = await adapter.poll_sessions({"smith-v-jones": made})
     assert seen(looked, "smith-v-jones").state is SessionState.SCHEDULED
     window = hour(0, 24 * 30)
     by_start = await listed(adapter, window=window, by=WindowBy.SCHEDULED_START)
@@ -272,7 +272,7 @@ async def test_a_request_keeps_its_id_while_staff_schedule_it(
     assert (made.state, made.url, made.join_url) == (SessionState.REQUESTED, None, None)
     assert (await adapter.get(made.session_id)).state is SessionState.REQUESTED
     slug = sandbox.prevail.approve(made.session_id)
-    scheduled = seen(await adapter.look({made.session_id: made}), made.session_id)
+    scheduled = seen(await adapter.poll_sessions({made.session_id: made}), made.session_id)
     assert (scheduled.state, scheduled.session_id) == (SessionState.SCHEDULED, slug)
     assert scheduled.url == f"http://sandbox.test/prevail/sessions/{slug}"
 
@@ -280,9 +280,9 @@ async def test_a_request_keeps_its_id_while_staff_schedule_it(
 async def test_looking_at_many_requests_and_sessions_costs_two_lists(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
     ids = sandbox.prevail.create(count=50) + sandbox.prevail.create(count=50, requested=True)
     known = dict.fromkeys(ids)
-    first = await adapter.look(known)
+    first = await adapter.poll_sessions(known)
     asked(sandbox)
-    again = await adapter.look({session_id: seen(first, session_id) for session_id in ids})
+    again = await adapter.poll_sessions({session_id: seen(first, session_id) for session_id in ids})
     assert sorted(str(route) for route in asked(sandbox)) == sorted(LISTS)
     assert [seen(again, session_id).state for session_id in ids] == (
         [SessionState.SCHEDULED] * 50 + [SessionState.REQUESTED] * 50
@@ -335,7 +335,7 @@ async def test_an_unknown_id_of_either_kind_is_not_found(adapter: PrevailAdapter
     for session_id in ("nowhere", "request:1"):
         with pytest.raises(NotFoundError, match=session_id):
             await adapter.get(session_id)
-    looked = await adapter.look({"nowhere": None, "request:1": None})
+    looked = await adapter.poll_sessions({"nowhere": None, "request:1": None})
     assert {type(answer) for answer in looked.values()} == {NotFoundError}
 
 
@@ -348,11 +348,11 @@ async def test_looking_at_a_hundred_sessions_costs_one_request(
     sandbox.prevail.settings.newest_first = False
     sandbox.prevail.create(count=300, ended_between=(NOW - timedelta(days=300), NOW - timedelta(days=30)))
     ids = sandbox.prevail.create(count=100, script={"live_after": 60, "duration": 600})
-    first = await adapter.look(dict.fromkeys(ids))
+    first = await adapter.poll_sessions(dict.fromkeys(ids))
     known = {session_id: seen(first, session_id) for session_id in ids}
     clock.jump(90)
     asked(sandbox)
-    looked = await adapter.look(known)
+    looked = await adapter.poll_sessions(known)
     assert asked(sandbox) == ["list_sessions"]
     assert {seen(looked, session_id).state for session_id in ids} == {SessionState.LIVE}
 
@@ -368,7 +368,7 @@ async def test_a_session_of_these_weeks_is_got_by_a_page_of_each_list_whatever_t
     sandbox.prevail.settings.newest_first = False
     assert (await adapter.get(late)).title == "Late"
     assert len(asked(sandbox)) > 2
-    await adapter.look({late: None})
+    await adapter.poll_sessions({late: None})
     assert asked(sandbox) == ["list_sessions"], "its day and its request are known by now"
 
 
@@ -378,7 +378,7 @@ async def test_a_session_moved_to_another_month_is_found_there(
     made = await adapter.create(draft())
     moved = SessionChanges.read(start="2026-07-01T09:00", time_zone="Europe/Berlin")
     await adapter.update("smith-v-jones", moved)
-    looked = await adapter.look({"smith-v-jones": made})
+    looked = await adapter.poll_sessions({"smith-v-jones": made})
     assert seen(looked, "smith-v-jones").scheduled_start == datetime(2026, 7, 1, 7, tzinfo=UTC)
 
 
@@ -393,8 +393,8 @@ async def test_recordings_say_that_a_session_has_ended_though_it_is_called_activ
     live = await adapter.get(made.session_id)
     assert (live.state, live.state_inferred) == (SessionState.LIVE, False)
     clock.jump(660)
-    assert seen(await adapter.look({made.session_id: live}), made.session_id).state is SessionState.LIVE
-    ended = seen(await adapter.look({made.session_id: None}), made.session_id)
+    assert seen(await adapter.poll_sessions({made.session_id: live}), made.session_id).state is SessionState.LIVE
+    ended = seen(await adapter.poll_sessions({made.session_id: None}), made.session_id)
     assert (ended.state, ended.state_inferred) == (SessionState.ENDED, True)
 
 
@@ -408,7 +408,7 @@ async def test_a_finished_transcript_says_so_in_the_list_already(
     sandbox.prevail.script(slug, artifacts_after={"transcript": 0, "recording": None})
     sandbox.prevail.end(slug)
     asked(sandbox)
-    ended = seen(await adapter.look({slug: live}), slug)
+    ended = seen(await adapter.poll_sessions({slug: live}), slug)
     assert (ended.state, ended.state_inferred) == (SessionState.ENDED, True)
     assert asked(sandbox) == ["list_sessions"]
 
@@ -420,10 +420,10 @@ async def test_one_that_was_live_and_is_so_no_more_has_ended(
 ) -> None:
     sandbox.prevail.settings.after_end = after_end
     (slug,) = sandbox.prevail.create(started_at=NOW, script={"artifacts_after": None})
-    live = seen(await adapter.look({slug: None}), slug)
+    live = seen(await adapter.poll_sessions({slug: None}), slug)
     assert live.state is SessionState.LIVE
     sandbox.prevail.end(slug)
-    ended = seen(await adapter.look({slug: None if closely else live}), slug)
+    ended = seen(await adapter.poll_sessions({slug: None if closely else live}), slug)
     assert (ended.state, ended.state_inferred) == (SessionState.ENDED, True)
 
 
@@ -464,14 +464,14 @@ async def test_a_canceled_session_is_seen_as_canceled_whether_lists_show_it_or_n
     sandbox.prevail.settings.list_canceled = lists_canceled
     made = await adapter.create(draft())
     sandbox.prevail.cancel("smith-v-jones")
-    assert seen(await adapter.look({"smith-v-jones": made}), "smith-v-jones").state is SessionState.CANCELED
+    assert seen(await adapter.poll_sessions({"smith-v-jones": made}), "smith-v-jones").state is SessionState.CANCELED
     assert (await adapter.get("smith-v-jones")).state is SessionState.CANCELED
 
 
 async def test_a_deleted_session_is_not_found(adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft) -> None:
     made = await adapter.create(draft())
     sandbox.prevail.delete("smith-v-jones")
-    looked = await adapter.look({"smith-v-jones": made})
+    looked = await adapter.poll_sessions({"smith-v-jones": made})
     assert isinstance(looked["smith-v-jones"], NotFoundError)
 
 

@@ -15,7 +15,7 @@ from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail.mapping import Reader
 from airflow_provider_sessions.platforms.prevail.models import RequestRecord, SessionRecord
-from airflow_provider_sessions.platforms.unread import UnreadLog
+from airflow_provider_sessions.platforms.unread import ReadWarnings
 
 START, END = datetime(2026, 3, 2, 20, tzinfo=UTC), datetime(2026, 3, 2, 21, tzinfo=UTC)
 PLAN = {
@@ -40,7 +40,7 @@ def reader(clock: VirtualClock) -> Read:
 
     def make(host: str = HOST, page: str | None = None, **extra: Any) -> Reader:
         account = Account("prevail_default", "prevail", extra=extra)
-        return Reader(account, host, lambda slug: page and f"{page}/{slug}", clock, UnreadLog("prevail"))
+        return Reader(account, host, lambda slug: page and f"{page}/{slug}", clock, ReadWarnings("prevail"))
 
     return make
 

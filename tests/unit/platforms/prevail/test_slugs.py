@@ -50,7 +50,7 @@ async def test_a_session_has_the_slug_that_was_foreseen(
 ) -> None:
     made = await open_adapter().create(draft(text))
     assert made.session_id == slug
-    (found,) = await open_adapter().find(draft(text))
+    (found,) = await open_adapter().find_existing(draft(text))
     assert found.session.session_id == slug
     keyed = await open_adapter().create(draft(text, key="0123456789-abcdef"))
     assert keyed.session_id == f"{slug}-0123456789-abcdef"

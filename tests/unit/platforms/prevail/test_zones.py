@@ -146,10 +146,10 @@ async def test_one_that_was_moved_since_is_left_but_told_of(
     adapter: PrevailAdapter, draft: Draft, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = await adapter.create(draft())
-    await adapter.complete(made, draft())
+    await adapter.finish_create(made, draft())
     assert caplog.text == ""
     moved = await adapter.update("smith-v-jones", SessionChanges.read(start="2026-03-05T11:00Z"))
-    assert await adapter.complete(moved, draft()) == moved
+    assert await adapter.finish_create(moved, draft()) == moved
     assert "instead of 2026-03-02 16:00" in caplog.text
 
 

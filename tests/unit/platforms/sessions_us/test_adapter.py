@@ -120,7 +120,7 @@ async def test_completing_adds_only_the_people_who_are_missing() -> None:
     platform = Platform({f"GET {path}": PEOPLE, f"POST {path}": []})
     async with platform.adapter() as adapter:
         session = Session(platform="sessions_us", session_id=SCHEDULED["id"], title="x", state=SessionState.SCHEDULED)
-        await adapter.complete(session, DRAFT)
+        await adapter.finish_create(session, DRAFT)
     assert json.loads(platform.requests[-1].content) == {"participants": [{"email": "bo@b.de"}]}
 
 
@@ -196,7 +196,7 @@ async def test_one_page_serves_a_look_at_many_and_a_silent_item_is_asked_for_by_
     live = {**silent, "actualStart": "2026-03-02T15:00:01.000Z"}
     platform = Platform({"GET /sessions": [ENDED, silent], f"GET /sessions/{SCHEDULED['id']}": live})
     async with platform.adapter() as adapter:
-        answers = await adapter.look({str(ENDED["id"]): None, str(SCHEDULED["id"]): None})
+        answers = await adapter.poll_sessions({str(ENDED["id"]): None, str(SCHEDULED["id"]): None})
     states = {session_id: answer.state for session_id, answer in answers.items() if isinstance(answer, Session)}
     assert states == {ENDED["id"]: SessionState.ENDED, SCHEDULED["id"]: SessionState.LIVE}
     assert platform.asked() == ["GET /sessions", f"GET /sessions/{SCHEDULED['id']}"]

@@ -38,12 +38,12 @@ from airflow_provider_sessions.model import (
     SessionState,
     Window,
 )
-from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.adapter import SessionsUsAdapter
 from airflow_provider_sessions.sandbox import Sandbox
-from tests.unit.platforms.looking import ours
+from tests.unit.platforms.existing_sessions import ours
 
 KNOWN = Path(__file__).parents[3] / "fixtures" / "sessions_us"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -82,7 +82,7 @@ def test_the_registry_knows_the_adapter() -> None:
 
 
 def test_every_question_has_its_capability() -> None:
-    assert set(SessionsUsAdapter.capabilities) == set(Question)
+    assert set(SessionsUsAdapter.capabilities) == set(Feature)
     for question, capability in SessionsUsAdapter.capabilities.items():
         own = getattr(SessionsUsAdapter, question.value) is not getattr(SessionsUsAdapter.__mro__[1], question.value)
         assert own is (capability.support is not Support.NO)
@@ -122,8 +122,8 @@ async def test_people_are_added_in_a_second_request_and_only_once(adapter: Sessi
     wanted = draft(participants=[{"email": "bo@example.org", "name": "Bo van Ek", "role": "Speaker"}, "cy@example.org"])
     made = await adapter.create(wanted)
     sandbox.log.clear()
-    await adapter.complete(made, wanted)
-    await adapter.complete(made, wanted)
+    await adapter.finish_create(made, wanted)
+    await adapter.finish_create(made, wanted)
     assert asked(sandbox) == ["list_participants", "add_participants", "list_participants"]
     assert sandbox.log.entries(route="add_participants")[0].body == {
         "participants": [
@@ -146,7 +146,7 @@ async def test_people_are_added_in_a_second_request_and_only_once(adapter: Sessi
         ({"options": {"room": "x"}}, OptionsError, "options.room for sessions_us"),
     ],
 )
-@pytest.mark.parametrize("question", ["create", "find"])
+@pytest.mark.parametrize("question", ["create", "find_existing"])
 async def test_a_bad_draft_is_refused_before_any_request(
     adapter: SessionsUsAdapter,
     sandbox: Sandbox,
@@ -274,7 +274,7 @@ async def test_hosts_start_and_end(adapter: SessionsUsAdapter, sandbox: Sandbox,
 
 async def test_a_look_at_one_session_is_one_request(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     session_id = sandbox.sessions_us.create()[0]
-    assert states(await adapter.look({session_id: None})) == {session_id: SessionState.SCHEDULED}
+    assert states(await adapter.poll_sessions({session_id: None})) == {session_id: SessionState.SCHEDULED}
     assert asked(sandbox) == ["get_session"]
 
 
@@ -286,7 +286,7 @@ async def test_one_page_tells_of_all_its_sessions_whatever_their_state(
     platform.start(live)
     platform.end(over)
     wanted: dict[str, Session | None] = dict.fromkeys((waiting, live, over))
-    assert states(await adapter.look(wanted)) == {
+    assert states(await adapter.poll_sessions(wanted)) == {
         waiting: SessionState.SCHEDULED,
         live: SessionState.LIVE,
         over: SessionState.ENDED,
@@ -298,7 +298,7 @@ async def test_a_look_at_a_thousand_waiters_sessions_costs_its_pages(open_adapte
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     sandbox.sessions_us.remove_rate_limit()
     made = sandbox.sessions_us.create(count=70)
-    assert len(await adapter.look(dict.fromkeys(made))) == 70
+    assert len(await adapter.poll_sessions(dict.fromkeys(made))) == 70
     assert asked(sandbox) == ["list_sessions"] * 4
 
 
@@ -314,7 +314,7 @@ async def test_where_the_list_is_silent_only_sessions_that_may_be_live_are_asked
         platform.create(ended_at=sandbox.clock.now())[0],
     )
     platform.start(near)
-    seen = await adapter.look(dict.fromkeys((far, near, over)))
+    seen = await adapter.poll_sessions(dict.fromkeys((far, near, over)))
     assert states(seen) == {far: SessionState.SCHEDULED, near: SessionState.LIVE, over: SessionState.ENDED}
     assert asked(sandbox) == ["list_sessions", "get_session"]
 
@@ -322,17 +322,17 @@ async def test_where_the_list_is_silent_only_sessions_that_may_be_live_are_asked
 async def test_a_deleted_session_is_an_error_of_its_own(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     kept, gone = sandbox.sessions_us.create(count=2)
     sandbox.sessions_us.delete(gone)
-    seen = await adapter.look({kept: None, gone: None})
+    seen = await adapter.poll_sessions({kept: None, gone: None})
     assert states(seen) == {kept: SessionState.SCHEDULED}
     assert isinstance(seen[gone], NotFoundError)
 
 
 async def test_what_is_over_is_not_looked_at_again_unless_asked(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     over = await ended(adapter, sandbox)
-    assert await adapter.look({over.session_id: over}) == {over.session_id: over}
+    assert await adapter.poll_sessions({over.session_id: over}) == {over.session_id: over}
     assert sandbox.log.count() == 0
     sandbox.sessions_us.start(over.session_id)
-    assert states(await adapter.look({over.session_id: None})) == {over.session_id: SessionState.LIVE}
+    assert states(await adapter.poll_sessions({over.session_id: None})) == {over.session_id: SessionState.LIVE}
 
 
 @pytest.mark.parametrize("status", [401, 503])
@@ -340,7 +340,7 @@ async def test_a_look_that_fails_as_a_whole_says_so(adapter: SessionsUsAdapter, 
     made = sandbox.sessions_us.create(count=2)
     sandbox.faults.add("status", status=status, times=None)
     with pytest.raises(ApiError) as failure:
-        await adapter.look(dict.fromkeys(made))
+        await adapter.poll_sessions(dict.fromkeys(made))
     assert failure.value.status == status
 
 
@@ -664,7 +664,7 @@ async def test_rooms_events_and_bookings_can_be_called_by_name(open_adapter: Ope
 
 async def test_participants_are_changed_and_removed_by_name(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     made = await adapter.create(draft(participants=["bo@example.org"]))
-    await adapter.complete(made, draft(participants=["bo@example.org"]))
+    await adapter.finish_create(made, draft(participants=["bo@example.org"]))
     bo = (await adapter.participants(made))[1]
     changes = [{"id": bo.source_id, "role": "Assistant"}]
     await adapter.client.send(endpoints.update_participants(made.session_id, changes))

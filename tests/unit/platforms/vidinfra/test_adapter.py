@@ -40,13 +40,13 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Question, Support
+from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox
-from tests.unit.platforms.looking import ours
+from tests.unit.platforms.existing_sessions import ours
 
 Open = Callable[..., VidInfraAdapter]
 Draft = Callable[..., SessionDraft]
@@ -75,7 +75,7 @@ def test_the_registry_knows_the_adapter() -> None:
 
 
 def test_every_question_has_its_capability() -> None:
-    assert set(VidInfraAdapter.capabilities) == set(Question)
+    assert set(VidInfraAdapter.capabilities) == set(Feature)
     for question, capability in VidInfraAdapter.capabilities.items():
         own = getattr(VidInfraAdapter, question.value) is not getattr(VidInfraAdapter.__mro__[1], question.value)
         assert own is (capability.support is not Support.NO)
@@ -129,7 +129,7 @@ async def test_a_stream_key_stays_out_of_the_session(adapter: VidInfraAdapter, s
         ({"options": {"roomid": "x"}}, OptionsError, "options.roomid .*knows the options room_id, preset_id, mode"),
     ],
 )
-@pytest.mark.parametrize("question", ["create", "find"])
+@pytest.mark.parametrize("question", ["create", "find_existing"])
 async def test_a_bad_draft_is_refused_before_any_request(
     adapter: VidInfraAdapter,
     sandbox: Sandbox,
@@ -256,7 +256,7 @@ async def test_looking_at_one_session_costs_one_request_for_it(adapter: VidInfra
     before = await adapter.get(session_id)
     sandbox.log.clear()
     sandbox.vidinfra.start(session_id)
-    seen = await adapter.look({session_id: before})
+    seen = await adapter.poll_sessions({session_id: before})
     assert state(seen, session_id) is SessionState.LIVE
     assert asked(sandbox) == ["get_session"]
 
@@ -266,7 +266,7 @@ async def test_looking_at_many_scheduled_sessions_costs_one_list(adapter: VidInf
     known = {session.session_id: session for session in await listed(adapter)}
     sandbox.vidinfra.start(ids[7])
     sandbox.log.clear()
-    seen = await adapter.look(known)
+    seen = await adapter.poll_sessions(known)
     assert asked(sandbox) == ["list_live_sessions"]
     assert {key for key in seen if state(seen, key) is SessionState.LIVE} == {ids[7]}
     assert set(seen) == set(ids)
@@ -281,7 +281,7 @@ async def test_a_session_that_is_live_no_longer_is_asked_for_by_itself(
     known = {session.session_id: session for session in await listed(adapter)}
     sandbox.vidinfra.end(ids[0])
     sandbox.log.clear()
-    seen = await adapter.look(known)
+    seen = await adapter.poll_sessions(known)
     assert asked(sandbox) == ["list_live_sessions", "get_session"]
     states = [state(seen, key) for key in ids]
     assert states == [SessionState.ENDED, SessionState.LIVE, SessionState.SCHEDULED]
@@ -293,9 +293,9 @@ async def test_of_what_nothing_is_known_is_looked_at_closely(adapter: VidInfraAd
     sandbox.vidinfra.start(ids[0])
     sandbox.vidinfra.end(ids[0])
     sandbox.log.clear()
-    unnoticed = await adapter.look(known)
+    unnoticed = await adapter.poll_sessions(known)
     assert state(unnoticed, ids[0]) is SessionState.SCHEDULED
-    seen = await adapter.look(known | {ids[0]: None})
+    seen = await adapter.poll_sessions(known | {ids[0]: None})
     assert state(seen, ids[0]) is SessionState.ENDED
     assert asked(sandbox) == ["list_live_sessions", "list_sessions"]
 
@@ -307,7 +307,7 @@ async def test_what_is_over_costs_nothing(adapter: VidInfraAdapter, sandbox: San
     sandbox.vidinfra.expire(ids[1])
     known = {key: await adapter.get(key) for key in ids[:2]}
     sandbox.log.clear()
-    assert await adapter.look(known) == known
+    assert await adapter.poll_sessions(known) == known
     assert asked(sandbox) == []
 
 
@@ -316,7 +316,7 @@ async def test_a_session_that_is_gone_or_talks_gibberish_spoils_no_others(
 ) -> None:
     ids = sandbox.vidinfra.create(count=3)
     sandbox.faults.add("edit", route="list_sessions", changes={"data.sessions.1.status": "paused"})
-    seen = await adapter.look(dict.fromkeys([*ids, NOWHERE]))
+    seen = await adapter.poll_sessions(dict.fromkeys([*ids, NOWHERE]))
     assert isinstance(seen[NOWHERE], NotFoundError)
     assert isinstance(seen[ids[1]], UnknownStateError)
     assert isinstance(seen[ids[0]], Session)
@@ -329,8 +329,8 @@ async def test_a_strangers_unknown_state_is_no_matter_of_ours(adapter: VidInfraA
     stranger = sandbox.vidinfra.create("A stranger's")[0]
     sandbox.vidinfra.start(stranger)
     sandbox.faults.add("edit", route="list_live_sessions", changes={"data.sessions.*.status": "paused"}, times=None)
-    assert await adapter.look(known) == known
-    seen = await adapter.look({**known, stranger: known[ids[0]]})
+    assert await adapter.poll_sessions(known) == known
+    seen = await adapter.poll_sessions({**known, stranger: known[ids[0]]})
     assert isinstance(seen[stranger], UnknownStateError)
 
 
@@ -339,7 +339,7 @@ async def test_a_look_that_fails_as_a_whole_raises(adapter: VidInfraAdapter, san
     ids = sandbox.vidinfra.create(count=3)
     sandbox.faults.add("status", status=500, times=None, route=route)
     with pytest.raises(ServerError):
-        await adapter.look(dict.fromkeys([*ids, NOWHERE]))
+        await adapter.poll_sessions(dict.fromkeys([*ids, NOWHERE]))
 
 
 async def test_a_live_list_in_pages_is_walked_to_its_end(clock: VirtualClock) -> None:
@@ -353,7 +353,7 @@ async def test_a_live_list_in_pages_is_walked_to_its_end(clock: VirtualClock) ->
 
     account = Account("c", "vidinfra", host="http://x.test", password="k")
     async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as paged:
-        seen = await paged.look(dict.fromkeys(("s1", "s3"), SCHEDULED))
+        seen = await paged.poll_sessions(dict.fromkeys(("s1", "s3"), SCHEDULED))
     assert all(isinstance(session, Session) for session in seen.values())
     assert queries == [{}, {"page": "2"}]
 
@@ -365,7 +365,7 @@ async def test_a_live_list_that_repeats_its_page_is_refused(clock: VirtualClock)
     account = Account("c", "vidinfra", host="http://x.test", password="k")
     async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
         with pytest.raises(PagingError, match="list_live_sessions: page 2 repeats"):
-            await adapter.look(dict.fromkeys(("s1", "s2"), SCHEDULED))
+            await adapter.poll_sessions(dict.fromkeys(("s1", "s2"), SCHEDULED))
 
 
 async def test_an_unchanged_look_is_not_parsed_again(
@@ -376,7 +376,7 @@ async def test_an_unchanged_look_is_not_parsed_again(
     known = {key: await adapter.get(key) for key in ids}
     read = mocker.spy(client, "read")
     for _ in range(3):
-        await adapter.look(known)
+        await adapter.poll_sessions(known)
         clock.jump(10)
     assert read.call_count == 1
     assert sandbox.log.count(route="list_live_sessions") == 3

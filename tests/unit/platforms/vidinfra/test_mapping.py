@@ -20,7 +20,7 @@ from airflow_provider_sessions.model import (
     Session,
     SessionState,
 )
-from airflow_provider_sessions.platforms.unread import UnreadLog
+from airflow_provider_sessions.platforms.unread import ReadWarnings
 from airflow_provider_sessions.platforms.vidinfra import mapping
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
 from airflow_provider_sessions.platforms.vidinfra.api.live.participants import SessionParticipantResponse
@@ -210,7 +210,7 @@ def test_what_is_no_duration_is_refused(duration: object) -> None:
 
 def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     item = {"id": "s1", "status": "ended", "title": ["Town hall"], "ended_at": "2026-03-02T09:00:00Z"}
-    read = mapping.session_from(read_record(SessionResponse, item), lambda _: None, UnreadLog("vidinfra"))
+    read = mapping.session_from(read_record(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
 
     assert (read.title, read.unreadable) == (None, {"title"})
     assert read.actual_end == datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -220,7 +220,7 @@ def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: p
 def test_a_status_that_cannot_be_read_is_an_error_and_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     item = {"id": "s1", "status": ["ended"], "title": "Town hall"}
     with pytest.raises(UnknownStateError) as unknown:
-        mapping.session_from(read_record(SessionResponse, item), lambda _: None, UnreadLog("vidinfra"))
+        mapping.session_from(read_record(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
 
     assert unknown.value.session is not None
     assert unknown.value.session.title == "Town hall"

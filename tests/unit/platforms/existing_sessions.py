@@ -1,4 +1,4 @@
-"""What a create makes of the traces that an adapter finds."""
+"""What a create makes of the candidates that an adapter finds."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from airflow_provider_sessions.platforms.adapter import Adapter
 async def ours(adapter: Adapter, draft: SessionDraft) -> list[Session]:
     """The sessions, of those that an adapter finds, that a create would return."""
     gone = (SessionState.CANCELED, SessionState.EXPIRED)
-    traces = [trace for trace in await adapter.find(draft) if trace.is_ours(draft)]
-    return [trace.session for trace in traces if trace.session.state not in gone]
+    candidates = [candidate for candidate in await adapter.find_existing(draft) if candidate.was_created_for(draft)]
+    return [candidate.session for candidate in candidates if candidate.session.state not in gone]
