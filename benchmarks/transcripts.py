@@ -31,10 +31,10 @@ import webvtt
 from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.export import formats
-from airflow_provider_sessions.export.datasets import DATASETS, Material
-from airflow_provider_sessions.export.files import Tally
+from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.media import write_transcripts
-from airflow_provider_sessions.export.store import LocalStore
+from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.store import LocalStore, Tally
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
 from benchmarks._measuring import Bounds
 

@@ -12,8 +12,8 @@ from airflow_provider_sessions.captions.srt import srt
 from airflow_provider_sessions.captions.text import plain_text
 from airflow_provider_sessions.captions.webvtt import webvtt
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.model import Transcript
-from airflow_provider_sessions.model.closed_words import unknown_words
 
 
 def json_text(transcript: Transcript) -> Iterator[str]:

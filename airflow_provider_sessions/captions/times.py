@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_sessions.model import TranscriptSegment
-from airflow_provider_sessions.model.materials import milliseconds
+from airflow_provider_sessions.model.artifacts import milliseconds
 
 
 def stamp(seconds: float, point: str) -> str:

@@ -25,8 +25,8 @@ from urllib.parse import unquote
 
 from airflow_provider_sessions.client.paging import Paging
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.model.closed_words import did_you_mean
-from airflow_provider_sessions.model.values import as_text, shown
+from airflow_provider_sessions.messages import did_you_mean, shown
+from airflow_provider_sessions.model.values import as_text
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -7,68 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from types import MappingProxyType
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.columns import Column, columns_of
 from airflow_provider_sessions.export.rows import (
     AttendanceRow,
     AttendanceSummaryRow,
+    Column,
     ParticipantRow,
     RecordingRow,
     Row,
     SessionRow,
     TakeawaysRow,
     TranscriptSegmentRow,
+    columns_of,
 )
-from airflow_provider_sessions.export.summary import accounts_by_address, presence, summarised
+from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.summary import accounts_by_address, summarised
 from airflow_provider_sessions.export.takeaways import as_markdown, as_text
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.model import (
-    ArtifactStatus,
-    AttendanceInterval,
-    Participant,
     Presence,
-    Recording,
-    Session,
-    Takeaways,
     Transcript,
 )
-from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
-
-
-@dataclass(frozen=True)
-class Material:
-    """All that is known of one session, from which rows are made. What was not asked for is empty.
-
-    :param account: see :func:`account_name`.
-    :param version: see :class:`~airflow_provider_sessions.export.rows.Row`.
-    :param deleted: whether the platform lost the session after it had named it.
-    :param attendance_status: whether the attendance is all there; None where nobody asked, because it is.
-    :param unreadable: by question: why its answer cannot be read.
-    """
-
-    session: Session
-    account: str
-    version: int = 1
-    deleted: bool = False
-    participants: Sequence[Participant] = ()
-    attendance: Sequence[AttendanceInterval] = ()
-    attendance_status: ArtifactStatus | None = None
-    transcripts: Sequence[Transcript] = ()
-    takeaways: Takeaways | None = None
-    recordings: Sequence[Recording] = ()
-    unreadable: Mapping[Feature, str] = field(default_factory=dict)
-
-    @cached_property
-    def presence(self) -> list[AttendanceInterval]:
-        """The attendance by person, which two datasets are made of."""
-        return presence(self.attendance, self.session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +204,7 @@ def transcript_segment_rows(material: Material) -> list[TranscriptSegmentRow]:
             segment.speaker_name,
             segment.text,
         )
-        for track, transcript in enumerate(in_order(material.transcripts))
+        for track, transcript in enumerate(sort_transcripts(material.transcripts))
         for seq, segment in enumerate(transcript.segments)
     ]
 
@@ -282,7 +248,7 @@ def recording_rows(material: Material) -> list[RecordingRow]:
     ]
 
 
-def in_order(transcripts: Iterable[Transcript]) -> list[Transcript]:
+def sort_transcripts(transcripts: Iterable[Transcript]) -> list[Transcript]:
     """The original first, then its translations by language."""
     return sorted(transcripts, key=lambda one: (one.is_translation, one.language or ""))
 
@@ -306,8 +272,6 @@ DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType(
     }
 )
 """All datasets by name, in the order in which they are documented."""
-
-
 DatasetName = Literal[
     "sessions",
     "participants",

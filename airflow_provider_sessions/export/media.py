@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.errors import ExportError, IncompleteDownloadError, SessionsError
-from airflow_provider_sessions.export.datasets import in_order
-from airflow_provider_sessions.export.files import Tally
+from airflow_provider_sessions.export.datasets import sort_transcripts
 from airflow_provider_sessions.export.layout import safe_name
-from airflow_provider_sessions.export.progress import Progress
-from airflow_provider_sessions.export.store import Store
+from airflow_provider_sessions.export.store import Store, Tally
+from airflow_provider_sessions.messages import Progress, counted
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 
@@ -142,7 +140,7 @@ def write_transcripts(
     :returns: for each file: ``path``, ``format``, ``language``, ``segments``, ``bytes``, ``sha256``.
     :raises ExportError: there is nothing to write yet.
     """
-    said = [transcript for transcript in in_order(transcripts) if transcript.segments]
+    said = [transcript for transcript in sort_transcripts(transcripts) if transcript.segments]
     if not said:
         raise ExportError(
             f"session {session.session_id} has no transcript yet; wait for it with "

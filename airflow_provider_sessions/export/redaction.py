@@ -20,10 +20,9 @@ from typing import Any, Final, Literal, TypeVar
 from msgspec.structs import replace
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.columns import Column, Personal
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
-from airflow_provider_sessions.export.rows import Row
-from airflow_provider_sessions.model.closed_words import unknown_words
+from airflow_provider_sessions.export.rows import Column, Personal, Row
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.platforms.adapter import Feature
 
 ModeName = Literal["keep", "hash", "drop"]

@@ -11,35 +11,25 @@ that the platform no longer knows is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from airflow_provider_sessions.export.datasets import Dataset, Material, account_name, supported
+from airflow_provider_sessions.export.checks import assess
+from airflow_provider_sessions.export.datasets import Dataset, account_name, supported
 from airflow_provider_sessions.export.ledger import Entry, Held, Status
-from airflow_provider_sessions.export.readiness import assess
+from airflow_provider_sessions.export.plan import Plan, sort_sessions
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Plan, Target, Written, in_order, materials
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Platform, Target, Written, materials
+from airflow_provider_sessions.export.session_artifacts import Material
 from airflow_provider_sessions.model import Session, SessionQuery
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger
 
-T = TypeVar("T")
 log = get_logger(__name__)
-
 COMPARED = ("sessions",)
 """Datasets that are compared if nobody says which: their rows cost no further requests."""
-
-
-class Platform(Protocol):
-    """Runs functions with a platform's adapter; a hook does."""
-
-    def run(self, function: Callable[[Adapter], Awaitable[T]]) -> T:
-        """Run a coroutine function with the adapter and return its result."""
-
-    def stream(self, function: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
-        """Iterate over the items that a function yields, one after the other."""
 
 
 class Ledgered(Target, Protocol):
@@ -141,7 +131,7 @@ def _compared(
     seen = platform.run(
         lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
     )
-    return replace(work, sessions=in_order(seen), only=only), held
+    return replace(work, sessions=sort_sessions(seen), only=only), held
 
 
 def _to_compare(held: Held, compared: frozenset[str]) -> frozenset[str]:

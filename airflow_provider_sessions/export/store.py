@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import io
 import re
 import secrets
 import time
@@ -234,3 +236,39 @@ class Guarded:
     def exists(self, key: str) -> bool:
         """Whether there is a file."""
         return self._store.exists(key)
+
+
+class Tally(io.RawIOBase):
+    """Passes bytes on to a file, and counts and hashes them on the way. What comes after it was closed goes nowhere.
+
+    :param target: the file. It is left open.
+    """
+
+    def __init__(self, target: Writable) -> None:
+        super().__init__()
+        self._target = target
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Pass bytes on."""
+        view = memoryview(data)
+        if self.closed:
+            return view.nbytes
+        self._target.write(view)
+        self._hash.update(view)
+        self.size += view.nbytes
+        return view.nbytes
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self.size
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of all bytes so far."""
+        return self._hash.hexdigest()

@@ -29,7 +29,7 @@ from airflow_provider_sessions.model import (
     Transcript,
     parse_seconds,
 )
-from airflow_provider_sessions.model.zone_data import outdated_zones
+from airflow_provider_sessions.model.time_zones import outdated_zones
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class

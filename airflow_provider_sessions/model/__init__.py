@@ -4,16 +4,7 @@ All times are aware UTC datetimes, durations are seconds, sizes are bytes. Each 
 gathers the public names.
 """
 
-from airflow_provider_sessions.model.attendance import (
-    AttendanceInterval,
-    AttendanceSummary,
-    Attribution,
-    Participant,
-    Presence,
-    email_key,
-)
-from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
-from airflow_provider_sessions.model.materials import (
+from airflow_provider_sessions.model.artifacts import (
     Artifact,
     ArtifactName,
     ArtifactStatus,
@@ -24,8 +15,16 @@ from airflow_provider_sessions.model.materials import (
     TranscriptFile,
     TranscriptSegment,
 )
-from airflow_provider_sessions.model.query import SessionQuery, WindowBy
-from airflow_provider_sessions.model.session import Session, SessionState, StateName
+from airflow_provider_sessions.model.attendance import (
+    AttendanceInterval,
+    AttendanceSummary,
+    Attribution,
+    Participant,
+    Presence,
+    email_key,
+)
+from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
+from airflow_provider_sessions.model.session import Session, SessionQuery, SessionState, StateName, WindowBy
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
     Value,
@@ -34,7 +33,6 @@ from airflow_provider_sessions.model.values import (
     is_given,
     parse_instant,
     parse_seconds,
-    shown,
 )
 
 __all__ = [
@@ -68,5 +66,4 @@ __all__ = [
     "is_given",
     "parse_instant",
     "parse_seconds",
-    "shown",
 ]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.messages import shown
 from airflow_provider_sessions.model.session import Session
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
@@ -18,7 +19,6 @@ from airflow_provider_sessions.model.values import (
     is_given,
     parse_instant,
     parse_seconds,
-    shown,
     zone,
 )
 

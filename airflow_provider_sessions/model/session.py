@@ -1,4 +1,4 @@
-"""A session and its state."""
+"""A session, its state, and the query that selects sessions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from airflow_provider_sessions.model.values import Link, UtcDatetime, Value
+from airflow_provider_sessions.model.values import Link, UtcDatetime, Value, Window
 from airflow_provider_sessions.safe_text import sanitize_text
 
 StateName = Literal["requested", "scheduled", "live", "ended", "canceled", "expired"]
@@ -93,3 +93,99 @@ class Session(Value):
             "url": self.url,
             "join_url": self.join_url,
         }
+
+
+class WindowBy(StrEnum):
+    """The instant of a session that a window is about."""
+
+    SCHEDULED_START = "scheduled_start"
+    ENDED = "ended"
+    ENDED_OR_DUE = "ended_or_due"
+    """When it ended; of one that is not known to be over its planned end, or its start where that is not planned."""
+    BEGINNING = "beginning"
+    """Its planned start; where nobody planned one, the actual start, or else its creation: every session has this."""
+
+
+class SessionQuery(Value):
+    """Sessions of a window, narrowed down.
+
+    :param window: None for all there are.
+    :param by: whether sessions planned to start in the window are meant, those that begin, those that ended in it, or
+        also those that should have.
+    :param room_id: only sessions of this room.
+    :param case: only sessions of this case.
+    :param title: only sessions whose title holds this text, whatever its case.
+    :param states: only sessions in these states; all if empty.
+    """
+
+    window: Window | None = None
+    by: WindowBy = WindowBy.ENDED
+    room_id: str | None = None
+    case: str | None = None
+    title: str | None = None
+    states: tuple[SessionState, ...] = ()
+
+    def matches(self, session: Session) -> bool:
+        """Whether a session is meant. What the platform filtered already passes here too.
+
+        One of which that cannot be told passes as well: see :meth:`doubts`.
+        """
+        window = self.window
+        return (
+            (window is None or bool(self._undated(session)) or _instant(session, self.by) in window)
+            and (self.room_id is None or "room_id" in session.unreadable or session.room_id == self.room_id)
+            and (self.case is None or "case" in session.unreadable or session.case == self.case)
+            and (self.title is None or "title" in session.unreadable or self._has_title(session))
+            and (not self.states or session.state in self.states)
+        )
+
+    def has_instant(self, session: Session) -> bool:
+        """Whether it is known of a session when the instant was, or is to be, that the window is about."""
+        return _instant(session, self.by) is not None
+
+    def doubts(self, session: Session) -> list[str]:
+        """What cannot be read of a session, so that nobody can tell whether it is meant: fields, or ``ended_at``."""
+        filtered = [name for name in ("room_id", "case", "title") if getattr(self, name) is not None]
+        undated = self._undated(session) if self.window is not None else []
+        return undated + [name for name in filtered if name in session.unreadable]
+
+    def _has_title(self, session: Session) -> bool:
+        return self.title is not None and self.title.casefold() in (session.title or "").casefold()
+
+    def _undated(self, session: Session) -> list[str]:
+        """Why it cannot be told where a session lies in time, if it cannot.
+
+        One that is over must have an end: in no window, it would never be exported.
+        """
+        if _instant(session, self.by) is not None:
+            return []
+        if session.state is SessionState.ENDED and self.by is WindowBy.ENDED_OR_DUE:
+            return ["ended_at"]
+        return sorted(session.unreadable.intersection(_DATES[self.by]) if _may_have(session, self.by) else ())
+
+
+_DATES = {
+    WindowBy.SCHEDULED_START: ("scheduled_start",),
+    WindowBy.ENDED: ("actual_end", "scheduled_end"),
+    WindowBy.ENDED_OR_DUE: ("scheduled_end", "scheduled_start"),
+    WindowBy.BEGINNING: ("scheduled_start", "actual_start", "created_at"),
+}
+"""The fields that an instant is taken from."""
+
+
+def _may_have(session: Session, by: WindowBy) -> bool:
+    """Whether there is such an instant of a session in its state."""
+    if by is WindowBy.ENDED:
+        return session.state is SessionState.ENDED
+    return by is not WindowBy.ENDED_OR_DUE or session.state in (SessionState.SCHEDULED, SessionState.LIVE)
+
+
+def _instant(session: Session, by: WindowBy) -> datetime | None:
+    if by is WindowBy.ENDED:
+        return session.ended_at
+    if by is WindowBy.ENDED_OR_DUE:
+        planned = session.scheduled_end or session.scheduled_start
+        return session.ended_at or (planned if _may_have(session, by) else None)
+    if by is WindowBy.SCHEDULED_START:
+        return session.scheduled_start
+    return session.scheduled_start or session.actual_start or session.created_at

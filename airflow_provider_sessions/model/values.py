@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.model.zone_data import warn_if_outdated
+from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.model.time_zones import warn_if_outdated
 from airflow_provider_sessions.safe_text import sanitize_link
 
-_SHOWN = 120
-"""Characters of a value that an error quotes."""
 _CENTURY = 100 * 365.25 * 86400
 _YEARS = range(102, 9898)
 """More than a century within the ends of the calendar: no duration leads from an instant out of it."""
@@ -96,15 +95,6 @@ def is_given(value: object) -> bool:
     Templates turn None into the text ``None``, and a missing default into an empty one.
     """
     return value is not None and not (isinstance(value, str) and value.strip() in ("", "None"))
-
-
-def shown(value: object) -> str:
-    """A value as an error quotes it: not at any length."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
-        text = "a number of too many digits"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def as_text(value: object) -> str | None:

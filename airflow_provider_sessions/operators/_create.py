@@ -34,8 +34,8 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
-from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
 from airflow_provider_sessions.operators._transitions import cancel_session, warn_if_start_is_past

@@ -14,8 +14,8 @@ from airflow_provider_sessions.errors import (
     RejectedError,
     ServerError,
 )
+from airflow_provider_sessions.messages import to_the_second
 from airflow_provider_sessions.model import Session, SessionChanges, SessionState
-from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
 

@@ -17,15 +17,15 @@ from airflow_provider_sessions.arguments import (
 from airflow_provider_sessions.captions import TranscriptFormat, read_formats
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
-from airflow_provider_sessions.export.speakers import named_transcripts
+from airflow_provider_sessions.export.session_artifacts import named_transcripts
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.messages import counted
 from airflow_provider_sessions.model import Recording, Session, Transcript
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.transfers._object_storage import Folder, store_for
+from airflow_provider_sessions.transfers._open_store import Folder, store_for
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

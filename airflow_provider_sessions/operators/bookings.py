@@ -15,9 +15,9 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
+from airflow_provider_sessions.messages import counted
 from airflow_provider_sessions.model import Invitee, parse_instant
 from airflow_provider_sessions.model.draft import read_invitees
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord

@@ -17,8 +17,8 @@ from airflow_provider_sessions.export.media import ready_recordings
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.messages import shown
 from airflow_provider_sessions.model import Recording, Session, parse_seconds
-from airflow_provider_sessions.model.values import shown
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord

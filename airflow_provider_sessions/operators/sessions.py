@@ -35,8 +35,8 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, RateLimitedError
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.messages import counted, to_the_second
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
-from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, create_once
 from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 from airflow_provider_sessions.operators._create_lock import create_lock

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 from airflow_provider_sessions.client.redact import password_in, redact_typed_address, typed_password
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.header_values import read_whole_number
+from airflow_provider_sessions.messages import did_you_mean
 from airflow_provider_sessions.model import parse_seconds
-from airflow_provider_sessions.model.closed_words import did_you_mean
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import sanitize_text

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.errors import OptionsError
-from airflow_provider_sessions.model.closed_words import did_you_mean
+from airflow_provider_sessions.messages import did_you_mean
 
 _MOST_TELLING = {"extra_forbidden": 0, "missing": 2}
 

@@ -27,8 +27,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.model import Artifact, Session, SessionState, Window
-from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.polling.emitted_events import EmittedEvents, KnownSession, SessionEvent
 from airflow_provider_sessions.polling.wait_conditions import PollResult
 

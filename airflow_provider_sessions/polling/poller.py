@@ -36,8 +36,8 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
+from airflow_provider_sessions.messages import to_the_second
 from airflow_provider_sessions.model import Artifact, Session, SessionState
-from airflow_provider_sessions.model.wording import to_the_second
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling import poll_schedule
 from airflow_provider_sessions.polling.poll_schedule import SessionSnapshot

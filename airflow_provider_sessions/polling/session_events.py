@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from airflow_provider_sessions.clock import Clock, wait_with_timeout
 from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.messages import counted
 from airflow_provider_sessions.model import Session, SessionState, WindowBy
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.polling.emitted_events import EmittedEvents, SessionEvent
 from airflow_provider_sessions.polling.event_detection import (
     ARTIFACT_BY_EVENT,

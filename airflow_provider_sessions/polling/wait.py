@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from airflow_provider_sessions.errors import InputError, NotFoundError, SessionsError, UnsupportedError
+from airflow_provider_sessions.messages import counted, to_the_second
 from airflow_provider_sessions.model import Artifact, Session, SessionState
-from airflow_provider_sessions.model.wording import counted, to_the_second
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.poller import Poller

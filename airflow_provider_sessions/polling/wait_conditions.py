@@ -21,9 +21,8 @@ from airflow_provider_sessions.errors import (
     UnknownStateError,
     UnsupportedError,
 )
+from airflow_provider_sessions.messages import counted, unknown_words
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
-from airflow_provider_sessions.model.closed_words import unknown_words
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.safe_text import sanitize_text
 

@@ -5,16 +5,13 @@ That requires a triggerer, which every ``airflow standalone`` and managed Airflo
 poke or reschedule, and evaluate the condition by the same rules; see
 :func:`airflow_provider_sessions.polling.wait_conditions.evaluate_condition`.
 
-======================  ================================================================================================
 end of the wait         what the task does
-======================  ================================================================================================
 condition met           succeeds and returns the session as a small dict, as the operators do
 condition unreachable   ``on_unreachable``: fails (:class:`~airflow_provider_sessions.errors.UnreachableError`), is
                         skipped, or succeeds
 ``timeout``             fails without a retry (``AirflowSensorTimeout``), or is skipped with ``soft_fail``
 polls keep failing      fails (:class:`~airflow_provider_sessions.errors.TooManyFailuresError`, quoting the last error)
                         and may be retried, also with ``soft_fail``: a broken connection is no reason to skip
-======================  ================================================================================================
 
 **The final poll.** A last poll begins when ``timeout`` has passed, regardless of the intervals, and decides: the wait
 succeeds if the condition is met by then. A long ``poll_interval``, ``max_idle`` or a distant planned start therefore
@@ -50,8 +47,8 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
-from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait import poll_once

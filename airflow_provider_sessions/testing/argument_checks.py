@@ -29,8 +29,8 @@ from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.formats import find_format
 from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
 from airflow_provider_sessions.export.run import check_concurrency
-from airflow_provider_sessions.model import SessionChanges, SessionDraft, parse_instant, parse_seconds, shown
-from airflow_provider_sessions.model.closed_words import did_you_mean
+from airflow_provider_sessions.messages import did_you_mean, shown
+from airflow_provider_sessions.model import SessionChanges, SessionDraft, parse_instant, parse_seconds
 from airflow_provider_sessions.model.draft import read_invitees
 from airflow_provider_sessions.model.values import zone
 from airflow_provider_sessions.operators._create import OnExisting
@@ -46,9 +46,8 @@ from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, StateCondition
 from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
-from airflow_provider_sessions.transfers._exporting import ExportingOperator
-from airflow_provider_sessions.transfers._object_storage import check_folder
-from airflow_provider_sessions.transfers._window import window_of
+from airflow_provider_sessions.transfers._export_operator import ExportingOperator, window_of
+from airflow_provider_sessions.transfers._open_store import check_folder
 
 Problem = tuple[str, str]
 """An argument, and what is wrong with it."""

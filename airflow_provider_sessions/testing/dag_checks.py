@@ -17,8 +17,7 @@ from airflow_provider_sessions.arguments import none_if_empty, unchecked_words
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.testing.argument_checks import Problem, find_problems
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, literal
-from airflow_provider_sessions.transfers._exporting import ExportingOperator
-from airflow_provider_sessions.transfers._window import window_of
+from airflow_provider_sessions.transfers._export_operator import ExportingOperator, window_of
 
 _PACKAGE = "airflow_provider_sessions."
 _REQUIRED = inspect.Parameter.empty

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.model import shown
+from airflow_provider_sessions.messages import shown
 
 
 class _Unknown:

@@ -11,7 +11,8 @@ from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collec
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetRef
 
-from airflow_provider_sessions.export.run import Plan, Written
+from airflow_provider_sessions.export.plan import Plan
+from airflow_provider_sessions.export.run import Written
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.safe_text import get_logger
 

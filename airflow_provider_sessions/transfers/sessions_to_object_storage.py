@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_provider_sessions.arguments import check_words, parse_text
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FormatName, find_format, read_format
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.export.to_files import FileTarget
-from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
-from airflow_provider_sessions.transfers._object_storage import Folder, store_for
+from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, ExportingOperator
+from airflow_provider_sessions.transfers._open_store import Folder, store_for
 
 
 class SessionsToObjectStorageOperator(ExportingOperator):

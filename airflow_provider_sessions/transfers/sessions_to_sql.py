@@ -10,8 +10,8 @@ from typing import Any
 from airflow_provider_sessions.arguments import parse_text, parse_untemplated_bool
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.transfers._exporting import SHARED_TEMPLATE_FIELDS, ExportingOperator
-from airflow_provider_sessions.transfers._sql import engine_for
+from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, ExportingOperator
+from airflow_provider_sessions.transfers._sql_engine import engine_for
 
 
 class SessionsToSqlOperator(ExportingOperator):

@@ -235,7 +235,7 @@ def _count_touches(last: int, happens: signal.Signals) -> None:
             os.kill(os.getpid(), happens)
 
     from airflow_provider_sessions.export.store import LocalStore
-    from airflow_provider_sessions.transfers._object_storage import ObjectStore
+    from airflow_provider_sessions.transfers._object_store import ObjectStore
 
     for store in (LocalStore, ObjectStore):
         for name in ("create", "read", "list", "delete", "exists"):

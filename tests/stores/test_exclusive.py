@@ -17,9 +17,9 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import LEASE, Seen, Status
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
+from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._open_store import store_for
 from tests.storage.folders import AzureFolder, S3Folder
 from tests.storage.s3 import CONDITION, Environ, LooksFirst, refusing, s3_behind, without_condition
 from tests.unit.export.stand_in import session

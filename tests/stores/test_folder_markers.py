@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._open_store import store_for
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.storage.folders import Folder
 

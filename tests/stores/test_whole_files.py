@@ -21,7 +21,7 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import write_transcripts
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._open_store import store_for
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.storage.folders import SftpFolder
 from tests.storage.ssh import SshServer, ssh_serving

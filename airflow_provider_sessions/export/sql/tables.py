@@ -7,20 +7,20 @@ there, and allow nulls, because rows of before have no value for them. Nothing i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.engine import Connection
 
 from airflow_provider_sessions.errors import ExportError, InputError
-from airflow_provider_sessions.export.columns import INDEX, KEY, Column, columns_of
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.sql.columns import column_type
+from airflow_provider_sessions.export.rows import INDEX, KEY, Column, columns_of
+from airflow_provider_sessions.export.sql.column_types import MYSQL_CHARSET, ExactText, column_type, mysql_collation
 from airflow_provider_sessions.export.sql.dialects import can_have_indexes
-from airflow_provider_sessions.export.sql.mysql_alters import missing_alter
 from airflow_provider_sessions.safe_text import OwnText, get_logger
 
 log = get_logger(__name__)
@@ -168,3 +168,42 @@ def _add_columns(connection: Connection, table: sa.Table, there: set[str]) -> No
             for index in table.indexes:
                 if column.name in index.columns:
                     index.create(connection)
+
+
+_COLUMNS = sa.text(
+    "SELECT column_name, character_set_name, collation_name FROM information_schema.columns "
+    "WHERE table_schema = coalesce(:schema, database()) AND table_name = :name"
+)
+_HAS_TRANSACTIONS = sa.text(
+    "SELECT e.transactions FROM information_schema.tables t JOIN information_schema.engines e ON e.engine = t.engine "
+    "WHERE t.table_schema = coalesce(:schema, database()) AND t.table_name = :name"
+)
+
+
+def missing_alter(connection: Connection, table: sa.Table) -> str | None:
+    """The statement that makes a table that is there as an export makes it now; None where nothing is wrong with it.
+
+    Wrong are a character set that lacks characters, a collation of a key that takes different ids for the same, and an
+    engine without transactions.
+    """
+    if not isinstance(connection.dialect, MySQLDialect):
+        return None
+    place = {"schema": table.schema, "name": table.name}
+    clauses = list(_modified(connection, table, connection.dialect))
+    if connection.scalar(_HAS_TRANSACTIONS, place) == "NO":
+        clauses.append("ENGINE=InnoDB")
+    name = connection.dialect.identifier_preparer.format_table(table)
+    return f"ALTER TABLE {name} {', '.join(clauses)};" if clauses else None
+
+
+def _modified(connection: Connection, table: sa.Table, dialect: MySQLDialect) -> Iterator[str]:
+    there = connection.execute(_COLUMNS, {"schema": table.schema, "name": table.name})
+    known = {name: (charset, collation) for name, charset, collation in there if charset is not None}
+    compiler = dialect.ddl_compiler(dialect, None)  # type: ignore[arg-type]  # no statement, but its columns
+    for column in table.columns:
+        if not isinstance(column.type, ExactText) or column.name not in known:
+            continue
+        charset, collation = known[column.name]
+        is_key = column.type.length is not None
+        if charset != MYSQL_CHARSET or (is_key and collation != mysql_collation(dialect)):
+            yield f"MODIFY COLUMN {compiler.get_column_specification(column)}"

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.export.datasets import DATASETS, Material
+from airflow_provider_sessions.export.checks import Rows, as_decided, assess, goes_on
+from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
@@ -28,13 +29,14 @@ from airflow_provider_sessions.export.ledger import (
     end_of,
     settled,
 )
-from airflow_provider_sessions.export.readiness import Rows, as_decided, assess, goes_on
+from airflow_provider_sessions.export.plan import Plan
 from airflow_provider_sessions.export.rows import Row
-from airflow_provider_sessions.export.run import Plan, RunTally, Written
+from airflow_provider_sessions.export.run import RunTally, Written
+from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.sql.column_types import storable_key, storable_rows
 from airflow_provider_sessions.export.sql.database import Database
-from airflow_provider_sessions.export.sql.ledger import TableLedger, rows_of_session
+from airflow_provider_sessions.export.sql.table_ledger import TableLedger, rows_of_session
 from airflow_provider_sessions.export.sql.tables import Tables
-from airflow_provider_sessions.export.sql.values import storable_key, storable_rows
 from airflow_provider_sessions.model import Session
 
 _ROWS_AT_ONCE: Final = 1000

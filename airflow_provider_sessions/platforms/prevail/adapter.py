@@ -46,6 +46,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnknownStateError,
 )
+from airflow_provider_sessions.messages import counted, shown
 from airflow_provider_sessions.model import (
     Invitee,
     Participant,
@@ -59,8 +60,6 @@ from airflow_provider_sessions.model import (
     Window,
     WindowBy,
 )
-from airflow_provider_sessions.model.values import shown
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 from airflow_provider_sessions.platforms.defaults import url_of, with_url

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.messages import unknown_words
 from airflow_provider_sessions.model import Invitee, SessionDraft
-from airflow_provider_sessions.model.closed_words import unknown_words
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
 ACCESS_LEVELS = ("host", "participant")

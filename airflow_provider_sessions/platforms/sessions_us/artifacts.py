@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from airflow_provider_sessions.model import Participant, Session, Transcript, TranscriptSegment
-from airflow_provider_sessions.model.materials import LONGEST, later_starts
+from airflow_provider_sessions.model.artifacts import LONGEST, later_starts
 from airflow_provider_sessions.platforms.instants import instant_or_none
 from airflow_provider_sessions.platforms.sessions_us.models import TranscriptEntry
 

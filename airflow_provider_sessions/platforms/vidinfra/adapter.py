@@ -21,6 +21,7 @@ from airflow_provider_sessions.errors import (
     NotFoundError,
     SessionsError,
 )
+from airflow_provider_sessions.messages import counted
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,
@@ -32,7 +33,6 @@ from airflow_provider_sessions.model import (
     SessionQuery,
     SessionState,
 )
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
 from airflow_provider_sessions.platforms.api_key import ApiKeyAuth

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 
 from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.captions.reader import read_captions
-from airflow_provider_sessions.export.datasets import DATASETS, Material
+from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.session_artifacts import Material
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
 from airflow_provider_sessions.platforms.prevail.artifacts import transcript_of
 from airflow_provider_sessions.platforms.prevail.models import TranscriptItem

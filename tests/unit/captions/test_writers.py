@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_sessions.captions import FORMATS, read_formats
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.speakers import named, named_transcripts
+from airflow_provider_sessions.export.session_artifacts import named, named_transcripts
 from airflow_provider_sessions.model import Participant, Presence, Transcript, TranscriptSegment
 from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import StandIn, session

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sessions.errors import InputError, UnsupportedError
-from airflow_provider_sessions.export.columns import Kind
-from airflow_provider_sessions.export.datasets import DATASETS, Material, account_name, read_datasets, supported
+from airflow_provider_sessions.export.datasets import DATASETS, account_name, read_datasets, supported
+from airflow_provider_sessions.export.rows import Kind
+from airflow_provider_sessions.export.session_artifacts import Material
 from airflow_provider_sessions.model import (
     Participant,
     Presence,

@@ -11,14 +11,15 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.run import Target, Written, extend, materials, plan
+from airflow_provider_sessions.export.plan import extend, plan
+from airflow_provider_sessions.export.run import Target, Written, materials
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
-from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, Window
 from tests.databases import Place, sqlite
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, session

@@ -28,11 +28,12 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.run import extend, materials, plan
+from airflow_provider_sessions.export.plan import extend, plan
+from airflow_provider_sessions.export.run import materials
 from airflow_provider_sessions.export.store import LocalStore
-from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import SessionQuery, Window
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter

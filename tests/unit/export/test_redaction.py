@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.columns import Personal
-from airflow_provider_sessions.export.datasets import DATASETS, Material
-from airflow_provider_sessions.export.readiness import rows_of, seen_of
+from airflow_provider_sessions.export.checks import rows_of, seen_of
+from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
+from airflow_provider_sessions.export.rows import Personal
+from airflow_provider_sessions.export.session_artifacts import Material
 from airflow_provider_sessions.model import (
     Attribution,
     Participant,

@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import Status
+from airflow_provider_sessions.export.plan import extend, plan
 from airflow_provider_sessions.export.repair import Finding, repair, verify
-from airflow_provider_sessions.export.run import extend, materials, plan
+from airflow_provider_sessions.export.run import materials
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
-from airflow_provider_sessions.export.to_files import FileTarget
 from airflow_provider_sessions.model import Session, SessionQuery, Window
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter

@@ -17,14 +17,16 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, ServerError
-from airflow_provider_sessions.export.datasets import Material, read_datasets
+from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import LEASE
-from airflow_provider_sessions.export.record import read_record
-from airflow_provider_sessions.export.run import extend, materials, plan
+from airflow_provider_sessions.export.plan import extend, plan
+from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.run_record import read_record
+from airflow_provider_sessions.export.session_artifacts import Material
 from airflow_provider_sessions.export.store import LocalStore
-from airflow_provider_sessions.export.to_files import FileTarget
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
 
 RUN = RunId("nightly", "scheduled__2026-03-02", "export")

@@ -13,13 +13,14 @@ import pytest
 
 from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, ServerError, UnsupportedError
 from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.progress import Progress
-from airflow_provider_sessions.export.record import RunRecord, read_record
-from airflow_provider_sessions.export.run import extend, materials, plan
+from airflow_provider_sessions.export.plan import extend, plan
+from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.run_record import RunRecord, read_record
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.export.to_files import FileTarget
+from airflow_provider_sessions.messages import Progress
 from airflow_provider_sessions.model import Participant, Presence, Session
 from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session

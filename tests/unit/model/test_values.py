@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.model import UtcDatetime, Value, Window, is_given, parse_instant, parse_seconds, shown
+from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.model import UtcDatetime, Value, Window, is_given, parse_instant, parse_seconds
 
 THREE = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 BERLIN = "Europe/Berlin"

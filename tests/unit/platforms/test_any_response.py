@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import SessionsError
+from airflow_provider_sessions.export.checks import assess
 from airflow_provider_sessions.export.datasets import supported
-from airflow_provider_sessions.export.readiness import assess
+from airflow_provider_sessions.export.plan import Plan
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.run import Plan, materials
+from airflow_provider_sessions.export.run import materials
 from airflow_provider_sessions.model import (
     Artifact,
     Recording,

@@ -20,7 +20,8 @@ from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.errors import InputError, NotFoundError, UnsupportedError
 from airflow_provider_sessions.export.datasets import supported
 from airflow_provider_sessions.export.media import download_all
-from airflow_provider_sessions.export.run import Plan, materials
+from airflow_provider_sessions.export.plan import Plan
+from airflow_provider_sessions.export.run import materials
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.model import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._open_store import store_for
 from scripts._demo_environment import to_file_url
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_sessions.export.to_files import FileTarget
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.transfers import _lineage
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator

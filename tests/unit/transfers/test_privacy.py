@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from airflow_provider_sessions.errors import ConnectionConfigError, InputError
-from airflow_provider_sessions.export.columns import Personal
 from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.rows import Personal
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Window
-from airflow_provider_sessions.transfers._window import window_of
+from airflow_provider_sessions.transfers._export_operator import window_of
 
 DAY = Window(start=datetime(2026, 3, 2, tzinfo=UTC), end=datetime(2026, 3, 3, tzinfo=UTC))
 INTERVAL = {"data_interval_start": DAY.start, "data_interval_end": DAY.end}

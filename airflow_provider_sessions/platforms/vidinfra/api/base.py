@@ -21,9 +21,8 @@ from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.paging import Page, PageLimit
 from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.messages import did_you_mean, shown
 from airflow_provider_sessions.model import parse_instant
-from airflow_provider_sessions.model.closed_words import did_you_mean
-from airflow_provider_sessions.model.values import shown
 
 api = Endpoints("vidinfra")
 

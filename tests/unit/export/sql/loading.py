@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from airflow_provider_sessions.export.datasets import read_datasets
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.run import extend, materials, plan
+from airflow_provider_sessions.export.plan import extend, plan
+from airflow_provider_sessions.export.run import materials
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget

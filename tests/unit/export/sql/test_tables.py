@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from airflow_provider_sessions.export.columns import Kind
 from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.rows import Kind
+from airflow_provider_sessions.export.sql.column_types import LONGEST_KEY
 from airflow_provider_sessions.export.sql.tables import Tables
-from airflow_provider_sessions.export.sql.values import LONGEST_KEY
 
 MYSQL_KEY_BYTES = 3072
 MYSQL_LETTER_BYTES = 4

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.messages import counted, to_the_second
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,25 @@ Which of a run's sessions are written is decided by the ledger beside the files;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import groupby, islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ExportError, SessionsError
-from airflow_provider_sessions.export.datasets import Material
-from airflow_provider_sessions.export.files import DayFiles, day_files
+from airflow_provider_sessions.export.checks import Rows, as_decided, assess, goes_on
+from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
 from airflow_provider_sessions.export.layout import RunId, data_key, day_of
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Held, Late, Seen
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
-from airflow_provider_sessions.export.readiness import Rows, as_decided, assess, ended, goes_on
-from airflow_provider_sessions.export.record import (
+from airflow_provider_sessions.export.object_ledger import ObjectLedger
+from airflow_provider_sessions.export.plan import Plan
+from airflow_provider_sessions.export.rows import Row
+from airflow_provider_sessions.export.run import RunTally, Written
+from airflow_provider_sessions.export.run_record import (
     RunRecord,
     WrittenFile,
     create_record,
@@ -29,9 +32,13 @@ from airflow_provider_sessions.export.record import (
     remove_left_over,
     write_record,
 )
-from airflow_provider_sessions.export.run import Plan, RunTally, Written
-from airflow_provider_sessions.export.store import Guarded, Store
+from airflow_provider_sessions.export.session_artifacts import Material, ended
+from airflow_provider_sessions.export.store import Guarded, Store, Tally, Writable
 from airflow_provider_sessions.model import Session
+
+if TYPE_CHECKING:
+    pass
+
 
 _BATCH: Final = 16
 """Sessions that are claimed side by side."""
@@ -239,3 +246,72 @@ def _batches(known: Iterable[Material]) -> Iterator[list[Material]]:
     iterator = iter(known)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
+
+
+class _DataFile:
+    """One open file."""
+
+    def __init__(self, dataset: Dataset, day: date, key: str, form: Format, target: Writable) -> None:
+        self._dataset = dataset
+        self._day = day
+        self._key = key
+        self._tally = Tally(target)
+        self._writer = form.open(cast(BinaryIO, self._tally), dataset)
+        self._rows = 0
+
+    def finish(self) -> WrittenFile:
+        self._writer.finish()
+        return WrittenFile(
+            dataset=self._dataset.name,
+            day=self._day,
+            key=self._key,
+            rows=self._rows,
+            bytes=self._tally.size,
+            sha256=self._tally.sha256,
+        )
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._writer.write(rows)
+        self._rows += len(rows)
+
+    def leave(self) -> None:
+        """Take nothing more: Arrow writes the end of a file that is given up when it is collected, long after."""
+        self._tally.close()
+
+
+class DayFiles:
+    """Takes the sessions of one day; made by :func:`day_files`."""
+
+    def __init__(self, stack: ExitStack, store: Store, day: date, stem: str, form: Format) -> None:
+        self._stack = stack
+        self._store = store
+        self._day = day
+        self._stem = stem
+        self._format = form
+        self._open: dict[str, _DataFile] = {}
+
+    def add(self, rows: Mapping[str, Sequence[Row]]) -> int:
+        """Write the rows of one session, by dataset; how many there were."""
+        for name, of_dataset in rows.items():
+            if of_dataset:
+                self._file(DATASETS[name]).write(of_dataset)
+        return sum(len(of_dataset) for of_dataset in rows.values())
+
+    def finish(self) -> list[WrittenFile]:
+        """Write what the formats hold back, and tell what the files will be once they appear."""
+        return [file.finish() for file in self._open.values()]
+
+    def _file(self, dataset: Dataset) -> _DataFile:
+        if dataset.name not in self._open:
+            key = data_key(dataset.name, self._day, self._stem, self._format.extension)
+            target = self._stack.enter_context(self._store.write(key))
+            self._open[dataset.name] = file = _DataFile(dataset, self._day, key, self._format, target)
+            self._stack.callback(file.leave)
+        return self._open[dataset.name]
+
+
+@contextmanager
+def day_files(store: Store, day: date, stem: str, form: Format) -> Iterator[DayFiles]:
+    """Open the files of a day. They appear when the block ends, and do not if it ends with an error."""
+    with ExitStack() as stack:
+        yield DayFiles(stack, store, day, stem, form)

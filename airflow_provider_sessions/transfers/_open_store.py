@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.transfers._buckets import ObjectStore
-from airflow_provider_sessions.transfers._servers import RenamingStore, SshStore
+from airflow_provider_sessions.transfers._object_store import ObjectStore
+from airflow_provider_sessions.transfers._renaming_store import RenamingStore, SshStore
 
 _LOCAL = ("", "file", "local")
 """Protocols of the worker's own file system."""

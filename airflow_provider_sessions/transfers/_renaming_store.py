@@ -15,8 +15,7 @@ from fsspec.spec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.store import LEFT_OVER_SECONDS, TEMPORARY, temporary_name
-from airflow_provider_sessions.transfers._buckets import ObjectStore, Upload
-from airflow_provider_sessions.transfers._store_errors import told_plainly
+from airflow_provider_sessions.transfers._object_store import ObjectStore, Upload, told_plainly
 
 
 class RenamingStore(ObjectStore):

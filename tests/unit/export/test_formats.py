@@ -16,8 +16,7 @@ from pyarrow import parquet
 
 from airflow_provider_sessions.errors import ExportError, InputError
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.formats import FORMATS, read_format
-from airflow_provider_sessions.export.formats.parquet import ROWS_IN_GROUP
+from airflow_provider_sessions.export.formats import FORMATS, ROWS_IN_GROUP, read_format
 from airflow_provider_sessions.export.rows import AttendanceRow, TakeawaysRow
 
 ATTENDANCE = DATASETS["attendance"]

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from airflow_provider_sessions.export.ledger import Entry, Held, Late, is_due, kept_of
+from airflow_provider_sessions.export.sql.column_types import storable_key, storable_text
 from airflow_provider_sessions.export.sql.dialects import has_row_locks
-from airflow_provider_sessions.export.sql.values import storable_key, storable_text
 from airflow_provider_sessions.model import Session
 
 _CLAIMS: Final = {"becomes", "claim", "file"}

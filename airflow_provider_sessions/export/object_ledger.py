@@ -48,10 +48,10 @@ from airflow_provider_sessions.export.ledger import (
     settled,
 )
 from airflow_provider_sessions.export.ledger_lock import LedgerLock
-from airflow_provider_sessions.export.record import WrittenFile
+from airflow_provider_sessions.export.run_record import WrittenFile
 from airflow_provider_sessions.export.store import Guarded, Store
+from airflow_provider_sessions.messages import counted
 from airflow_provider_sessions.model import Session
-from airflow_provider_sessions.model.wording import counted
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.export.datasets import DATASETS, Material
-from airflow_provider_sessions.export.files import day_files
+from airflow_provider_sessions.export.datasets import DATASETS
+from airflow_provider_sessions.export.file_target import day_files
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import day_of
+from airflow_provider_sessions.export.session_artifacts import Material
 from airflow_provider_sessions.export.store import LocalStore
 from tests.unit.export.stand_in import NOON, session
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.columns import Kind
-from airflow_provider_sessions.export.datasets import Dataset, Material
+from airflow_provider_sessions.export.datasets import Dataset
 from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.rows import RecordingRow, Row
+from airflow_provider_sessions.export.rows import Kind, RecordingRow, Row
+from airflow_provider_sessions.export.session_artifacts import Material, ended
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.adapter import Feature, recordings_status
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
-
 Rows = Mapping[str, Sequence[Row]]
 """Rows of one session by dataset."""
 
@@ -94,16 +91,6 @@ def goes_on(session: Session, datasets: Sequence[Dataset], reason: str | None = 
     else:
         seen = Seen(Status.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}")
     return {dataset.name: seen for dataset in datasets}
-
-
-def ended(session: Session) -> datetime:
-    """When a session ended.
-
-    :raises ExportError: it has not.
-    """
-    if session.ended_at is None:
-        raise ExportError(f"session {session.session_id!r} is to be exported, but has no time at which it ended")
-    return session.ended_at
 
 
 def as_decided(rows: Rows, decisions: Mapping[str, Decision]) -> Rows:

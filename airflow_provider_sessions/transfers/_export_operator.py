@@ -1,4 +1,4 @@
-"""What all exports share, whatever they write into: which sessions, asking for them, and telling what was written."""
+"""The base class of operators that export, whatever they write into."""
 
 from __future__ import annotations
 
@@ -10,34 +10,27 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.arguments import check_words, none_if_empty, parse_count, parse_json, parse_text
-from airflow_provider_sessions.export.columns import PersonalName
+from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import DatasetName, read_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
+from airflow_provider_sessions.export.plan import Plan, extend, plan
 from airflow_provider_sessions.export.redaction import Mode, ModeName, Redaction, read_modes
-from airflow_provider_sessions.export.run import (
-    DEFAULT_CONCURRENCY,
-    Plan,
-    Target,
-    Written,
-    check_concurrency,
-    extend,
-    materials,
-    plan,
-)
+from airflow_provider_sessions.export.rows import PersonalName
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Target, Written, check_concurrency, materials
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import get_password
-from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_seconds
-from airflow_provider_sessions.model.wording import counted, to_the_second
+from airflow_provider_sessions.messages import counted, to_the_second
+from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_instant, parse_seconds
 from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
-from airflow_provider_sessions.transfers._window import window_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
 
 log = get_logger(__name__)
 
@@ -217,3 +210,40 @@ def _by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str
     for name, sessions in sorted(counts.items()):
         log.info("%s: %s %s", name, counted(sessions, "session"), status)
     return dict(sorted(counts.items()))
+
+
+_REMEDIES = (
+    "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "
+    "airflow.timetables.interval.CronDataIntervalTimetable, whose runs have an interval"
+)
+
+
+def window_of(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
+    """The window from ``start`` to ``end``, else the run's data interval.
+
+    :param start: as the user gave it: an aware datetime, ISO 8601, seconds since 1970, or nothing.
+    :param end: the same.
+    :param context: the task's context.
+    :raises InputError: one of the two is missing, the window has no length, or there is neither it nor an interval.
+    """
+    start, end = none_if_empty(start), none_if_empty(end)
+    if (start is None) != (end is None):
+        raise InputError(f"start and end belong together, but {'start' if start is None else 'end'} is missing")
+    if start is not None and end is not None:
+        begins, ends = parse_instant(start, "start"), parse_instant(end, "end")
+        if ends <= begins:
+            raise InputError(f"end: {ends.isoformat()} is not after the start, {begins.isoformat()}")
+        return Window(start=begins, end=ends)
+    return _interval(context)
+
+
+def _interval(context: Mapping[str, Any]) -> Window:
+    begins, ends = context.get("data_interval_start"), context.get("data_interval_end")
+    if not isinstance(begins, datetime) or not isinstance(ends, datetime):
+        raise InputError(f"this run has no data interval, so there is no window to export: {_REMEDIES}")
+    if ends <= begins:
+        raise InputError(
+            f"this run's data interval has no length (it starts and ends at {begins.isoformat()}; schedules such as "
+            f"'@daily' make such runs), so there is no window to export: {_REMEDIES}"
+        )
+    return Window(start=begins, end=ends)

@@ -13,9 +13,9 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import Seen, Status
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
+from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._open_store import store_for
 from tests.unit.export.stand_in import session
 
 MIB = 1024 * 1024

@@ -13,7 +13,7 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import LEASE, LEASE_MARGIN, Seen, Status
-from airflow_provider_sessions.export.ledger_objects import ObjectLedger
+from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore
 from tests.unit.export.stand_in import NOON, session
 
