@@ -25,11 +25,13 @@ class AirflowApi:
 
     :param url: where Airflow is, without a path.
     :param login: gives user name and password.
+    :param output: gives the end of what Airflow has printed, for errors.
     """
 
-    def __init__(self, url: str, login: Callable[[], tuple[str, str]]) -> None:
+    def __init__(self, url: str, login: Callable[[], tuple[str, str]], output: Callable[[], str] = str) -> None:
         self.url = url
         self._login = login
+        self._output = output
         self._token: str | None = None
         # A proxy of the user's has no business between us and loopback.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
@@ -155,9 +157,30 @@ class AirflowApi:
         deadline = time.monotonic() + timeout
         while not (found := look()):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {timeout:.0f} s")
+                unhealthy = ", ".join(self.list_unhealthy_components()) or "nothing"
+                output = f"unhealthy: {unhealthy}; Airflow's output ends with:\n{self._output()}"
+                raise TimeoutError(f"{what}: not within {timeout:.0f} s; {output}")
             time.sleep(interval)
         return found
+
+    def wait_for_log(
+        self, dag_id: str, run_id: str, task_id: str, text: str, *, lines: int = 1, timeout: float
+    ) -> None:
+        """Wait until a number of lines in the log of a task's first try contain a text.
+
+        :raises TimeoutError: they did not in time; the log is in the error.
+        """
+        log: list[str] = []
+
+        def is_logged() -> bool:
+            log[:] = self.get_log(dag_id, run_id, task_id)
+            return sum(text in line for line in log) >= lines
+
+        try:
+            self.wait_for(f"{text!r} in the log of {task_id}", is_logged, timeout=timeout)
+        except TimeoutError as error:
+            error.add_note("\n".join([f"State: {self.get_task_states(dag_id, run_id)}; the log:", *log]))
+            raise
 
     def poll_task_states(
         self, dag_id: str, run_id: str, *, timeout: float, interval: float = 1.0

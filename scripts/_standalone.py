@@ -65,7 +65,7 @@ class Standalone:
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             **(settings or {}),
         }
-        self.api = AirflowApi(self.url, self.read_login)
+        self.api = AirflowApi(self.url, self.read_login, self.read_output)
         self._children: list[ChildProcess] = []
 
     def __enter__(self) -> Self:

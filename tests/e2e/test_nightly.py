@@ -92,7 +92,14 @@ class Setting:
             [task] = [task for task in self.api.list_tasks(dag_id, run_id) if task["task_id"] == task_id]
             return task["state"] if task["try_number"] == number and task["state"] in OVER else None
 
-        return self.api.wait_for(f"try {number} of {task_id}", over, timeout=120)
+        try:
+            state = self.api.wait_for(f"try {number} of {task_id}", over, timeout=240)
+        except TimeoutError as error:
+            error.add_note(f"Tasks: {self.api.list_tasks(dag_id, run_id)}")
+            raise
+        if state == "failed":  # a clear is lost if the scheduler ends the run at the same moment
+            self.api.wait_for_run(dag_id, run_id, timeout=60)
+        return state
 
     def truth(self, start: datetime, end: datetime) -> dict[str, dict[str, Any]]:
         """What the platform knows of the sessions that ended from one moment to another, in that order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -40,19 +40,19 @@ def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: 
     run_id = api.trigger_dag(dag_id, {"sessions": sessions})
     api.wait_for("the deferrals", lambda: states(api, dag_id, run_id)["deferred"] == len(sessions), timeout=120)
 
-    def told(task_id: str, words: str) -> Callable[[], bool]:
-        return lambda: words in "\n".join(api.get_log(dag_id, run_id, task_id))
+    def wait_for_log(task_id: str, text: str, lines: int = 1) -> None:
+        api.wait_for_log(dag_id, run_id, task_id, text, lines=lines, timeout=120)
 
-    for task_id in sessions:  # Airflow kills no trigger that no triggerer has begun to run
-        api.wait_for(f"the trigger of {task_id}", told(task_id, "; waiting for state 'ended'"), timeout=120)
+    for task_id in sessions:  # Airflow kills no trigger that no triggerer has begun to run; the worker logs this, too
+        wait_for_log(task_id, "; waiting for state 'ended'", lines=2)
     api.clear_task(dag_id, run_id, "cleared")
     for task_id, state in MARKED.items():
         api.mark_task(dag_id, run_id, task_id, state)
 
-    api.wait_for("a session that is called off", told("failed", f"{sessions['failed']} was canceled"), timeout=60)
-    api.wait_for("another", told("succeeded", f"{sessions['succeeded']} was canceled"), timeout=60)
-    api.wait_for("one that is not", told("begun", f"{sessions['begun']} is not canceled: it is live"), timeout=60)
-    api.wait_for("a clear", told("cleared", "The session is not canceled"), timeout=60)
+    wait_for_log("failed", f"{sessions['failed']} was canceled")
+    wait_for_log("succeeded", f"{sessions['succeeded']} was canceled")
+    wait_for_log("begun", f"{sessions['begun']} is not canceled: it is live")
+    wait_for_log("cleared", "The session is not canceled")
     deleted = {task_id for task_id, id_ in sessions.items() if sandbox.vidinfra.session(id_)["deleted_at"]}
     assert deleted == {"failed", "succeeded"}
 
