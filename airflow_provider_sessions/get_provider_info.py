@@ -54,6 +54,7 @@ def get_provider_info() -> dict[str, Any]:
             "operators.sessions", "operators.artifacts", "operators.bookings", "operators.publishing"
         ),
         "sensors": _modules("sensors.sessions"),
+        "cli": ["airflow_provider_sessions.cli.definition.get_sessions_commands"],
         "triggers": _modules("triggers.sessions", "triggers.videos"),
         "transfers": [
             {

@@ -37,6 +37,8 @@ class FallbackLimiter:
         self._consequence = consequence
         self._is_down = False
         self._retry_at = 0.0
+        self.store_error: StoreError | None = None
+        """Why the store failed the last time that it was used; None if it did not."""
 
     @property
     def limit(self) -> RateLimit | None:
@@ -71,10 +73,10 @@ class FallbackLimiter:
                 log.warning(
                     "Rate limit store unavailable (%s); until it is available again, %s", error, self._consequence
                 )
-            self._is_down = True
+            self._is_down, self.store_error = True, error
             self._retry_at = self._clock.now().timestamp() + RETRY_SECONDS
             return await method(self._fallback)
         if self._is_down:
             log.info("Rate limit store available again")
-            self._is_down, self._retry_at = False, 0.0
+            self._is_down, self._retry_at, self.store_error = False, 0.0, None
         return result
