@@ -38,9 +38,9 @@ from typing import Any
 
 import httpx
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.rate_limit.file_store import FileStore
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass

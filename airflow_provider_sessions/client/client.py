@@ -11,7 +11,20 @@ from typing import Any, NamedTuple, Self, TypeVar, get_origin
 from airflow_provider_sessions import __version__
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import is_loopback, warn_of_plain_http
-from airflow_provider_sessions.client.answers import (
+from airflow_provider_sessions.client.call import Call, Paged, Route
+from airflow_provider_sessions.client.config import ClientConfig
+from airflow_provider_sessions.client.decompression import ACCEPTED
+from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.guard import CATEGORY, DOWNLOAD, GuardedTransport, origin
+from airflow_provider_sessions.client.httpx_logging import quiet
+from airflow_provider_sessions.client.item_limits import check_page
+from airflow_provider_sessions.client.met import Met
+from airflow_provider_sessions.client.page_cache import Memo
+from airflow_provider_sessions.client.paging import Walk
+from airflow_provider_sessions.client.prefetch import ReadAhead
+from airflow_provider_sessions.client.redact import credentials_of, redact_url, without_secrets
+from airflow_provider_sessions.client.response_errors import refused_arguments
+from airflow_provider_sessions.client.responses import (
     Dialect,
     decode_as,
     error_from,
@@ -21,19 +34,6 @@ from airflow_provider_sessions.client.answers import (
     says_failure,
     unwrap,
 )
-from airflow_provider_sessions.client.call import Call, Paged, Route
-from airflow_provider_sessions.client.config import ClientConfig
-from airflow_provider_sessions.client.decoding import ACCEPTED
-from airflow_provider_sessions.client.failures import our_errors
-from airflow_provider_sessions.client.guard import CATEGORY, DOWNLOAD, GuardedTransport, origin
-from airflow_provider_sessions.client.item_limits import check_page
-from airflow_provider_sessions.client.memo import Memo
-from airflow_provider_sessions.client.met import Met
-from airflow_provider_sessions.client.paging import Walk
-from airflow_provider_sessions.client.quiet import quiet
-from airflow_provider_sessions.client.read_ahead import ReadAhead
-from airflow_provider_sessions.client.redact import credentials_of, redact_url, without_secrets
-from airflow_provider_sessions.client.refusals import refused_arguments
 from airflow_provider_sessions.client.transport import open_transport
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_provider_sessions.client import httpx_api as httpx
-from airflow_provider_sessions.client.answers import link_error
 from airflow_provider_sessions.client.client import Client
-from airflow_provider_sessions.client.decoding import ENCODED
+from airflow_provider_sessions.client.decompression import ENCODED
 from airflow_provider_sessions.client.failures import our_errors
 from airflow_provider_sessions.client.redact import redact_path
+from airflow_provider_sessions.client.responses import link_error
 from airflow_provider_sessions.errors import (
     ApiError,
     BrokenConnectionError,

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy
-from airflow_provider_sessions.client.decoding import ENCODED, decode_body
+from airflow_provider_sessions.client.decompression import ENCODED, decode_body
 from airflow_provider_sessions.client.redact import drop_secret_headers, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError

@@ -25,7 +25,7 @@ from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy, is_loopback
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.network_backend import NetworkBackend
-from airflow_provider_sessions.client.proxy_exceptions import ProxyExceptions
+from airflow_provider_sessions.client.no_proxy import ProxyExceptions
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 
@@ -183,7 +183,7 @@ def connect_as_environment_says(trust: Trust, policy: AddressPolicy) -> Connect:
     """Return what connects directly, or through the proxy that the environment names.
 
     httpx itself ignores the environment as soon as a transport is handed to it. ``HTTP_PROXY``, ``HTTPS_PROXY``,
-    ``ALL_PROXY`` and ``NO_PROXY`` (see :class:`~airflow_provider_sessions.client.proxy_exceptions.ProxyExceptions`) are
+    ``ALL_PROXY`` and ``NO_PROXY`` (see :class:`~airflow_provider_sessions.client.no_proxy.ProxyExceptions`) are
     read once. The machine itself is never reached through a proxy.
 
     :param trust: the certificates to trust.

@@ -28,7 +28,7 @@ from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
-from airflow_provider_sessions.retries.hopeless import judged
+from airflow_provider_sessions.retries.permanent_errors import judged
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 
@@ -51,7 +51,7 @@ class DeferringOperator(BaseOperator):
     """An operator that sends requests to a platform. A subclass does so in :meth:`work`.
 
     After an error that a retry cannot fix, the task fails at once, unless its author sets a ``retry_policy`` (even
-    None); before Airflow 3.3, which has none, always. See :mod:`airflow_provider_sessions.retries.hopeless`.
+    None); before Airflow 3.3, which has none, always. See :mod:`airflow_provider_sessions.retries.permanent_errors`.
 
     :cvar usual_requests: how many requests the work usually sends, and so how many reservations are made together.
     :cvar repeated_after: errors after which the work can be repeated from the beginning without harm. If one of them

@@ -52,9 +52,9 @@ from airflow_provider_sessions.safe_text import sanitize_text
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.client import httpx_api as httpx
-    from airflow_provider_sessions.client.answers import Dialect
     from airflow_provider_sessions.client.client import Client
     from airflow_provider_sessions.client.config import ClientConfig
+    from airflow_provider_sessions.client.responses import Dialect
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -191,10 +191,10 @@ class Adapter(ABC):
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
         # Imported here, as operators import this module: with each parse of a DAG file.
-        from airflow_provider_sessions.client.answers import Dialect
         from airflow_provider_sessions.client.client import Client
         from airflow_provider_sessions.client.config import ClientConfig
         from airflow_provider_sessions.client.item_limits import ITEMS
+        from airflow_provider_sessions.client.responses import Dialect
         from airflow_provider_sessions.client.retry import RetryPolicy
 
         secrets: deque[str] = deque(account.secrets, maxlen=_SECRETS)

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_sessions.client import httpx_api as httpx
-from airflow_provider_sessions.client.answers import Dialect, decode, error_from, read, says_failure, unwrap
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.client.guard import CATEGORY
+from airflow_provider_sessions.client.responses import Dialect, decode, error_from, read, says_failure, unwrap
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ApiError,

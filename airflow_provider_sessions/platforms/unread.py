@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from airflow_provider_sessions.client.records import Record
+from airflow_provider_sessions.client.api_models import Record
 from airflow_provider_sessions.errors import MalformedAnswerError, SessionsError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery
 from airflow_provider_sessions.platforms.list_items import Reading, Readings

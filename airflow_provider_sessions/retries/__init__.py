@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_sessions.retries.hopeless import HAS_POLICIES
+from airflow_provider_sessions.retries.permanent_errors import HAS_POLICIES
 
 DEFAULT_POLICY: Any = None
 """The policy of this provider's own operators and sensors, where their author gives none: None before Airflow 3.3."""
@@ -28,7 +28,7 @@ def sessions_default_args() -> dict[str, Any]:
 
     - A rate limit: the next try comes when the platform, or the account's budget, wants to be asked again.
     - What another try would meet again: the task fails at once. See
-      :func:`~airflow_provider_sessions.retries.hopeless.is_hopeless`.
+      :func:`~airflow_provider_sessions.retries.permanent_errors.is_hopeless`.
     - All other errors: ``retries`` and ``retry_delay`` decide, as ever.
 
     A retry spends one of the task's ``retries``, whatever brought it about.

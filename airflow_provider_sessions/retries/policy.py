@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
 
 from airflow_provider_sessions.errors import RateLimitedError
-from airflow_provider_sessions.retries.hopeless import is_hopeless
+from airflow_provider_sessions.retries.permanent_errors import is_hopeless
 
 
 class SessionsRetryPolicy(RetryPolicy):

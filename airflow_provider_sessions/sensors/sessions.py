@@ -64,7 +64,7 @@ from airflow_provider_sessions.polling.wait_conditions import (
     evaluate_condition,
 )
 from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
-from airflow_provider_sessions.retries.hopeless import name_argument
+from airflow_provider_sessions.retries.permanent_errors import name_argument
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.sensors._poll_history import load_history, save_history
 from airflow_provider_sessions.triggers._cancel_on_kill import TRIGGERS_HAVE_ON_KILL, record_end, record_try

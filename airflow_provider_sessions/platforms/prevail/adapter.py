@@ -33,9 +33,9 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from airflow_provider_sessions.client import httpx_api as httpx
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import is_id
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     AnswerError,

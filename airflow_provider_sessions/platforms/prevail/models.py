@@ -1,7 +1,7 @@
 """Prevail's answers, exactly as it names things, and how they read in our words.
 
 Every field is optional and unknown ones are passed over, because most of what is answered was never documented whole.
-Fields of a :class:`~airflow_provider_sessions.client.records.Record` may also be unreadable.
+Fields of a :class:`~airflow_provider_sessions.client.api_models.Record` may also be unreadable.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, model_validator
 
-from airflow_provider_sessions.client.records import Record
+from airflow_provider_sessions.client.api_models import Record
 from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import InputError, MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import SessionState

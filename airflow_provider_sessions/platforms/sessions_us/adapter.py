@@ -13,9 +13,9 @@ from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_provider_sessions.client import httpx_api as httpx
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import AnswerError, ConflictError, InputError, NotFoundError, SessionsError
 from airflow_provider_sessions.model import (

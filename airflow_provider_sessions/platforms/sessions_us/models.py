@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator, with_c
 from pydantic.alias_generators import to_camel, to_snake
 from typing_extensions import TypedDict
 
-from airflow_provider_sessions.client.records import Record
+from airflow_provider_sessions.client.api_models import Record
 from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key

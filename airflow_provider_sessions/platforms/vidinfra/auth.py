@@ -9,9 +9,9 @@ from typing import TypeGuard
 
 from pydantic import SecretStr
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedAnswerError
 from airflow_provider_sessions.platforms.auth import EndpointTokenAuth, Token

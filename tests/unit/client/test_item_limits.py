@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.client.answers import decode
 from airflow_provider_sessions.client.client import Client
+from airflow_provider_sessions.client.responses import decode
 from airflow_provider_sessions.errors import AnswerTooLargeError, ConnectionConfigError, MalformedAnswerError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.platforms.account import Account

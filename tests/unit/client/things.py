@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.paging import PageLimit, Paging
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import Clock, VirtualClock
 from airflow_provider_sessions.rate_limit.limit import TrafficClass

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import httpx
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Endpoints
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.errors import NotFoundError
 from airflow_provider_sessions.model import (
     AttendanceInterval,

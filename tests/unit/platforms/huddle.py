@@ -18,10 +18,10 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from airflow_provider_sessions.captions.reader import read_transcript
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.client.paging import PageLimit
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import NotFoundError
 from airflow_provider_sessions.model import (

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ConnectionConfigError,

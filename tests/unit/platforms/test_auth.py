@@ -11,9 +11,9 @@ import httpx
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, call
 from airflow_provider_sessions.client.client import ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock, VirtualClock
 from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.platforms.account import Account

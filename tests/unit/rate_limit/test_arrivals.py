@@ -10,9 +10,9 @@ from datetime import datetime
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.rate_limit.limit import RateLimit

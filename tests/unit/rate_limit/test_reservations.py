@@ -9,8 +9,8 @@ import random
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.answers import Dialect
 from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import RateLimitedError

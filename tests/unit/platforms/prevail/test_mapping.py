@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.client.records import read_record
+from airflow_provider_sessions.client.api_models import read_record
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ConnectionConfigError, MalformedAnswerError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionState

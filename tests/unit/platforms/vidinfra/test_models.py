@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.client.answers import read, unwrap
 from airflow_provider_sessions.client.call import Call
+from airflow_provider_sessions.client.responses import read, unwrap
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.api.base import Acknowledged, VidInfraModel
 from airflow_provider_sessions.platforms.vidinfra.api.live import auth, recordings, sessions

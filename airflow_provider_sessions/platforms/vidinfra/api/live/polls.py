@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_provider_sessions.client.api_models import Record
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
-from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, VidInfraModel, api, body_of
 

@@ -6,8 +6,8 @@ from typing import cast
 
 from pydantic import SecretStr
 
+from airflow_provider_sessions.client.api_models import Record
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
-from airflow_provider_sessions.client.records import Record
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, Seconds, VidInfraModel, api
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ConfigDict, SecretStr, model_validator
 
+from airflow_provider_sessions.client.api_models import Record, read_record
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.client.paging import PageLimit
-from airflow_provider_sessions.client.records import Record, read_record
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import (
     NO_PAGES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_sessions.client.memo import Memo
+from airflow_provider_sessions.client.page_cache import Memo
 
 
 def test_the_newest_bytes_of_a_key_count() -> None:

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from airflow_provider_sessions.client import httpx_api as httpx
+from airflow_provider_sessions.client.api_models import is_record, read_records
 from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
-from airflow_provider_sessions.client.records import is_record, read_records
 from airflow_provider_sessions.client.redact import credentials_of, hide_secrets
-from airflow_provider_sessions.client.refusals import tell_refused
+from airflow_provider_sessions.client.response_errors import tell_refused
 from airflow_provider_sessions.client.validation import find_misfit, validate
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
