@@ -1,41 +1,42 @@
-"""Every error this package raises.
+"""All errors that this package raises.
 
 ::
 
     SessionsError
-    ├── InputError (ValueError)             what was given cannot be meant; nothing was sent
+    ├── InputError (ValueError)             an argument is invalid; nothing was sent
     │   ├── ConnectionConfigError               a field of the Airflow connection
     │   └── OptionsError                        ``options`` of a platform
-    ├── UnsupportedError                    the platform cannot do that; says what to use instead
-    ├── NoAnswerError                       a request got no whole answer
-    │   ├── ConnectError                        it was never sent
-    │   └── BrokenConnectionError               it may have arrived: time-out, reset, truncated body
-    ├── ApiError                            the platform answered with an error status
+    ├── UnsupportedError                    the platform does not support this; says what to use instead
+    ├── ResultTooLargeError                 a result is too large for XCom
+    ├── NoResponseError                     a request got no response, or only a part of one
+    │   ├── ConnectError                        the request was never sent
+    │   └── BrokenConnectionError               it may have arrived: timeout, reset, truncated body
+    ├── ApiError                            the platform responded with an error status
     │   ├── AuthenticationError                 401
     │   │   └── ClockSkewError                      401, while this machine's clock is off by minutes
     │   ├── PermissionDeniedError               403
-    │   │   └── LinkRefusedError                    400, 401, 403 of a host that holds files, not of the platform
+    │   │   └── LinkRefusedError                    400, 401 or 403 from a host of files, not from the platform
     │   ├── NotFoundError                       404, 410
     │   ├── ConflictError                       409
-    │   ├── RejectedError                       400, 422 and the other 4xx
+    │   ├── RejectedError                       400, 422 and other 4xx
     │   ├── RateLimitedError                    429
-    │   │   └── NoSlotError                         our own budget leaves no room soon enough; nothing was sent
+    │   │   └── RateLimitTimeoutError               the request would wait too long for the rate limit; not sent
     │   └── ServerError                         5xx
     │       └── TemporaryError                      408, 423, 425
-    ├── AnswerError                         the platform answered, but not in a way that can be used
-    │   ├── MalformedAnswerError                not JSON, or JSON of another shape
-    │   ├── AnswerTooLargeError
-    │   ├── UnknownStateError                   a state word outside the known set
+    ├── ResponseError                       the response cannot be used
+    │   ├── MalformedResponseError              not JSON, or JSON of an unexpected shape
+    │   ├── ResponseTooLargeError               more bytes or items than allowed
+    │   ├── UnknownStateError                   a state that is not among the known ones
     │   ├── PagingError                         pages that repeat, end too early or never end
-    │   └── RedirectRefusedError
-    ├── WaitError                           a wait that cannot end as asked
-    │   ├── UnreachableError                    the session can no longer reach what was waited for
-    │   └── TooManyFailuresError
-    └── ExportError                         an export or a download that cannot be completed
+    │   └── RedirectRefusedError                a redirect or link to an address that must not be requested
+    ├── WaitError                           a wait ended without its condition
+    │   ├── UnreachableConditionError           the condition can no longer be met
+    │   └── TooManyFailuresError                several polls in a row failed
+    └── ExportError                         an export or a download could not be completed
         └── IncompleteDownloadError
 
-Texts never hold a credential, a presigned address or a body of a request. What they quote of others is cut, and fit to
-be shown: see :mod:`airflow_provider_sessions.safe_text`.
+No text holds a credential, a presigned URL or the body of a request. What it quotes from elsewhere is shortened and
+safe to show: see :mod:`airflow_provider_sessions.safe_text`.
 """
 
 from __future__ import annotations
@@ -45,19 +46,19 @@ from typing import Any, Self
 
 from airflow_provider_sessions.safe_text import sanitize_text
 
-_LENGTH = 4000
-"""Characters of a text: what it quotes is cut to a few hundred, so none comes near."""
+_MAX_LENGTH = 4000
+"""Characters of an error's text. What it quotes is cut to a few hundred, so no text comes near."""
 
 
 class SessionsError(Exception):
-    """Root of the tree: catch this to catch everything this package raises on purpose."""
+    """Base of all errors that this package raises."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__(*(sanitize_text(arg, _LENGTH) if isinstance(arg, str) else arg for arg in args))
+        super().__init__(*(sanitize_text(arg, _MAX_LENGTH) if isinstance(arg, str) else arg for arg in args))
 
 
 class InputError(SessionsError, ValueError):
-    """What was given cannot be meant. Raised before any request."""
+    """An argument is invalid. Raised before any request is sent."""
 
 
 class ConnectionConfigError(InputError):
@@ -65,50 +66,53 @@ class ConnectionConfigError(InputError):
 
 
 class OptionsError(InputError):
-    """``options`` holds a field that the platform does not know, lacks one that it needs, or has a wrong value."""
+    """``options`` holds an unknown field or an invalid value, or lacks a required field."""
 
 
 class UnsupportedError(SessionsError):
-    """The platform has no way to do what was asked; the text says what to use instead.
+    """The platform does not support an operation.
 
     :param platform: the connection type.
-    :param question: what was asked, in this package's words (``attendance``, ``start``).
-    :param instead: a sentence that says why, and what can be done.
+    :param feature: the operation, such as ``attendance`` or ``start``.
+    :param instead: a sentence that says why, and what to use instead.
     """
 
-    def __init__(self, platform: str, question: str, instead: str) -> None:
-        super().__init__(f"{platform} cannot do {question!r}. {instead}")
+    def __init__(self, platform: str, feature: str, instead: str) -> None:
+        super().__init__(f"{platform} does not support {feature!r}. {instead}")
         self.platform = platform
-        self.question = question
+        self.feature = feature
         self.instead = instead
 
 
-class NoAnswerError(SessionsError):
-    """A request got no whole answer."""
+class ResultTooLargeError(SessionsError):
+    """A result is too large for XCom."""
 
 
-class ConnectError(NoAnswerError):
-    """The host could not be reached (name, port, TLS, proxy): the request was never sent."""
+class NoResponseError(SessionsError):
+    """A request got no response, or only a part of one."""
 
 
-class BrokenConnectionError(NoAnswerError):
-    """The connection broke or timed out after the request was sent: it may have been carried out."""
+class ConnectError(NoResponseError):
+    """No connection to the host (name, port, TLS, proxy): the request was never sent."""
+
+
+class BrokenConnectionError(NoResponseError):
+    """The connection broke or timed out after the request was sent: it may have taken effect."""
 
 
 class ApiError(SessionsError):
-    """The platform answered with an error status.
+    """The platform responded with an error status.
 
-    :param message: what went wrong, for a reader of a log.
-    :param status: HTTP status.
-    :param route: the endpoint's name, if the request was a call of ours.
-    :param reason: the platform's own words, shortened.
-    :param code: the platform's own error code, if it gave one.
-    :param request_id: the platform's request id, if it gave one.
-    :param retry_after: seconds after which the platform (or our budget) wants to be asked again, if it said so.
-    :param arguments: the arguments of the request that were refused, by name, where that is known.
-
-    ``argument`` is the name of the task's argument that holds one of them, where an operator or a sensor knows it.
-    ``by_platform`` is false where a web page came, such as a proxy or a firewall answers with.
+    :param message: what went wrong, as logs show it.
+    :param status: the HTTP status.
+    :param route: the endpoint's name, if an endpoint was called.
+    :param reason: the platform's own message, shortened.
+    :param code: the platform's own error code, if it sent one.
+    :param request_id: the platform's request id, if it sent one.
+    :param retry_after: seconds to wait before the next request, if the platform or the rate limiter said so.
+    :param arguments: the rejected arguments of the request by name, as far as they are known.
+    :ivar argument: the argument of the operator or sensor that holds one of them, if known.
+    :ivar by_platform: False if the response was a web page, as from a proxy or a firewall.
     """
 
     argument: str | None = None
@@ -141,72 +145,72 @@ class AuthenticationError(ApiError):
 
 
 class ClockSkewError(AuthenticationError):
-    """401, while the clocks of this machine and of the platform differ by minutes: the credential may be good."""
+    """401, while this machine's clock and the platform's differ by minutes: the credential may be valid."""
 
 
 class PermissionDeniedError(ApiError):
-    """403: the credential is good, but a right, scope or plan is missing."""
+    """403: the credential is valid, but a permission, scope or plan is missing."""
 
 
 class LinkRefusedError(PermissionDeniedError):
-    """The host that holds a file refused its address, which has expired or was revoked; the credential is good."""
+    """The host of a file refused its URL, which has expired or was revoked; the credential is valid."""
 
 
 class NotFoundError(ApiError):
-    """404 or 410: there is no such thing, or it is not visible with this credential."""
+    """404 or 410: the object does not exist, or is not visible with this credential."""
 
 
 class ConflictError(ApiError):
-    """409: the thing is in a state that does not allow this, or a name is taken."""
+    """409: the object's state does not allow the request, or a name is taken."""
 
 
 class RejectedError(ApiError):
-    """400, 422 or another 4xx: the platform does not accept the request as it is."""
+    """400, 422 or another 4xx: the platform does not accept the request."""
 
 
 class RateLimitedError(ApiError):
-    """Too many requests: the platform refused one (429), or the budget leaves no room soon enough.
+    """Too many requests: the platform refused one (429), or the rate limiter did not send it.
 
-    ``retry_after`` is None only where a 429 did not say when to come back.
+    ``retry_after`` is None only if a 429 did not say how long to wait.
     """
 
 
-class NoSlotError(RateLimitedError):
-    """The account's own rate budget leaves no room within the time that the request may wait. Nothing was sent."""
+class RateLimitTimeoutError(RateLimitedError):
+    """The request would wait longer for the rate limit than it may. It was not sent."""
 
 
 class ServerError(ApiError):
-    """5xx: the platform failed."""
+    """5xx: an error of the platform. The request may have taken effect."""
 
 
 class TemporaryError(ServerError):
-    """408, 423 or 425: the platform could not take the request now; another try may be taken.
+    """408, 423 or 425: the platform could not process the request now; a retry may succeed.
 
-    The request may have been carried out, as after a 5xx.
+    The request may have taken effect, as after a 5xx.
     """
 
 
-class AnswerError(SessionsError):
-    """The platform answered, but not in a way that can be used."""
+class ResponseError(SessionsError):
+    """The response cannot be used."""
 
 
-class MalformedAnswerError(AnswerError):
-    """The body is not JSON, or JSON of another shape than expected."""
+class MalformedResponseError(ResponseError):
+    """The body is not JSON, or JSON of an unexpected shape."""
 
 
-class AnswerTooLargeError(AnswerError):
-    """The body is larger than any answer may be, compressed or not, or holds more items."""
+class ResponseTooLargeError(ResponseError):
+    """The body has more bytes, compressed or not, or holds more items than allowed."""
 
 
-class UnknownStateError(AnswerError):
-    """The platform used a state word that this package does not know.
+class UnknownStateError(ResponseError):
+    """The platform responded with a state that this package does not know.
 
     :param platform: the connection type.
-    :param word: the word as it came.
-    :param known: the words that are known.
-    :param thing: what kind of state it is, in two words.
-    :param of: the id of what is in that state.
-    :ivar session: what else is known of a session in that state, as a ``Session`` in a state that it may not be in.
+    :param word: the state as it came.
+    :param known: the known states.
+    :param thing: what kind of state it is, such as ``session state``.
+    :param of: the id of the object in that state.
+    :ivar session: what else is known of that session, as a ``Session`` whose ``state`` is not to be used.
     """
 
     def __init__(
@@ -218,44 +222,44 @@ class UnknownStateError(AnswerError):
         thing: str = "session state",
         of: str | None = None,
     ) -> None:
-        whose = f" of {sanitize_text(of)!r}" if of else ""
+        owner = f" of {sanitize_text(of)!r}" if of else ""
         shown = sanitize_text(repr(word))
-        super().__init__(f"{platform} answered with the unknown {thing} {shown}{whose}; known are {', '.join(known)}")
+        super().__init__(f"{platform} returned the unknown {thing} {shown}{owner}; known are {', '.join(known)}")
         self.platform = platform
         self.word = word
         self.session: Any = None
 
-    def about(self, session: Any) -> Self:
-        """The same error, with what else is known of the session."""
-        found = type(self).__new__(type(self))
-        found.args = self.args
-        found.__dict__.update(self.__dict__, session=session)
-        return found
+    def with_session(self, session: Any) -> Self:
+        """Return a copy of this error that holds what else is known of the session."""
+        copied = type(self).__new__(type(self))
+        copied.args = self.args
+        copied.__dict__.update(self.__dict__, session=session)
+        return copied
 
 
-class PagingError(AnswerError):
+class PagingError(ResponseError):
     """The pages of a list repeat, end too early or never end."""
 
 
-class RedirectRefusedError(AnswerError):
-    """The platform led to where a request must not go: another host, an address inside, from https to http."""
+class RedirectRefusedError(ResponseError):
+    """The platform named an address that must not be requested: another host, a private address, http after https."""
 
 
 class WaitError(SessionsError):
-    """A wait cannot end as asked."""
+    """A wait ended without its condition."""
 
 
-class UnreachableError(WaitError):
-    """The session is in a state from which what was waited for can no longer come."""
+class UnreachableConditionError(WaitError):
+    """The session is in a state in which the condition can no longer be met."""
 
 
 class TooManyFailuresError(WaitError):
-    """A run of looks failed; the last error is quoted."""
+    """Several polls in a row failed; the text quotes the last error."""
 
 
 class ExportError(SessionsError):
-    """An export or a download cannot be completed."""
+    """An export or a download could not be completed."""
 
 
 class IncompleteDownloadError(ExportError):
-    """A file ended before, or went on after, its announced size, or its checksum is wrong."""
+    """A file is shorter or longer than announced, or its checksum is wrong."""

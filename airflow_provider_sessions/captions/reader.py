@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_provider_sessions.captions.names import WORD_JOINER, split_name
 from airflow_provider_sessions.captions.words import tidy, tidy_name
-from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.model import Transcript, TranscriptFile
 
 _TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3})\d*)?"
@@ -44,7 +44,7 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
     :param session_id: the session it belongs to.
     :returns: its segments in the order of the file; none for an empty one. An end that is not after its start is
         inferred, and marked as such.
-    :raises MalformedAnswerError: it has text, but is neither.
+    :raises MalformedResponseError: it has text, but is neither.
     """
     text = _decoded(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip("\n")
@@ -53,7 +53,7 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
     said = _said_in_webvtt if is_webvtt else _said_in_srt
     segments = [segment for cue in _cues(blocks, is_webvtt) for segment in _segments(cue, said)]
     if text.strip() and not segments and not is_webvtt:
-        raise MalformedAnswerError("this is neither WebVTT nor SRT: there is no line of times with text below it")
+        raise MalformedResponseError("this is neither WebVTT nor SRT: there is no line of times with text below it")
     language = _LANGUAGE.search(blocks[0]) if is_webvtt else None
     # Validated all at once: that takes a third of the time of making segments one by one.
     return Transcript.model_validate(
@@ -70,7 +70,7 @@ def read_transcript(
     :param session_id: the session it belongs to.
     :param language: its language, where the platform tells it beside the file.
     :param is_translation: whether it is a translation.
-    :raises MalformedAnswerError: it has text, but is neither.
+    :raises MalformedResponseError: it has text, but is neither.
     """
     transcript = read_captions(text, session_id)
     media_type = "text/vtt" if text.lstrip("\ufeff").startswith("WEBVTT") else "application/x-subrip"

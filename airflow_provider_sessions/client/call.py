@@ -104,7 +104,7 @@ class UploadFile:
 class Call(Generic[T_co]):
     """One request that has not been sent, and how to read its answer as ``T_co``.
 
-    :param answer: the type of the answer, as pydantic reads it.
+    :param response_type: the type of the response, as pydantic reads it.
     :param unwrap: keys to go down through before reading, each only where it is there.
     :param query: query parameters; None values are left out.
     :param body: JSON body, or None; not shown, because a log-in's holds a password.
@@ -115,7 +115,7 @@ class Call(Generic[T_co]):
     :param arguments: path arguments by name.
     """
 
-    answer: Any
+    response_type: Any
     unwrap: tuple[str, ...] = ()
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
@@ -141,7 +141,7 @@ class Paged(Call[list[T]], Generic[T]):
     each: Callable[[Any], Any] | None = None
     identity: Callable[[Any], object] | None = None
 
-    def read_as(self, each: Callable[[T], U], key: str, identity: Callable[[U], object] | None = None) -> Paged[U]:
+    def map_items(self, each: Callable[[T], U], key: str, identity: Callable[[U], object] | None = None) -> Paged[U]:
         """The same list, of whose items only that is kept which is made of them.
 
         :param each: makes it of an item. Nothing but the item may matter: a polling client asks once, as long as the
@@ -153,7 +153,7 @@ class Paged(Call[list[T]], Generic[T]):
 
 
 def call(
-    answer: type[T],
+    response_type: type[T],
     *,
     query: Mapping[str, Any] | None = None,
     body: Any = None,
@@ -164,9 +164,8 @@ def call(
 ) -> Call[T]:
     """Describe a request inside an endpoint function; the decorator adds method, path and arguments.
 
-    :param answer: how the answer is read; ``str`` for one that is a text file and no JSON, ``bytes`` for any other
-        file, ``type(None)`` for an action whose answer says nothing: any answer but a failure will do, also an empty
-        one.
+    :param response_type: the type of the response; ``str`` for a text file, ``bytes`` for any other file,
+        ``type(None)`` for an action whose response has no content: all but an error is accepted.
     :param form: fields of a form, instead of ``body``.
     :param files: files of a form by field; an empty mapping sends the form as one with files, too.
     :raises TypeError: both a body and a form.
@@ -174,7 +173,7 @@ def call(
     if body is not None and (form or files is not None):
         raise TypeError("a request has a JSON body or a form, not both")
     return Call(
-        answer=answer,
+        response_type=response_type,
         unwrap=unwrap,
         query=dict(query or {}),
         body=body,
@@ -193,7 +192,7 @@ def paged(
     key: str = "id",
 ) -> Paged[T]:
     """Describe a list of ``item`` that comes in pages."""
-    return Paged(answer=list[item], unwrap=unwrap, query=dict(query or {}), paging=paging, key=key)  # type: ignore[valid-type]
+    return Paged(response_type=list[item], unwrap=unwrap, query=dict(query or {}), paging=paging, key=key)  # type: ignore[valid-type]
 
 
 def raw_call(
@@ -226,7 +225,7 @@ def raw_call(
     name = f"{method} {path}"
     is_repeatable = method in REPEATABLE_METHODS
     route = Route(name, method, path, documented=True, repeatable=is_repeatable, base=base)
-    return Call(answer=Any, query=dict(query or {}), body=body, route=route)
+    return Call(response_type=Any, query=dict(query or {}), body=body, route=route)
 
 
 def _is_relative(path: str) -> bool:
@@ -302,7 +301,7 @@ class Endpoints:
 
         return enter
 
-    def make(self, name: str, arguments: Mapping[str, Any]) -> Call[Any]:
+    def make_call(self, name: str, arguments: Mapping[str, Any]) -> Call[Any]:
         """Make a call from an endpoint's name and its arguments, as an operator is given them.
 
         :raises InputError: there is no such endpoint, or the arguments do not fit it.

@@ -14,10 +14,9 @@ from airflow_provider_sessions.client.addresses import is_loopback, warn_of_plai
 from airflow_provider_sessions.client.call import Call, Paged, Route
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.decompression import ACCEPTED
-from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.failures import translate_httpx_errors
 from airflow_provider_sessions.client.guard import CATEGORY, DOWNLOAD, GuardedTransport, origin
 from airflow_provider_sessions.client.httpx_logging import quiet
-from airflow_provider_sessions.client.item_limits import check_page
 from airflow_provider_sessions.client.met import Met
 from airflow_provider_sessions.client.page_cache import Memo
 from airflow_provider_sessions.client.paging import Walk
@@ -26,6 +25,7 @@ from airflow_provider_sessions.client.redact import credentials_of, redact_url, 
 from airflow_provider_sessions.client.response_errors import refused_arguments
 from airflow_provider_sessions.client.responses import (
     Dialect,
+    check_page,
     decode_as,
     error_from,
     failure_reason,
@@ -37,11 +37,11 @@ from airflow_provider_sessions.client.responses import (
 from airflow_provider_sessions.client.transport import open_transport
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
-    AnswerTooLargeError,
     ApiError,
     InputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PagingError,
+    ResponseTooLargeError,
     SessionsError,
 )
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
@@ -150,9 +150,9 @@ class Client:
         )
 
     @property
-    def answered(self) -> int:
-        """How many requests got an answer, whatever it was."""
-        return self._guard.answered
+    def response_count(self) -> int:
+        """How many responses have come, errors included."""
+        return self._guard.response_count
 
     async def __aenter__(self) -> Self:
         return self
@@ -175,29 +175,29 @@ class Client:
         answer = await self._send(call, call.query)
         return answer.value  # type: ignore[no-any-return]
 
-    async def pages(self, call: Paged[T], *, ahead: bool = False, expected: int = 0) -> AsyncIterator[T]:
+    async def pages(self, call: Paged[T], *, prefetch: bool = False, expected_total: int = 0) -> AsyncIterator[T]:
         """Walk all pages of a list and give its items, each once.
 
         A list that changed while it was walked is walked again where an item may have slipped from a page not yet read
         to one that was: see :class:`~airflow_provider_sessions.client.paging.Walk`.
 
-        :param ahead: for who wants the whole list: pages are asked for side by side, as far as the platform says how
+        :param prefetch: for who wants the whole list: pages are asked for side by side, as far as the platform says how
             long it is. It still shows whether it changed meanwhile: each page tells the total that was right then.
-        :param expected: how long it is where the platform does not say, and the caller has reason to believe.
+        :param expected_total: how long it is where the platform does not say, and the caller has reason to believe.
         :raises PagingError: pages repeat, end too early, never end, or items go missing in every walk.
-        :raises MalformedAnswerError: two items that are not the same have one id, and one of them would be lost.
+        :raises MalformedResponseError: two items that are not the same have one id, and one of them would be lost.
         """
         given: set[str] = set()
         paging = self.config.paging(call.paging)
         for _ in range(_WALKS):
-            walk, met = Walk(call.route.name, paging, expected), Met(call)
+            walk, met = Walk(call.route.name, paging, expected_total), Met(call)
             query: Mapping[str, Any] | None = paging.first()
             async with ReadAhead(lambda query: self._send(call, {**call.query, **query})) as reader:
                 while query is not None:
                     items, meta = await reader.read(query)
                     keys = met.keys_of(items)
                     query = walk.next_query(query, keys, meta)
-                    reader.expect(walk.ahead(_PAGES) if ahead and query is not None else ())
+                    reader.expect(walk.ahead(_PAGES) if prefetch and query is not None else ())
                     for key, item in zip(keys, items, strict=True):
                         if key not in given:
                             given.add(key)
@@ -223,13 +223,13 @@ class Client:
     def stream(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
         """Open an address (absolute) for streaming; for :mod:`airflow_provider_sessions.client.download`.
 
-        :raises MalformedAnswerError: it is none; the platform gave it.
+        :raises MalformedResponseError: it is none; the platform gave it.
         """
         try:
             request = self._http.build_request("GET", url, headers=dict(headers), extensions={DOWNLOAD: True})
         except (httpx.InvalidURL, UnicodeError):
             # Neither quoted nor chained: it may be signed.
-            raise MalformedAnswerError("the platform gave an address that cannot be read") from None
+            raise MalformedResponseError("the platform gave an address that cannot be read") from None
         return self._open(request)
 
     @asynccontextmanager
@@ -245,7 +245,7 @@ class Client:
 
     async def _send(self, call: Call[Any], query: Mapping[str, Any]) -> _Answer:
         """Send until it succeeds or the retry policy gives up."""
-        repeatable = self.config.repeatable(call.route)
+        repeatable = self.config.is_repeatable(call.route)
         attempt = 1
         while True:
             try:
@@ -263,7 +263,7 @@ class Client:
     async def _attempt(self, call: Call[Any], query: Mapping[str, Any]) -> _Answer:
         method, url = self.url(call)
         what = lambda: f"{call.route.name} ({method} {redact_url(url)})"  # noqa: E731 - it is made for an error alone
-        with our_errors(what):
+        with translate_httpx_errors(what):
             request = self._request(call, method, url, query)
         with without_secrets(lambda: (*self._secrets(), *credentials_of(request))):
             return await self._answer(call, request, query, what)
@@ -272,14 +272,14 @@ class Client:
         self, call: Call[Any], request: httpx.Request, query: Mapping[str, Any], what: Callable[[], str]
     ) -> _Answer:
         method = request.method
-        with our_errors(what):
+        with translate_httpx_errors(what):
             async with self._open(request) as response:
                 body = await _body(response)
         if not response.is_success:
             raise self._refusal(call, query, response, failure_reason(body, call.route.name))
         if self.traffic_class is not TrafficClass.POLL or method != "GET":
             return self._read(call, response, body)
-        key = (str(request.url), call.answer, call.unwrap, _each(call))
+        key = (str(request.url), call.response_type, call.unwrap, _each(call))
         telling = self.dialect.telling_bytes(body)
         known = self._memo.find(key, telling)
         if known is None:
@@ -315,7 +315,10 @@ class Client:
 
     def _request(self, call: Call[Any], method: str, url: str, query: Mapping[str, Any]) -> httpx.Request:
         params = {key: _parameter(value) for key, value in query.items() if value is not None}
-        headers = {**({"Accept": _ACCEPTED[call.answer]} if call.answer in _ACCEPTED else {}), **call.headers}
+        headers = {
+            **({"Accept": _ACCEPTED[call.response_type]} if call.response_type in _ACCEPTED else {}),
+            **call.headers,
+        }
         try:
             return self._http.build_request(
                 method,
@@ -331,15 +334,17 @@ class Client:
 
     def _read(self, call: Call[Any], response: httpx.Response, body: bytes) -> _Answer:
         name = call.route.name
-        content = decode_as(call.answer, body, name, response.headers.get("content-type", ""), self.config.max_items)
+        content = decode_as(
+            call.response_type, body, name, response.headers.get("content-type", ""), self.config.max_items
+        )
         if says_failure(content):
             raise error_from(response, content, self.dialect, name, self.clock, what=name, secrets=self._secrets())
-        if call.answer is NoneType:
+        if call.response_type is NoneType:
             return _Answer(None, {})
-        found = unwrap(content, call.unwrap, is_list=get_origin(call.answer) is list)
+        found = unwrap(content, call.unwrap, is_list=get_origin(call.response_type) is list)
         if isinstance(call, Paged) and getattr(call.paging, "size", None) is not None:
             check_page(found.content, name)
-        value, each = read(call.answer, found.content, name, len(body)), _each(call)
+        value, each = read(call.response_type, found.content, name, len(body)), _each(call)
         return _Answer(value if each is None else [each(item) for item in value], found.meta)
 
 
@@ -356,7 +361,7 @@ async def _body(response: httpx.Response) -> bytes:
     """The whole body. What an error says besides its status may be missing: broken off, too large, unreadable."""
     try:
         return await response.aread()
-    except (httpx.HTTPError, TimeoutError, AnswerTooLargeError):
+    except (httpx.HTTPError, TimeoutError, ResponseTooLargeError):
         if response.is_success:
             raise
         return b""

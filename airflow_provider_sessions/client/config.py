@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.call import REPEATABLE_METHODS, Call, Route, fill, placeholders
-from airflow_provider_sessions.client.item_limits import ITEMS
 from airflow_provider_sessions.client.paging import NumberedPages, Paging
+from airflow_provider_sessions.client.responses import ITEMS
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.errors import ConnectionConfigError
 
@@ -87,7 +87,7 @@ class ClientConfig:
             return paging
         return replace(paging, first_page=self.first_page)
 
-    def repeatable(self, route: Route) -> bool:
+    def is_repeatable(self, route: Route) -> bool:
         """Whether a route may be sent twice here. An override that turns it into a POST takes that away."""
         method, _ = self._template(route)
         return route.repeatable and (method == route.method or method in REPEATABLE_METHODS)

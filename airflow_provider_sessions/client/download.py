@@ -16,15 +16,15 @@ from typing import Protocol
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.decompression import ENCODED
-from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.failures import translate_httpx_errors
 from airflow_provider_sessions.client.redact import redact_path
 from airflow_provider_sessions.client.responses import link_error
 from airflow_provider_sessions.errors import (
     ApiError,
     BrokenConnectionError,
     IncompleteDownloadError,
-    MalformedAnswerError,
-    NoAnswerError,
+    MalformedResponseError,
+    NoResponseError,
     RateLimitedError,
     ServerError,
 )
@@ -54,7 +54,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Downloaded:
+class DownloadResult:
     """What came."""
 
     size_bytes: int
@@ -92,14 +92,14 @@ class Download:
         self._on_progress = on_progress
         self._reset()
 
-    async def run(self) -> Downloaded:
+    async def run(self) -> DownloadResult:
         """Fetch the whole file.
 
         :raises IncompleteDownloadError: it has another size than announced, comes too slowly, or changed while the
             target cannot begin anew.
         :raises ApiError: it was refused.
-        :raises MalformedAnswerError: what came is no file: a web page, JSON, or an answer without content.
-        :raises NoAnswerError: the connection broke several times without a byte of progress.
+        :raises MalformedResponseError: what came is no file: a web page, JSON, or an answer without content.
+        :raises NoResponseError: the connection broke several times without a byte of progress.
         """
         url, extra = await self._request()
         idle, refusals = 0, 0
@@ -110,7 +110,7 @@ class Download:
                 if self._total is None or not before < self._size < self._total:
                     return self._checked()
                 log.debug("%d of %d bytes came: the server gives a part at a time", self._size, self._total)
-            except (NoAnswerError, ServerError, RateLimitedError) as broken:
+            except (NoResponseError, ServerError, RateLimitedError) as broken:
                 idle, refusals = (0, 0) if self._size > before else (idle + 1, refusals)
                 wait = self._client.config.retry.wait_before_retry(
                     broken, repeatable=True, attempt=max(1, idle), random=lambda: 1.0
@@ -140,7 +140,7 @@ class Download:
             self._begin_anew()  # nothing tells whether the file is still the same
         elif self._size and self._validator:
             headers |= {"Range": f"bytes={self._size}-", "If-Range": self._validator}
-        with our_errors(lambda: f"download from {redact_path(url)}"):
+        with translate_httpx_errors(lambda: f"download from {redact_path(url)}"):
             async with self._client.stream(url, headers) as response:
                 if response.status_code == 416 and self._size:
                     self._settle_end(response)
@@ -223,27 +223,27 @@ class Download:
         if self._on_progress is not None:
             self._on_progress(self._size, self._expected if self._total is None else self._total)
 
-    def _checked(self) -> Downloaded:
+    def _checked(self) -> DownloadResult:
         for announced, by in ((self._total, "the server"), (self._expected, "the platform")):
             if announced is not None and announced != self._size:
                 raise IncompleteDownloadError(f"{self._size} bytes came, but {by} announced {announced}")
-        return Downloaded(self._size, self._hash.hexdigest(), self._media_type)
+        return DownloadResult(self._size, self._hash.hexdigest(), self._media_type)
 
 
 def _check_that_it_is_a_file(response: httpx.Response, expected_type: str | None) -> None:
     """Refuse what is answered in the place of a file: a page to log in, an error with status 200, "not yet".
 
     :param expected_type: the media type of the file, where it is known.
-    :raises MalformedAnswerError: it is such an answer.
+    :raises MalformedResponseError: it is such an answer.
     """
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "text/html":
-        raise MalformedAnswerError("a web page came instead of the file")
+        raise MalformedResponseError("a web page came instead of the file")
     is_json = media_type == "application/json" or media_type.endswith("+json")
     if is_json and media_type != (expected_type or "").partition(";")[0].strip().lower():
-        raise MalformedAnswerError("JSON came instead of the file")
+        raise MalformedResponseError("JSON came instead of the file")
     if response.status_code not in (200, 206):
-        raise MalformedAnswerError(f"an answer without the file came: {response.status_code}")
+        raise MalformedResponseError(f"an answer without the file came: {response.status_code}")
 
 
 def _length(headers: httpx.Headers) -> int | None:

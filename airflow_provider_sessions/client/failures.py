@@ -10,21 +10,21 @@ from airflow_provider_sessions.errors import (
     BrokenConnectionError,
     ConnectError,
     ConnectionConfigError,
-    MalformedAnswerError,
+    MalformedResponseError,
     RedirectRefusedError,
 )
 from airflow_provider_sessions.safe_text import sanitize_text
 
 
 @contextmanager
-def our_errors(what: Callable[[], str]) -> Iterator[None]:
+def translate_httpx_errors(what: Callable[[], str]) -> Iterator[None]:
     """Raise our error instead of httpx's.
 
     :param what: tells the request in a few words, without secrets.
     :raises ConnectError: nothing was sent.
     :raises BrokenConnectionError: the request may have arrived.
     :raises ConnectionConfigError: the address or the credential cannot be put into a request.
-    :raises MalformedAnswerError: the body cannot be decompressed, or the answer leads to what is no host.
+    :raises MalformedResponseError: the body cannot be decompressed, or the answer leads to what is no host.
     """
     try:
         yield
@@ -39,11 +39,11 @@ def our_errors(what: Callable[[], str]) -> Iterator[None]:
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as failure:
         raise ConnectionConfigError(f"{what()}: {_told(failure)}; check the connection's host") from None
     except UnicodeError:  # httpx decodes the host of a redirect
-        raise MalformedAnswerError(f"{what()}: the answer names a host that cannot be read") from None
+        raise MalformedResponseError(f"{what()}: the answer names a host that cannot be read") from None
     except httpx.TooManyRedirects:
         raise RedirectRefusedError(f"{what()}: too many redirects") from None
     except httpx.DecodingError as failure:
-        raise MalformedAnswerError(f"{what()}: {_told(failure)}") from None
+        raise MalformedResponseError(f"{what()}: {_told(failure)}") from None
     except (httpx.HTTPError, TimeoutError) as failure:
         told = _told(failure) or "no answer in time"
         raise BrokenConnectionError(f"{what()}: {type(failure).__name__}: {told}") from None

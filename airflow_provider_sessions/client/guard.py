@@ -24,7 +24,7 @@ from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.decompression import ENCODED, decode_body
 from airflow_provider_sessions.client.redact import drop_secret_headers, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import AnswerTooLargeError, NoSlotError, RedirectRefusedError
+from airflow_provider_sessions.errors import RateLimitTimeoutError, RedirectRefusedError, ResponseTooLargeError
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo, parse_rate_limit_headers
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
@@ -72,7 +72,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param max_wait: seconds that a request may wait for its slot.
     :param deadline: seconds that a request may last from then on.
     :param max_bytes: bytes that an answer may have, on the wire and decompressed.
-    :ivar answered: how many requests got an answer, whatever it was.
+    :ivar response_count: how many responses have come, errors included.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._max_wait = max_wait
         self._deadline = deadline
         self._max_bytes = max_bytes
-        self.answered = 0
+        self.response_count = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request, guarded.
 
-        :raises NoSlotError: no slot is free soon enough.
+        :raises RateLimitTimeoutError: no slot is free soon enough.
         :raises RedirectRefusedError: a request was redirected to where it must not go.
         """
         if self.trusts(request.url):
@@ -190,12 +190,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             await self._clock.sleep(held)
         return None
 
-    async def _no_room(self, request: httpx.Request, limiter: RateLimiter) -> NoSlotError:
+    async def _no_room(self, request: httpx.Request, limiter: RateLimiter) -> RateLimitTimeoutError:
         later, limit = await limiter.get_wait(self._traffic_class), limiter.limit
         who = "the account" if limiter is self._limiter else f"the category {request.extensions[CATEGORY]!r}"
         known = "the platform has asked to be left alone" if limit is None else f"{who} allows {limit}"
         slot = (self._clock.now() + timedelta(seconds=later)).strftime("%H:%M:%S UTC")
-        return NoSlotError(
+        return RateLimitTimeoutError(
             f"the rate limit leaves no room for {request.method} {request.url.path} within "
             f"{self._max_wait:.0f} s: {known}; the next free slot is at {slot}, in {later:.1f} s",
             status=429,
@@ -219,7 +219,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         except (httpx.HTTPError, TimeoutError) as failure:
             log.debug("%s %s: %s", request.method, redact(str(request.url)), type(failure).__name__)
             raise
-        self.answered += 1
+        self.response_count += 1
         if log.isEnabledFor(logging.DEBUG):
             address, took = redact(str(request.url)), 1000 * (time.perf_counter() - began)
             log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)
@@ -289,7 +289,7 @@ class _Bounded(httpx.AsyncByteStream):
                 return
             self._left -= len(chunk)
             if self._left < 0:
-                raise AnswerTooLargeError(f"{self._what}: the answer is larger than {self._max_bytes} bytes")
+                raise ResponseTooLargeError(f"{self._what}: the answer is larger than {self._max_bytes} bytes")
             yield chunk
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_sessions.client.call import Paged
-from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.errors import MalformedResponseError
 
 
 class Met:
@@ -25,7 +25,7 @@ class Met:
         That is their id. Where an item has none it is all of the item, and its number among those that are alike on the
         page: they are as many as the platform says.
 
-        :raises MalformedAnswerError: two items that are not the same have one id.
+        :raises MalformedResponseError: two items that are not the same have one id.
         """
         here: dict[str, list[Any]] = {}
         return tuple(self._key(item, here) for item in items)
@@ -48,6 +48,6 @@ class Met:
             return
         known = self._identities.setdefault(name, hash(identity))
         if known != hash(identity) or any(repr(other) != repr(item) for other in alike):
-            raise MalformedAnswerError(
+            raise MalformedResponseError(
                 f"{self._call.route.name}: the list holds two different items of the id {name!r}; one would be lost"
             )

@@ -14,24 +14,22 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from airflow_provider_sessions.client import httpx_api as httpx
-from airflow_provider_sessions.client.api_models import is_record, read_records
-from airflow_provider_sessions.client.item_limits import ITEMS, check_density, check_items
+from airflow_provider_sessions.client.api_models import find_misfit, is_record, read_records, validate
 from airflow_provider_sessions.client.redact import credentials_of, hide_secrets
 from airflow_provider_sessions.client.response_errors import tell_refused
-from airflow_provider_sessions.client.validation import find_misfit, validate
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
-    AnswerTooLargeError,
     ApiError,
     AuthenticationError,
     ClockSkewError,
     ConflictError,
     LinkRefusedError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
     RejectedError,
+    ResponseTooLargeError,
     ServerError,
     TemporaryError,
 )
@@ -63,6 +61,17 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 """An escape of JSON: a pair of surrogates, a half of one, or any other."""
+PAGE_ITEMS = 10_000
+"""Items that a page may hold where a size was asked for. Nobody asks for more than a thousand."""
+ITEMS = 200_000
+"""Items that any other list may hold; the connection's field ``max_items`` says otherwise."""
+
+_SMALL = 64 * 1024
+"""Bytes from which on the parts of an answer are counted before it is decoded."""
+_LIST, _OBJECT, _EMPTY_OBJECT = 88, 200, 96
+"""Bytes that a list and an object take in memory at least, wherever they stand. Measured on CPython 3.11."""
+_GROWTH = 20
+"""How many times as large as its JSON the lists and objects of an answer may be. Records of ten bytes each are."""
 _SKEW = 30.0
 """Seconds by which clocks may differ before a 401 is laid to them."""
 _ID = 100
@@ -85,7 +94,7 @@ class Dialect:
     codes: Mapping[str, type[ApiError]] = field(default_factory=dict)
     volatile: re.Pattern[bytes] | None = None
 
-    def about(self, conn_id: str) -> Dialect:
+    def with_connection(self, conn_id: str) -> Dialect:
         """The same, with hints that name the connection that a person should check."""
         return replace(self, hints={key: f"{hint} (connection {conn_id!r})" for key, hint in self.hints.items()})
 
@@ -109,9 +118,9 @@ def decode(body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any
     it, and a list must not be lost for a title.
 
     :param most: items that a list or an object may hold.
-    :raises MalformedAnswerError: it is no JSON. The beginning of a web page is quoted; broken JSON is not, because it
+    :raises MalformedResponseError: it is no JSON. The beginning of a web page is quoted; broken JSON is not, because it
         may be a token's.
-    :raises AnswerTooLargeError: it holds more items, or would take far more memory than its size.
+    :raises ResponseTooLargeError: it holds more items, or would take far more memory than its size.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     if not body.strip():
@@ -125,7 +134,7 @@ def decode(body: bytes, route: str, content_type: str, most: int = ITEMS) -> Any
             check_items(content, body, route, most)
             return content
         start = body.lstrip()[:80].decode("utf-8", "replace")
-        raise MalformedAnswerError(
+        raise MalformedResponseError(
             f"{route}: the answer is not JSON ({content_type[:80] or 'no content type'}, {len(body)} bytes, "
             f"{unreadable})" + (f"; it begins with {start!r}" if start.startswith("<") else "")
         ) from None
@@ -153,7 +162,7 @@ def decode_as(answer: Any, body: bytes, route: str, content_type: str, most: int
     For ``NoneType`` any text will do, a web page apart: some platforms answer an action with a few words.
 
     :param most: items that a list or an object may hold.
-    :raises MalformedAnswerError: it is something else.
+    :raises MalformedResponseError: it is something else.
     """
     if answer is str:
         return decode_text(body, route, content_type)
@@ -170,7 +179,7 @@ def failure_reason(body: bytes, route: str) -> Any:
     """What an answer under an error status says, decoded; None for what is no JSON: its status says enough."""
     try:
         return decode(body, route, "")
-    except (MalformedAnswerError, AnswerTooLargeError):
+    except (MalformedResponseError, ResponseTooLargeError):
         return None
 
 
@@ -180,20 +189,20 @@ def _kind(content_type: str) -> str:
 
 def _check_file(body: bytes, route: str, content_type: str) -> bytes:
     if (kind := _kind(content_type)) in ("text/html", "application/json"):
-        raise MalformedAnswerError(f"{route}: the answer is {kind}, not a file ({len(body)} bytes)")
+        raise MalformedResponseError(f"{route}: the answer is {kind}, not a file ({len(body)} bytes)")
     return body
 
 
 def decode_text(body: bytes, route: str, content_type: str) -> str:
     """Decode a text, such as a CSV file; a byte order mark is dropped.
 
-    :raises MalformedAnswerError: it is a page or JSON instead, or not UTF-8.
+    :raises MalformedResponseError: it is a page or JSON instead, or not UTF-8.
     """
     _check_file(body, route, content_type)
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as unreadable:
-        raise MalformedAnswerError(f"{route}: the answer is not UTF-8 text: {unreadable}") from None
+        raise MalformedResponseError(f"{route}: the answer is not UTF-8 text: {unreadable}") from None
 
 
 def unwrap(content: Any, keys: tuple[str, ...], *, is_list: bool = False) -> Unwrapped:
@@ -216,7 +225,7 @@ def read(answer: Any, content: Any, route: str, size: int = 0) -> Any:
     """Read decoded JSON as ``answer``; of records, fields that cannot be read are left out.
 
     :param size: bytes of the JSON; lets many small items be looked at before anything is made of them.
-    :raises MalformedAnswerError: it has another shape; says where, without quoting values.
+    :raises MalformedResponseError: it has another shape; says where, without quoting values.
     """
     found = find_misfit(answer, content, size)
     if found is not None and is_record(answer):
@@ -232,7 +241,7 @@ def read(answer: Any, content: Any, route: str, size: int = 0) -> Any:
         first = misfit.errors(include_input=False, include_url=False)[0]
         path = () if found is None else found.path
         where = ".".join(str(part) for part in (*path, *first["loc"][len(path) :])) or "the whole answer"
-        raise MalformedAnswerError(
+        raise MalformedResponseError(
             f"{route}: the answer has another shape than expected at {where}: {first['msg']}"
         ) from None
 
@@ -240,8 +249,8 @@ def read(answer: Any, content: Any, route: str, size: int = 0) -> Any:
 def _read_records(answer: Any, content: Any, route: str, size: int) -> Any:
     try:
         return read_records(answer, content, size)
-    except MalformedAnswerError as misfit:
-        raise MalformedAnswerError(f"{route}: the answer has another shape than expected at {misfit}") from None
+    except MalformedResponseError as misfit:
+        raise MalformedResponseError(f"{route}: the answer has another shape than expected at {misfit}") from None
 
 
 def says_failure(content: Any) -> bool:
@@ -390,3 +399,64 @@ def _words(value: Any) -> str:
 def _short(text: str) -> str:
     """The text on one line, and not too long."""
     return sanitize_text(" ".join(text.split()))
+
+
+def check_density(body: bytes, route: str, most: int) -> None:
+    """Refuse JSON of which the lists and objects alone would take far more memory than its bytes.
+
+    ``[]`` takes 2 bytes there and 88 in memory. Brackets inside texts are counted as well: this is a matter of
+    magnitude.
+
+    :param body: the JSON.
+    :param route: the endpoint's name, for the error.
+    :param most: items that a list may hold; where a connection allows more than usual, it allows the memory for them.
+    :raises ResponseTooLargeError: it is such JSON.
+    """
+    if len(body) < _SMALL:
+        return
+    lists, objects, allowed = body.count(b"["), body.count(b"{"), _GROWTH * len(body) * max(1, most / ITEMS)
+    memory = lists * _LIST + objects * _OBJECT
+    if memory > allowed:
+        memory -= body.count(b"{}") * (_OBJECT - _EMPTY_OBJECT)
+    if memory > allowed:
+        raise ResponseTooLargeError(
+            f"{route}: the answer holds {lists + objects} lists and objects in {len(body)} bytes, which would take far "
+            f"more memory than an answer of its size may; if so many are right, set 'max_items' in the connection's "
+            f"extra to a larger number than {most}"
+        )
+
+
+def check_page(items: Any, route: str) -> None:
+    """Refuse a page of far more items than were asked for.
+
+    :param items: the page's decoded list.
+    :param route: the endpoint's name, for the error.
+    :raises ResponseTooLargeError: it holds more than :data:`PAGE_ITEMS`.
+    """
+    if isinstance(items, list) and len(items) > PAGE_ITEMS:
+        raise ResponseTooLargeError(
+            f"{route}: a page holds {len(items)} items, more than the {PAGE_ITEMS} that any page may hold"
+        )
+
+
+def check_items(content: Any, body: bytes | bytearray, route: str, most: int) -> None:
+    """Refuse an answer of which any list or object holds too many items, however deep it lies.
+
+    :param content: the decoded answer.
+    :param body: its JSON.
+    :param route: the endpoint's name, for the error.
+    :param most: items at most.
+    :raises ResponseTooLargeError: there are more.
+    """
+    if len(body) < 2 * most or body.count(b",") < most or not isinstance(content, dict | list):
+        return
+    rest = [content]
+    while rest:
+        found = rest.pop()
+        if len(found) > most:
+            raise ResponseTooLargeError(
+                f"{route}: the answer holds {len(found)} items, more than the {most} that a list may hold; if so many "
+                f"are right, set 'max_items' in the connection's extra to a larger number"
+            )
+        inner = found.values() if isinstance(found, dict) else found
+        rest += [value for value in inner if isinstance(value, dict | list)]

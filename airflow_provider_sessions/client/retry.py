@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from airflow_provider_sessions.errors import (
     ConnectError,
-    NoAnswerError,
-    NoSlotError,
+    NoResponseError,
     RateLimitedError,
+    RateLimitTimeoutError,
     ServerError,
     SessionsError,
 )
@@ -56,11 +56,11 @@ class RetryPolicy:
             return None
         doubled = 2.0 ** (attempt - 1)
         wait = self.backoff * doubled * (0.5 + random() / 2)
-        if isinstance(error, NoSlotError):
+        if isinstance(error, RateLimitTimeoutError):
             return None
         if isinstance(error, RateLimitedError):
             asked = self.unknown_limit_wait * doubled if error.retry_after is None else error.retry_after
-        elif isinstance(error, ConnectError) or (repeatable and isinstance(error, ServerError | NoAnswerError)):
+        elif isinstance(error, ConnectError) or (repeatable and isinstance(error, ServerError | NoResponseError)):
             asked = (error.retry_after or 0.0) if isinstance(error, ServerError) else 0.0
         else:
             return None

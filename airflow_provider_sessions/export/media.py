@@ -22,7 +22,7 @@ from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 
 if TYPE_CHECKING:
-    from airflow_provider_sessions.client.download import Downloaded
+    from airflow_provider_sessions.client.download import DownloadResult
 
 log = get_logger(__name__)
 
@@ -189,7 +189,7 @@ def _write_transcript(store: Store, key: str, transcript: Transcript, name: str)
 
 async def _download(
     adapter: Adapter, store: Store, key: str, recording: Recording, note: Callable[[int, int | None], None]
-) -> Downloaded:
+) -> DownloadResult:
     from airflow_provider_sessions.client.download import Download
 
     known = [recording]

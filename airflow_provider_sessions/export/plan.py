@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_sessions.errors import (
-    AnswerError,
     NotFoundError,
     PermissionDeniedError,
+    ResponseError,
     SessionsError,
 )
 from airflow_provider_sessions.export.datasets import Dataset, account_name, supported
@@ -153,7 +153,7 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
         one = meant[key]
         if not (one.owned or work.view in one.seen_by or (isinstance(session, Session) and anywhere.matches(session))):
             continue
-        if isinstance(session, AnswerError):
+        if isinstance(session, ResponseError):
             only[key], reasons[key] = one.datasets & wanted, str(session)
             not_over.append(one.session)
             continue
@@ -201,20 +201,21 @@ def _warn_of(reasons: Mapping[str, str]) -> None:
 
 async def _as_they_are(
     adapter: Adapter, late: Mapping[str, Late], conn_id: str
-) -> dict[str, Session | AnswerError | None]:
+) -> dict[str, Session | ResponseError | None]:
     """Sessions by id; the error of one that cannot be read.
 
     None where the platform does not know one any more, or never showed it to this connection.
     """
     seen = await adapter.poll_sessions(dict.fromkeys(late)) if late else {}
-    found: dict[str, Session | AnswerError | None] = {}
+    found: dict[str, Session | ResponseError | None] = {}
     for key, one in late.items():
         session = seen[key]
         refused = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
-        if isinstance(session, SessionsError) and not isinstance(session, NotFoundError | AnswerError) and not refused:
+        is_expected = refused or isinstance(session, NotFoundError | ResponseError)
+        if isinstance(session, SessionsError) and not is_expected:
             session.add_note(f"while exporting session {key}")
             raise session
-        found[key] = session if isinstance(session, Session | AnswerError) else None
+        found[key] = session if isinstance(session, Session | ResponseError) else None
     return found
 
 

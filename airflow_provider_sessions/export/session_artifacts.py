@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from airflow_provider_sessions.errors import (
-    AnswerError,
     ExportError,
     NotFoundError,
+    ResponseError,
     SessionsError,
 )
 from airflow_provider_sessions.export.summary import presence
@@ -98,7 +98,7 @@ async def _asked(adapter: Adapter, session: Session, account: str, questions: se
         """An answer; where it cannot be read, what hangs on it has to wait, and nothing else."""
         try:
             return await answer() if question in questions else otherwise
-        except AnswerError as unfit:
+        except ResponseError as unfit:
             unreadable[question] = str(unfit)
             return otherwise
 

@@ -25,12 +25,12 @@ from typing import Literal
 
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
-    AnswerError,
     BrokenConnectionError,
     ConflictError,
     NotFoundError,
     RateLimitedError,
     RejectedError,
+    ResponseError,
     ServerError,
     SessionsError,
 )
@@ -45,7 +45,7 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-UNCLEAR_ERRORS = (BrokenConnectionError, ServerError, AnswerError)
+UNCLEAR_ERRORS = (BrokenConnectionError, ServerError, ResponseError)
 """Errors after which a request may have been carried out."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
 _CANCELABLE = (SessionState.REQUESTED, SessionState.SCHEDULED)

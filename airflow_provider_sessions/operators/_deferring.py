@@ -27,8 +27,8 @@ from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
-from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
-from airflow_provider_sessions.retries.permanent_errors import judged
+from airflow_provider_sessions.retries import DEFAULT_POLICY, make_policy_argument
+from airflow_provider_sessions.retries.permanent_errors import fail_on_permanent_error
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.triggers.sessions import SETTLING_SECONDS
 
@@ -67,7 +67,7 @@ class DeferringOperator(BaseOperator):
     ) -> None:
         # As the default of a parameter, the policy yields to what an author sets, even in default_args, and Airflow
         # finds it for mapped tasks. With kwargs.setdefault it would silently override default_args.
-        super().__init__(**policy_argument(retry_policy), **kwargs)
+        super().__init__(**make_policy_argument(retry_policy), **kwargs)
         self.conn_id = conn_id
         self.deferrable = parse_untemplated_bool(deferrable, "deferrable")
 
@@ -107,7 +107,7 @@ class DeferringOperator(BaseOperator):
         )
 
     def _attempt(self, context: Context, held: int, began: float, times: int) -> Any:
-        with judged(self):
+        with fail_on_permanent_error(self):
             return self._work_or_defer(context, held, began, times)
 
     def _work_or_defer(self, context: Context, held: int, began: float, times: int) -> Any:

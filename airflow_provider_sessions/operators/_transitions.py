@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
-    AnswerError,
     BrokenConnectionError,
     ConflictError,
     NotFoundError,
     RejectedError,
+    ResponseError,
     ServerError,
 )
 from airflow_provider_sessions.messages import to_the_second
@@ -21,7 +21,7 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-_UNCERTAIN = (ConflictError, RejectedError, BrokenConnectionError, ServerError, AnswerError)
+_UNCERTAIN = (ConflictError, RejectedError, BrokenConnectionError, ServerError, ResponseError)
 """Errors after which the session may be as requested: somebody else changed it first, or the response was lost."""
 _START_TOLERANCE = timedelta(minutes=1)
 """A session that is to start now may be created a moment later."""

@@ -32,7 +32,7 @@ from airflow_provider_sessions.arguments import (
 from airflow_provider_sessions.client.call import Call, Paged, raw_call
 from airflow_provider_sessions.client.redact import hide_values
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, RateLimitedError
+from airflow_provider_sessions.errors import InputError, RateLimitedError, ResultTooLargeError
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.messages import counted, to_the_second
@@ -340,7 +340,7 @@ class CallApiOperator(DeferringOperator):
         for the account's rate limit. This needs a triggerer.
     :raises InputError: there is no such endpoint, an argument is invalid, or the path leads out of the base URL;
         nothing was sent.
-    :raises AnswerTooLargeError: the result is larger than 48 KiB, too large for XCom.
+    :raises ResultTooLargeError: the result is larger than 48 KiB, too large for XCom.
     """
 
     template_fields: Sequence[str] = (
@@ -404,13 +404,13 @@ class CallApiOperator(DeferringOperator):
             query = _mapping(parse_json(self.query, "query"), "query")
             return raw_call(method or "", path, query=query, body=self.body, base=base or None)
         arguments = _mapping(parse_json(self.arguments, "arguments"), "arguments")
-        return adapter_class(hook.conn_type).endpoints.make(endpoint, arguments)
+        return adapter_class(hook.conn_type).endpoints.make_call(endpoint, arguments)
 
     def _redact_for_xcom(self, result: Any, name: str) -> Any:
         content = redact(to_jsonable_python(result), max_depth=100)
         size = len(json.dumps(content))
         if size > _XCOM_BYTES:
-            raise AnswerTooLargeError(
+            raise ResultTooLargeError(
                 f"{name}: the result has {size / 1024:.0f} KiB, too much for XCom; "
                 f"request less, set limit, or use the hook's call() and pages() in a task of your own"
             )

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from airflow_provider_sessions.client.call import Endpoints, placeholders
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import AnswerTooLargeError, InputError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import InputError, ResponseTooLargeError, SessionsError, UnsupportedError
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -159,7 +159,7 @@ class Adapter(ABC):
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
-        self._poll = ListOrGet(self.get, self.list_sessions, lambda: client.answered)
+        self._poll = ListOrGet(self.get, self.list_sessions, lambda: client.response_count)
         self.unread = ReadWarnings(self.platform)
         self._page = _page_template(account)
 
@@ -193,8 +193,7 @@ class Adapter(ABC):
         # Imported here, as operators import this module: with each parse of a DAG file.
         from airflow_provider_sessions.client.client import Client
         from airflow_provider_sessions.client.config import ClientConfig
-        from airflow_provider_sessions.client.item_limits import ITEMS
-        from airflow_provider_sessions.client.responses import Dialect
+        from airflow_provider_sessions.client.responses import ITEMS, Dialect
         from airflow_provider_sessions.client.retry import RetryPolicy
 
         secrets: deque[str] = deque(account.secrets, maxlen=_SECRETS)
@@ -220,7 +219,7 @@ class Adapter(ABC):
         config = cls.configure(account, config)
         client = Client(
             config,
-            dialect=(cls.dialect or Dialect(cls.platform)).about(account.conn_id),
+            dialect=(cls.dialect or Dialect(cls.platform)).with_connection(account.conn_id),
             auth=cls.auth(account, config, clock, note),
             limiter=limiter or cls.get_limiter(account, clock),
             category_limiters=cls.get_category_limiters(account, clock),
@@ -491,7 +490,7 @@ class Adapter(ABC):
 
         :param url: its absolute address; the connection's credential goes to its own hosts alone.
         :param headers: headers to send.
-        :raises AnswerTooLargeError: it is larger than an answer may be.
+        :raises ResponseTooLargeError: it is larger than an answer may be.
         :raises SessionsError: see :class:`~airflow_provider_sessions.client.download.Download`.
         """
         from airflow_provider_sessions.client.download import Download
@@ -503,7 +502,7 @@ class Adapter(ABC):
 
         def check_size(size: int, _: int | None) -> None:
             if size > most:
-                raise AnswerTooLargeError(f"{self.platform}: a file to be read is larger than {most} bytes")
+                raise ResponseTooLargeError(f"{self.platform}: a file to be read is larger than {most} bytes")
 
         await Download(self.client, request, file, on_progress=check_size).run()
         return file.getvalue()

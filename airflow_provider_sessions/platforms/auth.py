@@ -22,7 +22,7 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     RejectedError,
 )
@@ -145,7 +145,7 @@ class EndpointTokenAuth(TokenAuth):
 
         :param answer: what one of the calls was answered with.
         :param name: that call's endpoint.
-        :raises MalformedAnswerError: it holds none.
+        :raises MalformedResponseError: it holds none.
         """
 
     def secrets(self) -> Iterable[str]:
@@ -189,9 +189,9 @@ class EndpointTokenAuth(TokenAuth):
         name = call.route.name
         if not _is_granted(reply, content):
             raise self._error(reply.response, content, name)
-        token = self.read_token(read(call.answer, unwrap(content, call.unwrap).content, name), name)
+        token = self.read_token(read(call.response_type, unwrap(content, call.unwrap).content, name), name)
         if not token.value.isascii() or not token.value.isprintable():
-            raise MalformedAnswerError(f"{name}: the access_token holds characters that no header can")
+            raise MalformedResponseError(f"{name}: the access_token holds characters that no header can")
         return token
 
     def _error(self, response: httpx.Response, content: object, name: str) -> ApiError:
@@ -207,7 +207,7 @@ class EndpointTokenAuth(TokenAuth):
 def _content(call: Call[Any], reply: Reply) -> Any:
     try:
         return decode(reply.body, call.route.name, reply.response.headers.get("content-type", ""))
-    except MalformedAnswerError:
+    except MalformedResponseError:
         if reply.response.is_success:
             raise
         return None  # an error page of a proxy; its status says enough

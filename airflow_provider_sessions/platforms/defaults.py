@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from airflow_provider_sessions.errors import AnswerError, NotFoundError, SessionsError
+from airflow_provider_sessions.errors import NotFoundError, ResponseError, SessionsError
 from airflow_provider_sessions.model import (
     Recording,
     Session,
@@ -38,7 +38,7 @@ async def get_each(get: GetSession, session_ids: Sequence[str]) -> dict[str, Ses
         batch = session_ids[first : first + _AT_ONCE]
         results = await asyncio.gather(*map(get, batch), return_exceptions=True)
         for session_id, result in zip(batch, results, strict=True):
-            if isinstance(result, BaseException) and not isinstance(result, NotFoundError | AnswerError):
+            if isinstance(result, BaseException) and not isinstance(result, NotFoundError | ResponseError):
                 raise result
             found[session_id] = result
     return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from typing import TypeVar
 
-from airflow_provider_sessions.client.api_models import Record
-from airflow_provider_sessions.errors import MalformedAnswerError, SessionsError, UnknownStateError
+from airflow_provider_sessions.client.api_models import LenientModel
+from airflow_provider_sessions.errors import MalformedResponseError, SessionsError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery
 from airflow_provider_sessions.platforms.list_items import Reading, Readings
 from airflow_provider_sessions.safe_text import get_logger
@@ -43,15 +43,15 @@ class ReadWarnings:
                 what = f"{name} of {of}" if name else of
                 log.warning("%s: %s cannot be read and is left empty: %s", self._platform, what, reason)
 
-    def rows(self, what: str, session_id: str, rows: Iterable[Record]) -> None:
+    def rows(self, what: str, session_id: str, rows: Iterable[LenientModel]) -> None:
         """Warn of fields of a session's rows that are left out.
 
-        :raises MalformedAnswerError: a row cannot be read at all: without it the others would tell something else.
+        :raises MalformedResponseError: a row cannot be read at all: without it the others would tell something else.
         """
         for number, row in enumerate(rows):
             of = f"{what} {number} of session {session_id!r}"
             if "" in row.unread:
-                raise MalformedAnswerError(f"{self._platform}: {of} cannot be read: {row.unread['']}")
+                raise MalformedResponseError(f"{self._platform}: {of} cannot be read: {row.unread['']}")
             self.fields(of, row.unread)
 
     def unlisted(self, of: str, error: SessionsError) -> None:
@@ -73,7 +73,7 @@ async def skip_items_without_id(
 ) -> AsyncIterator[tuple[R, ListedSession]]:
     """The sessions of a list, and those in a state that nobody knows. An item without an id is left out.
 
-    :raises MalformedAnswerError: no item has one: it is another list.
+    :raises MalformedResponseError: no item has one: it is another list.
     """
     nameless: SessionsError | None = None
     has_sessions = False
@@ -82,7 +82,7 @@ async def skip_items_without_id(
         if isinstance(outcome, Session) or (isinstance(outcome, UnknownStateError) and outcome.session is not None):
             has_sessions = True
             yield reading, outcome
-        elif isinstance(outcome, MalformedAnswerError):
+        elif isinstance(outcome, MalformedResponseError):
             nameless = outcome
             unread.unlisted("an item without an id", outcome)
         else:
@@ -97,7 +97,7 @@ async def map_items(
     """Read the items of a list as sessions. One that cannot be read never costs the others.
 
     :param items: what the platform lists.
-    :param read: reads one; raises a :class:`~airflow_provider_sessions.errors.MalformedAnswerError` where it has no id.
+    :param read: reads one; raises :class:`~airflow_provider_sessions.errors.MalformedResponseError` if it has no id.
     :returns: sessions; of one in a state that nobody knows the error. An item without an id is left out.
     """
     known = Readings(read)

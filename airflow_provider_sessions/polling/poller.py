@@ -30,7 +30,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock, wait_with_timeo
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
-    NoAnswerError,
+    NoResponseError,
     NotFoundError,
     RateLimitedError,
     ServerError,
@@ -66,7 +66,7 @@ BeforePublish = Callable[[], Awaitable[None]]
 
 _PARALLEL_REQUESTS = 8
 """Requests sent at the same time, once the first request of a poll has succeeded."""
-_SHARED_ERRORS = (AuthenticationError, RateLimitedError, ServerError, NoAnswerError)
+_SHARED_ERRORS = (AuthenticationError, RateLimitedError, ServerError, NoResponseError)
 """Errors that the other requests of a poll would probably meet as well."""
 _MIN_SLEEP = 0.001
 _IDLE_SLEEP = 60.0
@@ -296,7 +296,7 @@ class Poller:
         return [poll for poll in polls if poll.due < soon or poll.next_deadline <= now + _MIN_SLEEP]
 
     def _note_requests_begin(self) -> None:
-        responses = 0 if self._adapter is None else self._adapter.client.answered
+        responses = 0 if self._adapter is None else self._adapter.client.response_count
         self._requests_began_at, self._responses_before = self._now(), responses
 
     def _response_seconds(self) -> float:
@@ -306,7 +306,7 @@ class Poller:
         """
         if self._adapter is None:
             return 0.0
-        has_response = self._adapter.client.answered > self._responses_before
+        has_response = self._adapter.client.response_count > self._responses_before
         return self._now() - self._requests_began_at if has_response or self._adapter.client.limiter.limit else 0.0
 
     def _update_interval(self, duration: float, interval: float) -> None:

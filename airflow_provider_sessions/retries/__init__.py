@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_sessions.retries.permanent_errors import HAS_POLICIES
+from airflow_provider_sessions.retries.permanent_errors import HAS_RETRY_POLICIES
 
 DEFAULT_POLICY: Any = None
 """The policy of this provider's own operators and sensors, where their author gives none: None before Airflow 3.3."""
-if HAS_POLICIES:
+if HAS_RETRY_POLICIES:
     from airflow_provider_sessions.retries.policy import SessionsRetryPolicy
 
     DEFAULT_POLICY = SessionsRetryPolicy()
 
 
-def policy_argument(retry_policy: Any) -> dict[str, Any]:
+def make_policy_argument(retry_policy: Any) -> dict[str, Any]:
     """Return the argument by which a policy is handed to Airflow's operators; before 3.3 they take none."""
-    return {"retry_policy": retry_policy} if HAS_POLICIES else {}
+    return {"retry_policy": retry_policy} if HAS_RETRY_POLICIES else {}
 
 
 def sessions_default_args() -> dict[str, Any]:
@@ -28,11 +28,11 @@ def sessions_default_args() -> dict[str, Any]:
 
     - A rate limit: the next try comes when the platform, or the account's budget, wants to be asked again.
     - What another try would meet again: the task fails at once. See
-      :func:`~airflow_provider_sessions.retries.permanent_errors.is_hopeless`.
+      :func:`~airflow_provider_sessions.retries.permanent_errors.is_permanent`.
     - All other errors: ``retries`` and ``retry_delay`` decide, as ever.
 
     A retry spends one of the task's ``retries``, whatever brought it about.
 
     :returns: ``{"retry_policy": ...}``; before Airflow 3.3, which does not know that argument, ``{}``.
     """
-    return policy_argument(DEFAULT_POLICY)
+    return make_policy_argument(DEFAULT_POLICY)

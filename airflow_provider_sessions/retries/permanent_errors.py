@@ -23,14 +23,14 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 
-HAS_POLICIES = importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None
+HAS_RETRY_POLICIES = importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None
 """Whether Airflow asks a policy what a failed task does next: from 3.3 on."""
 _ABOUT_ARGUMENTS = (400, 404, 410, 422)
 _SHORTEST = 4
 """Characters of a name by whose beginning an argument is known."""
 
 
-def is_hopeless(error: BaseException) -> bool:
+def is_permanent(error: BaseException) -> bool:
     """Return whether another try would fail as well, with the same arguments and the same connection.
 
     ====================================================  ====================================================
@@ -60,7 +60,7 @@ def is_hopeless(error: BaseException) -> bool:
 
 
 @contextmanager
-def judged(task: BaseOperator) -> Iterator[None]:
+def fail_on_permanent_error(task: BaseOperator) -> Iterator[None]:
     """Let an error that leaves the block name the task's argument, and end the task for good where it is hopeless.
 
     From Airflow 3.3 on the task's retry policy ends it. Before, the error itself has to be one of Airflow's, besides
@@ -70,7 +70,7 @@ def judged(task: BaseOperator) -> Iterator[None]:
         yield
     except SessionsError as error:
         name_argument(error, task)
-        if HAS_POLICIES or not is_hopeless(error):
+        if HAS_RETRY_POLICIES or not is_permanent(error):
             raise
         raise _for_good(error) from None
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import RetryDecision, RetryPolicy
 
 from airflow_provider_sessions.errors import RateLimitedError
-from airflow_provider_sessions.retries.permanent_errors import is_hopeless
+from airflow_provider_sessions.retries.permanent_errors import is_permanent
 
 
 class SessionsRetryPolicy(RetryPolicy):
@@ -24,7 +24,7 @@ class SessionsRetryPolicy(RetryPolicy):
         :param max_tries: tries at most.
         :param context: the task's context; not used.
         """
-        if is_hopeless(exception):
+        if is_permanent(exception):
             return RetryDecision.fail(f"{type(exception).__name__}: another try would fail as well")
         if isinstance(exception, RateLimitedError) and exception.retry_after is not None:
             wait = timedelta(seconds=exception.retry_after)

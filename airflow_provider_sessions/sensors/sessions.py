@@ -7,8 +7,8 @@ poke or reschedule, and evaluate the condition by the same rules; see
 
 end of the wait         what the task does
 condition met           succeeds and returns the session as a small dict, as the operators do
-condition unreachable   ``on_unreachable``: fails (:class:`~airflow_provider_sessions.errors.UnreachableError`), is
-                        skipped, or succeeds
+condition unreachable   ``on_unreachable``: fails
+                        (:class:`~airflow_provider_sessions.errors.UnreachableConditionError`), is skipped, or succeeds
 ``timeout``             fails without a retry (``AirflowSensorTimeout``), or is skipped with ``soft_fail``
 polls keep failing      fails (:class:`~airflow_provider_sessions.errors.TooManyFailuresError`, quoting the last error)
                         and may be retried, also with ``soft_fail``: a broken connection is no reason to skip
@@ -44,7 +44,7 @@ from airflow_provider_sessions.arguments import (
     parse_untemplated_bool,
 )
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableError, WaitError
+from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableConditionError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.messages import unknown_words
@@ -63,7 +63,7 @@ from airflow_provider_sessions.polling.wait_conditions import (
     WaitStatus,
     evaluate_condition,
 )
-from airflow_provider_sessions.retries import DEFAULT_POLICY, policy_argument
+from airflow_provider_sessions.retries import DEFAULT_POLICY, make_policy_argument
 from airflow_provider_sessions.retries.permanent_errors import name_argument
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.sensors._poll_history import load_history, save_history
@@ -112,7 +112,7 @@ class _SessionSensor(BaseSensorOperator):
         retry_policy: Any = DEFAULT_POLICY,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**policy_argument(retry_policy), **kwargs)  # see DeferringOperator
+        super().__init__(**make_policy_argument(retry_policy), **kwargs)  # see DeferringOperator
         check_words(on_unreachable, parse_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
@@ -181,7 +181,7 @@ class _SessionSensor(BaseSensorOperator):
         """End the task according to the trigger's event.
 
         :param event: ``status``, ``session`` and ``message``.
-        :raises UnreachableError: the condition can no longer be met.
+        :raises UnreachableConditionError: the condition can no longer be met.
         :raises AirflowSensorTimeout: the deadline has passed.
         :raises TooManyFailuresError: too many polls failed.
         :raises WaitError: the event does not come from a trigger of this provider.
@@ -239,7 +239,7 @@ class _SessionSensor(BaseSensorOperator):
         if on_unreachable == "skip":
             raise AirflowSkipException(result.message)
         if on_unreachable == "fail":
-            raise self._failure(UnreachableError(result.message))
+            raise self._failure(UnreachableConditionError(result.message))
         return summary
 
     def _failure(self, error: Exception) -> Exception:
@@ -298,7 +298,7 @@ class SessionStateSensor(_SessionSensor):
     :param mode: ``poke`` or ``reschedule``, for ``deferrable=False``. With ``reschedule``, consecutive failed polls are
         counted from Airflow 3.3 on; before, any number may fail until ``timeout``.
     :param soft_fail: skip instead of fail when ``timeout`` has passed; other failures stay failures.
-    :raises UnreachableError: the state can no longer be reached.
+    :raises UnreachableConditionError: the state can no longer be reached.
     :raises TooManyFailuresError: too many consecutive polls failed; quotes the last error.
     :raises InputError: an argument is invalid; no request was sent.
     """
@@ -356,7 +356,7 @@ class ArtifactSensor(_SessionSensor):
     :param on_unreachable: what to do when there will be no artifact, because the session was never held or nothing was
         recorded: ``fail``, ``skip`` or ``succeed``. (templated)
     :param deferrable: wait in the triggerer, without holding a worker.
-    :raises UnreachableError: there will be no artifact.
+    :raises UnreachableConditionError: there will be no artifact.
     :raises UnsupportedError: the platform does not have such artifacts; the message says what to use instead.
     :raises TooManyFailuresError: too many consecutive polls failed; quotes the last error.
     :raises InputError: an argument is invalid; no request was sent.

@@ -266,7 +266,7 @@ def _make_call(endpoint: Any, arguments: Any, method: Any, path: Any) -> None:
     names = sorted({route.name for one in platforms for route in one})
     if name not in names:
         raise InputError(f"endpoint: no platform has {name!r}{did_you_mean([name], names)}")
-    refusals = [_refusal(one.make, name, values) for one in platforms if name in one.table]
+    refusals = [_refusal(one.make_call, name, values) for one in platforms if name in one.table]
     if all(refusals):
         raise InputError(f"arguments: {refusals[0][0]}")
 

@@ -37,13 +37,13 @@ import pytest
 from airflow_provider_sessions.client.download import Download
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
-    AnswerError,
     ApiError,
     AuthenticationError,
     ConflictError,
     NotFoundError,
     PermissionDeniedError,
     RejectedError,
+    ResponseError,
     ServerError,
     SessionsError,
     UnsupportedError,
@@ -372,8 +372,8 @@ class PlatformContract(ListContract):
             assert polled[broken] == listed[broken] == await connected.adapter().get(broken)
             assert listed[broken].unreadable
         else:
-            assert isinstance(polled[broken], AnswerError)
-            with pytest.raises(AnswerError):
+            assert isinstance(polled[broken], ResponseError)
+            with pytest.raises(ResponseError):
                 await connected.adapter().get(broken)
 
     # --- capabilities -------------------------------------------------------------------------------------------------
@@ -527,7 +527,7 @@ class PlatformContract(ListContract):
             with pytest.raises(error):
                 await call
 
-    @pytest.mark.parametrize(("status", "error"), [(200, AnswerError), (403, ApiError), (502, ServerError)])
+    @pytest.mark.parametrize(("status", "error"), [(200, ResponseError), (403, ApiError), (502, ServerError)])
     @_async_test
     async def test_the_page_of_a_proxy_is_an_error(
         self, connected: ConnectedPlatform, status: int, error: type[SessionsError]

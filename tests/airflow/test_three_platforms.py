@@ -307,7 +307,7 @@ def test_what_a_platform_cannot_do_fails_before_any_request_and_says_what_to_use
     assert questions
     for question in questions:
         note = place.adapter.capabilities[Feature(question)].note
-        told = f"UnsupportedError: {place.case.platform} cannot do {question!r}. {note}"
+        told = f"UnsupportedError: {place.case.platform} does not support {question!r}. {note}"
         assert log.count(told) == len(WAYS_TO_ASK[question]), told
 
 

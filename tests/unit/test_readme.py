@@ -71,6 +71,6 @@ def test_every_error_is_in_the_table_of_errors() -> None:
     from airflow_provider_sessions import errors
 
     kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.SessionsError)]
-    general = {"SessionsError", "NoAnswerError", "ApiError", "AnswerError", "WaitError"}  # raised as one of their kinds
+    bases = {"SessionsError", "NoResponseError", "ApiError", "ResponseError", "WaitError"}
     table = README.partition("## Errors to know")[2]
-    assert [one.__name__ for one in kinds if one.__name__ not in general and f"`{one.__name__}`" not in table] == []
+    assert [one.__name__ for one in kinds if one.__name__ not in bases and f"`{one.__name__}`" not in table] == []

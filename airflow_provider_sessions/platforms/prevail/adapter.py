@@ -38,11 +38,11 @@ from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
-    AnswerError,
     ConflictError,
     InputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
+    ResponseError,
     SessionsError,
     UnknownStateError,
 )
@@ -202,7 +202,7 @@ class PrevailAdapter(Adapter):
         endpoint = endpoints.create_session_request if options.flow == "request" else endpoints.create_session
         records = await self.client.send(endpoint(**arguments))
         if not records:
-            raise MalformedAnswerError(f"{endpoint.__name__}: the answer holds no request")
+            raise MalformedResponseError(f"{endpoint.__name__}: the answer holds no request")
         self._lists.note_made(records[0])
         session = self._reader.request(records[0])
         if draft.start is None or _starts(session, draft.start):
@@ -407,7 +407,7 @@ class PrevailAdapter(Adapter):
         for record in await self._lists.requests(max_age=_REQUESTS_KEPT):
             if session.session_id in (record.remote_session_id, f"{REQUEST}{record.id}"):
                 for name, reason in record.unread_people.items():
-                    raise MalformedAnswerError(
+                    raise MalformedResponseError(
                         f"{self.platform}: {name} of session {session.session_id!r} cannot be read: {reason}"
                     )
                 self.unread.fields(f"session {session.session_id!r}", record.unread)
@@ -467,7 +467,7 @@ class PrevailAdapter(Adapter):
         for slug in slugs:
             try:
                 seen = self._seen(listed.get(slug), requests.get(slug))
-            except AnswerError as unreadable:
+            except ResponseError as unreadable:
                 found[slug] = unreadable
             else:
                 found |= {} if seen is None else {slug: seen}
@@ -476,7 +476,7 @@ class PrevailAdapter(Adapter):
     def _requested(self, request: RequestRecord) -> Session | SessionsError:
         try:
             return self._reader.request(request)
-        except AnswerError as unreadable:
+        except ResponseError as unreadable:
             return unreadable
 
     def _seen(self, listed: Listed | None, request: RequestRecord | None) -> _Seen | None:
@@ -521,7 +521,7 @@ class PrevailAdapter(Adapter):
         asked = session.state is SessionState.LIVE or (session.state is SessionState.SCHEDULED and begun)
         try:
             return ended(session) if asked and await self._recordings(session.session_id) else session
-        except AnswerError as unreadable:
+        except ResponseError as unreadable:
             self.unread.fields(f"session {session.session_id!r}", {"the recordings": str(unreadable)})
             return session
 

@@ -103,10 +103,10 @@ class Lists:
     def walk(self, window: Window | None, *, ahead: bool = False) -> AsyncIterator[Listed]:
         """The list of sessions, page by page; see :func:`list_of`.
 
-        :param ahead: as :meth:`Client.pages` has it.
+        :param ahead: whether to fetch pages ahead, see :meth:`Client.pages`.
         """
         return self._client.pages(
-            list_of(window).read_as(self._reader.reading, key="key", identity=_identity), ahead=ahead
+            list_of(window).map_items(self._reader.reading, key="key", identity=_identity), prefetch=ahead
         )
 
     async def sessions(self, slugs: Set[str]) -> dict[str, Listed]:

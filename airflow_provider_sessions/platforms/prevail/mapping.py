@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from weakref import ref
 
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.errors import MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.instants import shifted
@@ -122,7 +122,7 @@ class Reader:
     def _planned(self, record: SessionRecord) -> Session:
         slug = record.remote_session_id
         if not slug:
-            raise MalformedAnswerError("prevail answered with a session that has no remote_session_id")
+            raise MalformedResponseError("prevail answered with a session that has no remote_session_id")
         url = self._url(slug, record.session_url)
         times = times_of(record, record.unread)
         times = times._replace(unread={**record.unread, **times.unread})
@@ -139,7 +139,7 @@ class Reader:
         try:
             session = self._with_request(listed.session, request)
         except UnknownStateError as unknown:
-            raise unknown.about(self._with_request(unknown.session, request)) from None
+            raise unknown.with_session(self._with_request(unknown.session, request)) from None
         return ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
 
     def _with_request(self, session: Session, request: RequestRecord | None) -> Session:
@@ -214,7 +214,7 @@ class Reader:
             self._unread.fields(f"session {session_id!r}", told)
             session = without(session, fields_of(times.unread, _FIELDS) | _planned_fields(times))
         if unknown is not None:
-            raise unknown.about(session)
+            raise unknown.with_session(session)
         return session
 
     def _is_past(self, session: Session) -> bool:

@@ -1,7 +1,7 @@
 """Prevail's answers, exactly as it names things, and how they read in our words.
 
 Every field is optional and unknown ones are passed over, because most of what is answered was never documented whole.
-Fields of a :class:`~airflow_provider_sessions.client.api_models.Record` may also be unreadable.
+Fields of a :class:`~airflow_provider_sessions.client.api_models.LenientModel` may also be unreadable.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, FailFast, Field, SecretStr, model_validator
 
-from airflow_provider_sessions.client.api_models import Record
-from airflow_provider_sessions.client.validation import FailingFast
-from airflow_provider_sessions.errors import InputError, MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.client.api_models import ApiModel, LenientModel
+from airflow_provider_sessions.errors import InputError, MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.model.values import zone
 from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name, read_time
@@ -55,13 +54,13 @@ def is_finished(transcript_status: str | None) -> bool:
     return (transcript_status or "").strip().lower() in TRANSCRIPT_READY
 
 
-class Answer(FailingFast):
+class PrevailModel(ApiModel):
     """An answer of the platform: lenient."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
 
 
-class Invite(Answer):
+class Invite(PrevailModel):
     """A person invited."""
 
     email: str | None = None
@@ -69,7 +68,7 @@ class Invite(Answer):
     name: str | None = None
 
 
-class Deponent(Answer):
+class Deponent(PrevailModel):
     """The person deposed."""
 
     name: str | None = None
@@ -100,7 +99,7 @@ def _as_objects(invites: Any) -> Any:
     return invites or []
 
 
-class SessionRequest(Answer):
+class SessionRequest(PrevailModel):
     """``session_request`` of a request record."""
 
     session_type: str | None = None
@@ -108,7 +107,7 @@ class SessionRequest(Answer):
     invites: Annotated[list[Invite], FailFast(), BeforeValidator(_as_objects)] = Field(default_factory=list)
 
 
-class RemoteSession(Answer):
+class RemoteSession(PrevailModel):
     """``remote_session`` of a request record."""
 
     title: str | None = None
@@ -122,7 +121,7 @@ class RemoteSession(Answer):
 def start_of(planned: RemoteSession) -> datetime | None:
     """The planned start.
 
-    :raises MalformedAnswerError: it cannot be read.
+    :raises MalformedResponseError: it cannot be read.
     """
     return read_time(planned.start_date, planned.start_time, planned.time_zone)
 
@@ -154,16 +153,16 @@ def times_of(planned: RemoteSession, unread: Mapping[str, str]) -> Times:
     try:
         # Without its zone, or a part of it, another time would be meant.
         start = None if problems.keys() & {"start_date", "start_time", "time_zone"} else start_of(planned)
-    except MalformedAnswerError as unreadable:
+    except MalformedResponseError as unreadable:
         problems["start_time"] = str(unreadable)
     try:
         end = end_of(start, planned.estimated_duration)
-    except MalformedAnswerError as unreadable:
+    except MalformedResponseError as unreadable:
         problems["estimated_duration"] = str(unreadable)
     return Times(start, end, name, problems)
 
 
-class ProviderDetails(Answer):
+class ProviderDetails(PrevailModel):
     """How to join with the video provider. Password and the provider's own join address are secrets."""
 
     meeting_id: int | str | None = None
@@ -172,7 +171,7 @@ class ProviderDetails(Answer):
     prevail_join_url: str | None = None
 
 
-class RequestRecord(Answer, Record):
+class RequestRecord(PrevailModel, LenientModel):
     """One item of ``requests``. Source: Prevail API, Schedule Sessions (documented by example)."""
 
     id: int | None = None
@@ -213,7 +212,7 @@ class RequestRecord(Answer, Record):
         return self.session_state == "canceled"
 
 
-class SessionRecord(RemoteSession, Record):
+class SessionRecord(RemoteSession, LenientModel):
     """One item of ``sessions``. Source: Prevail API, Edit Sessions (documented by example, cut)."""
 
     remote_session_id: str | None = None
@@ -232,7 +231,7 @@ class SessionRecord(RemoteSession, Record):
         return f"{self.remote_session_id} (canceled)" if self.is_canceled else self.remote_session_id or repr(self)
 
 
-class CancelAnswer(Answer):
+class CancelAnswer(PrevailModel):
     """The answer to a cancelation. Source: Prevail API, Cancel Sessions (documented)."""
 
     messages: str | list[str] | None = None
@@ -243,7 +242,7 @@ class CancelAnswer(Answer):
         return {} if content is None else content
 
 
-class RecordingItem(Answer, Record):
+class RecordingItem(PrevailModel, LenientModel):
     """One recording. Source: Prevail API, Access Session Materials (documented)."""
 
     filename: str | None = None
@@ -264,7 +263,7 @@ def _seconds(value: Any) -> Any:
     return value
 
 
-class TranscriptLine(Answer):
+class TranscriptLine(PrevailModel):
     """One stretch of speech: all names are inferred."""
 
     start: Annotated[float | None, BeforeValidator(_seconds)] = Field(
@@ -285,7 +284,7 @@ class TranscriptLine(Answer):
     )
 
 
-class TranscriptItem(Answer):
+class TranscriptItem(PrevailModel):
     """One transcript of a session: all names are inferred."""
 
     kind: str | None = Field(default=None, validation_alias=AliasChoices("kind", "type"))

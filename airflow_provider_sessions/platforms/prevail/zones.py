@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.model.values import utc, zone
 from airflow_provider_sessions.platforms.prevail.zone_names import FRIENDLY, IANA, OTHER_NAMES
 
@@ -55,7 +55,7 @@ def read_time(date: str | None, time: str | None, time_zone: str | None) -> date
     :param date: such as ``2026-03-02``.
     :param time: such as ``09:05 AM``; also ``9:05am`` and ``21:05``, with or without seconds.
     :param time_zone: friendly or IANA name; UTC if there is none.
-    :raises MalformedAnswerError: they cannot be read, or the zone is unknown.
+    :raises MalformedResponseError: they cannot be read, or the zone is unknown.
     """
     if not date or not time:
         return None
@@ -72,7 +72,7 @@ def read_time(date: str | None, time: str | None, time_zone: str | None) -> date
         local = datetime(year, month, date_, hour, int(hours[2]), int(hours[3] or 0))  # noqa: DTZ001
         return utc(_as_rails(local, zone(iana_name(time_zone or "UTC"))))
     except (ValueError, OverflowError) as unreadable:
-        raise MalformedAnswerError(f"prevail gave a start that cannot be read: {unreadable}") from None
+        raise MalformedResponseError(f"prevail gave a start that cannot be read: {unreadable}") from None
 
 
 def _as_rails(local: datetime, there: tzinfo) -> datetime:
@@ -97,7 +97,7 @@ def hours(seconds: float) -> float:
 def end_of(start: datetime | None, estimated_hours: float | None) -> datetime | None:
     """The planned end: planned times are whole minutes, which decimal hours only come near to.
 
-    :raises MalformedAnswerError: the duration is negative, or leads out of the calendar.
+    :raises MalformedResponseError: the duration is negative, or leads out of the calendar.
     """
     if start is None or estimated_hours is None:
         return None
@@ -106,5 +106,5 @@ def end_of(start: datetime | None, estimated_hours: float | None) -> datetime | 
     except (OverflowError, ValueError):
         end = None
     if end is None or estimated_hours < 0:
-        raise MalformedAnswerError(f"prevail gave an estimated_duration of {estimated_hours} hours: that is none")
+        raise MalformedResponseError(f"prevail gave an estimated_duration of {estimated_hours} hours: that is none")
     return end

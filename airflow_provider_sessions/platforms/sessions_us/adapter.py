@@ -17,7 +17,7 @@ from airflow_provider_sessions.client.call import Call, Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import AnswerError, ConflictError, InputError, NotFoundError, SessionsError
+from airflow_provider_sessions.errors import ConflictError, InputError, NotFoundError, ResponseError, SessionsError
 from airflow_provider_sessions.model import (
     Participant,
     Session,
@@ -239,7 +239,7 @@ class SessionsUsAdapter(Adapter):
         except NotFoundError as gone:
             self._depth.forget(session_id)
             return gone
-        except AnswerError as unreadable:
+        except ResponseError as unreadable:
             return unreadable
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
@@ -340,7 +340,7 @@ class SessionsUsAdapter(Adapter):
 
     def _readings(self, *, ahead: bool = False, expected: int = 0) -> AsyncIterator[Reading]:
         """The list of sessions."""
-        listed = endpoints.list_sessions().read_as(self._reading, key="key", identity=identity)
+        listed = endpoints.list_sessions().map_items(self._reading, key="key", identity=identity)
         return self._pages(listed, ahead=ahead, expected=expected)
 
     def _reading(self, item: SessionItem) -> Reading:
@@ -357,7 +357,7 @@ class SessionsUsAdapter(Adapter):
 
     def _pages(self, call: Paged[T], *, ahead: bool = False, expected: int = 0) -> AsyncIterator[T]:
         self._refuse_guest_key(call.route.name)
-        return self.client.pages(call, ahead=ahead, expected=expected)
+        return self.client.pages(call, prefetch=ahead, expected_total=expected)
 
     def _refuse_guest_key(self, route: str) -> None:
         """A key of role GUEST serves guest requests alone: say so before the platform refuses.

@@ -14,9 +14,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator, with_c
 from pydantic.alias_generators import to_camel, to_snake
 from typing_extensions import TypedDict
 
-from airflow_provider_sessions.client.api_models import Record
-from airflow_provider_sessions.client.validation import FailingFast
-from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.client.api_models import ApiModel, LenientModel
+from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
 from airflow_provider_sessions.platforms.description_marker import strip_marker
 from airflow_provider_sessions.platforms.instants import Instant
@@ -28,7 +27,7 @@ _EPOCH = 1e9
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
-class Answer(FailingFast):
+class SessionsUsModel(ApiModel):
     """An answer of the platform: lenient."""
 
     model_config = ConfigDict(
@@ -36,7 +35,7 @@ class Answer(FailingFast):
     )
 
 
-class Named(Answer):
+class Named(SessionsUsModel):
     """A thing with an id, and perhaps a slug or a name: the room or the event of a session."""
 
     id: str | None = None
@@ -44,7 +43,7 @@ class Named(Answer):
     name: str | None = None
 
 
-class Person(Answer):
+class Person(SessionsUsModel):
     """A user or a guest. A booking's guest has their whole name in ``firstName``."""
 
     id: str | None = None
@@ -58,7 +57,7 @@ class Person(Answer):
         return " ".join(part for part in (self.first_name, self.last_name) if part) or None
 
 
-class ParticipantItem(Answer, Record):
+class ParticipantItem(SessionsUsModel, LenientModel):
     """One participant: either a user of the platform or a guest."""
 
     id: str | None = None
@@ -88,7 +87,7 @@ class ParticipantItem(Answer, Record):
         )
 
 
-class SessionItem(Answer, Record):
+class SessionItem(SessionsUsModel, LenientModel):
     """One session. State is no field of it: see :attr:`state`."""
 
     id: str | None = None
@@ -137,10 +136,10 @@ class SessionItem(Answer, Record):
 
         :param unread: warns of those.
         :param page: the address of the session's page, where the connection says how it is made up.
-        :raises MalformedAnswerError: it has no id: it is something else, which would pass for a scheduled session.
+        :raises MalformedResponseError: it has no id: it is something else, which would pass for a scheduled session.
         """
         if not self.id:
-            raise MalformedAnswerError(f"{platform} answered with a session that has no id")
+            raise MalformedResponseError(f"{platform} answered with a session that has no id")
         owner = next((p.to_model() for p in self.participants or [] if p.is_owner), None)
         session = Session(
             platform=platform,
@@ -238,7 +237,7 @@ TranscriptAnswer = Annotated[list[TranscriptEntry], BeforeValidator(_none)]
 """All utterances of a session; no answer at all, or an empty object, is a list of none."""
 
 
-class TakeawaysAnswer(Answer):
+class TakeawaysAnswer(SessionsUsModel):
     """What the platform sums a session up to, if anything; ``takeawaysRaw`` is a ProseMirror document."""
 
     takeaways_text: str | None = None
@@ -258,7 +257,7 @@ class RoomItem(Named):
     description: str | None = None
 
 
-class EventItem(Answer):
+class EventItem(SessionsUsModel):
     """One event; it wraps a session. ``published`` and ``public`` are inferred."""
 
     model_config = ConfigDict(extra="allow")
@@ -281,7 +280,7 @@ class BookingPageItem(Named):
     time_zone: str | None = None
 
 
-class SlotItem(Answer):
+class SlotItem(SessionsUsModel):
     """A free time on a booking page (inferred)."""
 
     model_config = ConfigDict(extra="allow")
@@ -290,7 +289,7 @@ class SlotItem(Answer):
     end_at: datetime | None = None
 
 
-class CollaboratorItem(Answer):
+class CollaboratorItem(SessionsUsModel):
     """A collaborator of a booking page (inferred)."""
 
     model_config = ConfigDict(extra="allow")
@@ -299,7 +298,7 @@ class CollaboratorItem(Answer):
     user: Person | None = None
 
 
-class BookingItem(Answer):
+class BookingItem(SessionsUsModel):
     """One booking; a session carries it. ``status`` is inferred."""
 
     model_config = ConfigDict(extra="allow")

@@ -14,11 +14,11 @@ from airflow_provider_sessions.client.call import Paged
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
-    AnswerError,
     ConflictError,
     InputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
+    ResponseError,
     SessionsError,
 )
 from airflow_provider_sessions.messages import counted
@@ -247,7 +247,7 @@ class VidInfraAdapter(Adapter):
         return seen | await self._look_at_each([key for key in wanted if key not in seen])
 
     def _readings(self, listed: Paged[SessionResponse], *, ahead: bool = False) -> AsyncIterator[Reading]:
-        return self.client.pages(listed.read_as(self._reading, key="key", identity=identity), ahead=ahead)
+        return self.client.pages(listed.map_items(self._reading, key="key", identity=identity), prefetch=ahead)
 
     def _reading(self, answer: SessionResponse) -> Reading:
         return Reading(answer.id or repr(answer), self._known.outcome(answer))
@@ -258,7 +258,7 @@ class VidInfraAdapter(Adapter):
             batch = session_ids[first : first + _AT_ONCE]
             found = await asyncio.gather(*(self._look_at(key) for key in batch), return_exceptions=True)
             for key, session in zip(batch, found, strict=True):
-                if isinstance(session, BaseException) and not isinstance(session, NotFoundError | AnswerError):
+                if isinstance(session, BaseException) and not isinstance(session, NotFoundError | ResponseError):
                     raise session
                 if isinstance(session, NotFoundError):
                     self._depth.forget(key)
@@ -398,7 +398,7 @@ class VidInfraAdapter(Adapter):
         """An address that gives access to a recording's file for a while; asked for anew each time."""
         answer = await self.client.send(endpoints.get_recording_download_url(recording.recording_id))
         if answer.download_url is None or not answer.download_url.get_secret_value():
-            raise MalformedAnswerError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
+            raise MalformedResponseError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
         return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value()), {}
 
 

@@ -13,7 +13,7 @@ from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.platforms.auth import EndpointTokenAuth, Token
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.api.live.auth import AuthResponse
@@ -79,7 +79,7 @@ class LoginAuth(EndpointTokenAuth):
         """Take the tokens. Where a refresh gives no new refresh token, the old one stays good (inferred)."""
         access, refresh = _plain(answer.access_token), _plain(answer.refresh_token)
         if not access:
-            raise MalformedAnswerError(f"{name}: the answer holds no access_token")
+            raise MalformedResponseError(f"{name}: the answer holds no access_token")
         if refresh:
             self._on_secret(refresh)
             self._refresh = refresh

@@ -6,7 +6,7 @@ import mimetypes
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.errors import MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import (
     AttendanceInterval,
     Attribution,
@@ -74,21 +74,21 @@ def session_from(answer: SessionResponse | None, page: Page, unread: ReadWarning
     :param page: tells the address of a session's page by its id, if the connection knows it.
     :param unread: warns of fields that cannot be read.
     :raises UnknownStateError: its status is a word this package does not know.
-    :raises MalformedAnswerError: it has no id.
+    :raises MalformedResponseError: it has no id.
     """
     if answer is None or not answer.id:
-        raise MalformedAnswerError(f"{PLATFORM} answered with a session that has no id")
+        raise MalformedResponseError(f"{PLATFORM} answered with a session that has no id")
     state, problems = _STATES.get(answer.status or ""), dict(answer.unread)
     try:
         end = answer.ended_at if state is None else _end(answer, state)
-    except MalformedAnswerError as endless:
+    except MalformedResponseError as endless:
         end, problems["duration"] = None, str(endless)
     session = _session(answer.id, answer, state or SessionState.SCHEDULED, end, page)
     if problems:
         unread.fields(f"session {answer.id!r}", {name: why for name, why in problems.items() if name != "status"})
         session = without(session, fields_of(problems, _FIELDS))
     if state is None:
-        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES), of=answer.id).about(session)
+        raise UnknownStateError(PLATFORM, answer.status, tuple(_STATES), of=answer.id).with_session(session)
     return session
 
 
@@ -122,7 +122,7 @@ def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
     Where neither an end nor a duration is given, it ended when it was last changed, or before (inferred). The end that
     one bears which is live is that of an earlier time: it was started again.
 
-    :raises MalformedAnswerError: its duration leads out of the calendar.
+    :raises MalformedResponseError: its duration leads out of the calendar.
     """
     if not state.is_final:
         return None
@@ -134,17 +134,17 @@ def _end(answer: SessionResponse, state: SessionState) -> datetime | None:
     try:
         return answer.started_at + timedelta(seconds=max(answer.duration, 0))
     except OverflowError:
-        raise MalformedAnswerError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
+        raise MalformedResponseError(f"{PLATFORM} gave a duration of {answer.duration} s: that is no time") from None
 
 
 def recording_from(answer: RecordingResponse, session_id: str, unread: ReadWarnings = _LOG) -> Recording:
     """A recording. Size and duration are told only of a finished file: until then the platform may say 0.
 
     :raises UnknownStateError: its status is a word this package does not know.
-    :raises MalformedAnswerError: it has no id.
+    :raises MalformedResponseError: it has no id.
     """
     if not answer.id:
-        raise MalformedAnswerError(f"{PLATFORM} answered with a recording that has no id")
+        raise MalformedResponseError(f"{PLATFORM} answered with a recording that has no id")
     status = _RECORDING_STATES.get(answer.status or "")
     if status is None:
         raise UnknownStateError(

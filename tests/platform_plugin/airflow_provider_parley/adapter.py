@@ -127,5 +127,5 @@ class ParleyAdapter(Adapter):
             scheduled_end=meeting.end,
         )
         if meeting.status not in STATES:
-            raise UnknownStateError(self.platform, meeting.status, tuple(STATES), of=meeting.id).about(session)
+            raise UnknownStateError(self.platform, meeting.status, tuple(STATES), of=meeting.id).with_session(session)
         return session

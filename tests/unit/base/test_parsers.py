@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.captions.reader import read_captions
-from airflow_provider_sessions.errors import InputError, MalformedAnswerError
+from airflow_provider_sessions.errors import InputError, MalformedResponseError
 from airflow_provider_sessions.model import SessionChanges, SessionDraft, Window
 from airflow_provider_sessions.model.values import parse_instant, parse_seconds, zone
 from airflow_provider_sessions.platforms.instants import Instant
@@ -90,7 +90,7 @@ CUE = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n"
 def test_captions(data: str | bytes) -> None:
     try:
         transcript = read_captions(data)
-    except MalformedAnswerError as refused:
+    except MalformedResponseError as refused:
         is_short(refused)
         return
     assert all(segment.end > segment.start >= 0 for segment in transcript.segments)
@@ -227,7 +227,7 @@ def test_planned_times_of_prevail(day: str | None, time: str | None, name: str |
     try:
         start = zones.read_time(day, time, name)
         end = zones.end_of(start, hours)
-    except MalformedAnswerError as unreadable:
+    except MalformedResponseError as unreadable:
         is_short(unreadable)
         return
     assert start is None or start.tzinfo is UTC

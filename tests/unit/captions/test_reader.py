@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_sessions.captions.reader import read_captions
-from airflow_provider_sessions.errors import MalformedAnswerError
+from airflow_provider_sessions.errors import MalformedResponseError
 
 
 def said(data: str | bytes) -> list[tuple[str | None, str]]:
@@ -109,7 +109,7 @@ def test_an_empty_file_has_no_segments(data: str | bytes) -> None:
 
 @pytest.mark.parametrize("data", ["<html>Sign in</html>", '{"error": "no"}', "Anna: hello"])
 def test_what_is_neither_is_refused(data: str) -> None:
-    with pytest.raises(MalformedAnswerError, match="neither WebVTT nor SRT"):
+    with pytest.raises(MalformedResponseError, match="neither WebVTT nor SRT"):
         read_captions(data)
 
 

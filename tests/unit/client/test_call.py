@@ -62,13 +62,13 @@ def test_an_argument_is_encoded(value: Any, path: str) -> None:
 
 
 def test_calls_are_made_by_name_for_operators() -> None:
-    assert api.make("get_thing", {"thing_id": "t1"}) == get_thing("t1")
+    assert api.make_call("get_thing", {"thing_id": "t1"}) == get_thing("t1")
     with pytest.raises(InputError, match="testing has no endpoint 'get_thin'; it has get_thing, list_things"):
-        api.make("get_thin", {})
+        api.make_call("get_thin", {})
     with pytest.raises(InputError, match=r"endpoint get_thing\(thing_id.*missing a required argument: 'thing_id'"):
-        api.make("get_thing", {})
+        api.make_call("get_thing", {})
     with pytest.raises(InputError, match="unexpected keyword argument 'thing'"):
-        api.make("get_thing", {"thing_id": "t1", "thing": "t1"})
+        api.make_call("get_thing", {"thing_id": "t1", "thing": "t1"})
 
 
 def test_an_argument_of_another_type_is_an_input_error() -> None:
@@ -81,7 +81,7 @@ def test_an_argument_of_another_type_is_an_input_error() -> None:
 
     for wrong in ("text", 5, [1]):
         with pytest.raises(InputError, match=r"endpoint change_thing\(fields.*another type"):
-            strict.make("change_thing", {"fields": wrong})
+            strict.make_call("change_thing", {"fields": wrong})
     assert change_thing({"a": 1}).body == {"a": 1}
 
 
@@ -145,7 +145,7 @@ def test_a_correction_that_does_not_fit_is_refused(override: str) -> None:
 def test_a_correction_may_take_away_that_a_call_can_be_repeated() -> None:
     route = get_thing("t1").route
     for override, repeatable in (("/x/{thing_id}", True), ("PUT /x/{thing_id}", True), ("POST /x/{thing_id}", False)):
-        assert ClientConfig("https://a.example", paths={"get_thing": override}).repeatable(route) is repeatable
+        assert ClientConfig("https://a.example", paths={"get_thing": override}).is_repeatable(route) is repeatable
 
 
 def test_scope_and_other_bases() -> None:

@@ -15,7 +15,6 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
-    AnswerTooLargeError,
     ApiError,
     AuthenticationError,
     BrokenConnectionError,
@@ -23,11 +22,12 @@ from airflow_provider_sessions.errors import (
     ConnectError,
     ConnectionConfigError,
     InputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
     RejectedError,
+    ResponseTooLargeError,
     ServerError,
     SessionsError,
 )
@@ -293,14 +293,14 @@ HTML = b"<html><title>Log in to the guest Wi-Fi</title></html>"
 @pytest.mark.parametrize("call", [get_thing("t1"), poke_thing("t1"), thing_text("t1"), list_things()])
 async def test_a_web_page_is_no_answer(call: Any) -> None:
     async with RawServer((reply(200, HTML, Content_Type="text/html"),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match=r"the answer is (not JSON \()?text/html"):
+        with pytest.raises(MalformedResponseError, match=r"the answer is (not JSON \()?text/html"):
             await client.send(call)
     assert len(server.requests) == 1
 
 
 async def test_broken_json_is_not_quoted_because_it_may_hold_a_token() -> None:
     async with RawServer((reply(200, b'{"access_token": "hush'),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match="get_thing: the answer is not JSON") as caught:
+        with pytest.raises(MalformedResponseError, match="get_thing: the answer is not JSON") as caught:
             await client.send(get_thing("t1"))
     assert "hush" not in str(caught.value)
 
@@ -316,7 +316,7 @@ async def test_half_an_emoji_where_a_text_was_cut_is_replaced(half: bytes) -> No
 
 async def test_another_shape_is_named_without_its_values() -> None:
     async with RawServer((says({"data": {"id": {"secret": "hush"}}}),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match="another shape than expected at id") as caught:
+        with pytest.raises(MalformedResponseError, match="another shape than expected at id") as caught:
             await client.send(get_thing("t1"))
     assert "hush" not in str(caught.value)
 
@@ -331,7 +331,7 @@ async def test_another_shape_is_named_without_its_values() -> None:
 )
 async def test_a_corrupt_or_odd_encoding_is_named(encoding: str, body: bytes, text: str) -> None:
     async with RawServer((reply(200, body, Content_Encoding=encoding),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match=text):
+        with pytest.raises(MalformedResponseError, match=text):
             await client.send(get_thing("t1"))
 
 
@@ -346,7 +346,7 @@ async def test_an_answer_that_is_too_large_is_refused_as_it_comes(packed: bool) 
     body = b'{"data": "' + b"a" * 40_000_000 + b'"}'
     answer = reply(200, gzip.compress(body, 1), Content_Encoding="gzip") if packed else reply(200, body)
     async with RawServer((answer,)) as server, connect(server.url, max_json_bytes=1_000_000) as client:
-        with pytest.raises(AnswerTooLargeError, match="larger than"):
+        with pytest.raises(ResponseTooLargeError, match="larger than"):
             await client.send(get_thing("t1"))
     assert len(server.requests) == 1
 
@@ -363,7 +363,7 @@ async def test_the_answers_that_httpx_reads_itself_are_bounded_too() -> None:
         RawServer((reply(200, b"a" * 2_000_000), GOOD)) as server,
         connect(server.url, auth=LogIn(), max_json_bytes=1_000_000) as client,
     ):
-        with pytest.raises(AnswerTooLargeError):
+        with pytest.raises(ResponseTooLargeError):
             await client.send(get_thing("t1"))
 
 
@@ -416,7 +416,7 @@ async def test_an_action_that_failed_is_an_error_whatever_its_status() -> None:
 
 async def test_an_answer_that_has_to_say_something_may_not_be_empty() -> None:
     async with RawServer((reply(200),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match="get_thing: the answer has another shape"):
+        with pytest.raises(MalformedResponseError, match="get_thing: the answer has another shape"):
             await client.send(get_thing("t1"))
 
 
@@ -461,7 +461,7 @@ async def test_of_a_page_whose_bytes_did_not_change_the_same_is_kept_that_was_ma
         return Made(thing.id, thing.name or "nameless")
 
     async with RawServer(answers) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
-        call = list_things().read_as(made, key="place")
+        call = list_things().map_items(made, key="place")
         looks = [[item async for item in client.pages(call)] for _ in range(3)]
     assert [[item.name for item in look] for look in looks] == [["one", "nameless"]] * 2 + [["changed", "nameless"]]
     assert [one is two for one, two in zip(*looks[:2], strict=True)] == [True, True]

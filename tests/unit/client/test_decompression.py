@@ -16,14 +16,14 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.client.client import Client
-from airflow_provider_sessions.client.download import Download, Downloaded
+from airflow_provider_sessions.client.download import Download, DownloadResult
 from airflow_provider_sessions.errors import (
-    AnswerTooLargeError,
     ApiError,
     BrokenConnectionError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     RateLimitedError,
+    ResponseTooLargeError,
     SessionsError,
 )
 from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply, says
@@ -73,7 +73,7 @@ async def read_text(*answers: Answer, attempts: int = 1) -> str:
         return await client.send(thing_text("t1"))
 
 
-async def fetch(client: Client, url: str, target: Any) -> Downloaded:
+async def fetch(client: Client, url: str, target: Any) -> DownloadResult:
     async def address() -> tuple[str, dict[str, str]]:
         return f"{url}/file", {}
 
@@ -120,9 +120,9 @@ async def test_zeros_behind_a_gzip_body_and_between_members_mean_nothing() -> No
 async def test_other_bytes_behind_the_end_are_refused(behind: bytes, packer: str) -> None:
     encoding, pack = PACKERS[packer]
     body = pack(TEXT.encode()) + behind
-    with pytest.raises(MalformedAnswerError, match="compression is broken"):
+    with pytest.raises(MalformedResponseError, match="compression is broken"):
         await read_text(packed(body, encoding))
-    with pytest.raises(MalformedAnswerError, match="compression is broken"):
+    with pytest.raises(MalformedResponseError, match="compression is broken"):
         await download(packed(body, encoding))
 
 
@@ -175,7 +175,7 @@ async def test_an_action_may_be_answered_by_nothing_under_an_encoding(status: in
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "deflate, br"])
 async def test_a_file_in_an_encoding_that_was_not_requested_is_refused(encoding: str) -> None:
-    with pytest.raises(MalformedAnswerError, match=rf"encoded as '{encoding}', which was not requested"):
+    with pytest.raises(MalformedResponseError, match=rf"encoded as '{encoding}', which was not requested"):
         await download(packed(b"compressed", encoding))
 
 
@@ -239,7 +239,7 @@ class LogIn(httpx.Auth):
 
 async def test_a_call_inflates_no_more_than_an_answer_may_hold(bomb: bytes, memory: Callable[[], float]) -> None:
     async with RawServer((packed(bomb),)) as server, connect(server.url, max_json_bytes=4 * MIB) as client:
-        with pytest.raises(AnswerTooLargeError, match="larger than 4194304 bytes"):
+        with pytest.raises(ResponseTooLargeError, match="larger than 4194304 bytes"):
             await client.send(get_thing("t1"))
     assert memory() < 16
 
@@ -249,7 +249,7 @@ async def test_a_log_in_inflates_no_more(bomb: bytes, memory: Callable[[], float
         RawServer((packed(bomb), GOOD)) as server,
         connect(server.url, max_json_bytes=4 * MIB, auth=LogIn(f"{server.url}/login")) as client,
     ):
-        with pytest.raises(AnswerTooLargeError):
+        with pytest.raises(ResponseTooLargeError):
             await client.send(get_thing("t1"))
     assert memory() < 16
 
@@ -261,7 +261,7 @@ async def test_the_body_of_a_refusal_inflates_no_more(bomb: bytes, memory: Calla
         RawServer((refused, GOOD)) as server,
         connect(server.url, max_json_bytes=4 * MIB, auth=KeyAuth()) as client,
     ):
-        with pytest.raises(AnswerTooLargeError):
+        with pytest.raises(ResponseTooLargeError):
             await client.send(get_thing("t1"))
     assert memory() < 16
 
@@ -285,7 +285,7 @@ async def test_the_body_of_a_redirect_is_not_read(encoding: str, bomb: bytes, me
     answers = by(lambda request: GOOD if request.path == "/moved" else moved)
     async with RawServer((answers,)) as server, connect(server.url, max_json_bytes=100_000) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
-        with pytest.raises(MalformedAnswerError, match="JSON came instead"):
+        with pytest.raises(MalformedResponseError, match="JSON came instead"):
             await fetch(client, server.url, io.BytesIO())
     assert memory() < 16
 
@@ -310,7 +310,7 @@ async def test_members_without_content_do_not_escape_the_limit() -> None:
         RawServer((packed(body + gzip.compress(b"{}")),)) as server,
         connect(server.url, max_json_bytes=MIB) as client,
     ):
-        with pytest.raises(AnswerTooLargeError):
+        with pytest.raises(ResponseTooLargeError):
             await client.send(get_thing("t1"))
 
 

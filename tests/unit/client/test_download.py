@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.client.client import Client
-from airflow_provider_sessions.client.download import CHUNK_BYTES, Download, Downloaded
+from airflow_provider_sessions.client.download import CHUNK_BYTES, Download, DownloadResult
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     BrokenConnectionError,
     ConnectionConfigError,
     IncompleteDownloadError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -86,7 +86,7 @@ class FileServer:
 
 async def fetch(
     client: Client, server: RawServer, target: Any = None, *, path: str = "/file", **settings: Any
-) -> tuple[Downloaded, bytes]:
+) -> tuple[DownloadResult, bytes]:
     target = io.BytesIO() if target is None else target
 
     async def address() -> tuple[str, dict[str, str]]:
@@ -103,7 +103,7 @@ async def test_a_file_is_fetched() -> None:
             client, server, expected_size=len(CONTENT), on_progress=lambda size, total: told.append((size, total))
         )
     assert content == CONTENT
-    assert done == Downloaded(len(CONTENT), SHA, "video/mp4")
+    assert done == DownloadResult(len(CONTENT), SHA, "video/mp4")
     assert told[-1] == (len(CONTENT), len(CONTENT))
     assert [size for size, _ in told] == sorted({size for size, _ in told})
 
@@ -308,7 +308,7 @@ async def test_another_size_than_announced_is_an_error(expected: int, text: str)
 )
 async def test_an_answer_in_the_place_of_a_file_is_no_file(answer: Answer, text: str) -> None:
     async with RawServer((answer,)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match=text):
+        with pytest.raises(MalformedResponseError, match=text):
             await fetch(client, server)
 
 
@@ -330,7 +330,7 @@ async def test_a_server_that_gives_a_part_at_a_time_is_asked_for_the_next() -> N
 async def test_a_web_page_is_no_file() -> None:
     page = reply(200, b"<html>expired</html>", Content_Type="text/html; charset=utf-8")
     async with RawServer((page,)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match="a web page came instead of the file"):
+        with pytest.raises(MalformedResponseError, match="a web page came instead of the file"):
             await fetch(client, server)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.failures import translate_httpx_errors
 from airflow_provider_sessions.errors import ApiError, ConnectError, SessionsError
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.registry import adapter_class
@@ -44,6 +44,6 @@ async def test_the_errors_of_one_are_not_taken_for_those_of_the_other() -> None:
             with pytest.raises(ConnectError):
                 await adapter.get("s1")
         async with httpx2.AsyncClient() as airflows:
-            with pytest.raises(httpx2.ConnectError) as caught, our_errors(lambda: "a request of Airflow's"):
+            with pytest.raises(httpx2.ConnectError) as caught, translate_httpx_errors(lambda: "a request of Airflow's"):
                 await airflows.get(address)
     assert not isinstance(caught.value, httpx.HTTPError | SessionsError)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.client.responses import decode
-from airflow_provider_sessions.errors import AnswerTooLargeError, ConnectionConfigError, MalformedAnswerError
+from airflow_provider_sessions.errors import ConnectionConfigError, MalformedResponseError, ResponseTooLargeError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail import endpoints as prevail
@@ -72,7 +72,7 @@ async def test_a_page_holds_at_most_ten_thousand_items() -> None:
         connect(server.url) as client,
     ):
         assert await read(client, list_things()) == 10_000
-        with pytest.raises(AnswerTooLargeError, match="list_things: a page holds 10001 items, more than the 10000"):
+        with pytest.raises(ResponseTooLargeError, match="list_things: a page holds 10001 items, more than the 10000"):
             await read(client, list_things())
 
 
@@ -86,7 +86,7 @@ async def test_an_answer_without_pages_holds_what_the_connection_allows() -> Non
     async with RawServer(answers) as server:
         async with connect(server.url, max_items=2_000) as client:
             assert await read(client, vidinfra.list_attendance("s")) == 2_000
-            with pytest.raises(AnswerTooLargeError, match=r"holds 2001 items, more than the 2000.*'max_items'"):
+            with pytest.raises(ResponseTooLargeError, match=r"holds 2001 items, more than the 2000.*'max_items'"):
                 await read(client, vidinfra.list_attendance("s"))
         async with connect(server.url, max_items=3_000) as client:
             assert await read(client, vidinfra.list_attendance("s")) == 2_001
@@ -94,7 +94,7 @@ async def test_an_answer_without_pages_holds_what_the_connection_allows() -> Non
 
 async def test_an_answer_without_pages_holds_two_hundred_thousand_items_by_default() -> None:
     async with RawServer((reply(200, attendance(200_001)),)) as server, connect(server.url) as client:
-        with pytest.raises(AnswerTooLargeError, match=r"holds 200001 items, more than the 200000.*'max_items'"):
+        with pytest.raises(ResponseTooLargeError, match=r"holds 200001 items, more than the 200000.*'max_items'"):
             await read(client, vidinfra.list_attendance("s"))
 
 
@@ -112,7 +112,7 @@ async def test_a_list_inside_an_answer_is_counted_as_well(call: Any, envelope: s
     rows = json.dumps([{"text": "a", "email": "a@example.com"}] * 5_001)
     async with RawServer((reply(200, (envelope % rows).encode()),)) as server:
         async with connect(server.url, max_items=5_000) as client:
-            with pytest.raises(AnswerTooLargeError, match=r"holds 5001 items, more than the 5000.*'max_items'"):
+            with pytest.raises(ResponseTooLargeError, match=r"holds 5001 items, more than the 5000.*'max_items'"):
                 await client.send(call)
         async with connect(server.url, max_items=5_001) as client:
             await client.send(call)
@@ -122,7 +122,7 @@ async def test_many_lists_and_objects_may_be_read_where_the_connection_allows_th
     body = b'{"data": {"things": [], "x": [' + b"[]," * 100_000 + b"0]}}"
     async with RawServer((reply(200, body),)) as server:
         async with connect(server.url) as client:
-            with pytest.raises(AnswerTooLargeError, match=r"100\d\d\d lists and objects.*'max_items'"):
+            with pytest.raises(ResponseTooLargeError, match=r"100\d\d\d lists and objects.*'max_items'"):
                 await read(client, list_things())
         async with connect(server.url, max_items=1_000_000) as client:
             assert await read(client, list_things()) == 0
@@ -149,7 +149,7 @@ async def test_the_first_item_that_does_not_fit_is_named_wherever_it_stands() ->
     rows[2000] = {"id": []}  # type: ignore[dict-item]
     body = json.dumps({"data": {"things": rows, "total": 3000}}).encode()
     async with RawServer((reply(200, body),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match=r"expected at 2000\.id: Input should be a valid string$"):
+        with pytest.raises(MalformedResponseError, match=r"expected at 2000\.id: Input should be a valid string$"):
             await read(client, list_things())
 
 
@@ -158,7 +158,7 @@ async def test_the_first_segment_that_does_not_fit_is_named_wherever_it_stands()
     lines[2000] = {"start": "soon", "text": "We begin."}
     body = json.dumps({"transcripts": [{"segments": []}, {"segments": lines}]}).encode()
     async with RawServer((reply(200, body),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedAnswerError, match=r"expected at 1\.segments\.2000\.start"):
+        with pytest.raises(MalformedResponseError, match=r"expected at 1\.segments\.2000\.start"):
             await client.send(prevail.list_transcripts("s"))
 
 

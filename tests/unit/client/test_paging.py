@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.client import paging as paging_module
 from airflow_provider_sessions.client.paging import LimitOffset, NumberedPages, Page, PageLimit, Paging, Walk
-from airflow_provider_sessions.errors import MalformedAnswerError, NotFoundError, PagingError
+from airflow_provider_sessions.errors import MalformedResponseError, NotFoundError, PagingError
 from tests.unit.client.servers import Answer, RawServer, Received, by, reply, says
 from tests.unit.client.things import connect, list_things
 
@@ -127,7 +127,7 @@ async def test_an_empty_list_is_empty_however_it_is_written(content: Any) -> Non
 @pytest.mark.parametrize("answer", [reply(200), says({"data": {}}), says({"data": None}), says({})])
 async def test_no_list_is_no_empty_list(answer: Answer) -> None:
     async with RawServer((answer,)) as server:
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             await walk(server, PageLimit(2))
 
 
@@ -136,7 +136,7 @@ async def test_no_list_is_no_empty_list(answer: Answer) -> None:
 
 async def walk_ahead(server: RawServer, paging: Paging) -> list[str]:
     async with connect(server.url) as client:
-        return [item.id async for item in client.pages(list_things(paging=paging), ahead=True)]
+        return [item.id async for item in client.pages(list_things(paging=paging), prefetch=True)]
 
 
 class Crowd:
@@ -180,7 +180,7 @@ async def test_what_was_asked_for_ahead_is_taken_back_when_nobody_wants_it() -> 
         return later
 
     async with RawServer((by(answer),)) as server, connect(server.url) as client:
-        pages = client.pages(list_things(paging=PageLimit(2)), ahead=True)
+        pages = client.pages(list_things(paging=PageLimit(2)), prefetch=True)
         assert (await anext(pages)).id == "i0"
         await asyncio.wait_for(pages.aclose(), 10)
         hangs.set()
@@ -193,7 +193,7 @@ async def test_a_failure_of_a_page_that_was_asked_for_ahead_is_told_when_it_is_i
     found = []
     async with RawServer((by(answer),)) as server, connect(server.url) as client:
         with pytest.raises(NotFoundError):
-            async for item in client.pages(list_things(paging=PageLimit(2)), ahead=True):
+            async for item in client.pages(list_things(paging=PageLimit(2)), prefetch=True):
                 found.append(item.id)  # noqa: PERF401 - what came before the failure counts
     assert found == ITEMS[:4]
 

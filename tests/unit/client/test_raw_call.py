@@ -80,7 +80,7 @@ def test_a_method_beyond_the_usual_is_refused(method: str) -> None:
     ("method", "repeatable"), [("GET", True), ("PUT", True), ("DELETE", True), ("POST", False), ("PATCH", False)]
 )
 def test_only_what_may_be_repeated_is_retried(method: str, repeatable: bool) -> None:
-    assert ClientConfig(BASE).repeatable(raw_call(method, "/rooms").route) is repeatable
+    assert ClientConfig(BASE).is_repeatable(raw_call(method, "/rooms").route) is repeatable
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_what_a_platform_lacks_is_refused_with_what_to_use_instead(
 ) -> None:
     (key,) = vidinfra.create()
 
-    with pytest.raises(UnsupportedError, match=f"vidinfra cannot do '{question}'. The vendor"):
+    with pytest.raises(UnsupportedError, match=f"vidinfra does not support '{question}'. The vendor"):
         getattr(hook, question)(key)
 
 

@@ -160,7 +160,7 @@ def test_several_files_are_downloaded_concurrently_up_to_the_limit(tmp_path: Pat
         def __init__(self, client, address, target, **_: Any) -> None:
             self._target = target
 
-        async def run(self) -> download_module.Downloaded:
+        async def run(self) -> download_module.DownloadResult:
             nonlocal running, most
             running += 1
             most = max(most, running)
@@ -168,7 +168,7 @@ def test_several_files_are_downloaded_concurrently_up_to_the_limit(tmp_path: Pat
                 await asyncio.sleep(0)
             running -= 1
             self._target.write(b"x")
-            return download_module.Downloaded(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
+            return download_module.DownloadResult(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
 
     mocker.patch.object(download_module, "Download", Slow)
     recordings = [
@@ -188,9 +188,9 @@ def test_a_wrong_checksum_leaves_no_file(tmp_path: Path, mocker: Any) -> None:
         def __init__(self, client, address, target, **_: Any) -> None:
             self._target = target
 
-        async def run(self) -> download_module.Downloaded:
+        async def run(self) -> download_module.DownloadResult:
             self._target.write(b"x")
-            return download_module.Downloaded(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
+            return download_module.DownloadResult(1, hashlib.sha256(b"x").hexdigest(), "video/webm")
 
     mocker.patch.object(download_module, "Download", Whole)
     wrong = Recording(recording_id="r", session_id="s", status=RecordingStatus.READY, sha256="0" * 64)

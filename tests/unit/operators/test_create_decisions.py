@@ -14,13 +14,13 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
-    AnswerError,
     BrokenConnectionError,
     ConflictError,
     InputError,
     PermissionDeniedError,
     RateLimitedError,
     RejectedError,
+    ResponseError,
     ServerError,
     SessionsError,
 )
@@ -454,7 +454,7 @@ def server_error(status: int) -> ServerError:
 @pytest.mark.parametrize(
     ("error", "may_be_carried_out", "unique_names"),
     [
-        *[(error, True, False) for error in (LOST, AnswerError("no JSON"), *map(server_error, (502, 504, 524)))],
+        *[(error, True, False) for error in (LOST, ResponseError("no JSON"), *map(server_error, (502, 504, 524)))],
         *[(server_error(status), False, False) for status in (500, 501, 503)],
         (LOST, True, True),
         (server_error(500), False, True),

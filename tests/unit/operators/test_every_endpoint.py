@@ -98,10 +98,10 @@ class Recorder:
         """Forget what was sent, and give this call a response of the right shape with nothing in it."""
         self.requests.clear()
         self.status = 200
-        if call.answer in (str, bytes):
+        if call.response_type in (str, bytes):
             self.response = "text/csv", b"name,seconds\r\n"
             return
-        content: Any = [] if get_origin(call.answer) is list else {}
+        content: Any = [] if get_origin(call.response_type) is list else {}
         for name in reversed(call.unwrap):
             content = {name: content}
         self.response = "application/json", json.dumps(content).encode()
@@ -169,7 +169,7 @@ def test_each_is_called_through_the_operator(
         extra={"video_host": f"{recorder.url}/video", "rate_limit": "9999/second"},
     )
     arguments = arguments_of(platform, route)
-    recorder.accept(adapter_class(platform).endpoints.make(route.name, arguments))
+    recorder.accept(adapter_class(platform).endpoints.make_call(route.name, arguments))
     operator = CallApiOperator(task_id="call", conn_id="some", endpoint=route.name, arguments=arguments, limit=1)
 
     operator.execute(context)
@@ -215,7 +215,7 @@ def test_the_copies_for_one_library_are_called_by_the_connections_library(
     extra = {"library_id": LIBRARY, "rate_limit": "9999/second"}
     connect("some", conn_type="vidinfra", host=f"{recorder.url}/v1", password="a-key-4711", extra=extra)
     arguments = arguments_of("vidinfra", route)
-    recorder.accept(adapter_class("vidinfra").endpoints.make(route.name, arguments))
+    recorder.accept(adapter_class("vidinfra").endpoints.make_call(route.name, arguments))
 
     CallApiOperator(task_id="call", conn_id="some", endpoint=route.name, arguments=arguments, limit=1).execute(context)
 

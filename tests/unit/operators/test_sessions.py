@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.errors import (
-    AnswerTooLargeError,
     ConflictError,
     ConnectionConfigError,
     InputError,
     NotFoundError,
+    ResultTooLargeError,
     UnsupportedError,
 )
 from airflow_provider_sessions.operators.sessions import (
@@ -190,7 +190,7 @@ def test_an_unsupported_operation_fails_before_any_request(
     lacking = {**VidInfraAdapter.capabilities, Feature.START: Capability(Support.NO, "The host starts it by hand.")}
     monkeypatch.setattr(VidInfraAdapter, "capabilities", lacking)
 
-    with pytest.raises(UnsupportedError, match=r"vidinfra cannot do 'start'\. The host starts it by hand."):
+    with pytest.raises(UnsupportedError, match=r"vidinfra does not support 'start'\. The host starts it by hand."):
         run(StartSessionOperator, session_id=session_id)
     assert sandbox.log.count() == 0
 
@@ -275,7 +275,7 @@ class TestCallApi:
     def test_a_result_too_large_for_xcom_is_refused(self, run: Any, vidinfra: Any) -> None:
         vidinfra.create(count=200)
 
-        with pytest.raises(AnswerTooLargeError, match=r"list_sessions: the result has \d+ KiB, too much for XCom"):
+        with pytest.raises(ResultTooLargeError, match=r"list_sessions: the result has \d+ KiB, too much for XCom"):
             run(CallApiOperator, endpoint="list_sessions")
 
     @pytest.mark.parametrize(

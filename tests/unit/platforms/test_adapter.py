@@ -130,7 +130,7 @@ def test_good_options_are_read() -> None:
 
 
 def test_what_a_platform_lacks_is_refused_with_what_to_use_instead() -> None:
-    with pytest.raises(UnsupportedError, match=r"plain cannot do 'attendance'. Use the list of the invited."):
+    with pytest.raises(UnsupportedError, match=r"plain does not support 'attendance'. Use the list of the invited."):
         opened().require(Feature.ATTENDANCE)
     opened().require(Feature.RECORDINGS)
 

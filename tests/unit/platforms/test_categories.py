@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import ConnectionConfigError, NoSlotError, RateLimitedError
+from airflow_provider_sessions.errors import ConnectionConfigError, RateLimitedError, RateLimitTimeoutError
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from tests.unit.platforms.huddle import KEY, SOON, Huddle, HuddleAdapter, get_meeting, huddle, list_files
@@ -57,7 +57,7 @@ async def test_an_adapter_knows_the_limits_of_its_platforms_categories(
     monkeypatch.setattr(HuddleAdapter, "category_limits", {"files": RateLimit(1, 60.0)})
     async with opened(huddle, clock, max_wait=5) as adapter:
         await adapter.client.send(list_files("m"))
-        with pytest.raises(NoSlotError, match="the category 'files' allows 1 request per minute"):
+        with pytest.raises(RateLimitTimeoutError, match="the category 'files' allows 1 request per minute"):
             await adapter.client.send(list_files("m"))
         await adapter.client.send(get_meeting("m"))
     async with opened(huddle, VirtualClock(auto=True), max_wait=5, rate_limit="files=9/minute") as adapter:
@@ -68,7 +68,7 @@ async def test_an_adapter_knows_the_limits_of_its_platforms_categories(
 async def test_a_429_of_a_category_closes_the_category_alone(huddle: Huddle, clock: VirtualClock) -> None:
     async with opened(huddle, clock, rate_limit="100/minute, files=50/minute", max_wait=5) as adapter:
         huddle.refuse_next = 1
-        for error in (RateLimitedError, NoSlotError):
+        for error in (RateLimitedError, RateLimitTimeoutError):
             with pytest.raises(error) as refused:
                 await adapter.client.send(list_files("m"))
             assert refused.type is error

@@ -14,7 +14,7 @@ from airflow_provider_sessions.errors import (
     AuthenticationError,
     ConnectionConfigError,
     InputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     RejectedError,
 )
 from airflow_provider_sessions.model import Session, SessionState
@@ -55,7 +55,7 @@ class TestSessionsUs:
     @pytest.mark.parametrize("answer", [{}, meeting(id=None)])
     async def test_an_answer_without_an_id_is_no_scheduled_session(self, answer: object) -> None:
         async with adapter_of("sessions_us", {ID: answer}) as adapter:
-            with pytest.raises(MalformedAnswerError, match="no id"):
+            with pytest.raises(MalformedResponseError, match="no id"):
                 await adapter.get(ID)
 
     async def test_a_refusal_under_a_good_status_is_quoted(self) -> None:
@@ -96,7 +96,7 @@ class TestSessionsUs:
         said = {"content": [{"text": "Hello", "language": "en"}], "sourceTimestamp": 1772467205000000000}
         async with adapter_of("sessions_us", {"/transcripts": [said], "/participants": [], ID: meeting()}) as adapter:
             session = await adapter.get(ID)
-            with pytest.raises(MalformedAnswerError, match="sourceTimestamp"):
+            with pytest.raises(MalformedResponseError, match="sourceTimestamp"):
                 await adapter.transcripts(session)
 
     async def test_an_utterance_without_words_takes_nothing_from_the_others(self) -> None:
@@ -229,14 +229,14 @@ class TestPrevail:
     async def test_what_is_no_transcript_is_not_taken_for_one_that_is_not_there_yet(self, item: object) -> None:
         async with self.of(transcripts=[item]) as adapter:
             session = await adapter.get("smith")
-            with pytest.raises(MalformedAnswerError, match="neither segments nor a status"):
+            with pytest.raises(MalformedResponseError, match="neither segments nor a status"):
                 await adapter.transcripts(session)
 
     @pytest.mark.parametrize("start", ["nan", -5, "inf", 1772467205000])
     async def test_a_segment_at_no_time_is_named(self, start: object) -> None:
         async with self.of(transcripts=[{"segments": [{"start": start, "text": "Hello"}]}]) as adapter:
             session = await adapter.get("smith")
-            with pytest.raises(MalformedAnswerError, match=r"segments\.0\.start"):
+            with pytest.raises(MalformedResponseError, match=r"segments\.0\.start"):
                 await adapter.transcripts(session)
 
     async def test_segments_without_words_are_read(self) -> None:

@@ -117,9 +117,9 @@ def test_what_its_adapter_lacks_is_refused_with_what_to_do_instead(
     huddle_default: Huddle, context: dict[str, Any]
 ) -> None:
     huddle_default.add("m", SOON)
-    with pytest.raises(UnsupportedError, match=r"huddle cannot do 'cancel'\. Its adapter does not map that; call"):
+    with pytest.raises(UnsupportedError, match=r"huddle does not support 'cancel'\. Its adapter does not map that"):
         CancelSessionOperator(task_id="cancel", conn_id="huddle_default", session_id="m").execute(context)
-    with pytest.raises(UnsupportedError, match="huddle cannot do 'takeaways'"):
+    with pytest.raises(UnsupportedError, match="huddle does not support 'takeaways'"):
         ArtifactSensor(task_id="wait", conn_id="huddle_default", session_id="m", artifact="takeaways").execute(context)
 
 

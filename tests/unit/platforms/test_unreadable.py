@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.errors import MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import Session, SessionQuery, SessionState, Window, WindowBy
 from airflow_provider_sessions.platforms.adapter import Adapter
 from tests.unit.platforms.test_malformed_responses import adapter_of
@@ -166,7 +166,7 @@ async def test_a_list_of_other_things_is_no_list_without_sessions(platform: str)
         "sessions_us": {"/sessions": [nameless]},
     }
     async with adapter_of(platform, answers[platform], login="acme" if platform == "prevail" else None) as adapter:
-        with pytest.raises(MalformedAnswerError, match="has no"):
+        with pytest.raises(MalformedResponseError, match="has no"):
             await listed(adapter)
 
 
@@ -284,14 +284,14 @@ class TestRows:
         }
         async with adapter_of("vidinfra", answers) as adapter:
             session = await adapter.get("s0")
-            with pytest.raises(MalformedAnswerError, match=r"attendance \d of session 's0' cannot be read"):
+            with pytest.raises(MalformedResponseError, match=r"attendance \d of session 's0' cannot be read"):
                 await adapter.attendance(session)
 
     async def test_a_person_who_cannot_be_read_is_an_error_of_this_session(self) -> None:
         async with prevail(request={"session_request": {"invites": ["a@x.org", 5]}}) as adapter:
             found = await listed(adapter)
             assert len(await adapter.participants(found["s0"])) == 2
-            with pytest.raises(MalformedAnswerError, match=r"session_request\.invites\.1 of session 's1'"):
+            with pytest.raises(MalformedResponseError, match=r"session_request\.invites\.1 of session 's1'"):
                 await adapter.participants(found["s1"])
 
 
@@ -304,7 +304,7 @@ class TestIds:
         name = "title" if "title" in record else "name"
         twin = {**record, "id": "s1", "remote_session_id": "s1", "state": "active", name: "Jones"}
         async with opened(more=[twin]) as adapter:
-            with pytest.raises(MalformedAnswerError, match="two different items of the id 's1'"):
+            with pytest.raises(MalformedResponseError, match="two different items of the id 's1'"):
                 await listed(adapter)
 
     @pytest.mark.parametrize("platform", PLATFORMS)
@@ -328,7 +328,7 @@ class TestIds:
 
         async with adapter_of("vidinfra", answer) as adapter:
             if later.keys() & {"title", "created_at"}:
-                with pytest.raises(MalformedAnswerError, match="id 's1'"):
+                with pytest.raises(MalformedResponseError, match="id 's1'"):
                     await listed(adapter)
             else:
                 assert (await listed(adapter)).keys() == {"s0", "s1", "s2"}

@@ -105,14 +105,14 @@ def test_all_else_is_left_to_the_task(error: BaseException) -> None:
 @pytest.fixture
 def without_policies(monkeypatch: pytest.MonkeyPatch) -> None:
     """As before Airflow 3.3."""
-    monkeypatch.setattr(permanent_errors, "HAS_POLICIES", False)
+    monkeypatch.setattr(permanent_errors, "HAS_RETRY_POLICIES", False)
 
 
 @pytest.mark.usefixtures("without_policies")
 @pytest.mark.parametrize("kind", [errors.OptionsError, errors.ConnectionConfigError, errors.NotFoundError])
 def test_before_policies_an_operator_raises_what_airflow_takes_as_final(kind: type[errors.SessionsError]) -> None:
     error: Any = kind("no", status=404, arguments={"session_id": "s"}) if kind is errors.NotFoundError else kind("no")
-    with pytest.raises(AirflowFailException) as caught, permanent_errors.judged(task()):
+    with pytest.raises(AirflowFailException) as caught, permanent_errors.fail_on_permanent_error(task()):
         raise error
     assert isinstance(caught.value, kind)
     assert (str(caught.value), type(caught.value).__name__) == ("no", kind.__name__)
@@ -122,7 +122,7 @@ def test_before_policies_an_operator_raises_what_airflow_takes_as_final(kind: ty
 @pytest.mark.usefixtures("without_policies")
 def test_before_policies_what_may_pass_is_raised_as_it_is() -> None:
     error = errors.ServerError("no", status=503)
-    with pytest.raises(errors.ServerError) as caught, permanent_errors.judged(task()):
+    with pytest.raises(errors.ServerError) as caught, permanent_errors.fail_on_permanent_error(task()):
         raise error
     assert caught.value is error
 
@@ -130,7 +130,7 @@ def test_before_policies_what_may_pass_is_raised_as_it_is() -> None:
 @pytest.mark.needs_airflow("3.3")
 def test_with_policies_an_operator_raises_nothing_of_airflows() -> None:
     """An author who gives a policy, or None, decides."""
-    with pytest.raises(errors.InputError) as caught, permanent_errors.judged(task()):
+    with pytest.raises(errors.InputError) as caught, permanent_errors.fail_on_permanent_error(task()):
         raise errors.InputError("no")
     assert not isinstance(caught.value, AirflowFailException)
 

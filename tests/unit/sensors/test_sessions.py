@@ -19,7 +19,7 @@ from airflow_provider_sessions.errors import (
     InputError,
     NotFoundError,
     TooManyFailuresError,
-    UnreachableError,
+    UnreachableConditionError,
     UnsupportedError,
     WaitError,
 )
@@ -102,7 +102,7 @@ def test_cancel_on_kill_records_the_waiting_try(session_id: str, context: dict[s
 
     assert deferred.value.trigger.serialize()[1]["cancel_on_kill"] is True
     assert context["ti"].xcoms["waiting_try"] == 3
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableConditionError):
         sensor.execute_complete(context, event("unreachable"))
     assert context["ti"].xcoms["waiting_try"] == 0, "the wait has ended, so a later on_kill is no kill"
 
@@ -205,7 +205,7 @@ def test_invalid_argument_fails_before_any_request(
 def test_unreachable_condition(vidinfra: Any, session_id: str, context: dict[str, Any], deferrable: bool) -> None:
     vidinfra.expire(session_id)
 
-    with pytest.raises(UnreachableError, match=r"is expired: it can no longer be live"):
+    with pytest.raises(UnreachableConditionError, match=r"is expired: it can no longer be live"):
         state_sensor(session_id, deferrable=deferrable, soft_fail=True).execute(context)
     with pytest.raises(AirflowSkipException, match="is expired"):
         state_sensor(session_id, deferrable=deferrable, on_unreachable="skip").execute(context)
@@ -231,7 +231,7 @@ def test_trigger_events() -> None:
         resume(state_sensor("s-1"), event("timeout"))
     with pytest.raises(TooManyFailuresError, match="the reason"):
         resume(state_sensor("s-1"), event("failed"))
-    with pytest.raises(UnreachableError, match="the reason"):
+    with pytest.raises(UnreachableConditionError, match="the reason"):
         resume(state_sensor("s-1"), event("unreachable"))
     with pytest.raises(AirflowSkipException, match="the reason"):
         resume(state_sensor("s-1", on_unreachable="skip"), event("unreachable"))
@@ -243,7 +243,7 @@ def test_soft_fail_skips_only_timeouts() -> None:
         resume(state_sensor("s-1", soft_fail=True), event("timeout"))
     with pytest.raises(TooManyFailuresError):
         resume(state_sensor("s-1", soft_fail=True), event("failed"))
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableConditionError):
         resume(state_sensor("s-1", soft_fail=True), event("unreachable"))
 
 
@@ -282,7 +282,7 @@ def test_poke_counts_consecutive_failures(session_id: str, sandbox: Sandbox, con
         assert sensor.poke(context) is False, "a successful poke resets the count"
     sandbox.faults.add(**HTML_RESPONSE, times=2)
     assert sensor.poke(context) is False
-    with pytest.raises(TooManyFailuresError, match="2 polls in a row failed, the last with MalformedAnswerError"):
+    with pytest.raises(TooManyFailuresError, match="2 polls in a row failed, the last with MalformedResponseError"):
         sensor.poke(context)
 
 
@@ -292,7 +292,7 @@ def test_poke_detects_a_deleted_session(vidinfra: Any, session_id: str, context:
     vidinfra.delete(session_id)
     assert sensor.poke(context) is False
     assert sensor.poke(context) is False
-    with pytest.raises(UnreachableError, match="existed before and has been deleted"):
+    with pytest.raises(UnreachableConditionError, match="existed before and has been deleted"):
         sensor.poke(context)
 
 

@@ -250,8 +250,8 @@ def test_store_accesses_every_asset_of_a_shared_trigger() -> None:
 @pytest.mark.parametrize(
     ("platform", "event", "message"),
     [
-        ("vidinfra", "transcript_ready", "vidinfra cannot do 'transcripts'"),
-        ("sessions_us", "recording_ready", "sessions_us cannot do 'recordings'"),
+        ("vidinfra", "transcript_ready", "vidinfra does not support 'transcripts'"),
+        ("sessions_us", "recording_ready", "sessions_us does not support 'recordings'"),
     ],
 )
 async def test_unsupported_event_is_logged_before_any_request(

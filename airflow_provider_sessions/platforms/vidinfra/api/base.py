@@ -17,9 +17,9 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
+from airflow_provider_sessions.client.api_models import ApiModel
 from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.paging import Page, PageLimit
-from airflow_provider_sessions.client.validation import FailingFast
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.messages import did_you_mean, shown
 from airflow_provider_sessions.model import parse_instant
@@ -34,7 +34,7 @@ Seconds = Annotated[int, Field(gt=-(2**63), lt=2**63)] | Annotated[float, Field(
 """A duration. The documented ones are whole numbers; an average, or the length of a file, need not be (inferred)."""
 
 
-class VidInfraModel(FailingFast):
+class VidInfraModel(ApiModel):
     """Base of all responses.
 
     Every field is optional, because the documentation marks none as required; unknown fields are left out. What gives

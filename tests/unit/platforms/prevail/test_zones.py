@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import MalformedAnswerError, SessionsError
+from airflow_provider_sessions.errors import MalformedResponseError, SessionsError
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail import zones
@@ -329,14 +329,14 @@ def test_midnight_noon_and_evening(time: str, hour: int, minute: int) -> None:
     ],
 )
 def test_what_cannot_be_read_is_an_error_of_ours_and_short(date: str, time: str, zone: str) -> None:
-    with pytest.raises(MalformedAnswerError) as unreadable:
+    with pytest.raises(MalformedResponseError) as unreadable:
         zones.read_time(date, time, zone)
     assert len(str(unreadable.value)) < 300
 
 
 @pytest.mark.parametrize("hours", [-0.001, float("nan"), float("inf"), 1e300, 1e8])
 def test_a_length_that_is_none_is_an_error_of_ours(hours: float) -> None:
-    with pytest.raises(MalformedAnswerError):
+    with pytest.raises(MalformedResponseError):
         zones.end_of(datetime(2026, 3, 2, tzinfo=UTC), hours)
 
 

@@ -128,7 +128,7 @@ async def test_removing_people_puts_their_ids_in_the_body_of_a_delete() -> None:
     platform = Platform({"DELETE /sessions/s1/participants": {}})
     async with platform.adapter() as adapter:
         await adapter.client.send(
-            adapter.endpoints.make("remove_participants", {"session_id": "s1", "participants": ["p1"]})
+            adapter.endpoints.make_call("remove_participants", {"session_id": "s1", "participants": ["p1"]})
         )
     assert json.loads(platform.requests[0].content) == {"participants": ["p1"]}
 

@@ -603,7 +603,7 @@ async def test_rooms_events_and_bookings_can_be_called_by_name(open_adapter: Ope
     platform.remove_rate_limit()
 
     async def call(endpoint: str, **arguments: Any) -> Any:
-        return await adapter.client.send(endpoints.api.make(endpoint, arguments))
+        return await adapter.client.send(endpoints.api.make_call(endpoint, arguments))
 
     room = await call("create_room", name="Library", extra={"settings": {"lock": True}})
     assert (room.slug, room.model_extra["settings"]) == ("library", {"lock": True})

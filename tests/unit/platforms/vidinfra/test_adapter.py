@@ -14,7 +14,7 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     ConflictError,
     InputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
     OptionsError,
     PagingError,
@@ -637,7 +637,7 @@ async def test_the_platforms_own_csv_is_text(adapter: VidInfraAdapter, clock: Vi
 
 async def test_a_page_instead_of_the_csv_is_refused(adapter: VidInfraAdapter, sandbox: Sandbox, held: Session) -> None:
     sandbox.faults.add("html", status=200)
-    with pytest.raises(MalformedAnswerError, match="export_attendance: the answer is text/html"):
+    with pytest.raises(MalformedResponseError, match="export_attendance: the answer is text/html"):
         await adapter.client.send(endpoints.export_attendance(held.session_id))
 
 

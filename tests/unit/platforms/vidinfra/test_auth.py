@@ -14,7 +14,7 @@ from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import (
     AuthenticationError,
     ConnectionConfigError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -201,8 +201,8 @@ async def test_a_log_in_refused_by_another_status_is_an_authentication_error(ope
         ({"kind": "status", "status": 503}, ServerError, "503 to the log-in"),
         ({"kind": "status", "status": 404}, NotFoundError, "no log-in at this address"),
         ({"kind": "html", "status": 502}, ServerError, "502 to the log-in"),
-        ({"kind": "html"}, MalformedAnswerError, "login: the answer is not JSON"),
-        ({"kind": "edit", "changes": {"data.access_token": None}}, MalformedAnswerError, "holds no access_token"),
+        ({"kind": "html"}, MalformedResponseError, "login: the answer is not JSON"),
+        ({"kind": "edit", "changes": {"data.access_token": None}}, MalformedResponseError, "holds no access_token"),
         ({"kind": "status", "status": 429, "headers": {"Retry-After": "3600"}}, RateLimitedError, "429 to the log-in"),
     ],
 )
@@ -311,7 +311,7 @@ async def test_a_token_that_no_header_can_hold_is_the_platforms_fault(clock: Vir
         "c", "vidinfra", host="http://x.test", login="a@x.org", password="p", extra={"auth_mode": "login"}
     )
     async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
-        with pytest.raises(MalformedAnswerError, match="login: the access_token holds characters that no header can"):
+        with pytest.raises(MalformedResponseError, match="login: the access_token holds characters that no header can"):
             await adapter.check()
 
 

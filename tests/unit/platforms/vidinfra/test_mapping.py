@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from airflow_provider_sessions.client.api_models import read_record
-from airflow_provider_sessions.errors import MalformedAnswerError, UnknownStateError
+from airflow_provider_sessions.client.api_models import validate_leniently
+from airflow_provider_sessions.errors import MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import (
     AttendanceInterval,
     Attribution,
@@ -54,7 +54,7 @@ def test_an_unknown_state_is_quoted_with_the_session_it_belongs_to(word: str | N
 
 
 def test_a_session_without_an_id_is_refused() -> None:
-    with pytest.raises(MalformedAnswerError, match="no id"):
+    with pytest.raises(MalformedResponseError, match="no id"):
         session(id=None)
 
 
@@ -210,7 +210,7 @@ def test_what_is_no_duration_is_refused(duration: object) -> None:
 
 def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     item = {"id": "s1", "status": "ended", "title": ["Town hall"], "ended_at": "2026-03-02T09:00:00Z"}
-    read = mapping.session_from(read_record(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
+    read = mapping.session_from(validate_leniently(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
 
     assert (read.title, read.unreadable) == (None, {"title"})
     assert read.actual_end == datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -220,7 +220,7 @@ def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: p
 def test_a_status_that_cannot_be_read_is_an_error_and_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     item = {"id": "s1", "status": ["ended"], "title": "Town hall"}
     with pytest.raises(UnknownStateError) as unknown:
-        mapping.session_from(read_record(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
+        mapping.session_from(validate_leniently(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
 
     assert unknown.value.session is not None
     assert unknown.value.session.title == "Town hall"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_provider_sessions.client.api_models import Record
+from airflow_provider_sessions.client.api_models import LenientModel
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, Seconds, VidInfraModel, api
 
 
-class AttendanceResponse(VidInfraModel, Record):
+class AttendanceResponse(VidInfraModel, LenientModel):
     """One person's presence: ``watch_duration`` is in seconds, over ``join_count`` joins."""
 
     id: str | None = None
@@ -82,7 +82,7 @@ def export_attendance(session_id: str) -> Call[str]:
 
     :param session_id: the session's UUID.
     :raises PermissionDeniedError: the credential is no host's (inferred).
-    :raises MalformedAnswerError: the response is a page or JSON.
+    :raises MalformedResponseError: the response is a page or JSON.
     Source: VidInfra Live API, Export attendance data, and the vendor's changelog (CSV); the path is inferred.
     """
     return call(str)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_provider_sessions.client.api_models import Record
+from airflow_provider_sessions.client.api_models import LenientModel
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.client.paging import LimitOffset
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import PAGE_SIZE, Acknowledged, VidInfraModel, api, body_of
 
 
-class ChatMessageResponse(VidInfraModel, Record):
+class ChatMessageResponse(VidInfraModel, LenientModel):
     """A message of the chat, to all or (``is_direct``) to one recipient."""
 
     id: str | None = None

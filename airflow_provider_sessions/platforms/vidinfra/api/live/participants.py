@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_provider_sessions.client.api_models import Record
+from airflow_provider_sessions.client.api_models import LenientModel
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, VidInfraModel, api
 from airflow_provider_sessions.platforms.vidinfra.api.live.auth import UserResponse
 
 
-class SessionParticipantResponse(VidInfraModel, Record):
+class SessionParticipantResponse(VidInfraModel, LenientModel):
     """Somebody who was given a role in a session: ``co_host`` or ``moderator``."""
 
     id: str | None = None

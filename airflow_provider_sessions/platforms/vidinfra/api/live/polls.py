@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_sessions.client.api_models import Record
+from airflow_provider_sessions.client.api_models import LenientModel
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, VidInfraModel, api, body_of
@@ -18,7 +18,7 @@ class PollOptionResponse(VidInfraModel):
     vote_count: int | None = None
 
 
-class PollResponse(VidInfraModel, Record):
+class PollResponse(VidInfraModel, LenientModel):
     """A poll. ``status`` is ``active`` or ``closed``."""
 
     id: str | None = None

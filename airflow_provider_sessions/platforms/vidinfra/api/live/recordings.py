@@ -6,13 +6,13 @@ from typing import cast
 
 from pydantic import SecretStr
 
-from airflow_provider_sessions.client.api_models import Record
+from airflow_provider_sessions.client.api_models import LenientModel
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, Seconds, VidInfraModel, api
 
 
-class RecordingResponse(VidInfraModel, Record):
+class RecordingResponse(VidInfraModel, LenientModel):
     """A recording: ``recording``, ``completed`` or ``failed``. Seconds and bytes are inferred units."""
 
     id: str | None = None
@@ -145,7 +145,7 @@ def get_recording_file(recording_id: str, token: str) -> Call[bytes]:
     :param recording_id: the recording's UUID.
     :param token: the link's token; a secret.
     :raises NotFoundError: there is no such recording.
-    :raises AnswerTooLargeError: the file is larger than a response may be.
+    :raises ResponseTooLargeError: the file is larger than a response may be.
     Source: VidInfra Live API, Serve recording file (public, with token); path and name of the token are inferred.
     """
     return call(bytes, query={"token": token})

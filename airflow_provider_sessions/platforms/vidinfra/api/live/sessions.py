@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict, SecretStr, model_validator
 
-from airflow_provider_sessions.client.api_models import Record, read_record
+from airflow_provider_sessions.client.api_models import LenientModel, validate_leniently
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.client.paging import PageLimit
 from airflow_provider_sessions.platforms.instants import Instant
@@ -26,7 +26,7 @@ from airflow_provider_sessions.platforms.vidinfra.api.live.presets import Preset
 from airflow_provider_sessions.platforms.vidinfra.api.live.rooms import RoomResponse
 
 
-class SessionResponse(VidInfraModel, Record):
+class SessionResponse(VidInfraModel, LenientModel):
     """A session. ``duration`` is in seconds; ``effective_*`` is the override where there is one, else the preset's.
 
     ``status`` is one of ``scheduled``, ``live``, ``ended``, ``expired``; it is read as any text, so that a new word is
@@ -59,7 +59,7 @@ class SessionResponse(VidInfraModel, Record):
     updated_at: Instant = None
 
 
-class _AroundSession(VidInfraModel, Record):
+class _AroundSession(VidInfraModel, LenientModel):
     """A response with a session inside, or (inferred, for other versions of the platform) the bare session."""
 
     session: SessionResponse | None = None
@@ -70,7 +70,9 @@ class _AroundSession(VidInfraModel, Record):
         if not isinstance(content, Mapping):
             return content
         inner = content.get("session", content if "id" in content else None)
-        return {**content, "session": read_record(SessionResponse, inner)} if isinstance(inner, dict) else content
+        if not isinstance(inner, dict):
+            return content
+        return {**content, "session": validate_leniently(SessionResponse, inner)}
 
 
 class CreateSessionResponse(_AroundSession):
