@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_sessions.cli.output import Row, command, print_rows
-from airflow_provider_sessions.client.failures import our_errors
+from airflow_provider_sessions.client.failures import translate_httpx_errors
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.header_values import read_date
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
@@ -105,7 +105,7 @@ def _check_connection(conn_id: str) -> str:
 
 def _check_clock(hook: SessionsHook) -> str:
     async def read_skew(adapter: Adapter) -> float | None:
-        with our_errors(lambda: "reading the platform's clock"):
+        with translate_httpx_errors(lambda: "reading the platform's clock"):
             async with adapter.client.stream(adapter.client.config.base_url, {}) as response:
                 now, theirs = adapter.client.clock.now(), read_date(response.headers.get("date"))
         return None if theirs is None else (now - theirs).total_seconds()
