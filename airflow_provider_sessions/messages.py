@@ -16,7 +16,7 @@ _SHOWN = 120
 """Characters of a value that an error quotes."""
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     """A value as an error quotes it: not at any length."""
     try:
         text = repr(value)
@@ -25,7 +25,7 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """A number and what it counts: ``1 session``, ``1,200 sessions``.
 
     :param noun: in the singular; its plural ends in -s.
@@ -33,12 +33,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def to_the_second(instant: datetime) -> str:
+def format_instant(instant: datetime) -> str:
     """An instant as ISO 8601, without fractions of a second."""
     return instant.isoformat(timespec="seconds")
 
 
-def unknown_words(
+def unknown_choice_error(
     field: str, words: Sequence[object], choices: Iterable[str], *, says: str = "is unknown; expected one of"
 ) -> InputError:
     """Return the error for words that an argument does not take: it names them, all choices, and the likely ones.
@@ -49,11 +49,11 @@ def unknown_words(
     :param says: what stands between the words and the choices.
     """
     known = [str(choice) for choice in choices]
-    quoted = ", ".join(shown(str(word) if isinstance(word, str) else word) for word in words)
-    return InputError(f"{field}: {quoted} {says} {', '.join(known)}{did_you_mean(words, known)}")
+    quoted = ", ".join(quote_value(str(word) if isinstance(word, str) else word) for word in words)
+    return InputError(f"{field}: {quoted} {says} {', '.join(known)}{suggest_choices(words, known)}")
 
 
-def did_you_mean(words: Iterable[object], choices: Iterable[str]) -> str:
+def suggest_choices(words: Iterable[object], choices: Iterable[str]) -> str:
     """Return the end of an error that proposes the choices that were probably meant; empty if none is near.
 
     :param words: what was given and is unknown.
@@ -67,7 +67,7 @@ def did_you_mean(words: Iterable[object], choices: Iterable[str]) -> str:
     return f"; did you mean {', '.join(map(repr, likely))}?" if likely else ""
 
 
-class Progress:
+class ProgressLog:
     """Says every few seconds how far the work is.
 
     :param what: what is counted, in the plural (``sessions``).

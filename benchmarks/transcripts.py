@@ -33,8 +33,8 @@ from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.export import formats
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.media import write_transcripts
-from airflow_provider_sessions.export.session_artifacts import Material
-from airflow_provider_sessions.export.store import LocalStore, Tally
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
+from airflow_provider_sessions.export.store import HashingWriter, LocalStore
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
 from benchmarks._measuring import Bounds
 
@@ -91,12 +91,12 @@ def captions(folder: Path, session: Session, transcript: Transcript) -> Mapping[
 def rows(folder: Path, session: Session, transcript: Transcript) -> Mapping[str, Callable[[], object]]:
     """What writes each file format of rows."""
     dataset = DATASETS["transcript_segments"]
-    made = dataset.make(Material(session, "example.com", transcripts=[transcript]))
+    made = dataset.make(SessionArtifacts(session, "example.com", transcripts=[transcript]))
 
     def write(form: formats.Format) -> Callable[[], object]:
         def work() -> None:
             with (folder / f"segments.{form.extension}").open("wb") as file:
-                writer = form.open(cast(BinaryIO, Tally(file)), dataset)
+                writer = form.open(cast(BinaryIO, HashingWriter(file)), dataset)
                 writer.write(made)
                 writer.finish()
 

@@ -12,7 +12,7 @@ from airflow_provider_sessions.captions.srt import srt
 from airflow_provider_sessions.captions.text import plain_text
 from airflow_provider_sessions.captions.webvtt import webvtt
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import Transcript
 
 
@@ -46,5 +46,5 @@ def read_formats(names: str | Iterable[str]) -> tuple[str, ...]:
     if not listed:
         raise InputError(f"formats: an empty list writes nothing; there are {', '.join(FORMATS)}")
     if unknown := [name for name in listed if not isinstance(name, str) or name not in FORMATS]:
-        raise unknown_words("formats", unknown, FORMATS, says="cannot be written; there are")
+        raise unknown_choice_error("formats", unknown, FORMATS, says="cannot be written; there are")
     return tuple(dict.fromkeys(listed))

@@ -25,7 +25,7 @@ from urllib.parse import unquote
 
 from airflow_provider_sessions.client.paging import Paging
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import did_you_mean, shown
+from airflow_provider_sessions.messages import quote_value, suggest_choices
 from airflow_provider_sessions.model.values import as_text
 
 T = TypeVar("T")
@@ -216,7 +216,7 @@ def raw_call(
     """
     method = method.upper()
     if method not in RAW_METHODS:
-        raise InputError(f"method: must be one of {', '.join(RAW_METHODS)}; got {shown(method)}")
+        raise InputError(f"method: must be one of {', '.join(RAW_METHODS)}; got {quote_value(method)}")
     if not _is_relative(path):
         raise InputError(
             "path: must be relative to the base URL, such as '/rooms/my', without a host, '//', '..', '?', '#' or "
@@ -309,7 +309,7 @@ class Endpoints:
         function = self._functions.get(name)
         if function is None:
             known = sorted(self._functions)
-            near = did_you_mean([name], known)
+            near = suggest_choices([name], known)
             raise InputError(f"{self.platform} has no endpoint {name!r}; it has {', '.join(known)}{near}")
         signature = inspect.signature(function)
         try:
@@ -356,5 +356,5 @@ def _segment(route: Route, name: str, value: object) -> str:
     """A path argument, refused where it could lead to another path."""
     text = None if isinstance(value, float) else as_text(value)
     if not is_id(text):
-        raise InputError(f"{route.name}: {name}={shown(value)} cannot be part of {route.path}")
+        raise InputError(f"{route.name}: {name}={quote_value(value)} cannot be part of {route.path}")
     return cast(str, text)

@@ -10,10 +10,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from airflow_provider_sessions.export.datasets import Dataset
-from airflow_provider_sessions.export.ledger import Decision, Seen, Status, content_of
+from airflow_provider_sessions.export.ledger import CheckResult, EntryStatus, EntryUpdate, checksum_rows
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.rows import Kind, RecordingRow, Row
-from airflow_provider_sessions.export.session_artifacts import Material, ended
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, get_end
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.adapter import Feature, recordings_status
 from airflow_provider_sessions.safe_text import get_logger
@@ -23,7 +23,9 @@ Rows = Mapping[str, Sequence[Row]]
 """Rows of one session by dataset."""
 
 
-def assess(material: Material, datasets: Sequence[Dataset], redaction: Redaction) -> tuple[Rows, dict[str, Seen]]:
+def check_datasets(
+    material: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction
+) -> tuple[Rows, dict[str, CheckResult]]:
     """The rows that a session would have, and what was seen of each dataset.
 
     A dataset whose rows cannot be written, or would not be true, has none: it waits, and says why.
@@ -36,7 +38,7 @@ def assess(material: Material, datasets: Sequence[Dataset], redaction: Redaction
         reason = material.unreadable.get(dataset.question)
         if reason is None:
             try:
-                made = rows_of(material, [dataset], redaction)
+                made = make_rows(material, [dataset], redaction)
                 reason = _unwritable(dataset, made.get(dataset.name, ()))
             except ArithmeticError as unfitting:
                 reason = f"no rows can be made of it: {unfitting}"
@@ -45,11 +47,13 @@ def assess(material: Material, datasets: Sequence[Dataset], redaction: Redaction
             continue
         unfit[dataset.name] = reason
         log.warning("session %s: %s is pending: %s", material.session.session_id, dataset.name, reason)
-    seen = seen_of(material, datasets, rows)
-    return rows, seen | {name: Seen(Status.PENDING, content="", reason=reason) for name, reason in unfit.items()}
+    seen = check_rows(material, datasets, rows)
+    return rows, seen | {
+        name: CheckResult(EntryStatus.PENDING, content="", reason=reason) for name, reason in unfit.items()
+    }
 
 
-def rows_of(material: Material, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
+def make_rows(material: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
     """The rows that a session would have, redacted, of version 1. Of a deleted one only the row that says so is left.
 
     :param redaction: what becomes of what is personal.
@@ -62,38 +66,44 @@ def rows_of(material: Material, datasets: Sequence[Dataset], redaction: Redactio
     return redaction.rows(made)
 
 
-def seen_of(material: Material, datasets: Sequence[Dataset], rows: Rows) -> dict[str, Seen]:
+def check_rows(material: SessionArtifacts, datasets: Sequence[Dataset], rows: Rows) -> dict[str, CheckResult]:
     """What was seen of each dataset of a session.
 
     :raises ExportError: the session has no end.
     """
-    end = ended(material.session)
+    end = get_end(material.session)
     seen = {}
     for dataset in datasets:
         if dataset.question in material.unreadable:
             continue
         of_dataset = rows.get(dataset.name, ())
         status, reason = _status(dataset.question, material, of_dataset)
-        content = content_of(_values(dataset, of_dataset), end, status)
-        seen[dataset.name] = Seen(status, content, reason=reason)
+        content = checksum_rows(_values(dataset, of_dataset), end, status)
+        seen[dataset.name] = CheckResult(status, content, reason=reason)
     return seen
 
 
-def goes_on(session: Session, datasets: Sequence[Dataset], reason: str | None = None) -> dict[str, Seen]:
+def check_unfinished(
+    session: Session, datasets: Sequence[Dataset], reason: str | None = None
+) -> dict[str, CheckResult]:
     """What is seen of a session that should be over, or was, and is not.
 
     :param reason: why it waits for something else than its end.
     """
     if reason is not None:
-        seen = Seen(Status.PENDING, content="", reason=reason)
+        seen = CheckResult(EntryStatus.PENDING, content="", reason=reason)
     elif session.state.is_final:
-        seen = Seen(Status.ABSENT, content="", reason=f"the session was not held: it is {session.state.value}")
+        seen = CheckResult(
+            EntryStatus.ABSENT, content="", reason=f"the session was not held: it is {session.state.value}"
+        )
     else:
-        seen = Seen(Status.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}")
+        seen = CheckResult(
+            EntryStatus.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}"
+        )
     return {dataset.name: seen for dataset in datasets}
 
 
-def as_decided(rows: Rows, decisions: Mapping[str, Decision]) -> Rows:
+def select_rows_to_write(rows: Rows, decisions: Mapping[str, EntryUpdate]) -> Rows:
     """The rows that are to be written, with their versions."""
     return {
         name: [
@@ -111,18 +121,18 @@ def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
     return [told(row) for row in rows]
 
 
-def _status(question: Feature, material: Material, rows: Sequence[Row]) -> tuple[Status, str | None]:
+def _status(question: Feature, material: SessionArtifacts, rows: Sequence[Row]) -> tuple[EntryStatus, str | None]:
     if material.deleted:
-        return Status.DELETED, None
+        return EntryStatus.DELETED, None
     status = _artifact(question, material, rows)
     if status is None or status.ready:
-        return Status.EXPORTED, None
+        return EntryStatus.EXPORTED, None
     if status.absent is not None:
-        return Status.ABSENT, status.absent
-    return Status.PENDING, status.detail or f"there is no {status.artifact.value} yet"
+        return EntryStatus.ABSENT, status.absent
+    return EntryStatus.PENDING, status.detail or f"there is no {status.artifact.value} yet"
 
 
-def _artifact(question: Feature, material: Material, rows: Sequence[Row]) -> ArtifactStatus | None:
+def _artifact(question: Feature, material: SessionArtifacts, rows: Sequence[Row]) -> ArtifactStatus | None:
     """The state of what a dataset is made of; None where it is there as soon as the session is over.
 
     :param rows: the dataset's, redacted: a reason quotes no more than they tell.

@@ -24,12 +24,12 @@ from airflow_provider_sessions.export.rows import (
     SessionRow,
     TakeawaysRow,
     TranscriptSegmentRow,
-    columns_of,
+    get_columns,
 )
-from airflow_provider_sessions.export.session_artifacts import Material
-from airflow_provider_sessions.export.summary import accounts_by_address, summarised
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
+from airflow_provider_sessions.export.summary import accounts_by_address, summarize_attendance
 from airflow_provider_sessions.export.takeaways import as_markdown, as_text
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import (
     Presence,
     Transcript,
@@ -49,12 +49,12 @@ class Dataset:
     name: str
     row: type[Row]
     question: Feature
-    make: Callable[[Material], Sequence[Row]]
+    make: Callable[[SessionArtifacts], Sequence[Row]]
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """Its columns, in the order in which they are written."""
-        return columns_of(self.row)
+        return get_columns(self.row)
 
     @property
     def description(self) -> str:
@@ -73,7 +73,7 @@ def account_name(adapter: Adapter) -> str:
     return f"{host}/{login}" if login and "@" not in login else host
 
 
-def session_rows(material: Material) -> list[SessionRow]:
+def session_rows(material: SessionArtifacts) -> list[SessionRow]:
     """The one row of a session."""
     session = material.session
     return [
@@ -104,7 +104,7 @@ def session_rows(material: Material) -> list[SessionRow]:
     ]
 
 
-def participant_rows(material: Material) -> list[ParticipantRow]:
+def participant_rows(material: SessionArtifacts) -> list[ParticipantRow]:
     """One row for each way in which a person is known. Who was there has the key that the attendance gives them."""
     key = _key(material)
     accounts = accounts_by_address(one for one in material.participants if one.presence is Presence.PRESENT)
@@ -133,7 +133,7 @@ def participant_rows(material: Material) -> list[ParticipantRow]:
     ]
 
 
-def attendance_rows(material: Material) -> list[AttendanceRow]:
+def attendance_rows(material: SessionArtifacts) -> list[AttendanceRow]:
     """One row for each stretch of presence."""
     key = _key(material)
     rows: list[AttendanceRow] = []
@@ -160,7 +160,7 @@ def attendance_rows(material: Material) -> list[AttendanceRow]:
     return rows
 
 
-def attendance_summary_rows(material: Material) -> list[AttendanceSummaryRow]:
+def attendance_summary_rows(material: SessionArtifacts) -> list[AttendanceSummaryRow]:
     """One row for each person who was there."""
     key = _key(material)
     return [
@@ -178,11 +178,11 @@ def attendance_summary_rows(material: Material) -> list[AttendanceSummaryRow]:
             rejoins=one.rejoins,
             from_totals=one.from_totals,
         )
-        for one in summarised(material.presence, material.session)
+        for one in summarize_attendance(material.presence, material.session)
     ]
 
 
-def transcript_segment_rows(material: Material) -> list[TranscriptSegmentRow]:
+def transcript_segment_rows(material: SessionArtifacts) -> list[TranscriptSegmentRow]:
     """One row for each segment of the transcript and of its translations.
 
     Most of an export's rows come from here. The values stand in the order of the columns, without their names, which
@@ -209,7 +209,7 @@ def transcript_segment_rows(material: Material) -> list[TranscriptSegmentRow]:
     ]
 
 
-def takeaways_rows(material: Material) -> list[TakeawaysRow]:
+def takeaways_rows(material: SessionArtifacts) -> list[TakeawaysRow]:
     """The one row of a session's takeaways, if there are any."""
     takeaways = material.takeaways
     if takeaways is None:
@@ -225,7 +225,7 @@ def takeaways_rows(material: Material) -> list[TakeawaysRow]:
     ]
 
 
-def recording_rows(material: Material) -> list[RecordingRow]:
+def recording_rows(material: SessionArtifacts) -> list[RecordingRow]:
     """One row for each recording, the oldest first."""
     key = _key(material)
     # The same id twice is one recording: the list may have moved while it was read.
@@ -253,7 +253,7 @@ def sort_transcripts(transcripts: Iterable[Transcript]) -> list[Transcript]:
     return sorted(transcripts, key=lambda one: (one.is_translation, one.language or ""))
 
 
-def _key(material: Material) -> tuple[str, str, str, int]:
+def _key(material: SessionArtifacts) -> tuple[str, str, str, int]:
     return material.session.platform, material.account, material.session.session_id, material.version
 
 
@@ -284,7 +284,7 @@ DatasetName = Literal[
 """The names of :data:`DATASETS`, for the types of arguments."""
 
 
-def read_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | None:
+def parse_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | None:
     """Read which datasets a user wants; None for all that the platform can give.
 
     :param names: names, or one text with names between commas, as templates give them.
@@ -297,13 +297,13 @@ def read_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | No
     given = names.split(",") if isinstance(names, str) else names
     listed = [name.strip() if isinstance(name, str) else name for name in given]
     if unknown := [name for name in listed if not isinstance(name, str) or name not in DATASETS]:
-        raise unknown_words("datasets", unknown, DATASETS, says="unknown; there are")
+        raise unknown_choice_error("datasets", unknown, DATASETS, says="unknown; there are")
     if not listed:
         raise InputError(f"datasets: an empty list exports nothing; there are {', '.join(DATASETS)}")
     return tuple(dataset for name, dataset in DATASETS.items() if name in listed)
 
 
-def supported(adapter: Adapter, wanted: Sequence[Dataset] | None) -> tuple[Dataset, ...]:
+def select_datasets(adapter: Adapter, wanted: Sequence[Dataset] | None) -> tuple[Dataset, ...]:
     """The datasets to export from a platform.
 
     :param wanted: datasets that were named; None for all that the platform can give.

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ExportError, SessionsError
-from airflow_provider_sessions.export.checks import Rows, as_decided, assess, goes_on
+from airflow_provider_sessions.export.checks import Rows, check_datasets, check_unfinished, select_rows_to_write
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
-from airflow_provider_sessions.export.layout import RunId, data_key, day_of
-from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, Held, Late, Seen
+from airflow_provider_sessions.export.layout import RunId, data_key, utc_day
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, CheckResult, DueSession, LedgerSession
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
-from airflow_provider_sessions.export.plan import Plan
+from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.rows import Row
-from airflow_provider_sessions.export.run import RunTally, Written
+from airflow_provider_sessions.export.run import ExportCounter, ExportResult
 from airflow_provider_sessions.export.run_record import (
     RunRecord,
     WrittenFile,
     create_record,
     read_record,
-    remove_left_over,
+    remove_stale_files,
     write_record,
 )
-from airflow_provider_sessions.export.session_artifacts import Material, ended
-from airflow_provider_sessions.export.store import Guarded, Store, Tally, Writable
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, get_end
+from airflow_provider_sessions.export.store import GuardedStore, HashingWriter, Store, Writable
 from airflow_provider_sessions.model import Session
 
 if TYPE_CHECKING:
@@ -71,19 +71,19 @@ class FileTarget:
         self._clock = clock
         self._ledger: ObjectLedger
         """There from :meth:`begin` on, which knows of which account."""
-        self._guarded = Guarded(store, self._make_sure)
+        self._guarded = GuardedStore(store, self._check_lease)
         """The store, for what another try of the run may have written meanwhile."""
         self._found = read_record(store, run)
         """The run's record of before this try."""
 
-    def held(self, work: Plan) -> dict[str, Held]:
+    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
         """What the ledger of the plan's account holds, by session id.
 
         :raises ExportError: it cannot be read.
         """
         return self._ledger_of(work.account, self._form.name).held()
 
-    def begin(self, work: Plan) -> dict[str, Late]:
+    def begin(self, work: ExportPlan) -> dict[str, DueSession]:
         """Recover what died, and tell which sessions to look at besides those that were found.
 
         What an earlier try of this run owned in another format, of another account or of datasets that are not wanted
@@ -103,7 +103,7 @@ class FileTarget:
             self._ledger_of(*there).release(before.owned, keep=())
         return late
 
-    def write(self, work: Plan, known: Iterable[Material]) -> Written:
+    def write(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
         """Write the files day by day, and the run's record.
 
         Files of an earlier try of the same run are replaced; those that are not written again are removed.
@@ -114,42 +114,42 @@ class FileTarget:
         try:
             return self._written(work, known)
         except SessionsError:
-            self._ledger.give_back()
+            self._ledger.release_claims()
             raise
 
-    def _written(self, work: Plan, known: Iterable[Material]) -> Written:
-        owned = {session.session_id for session in (*work.sessions, *work.not_over)}
-        self._ledger.expect(owned)
+    def _written(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
+        owned = {session.session_id for session in (*work.sessions, *work.unfinished)}
+        self._ledger.expect_sessions(owned)
         record = self._record(work)
-        left_over = self._begun(record, self._planned(work), owned)
-        tally = RunTally("sessions exported", work)
+        left_over = self._start_upload(record, self._planned(work), owned)
+        tally = ExportCounter("sessions exported", work)
         self._put_off(work, tally)
         files: list[WrittenFile] = []
-        for day, of_day in groupby(known, key=lambda material: day_of(ended(material.session))):
-            with day_files(self._guarded, day, self._run.stem, self._form) as open_files:
+        for day, of_day in groupby(known, key=lambda material: utc_day(get_end(material.session))):
+            with open_day_files(self._guarded, day, self._run.stem, self._form) as open_files:
                 self._fill(open_files, of_day, work, tally)
                 written = open_files.finish()
-                self._ledger.intend(written)
-            self._ledger.settle()
+                self._ledger.announce_files(written)
+            self._ledger.finish_writes()
             files += written
         outcome = tally.outcome()
-        self._ledger.intend(())
-        remove_left_over(self._guarded, self._run, left_over - {file.key for file in files})
+        self._ledger.announce_files(())
+        remove_stale_files(self._guarded, self._run, left_over - {file.key for file in files})
         whole = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
         write_record(self._guarded, self._run, whole)
         self._ledger.finish()
         where = {"record": self._store.location(self._run.record_key)}
-        return Written(outcome, self._told(whole), where, {name: self._asset(name) for name in whole.datasets})
+        return ExportResult(outcome, self._told(whole), where, {name: self._asset(name) for name in whole.datasets})
 
-    def _begun(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
+    def _start_upload(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
         """Let the record say that the run goes on; the keys of all files that may be there."""
         before = self._record_now()
         keys = planned | (before.keys if before else set())
         told = {"status": "running", "may_exist": tuple(sorted(keys)), "owned": tuple(sorted(owned))}
         running = record.model_copy(update=told)
-        if before is None and self._store.exclusive:
+        if before is None and self._store.creates_exclusively:
             if not create_record(self._guarded, self._run, running):
-                raise self._replaced()
+                raise self._replaced_by_other_try()
         elif before != running:
             write_record(self._guarded, self._run, running)
         return keys
@@ -158,49 +158,49 @@ class FileTarget:
         """The run's record, which no other try has completed since this one began."""
         record = read_record(self._store, self._run)
         if record is not None and record.status == "complete" and record != self._found:
-            raise self._replaced()
+            raise self._replaced_by_other_try()
         return record
 
-    def _make_sure(self) -> None:
-        self._ledger.still_mine()
+    def _check_lease(self) -> None:
+        self._ledger.check_lease()
 
-    def _replaced(self) -> ExportError:
+    def _replaced_by_other_try(self) -> ExportError:
         return ExportError("another try of this run took its place after it had begun: this one writes nothing more")
 
-    def _fill(self, files: DayFiles, known: Iterable[Material], work: Plan, tally: RunTally) -> None:
+    def _fill(self, files: DayFiles, known: Iterable[SessionArtifacts], work: ExportPlan, tally: ExportCounter) -> None:
         """Claim what the sessions of a day bring, and write it."""
         for batch in _batches(known):
             made = [(material, *self._made(material, work)) for material in batch]
             claimed = self._ledger.claim([(material.session, seen) for material, _, seen in made])
             for (material, rows, _), decisions in zip(made, claimed, strict=True):
-                tally.add(material, decisions, self._run.stem, files.add(as_decided(rows, decisions)))
+                tally.add(material, decisions, self._run.stem, files.add(select_rows_to_write(rows, decisions)))
 
-    def _made(self, material: Material, work: Plan) -> tuple[Rows, dict[str, Seen]]:
+    def _made(self, material: SessionArtifacts, work: ExportPlan) -> tuple[Rows, dict[str, CheckResult]]:
         """The rows of a session, and what was seen with the files that they belong into."""
-        datasets = work.datasets_of(material.session.session_id)
-        rows, seen = assess(material, datasets, work.redaction)
+        datasets = work.datasets_for(material.session.session_id)
+        rows, seen = check_datasets(material, datasets, work.redaction)
         return rows, {
             name: replace(one, file=self._key(name, material.session)) if rows.get(name) else one
             for name, one in seen.items()
         }
 
-    def _put_off(self, work: Plan, tally: RunTally) -> None:
+    def _put_off(self, work: ExportPlan, tally: ExportCounter) -> None:
         """Let wait what goes on again."""
         batch = [
-            (session, goes_on(session, work.datasets_of(key), work.reasons.get(key)))
-            for session in work.not_over
+            (session, check_unfinished(session, work.datasets_for(key), work.reasons.get(key)))
+            for session in work.unfinished
             if (key := session.session_id)
         ]
-        for session, decisions in zip(work.not_over, self._ledger.claim(batch), strict=True):
+        for session, decisions in zip(work.unfinished, self._ledger.claim(batch), strict=True):
             tally.note(session.session_id, decisions)
-        self._ledger.settle()  # what never comes is noted like this; there are no rows to wait for
+        self._ledger.finish_writes()  # what never comes is noted like this; there are no rows to wait for
 
-    def _planned(self, work: Plan) -> set[str]:
+    def _planned(self, work: ExportPlan) -> set[str]:
         """The keys of all files that may come to exist."""
         return {self._key(dataset.name, session) for session in work.sessions for dataset in work.datasets}
 
     def _key(self, dataset: str, session: Session) -> str:
-        return data_key(dataset, day_of(ended(session)), self._run.stem, self._form.extension)
+        return data_key(dataset, utc_day(get_end(session)), self._run.stem, self._form.extension)
 
     def _asset(self, dataset: str) -> str:
         """The URI of the folder of a dataset."""
@@ -212,7 +212,7 @@ class FileTarget:
             self._store, account, form, self._run, views=views, clock=self._clock, give_up_after=self._give_up
         )
 
-    def _record(self, work: Plan) -> RunRecord:
+    def _record(self, work: ExportPlan) -> RunRecord:
         return RunRecord(
             status="complete",
             dag_id=self._run.dag_id,
@@ -222,7 +222,7 @@ class FileTarget:
             loop_index=self._run.loop_index,
             platform=work.platform,
             account=work.account,
-            query=work.query_told,
+            query=work.recorded_query,
             redaction={word.value: mode.value for word, mode in work.redaction.modes.items()},
             format=self._form.name,
             datasets=tuple(dataset.name for dataset in work.datasets),
@@ -242,7 +242,7 @@ class FileTarget:
         return told
 
 
-def _batches(known: Iterable[Material]) -> Iterator[list[Material]]:
+def _batches(known: Iterable[SessionArtifacts]) -> Iterator[list[SessionArtifacts]]:
     iterator = iter(known)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
@@ -255,7 +255,7 @@ class _DataFile:
         self._dataset = dataset
         self._day = day
         self._key = key
-        self._tally = Tally(target)
+        self._tally = HashingWriter(target)
         self._writer = form.open(cast(BinaryIO, self._tally), dataset)
         self._rows = 0
 
@@ -280,7 +280,7 @@ class _DataFile:
 
 
 class DayFiles:
-    """Takes the sessions of one day; made by :func:`day_files`."""
+    """Takes the sessions of one day; made by :func:`open_day_files`."""
 
     def __init__(self, stack: ExitStack, store: Store, day: date, stem: str, form: Format) -> None:
         self._stack = stack
@@ -311,7 +311,7 @@ class DayFiles:
 
 
 @contextmanager
-def day_files(store: Store, day: date, stem: str, form: Format) -> Iterator[DayFiles]:
+def open_day_files(store: Store, day: date, stem: str, form: Format) -> Iterator[DayFiles]:
     """Open the files of a day. They appear when the block ends, and do not if it ends with an error."""
     with ExitStack() as stack:
         yield DayFiles(stack, store, day, stem, form)

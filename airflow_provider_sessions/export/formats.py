@@ -13,8 +13,8 @@ import msgspec
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import Dataset
-from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Kind, Row, values_of
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Kind, Row, value_getter
+from airflow_provider_sessions.messages import unknown_choice_error
 
 if TYPE_CHECKING:
     from airflow_provider_sessions.export.datasets import Dataset
@@ -59,7 +59,7 @@ class CsvWriter:
 
     def __init__(self, file: BinaryIO, dataset: Dataset) -> None:
         self._file = file
-        self._values = values_of(dataset.row)
+        self._values = value_getter(dataset.row)
         self._columns = [_COLUMNS.get(column.kind) for column in dataset.columns]
         self._put([[column.name for column in dataset.columns]])
 
@@ -79,7 +79,7 @@ class CsvWriter:
         self._file.write(text.getvalue().encode())
 
 
-def harmless(text: str) -> str:
+def escape_formula(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     first = text[:1]
     if first in _SPACES:
@@ -88,7 +88,7 @@ def harmless(text: str) -> str:
 
 
 def _texts(column: Sequence[str | None]) -> Sequence[str | None]:
-    changed = {text: harmless(text) for text in set(column) if text and text[0] in _SUSPICIOUS}
+    changed = {text: escape_formula(text) for text in set(column) if text and text[0] in _SUSPICIOUS}
     return [changed.get(text, text) if text else text for text in column] if changed else column
 
 
@@ -116,12 +116,12 @@ class ParquetWriter:
     """
 
     def __init__(self, file: BinaryIO, dataset: Dataset) -> None:
-        need_pyarrow()
+        check_pyarrow()
         from pyarrow import parquet
 
         self._name = dataset.name
         self._schema = arrow_schema(dataset)
-        self._values = values_of(dataset.row)
+        self._values = value_getter(dataset.row)
         self._held: list[tuple[Any, ...]] = []
         self._writer = parquet.ParquetWriter(file, self._schema, version="2.6", compression="snappy")
 
@@ -157,7 +157,7 @@ class ParquetWriter:
         self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema), row_group_size=ROWS_IN_GROUP)
 
 
-def need_pyarrow() -> None:
+def check_pyarrow() -> None:
     """Make sure that Parquet can be written.
 
     :raises ExportError: pyarrow is not installed.
@@ -206,7 +206,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     for one in (
         Format("jsonl", "jsonl", JsonLinesWriter),
         Format("csv", "csv", CsvWriter),
-        Format("parquet", "parquet", ParquetWriter, need_pyarrow),
+        Format("parquet", "parquet", ParquetWriter, check_pyarrow),
     )
 }
 """All formats by name."""
@@ -220,11 +220,11 @@ def find_format(name: str) -> Format:
     :raises InputError: there is none.
     """
     if not isinstance(name, str) or name not in FORMATS:
-        raise unknown_words("format", [name], FORMATS, says="is unknown; there are")
+        raise unknown_choice_error("format", [name], FORMATS, says="is unknown; there are")
     return FORMATS[name]
 
 
-def read_format(name: str) -> Format:
+def get_format(name: str) -> Format:
     """Return the format of a name.
 
     :raises InputError: there is none.

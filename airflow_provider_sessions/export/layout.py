@@ -61,7 +61,7 @@ def _stem(run: RunId) -> str:
     return f"{readable}-{_hash(json.dumps(identity, sort_keys=True))}"
 
 
-def day_of(instant: datetime) -> date:
+def utc_day(instant: datetime) -> date:
     """The UTC day."""
     return instant.astimezone(UTC).date()
 
@@ -89,7 +89,7 @@ def former_safe_name(text: str, longest: int = 80) -> str:
     return text if readable == text else f"{readable}-{_hash(text)}"
 
 
-def checked_key(key: str) -> str:
+def check_key(key: str) -> str:
     """A key as a store takes it: relative, with plain names between single slashes.
 
     :raises InputError: it could leave the store's folder, or is no name.

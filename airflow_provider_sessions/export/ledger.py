@@ -3,8 +3,8 @@
 An export is complete, and has nothing twice, by these rules. Whatever keeps a ledger (small objects beside the files,
 or a table) follows them.
 
-1. The unit is one dataset of one session. Its :class:`Entry` is ``pending`` (not ready yet), ``writing`` (claimed),
-   ``exported``, ``absent`` (it never came, with the reason) or ``deleted`` (the platform lost the session).
+1. The unit is one dataset of one session. Its :class:`LedgerEntry` is ``pending`` (not ready yet), ``writing``
+   (claimed), ``exported``, ``absent`` (it never came, with the reason) or ``deleted`` (the platform lost the session).
 2. A run owns what it claimed first. The claim is part of the entry and is made before a row is written; of several
    runs that claim at once one succeeds. So windows may overlap, and runs may go on at the same time.
 3. A run looks at the sessions that ended in its window, at those it owned before, and at all whose time has come,
@@ -57,7 +57,7 @@ _SLACK: Final = timedelta(hours=4)
 """What a day is short of one: the next nightly run may begin sooner after this one than a day, and is meant."""
 
 
-class Status(StrEnum):
+class EntryStatus(StrEnum):
     """Where one dataset of one session is."""
 
     PENDING = "pending"
@@ -67,7 +67,7 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
-class Entry(BaseModel):
+class LedgerEntry(BaseModel):
     """What the ledger knows of one dataset of one session.
 
     :param version: of the rows that are written, or were last; 0 if there never were any.
@@ -85,9 +85,9 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: Status
+    status: EntryStatus
     version: int = 0
-    becomes: Status | None = None
+    becomes: EntryStatus | None = None
     content: str | None = None
     run: str | None = None
     claim: str | None = None
@@ -101,7 +101,7 @@ class Entry(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CheckResult:
     """What a run saw of one dataset of a session.
 
     :param status: ``exported`` if it is ready, else ``pending``, ``absent`` or ``deleted``.
@@ -110,14 +110,14 @@ class Seen:
     :param reason: why it is not ready.
     """
 
-    status: Status
+    status: EntryStatus
     content: str
     file: str | None = None
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class RunTry:
     """One try of a run.
 
     :param run: the run's stem.
@@ -131,15 +131,15 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class EntryUpdate:
     """What becomes of an entry; ``write`` says whether its rows belong into this run's files."""
 
-    entry: Entry
+    entry: LedgerEntry
     write: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Late:
+class DueSession:
     """A session that a run is to look at although its window does not tell.
 
     :param session: what was last known of it: its id and its times.
@@ -155,14 +155,14 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LedgerSession:
     """What a ledger holds of one session.
 
     :param entries: by dataset.
     """
 
     session: Session
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, LedgerEntry]
 
     @property
     def seen_by(self) -> frozenset[str]:
@@ -170,37 +170,41 @@ class Held:
         return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
 
 
-def decide(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Decision:
+def update_entry(
+    before: LedgerEntry | None, seen: CheckResult, me: RunTry, now: datetime, ended: datetime, give_up: timedelta
+) -> EntryUpdate:
     """What a run does about one dataset of a session that it looked at.
 
     :param before: what the ledger knows; None if nothing.
-    :param ended: when the session ended; see :func:`end_of`.
+    :param ended: when the session ended; see :func:`expected_end`.
     """
-    if before is not None and before.status is Status.WRITING and before.claim != me.token:
-        return Decision(before, write=False)
-    decided = _decided(before, seen, me, now, ended, give_up)
+    if before is not None and before.status is EntryStatus.WRITING and before.claim != me.token:
+        return EntryUpdate(before, write=False)
+    decided = _update_entry(before, seen, me, now, ended, give_up)
     seen_by = me.views | (before.seen_by if before is not None else frozenset())
     if decided.entry.seen_by == seen_by:
         return decided
-    return Decision(decided.entry.model_copy(update={"seen_by": seen_by}), decided.write)
+    return EntryUpdate(decided.entry.model_copy(update={"seen_by": seen_by}), decided.write)
 
 
-def _decided(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Decision:
-    if seen.status is Status.PENDING:
-        if before is not None and before.version and before.run != me.run and before.status is not Status.PENDING:
-            return Decision(_looked_at(before, now, ended, give_up), write=False)
+def _update_entry(
+    before: LedgerEntry | None, seen: CheckResult, me: RunTry, now: datetime, ended: datetime, give_up: timedelta
+) -> EntryUpdate:
+    if seen.status is EntryStatus.PENDING:
+        if before is not None and before.version and before.run != me.run and before.status is not EntryStatus.PENDING:
+            return EntryUpdate(_record_recheck(before, now, ended, give_up), write=False)
         if now - ended < give_up:
-            return Decision(_pending(before, seen, now), write=False)
+            return EntryUpdate(_update_pending(before, seen, now), write=False)
         days = give_up / timedelta(days=1)
         passed = f"{days:g} {'day' if days == 1 else 'days'}"
         reason = f"not ready {passed} after the end" + (f": {seen.reason}" if seen.reason else "")
-        seen = Seen(Status.ABSENT, seen.content, seen.file, reason)
-    if before is not None and before.status is seen.status and _same(before, seen):
-        return Decision(_looked_at(before, now, ended, give_up), write=before.run == me.run)
-    return Decision(_claimed(before, seen, me, now, ended, give_up), write=True)
+        seen = CheckResult(EntryStatus.ABSENT, seen.content, seen.file, reason)
+    if before is not None and before.status is seen.status and _is_unchanged(before, seen):
+        return EntryUpdate(_record_recheck(before, now, ended, give_up), write=before.run == me.run)
+    return EntryUpdate(_claim_entry(before, seen, me, now, ended, give_up), write=True)
 
 
-def end_of(session: Session, now: datetime, before: Entry | None = None) -> datetime:
+def expected_end(session: Session, now: datetime, before: LedgerEntry | None = None) -> datetime:
     """What waiting is counted from: a session's end; while nobody knows of one its planned end, or else its start.
 
     Where nothing of that is known, it is when it was first looked at.
@@ -211,34 +215,38 @@ def end_of(session: Session, now: datetime, before: Entry | None = None) -> date
     return told or (now if before is None else before.first_seen)
 
 
-def is_due(entry: Entry, now: datetime) -> bool:
+def is_due(entry: LedgerEntry, now: datetime) -> bool:
     """Whether it is time to look at an entry, whatever the window of the run that looks."""
-    return entry.status is not Status.WRITING and entry.next_check is not None and entry.next_check <= now
+    return entry.status is not EntryStatus.WRITING and entry.next_check is not None and entry.next_check <= now
 
 
-def settled(entry: Entry) -> Entry:
+def finish_write(entry: LedgerEntry) -> LedgerEntry:
     """An entry that was being written, now that its file is there."""
-    if entry.status is not Status.WRITING or entry.becomes is None:
+    if entry.status is not EntryStatus.WRITING or entry.becomes is None:
         return entry
     return entry.model_copy(update={"status": entry.becomes, "becomes": None, "claim": None})
 
 
-def recovered(entry: Entry, tokens: Collection[str], published: Collection[str], now: datetime) -> Entry:
+def recover_entry(
+    entry: LedgerEntry, tokens: Collection[str], published: Collection[str], now: datetime
+) -> LedgerEntry:
     """What becomes of an entry of a run that died.
 
     :param tokens: the run's tries that are over.
     :param published: keys of its files that are there, whole, with this session's rows.
     """
-    if entry.status is not Status.WRITING or entry.claim not in tokens:
+    if entry.status is not EntryStatus.WRITING or entry.claim not in tokens:
         return entry
-    return settled(entry) if entry.file in published else released(entry, now, "the run that wrote it broke off")
+    return (
+        finish_write(entry) if entry.file in published else release_entry(entry, now, "the run that wrote it broke off")
+    )
 
 
-def released(entry: Entry, now: datetime, reason: str) -> Entry:
+def release_entry(entry: LedgerEntry, now: datetime, reason: str) -> LedgerEntry:
     """An entry whose owner gives it up: due at once."""
-    version = entry.version - 1 if entry.status is Status.WRITING else entry.version
-    return Entry(
-        status=Status.PENDING,
+    version = entry.version - 1 if entry.status is EntryStatus.WRITING else entry.version
+    return LedgerEntry(
+        status=EntryStatus.PENDING,
         version=version,
         reason=reason,
         attempts=entry.attempts,
@@ -248,7 +256,7 @@ def released(entry: Entry, now: datetime, reason: str) -> Entry:
     )
 
 
-def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status) -> str:
+def checksum_rows(rows: Sequence[Sequence[object]], ended: datetime, status: EntryStatus) -> str:
     """The checksum of rows. The session's end belongs to it: with the end, rows may move to another day's file.
 
     :param rows: values of each row, all of the same version.
@@ -258,7 +266,7 @@ def content_of(rows: Sequence[Sequence[object]], ended: datetime, status: Status
     return digest.hexdigest()
 
 
-def kept_of(session: Session) -> Session:
+def strip_session(session: Session) -> Session:
     """What a ledger keeps of a session: its id and its times. The title is left empty, it may be a person's name."""
     return Session.model_validate({**session.model_dump(include=_KEPT), "title": ""})
 
@@ -268,31 +276,31 @@ def next_check(attempts: int, now: datetime) -> datetime:
     return now + min(_FIRST_CHECK * (1 << min(attempts - 1, 10)), _DAY - _SLACK)
 
 
-def next_look(looks: int, now: datetime, ended: datetime, give_up: timedelta) -> datetime | None:
+def next_recheck(looks: int, now: datetime, ended: datetime, give_up: timedelta) -> datetime | None:
     """When to look again at what is exported, after so many looks; None once ``give_up`` will have passed."""
     due = now + _DAY * (1 << min(looks, 10)) - _SLACK
     return due if due - ended < give_up else None
 
 
-def _same(before: Entry, seen: Seen) -> bool:
+def _is_unchanged(before: LedgerEntry, seen: CheckResult) -> bool:
     """Whether nothing changed. What is left of a deleted session may be known better or worse: it is deleted."""
-    return before.content == seen.content or seen.status is Status.DELETED
+    return before.content == seen.content or seen.status is EntryStatus.DELETED
 
 
-def _looked_at(before: Entry, now: datetime, ended: datetime, give_up: timedelta) -> Entry:
+def _record_recheck(before: LedgerEntry, now: datetime, ended: datetime, give_up: timedelta) -> LedgerEntry:
     """An entry that stays as it is: the look that was due has been taken."""
     if not is_due(before, now):
         return before
     looks = before.looks + 1
-    return before.model_copy(update={"looks": looks, "next_check": next_look(looks, now, ended, give_up)})
+    return before.model_copy(update={"looks": looks, "next_check": next_recheck(looks, now, ended, give_up)})
 
 
-def _pending(before: Entry | None, seen: Seen, now: datetime) -> Entry:
-    if before is not None and before.status is Status.PENDING and before.next_check and now < before.next_check:
+def _update_pending(before: LedgerEntry | None, seen: CheckResult, now: datetime) -> LedgerEntry:
+    if before is not None and before.status is EntryStatus.PENDING and before.next_check and now < before.next_check:
         return before
     attempts = (before.attempts if before else 0) + 1
-    return Entry(
-        status=Status.PENDING,
+    return LedgerEntry(
+        status=EntryStatus.PENDING,
         version=before.version if before else 0,
         reason=seen.reason,
         attempts=attempts,
@@ -301,10 +309,12 @@ def _pending(before: Entry | None, seen: Seen, now: datetime) -> Entry:
     )
 
 
-def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: datetime, give_up: timedelta) -> Entry:
-    again = before is not None and before.status is Status.WRITING
-    return Entry(
-        status=Status.WRITING,
+def _claim_entry(
+    before: LedgerEntry | None, seen: CheckResult, me: RunTry, now: datetime, ended: datetime, give_up: timedelta
+) -> LedgerEntry:
+    again = before is not None and before.status is EntryStatus.WRITING
+    return LedgerEntry(
+        status=EntryStatus.WRITING,
         becomes=seen.status,
         version=(before.version if before else 0) + (0 if again else 1),
         content=seen.content,
@@ -314,6 +324,6 @@ def _claimed(before: Entry | None, seen: Seen, me: Try, now: datetime, ended: da
         reason=seen.reason,
         attempts=before.attempts if before else 0,
         first_seen=before.first_seen if before else now,
-        next_check=None if seen.status is Status.DELETED else next_look(0, now, ended, give_up),
+        next_check=None if seen.status is EntryStatus.DELETED else next_recheck(0, now, ended, give_up),
         seen_by=me.views,
     )

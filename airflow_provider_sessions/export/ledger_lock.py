@@ -56,7 +56,7 @@ class LedgerLock:
 
     def is_needed(self) -> bool:
         """Whether one try at a time may write here."""
-        return not self._store.exclusive or any(self._store.list(self._folder))
+        return not self._store.creates_exclusively or any(self._store.list(self._folder))
 
     def take(self, until: datetime, own: Collection[str]) -> None:
         """Take the lock.

@@ -15,8 +15,8 @@ from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.errors import ExportError, IncompleteDownloadError, SessionsError
 from airflow_provider_sessions.export.datasets import sort_transcripts
 from airflow_provider_sessions.export.layout import safe_name
-from airflow_provider_sessions.export.store import Store, Tally
-from airflow_provider_sessions.messages import Progress, counted
+from airflow_provider_sessions.export.store import HashingWriter, Store
+from airflow_provider_sessions.messages import ProgressLog, format_count
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
@@ -66,7 +66,7 @@ EXTENSIONS: Final = MappingProxyType(
 """File name extensions by media type. None that a system would run; Python's own table depends on the machine."""
 
 
-async def ready_recordings(adapter: Adapter, session: Session) -> list[Recording]:
+async def list_ready_recordings(adapter: Adapter, session: Session) -> list[Recording]:
     """The recordings of a session that can be downloaded, the oldest first. The others are named in the log."""
     found = await adapter.recordings(session)
     others = [f"{one.recording_id} ({one.status})" for one in found if one.status is not RecordingStatus.READY]
@@ -75,13 +75,13 @@ async def ready_recordings(adapter: Adapter, session: Session) -> list[Recording
             "Left out, because not ready: %s (%d of %s)",
             ", ".join(others),
             len(others),
-            counted(len(found), "recording"),
+            format_count(len(found), "recording"),
         )
     ready = {one.recording_id: one for one in found if one.status is RecordingStatus.READY}
     return sorted(ready.values(), key=lambda one: (str(one.created_at or ""), one.recording_id))
 
 
-async def download_all(
+async def download_recordings(
     adapter: Adapter, store: Store, recordings: Sequence[Recording], concurrency: int
 ) -> list[dict[str, Any]]:
     """Download recordings, several at once. Each file appears whole or not at all, whatever becomes of the others.
@@ -94,7 +94,7 @@ async def download_all(
     limit = asyncio.Semaphore(concurrency)
     sizes = [one.size_bytes for one in recordings]
     total = None if None in sizes else sum(size or 0 for size in sizes) // _MIB
-    progress = Progress("MiB downloaded", total)
+    progress = ProgressLog("MiB downloaded", total)
     so_far: dict[str, int] = {}
 
     async def one(recording: Recording) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _stem(session: Session, transcript: Transcript, taken: set[str]) -> str:
 
 def _write_transcript(store: Store, key: str, transcript: Transcript, name: str) -> dict[str, Any]:
     with store.write(key) as file:
-        tally = Tally(file)
+        tally = HashingWriter(file)
         held: list[str] = []
         for piece in FORMATS[name](transcript):
             held.append(piece)

@@ -32,25 +32,25 @@ from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
     LEASE,
     LEASE_MARGIN,
-    Decision,
-    Entry,
-    Held,
-    Late,
-    Seen,
-    Status,
-    Try,
-    decide,
-    end_of,
+    CheckResult,
+    DueSession,
+    EntryStatus,
+    EntryUpdate,
+    LedgerEntry,
+    LedgerSession,
+    RunTry,
+    expected_end,
+    finish_write,
     is_due,
-    kept_of,
-    recovered,
-    released,
-    settled,
+    recover_entry,
+    release_entry,
+    strip_session,
+    update_entry,
 )
 from airflow_provider_sessions.export.ledger_lock import LedgerLock
 from airflow_provider_sessions.export.run_record import WrittenFile
-from airflow_provider_sessions.export.store import Guarded, Store
-from airflow_provider_sessions.messages import counted
+from airflow_provider_sessions.export.store import GuardedStore, Store
+from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -63,12 +63,12 @@ B = TypeVar("B")
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
-class Known(BaseModel):
+class LedgerState(BaseModel):
     """One state of one session."""
 
     number: int = 0
     session: Session
-    entries: dict[str, Entry] = {}
+    entries: dict[str, LedgerEntry] = {}
     marker: str | None = None
 
     @property
@@ -77,7 +77,7 @@ class Known(BaseModel):
         return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
 
 
-class Intent(BaseModel):
+class UnpublishedFile(BaseModel):
     """A file that was about to appear, and whose rows it has."""
 
     sha256: str
@@ -93,10 +93,10 @@ class Lease(BaseModel):
 
     tokens: tuple[str, ...]
     until: datetime
-    files: dict[str, Intent] = {}
+    files: dict[str, UnpublishedFile] = {}
 
 
-class Expected(BaseModel):
+class ExpectedSessions(BaseModel):
     """The sessions that a run was going to claim."""
 
     sessions: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ class ObjectLedger:
     :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
     :param form: name of the files' format.
     :param run: the run that this try belongs to.
-    :param views: see :class:`~airflow_provider_sessions.export.ledger.Try`.
+    :param views: see :class:`~airflow_provider_sessions.export.ledger.RunTry`.
     :param give_up_after: how long after a session's end its artifacts are waited for.
     """
 
@@ -129,15 +129,15 @@ class ObjectLedger:
         self._clock = clock
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
-        self.me = Try(run.stem, self._lease.tokens[0], views)
+        self.me = RunTry(run.stem, self._lease.tokens[0], views)
         self._lock = LedgerLock(store, self._base, self.me.token, clock)
         self._locks = False
         """Whether one try at a time may write here; known from :meth:`begin` on."""
-        self._claimed: dict[str, Known] = {}
+        self._claimed: dict[str, LedgerState] = {}
         self._claims = False
         """Whether anything may have been claimed."""
 
-    def begin(self, owned: Collection[str]) -> dict[str, Late]:
+    def begin(self, owned: Collection[str]) -> dict[str, DueSession]:
         """Recover what died, and tell which sessions to look at besides those of the window, by id.
 
         :param owned: sessions that earlier tries of this run wrote.
@@ -155,13 +155,13 @@ class ObjectLedger:
             self._lease = self._lease.model_copy(update={"files": {}})
         for key in self._leases():
             if key != mine:
-                self._bury(key)
-        found: dict[str, Late] = {}
+                self._take_over(key)
+        found: dict[str, DueSession] = {}
         now = self._clock.now()
         for state in self._each(self._of_marker, self._due(now)):
             if state is not None:
                 due = {name for name, entry in state.entries.items() if is_due(entry, now)}
-                found[state.session.session_id] = Late(
+                found[state.session.session_id] = DueSession(
                     state.session, frozenset(due), owned=False, seen_by=state.seen_by
                 )
         for state in self._each(self._latest, sorted(owned)):
@@ -170,19 +170,19 @@ class ObjectLedger:
                 if names:
                     known = found.get(state.session.session_id)
                     names |= known.datasets if known else frozenset()
-                    found[state.session.session_id] = Late(
+                    found[state.session.session_id] = DueSession(
                         state.session, frozenset(names), owned=True, seen_by=state.seen_by
                     )
         return found
 
-    def held(self) -> dict[str, Held]:
+    def held(self) -> dict[str, LedgerSession]:
         """All that is known, by session id. It is listed as a whole: nothing that a nightly run should do."""
         latest: dict[str, str] = {}
         for key in self._store.list(f"{self._base}/sessions"):  # sorted, so that the last of a session is the latest
             latest[key.rpartition("/")[0]] = key
-        states = self._each(lambda key: self._read(key, Known), list(latest.values()))
+        states = self._each(lambda key: self._read(key, LedgerState), list(latest.values()))
         by_age = sorted((one for one in states if one is not None), key=lambda one: one.number)
-        return {one.session.session_id: Held(one.session, one.entries) for one in by_age}
+        return {one.session.session_id: LedgerSession(one.session, one.entries) for one in by_age}
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
         """Give up what this run owns of datasets that it does not write any more.
@@ -194,7 +194,7 @@ class ObjectLedger:
             self._change(
                 session_id,
                 lambda name, entry: (
-                    released(entry, self._clock.now(), "its run does not write it any more")
+                    release_entry(entry, self._clock.now(), "its run does not write it any more")
                     if entry.run == self.me.run and name not in keep
                     else entry
                 ),
@@ -202,27 +202,27 @@ class ObjectLedger:
 
         self._each(one, sorted(session_ids))
 
-    def expect(self, session_ids: Collection[str]) -> None:
+    def expect_sessions(self, session_ids: Collection[str]) -> None:
         """Note which sessions are going to be claimed, so that others find them if this run dies.
 
         The lease begins anew: nothing is claimed yet, and finding the sessions may have taken longer than it lasts.
         """
         held = self._read(self._open_key(self.me.run), Lease)
         if held is not None and held.tokens[-1] != self.me.token:
-            raise self._lost()
+            raise self._lease_lost()
         self._take_lease()
         sessions = self._expected(self.me.run) | frozenset(session_ids)
-        self._write(self._expected_key(self.me.run), Expected(sessions=sessions))
+        self._write(self._expected_key(self.me.run), ExpectedSessions(sessions=sessions))
 
-    def claim(self, batch: Sequence[tuple[Session, Mapping[str, Seen]]]) -> list[dict[str, Decision]]:
+    def claim(self, batch: Sequence[tuple[Session, Mapping[str, CheckResult]]]) -> list[dict[str, EntryUpdate]]:
         """Decide about sessions, and note it; for each the decisions by dataset."""
-        self.still_mine()
+        self.check_lease()
         self._claims = True
         if self._lease.until - self._clock.now() < LEASE / 2:
             self._renew()
         return self._each(lambda one: self._claim(*one), batch)
 
-    def intend(self, files: Sequence[WrittenFile]) -> None:
+    def announce_files(self, files: Sequence[WrittenFile]) -> None:
         """Note which files are about to appear.
 
         :raises ExportError: the lease is lost; they must not appear.
@@ -234,11 +234,11 @@ class ObjectLedger:
                 for session_id, state in self._claimed.items()
                 if any(entry.file == file.key for entry in state.entries.values())
             )
-            noted[file.key] = Intent(sha256=file.sha256, sessions=inside)
+            noted[file.key] = UnpublishedFile(sha256=file.sha256, sessions=inside)
         self._lease = self._lease.model_copy(update={"files": noted})
         self._renew()
 
-    def settle(self) -> None:
+    def finish_writes(self) -> None:
         """Note that what was claimed since the last time is written.
 
         :raises ExportError: somebody else took a claim.
@@ -249,10 +249,10 @@ class ObjectLedger:
 
     def finish(self) -> None:
         """Give the lease back: all that was expected is settled or pending."""
-        self.still_mine()
-        self._leave()
+        self.check_lease()
+        self._drop_lease()
 
-    def give_back(self) -> None:
+    def release_claims(self) -> None:
         """Leave nothing that nobody would ever settle, now that this try ends with an error.
 
         A lease that was lost keeps nobody from taking what was claimed under it, but what was claimed after that would
@@ -263,31 +263,31 @@ class ObjectLedger:
         if held is None or held.tokens[-1] != self.me.token:
             self._each(self._release, list(self._claimed))
         elif not self._claims:
-            self._leave()
+            self._drop_lease()
         if held is None:
             self._store.delete(self._expected_key(self.me.run))
 
-    def still_mine(self) -> None:
+    def check_lease(self) -> None:
         """Make sure of the lease: nothing may appear, or go, without it.
 
         :raises ExportError: it is lost.
         """
         held = self._read(self._open_key(self.me.run), Lease)
         if held is None or held.tokens[-1] != self.me.token:
-            raise self._lost()
-        self._not_over()
+            raise self._lease_lost()
+        self._check_not_expired()
 
     # -- one session -------------------------------------------------------------------------------------------------
 
-    def _claim(self, session: Session, seen: Mapping[str, Seen]) -> dict[str, Decision]:
+    def _claim(self, session: Session, seen: Mapping[str, CheckResult]) -> dict[str, EntryUpdate]:
         now = self._clock.now()
-        kept = kept_of(session)
+        kept = strip_session(session)
         while True:
             before = self._latest(session.session_id)
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             decisions = {
-                name: decide(old, one, self.me, now, end_of(session, now, old), self._give_up)
+                name: update_entry(old, one, self.me, now, expected_end(session, now, old), self._give_up)
                 for name, one in seen.items()
                 for old in (valid.get(name),)
             }
@@ -303,59 +303,61 @@ class ObjectLedger:
                 self._note_claim(after)
                 return decisions
 
-    def _note_claim(self, state: Known) -> None:
+    def _note_claim(self, state: LedgerState) -> None:
         if any(entry.claim == self.me.token for entry in state.entries.values()):
             self._claimed[state.session.session_id] = state
 
     def _release(self, session_id: str) -> None:
         now = self._clock.now()
 
-        def one(_: str, entry: Entry) -> Entry:
-            mine = entry.status is Status.WRITING and entry.claim == self.me.token
-            return released(entry, now, "the try that claimed it had lost its lease") if mine else entry
+        def one(_: str, entry: LedgerEntry) -> LedgerEntry:
+            mine = entry.status is EntryStatus.WRITING and entry.claim == self.me.token
+            return release_entry(entry, now, "the try that claimed it had lost its lease") if mine else entry
 
         self._change(session_id, one)
 
-    def _without_orphan(self, entry: Entry) -> Entry:
+    def _without_orphan(self, entry: LedgerEntry) -> LedgerEntry:
         """An entry, as it counts: a claim whose try is over, and was recovered before it made it, is nobody's."""
-        if entry.status is not Status.WRITING or entry.claim == self.me.token or entry.run is None:
+        if entry.status is not EntryStatus.WRITING or entry.claim == self.me.token or entry.run is None:
             return entry
         if entry.run != self.me.run and self._store.exists(self._open_key(entry.run)):
             return entry
-        return released(entry, self._clock.now(), "the try that claimed it was over")
+        return release_entry(entry, self._clock.now(), "the try that claimed it was over")
 
-    def _settle(self, state: Known) -> None:
+    def _settle(self, state: LedgerState) -> None:
         mine = {name for name, entry in state.entries.items() if entry.claim == self.me.token}
 
-        def done(name: str, entry: Entry) -> Entry:
+        def done(name: str, entry: LedgerEntry) -> LedgerEntry:
             if name not in mine:
                 return entry
             if entry.claim != self.me.token:
                 raise ExportError(f"another try took over session {state.session.session_id} while it was written")
-            return settled(entry)
+            return finish_write(entry)
 
         after = {name: done(name, entry) for name, entry in state.entries.items()}
         if self._append(state, state.session, after) is None:
             self._change(state.session.session_id, done)
 
-    def _change(self, session_id: str, change: Callable[[str, Entry], Entry]) -> None:
+    def _change(self, session_id: str, change: Callable[[str, LedgerEntry], LedgerEntry]) -> None:
         """Change the entries of a session that has some; anew, if somebody else does so at the same time."""
         while (before := self._latest(session_id)) is not None:
             entries = {name: change(name, entry) for name, entry in before.entries.items()}
             if entries == before.entries or self._append(before, before.session, entries) is not None:
                 return
 
-    def _append(self, before: Known | None, session: Session, entries: dict[str, Entry]) -> Known | None:
+    def _append(
+        self, before: LedgerState | None, session: Session, entries: dict[str, LedgerEntry]
+    ) -> LedgerState | None:
         """Create the next state of a session; None if somebody else was quicker."""
         number = before.number + 1 if before else 0
         folder = self._folder(session.session_id)
-        settled_ones = (entry for entry in entries.values() if entry.status is not Status.WRITING)
+        settled_ones = (entry for entry in entries.values() if entry.status is not EntryStatus.WRITING)
         times = [entry.next_check for entry in settled_ones if entry.next_check is not None]
         marker = None
         if times:
             name = folder.rpartition("/")[2]
             marker = f"{self._base}/pending/{min(times):{_TIME}}~{name}~{number:06d}.json"
-        state = Known(number=number, session=session, entries=entries, marker=marker)
+        state = LedgerState(number=number, session=session, entries=entries, marker=marker)
         if marker is not None:
             self._create(marker, state)
         if not self._create(f"{folder}/{number:06d}.json", state):
@@ -364,11 +366,11 @@ class ObjectLedger:
             self._store.delete(before.marker)
         return state
 
-    def _latest(self, session_id: str) -> Known | None:
+    def _latest(self, session_id: str) -> LedgerState | None:
         # States of before the name changed lie in the other folder, and are followed by those of this one.
         for folder in dict.fromkeys((self._folder(session_id), self._folder(session_id, former_safe_name))):
             keys = list(self._store.list(folder))
-            state = self._read(keys[-1], Known) if keys else None
+            state = self._read(keys[-1], LedgerState) if keys else None
             if state is not None and state.session.session_id == session_id:
                 return state
         return None
@@ -380,9 +382,9 @@ class ObjectLedger:
         listed = self._store.list(f"{self._base}/pending")
         return [key for key in listed if key.rpartition("/")[2][: len(until)] <= until]
 
-    def _of_marker(self, key: str) -> Known | None:
+    def _of_marker(self, key: str) -> LedgerState | None:
         """The session that is due; a marker that a later state left behind is removed."""
-        noted = self._read(key, Known)
+        noted = self._read(key, LedgerState)
         state = self._latest(noted.session.session_id) if noted else None
         if noted is None or state is None or state.marker == key:
             return state
@@ -390,7 +392,7 @@ class ObjectLedger:
             self._store.delete(key)
         return None
 
-    def _bury(self, key: str) -> None:
+    def _take_over(self, key: str) -> None:
         """Recover what a run left whose lease is over."""
         lease = self._read(key, Lease)
         if lease is None or self._clock.now() < lease.until + LEASE_MARGIN:
@@ -415,14 +417,14 @@ class ObjectLedger:
                 if there[key] == intent.sha256 and session_id in intent.sessions
             }
             now = self._clock.now()
-            self._change(session_id, lambda name, entry: recovered(entry, lease.tokens, published, now))
+            self._change(session_id, lambda name, entry: recover_entry(entry, lease.tokens, published, now))
 
         expected = self._expected(run)
         self._each(one, sorted(expected))
-        log.info("recovered %s of the run %s", counted(len(expected), "session"), run)
+        log.info("recovered %s of the run %s", format_count(len(expected), "session"), run)
 
     def _expected(self, run: str) -> frozenset[str]:
-        noted = self._read(self._expected_key(run), Expected)
+        noted = self._read(self._expected_key(run), ExpectedSessions)
         return noted.sessions if noted else frozenset()
 
     def _checksum(self, key: str) -> str | None:
@@ -438,21 +440,21 @@ class ObjectLedger:
 
     def _renew(self) -> None:
         """Note the lease, and that it lasts longer; not if it is lost."""
-        self._not_over()
+        self._check_not_expired()
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
-        self._write(self._open_key(self.me.run), self._lease, Guarded(self._store, self.still_mine))
+        self._write(self._open_key(self.me.run), self._lease, GuardedStore(self._store, self.check_lease))
         self._lock.prolong(self._lease.until)
 
-    def _not_over(self) -> None:
+    def _check_not_expired(self) -> None:
         if self._clock.now() >= self._lease.until:
-            raise self._lost()
+            raise self._lease_lost()
 
-    def _leave(self) -> None:
+    def _drop_lease(self) -> None:
         self._store.delete(self._open_key(self.me.run))
         self._store.delete(self._expected_key(self.me.run))
         self._lock.leave()
 
-    def _lost(self) -> ExportError:
+    def _lease_lost(self) -> ExportError:
         return ExportError(
             f"this try of the run lost its lease, to another try of it or after standing still for more than {LEASE}; "
             "it writes nothing more, and a retry goes on from here"
@@ -516,7 +518,7 @@ class ObjectLedger:
     def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Do something for each item, some at once."""
         listed = list(items)
-        if len(listed) < 2 or self._store.at_once == 1:
+        if len(listed) < 2 or self._store.max_parallel == 1:
             return [do(item) for item in listed]
-        with ThreadPoolExecutor(self._store.at_once) as pool:
+        with ThreadPoolExecutor(self._store.max_parallel) as pool:
             return list(pool.map(do, listed))

@@ -14,12 +14,12 @@ from airflow_provider_sessions.errors import (
     ResponseError,
     SessionsError,
 )
-from airflow_provider_sessions.export.datasets import Dataset, account_name, supported
-from airflow_provider_sessions.export.ledger import Late, end_of
-from airflow_provider_sessions.export.redaction import Mode, Redaction
-from airflow_provider_sessions.export.rows import Personal
-from airflow_provider_sessions.export.session_artifacts import ended
-from airflow_provider_sessions.messages import Progress
+from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
+from airflow_provider_sessions.export.ledger import DueSession, expected_end
+from airflow_provider_sessions.export.redaction import Redaction, RedactionMode
+from airflow_provider_sessions.export.rows import PersonalData
+from airflow_provider_sessions.export.session_artifacts import get_end
+from airflow_provider_sessions.messages import ProgressLog
 from airflow_provider_sessions.model import (
     Session,
     SessionQuery,
@@ -34,14 +34,14 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExportPlan:
     """What is to be exported. ``sessions`` are in the order in which they are written.
 
-    :param not_over: sessions that should be over by plan, or were when they were looked at before, and are not; and
+    :param unfinished: sessions that should be over by plan, or were when they were looked at before, and are not; and
         those that wait for another reason.
     :param reasons: by session id: why it waits, if not because it goes on.
     :param only: by session id: the datasets of a session that is not looked at for its own window.
-    :param gone: ids of sessions that the platform does not know any more.
+    :param deleted: ids of sessions that the platform does not know any more.
     :param redaction: what becomes of what is personal.
     :param conn_id: the connection that the sessions are seen through.
     """
@@ -51,15 +51,15 @@ class Plan:
     query: SessionQuery
     datasets: tuple[Dataset, ...]
     sessions: tuple[Session, ...]
-    not_over: tuple[Session, ...] = ()
-    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    gone: frozenset[str] = frozenset()
+    unfinished: tuple[Session, ...] = ()
+    only_datasets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    deleted: frozenset[str] = frozenset()
     reasons: Mapping[str, str] = field(default_factory=dict)
     redaction: Redaction = field(default_factory=Redaction)
     conn_id: str = ""
 
     @property
-    def narrowed(self) -> bool:
+    def is_filtered(self) -> bool:
         """Whether the query leaves out sessions, whatever its window."""
         return self.query.model_copy(update={"window": None}) != SessionQuery(by=self.query.by)
 
@@ -70,9 +70,9 @@ class Plan:
         What an export has seen, and the platform no longer knows through the same connection, was deleted. What it has
         not seen may be another organization's, or beside its filters.
         """
-        if not self.narrowed:
+        if not self.is_filtered:
             return self.conn_id
-        filters = {name: value for name, value in self.query_told.items() if name not in ("window", "by")}
+        filters = {name: value for name, value in self.recorded_query.items() if name not in ("window", "by")}
         return f"{self.conn_id}#{hashlib.sha256(json.dumps(filters, sort_keys=True).encode()).hexdigest()[:10]}"
 
     @property
@@ -81,23 +81,23 @@ class Plan:
         return frozenset({self.conn_id, self.view})
 
     @property
-    def query_told(self) -> dict[str, Any]:
+    def recorded_query(self) -> dict[str, Any]:
         """The query as a record tells it: a filter by what may be personal is left out where that is not kept."""
-        kept = self.redaction.mode([Personal.TITLE]) is Mode.KEEP
+        kept = self.redaction.mode([PersonalData.TITLE]) is RedactionMode.KEEP
         return self.query.model_dump(mode="json", exclude_none=True, exclude=set() if kept else {"title", "case"})
 
-    def datasets_of(self, session_id: str) -> tuple[Dataset, ...]:
+    def datasets_for(self, session_id: str) -> tuple[Dataset, ...]:
         """The datasets that are wanted of a session."""
-        only = self.only.get(session_id)
+        only = self.only_datasets.get(session_id)
         return self.datasets if only is None else tuple(one for one in self.datasets if one.name in only)
 
 
-async def plan(
+async def plan_export(
     adapter: Adapter,
     query: SessionQuery,
     wanted: Sequence[Dataset] | None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
-) -> Plan:
+) -> ExportPlan:
     """Find the sessions that are meant.
 
     The list is read to its end before anything else is asked, because page tokens expire while a slow consumer works.
@@ -109,45 +109,45 @@ async def plan(
     :param redaction: what becomes of what is personal.
     :raises UnsupportedError: a dataset that was named cannot be had. Nothing was sent.
     """
-    datasets = supported(adapter, wanted)
+    datasets = select_datasets(adapter, wanted)
     found: dict[str, Session] = {}
     reasons: dict[str, str] = {}
     meant = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
-    progress = Progress("sessions listed")
+    progress = ProgressLog("sessions listed")
     async for outcome in adapter.sessions_and_errors(meant):
-        session, reason = _read(outcome, meant)
+        session, reason = _read_listed(outcome, meant)
         found[session.session_id] = session
         reasons |= {} if reason is None else {session.session_id: reason}
         progress.at(len(found))
     now = adapter.client.clock.now()
     waiting = {key: one for key, one in found.items() if key in reasons or one.ended_at is None}
-    _warn_of(reasons)
-    return Plan(
+    _log_waiting(reasons)
+    return ExportPlan(
         adapter.platform,
         account_name(adapter),
         query,
         datasets,
         sort_sessions(one for key, one in found.items() if key not in waiting),
-        not_over=tuple(one for one in waiting.values() if end_of(one, now) <= now),
+        unfinished=tuple(one for one in waiting.values() if expected_end(one, now) <= now),
         reasons=reasons,
         redaction=redaction,
         conn_id=adapter.account.conn_id,
     )
 
 
-async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan:
+async def add_due_sessions(adapter: Adapter, work: ExportPlan, late: Mapping[str, DueSession]) -> ExportPlan:
     """Add the sessions that the ledger names, as they are now; they are asked for together.
 
     Those that the query would leave out, whatever its window, are left to other exports, and so are those that the
-    platform does not know and that this export never saw. Of one that is gone all datasets are looked at, whichever
+    platform does not know and that this export never saw. Of one that is deleted all datasets are looked at, whichever
     was due: each is to say so.
     """
-    listed = {session.session_id for session in (*work.sessions, *work.not_over)}
+    listed = {session.session_id for session in (*work.sessions, *work.unfinished)}
     wanted = {dataset.name for dataset in work.datasets}
     meant = {key: one for key, one in late.items() if key not in listed and one.datasets & wanted}
     anywhere = work.query.model_copy(update={"window": None})
-    sessions, not_over = list(work.sessions), list(work.not_over)
-    only, gone = dict[str, frozenset[str]](), set[str]()
+    sessions, unfinished = list(work.sessions), list(work.unfinished)
+    only, deleted = dict[str, frozenset[str]](), set[str]()
     reasons: dict[str, str] = {}
     for key, session in (await _as_they_are(adapter, meant, work.conn_id)).items():
         one = meant[key]
@@ -155,52 +155,52 @@ async def extend(adapter: Adapter, work: Plan, late: Mapping[str, Late]) -> Plan
             continue
         if isinstance(session, ResponseError):
             only[key], reasons[key] = one.datasets & wanted, str(session)
-            not_over.append(one.session)
+            unfinished.append(one.session)
             continue
         if session is None and one.session.ended_at is None:
             # It was never known to be over, so nothing of it was exported: for us it was called off.
-            not_over.append(one.session.model_copy(update={"state": SessionState.CANCELED}))
+            unfinished.append(one.session.model_copy(update={"state": SessionState.CANCELED}))
             continue
         if session is None:
-            gone.add(key)
+            deleted.add(key)
             sessions.append(one.session)
             continue
         only[key] = one.datasets & wanted
-        if reason := _doubt(anywhere, session):
+        if reason := _find_doubt(anywhere, session):
             reasons[key] = reason
-        (not_over if session.ended_at is None or reason else sessions).append(session)
-    _warn_of(reasons)
+        (unfinished if session.ended_at is None or reason else sessions).append(session)
+    _log_waiting(reasons)
     return replace(
         work,
         sessions=sort_sessions(sessions),
-        not_over=tuple(not_over),
-        only=only,
-        gone=frozenset(gone),
+        unfinished=tuple(unfinished),
+        only_datasets=only,
+        deleted=frozenset(deleted),
         reasons={**work.reasons, **reasons},
     )
 
 
-def _read(outcome: ListedSession, query: SessionQuery) -> tuple[Session, str | None]:
+def _read_listed(outcome: ListedSession, query: SessionQuery) -> tuple[Session, str | None]:
     """A session of a list, and why it has to wait, if it cannot be told whether its time has come."""
     if not isinstance(outcome, Session):
         return outcome.session, str(outcome)
-    return outcome, _doubt(query, outcome)
+    return outcome, _find_doubt(query, outcome)
 
 
-def _doubt(query: SessionQuery, session: Session) -> str | None:
+def _find_doubt(query: SessionQuery, session: Session) -> str | None:
     if session.state is SessionState.ENDED and session.ended_at is None:
         return "the session is over, but since when cannot be told"
     doubts = query.doubts(session)
     return f"whether the session is meant cannot be told: {', '.join(doubts)} cannot be read" if doubts else None
 
 
-def _warn_of(reasons: Mapping[str, str]) -> None:
+def _log_waiting(reasons: Mapping[str, str]) -> None:
     for key, reason in reasons.items():
         log.warning("session %s is not exported yet, but pending: %s", key, reason)
 
 
 async def _as_they_are(
-    adapter: Adapter, late: Mapping[str, Late], conn_id: str
+    adapter: Adapter, late: Mapping[str, DueSession], conn_id: str
 ) -> dict[str, Session | ResponseError | None]:
     """Sessions by id; the error of one that cannot be read.
 
@@ -211,8 +211,11 @@ async def _as_they_are(
     for key, one in late.items():
         session = seen[key]
         refused = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
-        is_expected = refused or isinstance(session, NotFoundError | ResponseError)
-        if isinstance(session, SessionsError) and not is_expected:
+        if (
+            isinstance(session, SessionsError)
+            and not isinstance(session, NotFoundError | ResponseError)
+            and not refused
+        ):
             session.add_note(f"while exporting session {key}")
             raise session
         found[key] = session if isinstance(session, Session | ResponseError) else None
@@ -221,4 +224,4 @@ async def _as_they_are(
 
 def sort_sessions(sessions: Iterable[Session]) -> tuple[Session, ...]:
     """Sessions in the order in which they are written: that of their ends."""
-    return tuple(sorted(sessions, key=lambda session: (ended(session), session.session_id)))
+    return tuple(sorted(sessions, key=lambda session: (get_end(session), session.session_id)))

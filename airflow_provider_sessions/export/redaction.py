@@ -21,15 +21,15 @@ from msgspec.structs import replace
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
-from airflow_provider_sessions.export.rows import Column, Personal, Row
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.export.rows import Column, PersonalData, Row
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.platforms.adapter import Feature
 
-ModeName = Literal["keep", "hash", "drop"]
-"""The words of :class:`Mode`, for the types of arguments."""
+RedactionModeName = Literal["keep", "hash", "drop"]
+"""The words of :class:`RedactionMode`, for the types of arguments."""
 
 
-class Mode(StrEnum):
+class RedactionMode(StrEnum):
     """What becomes of something personal, the mildest first."""
 
     KEEP = "keep"
@@ -42,18 +42,18 @@ class Mode(StrEnum):
 W = TypeVar("W", bound=StrEnum)
 
 _SHORTEST_KEY: Final = 16
-_STRICTNESS: Final = tuple(Mode)
+_STRICTNESS: Final = tuple(RedactionMode)
 _KINDS: Final = {
-    "account": Personal.USER_ID,
-    "email": Personal.EMAIL,
-    "guest": Personal.USER_ID,
-    "name": Personal.NAME,
-    "participant": Personal.USER_ID,
-    "role": Personal.USER_ID,
-    "row": Personal.USER_ID,
+    "account": PersonalData.USER_ID,
+    "email": PersonalData.EMAIL,
+    "guest": PersonalData.USER_ID,
+    "name": PersonalData.NAME,
+    "participant": PersonalData.USER_ID,
+    "role": PersonalData.USER_ID,
+    "row": PersonalData.USER_ID,
 }
 """What the keys of people are made of, by what they begin with."""
-_MAY_BE_ADDRESS: Final = frozenset({Personal.NAME, Personal.USER_ID})
+_MAY_BE_ADDRESS: Final = frozenset({PersonalData.NAME, PersonalData.USER_ID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ class Redaction:
     :raises InputError: something is to be hashed, and there is no key, or one that could be guessed.
     """
 
-    modes: Mapping[Personal, Mode] = field(default_factory=dict)
+    modes: Mapping[PersonalData, RedactionMode] = field(default_factory=dict)
     key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if Mode.HASH in self.modes.values() and not self.key:
-            hashed = ", ".join(word for word, mode in self.modes.items() if mode is Mode.HASH)
+        if RedactionMode.HASH in self.modes.values() and not self.key:
+            hashed = ", ".join(word for word, mode in self.modes.items() if mode is RedactionMode.HASH)
             raise InputError(
                 f"redact: hashing {hashed} takes a key; give redact_conn_id, a connection whose password it is"
             )
@@ -80,9 +80,13 @@ class Redaction:
                 f"with it every address; give a random one, such as secrets.token_urlsafe(32) makes"
             )
 
-    def mode(self, words: Iterable[Personal]) -> Mode:
+    def mode(self, words: Iterable[PersonalData]) -> RedactionMode:
         """What becomes of what may be any of several things: the strictest of what is asked for."""
-        return max((self.modes.get(word, Mode.KEEP) for word in words), key=_STRICTNESS.index, default=Mode.KEEP)
+        return max(
+            (self.modes.get(word, RedactionMode.KEEP) for word in words),
+            key=_STRICTNESS.index,
+            default=RedactionMode.KEEP,
+        )
 
     def rows(self, made: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
         """The rows of one session by dataset, redacted.
@@ -92,12 +96,12 @@ class Redaction:
         hash with, and then all datasets join. Else ``attendance:3``, the third of the dataset's people: a number says
         nothing, but only what is asked for together joins, ``attendance`` and ``attendance_summary``.
         """
-        if self.mode(self.modes) is Mode.KEEP:
+        if self.mode(self.modes) is RedactionMode.KEEP:
             return made
         return {name: self._rows(DATASETS[name], rows) for name, rows in made.items()}
 
     def _rows(self, dataset: Dataset, rows: Sequence[Row]) -> Sequence[Row]:
-        columns = [one for one in dataset.columns if self.mode(_possible(one.personal)) is not Mode.KEEP]
+        columns = [one for one in dataset.columns if self.mode(_possible(one.personal)) is not RedactionMode.KEEP]
         people: dict[str, str] = {}
 
         def value(row: Row, column: Column) -> Any:
@@ -127,16 +131,16 @@ class Redaction:
             return f"person:{self._hash(json.dumps([row.platform, row.account, row.session_id, key]))}"
         return numbered.setdefault(key, f"{question}:{len(numbered) + 1}")
 
-    def _hidden(self, words: tuple[Personal, ...], value: str, *, exactly: bool = False) -> str | None:
+    def _hidden(self, words: tuple[PersonalData, ...], value: str, *, exactly: bool = False) -> str | None:
         """What is written instead of a value; None where it is dropped."""
         if "@" in value.strip()[1:]:
             words = _possible(words)
         mode = self.mode(words)
-        if mode is Mode.KEEP:
+        if mode is RedactionMode.KEEP:
             return value
-        if mode is Mode.DROP:
+        if mode is RedactionMode.DROP:
             return None
-        if Personal.EMAIL in words and not exactly:
+        if PersonalData.EMAIL in words and not exactly:
             value = value.strip().casefold()
         return self._hash(value)
 
@@ -144,32 +148,35 @@ class Redaction:
         return hmac.new((self.key or "").encode(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-def read_modes(redact: object) -> dict[Personal, Mode]:
+def parse_redaction_modes(redact: object) -> dict[PersonalData, RedactionMode]:
     """Read what a user wants redacted.
 
-    :param redact: a mapping of :class:`Personal` words to :class:`Mode` words, or nothing.
+    :param redact: a mapping of :class:`PersonalData` words to :class:`RedactionMode` words, or nothing.
     :raises InputError: it is something else, or has an unknown word.
     """
     if redact is None:
         return {}
     if not isinstance(redact, Mapping):
         raise InputError(f"redact: {redact!r} is no mapping; write for example {{'email': 'hash', 'name': 'drop'}}")
-    return {_known(Personal, word, "redact"): _known(Mode, mode, f"redact: {word}") for word, mode in redact.items()}
+    return {
+        _known(PersonalData, word, "redact"): _known(RedactionMode, mode, f"redact: {word}")
+        for word, mode in redact.items()
+    }
 
 
 def _known(words: type[W], word: Any, field: str) -> W:
     try:
         return words(word)
     except ValueError:
-        raise unknown_words(field, [word], words, says="is unknown; there are") from None
+        raise unknown_choice_error(field, [word], words, says="is unknown; there are") from None
 
 
-def _possible(words: tuple[Personal, ...]) -> tuple[Personal, ...]:
+def _possible(words: tuple[PersonalData, ...]) -> tuple[PersonalData, ...]:
     """What may be told where people, and platforms that know nothing better, put e-mail addresses too."""
-    return (*words, Personal.EMAIL) if _MAY_BE_ADDRESS.intersection(words) else words
+    return (*words, PersonalData.EMAIL) if _MAY_BE_ADDRESS.intersection(words) else words
 
 
-def _parts(key: str) -> tuple[str, Personal, str]:
+def _parts(key: str) -> tuple[str, PersonalData, str]:
     """What a person's key begins with, what the rest is, and the rest."""
     kind, colon, told = key.partition(":")
-    return (kind + colon, _KINDS[kind], told) if colon and kind in _KINDS else ("", Personal.USER_ID, key)
+    return (kind + colon, _KINDS[kind], told) if colon and kind in _KINDS else ("", PersonalData.USER_ID, key)

@@ -16,26 +16,26 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from airflow_provider_sessions.export.checks import assess
-from airflow_provider_sessions.export.datasets import Dataset, account_name, supported
-from airflow_provider_sessions.export.ledger import Entry, Held, Status
-from airflow_provider_sessions.export.plan import Plan, sort_sessions
+from airflow_provider_sessions.export.checks import check_datasets
+from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
+from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry, LedgerSession
+from airflow_provider_sessions.export.plan import ExportPlan, sort_sessions
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Platform, Target, Written, materials
-from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportResult, Platform, Target, fetch_artifacts
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import Session, SessionQuery
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
-COMPARED = ("sessions",)
+DEFAULT_COMPARED = ("sessions",)
 """Datasets that are compared if nobody says which: their rows cost no further requests."""
 
 
-class Ledgered(Target, Protocol):
+class ReadableTarget(Target, Protocol):
     """A target whose ledger can be read whole."""
 
-    def held(self, work: Plan) -> dict[str, Held]:
+    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
         """What its ledger holds of an account, by session id.
 
         :raises ExportError: it cannot be read.
@@ -53,13 +53,13 @@ class Finding:
 
     session_id: str
     dataset: str
-    status: Status
+    status: EntryStatus
     reason: str
 
 
 def verify(
     platform: Platform,
-    target: Ledgered,
+    target: ReadableTarget,
     *,
     query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
     datasets: Sequence[Dataset] | None = None,
@@ -82,12 +82,12 @@ def verify(
 
 def repair(
     platform: Platform,
-    target: Ledgered,
+    target: ReadableTarget,
     *,
     query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
     datasets: Sequence[Dataset] | None = None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
-) -> Written:
+) -> ExportResult:
     """Write what :func:`verify` finds, and nothing else.
 
     The target is that of a run of its own: give it a run id that no other run has. Parameters and errors are those of
@@ -102,28 +102,30 @@ def repair(
     wrong = replace(
         work,
         sessions=tuple(one for one in work.sessions if one.session_id in found),
-        only={key: frozenset(one.dataset for one in findings) for key, findings in found.items()},
+        only_datasets={key: frozenset(one.dataset for one in findings) for key, findings in found.items()},
     )
     target.begin(wrong)
-    with closing(platform.stream(lambda adapter: materials(adapter, wrong, DEFAULT_CONCURRENCY))) as known:
+    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, wrong, DEFAULT_CONCURRENCY))) as known:
         return target.write(wrong, known)
 
 
 def _compared(
     platform: Platform,
-    target: Ledgered,
+    target: ReadableTarget,
     query: SessionQuery,
     datasets: Sequence[Dataset] | None,
     redaction: Redaction,
-) -> tuple[Plan, dict[str, Held]]:
+) -> tuple[ExportPlan, dict[str, LedgerSession]]:
     """What is to be compared: the sessions of the ledger that are over, as they are now."""
-    compared = frozenset(COMPARED) if datasets is None else frozenset(one.name for one in datasets)
+    compared = frozenset(DEFAULT_COMPARED) if datasets is None else frozenset(one.name for one in datasets)
 
-    async def begun(adapter: Adapter) -> Plan:
-        supported(adapter, datasets)
-        able = supported(adapter, None)
+    async def begun(adapter: Adapter) -> ExportPlan:
+        select_datasets(adapter, datasets)
+        able = select_datasets(adapter, None)
         conn_id = adapter.account.conn_id
-        return Plan(adapter.platform, account_name(adapter), query, able, (), redaction=redaction, conn_id=conn_id)
+        return ExportPlan(
+            adapter.platform, account_name(adapter), query, able, (), redaction=redaction, conn_id=conn_id
+        )
 
     work = platform.run(begun)
     held = target.held(work)
@@ -131,19 +133,21 @@ def _compared(
     seen = platform.run(
         lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
     )
-    return replace(work, sessions=sort_sessions(seen), only=only), held
+    return replace(work, sessions=sort_sessions(seen), only_datasets=only), held
 
 
-def _to_compare(held: Held, compared: frozenset[str]) -> frozenset[str]:
+def _to_compare(held: LedgerSession, compared: frozenset[str]) -> frozenset[str]:
     """The datasets of a session that are compared: what is exported, and what is pending in any case."""
     return frozenset(
         name
         for name, entry in held.entries.items()
-        if entry.status is Status.PENDING or (entry.status is Status.EXPORTED and name in compared)
+        if entry.status is EntryStatus.PENDING or (entry.status is EntryStatus.EXPORTED and name in compared)
     )
 
 
-async def _as_they_are(adapter: Adapter, work: Plan, held: Mapping[str, Held], keys: Collection[str]) -> list[Session]:
+async def _as_they_are(
+    adapter: Adapter, work: ExportPlan, held: Mapping[str, LedgerSession], keys: Collection[str]
+) -> list[Session]:
     """Sessions of the ledger that are over, and that the export's filters do not leave out."""
     anywhere = work.query.model_copy(update={"window": None})
     seen = await adapter.poll_sessions(dict.fromkeys(keys)) if keys else {}
@@ -156,23 +160,28 @@ async def _as_they_are(adapter: Adapter, work: Plan, held: Mapping[str, Held], k
     ]
 
 
-def _compare(platform: Platform, work: Plan, held: Mapping[str, Held]) -> Iterator[tuple[str, list[Finding]]]:
+def _compare(
+    platform: Platform, work: ExportPlan, held: Mapping[str, LedgerSession]
+) -> Iterator[tuple[str, list[Finding]]]:
     """Findings by session."""
-    with closing(platform.stream(lambda adapter: materials(adapter, work, DEFAULT_CONCURRENCY))) as known:
+    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, work, DEFAULT_CONCURRENCY))) as known:
         for material in known:
             key = material.session.session_id
             yield key, [] if material.deleted else _findings(material, work, held[key].entries)
 
 
-def _findings(material: Material, work: Plan, entries: Mapping[str, Entry]) -> list[Finding]:
+def _findings(material: SessionArtifacts, work: ExportPlan, entries: Mapping[str, LedgerEntry]) -> list[Finding]:
     key = material.session.session_id
-    _, seen = assess(material, work.datasets_of(key), work.redaction)
+    _, seen = check_datasets(material, work.datasets_for(key), work.redaction)
     findings = []
     for name, one in seen.items():
         entry = entries[name]
-        if one.status is not Status.EXPORTED or (entry.status, entry.content) == (Status.EXPORTED, one.content):
+        if one.status is not EntryStatus.EXPORTED or (entry.status, entry.content) == (
+            EntryStatus.EXPORTED,
+            one.content,
+        ):
             continue
-        is_late = entry.status is Status.PENDING
+        is_late = entry.status is EntryStatus.PENDING
         reason = "it is there, but was never written" if is_late else "its rows differ from what the platform says"
         findings.append(Finding(key, name, entry.status, reason))
     return findings

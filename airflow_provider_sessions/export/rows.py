@@ -34,11 +34,11 @@ class Kind(StrEnum):
     """An instant in UTC, to the microsecond."""
 
 
-PersonalName = Literal["email", "name", "user_id", "device", "title", "text", "link"]
-"""The words of :class:`Personal`, for the types of arguments."""
+PersonalDataName = Literal["email", "name", "user_id", "device", "title", "text", "link"]
+"""The words of :class:`PersonalData`, for the types of arguments."""
 
 
-class Personal(StrEnum):
+class PersonalData(StrEnum):
     """What a column may tell about people: the words by which users say what is to become of it.
 
     A column that is marked with several of them may hold any.
@@ -77,7 +77,7 @@ INDEX: Final = _Mark("INDEX")
 PERSON: Final = _Mark("PERSON")
 """Marks a column that tells who somebody is, as ``account:...``, ``email:...`` or ``name:...``, or by a bare id."""
 
-_OF_PERSON: Final = (Personal.EMAIL, Personal.NAME, Personal.USER_ID)
+_OF_PERSON: Final = (PersonalData.EMAIL, PersonalData.NAME, PersonalData.USER_ID)
 """What a column may hold that tells who somebody is."""
 
 _KINDS: Final = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.NUMBER, bool: Kind.BOOLEAN, datetime: Kind.INSTANT}
@@ -100,24 +100,24 @@ class Column:
     description: str
     indexed: bool = False
     person: bool = False
-    personal: tuple[Personal, ...] = ()
+    personal: tuple[PersonalData, ...] = ()
 
 
-def columns_of(row: type) -> tuple[Column, ...]:
+def get_columns(row: type) -> tuple[Column, ...]:
     """The columns of a row type, in the order in which they are written.
 
     :raises TypeError: the row type is written wrongly.
     """
-    return _read(row)
+    return _read_listed(row)
 
 
-def values_of(row: type) -> Callable[[object], tuple[Any, ...]]:
+def value_getter(row: type) -> Callable[[object], tuple[Any, ...]]:
     """A function that gives a row's values in the order of its columns."""
-    return attrgetter(*(column.name for column in columns_of(row)))
+    return attrgetter(*(column.name for column in get_columns(row)))
 
 
 @cache
-def _read(row: Any) -> tuple[Column, ...]:
+def _read_listed(row: Any) -> tuple[Column, ...]:
     """Read once: this is asked for with every session."""
     return tuple(_column(name, hint) for name, hint in get_type_hints(row, include_extras=True).items())
 
@@ -134,7 +134,7 @@ def _column(name: str, hint: Any) -> Column:
     if key and nullable:
         raise TypeError(f"column {name} belongs to the primary key and cannot be None")
     person = PERSON in notes
-    personal = _OF_PERSON if person else tuple(note for note in notes if isinstance(note, Personal))
+    personal = _OF_PERSON if person else tuple(note for note in notes if isinstance(note, PersonalData))
     if personal and kinds[0] is not Kind.TEXT:
         raise TypeError(f"column {name} is personal and must be a text")
     return Column(name, kinds[0], nullable, key, notes[0], INDEX in notes, person, personal)
@@ -162,8 +162,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 class SessionRow(Row, frozen=True, gc=False):
     """One session."""
 
-    title: Annotated[str, "Title.", Personal.TITLE]
-    description: Annotated[str | None, "Description.", Personal.TEXT]
+    title: Annotated[str, "Title.", PersonalData.TITLE]
+    description: Annotated[str | None, "Description.", PersonalData.TEXT]
     state: Annotated[str, "requested, scheduled, live, ended, canceled or expired."]
     state_inferred: Annotated[bool, "Whether a written rule found the state, because the platform has no word for it."]
     scheduled_start: Annotated[datetime | None, "When it was planned to start."]
@@ -179,12 +179,12 @@ class SessionRow(Row, frozen=True, gc=False):
     ]
     duration_seconds: Annotated[float | None, "How long it lasted, or was planned to last."]
     host_id: Annotated[str | None, "The platform's id of its host.", PERSON]
-    host_name: Annotated[str | None, "Name of its host.", Personal.NAME]
+    host_name: Annotated[str | None, "Name of its host.", PersonalData.NAME]
     room_id: Annotated[str | None, "The room it was held in, on platforms with rooms.", INDEX]
-    case_name: Annotated[str | None, "The case it belongs to, on platforms with cases.", Personal.TITLE]
+    case_name: Annotated[str | None, "The case it belongs to, on platforms with cases.", PersonalData.TITLE]
     recording_enabled: Annotated[bool | None, "Whether it was to be recorded."]
-    url: Annotated[str | None, "The session's page.", Personal.LINK]
-    join_url: Annotated[str | None, "Address for participants; never one that holds a password.", Personal.LINK]
+    url: Annotated[str | None, "The session's page.", PersonalData.LINK]
+    join_url: Annotated[str | None, "Address for participants; never one that holds a password.", PersonalData.LINK]
     created_at: Annotated[datetime | None, "When it was made on the platform."]
     updated_at: Annotated[datetime | None, "When it was last changed on the platform."]
     deleted: Annotated[
@@ -202,11 +202,11 @@ class ParticipantRow(Row, frozen=True, gc=False):
         str, "The person; the same as in attendance and in speaker_key where it is known.", PERSON, INDEX
     ]
     presence: Annotated[str, "invited, registered, present or assigned."]
-    name: Annotated[str | None, "Name as shown.", Personal.NAME]
-    email: Annotated[str | None, "E-mail address.", Personal.EMAIL, INDEX]
+    name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
+    email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
     role: Annotated[str | None, "Role in the platform's word."]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
-    source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
+    source_id: Annotated[str | None, "The platform's id of its row.", PersonalData.USER_ID]
 
 
 class AttendanceRow(Row, frozen=True, gc=False):
@@ -215,16 +215,16 @@ class AttendanceRow(Row, frozen=True, gc=False):
     participant_key: Annotated[str, "The person.", KEY, PERSON, INDEX]
     seq: Annotated[int, "Number of the stretch within the person's presence, by time, from 0.", KEY]
     attribution: Annotated[str, "How sure the person is: exact (account or e-mail), probable or name_only."]
-    name: Annotated[str | None, "Name as shown.", Personal.NAME]
-    email: Annotated[str | None, "E-mail address.", Personal.EMAIL, INDEX]
+    name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
+    email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
     joined_at: Annotated[datetime | None, "When the person joined.", INDEX]
     left_at: Annotated[datetime | None, "When the person left."]
     left_at_inferred: Annotated[bool, "Whether the platform gave no time of leaving, so that it was inferred."]
     joins: Annotated[int, "How often the person joined within it: more than 1 where several stretches are one row."]
     reported_seconds: Annotated[float | None, "Presence as the platform itself reports it."]
-    device: Annotated[str | None, "Device, in the platform's word.", Personal.DEVICE]
-    source_id: Annotated[str | None, "The platform's id of its row.", Personal.USER_ID]
+    device: Annotated[str | None, "Device, in the platform's word.", PersonalData.DEVICE]
+    source_id: Annotated[str | None, "The platform's id of its row.", PersonalData.USER_ID]
 
 
 class AttendanceSummaryRow(Row, frozen=True, gc=False):
@@ -235,8 +235,8 @@ class AttendanceSummaryRow(Row, frozen=True, gc=False):
         str,
         "exact (account or e-mail), probable, or name_only: people are never merged because their names are the same.",
     ]
-    name: Annotated[str | None, "Name as shown.", Personal.NAME]
-    email: Annotated[str | None, "E-mail address.", Personal.EMAIL, INDEX]
+    name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
+    email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
     first_join: Annotated[datetime | None, "When the person first joined.", INDEX]
     last_leave: Annotated[datetime | None, "When the person last left."]
@@ -260,28 +260,28 @@ class TranscriptSegmentRow(Row, frozen=True, gc=False):
     end_inferred: Annotated[bool, "Whether the platform gave no end, so that it was inferred from the next start."]
     started_at: Annotated[datetime | None, "Start as an instant, where the platform tells when the transcript begins."]
     speaker_key: Annotated[str | None, "The person; joins with participant_key.", PERSON, INDEX]
-    speaker_name: Annotated[str | None, "Name of the person.", Personal.NAME]
-    text: Annotated[str, "What was said.", Personal.TEXT]
+    speaker_name: Annotated[str | None, "Name of the person.", PersonalData.NAME]
+    text: Annotated[str, "What was said.", PersonalData.TEXT]
 
 
 class TakeawaysRow(Row, frozen=True, gc=False):
     """What the platform sums a session up to."""
 
-    text: Annotated[str, "As plain text.", Personal.TEXT]
-    markdown: Annotated[str, "As Markdown.", Personal.TEXT]
-    document: Annotated[str | None, "The platform's own document, as JSON.", Personal.TEXT]
+    text: Annotated[str, "As plain text.", PersonalData.TEXT]
+    markdown: Annotated[str, "As Markdown.", PersonalData.TEXT]
+    document: Annotated[str | None, "The platform's own document, as JSON.", PersonalData.TEXT]
 
 
 class RecordingRow(Row, frozen=True, gc=False):
     """One media file."""
 
     recording_id: Annotated[str, "The platform's id of the recording.", KEY]
-    name: Annotated[str | None, "Name in the platform's words; never a path.", Personal.NAME, Personal.TITLE]
+    name: Annotated[str | None, "Name in the platform's words; never a path.", PersonalData.NAME, PersonalData.TITLE]
     status: Annotated[str, "in_progress, ready or failed."]
     media_type: Annotated[str | None, "Media type, such as video/mp4."]
     size_bytes: Annotated[int | None, "Size of the file."]
     duration_seconds: Annotated[float | None, "Length."]
     sha256: Annotated[str | None, "Checksum, where the platform gives one."]
-    error: Annotated[str | None, "Why it failed, in the platform's words.", Personal.TEXT]
+    error: Annotated[str | None, "Why it failed, in the platform's words.", PersonalData.TEXT]
     created_at: Annotated[datetime | None, "When it was made."]
     updated_at: Annotated[datetime | None, "When it was last changed."]

@@ -1,9 +1,10 @@
-"""One export: which sessions, what is known of them, and what became of them, whatever it is written into.
+"""One run of an export: fetch the artifacts of the planned sessions and hand them to a target that writes them.
 
-:func:`plan`, :func:`extend` and :func:`materials` ask the platform and belong to an event loop; a :class:`Target` takes
-what they give and writes it, wherever the caller stands. So a slow target never holds up the requests, and the requests
-made ahead are bounded by what has been written. In order: ``plan``, ``Target.begin``, ``extend`` if that named
-sessions, ``materials`` into ``Target.write``.
+:func:`~airflow_provider_sessions.export.plan.plan_export`, ``add_due_sessions`` and :func:`fetch_artifacts` call the
+platform and belong to an event loop; a :class:`Target` writes in the caller's thread. So a slow target never holds up
+the requests, and only a bounded number of sessions is fetched ahead of what has been written. In order:
+``plan_export``, ``Target.begin``, ``add_due_sessions`` if that named sessions, ``fetch_artifacts`` into
+``Target.write``.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from airflow_provider_sessions.errors import (
     ExportError,
     InputError,
 )
-from airflow_provider_sessions.export.ledger import Decision, Late, Status
-from airflow_provider_sessions.export.plan import Plan
-from airflow_provider_sessions.export.session_artifacts import Material, _material
-from airflow_provider_sessions.messages import Progress
+from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate
+from airflow_provider_sessions.export.plan import ExportPlan
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, fetch_session_artifacts
+from airflow_provider_sessions.messages import ProgressLog
 from airflow_provider_sessions.model import (
     Session,
 )
@@ -43,7 +44,7 @@ MAX_CONCURRENCY = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExportOutcome:
     """What a run did.
 
     :param sessions: how many have rows that this run wrote.
@@ -63,7 +64,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ExportResult:
     """What a target tells once all is there.
 
     :param datasets: for each dataset its ``rows``, and what else this kind of target counts.
@@ -71,7 +72,7 @@ class Written:
     :param assets: for each dataset the URI of the folder or table that holds its rows, without a secret.
     """
 
-    outcome: Outcome
+    outcome: ExportOutcome
     datasets: Mapping[str, Mapping[str, Any]]
     where: Mapping[str, Any]
     assets: Mapping[str, str]
@@ -90,13 +91,13 @@ class Platform(Protocol):
 class Target(Protocol):
     """What is written into: files or tables. It is made for one try of a run, and keeps the ledger of what it holds."""
 
-    def begin(self, work: Plan) -> dict[str, Late]:
+    def begin(self, work: ExportPlan) -> dict[str, DueSession]:
         """Recover what died, and tell which sessions to look at besides those that were found, by id.
 
         :raises ExportError: nothing can be written there now.
         """
 
-    def write(self, work: Plan, known: Iterable[Material]) -> Written:
+    def write(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
         """Write what belongs to this run, and note it.
 
         :param work: the plan, with the sessions that :meth:`begin` named.
@@ -105,7 +106,9 @@ class Target(Protocol):
         """
 
 
-async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CONCURRENCY) -> AsyncIterator[Material]:
+async def fetch_artifacts(
+    adapter: Adapter, work: ExportPlan, concurrency: int = DEFAULT_CONCURRENCY
+) -> AsyncIterator[SessionArtifacts]:
     """Ask for all that the datasets need, and give it session by session in the plan's order.
 
     :param concurrency: how many sessions are asked about at once. As many more may wait to be taken.
@@ -113,14 +116,14 @@ async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CON
     """
     limit = asyncio.Semaphore(check_concurrency(concurrency))
 
-    async def one(session: Session) -> Material:
-        if session.session_id in work.gone:
-            return Material(session, work.account, deleted=True)
-        questions = {dataset.question for dataset in work.datasets_of(session.session_id)}
+    async def one(session: Session) -> SessionArtifacts:
+        if session.session_id in work.deleted:
+            return SessionArtifacts(session, work.account, deleted=True)
+        questions = {dataset.question for dataset in work.datasets_for(session.session_id)}
         async with limit:
-            return await _material(adapter, session, work.account, questions)
+            return await fetch_session_artifacts(adapter, session, work.account, questions)
 
-    running: deque[asyncio.Task[Material]] = deque()
+    running: deque[asyncio.Task[SessionArtifacts]] = deque()
     try:
         for session in work.sessions:
             running.append(asyncio.create_task(one(session)))
@@ -134,23 +137,23 @@ async def materials(adapter: Adapter, work: Plan, concurrency: int = DEFAULT_CON
         await asyncio.gather(*running, return_exceptions=True)
 
 
-class RunTally:
+class ExportCounter:
     """Counts what a run did, and tells in the log how far it is.
 
     :param what: what is counted, for the log.
     :param work: what is to be done.
     """
 
-    def __init__(self, what: str, work: Plan) -> None:
+    def __init__(self, what: str, work: ExportPlan) -> None:
         self._expected = len(work.sessions)
-        self._progress = Progress(what, self._expected)
+        self._progress = ProgressLog(what, self._expected)
         self._done = self._rows = self._written = self._unchanged = 0
         self._pending: dict[str, dict[str, str]] = {}
         self._absent: dict[str, dict[str, str]] = {}
         self._deleted: list[str] = []
         self._owned: list[str] = []
 
-    def add(self, material: Material, decisions: Mapping[str, Decision], stem: str, rows: int) -> None:
+    def add(self, material: SessionArtifacts, decisions: Mapping[str, EntryUpdate], stem: str, rows: int) -> None:
         """Count one session.
 
         :param stem: the run's.
@@ -169,22 +172,22 @@ class RunTally:
         counts = {"rows": self._rows, "unchanged": self._unchanged, "pending": len(self._pending)}
         self._progress.at(self._done, ", ".join(f"{count:,} {what}" for what, count in counts.items() if count))
 
-    def note(self, session_id: str, decisions: Mapping[str, Decision]) -> None:
+    def note(self, session_id: str, decisions: Mapping[str, EntryUpdate]) -> None:
         """Note why datasets of a session are not there."""
         entries = {name: decision.entry for name, decision in decisions.items()}
-        for status, noted in ((Status.PENDING, self._pending), (Status.ABSENT, self._absent)):
+        for status, noted in ((EntryStatus.PENDING, self._pending), (EntryStatus.ABSENT, self._absent)):
             found = {name: one.reason or "" for name, one in entries.items() if status in (one.status, one.becomes)}
             if found:
                 noted[session_id] = found
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ExportOutcome:
         """What the run did, now that it is over.
 
         :raises ExportError: not every session of the plan came.
         """
         if self._done != self._expected:
             raise ExportError(f"{self._done} of {self._expected} sessions came: the export is not complete")
-        return Outcome(
+        return ExportOutcome(
             sessions=self._written,
             unchanged=self._unchanged,
             pending=dict(sorted(self._pending.items())),
@@ -204,7 +207,7 @@ def check_concurrency(concurrency: int) -> int:
     return concurrency
 
 
-async def _first(running: deque[asyncio.Task[Material]]) -> Material:
+async def _first(running: deque[asyncio.Task[SessionArtifacts]]) -> SessionArtifacts:
     """Wait for the oldest task; it stays in the queue until then, so that it is canceled with the others."""
     material = await running[0]
     running.popleft()

@@ -104,7 +104,7 @@ def _bytes_of(record: RunRecord) -> bytes:
     return record.model_dump_json(indent=2).encode() + b"\n"
 
 
-def remove_left_over(store: Store, run: RunId, keys: set[str]) -> None:
+def remove_stale_files(store: Store, run: RunId, keys: set[str]) -> None:
     """Remove files of an earlier try. What does not bear the run's own name is never touched."""
     for key in sorted(keys):
         if key.rpartition("/")[2].startswith(f"{run.stem}."):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -30,12 +30,12 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 T = TypeVar("T")
-_SETTLED: Final = timedelta(hours=1)
-"""How long after a session's end its attendance is taken as settled without asking. Source: inferred."""
+_ATTENDANCE_FINAL_AFTER: Final = timedelta(hours=1)
+"""How long after a session's end its attendance counts as final without a request. Source: inferred."""
 
 
 @dataclass(frozen=True)
-class Material:
+class SessionArtifacts:
     """All that is known of one session, from which rows are made. What was not asked for is empty.
 
     :param account: see :func:`account_name`.
@@ -63,7 +63,7 @@ class Material:
         return presence(self.attendance, self.session)
 
 
-def ended(session: Session) -> datetime:
+def get_end(session: Session) -> datetime:
     """When a session ended.
 
     :raises ExportError: it has not.
@@ -73,61 +73,72 @@ def ended(session: Session) -> datetime:
     return session.ended_at
 
 
-async def _material(adapter: Adapter, session: Session, account: str, questions: set[Feature]) -> Material:
+async def fetch_session_artifacts(
+    adapter: Adapter, session: Session, account: str, features: Collection[Feature]
+) -> SessionArtifacts:
+    """Fetch what the platform has of a session.
+
+    :param account: see :attr:`SessionArtifacts.account`.
+    :param features: what to fetch.
+    :returns: a session that the platform no longer has is marked as deleted.
+    :raises SessionsError: a request failed; a note names the session.
+    """
     try:
-        whole = await adapter.get_details(session)
-        # What it is written as hangs on its end; if that has just changed, the next run looks at it again.
-        session = whole if whole.ended_at == session.ended_at else session
-        return await _asked(adapter, session, account, questions)
+        detailed = await adapter.get_details(session)
+        # The session's end decides which file its rows go to. If it has just changed, the next run sees that.
+        session = detailed if detailed.ended_at == session.ended_at else session
+        return await _fetch_features(adapter, session, account, features)
     except NotFoundError as missing:
-        if not await _is_gone(adapter, session):
-            missing.add_note(f"while exporting session {session.session_id}, which is there")
+        if not await _is_deleted(adapter, session):
+            missing.add_note(f"while exporting session {session.session_id}, which exists")
             raise
-        log.warning("session %s was deleted while it was exported; its row says so", session.session_id)
-        return Material(session, account, deleted=True)
+        log.warning("Session %s was deleted during the export; exporting it as deleted", session.session_id)
+        return SessionArtifacts(session, account, deleted=True)
     except SessionsError as error:
         error.add_note(f"while exporting session {session.session_id}")
         raise
 
 
-async def _asked(adapter: Adapter, session: Session, account: str, questions: set[Feature]) -> Material:
-    """Ask what is needed, one question after the other: sessions are asked about at once, not questions."""
+async def _fetch_features(
+    adapter: Adapter, session: Session, account: str, features: Collection[Feature]
+) -> SessionArtifacts:
+    """Fetch one feature after the other: sessions are fetched in parallel, features are not."""
     unreadable: dict[Feature, str] = {}
 
-    async def ask(question: Feature, answer: Callable[[], Awaitable[T]], otherwise: T) -> T:
-        """An answer; where it cannot be read, what hangs on it has to wait, and nothing else."""
+    async def fetch(feature: Feature, call: Callable[[], Awaitable[T]], default: T) -> T:
+        """Return the result of a call, or the default if the feature is not wanted or its response is unreadable."""
         try:
-            return await answer() if question in questions else otherwise
-        except ResponseError as unfit:
-            unreadable[question] = str(unfit)
-            return otherwise
+            return await call() if feature in features else default
+        except ResponseError as error:
+            unreadable[feature] = str(error)
+            return default
 
-    status = await ask(Feature.ATTENDANCE, lambda: _attendance_status(adapter, session), None)
-    # Before the participants: where these are read from the same list, the platform's adapter reads it once.
-    attendance = await ask(Feature.ATTENDANCE, lambda: adapter.attendance(session), list[AttendanceInterval]())
-    participants = await ask(Feature.PARTICIPANTS, lambda: adapter.participants(session), None)
-    known = () if Feature.PARTICIPANTS in unreadable else participants
-    return Material(
+    status = await fetch(Feature.ATTENDANCE, lambda: _fetch_attendance_status(adapter, session), None)
+    # Before the participants: an adapter that takes both from one list then requests that once.
+    attendance = await fetch(Feature.ATTENDANCE, lambda: adapter.attendance(session), list[AttendanceInterval]())
+    participants = await fetch(Feature.PARTICIPANTS, lambda: adapter.participants(session), None)
+    speakers = () if Feature.PARTICIPANTS in unreadable else participants
+    return SessionArtifacts(
         session,
         account,
         participants=participants or (),
         attendance_status=status,
         attendance=attendance,
-        transcripts=await ask(Feature.TRANSCRIPTS, lambda: named_transcripts(adapter, session, known), []),
-        takeaways=await ask(Feature.TAKEAWAYS, lambda: adapter.takeaways(session), None),
-        recordings=await ask(Feature.RECORDINGS, lambda: adapter.recordings(session), []),
+        transcripts=await fetch(Feature.TRANSCRIPTS, lambda: fetch_transcripts(adapter, session, speakers), []),
+        takeaways=await fetch(Feature.TAKEAWAYS, lambda: adapter.takeaways(session), None),
+        recordings=await fetch(Feature.RECORDINGS, lambda: adapter.recordings(session), []),
         unreadable=unreadable,
     )
 
 
-async def _attendance_status(adapter: Adapter, session: Session) -> ArtifactStatus | None:
-    """Whether the attendance is settled, asked before it is read. Long after the end it is, and nobody is asked."""
-    if adapter.client.clock.now() - ended(session) > _SETTLED:
+async def _fetch_attendance_status(adapter: Adapter, session: Session) -> ArtifactStatus | None:
+    """Return whether the attendance is final; None, without a request, when the session ended long ago."""
+    if adapter.client.clock.now() - get_end(session) > _ATTENDANCE_FINAL_AFTER:
         return None
     return await adapter.attendance_status(session)
 
 
-async def _is_gone(adapter: Adapter, session: Session) -> bool:
+async def _is_deleted(adapter: Adapter, session: Session) -> bool:
     try:
         await adapter.get(session.session_id)
     except NotFoundError:
@@ -135,7 +146,7 @@ async def _is_gone(adapter: Adapter, session: Session) -> bool:
     return False
 
 
-async def named_transcripts(
+async def fetch_transcripts(
     adapter: Adapter, session: Session, participants: Sequence[Participant] | None = None
 ) -> list[Transcript]:
     """A session's transcripts, speakers named through its participants where the platform names them by key only.
@@ -148,10 +159,10 @@ async def named_transcripts(
     if participants is None:
         able = adapter.capabilities[Feature.PARTICIPANTS].support is not Support.NO
         participants = await adapter.participants(session) if able else ()
-    return named(transcripts, participants)
+    return name_speakers(transcripts, participants)
 
 
-def named(transcripts: Iterable[Transcript], participants: Iterable[Participant]) -> list[Transcript]:
+def name_speakers(transcripts: Iterable[Transcript], participants: Iterable[Participant]) -> list[Transcript]:
     """The same transcripts, with speakers named as the participants of their key. What has a name keeps it."""
     names = {one.participant_key: one.name for one in participants if one.name}
     return [

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.layout import checked_key, safe_name
+from airflow_provider_sessions.export.layout import check_key, safe_name
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-LEFT_OVER_SECONDS = 24 * 3600.0
+STALE_AFTER_SECONDS = 24 * 3600.0
 """After so long nobody is writing a temporary file any more."""
-TEMPORARY = r"\..*\.[0-9a-f]{12}\.part"
+TEMPORARY_PATTERN = r"\..*\.[0-9a-f]{12}\.part"
 """What temporary files are called: a dot hides them."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -54,14 +54,14 @@ class Store(Protocol):
     """A place for files. Keys are relative and use slashes; one that could leave the place is an ``InputError``."""
 
     @property
-    def exclusive(self) -> bool:
+    def creates_exclusively(self) -> bool:
         """Whether :meth:`create` can promise what it says. Where only a trial tells, this is one.
 
         :raises Exception: the place cannot be written; whatever its client raises.
         """
 
     @property
-    def at_once(self) -> int:
+    def max_parallel(self) -> int:
         """How many small files are best read or written side by side."""
 
     def location(self, key: str) -> str:
@@ -99,8 +99,8 @@ class LocalStore:
     :param root: the folder; it is made when something is written.
     """
 
-    exclusive = True
-    at_once = 1  # each takes no time; threads would only get into each other's way
+    creates_exclusively = True
+    max_parallel = 1  # each takes no time; threads would only get into each other's way
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -158,31 +158,34 @@ class LocalStore:
         return self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
-        return self._root / checked_key(key)
+        return self._root / check_key(key)
 
     @contextmanager
     def _temporary(self, path: Path) -> Iterator[Path]:
         """A name beside ``path`` for a while. A dot hides it."""
-        self._make_ready(path.parent)
+        self._prepare_folder(path.parent)
         temporary = path.parent / temporary_name(path.name)
         try:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _make_ready(self, folder: Path) -> None:
+    def _prepare_folder(self, folder: Path) -> None:
         """Make a folder, and remove what killed writers left in it: once, because it may hold thousands of files."""
         if folder in self._ready:
             return
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(".*.part"):
             with contextlib.suppress(FileNotFoundError):  # another writer was quicker
-                if re.fullmatch(TEMPORARY, old.name) and time.time() - old.stat().st_mtime > LEFT_OVER_SECONDS:
+                if (
+                    re.fullmatch(TEMPORARY_PATTERN, old.name)
+                    and time.time() - old.stat().st_mtime > STALE_AFTER_SECONDS
+                ):
                     old.unlink()
         self._ready.add(folder)
 
 
-class Guarded:
+class GuardedStore:
     """A store in which nothing appears and nothing goes before a last question, asked in that moment.
 
     :param store: the store.
@@ -194,14 +197,14 @@ class Guarded:
         self._allowed = allowed
 
     @property
-    def exclusive(self) -> bool:
+    def creates_exclusively(self) -> bool:
         """Whether :meth:`create` can promise what it says."""
-        return self._store.exclusive
+        return self._store.creates_exclusively
 
     @property
-    def at_once(self) -> int:
+    def max_parallel(self) -> int:
         """How many small files are best read or written side by side."""
-        return self._store.at_once
+        return self._store.max_parallel
 
     def location(self, key: str) -> str:
         """The full address of a file."""
@@ -238,7 +241,7 @@ class Guarded:
         return self._store.exists(key)
 
 
-class Tally(io.RawIOBase):
+class HashingWriter(io.RawIOBase):
     """Passes bytes on to a file, and counts and hashes them on the way. What comes after it was closed goes nowhere.
 
     :param target: the file. It is left open.

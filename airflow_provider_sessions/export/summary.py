@@ -1,7 +1,7 @@
 """Who was there, and for how long.
 
-Three steps, each a pure function: :func:`attributed` decides which stretches belong to one person,
-:func:`completed` infers times of leaving that the platform did not give, :func:`summarised` adds up.
+Three steps, each a pure function: :func:`attribute_to_people` decides which stretches belong to one person,
+:func:`infer_leave_times` infers times of leaving that the platform did not give, :func:`summarize_attendance` adds up.
 
 People are told apart by account, then by e-mail. A name alone never makes two rows one person: each stretch of which
 only a name is known stays a row of its own.
@@ -29,10 +29,10 @@ _SURENESS = (Attribution.NAME_ONLY, Attribution.PROBABLE, Attribution.EXACT)
 
 def presence(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
     """All stretches of a session, each with its person's key and with its time of leaving, in a stable order."""
-    return completed(attributed(intervals), session)
+    return infer_leave_times(attribute_to_people(intervals), session)
 
 
-def attributed(intervals: Iterable[AttendanceInterval]) -> list[AttendanceInterval]:
+def attribute_to_people(intervals: Iterable[AttendanceInterval]) -> list[AttendanceInterval]:
     """Give each stretch the key of its person, in a stable order.
 
     Someone who came once with an account and once as a guest with the account's e-mail address is one person, unless
@@ -52,7 +52,7 @@ def attributed(intervals: Iterable[AttendanceInterval]) -> list[AttendanceInterv
     return sorted(given, key=lambda one: (one.participant_key, _order(one)))
 
 
-def completed(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
+def infer_leave_times(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
     """Let those who never left leave with the end of the session, and mark that.
 
     A platform's own total needs no such guess for the sum, but gets it too. Where the end is not known, or lies before
@@ -67,7 +67,7 @@ def completed(intervals: Iterable[AttendanceInterval], session: Session) -> list
     ]
 
 
-def summarised(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceSummary]:
+def summarize_attendance(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceSummary]:
     """One row a person, from stretches as :func:`presence` gives them, in the order of their keys."""
     people: defaultdict[str, list[AttendanceInterval]] = defaultdict(list)
     for one in intervals:
@@ -108,7 +108,7 @@ def _length(session: Session) -> float | None:
     return (session.actual_end - session.actual_start).total_seconds()
 
 
-def _seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, float] | None:
+def _count_seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, float] | None:
     """How long a person was present, and connected; None where no row tells.
 
     A total lies somewhere between its first join and its last leave. So what rows tell together is at most the union of
@@ -132,7 +132,7 @@ def _seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, float] | N
 
 
 def _summary(key: str, intervals: list[AttendanceInterval], longest: float | None) -> AttendanceSummary:
-    present, connected = _seconds(intervals) or (None, None)
+    present, connected = _count_seconds(intervals) or (None, None)
     if present is not None and longest is not None:
         present = min(present, longest)
     joined = [one.joined_at for one in intervals if one.joined_at is not None]

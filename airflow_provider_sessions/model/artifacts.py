@@ -38,25 +38,25 @@ class ArtifactStatus(Value):
     detail: str | None = None
 
 
-LONGEST = 1e9
+MAX_SESSION_SECONDS = 1e9
 """Seconds that no session lasts: a time within a transcript is below."""
 _SPOKEN_A_SECOND = 15
 """Characters, at an ordinary pace."""
 
-Seconds = Annotated[float, Field(gt=-LONGEST, lt=LONGEST, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=-MAX_SESSION_SECONDS, lt=MAX_SESSION_SECONDS, allow_inf_nan=False)]
 """A time within a transcript, from its beginning."""
 
 
-def milliseconds(seconds: float) -> int:
+def to_milliseconds(seconds: float) -> int:
     """A time within a transcript, as captions hold it."""
     return round(seconds * 1000) if seconds > 0 else 0
 
 
 def later_starts(starts: Sequence[float]) -> list[float | None]:
     """For each start the next later one, by a millisecond or more and in whatever order; None where there is none."""
-    by_time = {milliseconds(start): start for start in starts}
+    by_time = {to_milliseconds(start): start for start in starts}
     times = sorted(by_time)
-    places = (bisect_right(times, milliseconds(start)) for start in starts)
+    places = (bisect_right(times, to_milliseconds(start)) for start in starts)
     return [by_time[times[place]] if place < len(times) else None for place in places]
 
 
@@ -73,7 +73,7 @@ class TranscriptSegment(Value):
 
 
 def _has_length(segment: TranscriptSegment) -> bool:
-    return milliseconds(segment.end) > milliseconds(segment.start)
+    return to_milliseconds(segment.end) > to_milliseconds(segment.start)
 
 
 def _with_lengths(segments: tuple[TranscriptSegment, ...]) -> tuple[TranscriptSegment, ...]:

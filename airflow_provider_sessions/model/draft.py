@@ -10,16 +10,16 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.model.session import Session
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
     Value,
     as_text,
+    find_zone,
     is_given,
     parse_instant,
     parse_seconds,
-    zone,
 )
 
 
@@ -65,7 +65,7 @@ class SessionDraft(Value):
     mark: bool = True
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def requested_fields(self) -> dict[str, Any]:
         """What is asked for, without what tells this create from others, and without what was not given."""
         return self.model_dump(exclude={"key", "attempt", "turn", "since", "mark"}, exclude_defaults=True)
 
@@ -107,7 +107,7 @@ class SessionDraft(Value):
         :raises InputError: a field cannot be meant; the text names it.
         """
         fields = _read_fields(start, duration, end, time_zone, description, options)
-        return cls(title=_title(title), participants=read_invitees(participants), key=key, **fields)
+        return cls(title=_title(title), participants=parse_invitees(participants), key=key, **fields)
 
 
 class SessionChanges(Value):
@@ -140,7 +140,7 @@ class SessionChanges(Value):
         fields = _read_fields(start, duration, None, time_zone, description, options)
         if is_given(title):
             fields["title"] = _title(title)
-        changes = cls(add_participants=read_invitees(add_participants), **fields)
+        changes = cls(add_participants=parse_invitees(add_participants), **fields)
         if changes == cls():
             raise InputError(
                 "nothing to change: give at least one of title, start, duration, time_zone, description, "
@@ -148,7 +148,7 @@ class SessionChanges(Value):
             )
         return changes
 
-    def are_made_in(self, session: Session) -> bool:
+    def are_applied_to(self, session: Session) -> bool:
         """Whether a session is as wanted already; False where that cannot be seen (people, a platform's options)."""
         if self.add_participants or self.options:
             return False
@@ -182,10 +182,10 @@ def _read_fields(
     """The fields that a draft and changes to a session have in common."""
     place = time_zone if is_given(time_zone) else None
     if place is not None:
-        zone(place)
+        find_zone(place)
     text = as_text(description)
     if description is not None and text is None:
-        raise InputError(f"description: expected a text, got {shown(description)}")
+        raise InputError(f"description: expected a text, got {quote_value(description)}")
     begins = parse_instant(start, "start", time_zone=place) if start is not None and is_given(start) else None
     return {
         "start": begins,
@@ -199,7 +199,7 @@ def _read_fields(
 def _title(title: object) -> str:
     text = as_text(title)
     if text is None or not is_given(text):
-        raise InputError(f"title: {shown(title)} is not a title")
+        raise InputError(f"title: {quote_value(title)} is not a title")
     return text.strip()
 
 
@@ -207,13 +207,13 @@ def _options(options: object) -> dict[str, Any]:
     if not is_given(options):
         return {}
     if not isinstance(options, Mapping):
-        raise InputError(f"options: expected a mapping, got {type(options).__name__}: {shown(options)}")
+        raise InputError(f"options: expected a mapping, got {type(options).__name__}: {quote_value(options)}")
     if strange := [name for name in options if not isinstance(name, str)]:
-        raise InputError(f"options: expected names as texts, got {shown(strange[0])}")
+        raise InputError(f"options: expected names as texts, got {quote_value(strange[0])}")
     return dict(options)
 
 
-def read_invitees(participants: object) -> tuple[Invitee, ...]:
+def parse_invitees(participants: object) -> tuple[Invitee, ...]:
     """Read invitees: addresses or mappings, also as JSON, as a template gives a list. Order and repetitions are kept.
 
     :raises InputError: something is neither.
@@ -225,7 +225,7 @@ def read_invitees(participants: object) -> tuple[Invitee, ...]:
             participants = json.loads(participants)
         except ValueError:
             raise InputError(
-                f"participants: {shown(participants)} is no JSON; in a template write {{{{ people | tojson }}}}"
+                f"participants: {quote_value(participants)} is no JSON; in a template write {{{{ people | tojson }}}}"
             ) from None
     if isinstance(participants, str | Mapping | Invitee):
         participants = [participants]
@@ -241,13 +241,13 @@ def _invitee(item: object) -> Invitee:
         return item
     fields = {"email": item} if isinstance(item, str) else item
     if not isinstance(fields, Mapping):
-        raise InputError(f"participants: {shown(item)} is neither an address nor a mapping with 'email'")
+        raise InputError(f"participants: {quote_value(item)} is neither an address nor a mapping with 'email'")
     try:
         return Invitee.model_validate(dict(fields))
     except ValidationError as refused:
         first = refused.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"participants: {shown(item)} cannot be read: {where}: {first['msg']}") from None
+        raise InputError(f"participants: {quote_value(item)} cannot be read: {where}: {first['msg']}") from None
 
 
 def _duration(
@@ -258,13 +258,13 @@ def _duration(
 ) -> float | None:
     if duration is not None and is_given(duration):
         if is_given(end):
-            raise InputError(f"give duration or end, not both: got {shown(duration)} and {shown(end)}")
+            raise InputError(f"give duration or end, not both: got {quote_value(duration)} and {quote_value(end)}")
         return parse_seconds(duration, "duration")
     if end is None or not is_given(end):
         return None
     ends = parse_instant(end, "end", time_zone=time_zone)
     if start is None:
-        raise InputError(f"end: an end ({shown(end)}) without a start has no duration")
+        raise InputError(f"end: an end ({quote_value(end)}) without a start has no duration")
     if ends <= start:
-        raise InputError(f"end: {shown(end)} is not after the start, {start.isoformat()}")
+        raise InputError(f"end: {quote_value(end)} is not after the start, {start.isoformat()}")
     return (ends - start).total_seconds()

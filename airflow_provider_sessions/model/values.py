@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.model.time_zones import warn_if_outdated
 from airflow_provider_sessions.safe_text import sanitize_link
 
@@ -82,7 +82,7 @@ class Window(Value):
         begins = parse_instant(start, "start", time_zone=time_zone)
         ends = parse_instant(end, "end", time_zone=time_zone)
         if ends <= begins:
-            raise InputError(f"end: {shown(end)} is not after the start, {shown(start)}")
+            raise InputError(f"end: {quote_value(end)} is not after the start, {quote_value(start)}")
         return cls(start=begins, end=ends)
 
     def __contains__(self, instant: object) -> bool:
@@ -110,7 +110,7 @@ def as_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def zone(name: str) -> ZoneInfo:
+def find_zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name. A warning is logged where the system's data on it are outdated.
 
     :raises InputError: there is no such zone.
@@ -119,7 +119,7 @@ def zone(name: str) -> ZoneInfo:
         found = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
         raise InputError(
-            f"time_zone: {shown(name)} is not an IANA time zone; write for example 'Europe/Berlin'"
+            f"time_zone: {quote_value(name)} is not an IANA time zone; write for example 'Europe/Berlin'"
         ) from None
     warn_if_outdated(name)
     return found
@@ -138,23 +138,23 @@ def parse_instant(value: datetime | date | str | float, field: str, *, time_zone
     """
     instant = _read_instant(value, field)
     try:
-        return utc(instant if instant.utcoffset() is not None else _on_the_wall(instant, value, field, time_zone))
+        return utc(instant if instant.utcoffset() is not None else _from_wall_clock(instant, value, field, time_zone))
     except (ValueError, OverflowError) as unfit:
         raise (
-            unfit if isinstance(unfit, InputError) else InputError(f"{field}: {shown(value)} is out of range")
+            unfit if isinstance(unfit, InputError) else InputError(f"{field}: {quote_value(value)} is out of range")
         ) from None
 
 
-def _on_the_wall(instant: datetime, value: object, field: str, time_zone: str | None) -> datetime:
+def _from_wall_clock(instant: datetime, value: object, field: str, time_zone: str | None) -> datetime:
     if time_zone is None:
         raise InputError(
-            f"{field}: {shown(value)} has no time zone; give an offset ('2026-03-02T15:00:00+01:00', '...Z'), "
+            f"{field}: {quote_value(value)} has no time zone; give an offset ('2026-03-02T15:00:00+01:00', '...Z'), "
             f"an aware datetime, or set time_zone where there is such an argument"
         )
     naive = datetime.combine(instant.date(), instant.time())
-    aware = naive.replace(tzinfo=zone(time_zone))
+    aware = naive.replace(tzinfo=find_zone(time_zone))
     if aware.astimezone(UTC).astimezone(aware.tzinfo).replace(tzinfo=None) != naive:
-        raise InputError(f"{field}: {shown(value)} does not exist in {time_zone}: the clocks skip it")
+        raise InputError(f"{field}: {quote_value(value)} does not exist in {time_zone}: the clocks skip it")
     return aware
 
 
@@ -172,7 +172,7 @@ def _read_instant(value: object, field: str) -> datetime:
     except (ValueError, OverflowError, OSError):
         pass  # told below, together with what is no time at all
     raise InputError(
-        f"{field}: {shown(value)} is not a time; give ISO 8601 such as '2026-03-02T15:00:00Z', or epoch seconds"
+        f"{field}: {quote_value(value)} is not a time; give ISO 8601 such as '2026-03-02T15:00:00Z', or epoch seconds"
     )
 
 
@@ -188,12 +188,12 @@ def parse_seconds(value: timedelta | str | float, field: str, *, allow_zero: boo
     seconds = _read_seconds(value)
     if seconds is None or not math.isfinite(seconds):
         raise InputError(
-            f"{field}: {shown(value)} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'"
+            f"{field}: {quote_value(value)} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'"
         )
     if seconds < 0 or (seconds == 0 and not allow_zero):
-        raise InputError(f"{field}: {shown(value)} must be longer than zero")
+        raise InputError(f"{field}: {quote_value(value)} must be longer than zero")
     if seconds > _CENTURY:
-        raise InputError(f"{field}: {shown(value)} is longer than a century")
+        raise InputError(f"{field}: {quote_value(value)} is longer than a century")
     return seconds
 
 

@@ -34,7 +34,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
@@ -91,7 +91,7 @@ class OnExisting(StrEnum):
         :raises InputError: the value is unknown.
         """
         if value not in tuple(cls):
-            raise unknown_words("on_existing", [value], cls)
+            raise unknown_choice_error("on_existing", [value], cls)
         return cls(str(value))
 
 

@@ -45,7 +45,7 @@ class CreateKey:
         map_index = -1 if ti.map_index is None else ti.map_index
         iteration = get_loop_index(context)
         task = [ti.dag_id, ti.run_id, ti.task_id, map_index, *([] if iteration is None else [iteration])]
-        return cls(_digest(task, _TASK_DIGITS), _digest(draft.asked, _REQUEST_DIGITS))
+        return cls(_digest(task, _TASK_DIGITS), _digest(draft.requested_fields, _REQUEST_DIGITS))
 
     def __str__(self) -> str:
         return f"{self.task}-{self.request}"

@@ -14,7 +14,7 @@ from airflow_provider_sessions.errors import (
     ResponseError,
     ServerError,
 )
-from airflow_provider_sessions.messages import to_the_second
+from airflow_provider_sessions.messages import format_instant
 from airflow_provider_sessions.model import Session, SessionChanges, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
@@ -58,7 +58,7 @@ async def transition_to(
 def warn_if_start_is_past(start: datetime | None, clock: Clock) -> None:
     """Log a warning if a session is planned to start in the past, which platforms accept."""
     if start is not None and start < clock.now() - _START_TOLERANCE:
-        log.warning("The planned start, %s, is in the past", to_the_second(start))
+        log.warning("The planned start, %s, is in the past", format_instant(start))
 
 
 async def update_session(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
@@ -72,7 +72,7 @@ async def update_session(adapter: Adapter, session_id: str, changes: SessionChan
         return await adapter.update(session_id, changes)
     except _UNCERTAIN as error:
         session = await adapter.get(session_id)
-        if not changes.are_made_in(session):
+        if not changes.are_applied_to(session):
             raise
         log.info("Session %s is already as requested (the request failed: %s)", session_id, error)
         return session

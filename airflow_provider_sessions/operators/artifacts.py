@@ -16,16 +16,16 @@ from airflow_provider_sessions.arguments import (
 )
 from airflow_provider_sessions.captions import TranscriptFormat, read_formats
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.media import download_all, ready_recordings, write_transcripts
-from airflow_provider_sessions.export.session_artifacts import named_transcripts
+from airflow_provider_sessions.export.media import download_recordings, list_ready_recordings, write_transcripts
+from airflow_provider_sessions.export.session_artifacts import fetch_transcripts
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.messages import counted
+from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Recording, Session, Transcript
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.transfers._open_store import Folder, store_for
+from airflow_provider_sessions.transfers._open_store import Folder, open_store
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -86,13 +86,13 @@ class DownloadRecordingsOperator(DeferringOperator):
         session_id = parse_id(self.session_id)
         allow_none = parse_bool(self.allow_none, "allow_none")
         concurrency = parse_count(self.concurrency, "concurrency") or _DEFAULT_CONCURRENCY
-        store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
+        store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Recording]]:
             adapter.require(Feature.RECORDINGS)
             adapter.require(Feature.RECORDING_REQUEST)
             session = await adapter.get(session_id)
-            return session, await ready_recordings(adapter, session)
+            return session, await list_ready_recordings(adapter, session)
 
         session, ready = hook.run(find)
         push_links(context, session)
@@ -103,7 +103,7 @@ class DownloadRecordingsOperator(DeferringOperator):
             )
         if not ready:
             log.info("Session %s has no recording that is ready: nothing was downloaded", session_id)
-        return hook.run(lambda adapter: download_all(adapter, store, ready, concurrency))
+        return hook.run(lambda adapter: download_recordings(adapter, store, ready, concurrency))
 
 
 class FetchTranscriptOperator(DeferringOperator):
@@ -152,16 +152,16 @@ class FetchTranscriptOperator(DeferringOperator):
         """Write the files."""
         session_id = parse_id(self.session_id)
         formats = read_formats(parse_json(self.formats, "formats") or ())
-        store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
+        store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Transcript]]:
             adapter.require(Feature.TRANSCRIPTS)
             session = await adapter.get(session_id)
-            return session, await named_transcripts(adapter, session)
+            return session, await fetch_transcripts(adapter, session)
 
         session, transcripts = hook.run(find)
         push_links(context, session)
         written = write_transcripts(store, session, transcripts, formats)
         segments = sum(len(transcript.segments) for transcript in transcripts)
-        log.info("Wrote %s of %s", counted(len(written), "file"), counted(segments, "segment"))
+        log.info("Wrote %s of %s", format_count(len(written), "file"), format_count(segments, "segment"))
         return written

@@ -15,9 +15,9 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
-from airflow_provider_sessions.messages import counted
+from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Invitee, parse_instant
-from airflow_provider_sessions.model.draft import read_invitees
+from airflow_provider_sessions.model.draft import parse_invitees
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord
@@ -86,7 +86,7 @@ class BookSlotOperator(OnceOperator):
         start = parse_instant(self.start, "start", time_zone=zone or "UTC").astimezone(UTC)
         email = parse_id(self.email, "email").strip()
         name = parse_text(none_if_empty(self.name), "name") or email
-        guests = [one.email for one in read_invitees(parse_json(self.guests, "guests"))]
+        guests = [one.email for one in parse_invitees(parse_json(self.guests, "guests"))]
 
         async def book(adapter: Adapter, record: SendRecord) -> BookingItem:
             return await _book_once(adapter, record, page_id, start, zone or "UTC", name, email, guests)
@@ -131,7 +131,7 @@ class RegisterParticipantsOperator(OnceOperator):
         """Register those who are not registered yet."""
         _check_platform(hook, "register")
         session_id = parse_id(self.session_id)
-        people = {one.email.casefold(): one for one in read_invitees(parse_json(self.participants, "participants"))}
+        people = {one.email.casefold(): one for one in parse_invitees(parse_json(self.participants, "participants"))}
         if not people:
             raise InputError("participants: give at least one address")
 
@@ -139,7 +139,9 @@ class RegisterParticipantsOperator(OnceOperator):
             return await _register_once(adapter, record, session_id, people)
 
         registered = self.run_once(context, hook, ("registrations", session_id), register)
-        log.info("Registered %s; %d were registered before", counted(registered, "person"), len(people) - registered)
+        log.info(
+            "Registered %s; %d were registered before", format_count(registered, "person"), len(people) - registered
+        )
         return {
             "session_id": session_id,
             "registered": registered,

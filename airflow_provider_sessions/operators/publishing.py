@@ -13,11 +13,11 @@ from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_j
 from airflow_provider_sessions.client.redact import without_secrets
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ExportError, InputError, UnsupportedError
-from airflow_provider_sessions.export.media import ready_recordings
+from airflow_provider_sessions.export.media import list_ready_recordings
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.portal import get_process_portal
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.model import Recording, Session, parse_seconds
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
 from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
@@ -273,7 +273,7 @@ async def _find_recording(adapter: Adapter, plan: _Plan) -> tuple[Session, Recor
     """
     adapter.require(Feature.RECORDINGS)
     session = await adapter.get(plan.session_id)
-    ready = await ready_recordings(adapter, session)
+    ready = await list_ready_recordings(adapter, session)
     chosen = [one for one in ready if plan.recording_id in (None, one.recording_id)]
     if len(chosen) == 1:
         return session, chosen[0]
@@ -327,7 +327,7 @@ def parse_tags(given: Any) -> list[str] | None:
     if given is None:
         return None
     if isinstance(given, str | Mapping) or not all(isinstance(tag, str) for tag in given):
-        raise InputError(f"tags: must be a list of texts; got {shown(given)}")
+        raise InputError(f"tags: must be a list of texts; got {quote_value(given)}")
     return list(given)
 
 
@@ -339,7 +339,7 @@ def parse_chapters(given: Any) -> list[dict[str, Any]] | None:
     names = ("title", "start_time", "end_time")
     is_list = isinstance(given or [], Sequence) and not isinstance(given, str)
     if not is_list or not all(isinstance(one, Mapping) and {*names} <= {*one} for one in given or []):
-        raise InputError(f"chapters: must be a list of mappings with {', '.join(names)}; got {shown(given)}")
+        raise InputError(f"chapters: must be a list of mappings with {', '.join(names)}; got {quote_value(given)}")
     return [dict(one) for one in given] if given else None
 
 
@@ -353,7 +353,8 @@ def parse_subtitles(given: Any) -> list[tuple[str, str, str]]:
     is_list = isinstance(given or [], Sequence) and not isinstance(given, str)
     if not is_list or not all(isinstance(one, Mapping) and "path" in one for one in given or []):
         raise InputError(
-            f"subtitles: must be paths by language, or a list of mappings with path and language; got {shown(given)}"
+            "subtitles: must be paths by language, or a list of mappings with path and language; "
+            f"got {quote_value(given)}"
         )
     files = [one for one in given or [] if one.get("format", "vtt") == "vtt"]
     languages = [str(one.get("language") or _UNKNOWN_LANGUAGE) for one in files]

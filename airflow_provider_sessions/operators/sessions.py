@@ -35,7 +35,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import InputError, RateLimitedError, ResultTooLargeError
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.messages import counted, to_the_second
+from airflow_provider_sessions.messages import format_count, format_instant
 from airflow_provider_sessions.model import Session, SessionChanges, SessionDraft, SessionState
 from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, create_once
 from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
@@ -387,7 +387,7 @@ class CallApiOperator(DeferringOperator):
         limit = parse_count(self.limit, "limit")
         call = self._make_call(hook)
         result = _send(hook, call, limit)
-        received = counted(len(result), "item") if isinstance(result, list) else "one object"
+        received = format_count(len(result), "item") if isinstance(result, list) else "one object"
         log.info("Called %s of %s: received %s", call.route.name, hook.conn_type, received)
         if isinstance(result, bytes):
             result = {"size": len(result), "sha256": hashlib.sha256(result).hexdigest()}
@@ -448,7 +448,7 @@ def _send(hook: SessionsHook, call: Call[Any], limit: int | None) -> Any:
 
 def _push_session(context: Context, session: Session) -> dict[str, Any]:
     """Push the links and the id of a session to XCom, and return its summary for ``return_value``."""
-    planned = "not planned" if session.scheduled_start is None else to_the_second(session.scheduled_start)
+    planned = "not planned" if session.scheduled_start is None else format_instant(session.scheduled_start)
     log.info("Session %s is %s; start: %s; page: %s", session.session_id, session.state, planned, session.url or "none")
     push_links(context, session)
     context["ti"].xcom_push(key="session_id", value=session.session_id)

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from airflow_provider_sessions.client.redact import password_in, redact_typed_address, typed_password
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.header_values import read_whole_number
-from airflow_provider_sessions.messages import did_you_mean
+from airflow_provider_sessions.messages import suggest_choices
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
@@ -141,7 +141,7 @@ class Account:
         """
         value = self.text(name, default) or default
         if value not in choices:
-            near = did_you_mean([value], choices)
+            near = suggest_choices([value], choices)
             raise self.wrong(name, f"is {value!r}; expected one of {', '.join(choices)}{near}")
         return value
 
@@ -201,7 +201,9 @@ class Account:
         limits = {name: limit for name, limit in self._rate_limits().items() if name is not None}
         if unknown := sorted(limits.keys() - set(known)):
             there_are = f"there are {', '.join(sorted(known))}" if known else f"{self.conn_type} has none"
-            raise self.wrong("rate_limit", f"names the categories {unknown}; {there_are}{did_you_mean(unknown, known)}")
+            raise self.wrong(
+                "rate_limit", f"names the categories {unknown}; {there_are}{suggest_choices(unknown, known)}"
+            )
         return {**defaults, **limits}
 
     def _rate_limits(self) -> dict[str | None, RateLimit]:
@@ -230,7 +232,7 @@ class Account:
         """
         value = self.mapping("paths")
         if unknown := sorted(set(value) - set(known)):
-            near = did_you_mean(unknown, known)
+            near = suggest_choices(unknown, known)
             raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}")
         return value
 

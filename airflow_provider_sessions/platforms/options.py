@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_sessions.errors import OptionsError
-from airflow_provider_sessions.messages import did_you_mean
+from airflow_provider_sessions.messages import suggest_choices
 
 _MOST_TELLING = {"extra_forbidden": 0, "missing": 2}
 
@@ -27,7 +27,7 @@ def options_error(platform: str, model: type[BaseModel], misfits: Sequence[Mappi
     """
     misfit = min(misfits, key=lambda one: _MOST_TELLING.get(one["type"], 1))
     where = ".".join(str(part) for part in misfit["loc"]) or "options"
-    near = did_you_mean([where], model.model_fields) if misfit["type"] == "extra_forbidden" else ""
+    near = suggest_choices([where], model.model_fields) if misfit["type"] == "extra_forbidden" else ""
     known = f"knows the options {', '.join(model.model_fields)}" if model.model_fields else "knows no options"
     return OptionsError(
         f"options.{where} for {platform}: {misfit['msg']} (given: {misfit.get('input')!r}); {platform} {known}{near}"

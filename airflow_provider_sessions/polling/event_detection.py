@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import Artifact, Session, SessionState, Window
 from airflow_provider_sessions.polling.emitted_events import EmittedEvents, KnownSession, SessionEvent
 from airflow_provider_sessions.polling.wait_conditions import PollResult
@@ -110,7 +110,7 @@ def parse_events(words: object) -> tuple[SessionEvent, ...]:
     if not isinstance(given, Collection) or not given:
         raise InputError(f"events: {words!r} names no event; expected some of {known}")
     if unknown := [word for word in given if word not in tuple(SessionEvent)]:
-        raise unknown_words("events", unknown[:1], SessionEvent, says="is unknown; expected some of")
+        raise unknown_choice_error("events", unknown[:1], SessionEvent, says="is unknown; expected some of")
     return tuple(event for event in SessionEvent if event in given)
 
 

@@ -36,7 +36,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
-from airflow_provider_sessions.messages import to_the_second
+from airflow_provider_sessions.messages import format_instant
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling import poll_schedule
@@ -241,7 +241,7 @@ class Poller:
         if now < deadline - _MIN_SLEEP:
             return None
         if self._blocked_until > deadline + poll_schedule.FINAL_POLL_TIMEOUT:
-            next_request = to_the_second(datetime.fromtimestamp(self._blocked_until, UTC))
+            next_request = format_instant(datetime.fromtimestamp(self._blocked_until, UTC))
             return f"the platform accepts no request before {next_request}"
         if self._poll_began_at is not None and self._poll_began_at < deadline - poll_schedule.FINAL_POLL_TIMEOUT:
             return f"a poll had been running for {now - self._poll_began_at:.0f} s without a response"

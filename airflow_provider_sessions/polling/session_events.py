@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from airflow_provider_sessions.clock import Clock, wait_with_timeout
 from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.messages import counted
+from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Session, SessionState, WindowBy
 from airflow_provider_sessions.polling.emitted_events import EmittedEvents, SessionEvent
 from airflow_provider_sessions.polling.event_detection import (
@@ -175,7 +175,9 @@ class SessionEventSource:
         if self._emitted is None:
             self._saved = await self._store.load()
             self._emitted = self._saved or EmittedEvents(since=self._now() - self._settings.look_back)
-            log.info("Watching for session events; %s loaded", counted(len(self._emitted.sessions), "known session"))
+            log.info(
+                "Watching for session events; %s loaded", format_count(len(self._emitted.sessions), "known session")
+            )
         return self._emitted
 
     async def _next_item(self, queue: _Queue) -> _Item | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from airflow_provider_sessions.errors import InputError, NotFoundError, SessionsError, UnsupportedError
-from airflow_provider_sessions.messages import counted, to_the_second
+from airflow_provider_sessions.messages import format_count, format_instant
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
@@ -117,7 +117,7 @@ async def wait_for(wait: Wait, poller: Poller) -> WaitResult:
 
 
 def _describe_timeout(wait: Wait, last: PollResult, why_no_final_poll: str) -> str:
-    deadline = to_the_second(datetime.fromtimestamp(wait.deadline, UTC))
+    deadline = format_instant(datetime.fromtimestamp(wait.deadline, UTC))
     state = "was not found" if last.session is None else f"was {last.session.state.value}"
     failure = "" if last.error is None else f"; the last poll failed with {type(last.error).__name__}: {last.error}"
     missed = f"; at the deadline, {why_no_final_poll}" if why_no_final_poll else ""
@@ -143,7 +143,7 @@ class _WaitLog:
             self._log_failure(polled.error, history)
         else:
             if self._failures:
-                log.info("Polling works again after %s", counted(self._failures, "failed poll"))
+                log.info("Polling works again after %s", format_count(self._failures, "failed poll"))
             if result.message != self._last_message:
                 waiting = f"; waiting for {self._wait.condition}" if result.status is WaitStatus.WAITING else ""
                 log.info("%s%s", result.message, waiting)
@@ -173,6 +173,6 @@ class _WaitLog:
     def _log_new_start(self, session: Session) -> None:
         start = session.scheduled_start
         if self._start is not None and start is not None and start != self._start:
-            times = (to_the_second(self._start), to_the_second(start))
+            times = (format_instant(self._start), format_instant(start))
             log.info("The session's planned start was moved from %s to %s", *times)
         self._start = start or self._start

@@ -21,7 +21,7 @@ from airflow_provider_sessions.errors import (
     UnknownStateError,
     UnsupportedError,
 )
-from airflow_provider_sessions.messages import counted, unknown_words
+from airflow_provider_sessions.messages import format_count, unknown_choice_error
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session, SessionState
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.safe_text import sanitize_text
@@ -88,7 +88,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 def _parse_word(kind: type[_Word], word: object, field: str) -> _Word:
     if isinstance(word, str) and word.strip().lower() in tuple(kind):
         return kind(word.strip().lower())
-    raise unknown_words(field, [word], kind)
+    raise unknown_choice_error(field, [word], kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +327,9 @@ def _evaluate_failure(error: Exception, kind: _FailureKind, history: PollHistory
         return WaitResult(WaitStatus.WAITING, text)
     if history.failures == 1:
         return WaitResult(WaitStatus.FAILED, text, error)
-    return WaitResult(WaitStatus.FAILED, f"{counted(history.failures, 'poll')} in a row failed, the last with {text}")
+    return WaitResult(
+        WaitStatus.FAILED, f"{format_count(history.failures, 'poll')} in a row failed, the last with {text}"
+    )
 
 
 def _has_reached(limit: int | None, count: int) -> bool:

@@ -47,7 +47,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableConditionError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
 from airflow_provider_sessions.operators._deferring import SHORT_WAIT
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
@@ -262,7 +262,7 @@ def parse_on_unreachable(word: Any) -> str:
     """
     choices: tuple[str, ...] = get_args(OnUnreachable)
     if word not in choices:
-        raise unknown_words("on_unreachable", [word], choices)
+        raise unknown_choice_error("on_unreachable", [word], choices)
     return str(word)
 
 

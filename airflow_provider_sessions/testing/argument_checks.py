@@ -25,14 +25,14 @@ from airflow_provider_sessions.arguments import (
 from airflow_provider_sessions.captions import read_formats
 from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.formats import find_format
-from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
+from airflow_provider_sessions.export.redaction import Redaction, RedactionMode, parse_redaction_modes
 from airflow_provider_sessions.export.run import check_concurrency
-from airflow_provider_sessions.messages import did_you_mean, shown
+from airflow_provider_sessions.messages import quote_value, suggest_choices
 from airflow_provider_sessions.model import SessionChanges, SessionDraft, parse_instant, parse_seconds
-from airflow_provider_sessions.model.draft import read_invitees
-from airflow_provider_sessions.model.values import zone
+from airflow_provider_sessions.model.draft import parse_invitees
+from airflow_provider_sessions.model.values import find_zone
 from airflow_provider_sessions.operators._create import OnExisting
 from airflow_provider_sessions.operators.publishing import parse_chapters, parse_subtitles, parse_tags
 from airflow_provider_sessions.operators.sessions import (
@@ -46,7 +46,7 @@ from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, StateCondition
 from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
-from airflow_provider_sessions.transfers._export_operator import ExportingOperator, window_of
+from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_window
 from airflow_provider_sessions.transfers._open_store import check_folder
 
 Problem = tuple[str, str]
@@ -93,7 +93,7 @@ def _known_part(name: str, value: Any) -> Any:
     if name in _ITEM_BY_ITEM and isinstance(value, list) and not is_known(value):
         return [item for item in value if is_known(item)] or UNKNOWN
     if name == "redact" and isinstance(value, Mapping):
-        return {word: mode if is_known(mode) else Mode.KEEP for word, mode in value.items()}
+        return {word: mode if is_known(mode) else RedactionMode.KEEP for word, mode in value.items()}
     return value if name == "options" or is_known(value) else UNKNOWN
 
 
@@ -133,10 +133,10 @@ _READERS: dict[str, Callable[[Any], object]] = {
         name: _optional(partial(parse_seconds, field=name))
         for name in ("duration", "give_up_after", "max_idle", "timeout")
     },
-    **{name: _words(name, read_invitees) for name in ("participants", "add_participants", "guests")},
+    **{name: _words(name, parse_invitees) for name in ("participants", "add_participants", "guests")},
     "arguments": lambda value: _mapping(parse_json(value, "arguments"), "arguments"),
     "artifact": ArtifactCondition.parse,
-    "datasets": _words("datasets", read_datasets),
+    "datasets": _words("datasets", parse_datasets),
     "format": find_format,
     "formats": lambda value: read_formats(parse_json(value, "formats") or ()),
     "on_existing": OnExisting.parse,
@@ -144,13 +144,13 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "options": lambda value: _mapping(parse_json(value, "options"), "options"),
     "path": check_folder,
     "poll_interval": _optional(parse_interval),
-    "redact": _words("redact", read_modes),
+    "redact": _words("redact", parse_redaction_modes),
     "chapters": lambda value: parse_chapters(parse_json(value, "chapters")),
     "state": StateCondition.parse,
     "subtitles": lambda value: parse_subtitles(parse_json(value, "subtitles")),
     "tags": lambda value: parse_tags(parse_json(value, "tags")),
     "table_prefix": lambda value: _check_table_prefix(parse_text(value, "table_prefix") or ""),
-    "time_zone": _optional(zone),
+    "time_zone": _optional(find_zone),
 }
 
 
@@ -171,7 +171,7 @@ def _reader(kind: type, name: str) -> Callable[[Any], object]:
         return lambda value: SessionDraft.read(title=value)
     if name == "options" and issubclass(kind, CreateSessionOperator | UpdateSessionOperator):
         return partial(_check_options, is_create=issubclass(kind, CreateSessionOperator))
-    if issubclass(kind, ExportingOperator):
+    if issubclass(kind, BaseExportOperator):
         if name in ("start", "end"):
             return _optional(partial(parse_instant, field=name))
         if name == "concurrency":
@@ -181,7 +181,7 @@ def _reader(kind: type, name: str) -> Callable[[Any], object]:
 
 def _mapping(value: Any, name: str) -> Mapping[Any, Any]:
     if value is not None and not isinstance(value, Mapping):
-        raise InputError(f"{name}: expected a mapping, got {type(value).__name__}: {shown(value)}")
+        raise InputError(f"{name}: expected a mapping, got {type(value).__name__}: {quote_value(value)}")
     return value or {}
 
 
@@ -226,7 +226,7 @@ _OF_NAMES = ("extra_forbidden", "missing")
 
 
 def _near(name: object, model: type[BaseModel]) -> bool:
-    return did_you_mean([name], model.model_fields) != ""
+    return suggest_choices([name], model.model_fields) != ""
 
 
 # --- arguments that depend on each other ------------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def _read_changes(**changes: Any) -> None:
 
 def _read_window(start: Any, end: Any) -> None:
     if none_if_empty(start) is not None or none_if_empty(end) is not None:
-        window_of(start, end, {})
+        resolve_window(start, end, {})
 
 
 _ANY_KEY = "what the connection holds is not looked at"
@@ -253,7 +253,7 @@ _ANY_KEY = "what the connection holds is not looked at"
 
 def _read_redaction(redact: Any, redact_conn_id: Any) -> None:
     key = parse_text(redact_conn_id, "redact_conn_id")
-    Redaction(read_modes(parse_json(redact, "redact")), None if key is None else _ANY_KEY)
+    Redaction(parse_redaction_modes(parse_json(redact, "redact")), None if key is None else _ANY_KEY)
 
 
 def _make_call(endpoint: Any, arguments: Any, method: Any, path: Any) -> None:
@@ -265,7 +265,7 @@ def _make_call(endpoint: Any, arguments: Any, method: Any, path: Any) -> None:
     platforms = [one.endpoints for one in adapter_classes()]
     names = sorted({route.name for one in platforms for route in one})
     if name not in names:
-        raise InputError(f"endpoint: no platform has {name!r}{did_you_mean([name], names)}")
+        raise InputError(f"endpoint: no platform has {name!r}{suggest_choices([name], names)}")
     refusals = [_refusal(one.make_call, name, values) for one in platforms if name in one.table]
     if all(refusals):
         raise InputError(f"arguments: {refusals[0][0]}")
@@ -278,8 +278,8 @@ _TOGETHER: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., None]], 
         ("start", "duration", "time_zone", "title", "description", "add_participants", "options"),
         _read_changes,
     ),
-    ((ExportingOperator,), ("start", "end"), _read_window),
-    ((ExportingOperator,), ("redact", "redact_conn_id"), _read_redaction),
+    ((BaseExportOperator,), ("start", "end"), _read_window),
+    ((BaseExportOperator,), ("redact", "redact_conn_id"), _read_redaction),
     ((CallApiOperator,), ("endpoint", "arguments", "method", "path"), _make_call),
 )
 """What is read together, of which operators, and how."""

@@ -391,11 +391,11 @@ class PlatformContract(ListContract):
     async def test_a_session_is_updated(self, connected: ConnectedPlatform) -> None:
         adapter, session_id = connected.adapter(), connected.plan_session()
         changes = SessionChanges.read(**self.changes)
-        assert not changes.are_made_in(await adapter.get(session_id))
+        assert not changes.are_applied_to(await adapter.get(session_id))
         update = functools.partial(adapter.update, session_id, changes)
         if not await self.is_unsupported(connected, Feature.UPDATE, update):
-            assert changes.are_made_in(await update())
-            assert changes.are_made_in(await connected.adapter().get(session_id))
+            assert changes.are_applied_to(await update())
+            assert changes.are_applied_to(await connected.adapter().get(session_id))
 
     @_async_test
     async def test_a_session_is_started(self, connected: ConnectedPlatform) -> None:

@@ -17,7 +17,7 @@ from airflow_provider_sessions.arguments import none_if_empty, unchecked_words
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.testing.argument_checks import Problem, find_problems
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, literal
-from airflow_provider_sessions.transfers._export_operator import ExportingOperator, window_of
+from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_window
 
 _PACKAGE = "airflow_provider_sessions."
 _REQUIRED = inspect.Parameter.empty
@@ -131,7 +131,7 @@ def _problems(dag: DAG, task: Any) -> Iterator[Problem]:
             except InputError as broken:
                 yield name, str(broken)
         yield from find_problems(kind, arguments)
-        if issubclass(kind, ExportingOperator):
+        if issubclass(kind, BaseExportOperator):
             yield from _missing_interval(dag, arguments)
 
 
@@ -189,6 +189,6 @@ def _missing_interval(dag: DAG, arguments: Mapping[str, Any]) -> Iterator[Proble
     if isinstance(interval, timedelta) and not interval:
         now = datetime.now(UTC)
         try:
-            window_of(None, None, {"data_interval_start": now, "data_interval_end": now})
+            resolve_window(None, None, {"data_interval_start": now, "data_interval_end": now})
         except InputError as no_window:
             yield "start", re.sub(r"it starts and ends at [^;]+; ", "", str(no_window))

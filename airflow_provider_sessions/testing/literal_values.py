@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.messages import quote_value
 
 
 class _Unknown:
@@ -60,7 +60,7 @@ def _rendered(text: str, environment: Environment) -> Any:
     try:
         parsed = environment.parse(text)
     except TemplateSyntaxError as broken:
-        raise InputError(f"{shown(text)} is not a template: {broken.message}") from None
+        raise InputError(f"{quote_value(text)} is not a template: {broken.message}") from None
     outputs = [node for node in parsed.body if isinstance(node, nodes.Output)]
     plain = all(isinstance(part, nodes.TemplateData) for output in outputs for part in output.nodes)
     return environment.from_string(text).render() if plain and len(outputs) == len(parsed.body) else UNKNOWN

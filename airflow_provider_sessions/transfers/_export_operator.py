@@ -11,22 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.arguments import check_words, none_if_empty, parse_count, parse_json, parse_text
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.datasets import DatasetName, read_datasets
+from airflow_provider_sessions.export.datasets import DatasetName, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
-from airflow_provider_sessions.export.plan import Plan, extend, plan
-from airflow_provider_sessions.export.redaction import Mode, ModeName, Redaction, read_modes
-from airflow_provider_sessions.export.rows import PersonalName
-from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Target, Written, check_concurrency, materials
+from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions, plan_export
+from airflow_provider_sessions.export.redaction import (
+    Redaction,
+    RedactionMode,
+    RedactionModeName,
+    parse_redaction_modes,
+)
+from airflow_provider_sessions.export.rows import PersonalDataName
+from airflow_provider_sessions.export.run import (
+    DEFAULT_CONCURRENCY,
+    ExportResult,
+    Target,
+    check_concurrency,
+    fetch_artifacts,
+)
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import get_password
-from airflow_provider_sessions.messages import counted, to_the_second
+from airflow_provider_sessions.messages import format_count, format_instant
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_instant, parse_seconds
 from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring import DeferringOperator
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
-from airflow_provider_sessions.transfers._lineage import collector_made, report_lineage, tell_outlets
+from airflow_provider_sessions.transfers._lineage import emit_outlet_events, preload_lineage_collector, report_lineage
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -48,7 +59,7 @@ SHARED_TEMPLATE_FIELDS = (
 )
 
 
-class ExportingOperator(DeferringOperator):
+class BaseExportOperator(DeferringOperator):
     """Export datasets of the sessions that ended in a window of time. A subclass says into what.
 
     The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. The parameters
@@ -72,16 +83,16 @@ class ExportingOperator(DeferringOperator):
         title: str | None = None,
         give_up_after: timedelta | str | float = GIVE_UP_AFTER,
         concurrency: int = DEFAULT_CONCURRENCY,
-        redact: Mapping[PersonalName | str, ModeName | str] | str | None = None,
+        redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, **kwargs)
-        check_words(datasets, read_datasets)
-        check_words(redact, read_modes)
+        check_words(datasets, parse_datasets)
+        check_words(redact, parse_redaction_modes)
         check_words(
             list(redact) if isinstance(redact, Mapping) else None,
-            lambda words: read_modes(dict.fromkeys(words, Mode.KEEP)),
+            lambda words: parse_redaction_modes(dict.fromkeys(words, RedactionMode.KEEP)),
         )
         self.datasets = datasets
         self.start = start
@@ -105,8 +116,8 @@ class ExportingOperator(DeferringOperator):
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Export the window."""
-        window = window_of(self.start, self.end, context)
-        wanted = read_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
+        window = resolve_window(self.start, self.end, context)
+        wanted = parse_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
         concurrency = check_concurrency(parse_count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
         query = SessionQuery(
             window=window,
@@ -117,27 +128,29 @@ class ExportingOperator(DeferringOperator):
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = _redaction(self.redact, self.redact_conn_id)
-        with frozen_heap(), self.target(_run_of(context), give_up_after) as target:
+        with frozen_heap(), self.target(_get_run_id(context), give_up_after) as target:
             _warn_of_open_end(window)
-            with collector_made():
-                work = hook.run(lambda adapter: plan(adapter, query, wanted, redaction))
+            with preload_lineage_collector():
+                work = hook.run(lambda adapter: plan_export(adapter, query, wanted, redaction))
             _log_plan(work, window)
             whole, written = _exported(hook, work, target, concurrency)
-        told = _told(whole, window, written)
+        told = _make_xcom_summary(whole, window, written)
         report_lineage(hook, whole, written)
-        tell_outlets(self.outlets, context, written, told)
+        emit_outlet_events(self.outlets, context, written, told)
         return told
 
 
-def _exported(hook: SessionsHook, work: Plan, target: Target, concurrency: int) -> tuple[Plan, Written]:
+def _exported(
+    hook: SessionsHook, work: ExportPlan, target: Target, concurrency: int
+) -> tuple[ExportPlan, ExportResult]:
     """Add to a plan what the target's ledger names, and let all of it be written."""
     late = target.begin(work)
-    whole = hook.run(lambda adapter: extend(adapter, work, late)) if late else work
-    with closing(hook.stream(lambda adapter: materials(adapter, whole, concurrency))) as known:
+    whole = hook.run(lambda adapter: add_due_sessions(adapter, work, late)) if late else work
+    with closing(hook.stream(lambda adapter: fetch_artifacts(adapter, whole, concurrency))) as known:
         return whole, target.write(whole, known)
 
 
-def _run_of(context: Context) -> RunId:
+def _get_run_id(context: Context) -> RunId:
     task_instance = context["ti"]
     return RunId(
         dag_id=task_instance.dag_id,
@@ -149,7 +162,7 @@ def _run_of(context: Context) -> RunId:
 
 
 def _redaction(redact: Any, conn_id: Any) -> Redaction:
-    modes, conn_id = read_modes(parse_json(redact, "redact")), parse_text(conn_id, "redact_conn_id")
+    modes, conn_id = parse_redaction_modes(parse_json(redact, "redact")), parse_text(conn_id, "redact_conn_id")
     redaction = Redaction(modes, get_password(conn_id) if conn_id is not None and modes else None)
     if modes:
         log.info("Redacting: %s", ", ".join(f"{word} {mode}" for word, mode in modes.items()))
@@ -161,18 +174,18 @@ def _warn_of_open_end(window: Window) -> None:
         log.warning("The window ends in the future: sessions that end after now are not in this export")
 
 
-def _log_plan(work: Plan, window: Window) -> None:
+def _log_plan(work: ExportPlan, window: Window) -> None:
     log.info(
         "%s of %s ended from %s to %s; exporting %s",
-        counted(len(work.sessions), "session"),
+        format_count(len(work.sessions), "session"),
         work.platform,
-        to_the_second(window.start),
-        to_the_second(window.end),
+        format_instant(window.start),
+        format_instant(window.end),
         ", ".join(dataset.name for dataset in work.datasets),
     )
 
 
-def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
+def _make_xcom_summary(work: ExportPlan, window: Window, written: ExportResult) -> dict[str, Any]:
     """What goes into XCom, and into the log."""
     outcome = written.outcome
     _log_written(written)
@@ -191,16 +204,16 @@ def _told(work: Plan, window: Window, written: Written) -> dict[str, Any]:
     }
 
 
-def _log_written(written: Written) -> None:
+def _log_written(written: ExportResult) -> None:
     outcome = written.outcome
     # Zeros would look like a loss where all is there already.
     for name, sums in written.datasets.items() if outcome.sessions else ():
-        counts = [counted(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
+        counts = [format_count(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
         log.info("%s: %s", name, ", ".join(counts) if sums["rows"] else "no new rows")
     if outcome.unchanged:
-        log.info("%s unchanged since an earlier run wrote them", counted(outcome.unchanged, "session"))
+        log.info("%s unchanged since an earlier run wrote them", format_count(outcome.unchanged, "session"))
     if outcome.deleted_sessions:
-        log.info("%s deleted at the source", counted(len(outcome.deleted_sessions), "session"))
+        log.info("%s deleted at the source", format_count(len(outcome.deleted_sessions), "session"))
     for name, place in written.where.items():
         log.info("%s: %s", name, place)
 
@@ -208,7 +221,7 @@ def _log_written(written: Written) -> None:
 def _by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     counts = Counter(name for reasons in noted.values() for name in reasons)
     for name, sessions in sorted(counts.items()):
-        log.info("%s: %s %s", name, counted(sessions, "session"), status)
+        log.info("%s: %s %s", name, format_count(sessions, "session"), status)
     return dict(sorted(counts.items()))
 
 
@@ -218,7 +231,7 @@ _REMEDIES = (
 )
 
 
-def window_of(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
+def resolve_window(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
     """The window from ``start`` to ``end``, else the run's data interval.
 
     :param start: as the user gave it: an aware datetime, ISO 8601, seconds since 1970, or nothing.
@@ -234,10 +247,10 @@ def window_of(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
         if ends <= begins:
             raise InputError(f"end: {ends.isoformat()} is not after the start, {begins.isoformat()}")
         return Window(start=begins, end=ends)
-    return _interval(context)
+    return _data_interval(context)
 
 
-def _interval(context: Mapping[str, Any]) -> Window:
+def _data_interval(context: Mapping[str, Any]) -> Window:
     begins, ends = context.get("data_interval_start"), context.get("data_interval_end")
     if not isinstance(begins, datetime) or not isinstance(ends, datetime):
         raise InputError(f"this run has no data interval, so there is no window to export: {_REMEDIES}")

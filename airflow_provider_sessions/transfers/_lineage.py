@@ -11,8 +11,8 @@ from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collec
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetRef
 
-from airflow_provider_sessions.export.plan import Plan
-from airflow_provider_sessions.export.run import Written
+from airflow_provider_sessions.export.plan import ExportPlan
+from airflow_provider_sessions.export.run import ExportResult
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 
 @contextmanager
-def collector_made() -> Iterator[None]:
+def preload_lineage_collector() -> Iterator[None]:
     """Let Airflow make its collector of hook lineage while the block waits for the network.
 
     At first use it imports the asset factories of all providers that are installed, Amazon's with all of boto3: up to
@@ -38,7 +38,7 @@ def collector_made() -> Iterator[None]:
         making.join()
 
 
-def report_lineage(hook: SessionsHook, work: Plan, written: Written) -> None:
+def report_lineage(hook: SessionsHook, work: ExportPlan, written: ExportResult) -> None:
     """Tell the collector of hook lineage what was read, and into which folders or tables it went.
 
     What was read is ``{platform}://{account}/{question}``: ``vidinfra://api.tenbyte.io/attendance``.
@@ -54,7 +54,9 @@ def report_lineage(hook: SessionsHook, work: Plan, written: Written) -> None:
         collector.add_output_asset(context=hook, uri=asset.uri)
 
 
-def tell_outlets(outlets: Iterable[Any], context: Context, written: Written, told: Mapping[str, Any]) -> None:
+def emit_outlet_events(
+    outlets: Iterable[Any], context: Context, written: ExportResult, told: Mapping[str, Any]
+) -> None:
     """Give the events of the task's outlets what was written; a task without outlets emits none.
 
     The event of an asset carries what the task returns, and in ``rows`` the rows of each dataset. An asset alias gets
@@ -73,7 +75,7 @@ def tell_outlets(outlets: Iterable[Any], context: Context, written: Written, tol
             context["outlet_events"][outlet].extra.update(about, rows=rows)
 
 
-def _with_rows(written: Written) -> dict[str, Asset]:
+def _with_rows(written: ExportResult) -> dict[str, Asset]:
     """The folder or table of each dataset that rows were written into."""
     assets = {}
     for name, uri in written.assets.items():

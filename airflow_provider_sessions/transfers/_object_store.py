@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fsspec.asyn import AsyncFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_sessions.errors import ExportError, SessionsError
-from airflow_provider_sessions.export.layout import checked_key
+from airflow_provider_sessions.export.layout import check_key
 from airflow_provider_sessions.export.store import Writable
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -49,28 +49,28 @@ class ObjectStore:
         self._folder = folder.rstrip("/")
         self._address = address.rstrip("/")
         # A store answers slowly, but many at once. Clients that are not asynchronous take one thread at a time.
-        self.at_once = 8 if isinstance(file_system, AsyncFileSystem) else 1
+        self.max_parallel = 8 if isinstance(file_system, AsyncFileSystem) else 1
 
     @cached_property
-    def exclusive(self) -> bool:
+    def creates_exclusively(self) -> bool:
         """Whether of two creates of one key that begin together exactly one succeeds. It is tried, once.
 
         A store that passes over the condition, or looks before it writes, lets both succeed, and some refuse requests
         that have one. A store that cannot be written at all is no answer: that error is raised.
         """
-        exclusive = self._has_condition and all(self._one_of_two_creates() for _ in range(_TRIALS))
-        if not exclusive:
+        creates_exclusively = self._supports_conditions and all(self._try_exclusive_create() for _ in range(_TRIALS))
+        if not creates_exclusively:
             log.info("%s: this store cannot create a file only if there is none", self._address)
-        return exclusive
+        return creates_exclusively
 
     def location(self, key: str) -> str:
         """The address of a file, without a connection id."""
-        return f"{self._address}/{checked_key(key)}"
+        return f"{self._address}/{check_key(key)}"
 
     @contextmanager
     def write(self, key: str) -> Iterator[Writable]:
         """Write a file, replacing one of that name."""
-        upload = self._begun(key)
+        upload = self._start_upload(key)
         try:
             yield upload
         except BaseException:
@@ -83,16 +83,16 @@ class ObjectStore:
 
         :raises ExportError: this store cannot promise that.
         """
-        if not self.exclusive:
+        if not self.creates_exclusively:
             raise ExportError(
                 f"{self._address}: this store cannot create a file only if there is none (no conditional writes)"
             )
-        with told_plainly(self.location(key)):
+        with translate_store_errors(self.location(key)):
             return self._create(self._path(key), data)
 
     def read(self, key: str) -> bytes | None:
         """A small file; None where there is none."""
-        with told_plainly(self.location(key)):
+        with translate_store_errors(self.location(key)):
             try:
                 data: bytes = self._fs.cat_file(self._path(key))
             except FileNotFoundError:
@@ -103,7 +103,7 @@ class ObjectStore:
         """The keys of all files below a folder, sorted. What consoles and Spark put there to show a folder is none."""
         self._fs.invalidate_cache()  # what other workers wrote counts as well
         place = self._path(folder)
-        with told_plainly(self.location(folder)):
+        with translate_store_errors(self.location(folder)):
             found: Any = self._fs.find(place, detail=True)
         if not isinstance(found, dict):  # adlfs names what is there instead of a folder
             return iter(())
@@ -114,25 +114,25 @@ class ObjectStore:
     def delete(self, key: str) -> None:
         """Remove a file; nothing happens where there is none."""
         if self.exists(key):
-            with told_plainly(self.location(key)), suppress(FileNotFoundError):  # another worker was quicker
+            with translate_store_errors(self.location(key)), suppress(FileNotFoundError):  # another worker was quicker
                 self._fs.rm_file(self._path(key))
 
     def exists(self, key: str) -> bool:
         """Whether there is a file."""
         self._fs.invalidate_cache()
-        with told_plainly(self.location(key)):
+        with translate_store_errors(self.location(key)):
             return bool(self._fs.isfile(self._path(key)))
 
     def _path(self, key: str) -> str:
-        return f"{self._folder}/{checked_key(key)}"
+        return f"{self._folder}/{check_key(key)}"
 
-    def _begun(self, key: str) -> Upload:
+    def _start_upload(self, key: str) -> Upload:
         return Upload(self._fs, self._path(key), self.location(key))
 
     # -- exclusive create --------------------------------------------------------------------------------------------
 
     @property
-    def _has_condition(self) -> bool:
+    def _supports_conditions(self) -> bool:
         """Whether the client sends the condition to the server."""
         return True
 
@@ -147,7 +147,7 @@ class ObjectStore:
             except FileExistsError:
                 return False
             except Exception as error:
-                status = status_of(error)
+                status = find_http_status(error)
                 if status == HTTPStatus.PRECONDITION_FAILED:  # s3fs knows it by a word that only some stores say
                     return False
                 if status != HTTPStatus.CONFLICT or attempt == _CONFLICTS - 1:
@@ -157,7 +157,7 @@ class ObjectStore:
                 return True
         raise AssertionError
 
-    def _one_of_two_creates(self) -> bool:
+    def _try_exclusive_create(self) -> bool:
         key = f"_ledger/trial/creates/{secrets.token_hex(8)}"
         start = threading.Barrier(2)
 
@@ -219,7 +219,7 @@ class Upload:
     def publish(self) -> None:
         """Let the file appear; if that fails, discard it."""
         try:
-            with told_plainly(self._address):
+            with translate_store_errors(self._address):
                 if self._file is None:
                     self._fs.pipe_file(self._path, bytes(self._held))
                 else:
@@ -240,12 +240,12 @@ class Upload:
                 file.closed = True
 
     def _send(self) -> None:
-        with told_plainly(self._address):
-            self._file = self._file or self._opened()
+        with translate_store_errors(self._address):
+            self._file = self._file or self._open_file()
             self._file.write(bytes(self._held))
         self._held.clear()
 
-    def _opened(self) -> Any:
+    def _open_file(self) -> Any:
         return self._fs.open(self._path, "wb", block_size=_PART_BYTES)
 
 
@@ -272,7 +272,7 @@ _REFUSALS = ("ParamValidationError", "SFTPFailure", "SFTPOpUnsupported", "SFTPPe
 _OTHERWISE = "the store did not do it; a retry goes on from here"
 
 
-def status_of(error: BaseException | None) -> int | None:
+def find_http_status(error: BaseException | None) -> int | None:
     """The HTTP status that an error of a store's client tells of, or one that it came from."""
     while error is not None:
         response = getattr(error, "response", None)  # botocore's is a mapping
@@ -286,21 +286,21 @@ def status_of(error: BaseException | None) -> int | None:
 
 def is_refusal(error: Exception) -> bool:
     """Whether a request was understood and refused, or cannot be made at all, so that it is no use to repeat it."""
-    status = status_of(error)
+    status = find_http_status(error)
     if status is not None:
         return status == HTTPStatus.NOT_IMPLEMENTED or (status < 500 and status not in _PASSING)
     return isinstance(error, TypeError | NotImplementedError) or type(error).__name__ in _REFUSALS
 
 
 @contextmanager
-def told_plainly(address: str) -> Iterator[None]:
+def translate_store_errors(address: str) -> Iterator[None]:
     """Turn what only a store's client can raise into an :class:`ExportError` that says what to do."""
     try:
         yield
     except SessionsError:
         raise
     except Exception as error:
-        status = status_of(error)
+        status = find_http_status(error)
         if isinstance(error, OSError) and status not in _REMEDIES:
             raise
         remedy = _REMEDIES.get(HTTPStatus(status), _OTHERWISE) if status in _REMEDIES else _OTHERWISE

@@ -26,7 +26,7 @@ Folder = str | Path | ObjectStoragePath
 """What users give as a folder. A path of Airflow's bears its connection in its text."""
 
 
-def store_for(path: Folder, conn_id: str | None = None) -> Store:
+def open_store(path: Folder, conn_id: str | None = None) -> Store:
     """The store at an address. It connects here, on the caller's thread: other threads may not ask Airflow.
 
     :param path: a folder: ``s3://bucket/folder``, ``s3://conn_id@bucket/folder``, ``file:///folder``, ``/folder``,
@@ -58,7 +58,7 @@ def _kind_of(file_system: Any) -> type[ObjectStore]:
 def check_folder(path: object) -> str:
     """Return the address of a folder, as far as can be told without connecting.
 
-    :raises InputError: it is no address that :func:`store_for` takes.
+    :raises InputError: it is no address that :func:`open_store` takes.
     """
     text = str(path).strip() if isinstance(path, Folder) else ""
     if not text:

@@ -14,8 +14,8 @@ from fsspec.asyn import sync  # type: ignore[import-untyped]
 from fsspec.spec import AbstractFileSystem  # type: ignore[import-untyped]
 
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.store import LEFT_OVER_SECONDS, TEMPORARY, temporary_name
-from airflow_provider_sessions.transfers._object_store import ObjectStore, Upload, told_plainly
+from airflow_provider_sessions.export.store import STALE_AFTER_SECONDS, TEMPORARY_PATTERN, temporary_name
+from airflow_provider_sessions.transfers._object_store import ObjectStore, Upload, translate_store_errors
 
 
 class RenamingStore(ObjectStore):
@@ -32,25 +32,25 @@ class RenamingStore(ObjectStore):
         self._renames = False
         """Whether that was tried."""
         if type(file_system).mv is AbstractFileSystem.mv and not hasattr(file_system, "_mv"):
-            raise self._refusal()
+            raise self._refuse()
 
     @property
-    def _has_condition(self) -> bool:
+    def _supports_conditions(self) -> bool:
         return False
 
-    def _begun(self, key: str) -> Upload:
-        with told_plainly(self.location(key)):
-            self._make_sure_that_it_renames()
+    def _start_upload(self, key: str) -> Upload:
+        with translate_store_errors(self.location(key)):
+            self._check_rename()
             path = self._path(key)
             folder, _, name = path.rpartition("/")
-            self._make_ready(folder)
-            return _Draft(self._fs, path, self.location(key), f"{folder}/{temporary_name(name)}")
+            self._prepare_folder(folder)
+            return _RenamedUpload(self._fs, path, self.location(key), f"{folder}/{temporary_name(name)}")
 
-    def _make_sure_that_it_renames(self) -> None:
+    def _check_rename(self) -> None:
         """Rename an open file over another one, once: what is written afterwards is in it, unless it was copied."""
         if self._renames:
             return
-        self._make_ready(self._folder)
+        self._prepare_folder(self._folder)
         old, new = (f"{self._folder}/{temporary_name('trial')}" for _ in range(2))
         try:
             with self._fs.open(new, "wb") as file:
@@ -61,7 +61,7 @@ class RenamingStore(ObjectStore):
                     self._fs.mv(old, new)
                 except Exception as error:
                     self._fs.exists(new)  # raises if it is the connection that is broken
-                    raise self._refusal() from error
+                    raise self._refuse() from error
                 file.write(b"2")
             self._renames = self._fs.cat_file(new) == b"12" and not self._fs.exists(old)
         finally:
@@ -69,9 +69,9 @@ class RenamingStore(ObjectStore):
                 with suppress(Exception):
                     self._fs.rm_file(path)
         if not self._renames:
-            raise self._refusal()
+            raise self._refuse()
 
-    def _make_ready(self, folder: str) -> None:
+    def _prepare_folder(self, folder: str) -> None:
         """Make a folder, and remove what killed writers left in it: once, because it may hold thousands of files."""
         if folder in self._ready:
             return
@@ -83,12 +83,16 @@ class RenamingStore(ObjectStore):
         now = time.time()
         for info in self._fs.ls(folder, detail=True):
             name, changed = info["name"].rpartition("/")[2], info.get("mtime")
-            if changed is not None and re.fullmatch(TEMPORARY, name) and now - _seconds(changed) > LEFT_OVER_SECONDS:
+            if (
+                changed is not None
+                and re.fullmatch(TEMPORARY_PATTERN, name)
+                and now - _count_seconds(changed) > STALE_AFTER_SECONDS
+            ):
                 with suppress(FileNotFoundError):  # another writer was quicker
                     self._fs.rm_file(f"{folder}/{name}")
         self._ready.add(folder)
 
-    def _refusal(self) -> ExportError:
+    def _refuse(self) -> ExportError:
         return ExportError(
             f"{self._address}: files would be seen there before they are whole: this store neither lets a file appear "
             "in one step nor renames one over another in one step. Write to S3, to Google's or Azure's storage, to a "
@@ -100,14 +104,14 @@ class SshStore(RenamingStore):
     """A folder of an SSH server, over SFTP by sshfs."""
 
     @property
-    def _has_condition(self) -> bool:
+    def _supports_conditions(self) -> bool:
         """SFTP's own rename refuses a name that is taken. sshfs has the one that replaces it, its channels both."""
         return hasattr(self._fs, "_pool")
 
     def _create(self, path: str, data: bytes) -> bool:
         """Create a file whole. Opened with "xb" it would be seen empty, and stay so where its writer is killed."""
         folder, _, name = path.rpartition("/")
-        self._make_ready(folder)
+        self._prepare_folder(folder)
         temporary = f"{folder}/{temporary_name(name)}"
         try:
             self._fs.pipe_file(temporary, data)
@@ -126,7 +130,7 @@ class SshStore(RenamingStore):
             await channel.rename(old, new)
 
 
-class _Draft(Upload):
+class _RenamedUpload(Upload):
     """A file that is written under a temporary name.
 
     :param temporary: the temporary path.
@@ -139,7 +143,7 @@ class _Draft(Upload):
     def publish(self) -> None:
         """Rename the file, now that it is whole; if that fails, discard it."""
         try:
-            with told_plainly(self._address):
+            with translate_store_errors(self._address):
                 self._send()
                 self._file.close()
                 self._fs.mv(self._temporary, self._path)
@@ -157,10 +161,10 @@ class _Draft(Upload):
             with suppress(Exception):
                 self._fs.rm_file(self._temporary)
 
-    def _opened(self) -> Any:
+    def _open_file(self) -> Any:
         """The temporary file. sshfs would take a block size for that of its packets, which servers limit."""
         return self._fs.open(self._temporary, "wb")
 
 
-def _seconds(changed: Any) -> float:
+def _count_seconds(changed: Any) -> float:
     return float(changed.timestamp() if hasattr(changed, "timestamp") else changed)

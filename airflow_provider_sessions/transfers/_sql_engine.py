@@ -18,7 +18,7 @@ _EXTRAS = {"postgres": "postgres", "mysql": "mysql", "duckdb": "duckdb"}
 """By type of connection: the extra of this package that brings what it needs."""
 
 
-def engine_for(conn_id: Any, *, allow_untested: bool = False) -> Engine:
+def resolve_engine(conn_id: Any, *, allow_untested: bool = False) -> Engine:
     """An SQLAlchemy engine for a connection. Nothing is sent yet.
 
     :param conn_id: the operator's ``sql_conn_id``.
@@ -32,13 +32,18 @@ def engine_for(conn_id: Any, *, allow_untested: bool = False) -> Engine:
         from sqlalchemy.exc import NoSuchModuleError
     except ImportError as missing:
         raise InputError(f"exports into databases need {missing.name}: {_install('sql')}") from None
-    from airflow_provider_sessions.export.sql.dialects import is_refused_type, is_remote_duckdb, is_supported, refusal
+    from airflow_provider_sessions.export.sql.dialects import (
+        explain_unsupported,
+        is_refused_type,
+        is_remote_duckdb,
+        is_supported,
+    )
 
     connection = BaseHook.get_connection(conn_id)
     conn_type = connection.conn_type or ""
     kind = f"sql_conn_id: the connection {conn_id!r} is of the type {conn_type!r}"
     if is_refused_type(conn_type) and not allow_untested:
-        raise InputError(f"{kind}: {refusal(conn_type)}")
+        raise InputError(f"{kind}: {explain_unsupported(conn_type)}")
     try:
         hook = _hook(connection)
         if not isinstance(hook, DbApiHook):
@@ -51,9 +56,9 @@ def engine_for(conn_id: Any, *, allow_untested: bool = False) -> Engine:
         remedy = _install(extra) if extra else "install the provider of that database, and SQLAlchemy's dialect"
         raise InputError(f"{kind}, for which a package is missing ({failure}): {remedy}") from failure
     if not (allow_untested or is_supported(engine.dialect.name)):
-        raise InputError(f"{kind}: {refusal(engine.dialect.name)}")
+        raise InputError(f"{kind}: {explain_unsupported(engine.dialect.name)}")
     if is_remote_duckdb(engine.url) and not allow_untested:
-        raise InputError(f"{kind}: {refusal('motherduck')}")
+        raise InputError(f"{kind}: {explain_unsupported('motherduck')}")
     if engine.dialect.name in ("sqlite", "duckdb") and engine.url.database in (None, "", ":memory:"):
         raise InputError(f"{kind} and names no file: what is written would be gone with the task; give one as host")
     return engine

@@ -9,14 +9,14 @@ from typing import Any
 
 from airflow_provider_sessions.arguments import check_words, parse_text
 from airflow_provider_sessions.export.file_target import FileTarget
-from airflow_provider_sessions.export.formats import FormatName, find_format, read_format
+from airflow_provider_sessions.export.formats import FormatName, find_format, get_format
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, ExportingOperator
-from airflow_provider_sessions.transfers._open_store import Folder, store_for
+from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
+from airflow_provider_sessions.transfers._open_store import Folder, open_store
 
 
-class SessionsToObjectStorageOperator(ExportingOperator):
+class SessionsToObjectStorageOperator(BaseExportOperator):
     """Write datasets of the sessions that ended in a window of time to a folder or an object store.
 
     The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. Files lie at
@@ -85,6 +85,6 @@ class SessionsToObjectStorageOperator(ExportingOperator):
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
         """Files at ``path``."""
-        form = read_format(self.format)
-        store = store_for(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
+        form = get_format(self.format)
+        store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
         yield FileTarget(store, form, run, give_up_after=give_up_after)

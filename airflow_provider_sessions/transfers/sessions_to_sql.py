@@ -10,11 +10,11 @@ from typing import Any
 from airflow_provider_sessions.arguments import parse_text, parse_untemplated_bool
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.run import Target
-from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, ExportingOperator
-from airflow_provider_sessions.transfers._sql_engine import engine_for
+from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
+from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
 
-class SessionsToSqlOperator(ExportingOperator):
+class SessionsToSqlOperator(BaseExportOperator):
     """Write datasets of the sessions that ended in a window of time into tables of a database.
 
     The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. There is one
@@ -88,7 +88,7 @@ class SessionsToSqlOperator(ExportingOperator):
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
         """Tables behind ``sql_conn_id``."""
-        engine = engine_for(self.sql_conn_id, allow_untested=self.allow_untested_database)
+        engine = resolve_engine(self.sql_conn_id, allow_untested=self.allow_untested_database)
         # Only now: importing this module must not take SQLAlchemy, which comes with the extra.
         from airflow_provider_sessions.export.sql.database import Database
         from airflow_provider_sessions.export.sql.tables import Tables

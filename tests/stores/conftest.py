@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_sessions.transfers._open_store import store_for
+from airflow_provider_sessions.transfers._open_store import open_store
 from tests.connected import close_portal, connect, context, sandbox, sandbox_server, vidinfra
 from tests.storage import azurite, careless_s3_server, gcs_server, s3_server, ssh_server
 from tests.storage.folders import AzureFolder, Folder, GcsFolder, LocalFolder, S3Folder, SftpFolder, attach_stores
@@ -59,6 +59,6 @@ def store_in(folder_in):
 
     def made(kind: str):
         folder = folder_in(kind)
-        return store_for(folder.path, folder.conn_id), folder
+        return open_store(folder.path, folder.conn_id), folder
 
     return made

@@ -16,16 +16,16 @@ import pytest
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger import LEASE, Seen, Status
+from airflow_provider_sessions.export.ledger import LEASE, CheckResult, EntryStatus
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.transfers._open_store import store_for
+from airflow_provider_sessions.transfers._open_store import open_store
 from tests.storage.folders import AzureFolder, S3Folder
 from tests.storage.s3 import CONDITION, Environ, LooksFirst, refusing, s3_behind, without_condition
 from tests.unit.export.stand_in import session
 
 KINDS = ["s3", "azure", "google", "sftp"]
-READY = {"sessions": Seen(Status.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
+READY = {"sessions": CheckResult(EntryStatus.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
 SESSIONS = [session(f"s{number}") for number in range(5)]
 
 
@@ -82,7 +82,7 @@ def test_of_many_who_create_a_file_one_does(store_in, kind: str) -> None:
 def test_trials_leave_no_more_than_one_empty_folder_on_a_server(folder_in) -> None:
     folder = folder_in("sftp")
     for _ in range(3):
-        assert store_for(folder.path, folder.conn_id).exclusive
+        assert open_store(folder.path, folder.conn_id).creates_exclusively
     there = sorted(path.name for path in Path(folder.path.removeprefix("sftp://")).rglob("*"))
     assert there == ["_ledger", "creates", "trial"]
 
@@ -90,14 +90,14 @@ def test_trials_leave_no_more_than_one_empty_folder_on_a_server(folder_in) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_ledgers_that_begin_together_go_on_side_by_side(folder_in, kind: str) -> None:
     folder = folder_in(kind)
-    each_once(together(4, lambda who: claims(store_for(folder.path, folder.conn_id), f"run {who}")))
+    each_once(together(4, lambda who: claims(open_store(folder.path, folder.conn_id), f"run {who}")))
     keys = folder.everything()
     assert not [key for key in keys if "/lock/" in key or "/trial/" in key]
 
 
 def test_a_file_that_is_there_in_part_is_never_seen_over_sftp(store_in) -> None:
     store, folder = store_in("sftp")
-    assert store.exclusive
+    assert store.creates_exclusively
     over = threading.Event()
     place = Path(folder.path.removeprefix("sftp://")) / "claims"
     place.mkdir(parents=True)
@@ -123,7 +123,7 @@ def test_stores_on_one_ssh_server_do_with_the_sessions_of_one_connection(folder_
     """OpenSSH allows ten, and sshfs has one connection for all."""
     folder = folder_in("sftp")
     for number in range(12):
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         assert store.create(f"claims/{number}", b"1")
         assert not store.create(f"claims/{number}", b"2")
 
@@ -148,15 +148,15 @@ def half_an_s3(request: pytest.FixtureRequest, reach, s3_server: str) -> Any:
 
 
 def test_a_store_without_conditions_is_found_out_by_one_trial(half_an_s3: S3Folder) -> None:
-    store = store_for(half_an_s3.path, half_an_s3.conn_id)
-    assert not store.exclusive
+    store = open_store(half_an_s3.path, half_an_s3.conn_id)
+    assert not store.creates_exclusively
     with pytest.raises(ExportError, match="cannot create a file only if there is none"):
         store.create("claim", b"1")
     assert half_an_s3.everything() == {}
 
 
 def test_without_conditions_one_of_those_who_begin_together_writes(half_an_s3: S3Folder) -> None:
-    results = together(4, lambda who: claims(store_for(half_an_s3.path, half_an_s3.conn_id), f"run {who}"))
+    results = together(4, lambda who: claims(open_store(half_an_s3.path, half_an_s3.conn_id), f"run {who}"))
     assert [result for result in results if isinstance(result, list)] == [[True] * len(SESSIONS)]
     errors = [str(result) for result in results if isinstance(result, ExportError)]
     assert len(errors) == 3
@@ -236,10 +236,10 @@ def test_the_trial_costs_few_requests_once(reach) -> None:
     counting = Counting()
     with s3_behind(counting) as address:
         folder = reach(S3Folder(address))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         counting.requests.clear()
-        assert store.exclusive
-        assert store.exclusive
+        assert store.creates_exclusively
+        assert store.creates_exclusively
         assert counting.requests.total() <= 12
         counting.requests.clear()
         assert store.create("claim", b"1")
@@ -258,9 +258,9 @@ def test_a_store_that_fails_in_the_trial_is_not_taken_for_one_without_conditions
 
     with s3_behind(before) as address:
         folder = reach(S3Folder(address))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         with pytest.raises((OSError, ExportError)):
-            _ = store.exclusive
+            _ = store.creates_exclusively
         assert folder.everything() == {}
 
 
@@ -279,14 +279,14 @@ def test_an_answer_that_is_lost_in_the_trial_does_not_fail_it(reach) -> None:
 
     with s3_behind(before) as address:
         folder = reach(S3Folder(address))
-        assert store_for(folder.path, folder.conn_id).exclusive
+        assert open_store(folder.path, folder.conn_id).creates_exclusively
 
 
 def test_a_bucket_that_is_not_there_is_no_store_without_conditions(reach, s3_server: str) -> None:
     folder = reach(S3Folder(s3_server))
-    store = store_for("s3://no-such-bucket-here/exports", folder.conn_id)
+    store = open_store("s3://no-such-bucket-here/exports", folder.conn_id)
     with pytest.raises(FileNotFoundError):
-        _ = store.exclusive
+        _ = store.creates_exclusively
 
 
 def test_a_refused_condition_is_understood_without_s3s_own_word(reach) -> None:
@@ -299,7 +299,7 @@ def test_a_refused_condition_is_understood_without_s3s_own_word(reach) -> None:
 
     with s3_behind(before) as address:
         folder = reach(S3Folder(address))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         assert store.create("claims/new", b"1")
         assert not store.create("claims/there", b"1")
 
@@ -315,7 +315,7 @@ def test_a_conflict_is_asked_again(reach) -> None:
 
     with s3_behind(before) as address:
         folder = reach(S3Folder(address))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         assert store.create("claim", b"1")
         assert folder.everything() == {"claim": b"1"}
 
@@ -332,7 +332,7 @@ def test_a_refused_write_says_what_to_do(reach, status: str, code: str, remedy: 
 
     with s3_behind(before) as address:
         folder = reach(S3Folder(address))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         with pytest.raises(ExportError, match=rf"^{folder.path}/a.bin: .*{remedy}.*Not now"), store.write("a.bin") as f:
             f.write(b"1")
 
@@ -340,7 +340,7 @@ def test_a_refused_write_says_what_to_do(reach, status: str, code: str, remedy: 
 def test_azures_errors_say_what_to_do(reach, azurite: str) -> None:
     """Whoever ends an upload drops the blocks of all others for that blob."""
     folder = reach(AzureFolder(azurite))
-    store = store_for(folder.path, folder.conn_id)
+    store = open_store(folder.path, folder.conn_id)
     with pytest.raises(ExportError, match=r"a\.bin: .*a retry goes on from here.*block list is invalid"):  # noqa: SIM117
         with store.write("a.bin") as late:
             late.write(b"1" * 9_000_000)
@@ -365,12 +365,12 @@ def test_a_claim_whose_answer_was_lost_is_settled(reach) -> None:
 
     with s3_behind(before) as address:
         folder = reach(S3Folder(address))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         one = ledger(store, "nightly")
         one.begin(())
         [decisions] = one.claim([(SESSIONS[0], READY)])
         assert decisions["sessions"].write
-        one.settle()
+        one.finish_writes()
         one.finish()
         [state] = [data for key, data in sorted(folder.everything().items()) if "/sessions/" in key][-1:]
         assert b'"status":"exported"' in state

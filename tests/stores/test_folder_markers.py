@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.transfers._open_store import store_for
+from airflow_provider_sessions.transfers._open_store import open_store
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.storage.folders import Folder
 
@@ -61,7 +61,7 @@ def test_a_list_has_files_only(store_in, kind: str) -> None:
     assert store.read("a/empty") is None
     assert store.create("a/empty/file", b"1")
     assert list(store.list("a/empty")) == ["a/empty/file"]
-    assert store_for(folder.path, folder.conn_id).read("a/empty/file") == b"1"
+    assert open_store(folder.path, folder.conn_id).read("a/empty/file") == b"1"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -70,4 +70,4 @@ def test_an_object_in_the_place_of_a_folder_is_not_in_it(store_in, kind: str) ->
     folder.put("_ledger/open", b"")
     assert list(store.list("_ledger/open")) == []
     folder.put("_ledger/open", b"not empty")
-    assert list(store_for(folder.path, folder.conn_id).list("_ledger/open")) == []
+    assert list(open_store(folder.path, folder.conn_id).list("_ledger/open")) == []

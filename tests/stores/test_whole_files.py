@@ -21,7 +21,7 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.media import write_transcripts
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
-from airflow_provider_sessions.transfers._open_store import store_for
+from airflow_provider_sessions.transfers._open_store import open_store
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.storage.folders import SftpFolder
 from tests.storage.ssh import SshServer, ssh_serving
@@ -73,10 +73,10 @@ def test_a_file_can_be_begun_anew_while_it_is_written(store_in, kind: str) -> No
 
 WRITER = """
 import sys
-from airflow_provider_sessions.transfers._object_storage import store_for
+from airflow_provider_sessions.transfers._open_store import open_store
 from tests.storage.folders import attach_stores
 attach_stores()
-store = store_for(sys.argv[1], sys.argv[2])
+store = open_store(sys.argv[1], sys.argv[2])
 with store.write("a.bin") as file:
     file.write(b"x" * 12 * 1024 * 1024)
     print("half", flush=True)
@@ -118,7 +118,7 @@ def test_what_killed_writers_left_on_a_server_is_removed_a_day_later(store_in) -
     for age, names in ((3600, {left_over.name, ".profile"}), (25 * 3600, {".profile"})):
         for path in hidden_in(folder):
             os.utime(path, (time.time() - age,) * 2)
-        again = store_for(folder.path, folder.conn_id)
+        again = open_store(folder.path, folder.conn_id)
         with again.write("b.bin") as file:
             file.write(b"1")
         assert set(folder.everything()) == {"a.bin", "b.bin"}
@@ -129,7 +129,7 @@ def test_a_connection_that_breaks_leaves_the_file_of_before(folder_in, ssh_serve
     from sshfs import SSHFileSystem
 
     folder = folder_in("sftp")
-    store = store_for(folder.path, folder.conn_id)
+    store = open_store(folder.path, folder.conn_id)
     with store.write("a.bin") as file:
         file.write(b"good")
     with pytest.raises((ExportError, OSError)), store.write("a.bin") as file:
@@ -186,7 +186,7 @@ def test_exports_are_written_over_sftp(folder_in, vidinfra: Any, context, form: 
 def test_a_server_that_renames_by_copying_is_refused(reach, tmp_path: Path) -> None:
     with ssh_serving(tmp_path, "-P posix-rename") as server:
         folder = reach(SftpFolder(server))
-        store = store_for(folder.path, folder.conn_id)
+        store = open_store(folder.path, folder.conn_id)
         with (
             pytest.raises(ExportError, match=r"seen there before they are whole.*posix-rename@openssh.com"),
             store.write("a.bin") as file,
@@ -213,7 +213,7 @@ def test_a_store_that_can_do_neither_is_refused(reach, tmp_path: Path, client: A
     attach("sftp", "other_here", fs=client())
     with (
         pytest.raises(ExportError, match=r"nor renames one over another in one step. Write to S3"),
-        store_for(f"sftp://{tmp_path}/out", "other_here").write("a.bin") as file,
+        open_store(f"sftp://{tmp_path}/out", "other_here").write("a.bin") as file,
     ):
         file.write(b"1")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -223,12 +223,12 @@ def test_what_renames_is_taken_whoever_made_it(reach, tmp_path: Path) -> None:
     from airflow.sdk.io import attach
 
     attach("sftp", "other_here", fs=LocalFileSystem())
-    store = store_for(f"sftp://{tmp_path}/out", "other_here")
+    store = open_store(f"sftp://{tmp_path}/out", "other_here")
     with store.write("a/b.bin") as file:
         file.write(b"1" * 9 * MIB)
         assert [path.name for path in tmp_path.rglob("*.bin")] == []
     assert (tmp_path / "out/a/b.bin").read_bytes() == b"1" * 9 * MIB
-    assert not store.exclusive
+    assert not store.creates_exclusively
 
 
 def test_files_over_paramiko(ssh_server: SshServer, reach) -> None:
@@ -242,9 +242,9 @@ def test_files_over_paramiko(ssh_server: SshServer, reach) -> None:
         fs=SFTPFileSystem("127.0.0.1", port=fields["port"], username=fields["login"], key_filename=str(ssh_server.key)),
     )
     folder = SftpFolder(ssh_server)
-    store = store_for(folder.path, "paramiko_here")
+    store = open_store(folder.path, "paramiko_here")
     with store.write("a/b.bin") as file:
         file.write(b"1" * 9 * MIB)
         assert folder.everything() == {}
     assert folder.everything() == {"a/b.bin": b"1" * 9 * MIB}
-    assert not store.exclusive
+    assert not store.creates_exclusively

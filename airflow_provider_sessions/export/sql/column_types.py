@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import Dataset
-from airflow_provider_sessions.export.rows import Column, Kind, Row, values_of
+from airflow_provider_sessions.export.rows import Column, Kind, Row, value_getter
 
 MYSQL_CHARSET: Final = "utf8mb4"
 LONGEST_KEY: Final = 180
@@ -106,7 +106,7 @@ def storable_rows(dataset: Dataset, rows: Sequence[Row]) -> Iterator[dict[str, A
 
     :raises ExportError: a number fits into no column; the text names session and column.
     """
-    values = values_of(dataset.row)
+    values = value_getter(dataset.row)
     makers = [(column, _maker(column)) for column in dataset.columns]
     for row in rows:
         made = {}

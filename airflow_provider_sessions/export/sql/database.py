@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from airflow_provider_sessions.errors import ExportError, SessionsError
 from airflow_provider_sessions.export.sql.dialects import (
-    HELD_FILE_PAUSES,
+    LOCKED_FILE_PAUSES,
     PAUSES,
     backend_of,
-    is_held_file,
-    set_up,
+    configure_engine,
+    is_locked_file,
 )
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -43,7 +43,7 @@ class Database:
         self._engine = engine
         self._backend = backend_of(engine)
         self._pause = pause
-        set_up(engine, allow_untested=allow_untested)
+        configure_engine(engine, allow_untested=allow_untested)
 
     def check(self) -> None:
         """Connect once.
@@ -60,14 +60,14 @@ class Database:
         :param do: must do the same each time it is called.
         :raises ExportError: the database does not do it. Nothing of it is there. The text holds no value of a row.
         """
-        pauses = {is_held: iter(HELD_FILE_PAUSES if is_held else PAUSES) for is_held in (True, False)}
+        pauses = {is_held: iter(LOCKED_FILE_PAUSES if is_held else PAUSES) for is_held in (True, False)}
         is_waiting = False
         while isinstance(result := self._attempt(do), _Failure):
-            pause = next(pauses[result.is_held_file], None) if result.is_transient else None
+            pause = next(pauses[result.is_locked_file], None) if result.is_transient else None
             if pause is None:
                 # Not in an except clause: the driver's exception, which may quote rows, is no context of this one.
                 raise ExportError(f"{what}: the database refused: {result.text}")
-            if result.is_held_file and not is_waiting:
+            if result.is_locked_file and not is_waiting:
                 is_waiting = True
                 log.info("Waiting: %s", result.text)
             self._pause(pause)
@@ -84,7 +84,7 @@ class Database:
             raise
         except (SQLAlchemyError, UnicodeError) as error:
             text = self._backend.describe(error, connecting=connecting)
-            if connecting and is_held_file(self._engine, error):
+            if connecting and is_locked_file(self._engine, error):
                 return _Failure(
                     f"another process has the DuckDB file open, which lets in one at a time: {text}", True, True
                 )
@@ -119,9 +119,9 @@ class _Failure:
 
     :param text: what is said of it.
     :param is_transient: whether it goes away by itself.
-    :param is_held_file: whether another process has the database's file open.
+    :param is_locked_file: whether another process has the database's file open.
     """
 
     text: str
     is_transient: bool
-    is_held_file: bool = False
+    is_locked_file: bool = False

@@ -22,7 +22,7 @@ Code = str | int | None
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each retry of a transaction."""
-HELD_FILE_PAUSES: Final = 300 * (0.2,)
+LOCKED_FILE_PAUSES: Final = 300 * (0.2,)
 """The same while another process has a DuckDB file open: a minute of many attempts, since nobody queues for it."""
 _DOES_NOT_FIT: Final = "a value does not fit its column, which is not as an export makes it"
 _NOT_UNIQUE: Final = "a row that must be unique is there already"
@@ -132,7 +132,7 @@ def check_postgres_version(version: str) -> None:
     """
     posing = next((word.strip("-") for word in _NOT_POSTGRES if word in version), None)
     if posing or not _POSTGRES_VERSION.match(version):
-        raise InputError(refusal((posing or version.partition(" ")[0] or "nameless").lower()))
+        raise InputError(explain_unsupported((posing or version.partition(" ")[0] or "nameless").lower()))
 
 
 # MariaDB and MySQL
@@ -188,7 +188,7 @@ def check_mysql_version(version: str, comment: str) -> None:
     """
     posing = next((word for word in _NOT_MYSQL if word.lower() in f"{version} {comment}".lower()), None)
     if posing:
-        raise InputError(refusal(posing.lower()))
+        raise InputError(explain_unsupported(posing.lower()))
     is_mariadb = "mariadb" in version.lower()
     numbers = tuple(int(number) for number in re.findall(r"\d+", version.removeprefix("5.5.5-"))[:3])
     name, oldest = ("MariaDB", _OLDEST_MARIADB) if is_mariadb else ("MySQL", _OLDEST_MYSQL)
@@ -309,7 +309,7 @@ def is_refused_type(conn_type: str) -> bool:
     return _ALSO_CALLED.get(conn_type, conn_type) in _REASONS
 
 
-def refusal(dialect: str) -> str:
+def explain_unsupported(dialect: str) -> str:
     """Say that a database is not supported, why, and what can be done.
 
     :param dialect: its SQLAlchemy dialect, or its name.
@@ -337,7 +337,7 @@ def can_have_indexes(dialect: Dialect) -> bool:
     return dialect.name != "duckdb"
 
 
-def is_held_file(engine: Engine, error: BaseException) -> bool:
+def is_locked_file(engine: Engine, error: BaseException) -> bool:
     """Whether a DuckDB file is there and cannot be opened: then another process has it open, or a thread closes it.
 
     :param error: why no connection was opened.
@@ -352,7 +352,7 @@ def is_remote_duckdb(url: URL) -> bool:
     return (url.database or "").startswith(("md:", "motherduck:"))
 
 
-def set_up(engine: Engine, *, allow_untested: bool) -> None:
+def configure_engine(engine: Engine, *, allow_untested: bool) -> None:
     """Let an engine open its connections as exports need them.
 
     :param engine: must not have been used.

@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from airflow_provider_sessions.export.ledger import Entry, Held, Late, is_due, kept_of
+from airflow_provider_sessions.export.ledger import DueSession, LedgerEntry, LedgerSession, is_due, strip_session
 from airflow_provider_sessions.export.sql.column_types import storable_key, storable_text
 from airflow_provider_sessions.export.sql.dialects import has_row_locks
 from airflow_provider_sessions.model import Session
@@ -36,7 +36,7 @@ class TableLedger:
         self._table = table
         self.key = {"platform": platform, "account": storable_key(account)}
 
-    def late(self, connection: Connection, run: str, now: datetime) -> dict[str, Late]:
+    def late(self, connection: Connection, run: str, now: datetime) -> dict[str, DueSession]:
         """Which sessions to look at besides those of the window: those that are due, and those that the run owns.
 
         :param run: the run, as it is in entries.
@@ -47,13 +47,13 @@ class TableLedger:
             columns.account == self.key["account"],
             sa.or_(columns.run == run, columns.next_check <= now),
         )
-        found: dict[str, Late] = {}
+        found: dict[str, DueSession] = {}
         for row in connection.execute(wanted).mappings():
             entry, session = _entry(row), Session.model_validate_json(row["session"])
             owned = entry.run == run
             if owned or is_due(entry, now):
-                known = found.get(session.session_id, Late(session, frozenset(), owned=False))
-                found[session.session_id] = Late(
+                known = found.get(session.session_id, DueSession(session, frozenset(), owned=False))
+                found[session.session_id] = DueSession(
                     session,
                     known.datasets | {row["dataset"]},
                     known.owned or owned,
@@ -61,18 +61,18 @@ class TableLedger:
                 )
         return found
 
-    def all(self, connection: Connection) -> dict[str, Held]:
+    def all(self, connection: Connection) -> dict[str, LedgerSession]:
         """All that is known of the account's sessions, by id."""
-        found: dict[str, Held] = {}
+        found: dict[str, LedgerSession] = {}
         wanted = sa.select(self._table).where(*(self._table.c[name] == value for name, value in self.key.items()))
         for row in connection.execute(wanted).mappings():
             session = Session.model_validate_json(row["session"])
             entries = {row["dataset"]: _entry(row)}
             known = found.get(session.session_id)
-            found[session.session_id] = Held(session, {**known.entries, **entries} if known else entries)
+            found[session.session_id] = LedgerSession(session, {**known.entries, **entries} if known else entries)
         return found
 
-    def held(self, connection: Connection, session_id: str) -> dict[str, Entry]:
+    def held(self, connection: Connection, session_id: str) -> dict[str, LedgerEntry]:
         """What is known of a session, by dataset.
 
         Nobody else changes it until the transaction is over; or else this one fails, and has to look again.
@@ -83,13 +83,17 @@ class TableLedger:
         return {row["dataset"]: _entry(row) for row in connection.execute(wanted).mappings()}
 
     def note(
-        self, connection: Connection, session: Session, before: Mapping[str, Entry], after: Mapping[str, Entry]
+        self,
+        connection: Connection,
+        session: Session,
+        before: Mapping[str, LedgerEntry],
+        after: Mapping[str, LedgerEntry],
     ) -> None:
         """Note what became of a session's entries.
 
         Of two that note the first entries of a session at once, one fails here, and has to look again.
         """
-        kept = storable_text(kept_of(session).model_dump_json(exclude_none=True))
+        kept = storable_text(strip_session(session).model_dump_json(exclude_none=True))
         new = []
         for name, entry in sorted(after.items()):
             values = {**_values(entry), "session": kept}
@@ -114,13 +118,13 @@ def rows_of_session(table: sa.Table, key: Mapping[str, str]) -> list[sa.ColumnEl
     return [table.c[name] == storable_key(value) for name, value in key.items()]
 
 
-def _entry(row: RowMapping) -> Entry:
+def _entry(row: RowMapping) -> LedgerEntry:
     # A column that was added later holds nothing for entries of before.
-    told = {k: v for k, v in row.items() if k in Entry.model_fields and v is not None}
-    return Entry.model_validate({**told, "seen_by": json.loads(row["seen_by"] or "[]")})
+    told = {k: v for k, v in row.items() if k in LedgerEntry.model_fields and v is not None}
+    return LedgerEntry.model_validate({**told, "seen_by": json.loads(row["seen_by"] or "[]")})
 
 
-def _values(entry: Entry) -> dict[str, Any]:
+def _values(entry: LedgerEntry) -> dict[str, Any]:
     reason = None if entry.reason is None else storable_text(entry.reason)
     seen_by = json.dumps(sorted(entry.seen_by))
     return {**entry.model_dump(exclude=_CLAIMS), "status": entry.status.value, "reason": reason, "seen_by": seen_by}

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_sessions.errors import ExportError, InputError
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.rows import INDEX, KEY, Column, columns_of
+from airflow_provider_sessions.export.rows import INDEX, KEY, Column, get_columns
 from airflow_provider_sessions.export.sql.column_types import MYSQL_CHARSET, ExactText, column_type, mysql_collation
 from airflow_provider_sessions.export.sql.dialects import can_have_indexes
 from airflow_provider_sessions.safe_text import OwnText, get_logger
@@ -66,7 +66,7 @@ class Tables:
         self._of_dataset = {
             name: _table(metadata, f"{prefix}{name}", dataset.columns) for name, dataset in DATASETS.items()
         }
-        self.ledger = _table(metadata, f"{prefix}{LEDGER}", columns_of(LedgerRow))
+        self.ledger = _table(metadata, f"{prefix}{LEDGER}", get_columns(LedgerRow))
 
     def of(self, dataset: str) -> sa.Table:
         """The table of a dataset."""
@@ -88,7 +88,7 @@ class Tables:
                 table.create(connection)
                 continue
             _add_columns(connection, table, names)
-            if alter := missing_alter(connection, table):
+            if alter := suggest_alter(connection, table):
                 log.warning(
                     "The table %s is used as it is, but keeps less than an export could: characters that its character "
                     "set lacks are refused, or ids that differ count as equal. To change that, run: %s",
@@ -180,7 +180,7 @@ _HAS_TRANSACTIONS = sa.text(
 )
 
 
-def missing_alter(connection: Connection, table: sa.Table) -> str | None:
+def suggest_alter(connection: Connection, table: sa.Table) -> str | None:
     """The statement that makes a table that is there as an export makes it now; None where nothing is wrong with it.
 
     Wrong are a character set that lacks characters, a collation of a key that takes different ids for the same, and an

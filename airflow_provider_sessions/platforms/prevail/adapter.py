@@ -46,7 +46,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnknownStateError,
 )
-from airflow_provider_sessions.messages import counted, shown
+from airflow_provider_sessions.messages import format_count, quote_value
 from airflow_provider_sessions.model import (
     Invitee,
     Participant,
@@ -184,7 +184,7 @@ class PrevailAdapter(Adapter):
         async for _ in self.client.pages(list_of(window)):
             count += 1
         host = urlsplit(self.client.config.base_url).hostname
-        return f"Prevail at {host} answered: {counted(count, 'session')} in the next 24 hours"
+        return f"Prevail at {host} answered: {format_count(count, 'session')} in the next 24 hours"
 
     def validate(self, draft: SessionDraft) -> None:
         """See :meth:`Adapter.validate`."""
@@ -570,8 +570,8 @@ def _refuse_no_id(session_id: object) -> None:
     """
     if not is_id(session_id):
         raise InputError(
-            f"session_id: {shown(session_id)} is no id; prevail's is the session's remote_session_id (the end of its "
-            f"URL)"
+            f"session_id: {quote_value(session_id)} is no id; prevail's is the session's remote_session_id "
+            "(the end of its URL)"
         )
 
 

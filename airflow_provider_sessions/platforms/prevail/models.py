@@ -16,7 +16,7 @@ from pydantic import AliasChoices, BeforeValidator, ConfigDict, FailFast, Field,
 from airflow_provider_sessions.client.api_models import ApiModel, LenientModel
 from airflow_provider_sessions.errors import InputError, MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import SessionState
-from airflow_provider_sessions.model.values import zone
+from airflow_provider_sessions.model.values import find_zone
 from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name, read_time
 
 STATES: Mapping[str, SessionState] = {
@@ -147,7 +147,7 @@ def times_of(planned: RemoteSession, unread: Mapping[str, str]) -> Times:
     problems = {name: reason for name, reason in unread.items() if name in RemoteSession.model_fields}
     start, end, name = None, None, iana_name(planned.time_zone) if planned.time_zone else None
     try:
-        name = name and zone(name).key
+        name = name and find_zone(name).key
     except InputError as unknown:
         name, problems["time_zone"] = None, str(unknown)
     try:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import unknown_words
+from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import Invitee, SessionDraft
 from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
 
@@ -98,7 +98,7 @@ def invites_of(participants: Sequence[Invitee]) -> list[str | dict[str, str]]:
     """
     for person in participants:
         if person.role is not None and person.role not in ACCESS_LEVELS:
-            raise unknown_words(f"participants: role of {person.email}", [person.role], ACCESS_LEVELS)
+            raise unknown_choice_error(f"participants: role of {person.email}", [person.role], ACCESS_LEVELS)
     if all(person.role is None for person in participants):
         return [person.email for person in participants]
     return [

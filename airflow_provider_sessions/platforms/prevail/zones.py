@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from airflow_provider_sessions.errors import MalformedResponseError
-from airflow_provider_sessions.model.values import utc, zone
+from airflow_provider_sessions.model.values import find_zone, utc
 from airflow_provider_sessions.platforms.prevail.zone_names import FRIENDLY, IANA, OTHER_NAMES
 
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
@@ -38,7 +38,7 @@ def write_time(instant: datetime, iana: str) -> dict[str, str]:
     :param iana: the IANA name of the zone to write it in, if that can be done.
     """
     name = friendly_name(iana)
-    local = instant.astimezone(zone(iana_name(name)))
+    local = instant.astimezone(find_zone(iana_name(name)))
     if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
         name, local = "UTC", instant.astimezone(UTC)
     # Not strftime's %p: it speaks the language of the process, and is empty in many.
@@ -70,7 +70,7 @@ def read_time(date: str | None, time: str | None, time_zone: str | None) -> date
             hour = hour % 12 + (12 if hours[4] in "pP" else 0)
         year, month, date_ = map(int, day.groups())
         local = datetime(year, month, date_, hour, int(hours[2]), int(hours[3] or 0))  # noqa: DTZ001
-        return utc(_as_rails(local, zone(iana_name(time_zone or "UTC"))))
+        return utc(_as_rails(local, find_zone(iana_name(time_zone or "UTC"))))
     except (ValueError, OverflowError) as unreadable:
         raise MalformedResponseError(f"prevail gave a start that cannot be read: {unreadable}") from None
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from airflow_provider_sessions.model import Participant, Session, Transcript, TranscriptSegment
-from airflow_provider_sessions.model.artifacts import LONGEST, later_starts
+from airflow_provider_sessions.model.artifacts import MAX_SESSION_SECONDS, later_starts
 from airflow_provider_sessions.platforms.instants import instant_or_none
 from airflow_provider_sessions.platforms.sessions_us.models import TranscriptEntry
 
@@ -73,7 +73,7 @@ def _offset(stamp: datetime | float | None, zero: datetime | None) -> float:
     """Seconds from second zero; a number instead of an instant is taken as such (inferred)."""
     if isinstance(stamp, datetime):
         stamp = (stamp - zero).total_seconds() if zero is not None else None
-    return stamp if stamp is not None and 0 < stamp < LONGEST else 0.0
+    return stamp if stamp is not None and 0 < stamp < MAX_SESSION_SECONDS else 0.0
 
 
 def _source_language(entry: TranscriptEntry) -> str | None:

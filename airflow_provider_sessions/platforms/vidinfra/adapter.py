@@ -21,7 +21,7 @@ from airflow_provider_sessions.errors import (
     ResponseError,
     SessionsError,
 )
-from airflow_provider_sessions.messages import counted
+from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,
@@ -148,7 +148,7 @@ class VidInfraAdapter(Adapter):
         host = httpx.URL(self.client.config.base_url).host
         place = "the library" if self.client.config.scope else "the account"
         return (
-            f"{host} accepted the credential; {place} has {counted(stats.total_sessions or 0, 'session')}, "
+            f"{host} accepted the credential; {place} has {format_count(stats.total_sessions or 0, 'session')}, "
             f"{stats.live_now or 0} live and {stats.scheduled or 0} scheduled"
         )
 

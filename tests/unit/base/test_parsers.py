@@ -17,7 +17,7 @@ from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.errors import InputError, MalformedResponseError
 from airflow_provider_sessions.model import SessionChanges, SessionDraft, Window
-from airflow_provider_sessions.model.values import parse_instant, parse_seconds, zone
+from airflow_provider_sessions.model.values import find_zone, parse_instant, parse_seconds
 from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.prevail import zones
 
@@ -195,7 +195,7 @@ def test_windows(start: Any, end: Any, time_zone: str | None) -> None:
 @given(ZONE_NAMES | ODD)
 @SOME
 def test_zones(name: Any) -> None:
-    found = or_our_error(lambda: zone(name))
+    found = or_our_error(lambda: find_zone(name))
     assert found is None or found.key == name
 
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from airflow_provider_sessions.captions import FORMATS
 from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
 from airflow_provider_sessions.platforms.prevail.artifacts import transcript_of
 from airflow_provider_sessions.platforms.prevail.models import TranscriptItem
@@ -72,7 +72,7 @@ def milliseconds(hours: str, minutes: str, seconds: str, rest: str) -> int:
 def lengths(transcript: Transcript) -> list[int]:
     """How long each caption is, in both formats, and each row of the table; in milliseconds."""
     cues = [cue for name in ("vtt", "srt") for cue in CUE.findall("".join(FORMATS[name](transcript)))]
-    rows: Any = DATASETS["transcript_segments"].make(Material(session(), "a", transcripts=[transcript]))
+    rows: Any = DATASETS["transcript_segments"].make(SessionArtifacts(session(), "a", transcripts=[transcript]))
     return [
         *(milliseconds(*cue[4:]) - milliseconds(*cue[:4]) for cue in cues),
         *(round((row.end_seconds - row.start_seconds) * 1000) for row in rows),

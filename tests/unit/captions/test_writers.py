@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_sessions.captions import FORMATS, read_formats
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.session_artifacts import named, named_transcripts
+from airflow_provider_sessions.export.session_artifacts import fetch_transcripts, name_speakers
 from airflow_provider_sessions.model import Participant, Presence, Transcript, TranscriptSegment
 from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import StandIn, session
@@ -81,24 +81,24 @@ def test_speakers_are_named_through_participants_of_their_key() -> None:
         session_id="s1",
         segments=(segment(0, 1, "a", None, "account:1"), segment(1, 2, "b", "A.", "account:1"), segment(2, 3, "c")),
     )
-    [transcript] = named([given], people)
+    [transcript] = name_speakers([given], people)
     assert [one.speaker_name for one in transcript.segments] == ["Anna", "A.", None]
 
 
 async def test_participants_are_asked_for_only_where_names_are_missing_and_can_be_had(monkeypatch) -> None:
     nameless = [Transcript(session_id="s1", segments=(segment(0, 1, "a", None, "account:1"),))]
     adapter = StandIn.of(session(), transcripts={"s1": nameless})
-    await named_transcripts(adapter, session())
-    assert [question for question, _ in adapter.asked] == ["transcripts", "participants"]
+    await fetch_transcripts(adapter, session())
+    assert [question for question, _ in adapter.requests] == ["transcripts", "participants"]
 
     adapter = StandIn.of(session(), transcripts={"s1": [TRANSCRIPT]})
-    await named_transcripts(adapter, session())
-    assert [question for question, _ in adapter.asked] == ["transcripts"]
+    await fetch_transcripts(adapter, session())
+    assert [question for question, _ in adapter.requests] == ["transcripts"]
 
     monkeypatch.setattr(StandIn, "capabilities", {**StandIn.capabilities, Feature.PARTICIPANTS: Capability(Support.NO)})
     adapter = StandIn.of(session(), transcripts={"s1": nameless})
-    assert await named_transcripts(adapter, session()) == nameless
-    assert [question for question, _ in adapter.asked] == ["transcripts"]
+    assert await fetch_transcripts(adapter, session()) == nameless
+    assert [question for question, _ in adapter.requests] == ["transcripts"]
 
 
 @pytest.mark.parametrize(("given", "read"), [("vtt,srt", ("vtt", "srt")), (["json", "json"], ("json",))])

@@ -72,10 +72,10 @@ class StandIn(Adapter):
         super().__init__(account, client)
         self.held: dict[str, Session] = {}
         self.answers: dict[str, dict[str, Any]] = {}
-        self.gone: set[str] = set()
-        self.asked: list[tuple[str, str]] = []
-        self.at_once = 0
-        self.most_at_once = 0
+        self.deleted: set[str] = set()
+        self.requests: list[tuple[str, str]] = []
+        self.parallel = 0
+        self.max_parallel = 0
 
     @classmethod
     def of(
@@ -106,10 +106,10 @@ class StandIn(Adapter):
 
     async def poll_sessions(self, known: Mapping[str, Any]) -> dict[str, Any]:
         gone = NotFoundError("no such session", status=404)
-        return {key: gone if key in self.gone else self.held.get(key, gone) for key in known}
+        return {key: gone if key in self.deleted else self.held.get(key, gone) for key in known}
 
     async def get(self, session_id: str) -> Session:
-        if session_id in self.gone or session_id not in self.held:
+        if session_id in self.deleted or session_id not in self.held:
             raise NotFoundError("no such session", status=404)
         return self.held[session_id]
 
@@ -134,12 +134,12 @@ class StandIn(Adapter):
         return await self._answer("recordings", session, [])
 
     async def _answer(self, question: str, session: Session, otherwise: Any) -> Any:
-        self.asked.append((question, session.session_id))
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.requests.append((question, session.session_id))
+        self.parallel += 1
+        self.max_parallel = max(self.max_parallel, self.parallel)
         await asyncio.sleep(0)
-        self.at_once -= 1
-        if session.session_id in self.gone:
+        self.parallel -= 1
+        if session.session_id in self.deleted:
             raise NotFoundError("no such session", status=404)
         answer = self.answers.get(question, {}).get(session.session_id, otherwise)
         if isinstance(answer, Exception):

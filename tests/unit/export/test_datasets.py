@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_sessions.errors import InputError, UnsupportedError
-from airflow_provider_sessions.export.datasets import DATASETS, account_name, read_datasets, supported
+from airflow_provider_sessions.export.datasets import DATASETS, account_name, parse_datasets, select_datasets
 from airflow_provider_sessions.export.rows import Kind
-from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import (
     Participant,
     Presence,
@@ -52,8 +52,8 @@ def test_every_column_and_dataset_is_described(dataset) -> None:
     assert all(isinstance(column.kind, Kind) for column in dataset.columns)
 
 
-def full() -> Material:
-    return Material(
+def full() -> SessionArtifacts:
+    return SessionArtifacts(
         session(state=SessionState.ENDED, case="Smith v. Jones", time_zone="Europe/Berlin"),
         "live.example.com",
         participants=[
@@ -90,7 +90,9 @@ def test_what_a_segment_says_stands_in_its_columns() -> None:
         text="Salut",
     )
     spoken = Transcript(session_id="s1", language="en", started_at=NOON, segments=(said(0, "Hello"), segment))
-    [_, row] = DATASETS["transcript_segments"].make(Material(session(), "api.example.com", transcripts=[spoken]))
+    [_, row] = DATASETS["transcript_segments"].make(
+        SessionArtifacts(session(), "api.example.com", transcripts=[spoken])
+    )
     assert {column.name: getattr(row, column.name) for column in DATASETS["transcript_segments"].columns} == {
         "platform": session().platform,
         "account": "api.example.com",
@@ -139,7 +141,7 @@ def test_values_are_of_the_type_the_schema_says(dataset) -> None:
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_rows_do_not_depend_on_the_order_of_the_platforms_answer(dataset) -> None:
     material = full()
-    turned = Material(
+    turned = SessionArtifacts(
         material.session,
         material.account,
         participants=material.participants[::-1],
@@ -167,7 +169,7 @@ def test_stretches_of_a_person_are_numbered_by_time() -> None:
 def test_who_came_with_an_account_and_as_a_guest_has_one_key_in_all_datasets() -> None:
     came = {"presence": Presence.PRESENT, "email": "kim@example.com"}
     invited = Participant(participant_key="email:kim@example.com", presence=Presence.INVITED, email="kim@example.com")
-    known = Material(
+    known = SessionArtifacts(
         session(),
         "live.example.com",
         participants=[
@@ -196,7 +198,7 @@ def test_the_original_is_track_0_and_segments_have_an_instant_where_it_is_known(
 
 
 def test_a_session_without_takeaways_has_no_row() -> None:
-    assert DATASETS["takeaways"].make(Material(session(), "here")) == []
+    assert DATASETS["takeaways"].make(SessionArtifacts(session(), "here")) == []
 
 
 @pytest.mark.parametrize(
@@ -208,13 +210,13 @@ def test_a_session_without_takeaways_has_no_row() -> None:
     ],
 )
 def test_datasets_are_read_in_one_order(given, names: list[str]) -> None:
-    assert [dataset.name for dataset in read_datasets(given)] == names
+    assert [dataset.name for dataset in parse_datasets(given)] == names
 
 
 @pytest.mark.parametrize("given", [["session"], "sessions,chat", [], "transcripts", 5, [None], [["sessions"]]])
 def test_unknown_datasets_are_refused_with_the_known_ones(given) -> None:
     with pytest.raises(InputError, match="transcript_segments"):
-        read_datasets(given)
+        parse_datasets(given)
 
 
 async def test_a_named_dataset_that_the_platform_lacks_is_refused_and_otherwise_left_out(monkeypatch) -> None:
@@ -224,10 +226,10 @@ async def test_a_named_dataset_that_the_platform_lacks_is_refused_and_otherwise_
         Feature.TAKEAWAYS: Capability(Support.NO),
     }
     monkeypatch.setattr(StandIn, "capabilities", {**StandIn.capabilities, **lacking})
-    left = [dataset.name for dataset in supported(adapter, None)]
+    left = [dataset.name for dataset in select_datasets(adapter, None)]
     assert left == ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
     with pytest.raises(UnsupportedError, match=r"Use the recording\."):
-        supported(adapter, read_datasets(["sessions", "transcript_segments"]))
+        select_datasets(adapter, parse_datasets(["sessions", "transcript_segments"]))
 
 
 async def test_an_account_is_told_by_its_host_and_company_and_never_by_a_person() -> None:

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from airflow_provider_sessions.errors import ExportError, InputError
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.formats import FORMATS, ROWS_IN_GROUP, read_format
+from airflow_provider_sessions.export.formats import FORMATS, ROWS_IN_GROUP, get_format
 from airflow_provider_sessions.export.rows import AttendanceRow, TakeawaysRow
 
 ATTENDANCE = DATASETS["attendance"]
@@ -147,10 +147,10 @@ def test_a_number_that_parquet_cannot_hold_is_named() -> None:
 @pytest.mark.parametrize("given", ["xlsx", None, ["csv"]])
 def test_an_unknown_format_is_refused_with_the_known_ones(given: Any) -> None:
     with pytest.raises(InputError, match="jsonl, csv, parquet"):
-        read_format(given)
+        get_format(given)
 
 
 def test_parquet_without_pyarrow_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ExportError, match=r"airflow-provider-sessions\[parquet\]"):
-        read_format("parquet")
+        get_format("parquet")

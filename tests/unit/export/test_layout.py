@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.layout import RunId, checked_key, data_key, day_of, safe_name
+from airflow_provider_sessions.export.layout import RunId, check_key, data_key, safe_name, utc_day
 
 
 def test_a_run_has_a_readable_stem_that_stays_the_same() -> None:
@@ -42,7 +42,7 @@ def test_runs_that_look_alike_have_different_stems() -> None:
 @given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1), st.integers(-1, 2000))
 def test_no_name_of_a_run_chooses_a_path(dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
     key = data_key("sessions", date(2026, 3, 2), RunId(dag_id, run_id, task_id, map_index).stem, "jsonl")
-    assert checked_key(key) == key
+    assert check_key(key) == key
     assert key.count("/") == 2
     assert key.isascii()
     assert len(key.rpartition("/")[2]) < 250
@@ -53,7 +53,7 @@ def test_no_name_of_a_run_chooses_a_path(dag_id: str, run_id: str, task_id: str,
 )
 def test_no_name_of_a_platform_chooses_a_path(name: str) -> None:
     safe = safe_name(name)
-    assert checked_key(safe) == safe
+    assert check_key(safe) == safe
     assert "/" not in safe
     assert not safe.startswith(".")
     assert safe != name
@@ -83,9 +83,9 @@ def test_different_names_have_different_files(one: str, other: str) -> None:
 @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", "a\\b", "a\nb", "a\0", "x" * 300])
 def test_a_key_that_could_leave_its_store_is_refused(key: str) -> None:
     with pytest.raises(InputError):
-        checked_key(key)
+        check_key(key)
 
 
 def test_the_day_is_that_of_utc() -> None:
-    assert day_of(datetime(2026, 3, 3, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == date(2026, 3, 2)
-    assert day_of(datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)) == date(2026, 3, 2)
+    assert utc_day(datetime(2026, 3, 3, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == date(2026, 3, 2)
+    assert utc_day(datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)) == date(2026, 3, 2)

@@ -12,58 +12,58 @@ from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
     LEASE,
     LEASE_MARGIN,
-    Decision,
-    Entry,
-    Seen,
-    Status,
-    Try,
-    content_of,
-    decide,
-    end_of,
+    CheckResult,
+    EntryStatus,
+    EntryUpdate,
+    LedgerEntry,
+    RunTry,
+    checksum_rows,
+    expected_end,
+    finish_write,
     is_due,
     next_check,
-    next_look,
-    recovered,
-    released,
-    settled,
+    next_recheck,
+    recover_entry,
+    release_entry,
+    update_entry,
 )
 from tests.unit.export.stand_in import NOON, session
 
 ENDED = NOON - timedelta(hours=3)
-ME, OTHER = Try("mine", "my-token"), Try("other", "other-token")
-READY = Seen(Status.EXPORTED, "abc", "recordings/dt=2026-03-02/mine.jsonl")
-NOT_YET = Seen(Status.PENDING, "", reason="no recording yet")
+ME, OTHER = RunTry("mine", "my-token"), RunTry("other", "other-token")
+READY = CheckResult(EntryStatus.EXPORTED, "abc", "recordings/dt=2026-03-02/mine.jsonl")
+NOT_YET = CheckResult(EntryStatus.PENDING, "", reason="no recording yet")
 
 
-def at(before: Entry | None, seen: Seen, me: Try = ME, hours: float = 0) -> Decision:
-    return decide(before, seen, me, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
+def at(before: LedgerEntry | None, seen: CheckResult, me: RunTry = ME, hours: float = 0) -> EntryUpdate:
+    return update_entry(before, seen, me, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
 
 
-def exported(me: Try = ME, seen: Seen = READY) -> Entry:
-    return settled(at(None, seen, me).entry)
+def exported(me: RunTry = ME, seen: CheckResult = READY) -> LedgerEntry:
+    return finish_write(at(None, seen, me).entry)
 
 
 def test_what_is_ready_is_claimed_and_then_exported() -> None:
     claimed = at(None, READY)
     assert claimed.write
-    assert (claimed.entry.status, claimed.entry.version, claimed.entry.claim) == (Status.WRITING, 1, "my-token")
-    done = settled(claimed.entry)
-    assert (done.status, done.run, done.claim) == (Status.EXPORTED, "mine", None)
+    assert (claimed.entry.status, claimed.entry.version, claimed.entry.claim) == (EntryStatus.WRITING, 1, "my-token")
+    done = finish_write(claimed.entry)
+    assert (done.status, done.run, done.claim) == (EntryStatus.EXPORTED, "mine", None)
 
 
 def test_what_another_run_is_writing_is_left_to_it() -> None:
     theirs = at(None, READY, OTHER).entry
-    assert at(theirs, READY) == Decision(theirs, write=False)
+    assert at(theirs, READY) == EntryUpdate(theirs, write=False)
 
 
 def test_a_rerun_writes_its_own_again_and_leaves_the_ledger_as_it_is() -> None:
-    assert at(exported(), READY, Try("mine", "next-token")) == Decision(exported(), write=True)
+    assert at(exported(), READY, RunTry("mine", "next-token")) == EntryUpdate(exported(), write=True)
 
 
 def test_what_another_run_exported_is_left_alone_until_it_changes() -> None:
     theirs = exported(OTHER)
-    assert at(theirs, READY) == Decision(theirs, write=False)
-    revised = at(theirs, Seen(Status.EXPORTED, "changed", READY.file))
+    assert at(theirs, READY) == EntryUpdate(theirs, write=False)
+    revised = at(theirs, CheckResult(EntryStatus.EXPORTED, "changed", READY.file))
     assert revised.write
     assert (revised.entry.version, revised.entry.run) == (2, "mine")
 
@@ -71,14 +71,14 @@ def test_what_another_run_exported_is_left_alone_until_it_changes() -> None:
 def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> None:
     entry, looked = None, []
     now = NOON
-    while (entry := decide(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is Status.PENDING:
+    while (entry := update_entry(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is EntryStatus.PENDING:
         assert entry.next_check is not None
         looked.append((entry.next_check - now) / timedelta(hours=1))
         now = entry.next_check
     assert looked[:6] == [1, 2, 4, 8, 16, 20]
     assert set(looked[5:]) == {20}
     assert now - ENDED >= GIVE_UP_AFTER > now - ENDED - timedelta(days=1)
-    assert (entry.becomes, entry.reason) == (Status.ABSENT, "not ready 14 days after the end: no recording yet")
+    assert (entry.becomes, entry.reason) == (EntryStatus.ABSENT, "not ready 14 days after the end: no recording yet")
 
 
 def test_looking_before_it_is_time_changes_nothing() -> None:
@@ -88,28 +88,32 @@ def test_looking_before_it_is_time_changes_nothing() -> None:
 
 
 def test_what_comes_after_it_was_given_up_is_exported_after_all() -> None:
-    absent = settled(at(None, NOT_YET, OTHER, hours=24 * 15).entry)
-    assert absent.status is Status.ABSENT
+    absent = finish_write(at(None, NOT_YET, OTHER, hours=24 * 15).entry)
+    assert absent.status is EntryStatus.ABSENT
     late = at(absent, READY, hours=24 * 16)
-    assert (late.write, late.entry.becomes, late.entry.version) == (True, Status.EXPORTED, 2)
+    assert (late.write, late.entry.becomes, late.entry.version) == (True, EntryStatus.EXPORTED, 2)
 
 
 def test_a_deleted_session_is_a_new_version_that_says_so() -> None:
-    deleted = at(exported(OTHER), Seen(Status.DELETED, "gone", READY.file))
-    assert (deleted.write, deleted.entry.becomes, deleted.entry.version) == (True, Status.DELETED, 2)
-    done = settled(deleted.entry)
+    deleted = at(exported(OTHER), CheckResult(EntryStatus.DELETED, "gone", READY.file))
+    assert (deleted.write, deleted.entry.becomes, deleted.entry.version) == (True, EntryStatus.DELETED, 2)
+    done = finish_write(deleted.entry)
     assert done.next_check is None
-    assert at(done, Seen(Status.DELETED, "less is known of it", READY.file), OTHER) == Decision(done, write=False)
+    assert at(done, CheckResult(EntryStatus.DELETED, "less is known of it", READY.file), OTHER) == EntryUpdate(
+        done, write=False
+    )
 
 
-def nights(entry: Entry, seen: Seen, count: int) -> list[tuple[int, Decision]]:
+def nights(entry: LedgerEntry, seen: CheckResult, count: int) -> list[tuple[int, EntryUpdate]]:
     """The looks that nightly runs take at an entry because it is due: the night's number and what was decided."""
     looks = []
     for night in range(1, count):
         now = NOON + timedelta(days=night, minutes=-night)  # each begins a little sooner than the one before
         if is_due(entry, now):
-            looks.append((night, decide(entry, seen, Try(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER)))
-            entry = settled(looks[-1][1].entry)
+            looks.append(
+                (night, update_entry(entry, seen, RunTry(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER))
+            )
+            entry = finish_write(looks[-1][1].entry)
     return looks
 
 
@@ -121,7 +125,7 @@ def test_what_is_exported_is_looked_at_again_after_1_3_and_7_days() -> None:
 
 
 def test_what_was_revised_in_the_meantime_is_exported_by_the_run_that_looks_again() -> None:
-    [(night, revised), *later] = nights(exported(), Seen(Status.EXPORTED, "revised", READY.file), 100)
+    [(night, revised), *later] = nights(exported(), CheckResult(EntryStatus.EXPORTED, "revised", READY.file), 100)
     assert (night, revised.write, revised.entry.version) == (1, True, 2)
     assert [night for night, _ in later] == [2, 4, 8]
     assert not any(decision.write for _, decision in later)
@@ -130,12 +134,12 @@ def test_what_was_revised_in_the_meantime_is_exported_by_the_run_that_looks_agai
 def test_a_look_that_finds_what_was_exported_gone_for_now_leaves_it_and_takes_the_next_in_its_time() -> None:
     looks = nights(exported(OTHER), NOT_YET, 100)
     assert [(night, decision.entry.status) for night, decision in looks] == [
-        (1, Status.EXPORTED), (3, Status.EXPORTED), (7, Status.EXPORTED)
+        (1, EntryStatus.EXPORTED), (3, EntryStatus.EXPORTED), (7, EntryStatus.EXPORTED)
     ]  # fmt: skip
 
 
 def test_what_ended_long_ago_is_not_looked_at_again() -> None:
-    old = decide(None, READY, ME, NOON, NOON - timedelta(days=30), GIVE_UP_AFTER).entry
+    old = update_entry(None, READY, ME, NOON, NOON - timedelta(days=30), GIVE_UP_AFTER).entry
     assert old.next_check is None
 
 
@@ -143,28 +147,32 @@ def test_what_is_being_written_is_not_due() -> None:
     writing = at(None, READY).entry
     assert writing.next_check is not None
     assert not is_due(writing, NOON + timedelta(days=5))
-    assert is_due(settled(writing), NOON + timedelta(days=5))
+    assert is_due(finish_write(writing), NOON + timedelta(days=5))
 
 
-@pytest.mark.parametrize(("published", "status", "version"), [(True, Status.EXPORTED, 2), (False, Status.PENDING, 1)])
+@pytest.mark.parametrize(
+    ("published", "status", "version"), [(True, EntryStatus.EXPORTED, 2), (False, EntryStatus.PENDING, 1)]
+)
 def test_what_a_dead_run_had_claimed_was_exported_if_its_file_is_there(published, status, version) -> None:
-    claimed = at(exported(OTHER), Seen(Status.EXPORTED, "changed", "a file")).entry
-    after = recovered(claimed, ["my-token"], {"a file"} if published else set(), NOON)
+    claimed = at(exported(OTHER), CheckResult(EntryStatus.EXPORTED, "changed", "a file")).entry
+    after = recover_entry(claimed, ["my-token"], {"a file"} if published else set(), NOON)
     assert (after.status, after.version) == (status, version)
-    assert recovered(claimed, ["another-token"], {"a file"}, NOON) is claimed
+    assert recover_entry(claimed, ["another-token"], {"a file"}, NOON) is claimed
 
 
-HERE, THERE = Try("mine", "my-token", frozenset({"here"})), Try("other", "other-token", frozenset({"there"}))
+HERE, THERE = RunTry("mine", "my-token", frozenset({"here"})), RunTry("other", "other-token", frozenset({"there"}))
 
 
-@pytest.mark.parametrize("seen", [READY, NOT_YET, Seen(Status.ABSENT, "abc"), Seen(Status.DELETED, "gone")])
-def test_all_connections_that_showed_a_session_are_remembered(seen: Seen) -> None:
-    first = settled(at(None, seen, HERE).entry)
+@pytest.mark.parametrize(
+    "seen", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "abc"), CheckResult(EntryStatus.DELETED, "gone")]
+)
+def test_all_connections_that_showed_a_session_are_remembered(seen: CheckResult) -> None:
+    first = finish_write(at(None, seen, HERE).entry)
     assert first.seen_by == {"here"}
-    both = settled(at(first, seen, THERE).entry)
+    both = finish_write(at(first, seen, THERE).entry)
     assert both.seen_by == {"here", "there"}
     assert at(both, READY, HERE, hours=48).entry.seen_by == {"here", "there"}
-    assert released(both, NOON, "not wanted").seen_by == {"here", "there"}
+    assert release_entry(both, NOON, "not wanted").seen_by == {"here", "there"}
 
 
 def test_looks_that_found_nothing_are_counted_and_not_forgotten() -> None:
@@ -175,16 +183,16 @@ def test_looks_that_found_nothing_are_counted_and_not_forgotten() -> None:
     assert (first.version, second.version) == (0, 0)
     found = at(second, READY, hours=5).entry
     assert (found.attempts, found.version, found.first_seen) == (2, 1, NOON)
-    assert released(found, NOON, "broke off").attempts == 2
+    assert release_entry(found, NOON, "broke off").attempts == 2
 
 
 def test_an_artifact_is_given_up_at_the_very_moment() -> None:
     before, after = (
-        decide(None, NOT_YET, ME, ENDED + timedelta(days=1) + passed, ENDED, timedelta(days=1)).entry
+        update_entry(None, NOT_YET, ME, ENDED + timedelta(days=1) + passed, ENDED, timedelta(days=1)).entry
         for passed in (timedelta(seconds=-1), timedelta(0))
     )
-    assert before.status is Status.PENDING
-    assert (after.becomes, after.reason) == (Status.ABSENT, "not ready 1 day after the end: no recording yet")
+    assert before.status is EntryStatus.PENDING
+    assert (after.becomes, after.reason) == (EntryStatus.ABSENT, "not ready 1 day after the end: no recording yet")
 
 
 def test_an_entry_is_due_from_the_very_moment() -> None:
@@ -195,32 +203,32 @@ def test_an_entry_is_due_from_the_very_moment() -> None:
 
 
 def test_the_last_look_comes_before_artifacts_are_given_up() -> None:
-    due = next_look(0, NOON, NOON, GIVE_UP_AFTER)
+    due = next_recheck(0, NOON, NOON, GIVE_UP_AFTER)
     assert due is not None
-    assert next_look(0, NOON, due - timedelta(days=5), timedelta(days=5)) is None
-    assert next_look(0, NOON, due - timedelta(days=5), timedelta(days=5, seconds=1)) == due
+    assert next_recheck(0, NOON, due - timedelta(days=5), timedelta(days=5)) is None
+    assert next_recheck(0, NOON, due - timedelta(days=5), timedelta(days=5, seconds=1)) == due
 
 
 def test_looks_are_never_much_more_than_a_thousand_days_apart() -> None:
     century = timedelta(days=36_500)
-    apart = {looks: next_look(looks, NOON, NOON, century) for looks in (9, 10, 11, 5000)}
+    apart = {looks: next_recheck(looks, NOON, NOON, century) for looks in (9, 10, 11, 5000)}
     days = {looks: (due - NOON + timedelta(hours=4)).days for looks, due in apart.items() if due is not None}
     assert days == {9: 512, 10: 1024, 11: 1024, 5000: 1024}
 
 
 def test_a_try_that_claims_twice_writes_one_version() -> None:
-    claimed = at(exported(OTHER), Seen(Status.EXPORTED, "changed", "a file")).entry
-    again = at(claimed, Seen(Status.EXPORTED, "changed again", "a file"))
+    claimed = at(exported(OTHER), CheckResult(EntryStatus.EXPORTED, "changed", "a file")).entry
+    again = at(claimed, CheckResult(EntryStatus.EXPORTED, "changed again", "a file"))
     assert (again.write, again.entry.version, again.entry.content) == (True, 2, "changed again")
 
 
 def test_an_entry_that_does_not_say_what_it_becomes_stays() -> None:
-    entry = Entry(status=Status.WRITING, claim="my-token", first_seen=NOON)
-    assert settled(entry) is entry
+    entry = LedgerEntry(status=EntryStatus.WRITING, claim="my-token", first_seen=NOON)
+    assert finish_write(entry) is entry
 
 
 def test_an_entry_of_a_version_that_knew_less_is_read() -> None:
-    entry = Entry.model_validate({"status": "pending", "first_seen": "2026-03-02T12:00:00Z"})
+    entry = LedgerEntry.model_validate({"status": "pending", "first_seen": "2026-03-02T12:00:00Z"})
     assert (entry.version, entry.attempts, entry.looks, entry.seen_by) == (0, 0, 0, frozenset())
     assert not is_due(entry, NOON + timedelta(days=100))
 
@@ -233,18 +241,18 @@ def test_a_claim_is_held_for_half_an_hour_and_two_minutes_more() -> None:
 def test_waiting_is_counted_from_the_end_as_far_as_anybody_knows_it() -> None:
     start, planned, later = NOON - timedelta(hours=2), NOON - timedelta(hours=1), NOON + timedelta(hours=5)
     live = session(scheduled_start=start, scheduled_end=planned, actual_start=None, actual_end=None, state="live")
-    first_seen = Entry(status=Status.PENDING, first_seen=NOON)
-    assert end_of(session(), later) == session().ended_at
-    assert end_of(live, later) == planned
-    assert end_of(live.model_copy(update={"scheduled_end": None, "actual_start": NOON}), later) == NOON
-    assert end_of(live.model_copy(update={"scheduled_end": None}), later) == start
+    first_seen = LedgerEntry(status=EntryStatus.PENDING, first_seen=NOON)
+    assert expected_end(session(), later) == session().ended_at
+    assert expected_end(live, later) == planned
+    assert expected_end(live.model_copy(update={"scheduled_end": None, "actual_start": NOON}), later) == NOON
+    assert expected_end(live.model_copy(update={"scheduled_end": None}), later) == start
     unplanned = live.model_copy(update={"scheduled_end": None, "scheduled_start": None})
-    assert (end_of(unplanned, later), end_of(unplanned, later, first_seen)) == (later, NOON)
+    assert (expected_end(unplanned, later), expected_end(unplanned, later, first_seen)) == (later, NOON)
 
 
 SEEN = st.builds(
-    Seen,
-    st.sampled_from([Status.EXPORTED, Status.PENDING, Status.ABSENT, Status.DELETED]),
+    CheckResult,
+    st.sampled_from([EntryStatus.EXPORTED, EntryStatus.PENDING, EntryStatus.ABSENT, EntryStatus.DELETED]),
     st.sampled_from(["a", "b"]),
     st.just("file"),
 )
@@ -252,24 +260,24 @@ STEPS = st.lists(st.tuples(SEEN, st.sampled_from(["run 1", "run 2", "run 3"]), s
 
 
 @given(STEPS)
-def test_each_version_is_written_by_one_run_alone(steps: list[tuple[Seen, str, int, bool]]) -> None:
+def test_each_version_is_written_by_one_run_alone(steps: list[tuple[CheckResult, str, int, bool]]) -> None:
     """Runs look one after the other; some die before their file is there."""
-    entry: Entry | None = None
+    entry: LedgerEntry | None = None
     owners: dict[int, str] = {}
     now = NOON
     for number, (seen, run, hours, dies) in enumerate(steps):
         now += timedelta(hours=hours)
-        me = Try(run, f"token {number}")
-        before, decision = entry, decide(entry, seen, me, now, ENDED, GIVE_UP_AFTER)
+        me = RunTry(run, f"token {number}")
+        before, decision = entry, update_entry(entry, seen, me, now, ENDED, GIVE_UP_AFTER)
         entry = decision.entry
         assert entry.version >= (before.version if before else 0)
         if entry.claim == me.token and dies:
-            entry = recovered(entry, [me.token], set(), now)
-            assert entry.status is Status.PENDING
+            entry = recover_entry(entry, [me.token], set(), now)
+            assert entry.status is EntryStatus.PENDING
         elif decision.write:
-            entry = settled(entry)
+            entry = finish_write(entry)
             assert owners.setdefault(entry.version, run) == run
-        assert entry.status is not Status.WRITING
+        assert entry.status is not EntryStatus.WRITING
         assert entry.first_seen <= now
 
 
@@ -280,57 +288,60 @@ def test_the_next_look_is_never_more_than_a_day_away(attempts: int) -> None:
 
 def test_the_content_tells_rows_and_the_end_apart() -> None:
     contents = {
-        content_of([("a", 1)], ENDED, Status.EXPORTED),
-        content_of([("a", "1")], ENDED, Status.EXPORTED),
-        content_of([("a", 1)], NOON, Status.EXPORTED),
-        content_of([("a", 1)], ENDED, Status.ABSENT),
-        content_of([], ENDED, Status.EXPORTED),
+        checksum_rows([("a", 1)], ENDED, EntryStatus.EXPORTED),
+        checksum_rows([("a", "1")], ENDED, EntryStatus.EXPORTED),
+        checksum_rows([("a", 1)], NOON, EntryStatus.EXPORTED),
+        checksum_rows([("a", 1)], ENDED, EntryStatus.ABSENT),
+        checksum_rows([], ENDED, EntryStatus.EXPORTED),
     }
     assert len(contents) == 5
 
 
 def test_what_is_given_up_is_due_at_once() -> None:
-    entry = released(exported(), NOON, "not wanted")
-    assert (entry.status, entry.version, entry.run, entry.next_check) == (Status.PENDING, 1, None, NOON)
+    entry = release_entry(exported(), NOON, "not wanted")
+    assert (entry.status, entry.version, entry.run, entry.next_check) == (EntryStatus.PENDING, 1, None, NOON)
 
 
-HERE, THERE = Try("mine", "my-token", frozenset({"here"})), Try("other", "other-token", frozenset({"there"}))
+HERE, THERE = RunTry("mine", "my-token", frozenset({"here"})), RunTry("other", "other-token", frozenset({"there"}))
 
 
-@pytest.mark.parametrize("seen", [READY, NOT_YET, Seen(Status.ABSENT, "x"), Seen(Status.DELETED, "x")])
-@pytest.mark.parametrize("before", [READY, NOT_YET, Seen(Status.ABSENT, "x")])
-def test_who_saw_a_session_is_never_forgotten(before: Seen, seen: Seen) -> None:
+@pytest.mark.parametrize(
+    "seen", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "x"), CheckResult(EntryStatus.DELETED, "x")]
+)
+@pytest.mark.parametrize("before", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "x")])
+def test_who_saw_a_session_is_never_forgotten(before: CheckResult, seen: CheckResult) -> None:
     """A connection that showed it is believed when it does not know it any more; see rule 4."""
-    first = settled(at(None, before, THERE).entry)
+    first = finish_write(at(None, before, THERE).entry)
     assert first.seen_by == {"there"}
     then = at(first, seen, HERE, hours=30).entry
     assert then.seen_by == {"here", "there"}
-    assert settled(then).seen_by == released(then, NOON, "given up").seen_by == {"here", "there"}
-    again = at(settled(then), seen, HERE, hours=31).entry
+    assert finish_write(then).seen_by == release_entry(then, NOON, "given up").seen_by == {"here", "there"}
+    again = at(finish_write(then), seen, HERE, hours=31).entry
     assert again.seen_by == {"here", "there"}
 
 
-@pytest.mark.parametrize("seen", [READY, Seen(Status.ABSENT, "x"), Seen(Status.DELETED, "x")])
-def test_attempts_are_counted_and_kept(seen: Seen) -> None:
+@pytest.mark.parametrize("seen", [READY, CheckResult(EntryStatus.ABSENT, "x"), CheckResult(EntryStatus.DELETED, "x")])
+def test_attempts_are_counted_and_kept(seen: CheckResult) -> None:
     entry = None
     for number, hours in enumerate((0, 1, 3, 7), 1):
         entry = at(entry, NOT_YET, hours=hours).entry
         assert entry.attempts == number
     came = at(entry, seen, hours=15).entry
-    assert (came.attempts, settled(came).attempts) == (4, 4)
-    given_up = released(came, NOON, "the run broke off")
+    assert (came.attempts, finish_write(came).attempts) == (4, 4)
+    given_up = release_entry(came, NOON, "the run broke off")
     assert given_up.attempts == 4
     assert at(given_up, NOT_YET, hours=16).entry.attempts == 5
 
 
 def test_waiting_is_counted_from_the_first_look_where_nothing_tells_when_a_session_was() -> None:
     unknown = session(actual_start=None, actual_end=None)
-    assert end_of(unknown, NOON) == NOON
-    first = decide(None, NOT_YET, ME, NOON, end_of(unknown, NOON), GIVE_UP_AFTER).entry
+    assert expected_end(unknown, NOON) == NOON
+    first = update_entry(None, NOT_YET, ME, NOON, expected_end(unknown, NOON), GIVE_UP_AFTER).entry
     later = NOON + GIVE_UP_AFTER
-    assert end_of(unknown, later, first) == NOON
+    assert expected_end(unknown, later, first) == NOON
     assert (
-        decide(first, NOT_YET, ME, later, end_of(unknown, later, first), GIVE_UP_AFTER).entry.becomes is Status.ABSENT
+        update_entry(first, NOT_YET, ME, later, expected_end(unknown, later, first), GIVE_UP_AFTER).entry.becomes
+        is EntryStatus.ABSENT
     )
     planned = session(actual_start=None, actual_end=None, scheduled_end=ENDED)
-    assert end_of(planned, later, first) == ENDED
+    assert expected_end(planned, later, first) == ENDED

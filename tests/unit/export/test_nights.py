@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import Target, Written, materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import ExportResult, Target, fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -49,13 +49,15 @@ def night(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path, sqlite: 
             return FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], run, clock=bench.clock)
         return SqlTarget(Database(sqlite.engine()), Tables(None), run, clock=bench.clock)
 
-    async def export(number: int, datasets: str = "sessions,transcript_segments,recordings", **filters: Any) -> Written:
+    async def export(
+        number: int, datasets: str = "sessions,transcript_segments,recordings", **filters: Any
+    ) -> ExportResult:
         now = bench.clock.now()
         query = SessionQuery(window=Window(start=now - DAY, end=now), **filters)
         adapter, into = bench.adapter(), target(number)
-        work = await plan(adapter, query, read_datasets(datasets))
-        work = await extend(adapter, work, into.begin(work))
-        written = into.write(work, [material async for material in materials(adapter, work)])
+        work = await plan_export(adapter, query, parse_datasets(datasets))
+        work = await add_due_sessions(adapter, work, into.begin(work))
+        written = into.write(work, [material async for material in fetch_artifacts(adapter, work)])
         bench.clock.jump(DAY.total_seconds())
         return written
 
@@ -116,7 +118,7 @@ class TestTwoConnections:
 
         async def export(
             adapter: StandIn, run: str, day: int = 0, datasets: str = "sessions,recordings", **filters: Any
-        ) -> Written:
+        ) -> ExportResult:
             clock = VirtualClock(NOON + timedelta(days=day, hours=12))
             adapter.client.clock = clock
             of = RunId("nightly", run, "export")
@@ -127,9 +129,9 @@ class TestTwoConnections:
             )
             window = QUERY.window if day == 0 else Window(start=NOON + 99 * DAY, end=NOON + 100 * DAY)
             query = QUERY.model_copy(update={"window": window, **filters})
-            work = await plan(adapter, query, read_datasets(datasets))
-            work = await extend(adapter, work, into.begin(work))
-            return into.write(work, [material async for material in materials(adapter, work)])
+            work = await plan_export(adapter, query, parse_datasets(datasets))
+            work = await add_due_sessions(adapter, work, into.begin(work))
+            return into.write(work, [material async for material in fetch_artifacts(adapter, work)])
 
         return export
 
@@ -141,7 +143,7 @@ class TestTwoConnections:
         first, second = self.of("first", session()), self.of("second", session())
         await export(first, "a")
         await export(second, "b")
-        first.gone = {"s1"}
+        first.deleted = {"s1"}
         assert (await export(first, "c", day=2)).outcome.deleted_sessions == ("s1",)
 
     @pytest.mark.parametrize("datasets", [("sessions", "recordings"), ("recordings", "sessions")])
@@ -149,7 +151,7 @@ class TestTwoConnections:
         first, second = self.of("first", session()), self.of("second", session())
         await export(first, "a", datasets=datasets[0])
         await export(second, "b", datasets=datasets[1])
-        first.gone = {"s1"}
+        first.deleted = {"s1"}
         assert (await export(first, "c", day=2)).outcome.deleted_sessions == ("s1",)
 
     async def test_one_that_is_over_since_nobody_knows_when_waits_and_is_given_up(self, export: Night) -> None:

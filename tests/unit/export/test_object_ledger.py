@@ -12,13 +12,13 @@ import pytest
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger import LEASE, LEASE_MARGIN, Seen, Status
+from airflow_provider_sessions.export.ledger import LEASE, LEASE_MARGIN, CheckResult, EntryStatus
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore
 from tests.unit.export.stand_in import NOON, session
 
-READY = {"sessions": Seen(Status.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
-NOT_YET = {"recordings": Seen(Status.PENDING, "", reason="there is no recording yet")}
+READY = {"sessions": CheckResult(EntryStatus.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
+NOT_YET = {"recordings": CheckResult(EntryStatus.PENDING, "", reason="there is no recording yet")}
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_is_kept_of_a_session_is_its_id_and_its_times(store, clock, tmp_pat
 def test_what_is_exported_is_due_again_a_day_later_whatever_the_window(store, clock) -> None:
     run = begun(store, clock)
     run.claim([(session(), READY)])
-    run.settle()
+    run.finish_writes()
     run.finish()
     assert begun(store, clock, "too soon").begin(()) == {}
     clock.jump(24 * 3600)
@@ -86,7 +86,7 @@ def test_nothing_is_listed_of_sessions_that_are_done_with(store, clock, tmp_path
         run = ledger(store, clock, f"night {night}")
         run.begin(())
         run.claim([(session(), READY)])
-        run.settle()
+        run.finish_writes()
         run.finish()
         clock.jump(24 * 3600)
     assert [path for path in (tmp_path / "_ledger").rglob("*/pending/*") if path.is_file()] == []
@@ -105,7 +105,7 @@ def test_a_marker_of_a_state_that_is_just_being_written_is_left_alone(store, clo
     def while_another_lists_what_is_due(key: str, content: Any) -> bool:
         if "/sessions/" in key:  # the marker of this state is there, the state is not
             another = ledger(store, VirtualClock(clock.now() + timedelta(days=1)), "third")
-            mocker.patch.object(another, "_bury")  # that clock is there to make the marker due, not the lease
+            mocker.patch.object(another, "_take_over")  # that clock is there to make the marker due, not the lease
             assert set(another.begin(())) == {"s1"}
         return create(key, content)
 
@@ -119,7 +119,7 @@ def test_a_marker_of_a_state_that_is_just_being_written_is_left_alone(store, clo
 def test_settled_sessions_are_not_read_to_find_what_is_pending(store, clock, mocker) -> None:
     run = begun(store, clock)
     run.claim([(session(f"s{number}"), READY) for number in range(50)])
-    run.settle()
+    run.finish_writes()
     run.finish()
     read = mocker.spy(store, "read")
     assert begun(store, clock, "next").begin(()) == {}
@@ -131,22 +131,22 @@ def test_a_try_whose_run_was_retried_writes_nothing_more(store, clock) -> None:
     old.claim([(session(), READY)])
     begun(store, clock)
     with pytest.raises(ExportError, match="lost its lease"):
-        old.intend(())
+        old.announce_files(())
 
 
 def test_finding_the_sessions_may_take_longer_than_a_lease(store, clock) -> None:
     slow = begun(store, clock)
     clock.jump(2 * LEASE.total_seconds())
-    slow.expect(["s1"])
+    slow.expect_sessions(["s1"])
     [decisions] = slow.claim([(session(), READY)])
     assert decisions["sessions"].write
-    slow.settle()
+    slow.finish_writes()
     slow.finish()
 
 
 def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, clock) -> None:
     died = begun(store, clock)
-    died.expect(["s1"])
+    died.expect_sessions(["s1"])
     died.claim([(session(), READY)])
     assert begun(store, clock, "other").begin(()) == {}
     clock.jump((LEASE + LEASE_MARGIN).total_seconds())
@@ -155,16 +155,16 @@ def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, 
     [decisions] = other.claim([(session(), READY)])
     assert decisions["sessions"].write
     with pytest.raises(ExportError, match="lost its lease"):
-        died.intend(())
+        died.announce_files(())
 
-    other.expect(["s1"])
+    other.expect_sessions(["s1"])
     retry = ledger(store, clock, "third")
     assert set(retry.begin(())) == {"s1"}
 
 
 def test_a_claim_that_a_try_made_after_it_lost_its_lease_is_nobodys(store, clock, mocker) -> None:
     old = begun(store, clock)
-    mocker.patch.object(old, "still_mine")  # it asked just before the retry began
+    mocker.patch.object(old, "check_lease")  # it asked just before the retry began
     retry = begun(store, clock)
     old.claim([(session(), READY)])
     [decisions] = retry.claim([(session(), READY)])

@@ -31,8 +31,8 @@ from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import SessionQuery, Window
 from airflow_provider_sessions.platforms.account import Account
@@ -210,10 +210,10 @@ class World:
         )
         transport = httpx.ASGITransport(self.sandbox.app)
         async with VidInfraAdapter.open(account, clock=self.clock, transport=transport, attempts=2) as adapter:
-            work = await plan(adapter, SessionQuery(window=window), None)
+            work = await plan_export(adapter, SessionQuery(window=window), None)
             target = FileTarget(store, FORMATS["jsonl"], run, clock=self.clock)
-            work = await extend(adapter, work, target.begin(work))
-            target.write(work, [material async for material in materials(adapter, work)])
+            work = await add_due_sessions(adapter, work, target.begin(work))
+            target.write(work, [material async for material in fetch_artifacts(adapter, work)])
 
     def attempt(self, run: RunId, window: Window, what: Attempt) -> bool:
         """One try with what happens in it; whether it came to its end."""

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.checks import rows_of, seen_of
+from airflow_provider_sessions.export.checks import check_rows, make_rows
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.redaction import Mode, Redaction, read_modes
-from airflow_provider_sessions.export.rows import Personal
-from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.redaction import Redaction, RedactionMode, parse_redaction_modes
+from airflow_provider_sessions.export.rows import PersonalData
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import (
     Attribution,
     Participant,
@@ -33,7 +33,7 @@ from tests.databases import postgres_database
 from tests.unit.export.stand_in import interval, session
 
 KEY = "correct horse battery staple"
-EVERYTHING = dict.fromkeys(Personal, Mode.DROP)
+EVERYTHING = dict.fromkeys(PersonalData, RedactionMode.DROP)
 PEOPLE = ("Ada", "ada@example.com", "a1"), ("Bo", "Bo@Example.com", "b2")
 
 
@@ -45,7 +45,7 @@ def segment(key: str | None, name: str | None = None, text: str = "Hello") -> Tr
     return TranscriptSegment(start=0, end=1, speaker_key=key, speaker_name=name, text=text)
 
 
-def material(**fields: Any) -> Material:
+def material(**fields: Any) -> SessionArtifacts:
     """A session with all that there is, of two people."""
     held = session(
         title="Ada and Bo", description="Ada asked", host_id="email:ada@example.com", host_name="Ada", case="Ada v. Bo"
@@ -76,13 +76,13 @@ def material(**fields: Any) -> Material:
             Recording(recording_id="r1", session_id="s1", name="speaker-ada.mp4", status=RecordingStatus.READY)
         ],
     }
-    return Material(held, "live.example.com", **given | fields)
+    return SessionArtifacts(held, "live.example.com", **given | fields)
 
 
-def redacted(modes: dict[str, str], of: Material | None = None, *only: str, key: str | None = KEY) -> Any:
+def redacted(modes: dict[str, str], of: SessionArtifacts | None = None, *only: str, key: str | None = KEY) -> Any:
     """Rows by dataset, redacted as a user asks for."""
     datasets = [DATASETS[name] for name in only or DATASETS]
-    return rows_of(of or material(), datasets, Redaction(read_modes(modes), key))
+    return make_rows(of or material(), datasets, Redaction(parse_redaction_modes(modes), key))
 
 
 def column(rows: Any, dataset: str, name: str) -> list[Any]:
@@ -97,13 +97,13 @@ def hashed(value: str) -> str:
 @pytest.mark.parametrize("key", ["short", "x" * 15, " " * 20 + "short"])
 def test_a_key_that_could_be_guessed_is_refused_and_not_quoted(key: str) -> None:
     with pytest.raises(InputError, match=r"redact_conn_id: the key has fewer than 16 characters") as refused:
-        Redaction(read_modes({"email": "hash"}), key)
+        Redaction(parse_redaction_modes({"email": "hash"}), key)
     assert key.strip() not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["x" * 16, f" {'x' * 16} "])
 def test_a_key_of_sixteen_characters_will_do(key: str) -> None:
-    assert Redaction(read_modes({"email": "hash"}), key).key == key
+    assert Redaction(parse_redaction_modes({"email": "hash"}), key).key == key
 
 
 def test_every_word_has_its_columns() -> None:
@@ -114,7 +114,7 @@ def test_every_word_has_its_columns() -> None:
             for column in dataset.columns
             if word in column.personal and not column.person
         ]
-        for word in Personal
+        for word in PersonalData
     }
     assert marked == {
         "email": ["participants.email", "attendance.email", "attendance_summary.email"],
@@ -150,7 +150,7 @@ def test_every_word_has_its_columns() -> None:
 
 def test_nothing_changes_where_nothing_is_asked_for() -> None:
     rows = {name: dataset.make(material()) for name, dataset in DATASETS.items()}
-    assert redacted({}) == redacted(dict.fromkeys(Personal, "keep")) == rows
+    assert redacted({}) == redacted(dict.fromkeys(PersonalData, "keep")) == rows
 
 
 def test_addresses_have_one_hash_however_they_are_spelt_and_wherever_they_are() -> None:
@@ -209,7 +209,7 @@ def test_a_key_of_a_kind_that_nobody_knows_is_an_id_as_a_whole() -> None:
 
 
 def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:
-    rows = redacted(dict.fromkeys(Personal, "drop"))
+    rows = redacted(dict.fromkeys(PersonalData, "drop"))
     [one] = rows["sessions"]
     assert (one.title, one.description, one.host_id, one.host_name, one.case_name) == ("", None, None, None, None)
     assert (one.session_id, one.actual_end) == ("s1", material().session.actual_end)
@@ -227,7 +227,7 @@ PEOPLE = ("email", "name", "user_id")
 def test_the_reason_why_recordings_never_come_quotes_no_more_than_their_rows(mode: str, reason: str) -> None:
     failed = Recording(recording_id="r1", session_id="s1", status=RecordingStatus.FAILED, error="Ada hung up")
     of = material(recordings=[failed])
-    seen = seen_of(of, [DATASETS["recordings"]], redacted({"text": mode}, of, "recordings"))
+    seen = check_rows(of, [DATASETS["recordings"]], redacted({"text": mode}, of, "recordings"))
     assert seen["recordings"].reason == f"all 1 recordings failed: {reason}"
 
 
@@ -258,7 +258,7 @@ def test_with_a_key_datasets_join_whenever_they_were_asked_for(mode: str) -> Non
 def test_only_hashes_follow_a_person_from_session_to_session() -> None:
     def keys(mode: str, session_id: str) -> set[str]:
         there = material()
-        of = Material(session(session_id), there.account, attendance=there.attendance)
+        of = SessionArtifacts(session(session_id), there.account, attendance=there.attendance)
         return set(column(redacted(dict.fromkeys(PEOPLE, mode), of), "attendance", "participant_key"))
 
     assert keys("hash", "s1") == keys("hash", "s2")
@@ -269,7 +269,7 @@ def test_time_is_added_up_before_people_are_hidden() -> None:
     guest = interval("email:bo@example.com", joined=90, left=120, email="bo@example.com")
     twice = material(attendance=[interval("account:b2", email="Bo@example.com"), guest])
     whole = redacted({}, twice)["attendance_summary"]
-    hidden = redacted(dict.fromkeys(Personal, "drop"), twice)["attendance_summary"]
+    hidden = redacted(dict.fromkeys(PersonalData, "drop"), twice)["attendance_summary"]
     figures = ("attribution", "present_seconds", "connected_seconds", "rejoins", "first_join", "last_leave")
     assert [[getattr(row, name) for name in figures] for row in hidden] == [
         [getattr(row, name) for name in figures] for row in whole
@@ -301,19 +301,19 @@ def test_different_people_stay_different(keys: list[str], mode: str, key: str | 
 )
 def test_what_cannot_be_meant_is_refused_with_the_choices(redact: Any, told: str) -> None:
     with pytest.raises(InputError) as refused:
-        read_modes(redact)
+        parse_redaction_modes(redact)
     assert told in str(refused.value)
 
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_hashes_take_a_key(key: str | None) -> None:
     with pytest.raises(InputError, match="hashing email takes a key; give redact_conn_id"):
-        Redaction(read_modes({"email": "hash", "name": "drop"}), key)
-    assert Redaction(read_modes({"name": "drop"}), key).modes == {Personal.NAME: Mode.DROP}
+        Redaction(parse_redaction_modes({"email": "hash", "name": "drop"}), key)
+    assert Redaction(parse_redaction_modes({"name": "drop"}), key).modes == {PersonalData.NAME: RedactionMode.DROP}
 
 
 def test_the_key_is_not_shown() -> None:
-    assert KEY not in repr(Redaction(read_modes({"email": "hash"}), KEY))
+    assert KEY not in repr(Redaction(parse_redaction_modes({"email": "hash"}), KEY))
 
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
@@ -340,9 +340,9 @@ def hashed_as_documented(address: str) -> str:
     "address", [*LIKE_SQL, *UNLIKE_SQL, "\u1e9e@x.y", "\u2003\u00c9@x.y\r\n", "\ufb01@x.y", "e\u0301@x.y"]
 )
 def test_the_function_in_the_readme_makes_the_hash_of_the_product(address: str) -> None:
-    redaction = Redaction({Personal.EMAIL: Mode.HASH}, KEY)
-    known = Material(session(), "live.example.com", participants=[participant("account:a", email=address)])
-    [row] = redaction.rows(rows_of(known, [DATASETS["participants"]], Redaction()))["participants"]
+    redaction = Redaction({PersonalData.EMAIL: RedactionMode.HASH}, KEY)
+    known = SessionArtifacts(session(), "live.example.com", participants=[participant("account:a", email=address)])
+    [row] = redaction.rows(make_rows(known, [DATASETS["participants"]], Redaction()))["participants"]
     assert row.email == hashed_as_documented(address)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger import Status
-from airflow_provider_sessions.export.plan import extend, plan
+from airflow_provider_sessions.export.ledger import EntryStatus
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
 from airflow_provider_sessions.export.repair import Finding, repair, verify
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -42,11 +42,11 @@ class Asking:
         self._bench = bench
 
     def run(self, function: Callable[[Adapter], Awaitable[Any]]) -> Any:
-        async def asked() -> Any:
+        async def call() -> Any:
             return await function(self._bench.adapter())
 
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: asyncio.run(asked())).result()
+            return pool.submit(lambda: asyncio.run(call())).result()
 
     def stream(self, function: Callable[[Adapter], AsyncIterator[Any]]) -> Generator[Any, None, None]:
         async def collect(adapter: Adapter) -> list[Any]:
@@ -76,9 +76,9 @@ class Nights:
         now = self.bench.clock.now()
         query = SessionQuery(window=Window(start=now - DAY, end=now), **filters)
         adapter, into = self.bench.adapter(), self.target(f"night {number}")
-        work = await plan(adapter, query, read_datasets("sessions,recordings"))
-        work = await extend(adapter, work, into.begin(work))
-        into.write(work, [material async for material in materials(adapter, work)])
+        work = await plan_export(adapter, query, parse_datasets("sessions,recordings"))
+        work = await add_due_sessions(adapter, work, into.begin(work))
+        into.write(work, [material async for material in fetch_artifacts(adapter, work)])
         self.bench.clock.jump(DAY.total_seconds())
 
     def cases(self) -> dict[str, str | None]:
@@ -135,7 +135,7 @@ async def test_rows_that_lost_their_case_are_found_and_get_it_back(nights: Night
     platform = Asking(nights.bench)
     found = verify(platform, nights.target("verify"))
     assert {(one.session_id, one.dataset, one.status) for one in found} == {
-        (key, "sessions", Status.EXPORTED) for key in ids
+        (key, "sessions", EntryStatus.EXPORTED) for key in ids
     }
     assert verify(platform, nights.target("verify"), query=SessionQuery(case="8"))  # its view knows them by their case
     written = repair(platform, nights.target("repair"))
@@ -160,7 +160,7 @@ async def test_what_a_filter_dropped_is_found_and_written(nights: Nights) -> Non
     found = verify(platform, nights.target("verify"), query=SessionQuery(case="7"))
     reason = "it is there, but was never written"
     assert {one for one in found if one.dataset == "recordings"} == {
-        Finding(key, "recordings", Status.PENDING, reason) for key in ids
+        Finding(key, "recordings", EntryStatus.PENDING, reason) for key in ids
     }
     repair(platform, nights.target("repair"), query=SessionQuery(case="7"))
     assert {row["session_id"] for row in nights.rows("recordings")} == set(ids)
@@ -195,6 +195,6 @@ async def test_only_the_datasets_that_are_named_are_compared(nights: Nights) -> 
     await nights.export(1)
     nights.bench.platform.find(ids[0]).title = "Renamed"
     platform = Asking(nights.bench)
-    assert verify(platform, nights.target("verify"), datasets=read_datasets("recordings")) == []
+    assert verify(platform, nights.target("verify"), datasets=parse_datasets("recordings")) == []
     [found] = verify(platform, nights.target("verify"))
     assert (found.session_id, found.dataset) == (ids[0], "sessions")

@@ -17,15 +17,15 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, ServerError
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import LEASE
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.run_record import read_record
-from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.store import LocalStore
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
 
@@ -90,11 +90,11 @@ async def _export(store: LocalStore, clock: VirtualClock, attendance: dict[str, 
     held = [session(f"s{number}", start=NOON + timedelta(days=number)) for number in range(len(attendance))]
     adapter = StandIn.of(*held, attendance=attendance)
     target = FileTarget(store, FORMATS["jsonl"], RUN, clock=clock)
-    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
-    work = await extend(adapter, work, target.begin(work))
-    known = [material async for material in materials(adapter, work)]
+    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    work = await add_due_sessions(adapter, work, target.begin(work))
+    known = [material async for material in fetch_artifacts(adapter, work)]
 
-    def given() -> Iterator[Material]:
+    def given() -> Iterator[SessionArtifacts]:
         yield from known
         if fails:
             raise ServerError("it failed", status=503)

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.errors import ExportError, InputError, NotFoundError, ServerError, UnsupportedError
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.run_record import RunRecord, read_record
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.messages import Progress
+from airflow_provider_sessions.messages import ProgressLog
 from airflow_provider_sessions.model import Participant, Presence, Session
 from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
@@ -33,10 +33,10 @@ async def export(
     adapter: StandIn, store: Store, datasets: str | None = None, form: str = "jsonl", run: RunId = RUN, **more: Any
 ) -> RunRecord:
     """Export, and read the record of it."""
-    work = await plan(adapter, QUERY, read_datasets(datasets))
+    work = await plan_export(adapter, QUERY, parse_datasets(datasets))
     target = FileTarget(store, FORMATS[form], run)
-    work = await extend(adapter, work, target.begin(work))
-    target.write(work, [material async for material in materials(adapter, work, **more)])
+    work = await add_due_sessions(adapter, work, target.begin(work))
+    target.write(work, [material async for material in fetch_artifacts(adapter, work, **more)])
     record = read_record(store, run)
     assert record is not None
     return record
@@ -149,8 +149,8 @@ async def test_a_store_that_fails_leaves_no_part_of_a_file_and_a_retry_cleans_up
 
 async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore, tmp_path: Path) -> None:
     adapter = StandIn.of(*days(3), attendance={"s1": ServerError("it failed", status=503)})
-    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
-    given = materials(adapter, work)
+    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    given = fetch_artifacts(adapter, work)
     known = [await anext(given)]
     with pytest.raises(ServerError) as failure:
         await anext(given)
@@ -182,42 +182,42 @@ async def test_a_forged_record_cannot_have_other_files_removed(store: LocalStore
 async def test_attendance_is_asked_for_once_for_both_of_its_datasets(store: LocalStore) -> None:
     adapter = StandIn.of(session())
     await export(adapter, store, "attendance,attendance_summary")
-    assert adapter.asked == [("attendance", "s1")]
+    assert adapter.requests == [("attendance", "s1")]
 
 
 async def test_sessions_alone_cost_no_further_request(store: LocalStore) -> None:
     adapter = StandIn.of(*days(5))
     await export(adapter, store, "sessions")
-    assert adapter.asked == []
+    assert adapter.requests == []
 
 
 async def test_sessions_are_asked_about_at_once_up_to_the_bound(store: LocalStore) -> None:
     adapter = StandIn.of(*days(25))
     await export(adapter, store, "attendance", concurrency=5)
-    assert adapter.most_at_once == 5
+    assert adapter.max_parallel == 5
 
 
 async def test_no_more_is_asked_than_the_writer_can_take(store: LocalStore) -> None:
     adapter = StandIn.of(*days(25))
-    work = await plan(adapter, QUERY, read_datasets("attendance"))
-    given = materials(adapter, work, 3)
+    work = await plan_export(adapter, QUERY, parse_datasets("attendance"))
+    given = fetch_artifacts(adapter, work, 3)
     await anext(given)
     for _ in range(50):
         await asyncio.sleep(0)
-    assert len(adapter.asked) <= 2 * 3
+    assert len(adapter.requests) <= 2 * 3
     await given.aclose()
 
 
 @pytest.mark.parametrize("bound", [0, 33, -1])
 async def test_a_bound_out_of_range_is_refused(bound: int) -> None:
-    work = await plan(StandIn.of(), QUERY, None)
+    work = await plan_export(StandIn.of(), QUERY, None)
     with pytest.raises(InputError, match="from 1 to 32"):
-        await anext(materials(StandIn.of(), work, bound))
+        await anext(fetch_artifacts(StandIn.of(), work, bound))
 
 
 async def test_a_session_deleted_meanwhile_is_a_row_that_says_so(store: LocalStore, tmp_path: Path) -> None:
     adapter = StandIn.of(session("s1"), session("s2"), attendance={"s1": [interval()], "s2": [interval()]})
-    adapter.gone = {"s2"}
+    adapter.deleted = {"s2"}
     record = await export(adapter, store, "sessions,attendance")
     rows = [json.loads(line) for line in data_files(tmp_path)[f"sessions/dt=2026-03-02/{RUN.stem}.jsonl"].splitlines()]
     assert [(row["session_id"], row["deleted"]) for row in rows] == [("s1", False), ("s2", True)]
@@ -229,7 +229,7 @@ async def test_an_answer_of_not_found_for_a_session_that_is_there_is_an_error(st
     adapter = StandIn.of(session(), attendance={"s1": NotFoundError("no such path", status=404)})
     with pytest.raises(NotFoundError) as failure:
         await export(adapter, store, "attendance")
-    assert failure.value.__notes__ == ["while exporting session s1, which is there"]
+    assert failure.value.__notes__ == ["while exporting session s1, which exists"]
 
 
 async def test_a_dataset_that_cannot_be_had_is_refused_before_any_question(store, tmp_path, monkeypatch) -> None:
@@ -239,7 +239,7 @@ async def test_a_dataset_that_cannot_be_had_is_refused_before_any_question(store
     adapter = StandIn.of(session())
     with pytest.raises(UnsupportedError, match=r"Ask people\."):
         await export(adapter, store, "sessions,attendance")
-    assert adapter.asked == []
+    assert adapter.requests == []
     assert tree(tmp_path) == {}
     record = await export(adapter, store)
     assert "attendance" not in record.datasets
@@ -266,7 +266,7 @@ async def test_names_from_the_platform_never_choose_a_path(store: LocalStore, tm
 
 def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
-    progress = Progress("sessions exported", 100, seconds=lambda: now[0])
+    progress = ProgressLog("sessions exported", 100, seconds=lambda: now[0])
     with caplog.at_level("INFO"):
         for done in range(1, 21):
             now[0] += 1
@@ -290,7 +290,7 @@ def test_rate_and_estimate_are_told_when_there_is_something_to_estimate_from(
     caplog: pytest.LogCaptureFixture, done: int, total: int | None, seconds: float, told: str
 ) -> None:
     now = [0.0]
-    progress = Progress("sessions exported", total, seconds=lambda: now[0])
+    progress = ProgressLog("sessions exported", total, seconds=lambda: now[0])
     now[0] = seconds
     with caplog.at_level("INFO"):
         progress.at(done)
@@ -299,7 +299,7 @@ def test_rate_and_estimate_are_told_when_there_is_something_to_estimate_from(
 
 def test_progress_without_a_total_counts(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
-    progress = Progress("sessions listed", seconds=lambda: now[0])
+    progress = ProgressLog("sessions listed", seconds=lambda: now[0])
     now[0] = 10
     with caplog.at_level("INFO"):
         progress.at(1200)

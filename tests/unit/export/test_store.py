@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.errors import ExportError, InputError
-from airflow_provider_sessions.export.store import Guarded, LocalStore
+from airflow_provider_sessions.export.store import GuardedStore, LocalStore
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_what_is_not_allowed_any_more_neither_appears_nor_goes(store: LocalStore
         if refusals:
             raise refusals[0]
 
-    guarded = Guarded(store, allowed)
+    guarded = GuardedStore(store, allowed)
     with guarded.write("a.txt") as file:
         file.write(b"a")
     assert guarded.create("b.txt", b"b")

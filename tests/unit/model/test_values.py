@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import shown
+from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.model import UtcDatetime, Value, Window, is_given, parse_instant, parse_seconds
 
 THREE = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -306,5 +306,5 @@ def test_what_a_template_leaves_that_found_nothing_was_not_given() -> None:
 
 
 def test_values_are_quoted_in_part() -> None:
-    assert shown("a") == "'a'"
-    assert len(shown("a" * 10**6)) < 200
+    assert quote_value("a") == "'a'"
+    assert len(quote_value("a" * 10**6)) < 200

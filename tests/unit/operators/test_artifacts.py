@@ -22,7 +22,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
-from airflow_provider_sessions.export.media import download_all, recording_key, write_transcripts
+from airflow_provider_sessions.export.media import download_recordings, recording_key, write_transcripts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Recording, RecordingStatus, Transcript, TranscriptSegment
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
@@ -176,7 +176,7 @@ def test_several_files_are_downloaded_concurrently_up_to_the_limit(tmp_path: Pat
     ]
 
     async def run() -> list[dict[str, Any]]:
-        return await download_all(StandIn.of(), LocalStore(tmp_path), recordings, 3)
+        return await download_recordings(StandIn.of(), LocalStore(tmp_path), recordings, 3)
 
     results = asyncio.run(run())
     assert [one["recording_id"] for one in results] == [f"r{number}" for number in range(9)]
@@ -196,7 +196,7 @@ def test_a_wrong_checksum_leaves_no_file(tmp_path: Path, mocker: Any) -> None:
     wrong = Recording(recording_id="r", session_id="s", status=RecordingStatus.READY, sha256="0" * 64)
 
     async def run() -> Any:
-        return await download_all(StandIn.of(), LocalStore(tmp_path), [wrong], 1)
+        return await download_recordings(StandIn.of(), LocalStore(tmp_path), [wrong], 1)
 
     with pytest.raises(IncompleteDownloadError, match="checksum"):
         asyncio.run(run())

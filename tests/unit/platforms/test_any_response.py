@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.export.checks import assess
-from airflow_provider_sessions.export.datasets import supported
-from airflow_provider_sessions.export.plan import Plan
+from airflow_provider_sessions.export.checks import check_datasets
+from airflow_provider_sessions.export.datasets import select_datasets
+from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.model import (
     Artifact,
     Recording,
@@ -157,10 +157,10 @@ async def ask_for_sessions(adapter: Adapter) -> Session:
 async def ask_about_session(adapter: Adapter, session: Session) -> None:
     """Ask for all that a session leaves behind, as an export does, and make rows of it."""
     over = session if session.ended_at is not None else SESSION
-    datasets = supported(adapter, None)
-    work = Plan(adapter.platform, "account", SessionQuery(), datasets, (over,))
-    for material in await asked(listed(materials(adapter, work))) or []:
-        assess(material, datasets, Redaction())
+    datasets = select_datasets(adapter, None)
+    work = ExportPlan(adapter.platform, "account", SessionQuery(), datasets, (over,))
+    for material in await asked(listed(fetch_artifacts(adapter, work))) or []:
+        check_datasets(material, datasets, Redaction())
     for artifact in Artifact:
         await asked(adapter.artifact_status(session, artifact))
     if adapter.capabilities[Feature.RECORDINGS].support is not Support.NO:

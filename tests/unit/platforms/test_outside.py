@@ -18,10 +18,10 @@ from pydantic import SecretStr
 from airflow_provider_sessions.captions.reader import read_transcript
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.errors import InputError, NotFoundError, UnsupportedError
-from airflow_provider_sessions.export.datasets import supported
-from airflow_provider_sessions.export.media import download_all
-from airflow_provider_sessions.export.plan import Plan
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.datasets import select_datasets
+from airflow_provider_sessions.export.media import download_recordings
+from airflow_provider_sessions.export.plan import ExportPlan
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.model import (
@@ -172,7 +172,7 @@ async def test_a_link_that_has_expired_is_the_only_one_that_is_asked_for_again(h
         listed = await adapter.recordings(await adapter.get("m"))
         huddle.expired.add("b")
         huddle.requests.clear()
-        await download_all(adapter, LocalStore(tmp_path), listed, 1)
+        await download_recordings(adapter, LocalStore(tmp_path), listed, 1)
         written = await asyncio.to_thread(lambda: sorted(path.read_bytes() for path in tmp_path.glob("m/*")))
     assert written == [b"a", b"b", b"c"]
     assert huddle.requests["GET meetings/{id}/files"] == 1
@@ -269,9 +269,9 @@ async def test_an_export_with_downloads_reads_the_list_of_files_once(huddle: Hud
     huddle.files["m"] = [("a", "video/mp4", b"moving"), ("t", "text/vtt", CAPTIONS.encode())]
     async with OneList.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
         session = await adapter.get("m")
-        plan = Plan("huddle", "account", SessionQuery(), supported(adapter, None), (session,))
-        [material] = [one async for one in materials(adapter, plan)]
-        await download_all(adapter, LocalStore(tmp_path), material.recordings, 1)
+        plan = ExportPlan("huddle", "account", SessionQuery(), select_datasets(adapter, None), (session,))
+        [material] = [one async for one in fetch_artifacts(adapter, plan)]
+        await download_recordings(adapter, LocalStore(tmp_path), material.recordings, 1)
     assert [one.text for one in material.transcripts[0].segments] == ["Good morning.", "Good morning & welcome."]
     assert [one.recording_id for one in material.recordings] == ["a"]
     assert huddle.requests == {"GET meetings/{id}": 1, "GET meetings/{id}/files": 1, "GET media/{id}": 2}

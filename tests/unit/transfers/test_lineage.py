@@ -106,8 +106,8 @@ def test_nothing_is_told_to_be_written_where_nothing_was(told: Told, context: An
 def test_what_airflow_takes_for_no_asset_fails_no_export(context: Any, caplog: pytest.LogCaptureFixture) -> None:
     from airflow.providers.common.compat.sdk import AssetAlias
 
-    from airflow_provider_sessions.transfers._lineage import tell_outlets
+    from airflow_provider_sessions.transfers._lineage import emit_outlet_events
 
     written = SimpleNamespace(assets={"sessions": "postgres:///test/sessions"}, datasets={"sessions": {"rows": 1}})
-    tell_outlets([AssetAlias("loaded")], context, written, {})
+    emit_outlet_events([AssetAlias("loaded")], context, written, {})
     assert "Airflow takes postgres:///test/sessions for no asset" in caplog.text

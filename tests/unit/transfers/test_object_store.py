@@ -12,10 +12,10 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.ledger import Seen, Status
+from airflow_provider_sessions.export.ledger import CheckResult, EntryStatus
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.transfers._open_store import store_for
+from airflow_provider_sessions.transfers._open_store import open_store
 from tests.unit.export.stand_in import session
 
 MIB = 1024 * 1024
@@ -23,7 +23,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def s3(bucket: Any) -> Store:
-    return store_for(f"s3://{bucket.name}/some/folder/", "s3_here")
+    return open_store(f"s3://{bucket.name}/some/folder/", "s3_here")
 
 
 def test_a_file_appears_when_it_is_whole(s3: Store, bucket: Any) -> None:
@@ -98,14 +98,14 @@ def test_keys_are_listed_read_and_removed(s3: Store, bucket: Any) -> None:
 
 
 def test_the_connection_may_stand_in_the_address(bucket: Any) -> None:
-    store = store_for(f"s3://s3_here@{bucket.name}/here")
+    store = open_store(f"s3://s3_here@{bucket.name}/here")
     assert store.create("a", b"")
     assert store.location("a") == f"s3://{bucket.name}/here/a"
     assert bucket.held() == ["here/a"]
 
 
 def test_a_bucket_itself_can_be_the_folder(bucket: Any) -> None:
-    store = store_for(f"s3://{bucket.name}", "s3_here")
+    store = open_store(f"s3://{bucket.name}", "s3_here")
     assert store.create("a/b", b"")
     assert list(store.list("a")) == ["a/b"]
 
@@ -118,7 +118,7 @@ def test_a_key_cannot_leave_the_folder(s3: Store, bucket: Any) -> None:
 
 @pytest.mark.parametrize("address", ["{0}/out", "{0}/out/", "file://{0}/out", "file://{0}/out/"])
 def test_folders_of_the_machine_are_local_stores(tmp_path: Path, address: str) -> None:
-    store = store_for(address.format(tmp_path))
+    store = open_store(address.format(tmp_path))
     assert isinstance(store, LocalStore)
     assert store.create("a/b", b"")
     assert (tmp_path / "out/a/b").is_file()
@@ -128,13 +128,13 @@ def test_folders_of_the_machine_are_local_stores(tmp_path: Path, address: str) -
 @pytest.mark.parametrize("name", ["runs #2", "what?", "50%", "a%20b", "ü"])
 @pytest.mark.parametrize("scheme", ["", "file://", "file:", "FILE://", "local://"])
 def test_a_folder_of_the_machine_is_called_as_it_is_written(tmp_path: Path, scheme: str, name: str) -> None:
-    assert store_for(f"{scheme}{tmp_path}/{name}").location("a") == f"{tmp_path}/{name}/a"
+    assert open_store(f"{scheme}{tmp_path}/{name}").location("a") == f"{tmp_path}/{name}/a"
 
 
 def test_a_folder_may_be_a_path_object(tmp_path: Path, bucket: Any) -> None:
-    assert store_for(tmp_path / "a b").location("c") == f"{tmp_path}/a b/c"
-    assert store_for(ObjectStoragePath(f"file://{tmp_path}") / "a b").location("c") == f"{tmp_path}/a b/c"
-    store = store_for(ObjectStoragePath(f"s3://{bucket.name}/some", conn_id="s3_here") / "folder")
+    assert open_store(tmp_path / "a b").location("c") == f"{tmp_path}/a b/c"
+    assert open_store(ObjectStoragePath(f"file://{tmp_path}") / "a b").location("c") == f"{tmp_path}/a b/c"
+    store = open_store(ObjectStoragePath(f"s3://{bucket.name}/some", conn_id="s3_here") / "folder")
     assert store.create("c.txt", b"here")
     assert bucket.read("some/folder/c.txt") == b"here"
 
@@ -142,28 +142,28 @@ def test_a_folder_may_be_a_path_object(tmp_path: Path, bucket: Any) -> None:
 @pytest.mark.parametrize("address", ["s3://", "s3:///folder", "s3:/folder", "s3a:///folder", "s3://conn_id@/folder"])
 def test_an_address_without_a_bucket_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="names no bucket"):
-        store_for(address)
+        open_store(address)
 
 
 @pytest.mark.parametrize("address", ["", "  ", "data/out", "file://data/out", "file:data", None, 7])
 def test_what_is_no_place_is_refused(address: Any) -> None:
     with pytest.raises(InputError, match="path"):
-        store_for(address)
+        open_store(address)
 
 
 def test_a_password_in_an_address_is_refused_and_not_quoted() -> None:
     with pytest.raises(InputError, match="name a connection") as caught:
-        store_for("s3://ada:hunter2@bucket/folder")
+        open_store("s3://ada:hunter2@bucket/folder")
     assert "hunter2" not in str(caught.value)
 
 
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(InputError, match="nowhere"):
-        store_for("nowhere://folder")
+        open_store("nowhere://folder")
 
 
 def test_of_runs_that_claim_at_once_on_s3_one_gets_each_session(s3: Store) -> None:
-    ready = {"sessions": Seen(Status.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
+    ready = {"sessions": CheckResult(EntryStatus.EXPORTED, "content", "sessions/dt=2026-03-02/x.jsonl")}
     batch = [(session(f"s{number}"), ready) for number in range(4)]
 
     def claims(run: str) -> list[bool]:
@@ -178,7 +178,7 @@ def test_of_runs_that_claim_at_once_on_s3_one_gets_each_session(s3: Store) -> No
 
 def test_what_is_pending_on_s3_is_found_when_it_is_due(s3: Store) -> None:
     clock = VirtualClock()
-    not_yet = {"recordings": Seen(Status.PENDING, "", reason="there is no recording yet")}
+    not_yet = {"recordings": CheckResult(EntryStatus.PENDING, "", reason="there is no recording yet")}
     for run, expected in (("first", set()), ("too soon", set()), ("later", {"s1"})):
         ledger = ObjectLedger(s3, "live.example.com", "jsonl", RunId("nightly", run, "export"), clock=clock)
         assert set(ledger.begin(())) == expected

@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_sessions.errors import ConnectionConfigError, InputError
 from airflow_provider_sessions.export.datasets import DATASETS
-from airflow_provider_sessions.export.rows import Personal
+from airflow_provider_sessions.export.rows import PersonalData
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
@@ -86,7 +86,7 @@ def test_nothing_personal_is_left_anywhere(
     caplog.clear()
     caplog.set_level(logging.DEBUG, "airflow_provider_sessions")
 
-    redact = dict.fromkeys(Personal, mode)
+    redact = dict.fromkeys(PersonalData, mode)
     results = [
         export(platform, format=form, redact=json.dumps(redact), title="marisol ueda", path=str(tmp_path / "out"))
         for form in FORMATS
@@ -118,7 +118,7 @@ def test_nothing_personal_is_left_in_a_database(
     known = {person.name for person in people} | {person.email for person in people} | {TITLE}
     held = load()
     assert sum(one in held for one in known) > 10
-    for redact in (dict.fromkeys(Personal, "hash"), dict.fromkeys(Personal, "drop")):
+    for redact in (dict.fromkeys(PersonalData, "hash"), dict.fromkeys(PersonalData, "drop")):
         held = load(redact=redact)
         assert [one for one in sorted(known) if one in held] == []
         joined = "select count(*) from {schema}attendance join {schema}participants using (session_id, participant_key)"
@@ -149,7 +149,7 @@ def test_people_join_across_platforms_by_the_hash_that_anybody_with_the_key_can_
 
 def test_figures_are_those_of_an_export_that_keeps_everything(export: Export, tmp_path: Path) -> None:
     export("vidinfra", "plain")
-    export("vidinfra", "hidden", redact=dict.fromkeys(Personal, "drop"), redact_conn_id=None)
+    export("vidinfra", "hidden", redact=dict.fromkeys(PersonalData, "drop"), redact_conn_id=None)
     figures = ("attribution", "present_seconds", "connected_seconds", "rejoins", "is_guest")
     plain, hidden = (
         sorted(str([row[name] for name in figures]) for row in rows(tmp_path / folder, "attendance_summary"))

@@ -7,15 +7,15 @@ import pytest
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.model import Window
-from airflow_provider_sessions.transfers._export_operator import window_of
+from airflow_provider_sessions.transfers._export_operator import resolve_window
 
 DAY = Window(start=datetime(2026, 3, 2, tzinfo=UTC), end=datetime(2026, 3, 3, tzinfo=UTC))
 INTERVAL = {"data_interval_start": DAY.start, "data_interval_end": DAY.end}
 
 
 def test_the_data_interval_is_the_window_where_none_is_given() -> None:
-    assert window_of(None, None, INTERVAL) == DAY
-    assert window_of("", "None", INTERVAL) == DAY
+    assert resolve_window(None, None, INTERVAL) == DAY
+    assert resolve_window("", "None", INTERVAL) == DAY
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_a_given_window_goes_before_the_interval(start: Any, end: Any) -> None:
         "data_interval_start": datetime(2020, 1, 1, tzinfo=UTC),
         "data_interval_end": datetime(2021, 1, 1, tzinfo=UTC),
     }
-    assert window_of(start, end, other) == DAY
+    assert resolve_window(start, end, other) == DAY
 
 
 def test_a_local_day_of_daylight_saving_is_as_long_as_it_was() -> None:
-    window = window_of("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00", {})
+    window = resolve_window("2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00", {})
     assert window.end - window.start == timedelta(hours=23)
 
 
@@ -49,7 +49,7 @@ def test_a_local_day_of_daylight_saving_is_as_long_as_it_was() -> None:
 )
 def test_without_a_window_both_remedies_are_named(context: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"give start and end.*CronDataIntervalTimetable"):
-        window_of(None, None, context)
+        resolve_window(None, None, context)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_without_a_window_both_remedies_are_named(context: dict[str, Any]) -> No
 )
 def test_a_window_that_cannot_be_meant_is_refused(start: Any, end: Any, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        window_of(start, end, INTERVAL)
+        resolve_window(start, end, INTERVAL)

@@ -21,7 +21,7 @@ from airflow_provider_sessions.client.api_models import ApiModel
 from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.paging import Page, PageLimit
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.messages import did_you_mean, shown
+from airflow_provider_sessions.messages import quote_value, suggest_choices
 from airflow_provider_sessions.model import parse_instant
 
 api = Endpoints("vidinfra")
@@ -87,8 +87,8 @@ def check_names(given: Mapping[str, Any], known: Collection[str], argument: str)
     """
     if unknown := [name for name in given if name not in known]:
         raise InputError(
-            f"{argument}: unknown {', '.join(map(shown, unknown))}; choose from {', '.join(sorted(known))}"
-            f"{did_you_mean(unknown, known)}"
+            f"{argument}: unknown {', '.join(map(quote_value, unknown))}; choose from {', '.join(sorted(known))}"
+            f"{suggest_choices(unknown, known)}"
         )
     return dict(given)
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -35,10 +35,10 @@ def held(count: int, prefix: str) -> StandIn:
 async def load(url: str, schema: str, run: str, prefix: str = "s") -> None:
     """Load everything, as one try of a run."""
     adapter, database = held(sessions_for(url), prefix), Database(sa.create_engine(url))
-    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
+    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
     target = SqlTarget(database, Tables(schema or None), RunId("nightly", run, "load"))
-    work = await extend(adapter, work, target.begin(work))
-    target.write(work, [material async for material in materials(adapter, work)])
+    work = await add_due_sessions(adapter, work, target.begin(work))
+    target.write(work, [material async for material in fetch_artifacts(adapter, work)])
     database.close()
 
 

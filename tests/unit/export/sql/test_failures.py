@@ -12,10 +12,10 @@ import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.datasets import read_datasets
+from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -45,15 +45,15 @@ def load() -> Load:
             session(session_id, title=title), participants={session_id: [ADA]}, recordings={session_id: [recording]}
         )
         engine = database.engine()
-        work = await plan(adapter, QUERY, read_datasets("sessions,participants,recordings"))
+        work = await plan_export(adapter, QUERY, parse_datasets("sessions,participants,recordings"))
         target = SqlTarget(
             Database(engine, pause=lambda seconds: None),
             Tables(database.schema),
             RunId("nightly", f"run of {session_id}", "load"),
             clock=VirtualClock(NOON + timedelta(hours=12)),
         )
-        work = await extend(adapter, work, target.begin(work))
-        known = [material async for material in materials(adapter, work)]
+        work = await add_due_sessions(adapter, work, target.begin(work))
+        known = [material async for material in fetch_artifacts(adapter, work)]
         try:
             target.write(work, known)
         finally:

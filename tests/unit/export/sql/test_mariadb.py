@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.datasets import DATASETS, read_datasets
+from airflow_provider_sessions.export.datasets import DATASETS, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import Written, materials
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import ExportResult, fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import LEDGER, Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -39,13 +39,13 @@ def place(request: pytest.FixtureRequest) -> Place:
 def load(place: Place) -> Load:
     """Load what a platform has: ``await load(adapter, "sessions,attendance")``."""
 
-    async def load(adapter: StandIn, datasets: str | None = None, run: str = "night") -> Written:
+    async def load(adapter: StandIn, datasets: str | None = None, run: str = "night") -> ExportResult:
         engine = place.engine()
-        work = await plan(adapter, QUERY, read_datasets(datasets))
+        work = await plan_export(adapter, QUERY, parse_datasets(datasets))
         clock = VirtualClock(NOON + timedelta(hours=12))
         target = SqlTarget(Database(engine), Tables(place.schema), RunId("nightly", run, "load"), clock=clock)
-        work = await extend(adapter, work, target.begin(work))
-        known = [material async for material in materials(adapter, work)]
+        work = await add_due_sessions(adapter, work, target.begin(work))
+        known = [material async for material in fetch_artifacts(adapter, work)]
         try:
             return target.write(work, known)
         finally:

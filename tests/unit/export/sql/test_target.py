@@ -16,11 +16,11 @@ from jinja2 import Template
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, InputError, PermissionDeniedError
-from airflow_provider_sessions.export.datasets import DATASETS, read_datasets
+from airflow_provider_sessions.export.datasets import DATASETS, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.plan import extend, plan
-from airflow_provider_sessions.export.run import Written, materials
-from airflow_provider_sessions.export.session_artifacts import Material
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import ExportResult, fetch_artifacts
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import LEDGER, Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -63,9 +63,9 @@ def export(database: Place, clock: VirtualClock) -> Export:
         prefix: str = "",
         window: Window = WINDOW,
         give_up_after: timedelta = timedelta(days=14),
-    ) -> Written:
+    ) -> ExportResult:
         engine = database.engine()
-        work = await plan(adapter, QUERY.model_copy(update={"window": window}), read_datasets(datasets))
+        work = await plan_export(adapter, QUERY.model_copy(update={"window": window}), parse_datasets(datasets))
         target = SqlTarget(
             Database(engine),
             Tables(database.schema, prefix),
@@ -73,8 +73,8 @@ def export(database: Place, clock: VirtualClock) -> Export:
             give_up_after=give_up_after,
             clock=clock,
         )
-        work = await extend(adapter, work, target.begin(work))
-        known = [material async for material in materials(adapter, work)]
+        work = await add_due_sessions(adapter, work, target.begin(work))
+        known = [material async for material in fetch_artifacts(adapter, work)]
         try:
             return target.write(work, known)
         finally:
@@ -206,7 +206,7 @@ async def test_a_deleted_session_is_marked_and_what_was_exported_stays(
 ) -> None:
     adapter = StandIn.of(session(title="The title"), attendance={"s1": [interval()]})
     await export(adapter, "sessions,attendance")
-    adapter.gone = {"s1"}
+    adapter.deleted = {"s1"}
     for run in ("night", "night", "another"):
         clock.jump(86400)
         written = await export(adapter, "sessions,attendance", run=run, window=LATER)
@@ -215,14 +215,14 @@ async def test_a_deleted_session_is_marked_and_what_was_exported_stays(
     assert written.outcome.sessions == 0
     assert set(database.column(f"select status from {{schema}}{LEDGER}")) == {"deleted"}
 
-    adapter.gone = set()
+    adapter.deleted = set()
     await export(adapter, "sessions,attendance", run="it is back")
     assert database.rows("select deleted, version from {schema}sessions") == [(False, 3)]
 
 
 async def test_a_session_deleted_before_it_was_loaded_is_a_row_that_says_so(export: Export, database: Place) -> None:
     adapter = StandIn.of(session("s1"), session("s2"))
-    adapter.gone = {"s2"}
+    adapter.deleted = {"s2"}
     written = await export(adapter, "sessions,attendance")
     assert database.rows("select session_id, deleted from {schema}sessions order by 1") == [("s1", False), ("s2", True)]
     assert written.outcome.deleted_sessions == ("s2",)
@@ -337,7 +337,7 @@ async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, d
 
 
 async def test_a_schema_that_is_not_there_is_told(clock: VirtualClock, postgres: Place) -> None:
-    work = await plan(StandIn.of(session()), QUERY, read_datasets("sessions"))
+    work = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(postgres.engine()), Tables("nowhere"), RunId("a", "b", "c"), clock=clock)
     with pytest.raises(ExportError, match="no schema 'nowhere'"):
         target.begin(work)
@@ -406,11 +406,11 @@ async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_writt
         *(session(f"s{number}", minutes=number + 1) for number in range(sessions)),
         attendance={f"s{number}": [interval(), interval("account:b")] for number in range(sessions)},
     )
-    work = await plan(adapter, QUERY, read_datasets("sessions,attendance"))
-    known = [material async for material in materials(adapter, work)]
+    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    known = [material async for material in fetch_artifacts(adapter, work)]
     meet = threading.Barrier(runs)
 
-    def load(run: int) -> Written:
+    def load(run: int) -> ExportResult:
         one = Database(database.engine())
         target = SqlTarget(one, Tables(database.schema), RunId("nightly", f"run {run}", "load"), clock=clock)
         meet.wait()
@@ -429,7 +429,7 @@ async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_writt
 
 async def test_a_database_that_cannot_be_reached_is_told_without_its_password(clock: VirtualClock) -> None:
     engine = sa.create_engine("postgresql+psycopg2://ada:hunter2@127.0.0.1:1/test")
-    work = await plan(StandIn.of(session()), QUERY, read_datasets("sessions"))
+    work = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     with pytest.raises(ExportError, match="preparing the tables: the database refused") as caught:
         SqlTarget(Database(engine), Tables(), RunId("a", "b", "c"), clock=clock).begin(work)
     assert "hunter2" not in str(caught.value)
@@ -454,21 +454,21 @@ async def test_a_value_that_does_not_fit_a_column_of_others_is_not_quoted(clock:
     postgres.run(
         f"CREATE TABLE {{schema}}sessions ({keys}, title INTEGER, PRIMARY KEY (platform, account, session_id))"
     )
-    work = await plan(StandIn.of(session(title="Ada's")), QUERY, read_datasets("sessions"))
+    work = await plan_export(StandIn.of(session(title="Ada's")), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(postgres.engine()), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
     target.begin(work)
     with pytest.raises(
         ExportError, match="session 's1': the database refused: a value does not fit its column"
     ) as told:
-        target.write(work, [Material(one, work.account) for one in work.sessions])
+        target.write(work, [SessionArtifacts(one, work.account) for one in work.sessions])
     assert "Ada" not in str(told.value)
 
 
 async def test_a_letter_that_the_databases_encoding_lacks_is_told(clock: VirtualClock, postgres: Place) -> None:
     engine = sa.create_engine(postgres.url, connect_args={"client_encoding": "latin1"})
-    work = await plan(StandIn.of(session(title="Fun 👋")), QUERY, read_datasets("sessions"))
+    work = await plan_export(StandIn.of(session(title="Fun 👋")), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(engine), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
     target.begin(work)
     with pytest.raises(ExportError, match="session 's1': the database refused: 'latin-1' codec can't encode"):
-        target.write(work, [Material(one, work.account) for one in work.sessions])
+        target.write(work, [SessionArtifacts(one, work.account) for one in work.sessions])
     assert postgres.rows(f"select * from {{schema}}{LEDGER}") == []

@@ -26,7 +26,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
     UnsupportedError,
 )
-from airflow_provider_sessions.export.media import download_all
+from airflow_provider_sessions.export.media import download_recordings
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import (
     Artifact,
@@ -753,7 +753,7 @@ async def test_an_address_that_expires_on_the_way_is_asked_for_again(
     (recording,) = await adapter.recordings(over)
     clock.jump(86_400)
     asked(sandbox)
-    [done] = await download_all(adapter, LocalStore(tmp_path), [recording], 1)
+    [done] = await download_recordings(adapter, LocalStore(tmp_path), [recording], 1)
     assert done["bytes"] == recording.size_bytes
     assert [entry.status for entry in sandbox.log.entries(route="get_file")] == [403, 200]
     assert asked(sandbox) == ["get_file", "list_recordings", "get_file"]
