@@ -32,7 +32,7 @@ SESSIONS = [session(f"s{number}") for number in range(5)]
 class Plain(LocalStore):
     """A folder of a store that cannot create exclusively."""
 
-    exclusive = False
+    creates_exclusively = False
 
 
 def ledger(store: Store, run: str, clock: Any = None) -> ObjectLedger:

@@ -174,7 +174,7 @@ def test_a_claim_that_a_try_made_after_it_lost_its_lease_is_nobodys(store, clock
 class Plain(LocalStore):
     """A store that cannot create exclusively."""
 
-    exclusive = False
+    creates_exclusively = False
 
     def create(self, key: str, data: bytes) -> bool:
         raise ExportError("not here")
