@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
+
+from airflow.cli.cli_config import CLICommand, GroupCommand
 
 from airflow_provider_sessions.cli.definition import COMMANDS, DESCRIPTION
 
@@ -10,16 +13,22 @@ from airflow_provider_sessions.cli.definition import COMMANDS, DESCRIPTION
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run its command."""
     parser = ArgumentParser(prog="python -m airflow_provider_sessions", description=DESCRIPTION)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        subparser = commands.add_parser(
-            command.name, help=command.help, description=command.description or command.help
-        )
+    _add_commands(parser, COMMANDS)
+    given = parser.parse_args(arguments)
+    given.func(given)
+
+
+def _add_commands(parser: ArgumentParser, commands: Iterable[CLICommand]) -> None:
+    subparsers = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    for command in commands:
+        description = command.description or command.help
+        subparser = subparsers.add_parser(command.name, help=command.help, description=description)
+        if isinstance(command, GroupCommand):
+            _add_commands(subparser, command.subcommands)
+            continue
         for argument in command.args:
             argument.add_to_parser(subparser)
         subparser.set_defaults(func=command.func)
-    given = parser.parse_args(arguments)
-    given.func(given)
 
 
 if __name__ == "__main__":

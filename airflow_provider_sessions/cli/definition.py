@@ -32,6 +32,40 @@ _STORAGE_CONN_ID = Arg(("--object-storage-conn-id",), help="connection for the f
 _SQL_CONN_ID = Arg(("--sql-conn-id",), help="connection of a database that exports are loaded into")
 
 
+_FORMAT = Arg(("--format",), default="jsonl", choices=("jsonl", "csv", "parquet"), help="of the files in the folder")
+_SCHEMA = Arg(("--schema",), help="schema of the export's tables")
+_TABLE_PREFIX = Arg(("--table-prefix",), default="", help="what the names of the export's tables begin with")
+_DATASETS = Arg(("--datasets",), default="sessions", help="whose rows are compared, with commas (default: sessions)")
+_REDACT = Arg(
+    ("--redact",),
+    required=True,
+    help='redact of the export, as JSON such as {"email": "hash"}; "none" if it has none',
+)
+_REDACT_CONN_ID = Arg(("--redact-conn-id",), help="the export's redact_conn_id")
+_TARGET = (_CONN_ID, _PATH, _FORMAT, _STORAGE_CONN_ID, _SQL_CONN_ID, _SCHEMA, _TABLE_PREFIX)
+_COMPARED = (_DATASETS, _REDACT, _REDACT_CONN_ID)
+
+LEDGER_COMMANDS = (
+    ActionCommand(
+        name="pending",
+        help="List what is not exported yet, and why",
+        func=lazy_load_command(f"{_PACKAGE}.ledger.list_pending"),
+        args=(*_TARGET, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="verify",
+        help="List what is missing from an export, or differs from what the platform says now",
+        description="Nothing is written. Exit with status 1 if there is anything.",
+        func=lazy_load_command(f"{_PACKAGE}.ledger.verify_ledger"),
+        args=(*_TARGET, *_COMPARED, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
+        name="repair",
+        help="Export what verify lists, as the next version of each session",
+        func=lazy_load_command(f"{_PACKAGE}.ledger.repair_ledger"),
+        args=(*_TARGET, *_COMPARED, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+)
 COMMANDS = (
     ActionCommand(
         name="list",
@@ -52,6 +86,7 @@ COMMANDS = (
         func=lazy_load_command(f"{_PACKAGE}.doctor.run_doctor"),
         args=(_CONN_IDS, _PATH, _STORAGE_CONN_ID, _SQL_CONN_ID, ARG_OUTPUT, ARG_VERBOSE),
     ),
+    GroupCommand(name="ledger", help="Check and repair what an export has written", subcommands=LEDGER_COMMANDS),
 )
 """The commands of the group ``sessions``."""
 

@@ -131,10 +131,10 @@ def _check_rate_limit(hook: SessionsHook) -> str:
 
 def _check_folder(path: str, conn_id: str | None) -> str:
     """Create a file exclusively, twice: two runs that write at the same time depend on it."""
-    from airflow_provider_sessions.transfers._open_store import store_for
+    from airflow_provider_sessions.transfers._open_store import open_store
 
-    store = store_for(path, conn_id)
-    if not store.exclusive:
+    store = open_store(path, conn_id)
+    if not store.creates_exclusively:
         raise CheckWarned("files can be written, but not created exclusively: one export at a time may write here")
     key = f"_doctor/{secrets.token_hex(8)}"
     try:
@@ -148,9 +148,9 @@ def _check_folder(path: str, conn_id: str | None) -> str:
 
 
 def _check_database(conn_id: str) -> str:
-    from airflow_provider_sessions.transfers._sql_engine import engine_for
+    from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
-    engine = engine_for(conn_id)
+    engine = resolve_engine(conn_id)
     try:
         with engine.connect() as connection:
             version = ".".join(map(str, connection.dialect.server_version_info or ()))

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from airflow_provider_sessions.export.checks import check_datasets
 from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
@@ -32,16 +31,6 @@ DEFAULT_COMPARED = ("sessions",)
 """Datasets that are compared if nobody says which: their rows cost no further requests."""
 
 
-class ReadableTarget(Target, Protocol):
-    """A target whose ledger can be read whole."""
-
-    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
-        """What its ledger holds of an account, by session id.
-
-        :raises ExportError: it cannot be read.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A dataset of a session that is not in the target as it should be.
@@ -57,9 +46,19 @@ class Finding:
     reason: str
 
 
+def read_ledger(platform: Platform, target: Target) -> dict[str, LedgerSession]:
+    """Return what a target's ledger holds of the account, by session id.
+
+    :param platform: the hook of the connection that was exported.
+    :param target: what was written into.
+    :raises ExportError: the ledger cannot be read.
+    """
+    return target.held(_plan_all(platform, SessionQuery(), None, Redaction()))
+
+
 def verify(
     platform: Platform,
-    target: ReadableTarget,
+    target: Target,
     *,
     query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
     datasets: Sequence[Dataset] | None = None,
@@ -82,7 +81,7 @@ def verify(
 
 def repair(
     platform: Platform,
-    target: ReadableTarget,
+    target: Target,
     *,
     query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
     datasets: Sequence[Dataset] | None = None,
@@ -111,7 +110,7 @@ def repair(
 
 def _compared(
     platform: Platform,
-    target: ReadableTarget,
+    target: Target,
     query: SessionQuery,
     datasets: Sequence[Dataset] | None,
     redaction: Redaction,
@@ -119,21 +118,27 @@ def _compared(
     """What is to be compared: the sessions of the ledger that are over, as they are now."""
     compared = frozenset(DEFAULT_COMPARED) if datasets is None else frozenset(one.name for one in datasets)
 
-    async def begun(adapter: Adapter) -> ExportPlan:
-        select_datasets(adapter, datasets)
-        able = select_datasets(adapter, None)
-        conn_id = adapter.account.conn_id
-        return ExportPlan(
-            adapter.platform, account_name(adapter), query, able, (), redaction=redaction, conn_id=conn_id
-        )
-
-    work = platform.run(begun)
+    work = _plan_all(platform, query, datasets, redaction)
     held = target.held(work)
     only = {key: _to_compare(one, compared) for key, one in held.items()}
     seen = platform.run(
         lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
     )
     return replace(work, sessions=sort_sessions(seen), only_datasets=only), held
+
+
+def _plan_all(
+    platform: Platform, query: SessionQuery, datasets: Sequence[Dataset] | None, redaction: Redaction
+) -> ExportPlan:
+    """Return the plan of all datasets that the platform supports, without sessions."""
+
+    async def make_plan(adapter: Adapter) -> ExportPlan:
+        select_datasets(adapter, datasets)
+        supported = select_datasets(adapter, None)
+        account, conn_id = account_name(adapter), adapter.account.conn_id
+        return ExportPlan(adapter.platform, account, query, supported, (), redaction=redaction, conn_id=conn_id)
+
+    return platform.run(make_plan)
 
 
 def _to_compare(held: LedgerSession, compared: frozenset[str]) -> frozenset[str]:

@@ -26,7 +26,7 @@ from airflow_provider_sessions.errors import (
     ExportError,
     InputError,
 )
-from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate
+from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate, LedgerSession
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, fetch_session_artifacts
 from airflow_provider_sessions.messages import ProgressLog
@@ -90,6 +90,12 @@ class Platform(Protocol):
 
 class Target(Protocol):
     """What is written into: files or tables. It is made for one try of a run, and keeps the ledger of what it holds."""
+
+    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
+        """Return what the ledger holds of the plan's account, by session id.
+
+        :raises ExportError: it cannot be read.
+        """
 
     def begin(self, work: ExportPlan) -> dict[str, DueSession]:
         """Recover what died, and tell which sessions to look at besides those that were found, by id.

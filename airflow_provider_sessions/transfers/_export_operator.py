@@ -127,7 +127,7 @@ class BaseExportOperator(DeferringOperator):
             title=parse_text(self.title, "title"),
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
-        redaction = _redaction(self.redact, self.redact_conn_id)
+        redaction = parse_redaction(self.redact, self.redact_conn_id)
         with frozen_heap(), self.target(_get_run_id(context), give_up_after) as target:
             _warn_of_open_end(window)
             with preload_lineage_collector():
@@ -161,7 +161,11 @@ def _get_run_id(context: Context) -> RunId:
     )
 
 
-def _redaction(redact: Any, conn_id: Any) -> Redaction:
+def parse_redaction(redact: Any, conn_id: Any) -> Redaction:
+    """Parse the arguments ``redact`` and ``redact_conn_id`` of an export.
+
+    :raises InputError: one of them is invalid.
+    """
     modes, conn_id = parse_redaction_modes(parse_json(redact, "redact")), parse_text(conn_id, "redact_conn_id")
     redaction = Redaction(modes, get_password(conn_id) if conn_id is not None and modes else None)
     if modes:

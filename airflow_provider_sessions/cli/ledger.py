@@ -1,0 +1,116 @@
+"""``airflow sessions ledger``: what an export has pending, and what is missing or outdated in its files or tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_sessions.cli.output import Row, command, print_rows
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.datasets import parse_datasets
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, EntryStatus
+from airflow_provider_sessions.export.redaction import Redaction
+from airflow_provider_sessions.export.repair import read_ledger, repair, verify
+from airflow_provider_sessions.export.run import Target
+from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, parse_redaction
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+KEEP_ALL = "none"
+"""The ``--redact`` of an export that keeps everything."""
+
+
+@command
+def list_pending(arguments: Namespace) -> None:
+    """Print what is not exported yet, the longest pending first: one row for each dataset of a session."""
+    with _open_target(arguments) as target:
+        ledger = read_ledger(hook_for(arguments.conn_id), target)
+    rows = [
+        {
+            "session_id": session_id,
+            "dataset": dataset,
+            "since": entry.first_seen.isoformat(),
+            "attempts": entry.attempts,
+            "next_check": entry.next_check and entry.next_check.isoformat(),
+            "reason": entry.reason,
+        }
+        for session_id, held in ledger.items()
+        for dataset, entry in held.entries.items()
+        if entry.status is EntryStatus.PENDING
+    ]
+    print_rows(sorted(rows, key=lambda row: (row["since"], row["session_id"], row["dataset"])), arguments.output)
+
+
+@command
+def verify_ledger(arguments: Namespace) -> None:
+    """Print what is missing or differs from the platform. The process ends with status 1 if there is anything."""
+    with _open_target(arguments) as target:
+        findings = verify(
+            hook_for(arguments.conn_id),
+            target,
+            datasets=parse_datasets(arguments.datasets),
+            redaction=_read_redaction(arguments),
+        )
+    rows: list[Row] = [
+        {"session_id": one.session_id, "dataset": one.dataset, "status": one.status.value, "reason": one.reason}
+        for one in findings
+    ]
+    print_rows(rows, arguments.output)
+    if rows:
+        raise SystemExit(1)
+
+
+@command
+def repair_ledger(arguments: Namespace) -> None:
+    """Write what :func:`verify_ledger` finds, and print what was written: one row for each dataset."""
+    with _open_target(arguments) as target:
+        written = repair(
+            hook_for(arguments.conn_id),
+            target,
+            datasets=parse_datasets(arguments.datasets),
+            redaction=_read_redaction(arguments),
+        )
+    print_rows(
+        [{"dataset": name, "rows": counts["rows"]} for name, counts in written.datasets.items()], arguments.output
+    )
+
+
+@contextmanager
+def _open_target(arguments: Namespace) -> Iterator[Target]:
+    """Open what an export writes into, as a run of its own."""
+    run = RunId("sessions_ledger", f"cli__{datetime.now(UTC).isoformat()}", "ledger")
+    with _operator(arguments).target(run, GIVE_UP_AFTER) as target:
+        yield target
+
+
+def _operator(arguments: Namespace) -> BaseExportOperator:
+    if bool(arguments.path) == bool(arguments.sql_conn_id):
+        raise InputError("give either --path, for files, or --sql-conn-id, for tables")
+    if arguments.path:
+        return SessionsToObjectStorageOperator(
+            task_id="ledger",
+            conn_id=arguments.conn_id,
+            path=arguments.path,
+            format=arguments.format,
+            object_storage_conn_id=arguments.object_storage_conn_id,
+        )
+    return SessionsToSqlOperator(
+        task_id="ledger",
+        conn_id=arguments.conn_id,
+        sql_conn_id=arguments.sql_conn_id,
+        schema=arguments.schema,
+        table_prefix=arguments.table_prefix,
+    )
+
+
+def _read_redaction(arguments: Namespace) -> Redaction:
+    """Read the export's redaction. With another one than the export's, every row would differ."""
+    modes = None if arguments.redact == KEEP_ALL else arguments.redact
+    return parse_redaction(modes, arguments.redact_conn_id)

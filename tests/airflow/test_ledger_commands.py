@@ -1,0 +1,103 @@
+"""``airflow sessions ledger``, on what the export operators wrote into a folder and a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_sessions.__main__ import main
+from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
+from tests.connected import RecordingTaskInstance
+
+HOUR = timedelta(hours=1)
+Ledger = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture(params=["files", "tables"])
+def export(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Arguments of an export operator, for files or for tables."""
+    if request.param == "files":
+        return {"path": str(tmp_path / "files")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{tmp_path}/warehouse.db")
+    return {"sql_conn_id": "warehouse"}
+
+
+@pytest.fixture
+def ledger(export: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> Ledger:
+    """Run a command on the export's ledger; returns its exit status and its rows."""
+    [(name, value)] = export.items()
+
+    def run(command: str, *arguments: str) -> tuple[int, Any]:
+        target = ["--conn-id", "vidinfra_default", f"--{name.replace('_', '-')}", value]
+        status = 0
+        capsys.readouterr()  # what the export has logged
+        try:
+            main(["ledger", command, *target, *arguments, "--output", "json"])
+        except SystemExit as ended:
+            status = int(str(ended.code))
+        return status, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def night(export: dict[str, Any], sandbox: Sandbox, vidinfra: Any) -> list[str]:
+    """Export two sessions that have ended, of which one has no recording yet; their ids, that one first."""
+    now = datetime.now(UTC)
+    sandbox.clock.advance((now - sandbox.clock.now()).total_seconds())
+    ended = (now - 3 * HOUR, now - HOUR)
+    [late] = vidinfra.create("Late", ended_between=ended, script={"artifacts_after": {"recording": 30 * 86400}})
+    [whole] = vidinfra.create("Whole", ended_between=ended)
+    arguments = {"task_id": "export", "conn_id": "vidinfra_default", "start": now - 4 * HOUR, "end": now, **export}
+    kind = SessionsToSqlOperator if "sql_conn_id" in export else SessionsToObjectStorageOperator
+    kind(**arguments, datasets=["sessions", "recordings"]).execute({"ti": RecordingTaskInstance()})
+    return [late, whole]
+
+
+def test_what_is_pending_is_listed_with_its_reason(ledger: Ledger, night: list[str]) -> None:
+    status, rows = ledger("pending")
+    assert status == 0
+    [row] = rows
+    assert (row["session_id"], row["dataset"], row["attempts"]) == (night[0], "recordings", 1)
+    assert row["reason"]
+    assert row["next_check"] > row["since"]
+
+
+def test_a_title_that_was_changed_behind_the_export_is_found_and_repaired(
+    ledger: Ledger, night: list[str], vidinfra: Any
+) -> None:
+    assert ledger("verify", "--redact", "none") == (0, [])
+    vidinfra.all_sessions[night[1]].title = "Renamed"
+
+    status, [found] = ledger("verify", "--redact", "none")
+    assert (status, found["session_id"], found["dataset"]) == (1, night[1], "sessions")
+
+    status, rows = ledger("repair", "--redact", "none")
+    assert (status, {row["dataset"]: row["rows"] for row in rows}["sessions"]) == (0, 1)
+    assert ledger("verify", "--redact", "none") == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give either --path, for files, or --sql-conn-id, for tables"),
+        (["--path", "/data", "--sql-conn-id", "warehouse"], "give either --path"),
+        (["--path", "relative"], "depends on the worker's working directory"),
+    ],
+)
+def test_a_target_that_is_not_clear_ends_the_command(vidinfra: Any, arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=message):
+        main(["ledger", "pending", "--conn-id", "vidinfra_default", *arguments])
+
+
+def test_a_repair_does_not_guess_what_the_export_redacts(vidinfra: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["ledger", "repair", "--conn-id", "vidinfra_default", "--path", "/data"])
+    assert "--redact" in capsys.readouterr().err
