@@ -26,21 +26,27 @@ T = TypeVar("T")
 class OnceOperator(DeferringOperator):
     """An operator that makes one thing: one attempt at a time, with a record of what earlier attempts sent."""
 
-    def __init__(self, *, conn_id: str, **kwargs: Any) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+    def __init__(self, *, conn_id: str, deferrable: bool = True, **kwargs: Any) -> None:
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self._record: SendRecord | None = None
         self._sends: dict[str, Any] | None = None
 
     def execute_in_slot(
-        self, context: Context, event: Any = None, *, sends: dict[str, Any] | None = None, **resumed_with: Any
+        self,
+        context: Context,
+        event: Any = None,
+        *,
+        slots: int | None = None,
+        began: float | None = None,
+        times: int = 1,
+        sends: dict[str, Any] | None = None,
     ) -> Any:
-        """Do the work after a deferral.
+        """Do the work after a deferral. The other parameters are those of :class:`DeferringOperator`'s method.
 
         :param sends: what earlier attempts sent.
-        :param resumed_with: see :meth:`DeferringOperator.execute_in_slot`.
         """
         self._sends = sends
-        return super().execute_in_slot(context, event, **resumed_with)
+        return super().execute_in_slot(context, event, slots=slots, began=began, times=times)
 
     def get_resume_arguments(self) -> dict[str, Any]:
         """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""

@@ -71,9 +71,10 @@ class DownloadRecordingsOperator(DeferringOperator):
         object_storage_conn_id: str | None = None,
         allow_none: bool | str = False,
         concurrency: int = _DEFAULT_CONCURRENCY,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         check_words(allow_none, partial(parse_bool, field="allow_none"))
         self.session_id = session_id
         self.path = path
@@ -139,9 +140,10 @@ class FetchTranscriptOperator(DeferringOperator):
         path: Folder,
         formats: Sequence[TranscriptFormat | str] | TranscriptFormat | str = ("vtt",),
         object_storage_conn_id: str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         check_words(formats, read_formats)
         self.session_id = session_id
         self.path = path

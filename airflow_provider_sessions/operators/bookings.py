@@ -69,9 +69,10 @@ class BookSlotOperator(OnceOperator):
         name: str | None = None,
         time_zone: str = "UTC",
         guests: Sequence[str] | str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self.booking_page_id = booking_page_id
         self.start = start
         self.email = email
@@ -121,9 +122,10 @@ class RegisterParticipantsOperator(OnceOperator):
         conn_id: str,
         session_id: str,
         participants: Sequence[str | Mapping[str, Any]] | str,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self.session_id = session_id
         self.participants = participants
 

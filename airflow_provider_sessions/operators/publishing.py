@@ -103,9 +103,10 @@ class PublishRecordingOperator(OnceOperator):
         object_storage_conn_id: str | None = None,
         timeout: timedelta | float | str = timedelta(hours=2),
         poll_interval: float = 30.0,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self.session_id = session_id
         self.recording_id = recording_id
         self.library_id = library_id
@@ -125,21 +126,23 @@ class PublishRecordingOperator(OnceOperator):
         context: Context,
         event: Any = None,
         *,
+        slots: int | None = None,
+        began: float | None = None,
+        times: int = 1,
+        sends: dict[str, Any] | None = None,
         deadline: float | None = None,
-        **resumed_with: Any,
     ) -> Any:
-        """Do the work after a deferral.
+        """Do the work after a deferral. The other parameters are those of :class:`OnceOperator`'s method.
 
         :param event: where the video was waited for, that of
             :class:`~airflow_provider_sessions.triggers.videos.VideoTrigger`.
         :param deadline: when to give up waiting, in seconds since 1970.
-        :param resumed_with: see :meth:`OnceOperator.execute_in_slot`.
         :raises ExportError: the wait ended without a video that can be played.
         """
         self._deadline = deadline
         if isinstance(event, Mapping) and event.get("status") not in (None, "playable"):
             raise ExportError(f"the recording of session {self.session_id} is not published: {event.get('message')}")
-        return super().execute_in_slot(context, event, **resumed_with)
+        return super().execute_in_slot(context, event, slots=slots, began=began, times=times, sends=sends)
 
     def get_resume_arguments(self) -> dict[str, Any]:
         """Return what earlier attempts sent and the deadline, as arguments of :meth:`execute_in_slot`."""

@@ -123,9 +123,10 @@ class CreateSessionOperator(OnceOperator):
         options: Mapping[str, Any] | str | None = None,
         on_existing: OnExistingName | str = "return",
         mark: bool | str = True,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         check_words(on_existing, OnExisting.parse)
         check_words(mark, partial(parse_bool, field="mark"))
         self.title = title
@@ -176,8 +177,8 @@ class _SessionOperator(DeferringOperator):
     template_fields: Sequence[str] = ("conn_id", "session_id")
     operator_extra_links = (SessionLink(), JoinLink())
 
-    def __init__(self, *, conn_id: str, session_id: str, **kwargs: Any) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+    def __init__(self, *, conn_id: str, session_id: str, deferrable: bool = True, **kwargs: Any) -> None:
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self.session_id = session_id
 
     @abstractmethod
@@ -234,9 +235,10 @@ class UpdateSessionOperator(_SessionOperator):
         description: str | None = None,
         add_participants: Sequence[str | Mapping[str, Any]] | str | None = None,
         options: Mapping[str, Any] | str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
+        super().__init__(conn_id=conn_id, session_id=session_id, deferrable=deferrable, **kwargs)
         self.title = title
         self.start = start
         self.duration = duration
@@ -306,8 +308,10 @@ class CancelSessionOperator(_SessionOperator):
 
     template_fields: Sequence[str] = (*_SessionOperator.template_fields, "notify")
 
-    def __init__(self, *, conn_id: str, session_id: str, notify: bool | str = True, **kwargs: Any) -> None:
-        super().__init__(conn_id=conn_id, session_id=session_id, **kwargs)
+    def __init__(
+        self, *, conn_id: str, session_id: str, notify: bool | str = True, deferrable: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(conn_id=conn_id, session_id=session_id, deferrable=deferrable, **kwargs)
         check_words(notify, partial(parse_bool, field="notify"))
         self.notify = notify
 
@@ -370,9 +374,10 @@ class CallApiOperator(DeferringOperator):
         body: Any = None,
         base: str | None = None,
         limit: int | str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self.endpoint = endpoint
         self.arguments = arguments
         self.method = method

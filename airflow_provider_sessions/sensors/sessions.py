@@ -23,7 +23,7 @@ slow platform delays it, a deferred sensor waits up to 45 s for it; a poking one
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
@@ -109,10 +109,12 @@ class _SessionSensor(BaseSensorOperator):
         max_consecutive_failures: int | str = DEFAULT_MAX_FAILURES,
         on_unreachable: OnUnreachable | str = "fail",
         deferrable: bool = True,
+        soft_fail: bool = False,
         retry_policy: Any = DEFAULT_POLICY,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**make_policy_argument(retry_policy), **kwargs)  # see DeferringOperator
+        soft_fail = parse_untemplated_bool(soft_fail, "soft_fail")
+        super().__init__(soft_fail=soft_fail, **make_policy_argument(retry_policy), **kwargs)  # see DeferringOperator
         check_words(on_unreachable, parse_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
@@ -132,8 +134,11 @@ class _SessionSensor(BaseSensorOperator):
         """
 
     @abstractmethod
-    def trigger(self, **arguments: Any) -> WaitTrigger:
-        """Return the trigger that waits for the condition."""
+    def make_trigger(self, arguments: Mapping[str, Any]) -> WaitTrigger:
+        """Return the trigger that waits for the condition.
+
+        :param arguments: those of :class:`~airflow_provider_sessions.triggers.sessions.WaitTrigger`.
+        """
 
     def execute(self, context: Context) -> Any:
         """Poll once; unless that ends the wait, defer, or continue to poke."""
@@ -210,19 +215,21 @@ class _SessionSensor(BaseSensorOperator):
     def _defer(self, deadline: float, session: Session | None) -> NoReturn:
         now = SYSTEM_CLOCK.now().timestamp()
         not_before = now + SETTLING_SECONDS
-        trigger = self.trigger(
-            conn_id=self.conn_id,
-            session_id=parse_id(self.session_id),
-            poll_interval=self.poke_interval,
-            deadline=deadline,
-            not_before=not_before,
-            max_consecutive_failures=self._parse_max_failures(),
-            last_seen=_summary(session),
-            max_idle=parse_seconds(self.max_idle, "max_idle"),
-        )
+        arguments = {
+            "conn_id": self.conn_id,
+            "session_id": parse_id(self.session_id),
+            "poll_interval": self.poke_interval,
+            "deadline": deadline,
+            "not_before": not_before,
+            "max_consecutive_failures": self._parse_max_failures(),
+            "last_seen": _summary(session),
+            "max_idle": parse_seconds(self.max_idle, "max_idle"),
+        }
         # The trigger keeps the deadline and explains what it found; Airflow's own timeout is only a safeguard.
         seconds = max(deadline, not_before) - now + max(2 * self.poke_interval, _MIN_TIMEOUT_MARGIN)
-        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=seconds))
+        self.defer(
+            trigger=self.make_trigger(arguments), method_name="execute_complete", timeout=timedelta(seconds=seconds)
+        )
 
     def _end(self, context: Context, result: WaitResult, summary: dict[str, Any] | None) -> dict[str, Any] | None:
         """End the task according to the result of the wait."""
@@ -281,7 +288,7 @@ class SessionStateSensor(_SessionSensor):
     :param session_id: the session. (templated)
     :param state: ``requested``, ``scheduled``, ``live``, ``ended``, ``canceled`` or ``expired``. (templated)
     :param poll_interval: time between two polls: a timedelta, seconds (at least 1) or ISO 8601. Defaults to
-        ``poke_interval``, which is 60 s. All sensors of a connection share the polls. (templated)
+        ``poke_interval``, Airflow's own argument. All sensors of a connection share the polls. (templated)
     :param max_idle: maximum time between two polls of a deferred sensor, however far away the planned start is: a
         move, a cancellation or an early start may be noticed this late. Defaults to 15 minutes. (templated)
     :param max_consecutive_failures: consecutive failed polls that end the wait; a rate-limited poll (429) is not a
@@ -305,8 +312,38 @@ class SessionStateSensor(_SessionSensor):
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "state")
 
-    def __init__(self, *, state: StateName | str = "live", cancel_on_kill: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        state: StateName | str = "live",
+        poll_interval: float | timedelta | str | None = None,
+        max_idle: float | timedelta | str = MAX_IDLE,
+        max_consecutive_failures: int | str = DEFAULT_MAX_FAILURES,
+        on_unreachable: OnUnreachable | str = "fail",
+        cancel_on_kill: bool = False,
+        deferrable: bool = True,
+        poke_interval: float | timedelta = 60.0,
+        timeout: float | timedelta | None = None,
+        mode: str = "poke",
+        soft_fail: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            conn_id=conn_id,
+            session_id=session_id,
+            poll_interval=poll_interval,
+            max_idle=max_idle,
+            max_consecutive_failures=max_consecutive_failures,
+            on_unreachable=on_unreachable,
+            deferrable=deferrable,
+            poke_interval=poke_interval,
+            timeout=timeout,
+            mode=mode,
+            soft_fail=soft_fail,
+            **kwargs,
+        )
         check_words(state, StateCondition.parse)
         self.state = state
         self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
@@ -327,7 +364,7 @@ class SessionStateSensor(_SessionSensor):
         """Return the condition to wait for."""
         return StateCondition.parse(self.state)
 
-    def trigger(self, **arguments: Any) -> WaitTrigger:
+    def make_trigger(self, arguments: Mapping[str, Any]) -> WaitTrigger:
         """Return the trigger that waits for the condition."""
         state = StateCondition.parse(self.state).state
         return SessionStateTrigger(state=state.value, cancel_on_kill=self.cancel_on_kill, **arguments)
@@ -356,6 +393,7 @@ class ArtifactSensor(_SessionSensor):
     :param on_unreachable: what to do when there will be no artifact, because the session was never held or nothing was
         recorded: ``fail``, ``skip`` or ``succeed``. (templated)
     :param deferrable: wait in the triggerer, without holding a worker.
+    :param soft_fail: skip instead of fail when ``timeout`` has passed; other failures stay failures.
     :raises UnreachableConditionError: there will be no artifact.
     :raises UnsupportedError: the platform does not have such artifacts; the message says what to use instead.
     :raises TooManyFailuresError: too many consecutive polls failed; quotes the last error.
@@ -364,8 +402,37 @@ class ArtifactSensor(_SessionSensor):
 
     template_fields: Sequence[str] = (*_SessionSensor.template_fields, "artifact")
 
-    def __init__(self, *, artifact: ArtifactName | str = "transcript", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        artifact: ArtifactName | str = "transcript",
+        poll_interval: float | timedelta | str | None = None,
+        max_idle: float | timedelta | str = MAX_IDLE,
+        max_consecutive_failures: int | str = DEFAULT_MAX_FAILURES,
+        on_unreachable: OnUnreachable | str = "fail",
+        deferrable: bool = True,
+        poke_interval: float | timedelta = 60.0,
+        timeout: float | timedelta | None = None,
+        mode: str = "poke",
+        soft_fail: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            conn_id=conn_id,
+            session_id=session_id,
+            poll_interval=poll_interval,
+            max_idle=max_idle,
+            max_consecutive_failures=max_consecutive_failures,
+            on_unreachable=on_unreachable,
+            deferrable=deferrable,
+            poke_interval=poke_interval,
+            timeout=timeout,
+            mode=mode,
+            soft_fail=soft_fail,
+            **kwargs,
+        )
         check_words(artifact, ArtifactCondition.parse)
         self.artifact = artifact
 
@@ -373,6 +440,6 @@ class ArtifactSensor(_SessionSensor):
         """Return the condition to wait for."""
         return ArtifactCondition.parse(self.artifact)
 
-    def trigger(self, **arguments: Any) -> WaitTrigger:
+    def make_trigger(self, arguments: Mapping[str, Any]) -> WaitTrigger:
         """Return the trigger that waits for the condition."""
         return ArtifactTrigger(artifact=ArtifactCondition.parse(self.artifact).artifact.value, **arguments)

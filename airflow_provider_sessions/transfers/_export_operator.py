@@ -85,9 +85,10 @@ class BaseExportOperator(DeferringOperator):
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(conn_id=conn_id, **kwargs)
+        super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         check_words(datasets, parse_datasets)
         check_words(redact, parse_redaction_modes)
         check_words(

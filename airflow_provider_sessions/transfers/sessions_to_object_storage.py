@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_sessions.arguments import check_words, parse_text
+from airflow_provider_sessions.export.datasets import DatasetName
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FormatName, find_format, get_format
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.run import Target
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
+from airflow_provider_sessions.export.redaction import RedactionModeName
+from airflow_provider_sessions.export.rows import PersonalDataName
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Target
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
 
@@ -71,12 +75,38 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     def __init__(
         self,
         *,
+        conn_id: str,
         path: Folder,
         format: FormatName | str = "jsonl",  # noqa: A002 - the word users look for
         object_storage_conn_id: str | None = None,
+        datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
+        start: datetime | str | float | None = None,
+        end: datetime | str | float | None = None,
+        room_id: str | None = None,
+        case: str | None = None,
+        title: str | None = None,
+        give_up_after: timedelta | str | float = GIVE_UP_AFTER,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
+        redact_conn_id: str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            conn_id=conn_id,
+            datasets=datasets,
+            start=start,
+            end=end,
+            room_id=room_id,
+            case=case,
+            title=title,
+            give_up_after=give_up_after,
+            concurrency=concurrency,
+            redact=redact,
+            redact_conn_id=redact_conn_id,
+            deferrable=deferrable,
+            **kwargs,
+        )
         check_words(format, find_format)
         self.path = path
         self.format = format

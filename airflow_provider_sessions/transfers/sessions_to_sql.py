@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_sessions.arguments import parse_text, parse_untemplated_bool
+from airflow_provider_sessions.export.datasets import DatasetName
 from airflow_provider_sessions.export.layout import RunId
-from airflow_provider_sessions.export.run import Target
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
+from airflow_provider_sessions.export.redaction import RedactionModeName
+from airflow_provider_sessions.export.rows import PersonalDataName
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Target
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
@@ -73,13 +77,39 @@ class SessionsToSqlOperator(BaseExportOperator):
     def __init__(
         self,
         *,
+        conn_id: str,
         sql_conn_id: str,
         schema: str | None = None,
         table_prefix: str = "",
         allow_untested_database: bool = False,
+        datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
+        start: datetime | str | float | None = None,
+        end: datetime | str | float | None = None,
+        room_id: str | None = None,
+        case: str | None = None,
+        title: str | None = None,
+        give_up_after: timedelta | str | float = GIVE_UP_AFTER,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
+        redact_conn_id: str | None = None,
+        deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            conn_id=conn_id,
+            datasets=datasets,
+            start=start,
+            end=end,
+            room_id=room_id,
+            case=case,
+            title=title,
+            give_up_after=give_up_after,
+            concurrency=concurrency,
+            redact=redact,
+            redact_conn_id=redact_conn_id,
+            deferrable=deferrable,
+            **kwargs,
+        )
         self.sql_conn_id = sql_conn_id
         self.schema = schema
         self.table_prefix = table_prefix

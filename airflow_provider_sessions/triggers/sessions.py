@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from inspect import signature
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -58,17 +59,6 @@ class WaitTrigger(BaseTrigger):
     :param max_idle: maximum seconds between polls, however far away the next change seems.
     """
 
-    argument_names: ClassVar[tuple[str, ...]] = (
-        "conn_id",
-        "session_id",
-        "poll_interval",
-        "deadline",
-        "not_before",
-        "max_consecutive_failures",
-        "last_seen",
-        "max_idle",
-    )
-    """The arguments, which are stored with the deferred task; each is an attribute of the same name."""
     clock: Clock = SYSTEM_CLOCK
 
     def __init__(
@@ -98,9 +88,11 @@ class WaitTrigger(BaseTrigger):
         """Return the condition to wait for."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments."""
+        """Return the class path and the arguments: each is an attribute of the same name."""
         kind = type(self)
-        return f"{kind.__module__}.{kind.__qualname__}", {name: getattr(self, name) for name in self.argument_names}
+        return f"{kind.__module__}.{kind.__qualname__}", {
+            name: getattr(self, name) for name in signature(kind).parameters
+        }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and yield one event."""
@@ -131,16 +123,37 @@ class WaitTrigger(BaseTrigger):
 class SessionStateTrigger(WaitTrigger):
     """Wait until a session is in a state.
 
+    The other parameters are those of :class:`WaitTrigger`.
+
     :param state: one of :class:`~airflow_provider_sessions.model.SessionState`.
     :param cancel_on_kill: cancel the session, if it has not started, when the task is marked while it is deferred.
         Has no effect before Airflow 3.3.
-    :param kwargs: the arguments of :class:`WaitTrigger`.
     """
 
-    argument_names = ("state", "cancel_on_kill", *WaitTrigger.argument_names)
-
-    def __init__(self, *, state: StateName | str, cancel_on_kill: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        state: StateName | str,
+        poll_interval: float,
+        deadline: float,
+        not_before: float = 0.0,
+        max_consecutive_failures: int = DEFAULT_MAX_FAILURES,
+        last_seen: dict[str, Any] | None = None,
+        max_idle: float = MAX_IDLE,
+        cancel_on_kill: bool = False,
+    ) -> None:
+        super().__init__(
+            conn_id=conn_id,
+            session_id=session_id,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            not_before=not_before,
+            max_consecutive_failures=max_consecutive_failures,
+            last_seen=last_seen,
+            max_idle=max_idle,
+        )
         check_words(state, StateCondition.parse)
         self.state = state
         self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
@@ -158,14 +171,34 @@ class SessionStateTrigger(WaitTrigger):
 class ArtifactTrigger(WaitTrigger):
     """Wait until an artifact of a session is ready. It is not polled before the session has ended.
 
+    The other parameters are those of :class:`WaitTrigger`.
+
     :param artifact: one of :class:`~airflow_provider_sessions.model.Artifact`.
-    :param kwargs: the arguments of :class:`WaitTrigger`.
     """
 
-    argument_names = ("artifact", *WaitTrigger.argument_names)
-
-    def __init__(self, *, artifact: ArtifactName | str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        session_id: str,
+        artifact: ArtifactName | str,
+        poll_interval: float,
+        deadline: float,
+        not_before: float = 0.0,
+        max_consecutive_failures: int = DEFAULT_MAX_FAILURES,
+        last_seen: dict[str, Any] | None = None,
+        max_idle: float = MAX_IDLE,
+    ) -> None:
+        super().__init__(
+            conn_id=conn_id,
+            session_id=session_id,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            not_before=not_before,
+            max_consecutive_failures=max_consecutive_failures,
+            last_seen=last_seen,
+            max_idle=max_idle,
+        )
         check_words(artifact, ArtifactCondition.parse)
         self.artifact = artifact
 

@@ -61,7 +61,7 @@ OPEN = {
         "start",
         "timeout",
     ),
-    *("limit", "max_consecutive_failures", "timeout"),
+    *("limit", "max_consecutive_failures", "mode", "timeout"),
     "last_seen",
 }
 """Arguments whose text may be any: names, ids, free text, what is JSON, times, durations, numbers."""
