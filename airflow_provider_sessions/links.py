@@ -1,7 +1,7 @@
-"""Buttons on a task in Airflow's UI: the session's page, and where one joins it.
+"""Links of a task in Airflow's UI: the session's page and its join page.
 
-Links are read from XCom, which :func:`push_links` writes as soon as the session is known: before a task defers, so that
-the buttons are there while it waits, and before it fails. A platform that gives no address has no button.
+Links are read from XCom. :func:`push_links` writes them as soon as the session is known: before a task defers, so that
+the buttons are visible while it waits, and before it fails. Without a URL there is no button.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ class SessionLink(BaseOperatorLink):
     name = "Session"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The page's address, or an empty text while none is known."""
-        return _pushed(ti_key, SESSION_URL)
+        """Return the URL of the page, or an empty text if it is unknown."""
+        return _read_link(ti_key, SESSION_URL)
 
 
 class JoinLink(BaseOperatorLink):
-    """Where one joins the session."""
+    """The page on which people join the session."""
 
     name = "Join"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address, or an empty text while none is known."""
-        return _pushed(ti_key, JOIN_URL)
+        """Return the URL of the page, or an empty text if it is unknown."""
+        return _read_link(ti_key, JOIN_URL)
 
 
 def push_links(context: Context, session: Session) -> None:
-    """Write what the links read. To be called as soon as the session is known, before deferring or returning.
+    """Push the URLs of the links to XCom. Call it as soon as the session is known, before deferring or returning.
 
     :param context: the task's context.
     :param session: the session.
     """
     task_instance: Any = context["ti"]
-    # None is written as well: Airflow logs an error for each XCom that is asked for and was never written.
+    # None is pushed, too: Airflow logs an error if a link reads an XCom that does not exist.
     task_instance.xcom_push(key=SESSION_URL, value=session.url)
     task_instance.xcom_push(key=JOIN_URL, value=session.join_url)
 
 
-def _pushed(ti_key: TaskInstanceKey, key: str) -> str:
+def _read_link(ti_key: TaskInstanceKey, key: str) -> str:
     return sanitize_link(XCom.get_value(ti_key=ti_key, key=key)) or ""

@@ -1,1 +1,1 @@
-"""The Airflow face, hooks: a connection goes in, answers in this package's words come out."""
+"""Hooks: they read an Airflow connection and send requests to its platform."""

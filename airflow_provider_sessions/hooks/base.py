@@ -1,4 +1,4 @@
-"""The hook of all platforms, and how the right one is found for a connection."""
+"""The base class of all hooks, and the function that returns the hook of a connection."""
 
 from __future__ import annotations
 
@@ -40,23 +40,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TEST_PATIENCE = 5.0
-"""Seconds that a connection test waits for a retry or for its slot: a person looks at the button."""
+_TEST_MAX_WAIT = 5.0
+"""Seconds that a connection test waits for a retry or for the rate limit: a person waits for its result."""
 
 
 class SessionsHook(BaseHook):
-    """One connection to one platform, for code without an event loop. See also :func:`hook_for`.
+    """A connection to a platform, for code without an event loop. See also :func:`hook_for`.
 
-    A subclass is for the connections of one platform. This class is for those of any; its ``conn_type`` is that of the
-    connection, and empty before the connection is read.
+    A subclass accepts the connections of one platform. This class accepts those of any platform; its ``conn_type`` is
+    that of the connection, and empty until the connection is read.
 
-    Every method blocks; inside an event loop it holds that loop up, so use :meth:`acall`, :meth:`apages` or
-    :meth:`get_conn` there. A hook may be made anywhere: the connection is read when the first question is asked.
+    The methods block. In an event loop use :meth:`acall`, :meth:`apages` or :meth:`get_conn` instead. The constructor
+    does not read the connection; the first request does.
 
-    :param conn_id: id of the connection; the class's ``default_conn_name`` if not given.
-    :param max_wait: how long a request may wait for its slot in the account's rate limit, or for a retry: a timedelta,
-        seconds, or ISO 8601. What would wait longer is a :class:`~airflow_provider_sessions.errors.RateLimitedError`
-        that says when to come back. If not given, what the connection says: 60 s by default, on Sessions 300 s.
+    :param conn_id: id of the connection; defaults to the class's ``default_conn_name``.
+    :param max_wait: how long a request may wait for the account's rate limit, or for a retry: a timedelta, seconds, or
+        ISO 8601. A request that would wait longer raises a
+        :class:`~airflow_provider_sessions.errors.RateLimitedError` that says when to try again. Defaults to the
+        connection's ``max_wait``: 60 s, on Sessions 300 s.
     :param logger_name: see Airflow's BaseHook.
     """
 
@@ -79,7 +80,7 @@ class SessionsHook(BaseHook):
 
     @cached_property
     def account(self) -> Account:
-        """The connection. It is read once, on the thread that first asks for it.
+        """The connection, which is read once, on the thread that first uses it.
 
         :raises InputError: the connection is one of another platform.
         """
@@ -95,10 +96,10 @@ class SessionsHook(BaseHook):
         return RequestLimits(max_wait, self._reservations)
 
     def use_reservations(self, held: int, max_wait: float) -> ReservationLimiter:
-        """Send requests with reservations that a task made before it was deferred.
+        """Send requests with the reservations that a task made before it was deferred.
 
-        :param held: how many.
-        :param max_wait: seconds that the first request may wait without one.
+        :param held: the number of reservations.
+        :param max_wait: seconds that the first request may wait if it has no reservation.
         """
         limiter = adapter_class(self.account.conn_type).get_limiter(self.account)
         self._reservations = ReservationLimiter(limiter, held, max_wait)
@@ -124,7 +125,7 @@ class SessionsHook(BaseHook):
         return get_process_portal().stream(self.account, function, self._limits)
 
     def call(self, call: Call[T]) -> T:
-        """Send what an endpoint function returned, and read the answer.
+        """Send the call that an endpoint function returned, and return its parsed response.
 
         :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
         """
@@ -139,16 +140,16 @@ class SessionsHook(BaseHook):
         body: Any = None,
         base: str | None = None,
     ) -> Any:
-        """Send a request that no endpoint function describes, with credential, rate limit and retries as any other.
+        """Send a request that no endpoint function describes, with the usual credential, rate limit and retries.
 
-        :param method: GET, POST, PUT, PATCH or DELETE. Of these, GET, PUT and DELETE are retried.
+        :param method: GET, POST, PUT, PATCH or DELETE. GET, PUT and DELETE are retried.
         :param path: relative to the base URL, such as ``/rooms/my``.
         :param query: query parameters.
         :param body: JSON body.
         :param base: the name of another base URL of the connection (VidInfra: ``live``, ``video``, or one of its field
             ``base_urls``).
-        :return: the response: JSON with its envelope, a text, or None where there is none.
-        :raises InputError: method or path are not as they should be; nothing was sent.
+        :returns: the body of the response: JSON with its envelope, a text, or None if it is empty.
+        :raises InputError: the method or the path is invalid; nothing was sent.
         """
         return self.call(raw_call(method, path, query=query, body=body, base=base))
 
@@ -178,30 +179,30 @@ class SessionsHook(BaseHook):
         return self._open().client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Send one cheap request that needs the credential. For the button "Test" of Airflow's connection list.
+        """Send one cheap request that needs the credential, for the button "Test" of Airflow's connection list.
 
-        Also says so where the system's time zone data are older than those of the package ``tzdata``, and differ.
+        The message also names time zones whose data on this system are older than those of the package ``tzdata``.
         """
 
         async def check() -> str:
             opened = adapter_class(account.conn_type).open(
-                account, on_secret=get_process_portal().add_secret, max_wait=_TEST_PATIENCE
+                account, on_secret=get_process_portal().add_secret, max_wait=_TEST_MAX_WAIT
             )
             async with opened as adapter:
                 return await adapter.check()
 
         try:
             account = self.account
-            answered = get_process_portal().run(check)
-        except (SessionsError, AirflowNotFoundException) as failure:
-            return False, str(failure)
-        return True, ". ".join(filter(None, (answered, outdated_zones())))
+            result = get_process_portal().run(check)
+        except (SessionsError, AirflowNotFoundException) as error:
+            return False, str(error)
+        return True, ". ".join(filter(None, (result, outdated_zones())))
 
     def create_session(self, draft: SessionDraft) -> Session:
-        """Make a session; see :meth:`airflow_provider_sessions.platforms.adapter.Adapter.create`.
+        """Create a session; see :meth:`airflow_provider_sessions.platforms.adapter.Adapter.create`.
 
         :param draft: made with ``SessionDraft.read(title=..., start=..., duration=...)``.
-        :raises InputError: this platform cannot make it; nothing was sent.
+        :raises InputError: the platform cannot create it; nothing was sent.
         """
 
         async def create(adapter: Adapter) -> Session:
@@ -211,25 +212,25 @@ class SessionsHook(BaseHook):
         return self.run(create)
 
     def get_session(self, session_id: str) -> Session:
-        """One session as it is now.
+        """Return a session as it is now.
 
-        :raises NotFoundError: there is none with that id.
+        :raises NotFoundError: there is no session with this id.
         """
         return self.run(lambda adapter: adapter.get(session_id))
 
     def list_sessions(self, query: SessionQuery | None = None) -> Generator[Session, None, None]:
-        """Iterate over the sessions that are meant, page by page; over all of them by default."""
+        """Iterate over the sessions that match a query, page by page; by default over all sessions."""
         return self.stream(lambda adapter: adapter.list_sessions(query or SessionQuery()))
 
     def update_session(self, session_id: str, changes: SessionChanges) -> Session:
-        """Change a session.
+        """Update a session.
 
         :param changes: made with ``SessionChanges.read(title=...)``.
         """
         return self.run(lambda adapter: adapter.update(session_id, changes))
 
     def start_session(self, session_id: str) -> Session:
-        """Make a session live."""
+        """Start a session."""
         return self.run(lambda adapter: adapter.start(session_id))
 
     def end_session(self, session_id: str) -> Session:
@@ -237,42 +238,45 @@ class SessionsHook(BaseHook):
         return self.run(lambda adapter: adapter.end(session_id))
 
     def cancel_session(self, session_id: str, *, notify: bool = True) -> Session:
-        """Cancel a session that has not begun.
+        """Cancel a session that has not started.
 
-        :param notify: whether participants are told, where the platform leaves a choice.
+        :param notify: whether to notify participants, if the platform offers the choice.
         """
         return self.run(lambda adapter: adapter.cancel(session_id, notify=notify))
 
     def participants(self, session: Session | str) -> list[Participant]:
-        """People invited, registered, present or given a role. ``session`` is a session or its id, here and below."""
+        """Return the people who were invited, registered, present, or given a role.
+
+        :param session: the session or its id.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.participants(found))
 
     def attendance(self, session: Session | str) -> list[AttendanceInterval]:
-        """Presence of people, as the platform gives it."""
+        """Return the intervals in which people were present, as reported by the platform."""
         return self._run_for_session(session, lambda adapter, found: adapter.attendance(found))
 
     def transcripts(self, session: Session | str) -> list[Transcript]:
-        """The transcript and its translations, the original first; empty while there is none."""
+        """Return the transcript and its translations, the original first; an empty list if there is none yet."""
         return self._run_for_session(session, lambda adapter, found: adapter.transcripts(found))
 
     def takeaways(self, session: Session | str) -> Takeaways | None:
-        """What the platform sums the session up to; None while there is nothing."""
+        """Return the platform's summary of the session; None if there is none yet."""
         return self._run_for_session(session, lambda adapter, found: adapter.takeaways(found))
 
     def recordings(self, session: Session | str) -> list[Recording]:
-        """The session's recordings, finished or not."""
+        """Return the session's recordings, including unfinished ones."""
         return self._run_for_session(session, lambda adapter, found: adapter.recordings(found))
 
     def artifact_status(self, session: Session | str, artifact: Artifact) -> ArtifactStatus:
-        """Whether something that a session leaves behind is ready."""
+        """Return whether an artifact of a session is ready."""
         return self._run_for_session(session, lambda adapter, found: adapter.artifact_status(found, artifact))
 
     def _run_for_session(self, session: Session | str, function: Callable[[Adapter, Session], Awaitable[T]]) -> T:
-        async def run(adapter: Adapter) -> T:
+        async def get_and_run(adapter: Adapter) -> T:
             found = session if isinstance(session, Session) else await adapter.get(session)
             return await function(adapter, found)
 
-        return self.run(run)
+        return self.run(get_and_run)
 
     async def _aopen(self) -> Adapter:
         if "account" not in self.__dict__:
@@ -296,33 +300,33 @@ class SessionsHook(BaseHook):
 
 
 def hook_for(conn_id: str, *, max_wait: timedelta | float | str | None = None) -> SessionsHook:
-    """Return the hook for a connection, whatever its platform. The connection is read here, on the caller's thread.
+    """Return the hook of a connection of any platform. The connection is read on the caller's thread.
 
     :param conn_id: id of a connection to one of the platforms: see :mod:`airflow_provider_sessions.platforms.registry`.
     :param max_wait: how long a request may wait; see :class:`SessionsHook`.
-    :returns: an instance of the platform's own hook class, or of :class:`SessionsHook` where it has none.
-    :raises InputError: the connection has another type, or its platform cannot be loaded.
+    :returns: an instance of the platform's hook class, or of :class:`SessionsHook` if it has none.
+    :raises InputError: the connection is of no platform's type, or its platform cannot be loaded.
     :raises AirflowNotFoundException: there is no such connection.
     """
     account = resolve_connection(conn_id)
     try:
         kind = _hook_class(account.conn_type)
-    except InputError as unknown:
-        raise InputError(f"connection {conn_id!r}: {unknown}") from unknown.__cause__
+    except InputError as error:
+        raise InputError(f"connection {conn_id!r}: {error}") from error.__cause__
     hook = kind(conn_id, max_wait=max_wait)
     hook.__dict__["account"] = hook._check_platform(account)
     return hook
 
 
 def _hook_class(conn_type: str) -> type[SessionsHook]:
-    named = adapter_class(conn_type).hook_class
-    if named is None:
+    path = adapter_class(conn_type).hook_class
+    if path is None:
         return SessionsHook
-    module, _, name = named.partition(":")
+    module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as missing:
-        raise InputError(f"the hook {named!r} of the platform {conn_type!r} cannot be loaded: {missing}") from missing
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"the hook {path!r} of the platform {conn_type!r} cannot be loaded: {error}") from error
     if not (isinstance(found, type) and issubclass(found, SessionsHook)):
-        raise InputError(f"the hook {named!r} of the platform {conn_type!r} is no subclass of SessionsHook")
+        raise InputError(f"the hook {path!r} of the platform {conn_type!r} is not a subclass of SessionsHook")
     return found

@@ -1,4 +1,4 @@
-"""From an Airflow connection to an account: the one place that reads connections."""
+"""Read Airflow connections and convert them to accounts. No other module reads connections."""
 
 from __future__ import annotations
 
@@ -20,23 +20,26 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 
 _REDIS_OPTIONS = ("ssl", "ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
-"""Fields of Airflow's redis connection that are handed to the client as they are."""
+"""Fields of Airflow's redis connection that are passed to the client unchanged."""
 
 
 def make_account(connection: Connection) -> Account:
-    """Convert a connection. Nothing is masked and nobody is asked; a field that seems misspelt is told in the log.
+    """Convert a connection. Nothing is masked; a field that seems misspelled is logged.
 
-    :param connection: Airflow's connection; its extra is read as JSON.
-    :raises ConnectionConfigError: the extra is no JSON object.
+    :param connection: Airflow's connection; its extra is parsed as JSON.
+    :raises ConnectionConfigError: the extra is not a JSON object.
     """
     from difflib import get_close_matches
 
-    extra = _extra(connection)
-    known = _fields(connection.conn_type or "")
+    extra = _parse_extra(connection)
+    known = _get_known_fields(connection.conn_type or "")
     for name in sorted(extra.keys() - known):
-        if meant := get_close_matches(name, known, n=1, cutoff=0.8):
+        if similar := get_close_matches(name, known, n=1, cutoff=0.8):
             log.warning(
-                "connection %r: extra holds %r, which is not read; did you mean %r?", connection.conn_id, name, meant[0]
+                "connection %r: extra has the field %r, which is unknown; did you mean %r?",
+                connection.conn_id,
+                name,
+                similar[0],
             )
     return Account(
         conn_id=connection.conn_id,
@@ -51,45 +54,45 @@ def make_account(connection: Connection) -> Account:
 
 
 @cache
-def _fields(conn_type: str) -> frozenset[str]:
-    """The fields of extra that connections of a type have."""
+def _get_known_fields(conn_type: str) -> frozenset[str]:
+    """Return the fields of extra that connections of a type have."""
     ours = {one["connection-type"]: one["conn-fields"] for one in get_provider_info()["connection-types"]}
     return frozenset(ours[conn_type]) if conn_type in ours else connection_fields(conn_type)
 
 
 def resolve_connection(conn_id: str) -> Account:
-    """Read a connection, and that of its rate store, and mask their secrets.
+    """Read a connection and the connection of its rate-limit store, and mask their secrets.
 
-    On a worker, and on the thread that runs the task.
+    Call it on a worker, on the thread that runs the task.
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
-    :raises ConnectionConfigError: its extra is no JSON object, or ``rate_store_conn_id`` names no Redis.
+    :raises ConnectionConfigError: its extra is not a JSON object, or ``rate_store_conn_id`` names no Redis connection.
     """
     account = make_account(BaseHook.get_connection(conn_id))
-    _mask(account)
-    if store_id := _store_id(account):
+    _mask_secrets(account)
+    if store_id := _parse_store_id(account):
         try:
             account = _with_store(account, BaseHook.get_connection(store_id))
         except AirflowNotFoundException:
             raise _missing_store_error(account, store_id) from None
-        _mask(account)
+        _mask_secrets(account)
     return account
 
 
 async def aresolve_connection(conn_id: str) -> Account:
-    """:func:`resolve_connection` in an event loop: the triggerer's, or that of an async task.
+    """Read a connection as :func:`resolve_connection` does, in an event loop: the triggerer's, or an async task's.
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
-    :raises ConnectionConfigError: its extra is no JSON object, or ``rate_store_conn_id`` names no Redis.
+    :raises ConnectionConfigError: its extra is not a JSON object, or ``rate_store_conn_id`` names no Redis connection.
     """
     if not supervisor_is_async():
-        # A worker of Airflow 3.1, or no supervisor at all: there the blocking way is the only one.
+        # In a worker of Airflow 3.1, and without a supervisor, only the blocking call works.
         return resolve_connection(conn_id)
     account = make_account(await BaseHook.aget_connection(conn_id))
     await amask(get_secrets(account))
-    if store_id := _store_id(account):
+    if store_id := _parse_store_id(account):
         try:
             account = _with_store(account, await BaseHook.aget_connection(store_id))
         except AirflowNotFoundException:
@@ -99,7 +102,9 @@ async def aresolve_connection(conn_id: str) -> Account:
 
 
 def get_password(conn_id: str) -> str:
-    """Read the password of a connection of any type, and mask it. On a worker, and on the thread that runs the task.
+    """Read the password of a connection of any type, and mask it.
+
+    Call it on a worker, on the thread that runs the task.
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
@@ -112,16 +117,16 @@ def get_password(conn_id: str) -> str:
     return password
 
 
-def _mask(account: Account) -> None:
+def _mask_secrets(account: Account) -> None:
     for secret in get_secrets(account):
         mask(secret)
 
 
-def _store_id(account: Account) -> str | None:
+def _parse_store_id(account: Account) -> str | None:
     store_id = account.text("rate_store_conn_id")
     if store_id is not None and ("/" in store_id or "@" in store_id):
         # Not quoted: it may hold a password.
-        raise account.wrong("rate_store_conn_id", "is an address; it holds the id of a connection of the type redis")
+        raise account.wrong("rate_store_conn_id", "must be the id of a connection of the type redis, not a URL")
     return store_id
 
 
@@ -130,13 +135,13 @@ def _missing_store_error(account: Account, store_id: str) -> ConnectionConfigErr
 
 
 def _with_store(account: Account, connection: Connection) -> Account:
-    """The account with the Redis that a connection leads to."""
+    """Return the account with the address of the Redis of a connection."""
     if connection.conn_type != "redis":
         raise account.wrong(
             "rate_store_conn_id",
             f"names {connection.conn_id!r}, which has the type {connection.conn_type!r}; expected redis",
         )
-    extra = _extra(connection)
+    extra = _parse_extra(connection)
     try:
         db = int(extra.get("db") or 0)
     except (TypeError, ValueError):
@@ -152,8 +157,8 @@ def _with_store(account: Account, connection: Connection) -> Account:
     return replace(account, rate_store=address)
 
 
-def _extra(connection: Connection) -> dict[str, Any]:
-    # ``extra_dejson`` would talk to the supervisor, and answers {} for what is no JSON.
+def _parse_extra(connection: Connection) -> dict[str, Any]:
+    # ``extra_dejson`` would send a request to the supervisor, and returns {} for invalid JSON.
     if not connection.extra:
         return {}
     try:

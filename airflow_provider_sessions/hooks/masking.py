@@ -1,8 +1,8 @@
-"""Telling Airflow what must not be shown, before anything can show it.
+"""Mask secrets in Airflow's logs before they can be logged.
 
-A task's log is written by its supervisor, in another process: masking has to be told there. Workers do that with the
-synchronous :func:`mask`, on the thread that runs the task and on no other (before Airflow 3.2 two threads that talk to
-the supervisor hang the task). In a triggerer a synchronous call does nothing or harm, so there is :func:`amask`.
+A task's log is written by its supervisor, which is another process and must receive the secret. Workers send it with
+the synchronous :func:`mask`, on the thread that runs the task: before Airflow 3.2 a task hangs if two threads send
+requests to the supervisor. In a triggerer a synchronous call has no effect or blocks, so there is :func:`amask`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_sessions.platforms.account import Account
 
 _ASYNC_MASK: Callable[[str], Awaitable[None]] | None = getattr(sdk_log, "amask_secret", None)
-"""Airflow's own, from 3.3 on."""
+"""Airflow's own function, from 3.3 on."""
 
 _running: set[asyncio.Task[None]] = set()
-"""Keeps tasks of :func:`mask_in_background` from being collected before they are done."""
+"""References that keep running tasks from being garbage-collected."""
 
 
 def mask(secret: str) -> None:
-    """Mask a secret from now on: on a worker, and on the thread that runs the task."""
+    """Mask a secret from now on. Call it on a worker, on the thread that runs the task."""
     mask_secret(secret)
 
 
 async def amask(secrets: Iterable[str]) -> None:
-    """Mask secrets from now on: in a triggerer, and wherever an event loop runs."""
+    """Mask secrets from now on. Call it in an event loop, such as the triggerer's."""
     for secret in secrets:
         if _ASYNC_MASK is not None:
             await _ASYNC_MASK(secret)
@@ -43,17 +43,17 @@ async def amask(secrets: Iterable[str]) -> None:
 
 
 def mask_in_background(secret: str) -> None:
-    """Mask a secret from code that cannot wait but is called in an event loop, as ``on_secret`` of an adapter is."""
+    """Mask a secret from a function that is called in an event loop and cannot await, such as ``on_secret``."""
     task = asyncio.get_running_loop().create_task(amask([secret]))
     _running.add(task)
     task.add_done_callback(_running.discard)
 
 
 def get_secrets(account: Account) -> Iterator[str]:
-    """Every text of a connection that must not be shown, by the field that holds it.
+    """Yield the secrets of a connection.
 
-    These are passwords, also as they are sent, and addresses with a password inside, which are quoted as a whole. What
-    other fields hold are plain words; masked, they would be missing from every line of a log.
+    These are passwords, also in the form in which they are sent, and URLs that contain a password. Other fields hold
+    ordinary words, whose masking would make logs unreadable.
     """
     yield from account.secrets
     for address, _ in account.addresses_with_passwords:
@@ -61,12 +61,12 @@ def get_secrets(account: Account) -> Iterator[str]:
 
 
 def get_supervisor() -> Any:
-    """What talks to the process that watches this one; None outside of workers and triggerers."""
+    """Return the channel to the supervisor of this process; None outside of workers and triggerers."""
     return getattr(task_runner, "SUPERVISOR_COMMS", None)
 
 
 def supervisor_is_async() -> bool:
-    """Whether Airflow can be asked without blocking: in a triggerer, and in a worker from Airflow 3.2 on."""
+    """Whether requests to the supervisor can be awaited: in a triggerer, and in a worker from Airflow 3.2 on."""
     kind = type(get_supervisor())
     if not hasattr(kind, "asend"):
         return False

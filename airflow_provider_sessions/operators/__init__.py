@@ -1,1 +1,1 @@
-"""The Airflow face, operators: thin, and the same for every platform."""
+"""Operators: one class for an action, for every platform."""

@@ -1,4 +1,4 @@
-"""Create one session, whatever happens on the way: the one place that decides whether a create request is sent.
+"""Create a session exactly once. No other module decides whether a create request is sent.
 
 An attempt searches for a session that an earlier attempt created, and creates one only if there is none. If it is not
 clear whether a request was carried out, the attempt searches again instead of sending it again. After creating a

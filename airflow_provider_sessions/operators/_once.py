@@ -1,4 +1,4 @@
-"""What operators share that make one thing, once: a lock, a record of what was sent, and no blind second request."""
+"""Base of the operators that create something exactly once, with a lock and a record of what was sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class OnceOperator(DeferringOperator):
-    """An operator that makes one thing: one attempt at a time, with a record of what earlier attempts sent."""
+    """An operator that creates one object: one attempt runs at a time, and knows what earlier attempts sent."""
 
     def __init__(self, *, conn_id: str, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
@@ -56,30 +56,33 @@ class OnceOperator(DeferringOperator):
         self,
         context: Context,
         hook: SessionsHook,
-        what: Sequence[str],
-        make: Callable[[Adapter, SendRecord], Coroutine[Any, Any, T]],
+        identity: Sequence[str],
+        find_or_create: Callable[[Adapter, SendRecord], Coroutine[Any, Any, T]],
     ) -> T:
-        """Run ``make`` while no other attempt at the same thing runs.
+        """Run a coroutine function while no other attempt to create the same object runs.
 
-        :param what: what tells the thing from others.
-        :param make: is given the adapter and the record; it looks for the thing before it makes one.
+        :param context: the task's context.
+        :param hook: sends the requests.
+        :param identity: texts that together identify the object.
+        :param find_or_create: receives the adapter and the record; it returns the object, and creates it only if it
+            does not exist.
         """
-        key = hashlib.sha256("\n".join(what).encode()).hexdigest()[:17]
+        key = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:17]
         account, store = hook.account, hook.account.rate_store
         place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
         with create_lock(key, store):
             self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
-            made = hook.run(lambda adapter: make(adapter, record))
+            result = hook.run(lambda adapter: find_or_create(adapter, record))
             record.close()
-        self._record = self._sends = None  # a later deferral has nothing to carry
-        return made
+        self._record = self._sends = None  # a later deferral carries no record
+        return result
 
 
 async def send_recorded(adapter: Adapter, record: SendRecord, attempt: str, call: Call[T]) -> T:
-    """Send a call, and note in the record whether it got a response.
+    """Send a call, and record whether it got a response.
 
-    :param attempt: its name in the record.
-    :raises SessionsError: one of ``UNCLEAR_ERRORS`` if the call may have been carried out all the same.
+    :param attempt: the name of the call in the record.
+    :raises SessionsError: the call failed; it may have been carried out if this is one of ``UNCLEAR_ERRORS``.
     """
     record.record_send(attempt)
     try:
@@ -94,10 +97,10 @@ async def send_recorded(adapter: Adapter, record: SendRecord, attempt: str, call
     return response
 
 
-def check_quiet(record: SendRecord) -> None:
-    """Refuse to send while an earlier request may still be carried out.
+def check_no_send_pending(record: SendRecord) -> None:
+    """Check that no earlier request may still be carried out.
 
-    :raises TooEarlyError: one may.
+    :raises TooEarlyError: a request may still be carried out.
     """
     if not record.is_quiet():
         until = record.quiet_until()

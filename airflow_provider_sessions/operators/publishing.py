@@ -1,8 +1,8 @@
-"""Publish recordings: from a session into the vendor's video library."""
+"""The operator that publishes a recording in VidInfra's video library."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,7 +20,7 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.model import Recording, Session, parse_seconds
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
-from airflow_provider_sessions.operators._once import OnceOperator, check_quiet, send_recorded
+from airflow_provider_sessions.operators._once import OnceOperator, check_no_send_pending, send_recorded
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
@@ -36,36 +36,38 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _MAX_SUBTITLE_BYTES = 16 * 1024 * 1024
+_CHAPTER_FIELDS = ("title", "start_time", "end_time")
 _UNKNOWN_LANGUAGE = "und"
-"""Of a transcript whose platform does not say: the code of ISO 639 for undetermined."""
+"""The language of a transcript whose platform does not report it: "undetermined" in ISO 639."""
 
 
 class PublishRecordingOperator(OnceOperator):
     """Publish a recording of a session in VidInfra's video library, once.
 
-    The platform fetches the recording from its own download address: no byte goes through the worker. A video that was
-    made of this recording before, by whichever task, is found by its ``custom_id`` and finished instead. The task
-    waits, deferred, until the video can be played; then it sets title, folder, tags, chapters and subtitles.
+    The platform fetches the recording from its download URL; the worker transfers no media. If another task has created
+    a video of this recording, it is found by its ``custom_id`` and updated instead. The task is deferred until the
+    video can be played; then it sets title, folder, tags, chapters and subtitles.
 
-    Returns ``{"video_id", "library_id", "recording_id", "session_id", "title", "status"}``; the key ``video_id`` is
-    pushed, too.
+    Returns ``{"video_id", "library_id", "recording_id", "session_id", "title", "status"}``, and pushes ``video_id`` to
+    XCom.
 
     :param conn_id: the connection, of the type ``vidinfra``, with ``video_host``. (templated)
     :param session_id: the session. (templated)
-    :param recording_id: which of its recordings; needed where several are ready. (templated)
-    :param library_id: the library; the connection's if not given. (templated)
-    :param title: the video's title; the session's if not given. (templated)
+    :param recording_id: the recording; required if several are ready. (templated)
+    :param library_id: the library; defaults to that of the connection. (templated)
+    :param title: the video's title; defaults to that of the session. (templated)
     :param description: the video's description. (templated)
-    :param folder_id: the folder that it is put into. (templated)
-    :param tags: words to find it by. (templated)
+    :param folder_id: the folder of the video. (templated)
+    :param tags: the video's tags. (templated)
     :param chapters: mappings of ``title``, ``start_time`` and ``end_time`` (whole seconds). (templated)
-    :param subtitles: WebVTT files: ``{"en": "s3://bucket/talk.vtt"}``, or mappings of ``path``, ``language`` and
-        perhaps ``title``, as :class:`~airflow_provider_sessions.operators.artifacts.FetchTranscriptOperator` returns
-        them; files of other formats in that list are left out. (templated)
+    :param subtitles: WebVTT files: ``{"en": "s3://bucket/talk.vtt"}``, or a list of mappings with ``path``,
+        ``language`` and optionally ``title``, as
+        :class:`~airflow_provider_sessions.operators.artifacts.FetchTranscriptOperator` returns it; files of other
+        formats in the list are ignored. (templated)
     :param object_storage_conn_id: connection for the paths of ``subtitles``. (templated)
-    :param timeout: how long to wait until the video can be played: a timedelta, seconds, or ISO 8601. (templated)
+    :param timeout: maximum time until the video can be played: a timedelta, seconds, or ISO 8601. (templated)
     :param poll_interval: seconds between polls of the video.
-    :param deferrable: whether the task is deferred, without holding a worker, while it waits; that needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, while it waits. This needs a triggerer.
     :raises ExportError: no recording is ready, or the platform could not process it.
     :raises UnsupportedError: the platform has no video library; nothing was sent.
     """
@@ -134,9 +136,9 @@ class PublishRecordingOperator(OnceOperator):
     ) -> Any:
         """Do the work after a deferral. The other parameters are those of :class:`OnceOperator`'s method.
 
-        :param event: where the video was waited for, that of
-            :class:`~airflow_provider_sessions.triggers.videos.VideoTrigger`.
-        :param deadline: when to give up waiting, in seconds since 1970.
+        :param event: the event of :class:`~airflow_provider_sessions.triggers.videos.VideoTrigger`, or of a deferral
+            for the rate limit.
+        :param deadline: when the wait for the video times out, in seconds since 1970.
         :raises ExportError: the wait ended without a video that can be played.
         """
         self._deadline = deadline
@@ -150,7 +152,7 @@ class PublishRecordingOperator(OnceOperator):
         return arguments if self._deadline is None else {**arguments, "deadline": self._deadline}
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
-        """Find or make the video, wait for it, and finish it."""
+        """Find or create the video, wait until it can be played, and update it."""
         if hook.conn_type != "vidinfra":
             raise UnsupportedError(
                 hook.conn_type,
@@ -159,54 +161,54 @@ class PublishRecordingOperator(OnceOperator):
             )
         from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress, finish_video, progress_of
 
-        plan = self._parse_arguments(hook)
-        session, recording = hook.run(lambda adapter: _find_recording(adapter, plan))
+        publication = self._parse_arguments(hook)
+        session, recording = hook.run(lambda adapter: _find_recording(adapter, publication))
         push_links(context, session)
-        plan.title = plan.title or session.title
+        publication.title = publication.title or session.title
 
         async def pull(adapter: Adapter, record: SendRecord) -> VideoResponse:
-            return await _pull_once(adapter, plan, recording, record)
+            return await _pull_once(adapter, publication, recording, record)
 
-        video = self.run_once(context, hook, ("video", plan.library_id, recording.recording_id), pull)
+        video = self.run_once(context, hook, ("video", publication.library_id, recording.recording_id), pull)
         if progress_of(video) is VideoProgress.FAILED:
             raise ExportError(
-                f"video {video.id} of recording {recording.recording_id}: its status is {video.status}; delete the "
-                f"video to have it made again"
+                f"video {video.id} of recording {recording.recording_id} has the status {video.status}; delete it, and "
+                f"clear the task to create it again"
             )
         while progress_of(video) is VideoProgress.PENDING:
-            self._wait(plan, video)
-            video = hook.run(lambda adapter: _get_video(adapter, plan, video))  # noqa: B023 - runs at once
-        changes = {name: value for name, value in plan.fields().items() if value != getattr(video, name, None)}
+            self._wait(publication, video)
+            video = hook.run(lambda adapter: _get_video(adapter, publication, video))  # noqa: B023 - runs at once
+        changes = {name: value for name, value in publication.fields().items() if value != getattr(video, name, None)}
         hook.run(
             lambda adapter: finish_video(
                 adapter.client,
-                plan.library_id,
+                publication.library_id,
                 video,
                 changes=changes,
-                chapters=plan.chapters,
-                subtitles=plan.subtitles,
+                chapters=publication.chapters,
+                subtitles=publication.subtitles,
             )
         )
         log.info("Published recording %s as video %s", recording.recording_id, video.id)
         context["ti"].xcom_push(key="video_id", value=video.id)
         return {
             "video_id": video.id,
-            "library_id": plan.library_id,
+            "library_id": publication.library_id,
             "recording_id": recording.recording_id,
             "session_id": session.session_id,
-            "title": plan.title,
+            "title": publication.title,
             "status": video.status,
         }
 
-    def _parse_arguments(self, hook: SessionsHook) -> _Plan:
+    def _parse_arguments(self, hook: SessionsHook) -> _Publication:
         from airflow_provider_sessions.platforms.vidinfra.video_library import Subtitles
 
         library_id = parse_text(none_if_empty(self.library_id), "library_id") or hook.account.text("library_id")
         if not library_id:
-            raise InputError("library_id: give the library, here or in the connection")
+            raise InputError("library_id: set it here or in the connection")
         storage = parse_text(none_if_empty(self.object_storage_conn_id), "object_storage_conn_id")
         subtitles = parse_subtitles(parse_json(self.subtitles, "subtitles"))
-        return _Plan(
+        return _Publication(
             session_id=parse_id(self.session_id),
             recording_id=parse_text(none_if_empty(self.recording_id), "recording_id"),
             library_id=parse_id(library_id, "library_id"),
@@ -218,8 +220,8 @@ class PublishRecordingOperator(OnceOperator):
             subtitles=[Subtitles(language, title, _read_file(path, storage)) for language, title, path in subtitles],
         )
 
-    def _wait(self, plan: _Plan, video: VideoResponse) -> None:
-        """Wait until the video can be played, deferred where that is possible.
+    def _wait(self, publication: _Publication, video: VideoResponse) -> None:
+        """Wait for one poll interval, or defer until the video can be played.
 
         :raises ExportError: the deadline has passed.
         """
@@ -227,18 +229,20 @@ class PublishRecordingOperator(OnceOperator):
         if self._deadline is None:
             self._deadline = now + parse_seconds(self.timeout, "timeout")
         if now >= self._deadline:
-            raise ExportError(f"video {video.id} was still {video.status} when the timeout was over")
+            raise ExportError(f"video {video.id} was still {video.status} at the timeout")
         log.info("Video %s is %s; waiting until it can be played", video.id, video.status)
         if self.deferrable:
-            self._defer_until_playable(plan, video, self._deadline, now)
+            self._defer_until_playable(publication, video, self._deadline, now)
         wait = min(self.poll_interval, self._deadline - now)
         get_process_portal().run(lambda: SYSTEM_CLOCK.sleep(wait))
 
-    def _defer_until_playable(self, plan: _Plan, video: VideoResponse, deadline: float, now: float) -> NoReturn:
+    def _defer_until_playable(
+        self, publication: _Publication, video: VideoResponse, deadline: float, now: float
+    ) -> NoReturn:
         self.defer(
             trigger=VideoTrigger(
                 conn_id=self.conn_id,
-                library_id=plan.library_id,
+                library_id=publication.library_id,
                 video_id=video.id or "",
                 poll_interval=self.poll_interval,
                 deadline=deadline,
@@ -250,8 +254,8 @@ class PublishRecordingOperator(OnceOperator):
 
 
 @dataclass
-class _Plan:
-    """The arguments of a publication, parsed."""
+class _Publication:
+    """The parsed arguments of a publication."""
 
     session_id: str
     recording_id: str | None
@@ -264,40 +268,43 @@ class _Plan:
     subtitles: Sequence[Subtitles]
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the video that are given."""
-        given = {"name": self.title, "description": self.description, "folder_id": self.folder_id}
-        return {name: value for name, value in given.items() if value is not None}
+        """Return the fields of the video that are set."""
+        fields = {"name": self.title, "description": self.description, "folder_id": self.folder_id}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
-async def _find_recording(adapter: Adapter, plan: _Plan) -> tuple[Session, Recording]:
+async def _find_recording(adapter: Adapter, publication: _Publication) -> tuple[Session, Recording]:
     """Return the session and the recording to publish.
 
-    :raises ExportError: none is ready, or several are and none of them is named.
+    :raises ExportError: no recording is ready, or several are and ``recording_id`` is not set.
     """
     adapter.require(Feature.RECORDINGS)
-    session = await adapter.get(plan.session_id)
+    session = await adapter.get(publication.session_id)
     ready = await list_ready_recordings(adapter, session)
-    chosen = [one for one in ready if plan.recording_id in (None, one.recording_id)]
-    if len(chosen) == 1:
-        return session, chosen[0]
-    if not chosen:
-        which = "no recording" if plan.recording_id is None else f"no recording {plan.recording_id!r}"
+    wanted = publication.recording_id
+    matching = [recording for recording in ready if wanted in (None, recording.recording_id)]
+    if len(matching) == 1:
+        return session, matching[0]
+    if not matching:
+        which = "no recording" if wanted is None else f"no recording {wanted!r}"
         raise ExportError(
-            f"session {plan.session_id} has {which} that is ready; wait for one with "
+            f"session {session.session_id} has {which} that is ready; wait for one with "
             f"ArtifactSensor(artifact='recording')"
         )
-    names = ", ".join(one.recording_id for one in chosen)
-    raise ExportError(f"session {plan.session_id} has several recordings; give recording_id: {names}")
+    ids = ", ".join(recording.recording_id for recording in matching)
+    raise ExportError(f"session {session.session_id} has several recordings; set recording_id to one of {ids}")
 
 
-async def _get_video(adapter: Adapter, plan: _Plan, video: VideoResponse) -> VideoResponse:
+async def _get_video(adapter: Adapter, publication: _Publication, video: VideoResponse) -> VideoResponse:
     from airflow_provider_sessions.platforms.vidinfra import endpoints
 
-    return await adapter.client.send(endpoints.get_video(plan.library_id, video.id or ""))
+    return await adapter.client.send(endpoints.get_video(publication.library_id, video.id or ""))
 
 
-async def _pull_once(adapter: Adapter, plan: _Plan, recording: Recording, record: SendRecord) -> VideoResponse:
-    """Return the video that is made of a recording; have it made if there is none.
+async def _pull_once(
+    adapter: Adapter, publication: _Publication, recording: Recording, record: SendRecord
+) -> VideoResponse:
+    """Return the video of a recording; create it if it does not exist.
 
     :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
     """
@@ -305,66 +312,73 @@ async def _pull_once(adapter: Adapter, plan: _Plan, recording: Recording, record
     from airflow_provider_sessions.platforms.vidinfra.video_library import CUSTOM_ID, find_video
 
     client, custom_id = adapter.client, recording.recording_id
-    if found := await find_video(client, plan.library_id, custom_id):
-        log.info("Video %s was made of recording %s before", found.id, custom_id)
+    if found := await find_video(client, publication.library_id, custom_id):
+        log.info("Video %s of recording %s exists already", found.id, custom_id)
         return found
-    check_quiet(record)
+    check_no_send_pending(record)
     url, headers = await adapter.recording_request(recording)
     if headers:
-        raise ExportError(f"recording {custom_id} cannot be fetched by its address alone")
-    call = endpoints.pull_video(plan.library_id, url, tags=plan.tags, metadata={CUSTOM_ID: custom_id}, **plan.fields())
+        raise ExportError(f"recording {custom_id} cannot be downloaded without headers")
+    metadata = {CUSTOM_ID: custom_id}
+    call = endpoints.pull_video(
+        publication.library_id, url, tags=publication.tags, metadata=metadata, **publication.fields()
+    )
     try:
-        with without_secrets(lambda: (url,)):  # a platform may quote the address that it could not fetch
+        with without_secrets(lambda: (url,)):  # a platform may quote the URL that it could not fetch
             return await send_recorded(adapter, record, custom_id, call)
     except UNCLEAR_ERRORS:
-        if found := await find_video(client, plan.library_id, custom_id):
+        if found := await find_video(client, publication.library_id, custom_id):
             return found
         raise
 
 
-def parse_tags(given: Any) -> list[str] | None:
-    """Return the tags.
+def parse_tags(value: Any) -> list[str] | None:
+    """Parse the argument ``tags``.
 
-    :raises InputError: it is no list of texts.
+    :raises InputError: the value is not a list of texts.
     """
-    if given is None:
+    if value is None:
         return None
-    if isinstance(given, str | Mapping) or not all(isinstance(tag, str) for tag in given):
-        raise InputError(f"tags: must be a list of texts; got {quote_value(given)}")
-    return list(given)
+    if isinstance(value, str | Mapping) or not all(isinstance(tag, str) for tag in value):
+        raise InputError(f"tags: must be a list of texts; got {quote_value(value)}")
+    return list(value)
 
 
-def parse_chapters(given: Any) -> list[dict[str, Any]] | None:
-    """Return the chapters; None where they are to stay as they are.
+def parse_chapters(value: Any) -> list[dict[str, Any]] | None:
+    """Parse the argument ``chapters``; None leaves the video's chapters unchanged.
 
-    :raises InputError: it is no list of chapters.
+    :raises InputError: the value is not a list of chapters.
     """
-    names = ("title", "start_time", "end_time")
-    is_list = isinstance(given or [], Sequence) and not isinstance(given, str)
-    if not is_list or not all(isinstance(one, Mapping) and {*names} <= {*one} for one in given or []):
-        raise InputError(f"chapters: must be a list of mappings with {', '.join(names)}; got {quote_value(given)}")
-    return [dict(one) for one in given] if given else None
-
-
-def parse_subtitles(given: Any) -> list[tuple[str, str, str]]:
-    """Return language, title and path of each WebVTT file.
-
-    :raises InputError: it is no mapping of paths by language, nor a list of mappings.
-    """
-    if isinstance(given, Mapping):
-        given = [{"language": language, "path": path} for language, path in given.items()]
-    is_list = isinstance(given or [], Sequence) and not isinstance(given, str)
-    if not is_list or not all(isinstance(one, Mapping) and "path" in one for one in given or []):
+    if not _are_mappings(value or [], _CHAPTER_FIELDS):
         raise InputError(
-            "subtitles: must be paths by language, or a list of mappings with path and language; "
-            f"got {quote_value(given)}"
+            f"chapters: must be a list of mappings with {', '.join(_CHAPTER_FIELDS)}; got {quote_value(value)}"
         )
-    files = [one for one in given or [] if one.get("format", "vtt") == "vtt"]
-    languages = [str(one.get("language") or _UNKNOWN_LANGUAGE) for one in files]
+    return [dict(chapter) for chapter in value] if value else None
+
+
+def parse_subtitles(value: Any) -> list[tuple[str, str, str]]:
+    """Parse the argument ``subtitles``; return language, title and path of each WebVTT file.
+
+    :raises InputError: the value is neither a mapping of paths by language nor a list of mappings.
+    """
+    if isinstance(value, Mapping):
+        value = [{"language": language, "path": path} for language, path in value.items()]
+    if not _are_mappings(value or [], ("path",)):
+        raise InputError(
+            f"subtitles: must be paths by language, or a list of mappings with path and language; got {quote_value(value)}"
+        )
+    files = [file for file in value or [] if file.get("format", "vtt") == "vtt"]
+    languages = [str(file.get("language") or _UNKNOWN_LANGUAGE) for file in files]
     return [
-        (language, str(one.get("title") or language), str(one["path"]))
-        for language, one in zip(languages, files, strict=True)
+        (language, str(file.get("title") or language), str(file["path"]))
+        for language, file in zip(languages, files, strict=True)
     ]
+
+
+def _are_mappings(value: Any, fields: Iterable[str]) -> bool:
+    """Whether a value is a list of mappings that all have some fields."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    return is_list and all(isinstance(item, Mapping) and {*fields} <= {*item} for item in value)
 
 
 def _read_file(path: str, storage: str | None) -> str:
@@ -372,8 +386,8 @@ def _read_file(path: str, storage: str | None) -> str:
     try:
         size = file.stat().st_size
         if size > _MAX_SUBTITLE_BYTES:
-            raise InputError(f"subtitles: {path} has {size} bytes; at most {_MAX_SUBTITLE_BYTES} are read")
+            raise InputError(f"subtitles: {path} has {size} bytes; the maximum is {_MAX_SUBTITLE_BYTES}")
         with file.open("rb") as opened:
             return str(opened.read().decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as unreadable:
-        raise InputError(f"subtitles: {path} cannot be read as a text: {unreadable}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"subtitles: {path} cannot be read as text: {error}") from None

@@ -77,7 +77,7 @@ class CreateSessionOperator(OnceOperator):
     :param end: planned end, instead of ``duration``. (templated)
     :param time_zone: IANA name of the zone in which the session is planned. (templated)
     :param description: text for the session's page. (templated)
-    :param participants: who is invited: addresses, or mappings with ``email`` and perhaps ``name`` and ``role``.
+    :param participants: who is invited: addresses, or mappings with ``email`` and optionally ``name`` and ``role``.
         (templated)
     :param options: options of the platform, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
     :param on_existing: what to do if the session exists already. ``return``: return the session that this task created,
@@ -431,7 +431,7 @@ def check_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, st
         parse_text(none_if_empty(value), field) for value, field in ((endpoint, "endpoint"), (method, "method"))
     )
     if (name is None) == (verb is None):
-        raise InputError("endpoint: give either endpoint, or method and path")
+        raise InputError("endpoint: set either endpoint, or method and path")
     return name, verb
 
 

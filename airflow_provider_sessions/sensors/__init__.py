@@ -1,1 +1,1 @@
-"""Sensors: tasks that wait for a session."""
+"""Sensors: tasks that wait for a state or an artifact of a session."""

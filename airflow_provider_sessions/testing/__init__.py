@@ -1,4 +1,4 @@
-"""What users need to test their own DAGs, and what a package that adds a platform needs to test its adapter."""
+"""Tools for tests: of users' own DAGs, and of adapters in packages that add a platform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["FakePlatform", "Finding", "PlatformContract", "check_dags"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the contract when it is asked for: it needs pytest, and ``check_dags`` does not."""
+    """Import the contract when it is used: it needs pytest, and ``check_dags`` does not."""
     if name not in ("FakePlatform", "PlatformContract"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""An HTTP proxy between an adapter and a fake platform: it records requests, and answers some of them with faults."""
+"""An HTTP proxy between an adapter and a fake platform: it records requests, and injects faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOP_BY_HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "conte
 
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
-    """One request that arrived.
+    """A request that arrived.
 
     :param at: when it arrived, by the fake's clock.
     :param method: HTTP method.
@@ -41,11 +41,11 @@ class SeenRequest:
 
 @dataclass(slots=True)
 class Fault:
-    """How requests are answered instead of by the fake.
+    """A response that replaces that of the fake.
 
     :param status: HTTP status; None: the fake handles the request, and its response is lost with the connection.
     :param headers: of the response.
-    :param body: of the response; JSON where it is no text.
+    :param body: of the response; sent as JSON if it is not a text.
     :param quotes_request: whether the body quotes all headers of the request.
     :param method: only requests with this method; all if empty.
     :param path: only requests with this path; all if empty.
@@ -61,10 +61,10 @@ class Fault:
     times: int = 1
 
     def applies_to(self, request: SeenRequest) -> bool:
-        """Whether a request is answered with this fault."""
+        """Whether the fault replaces the response to a request."""
         return bool(self.times) and self.method in ("", request.method) and self.path in ("", request.path)
 
-    def response(self, request: SeenRequest) -> tuple[int, dict[str, str], bytes]:
+    def make_response(self, request: SeenRequest) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body."""
         kind = "text/html" if isinstance(self.body, str) else "application/json"
         body = {"message": f"refused: {dict(request.headers)}"} if self.quotes_request else self.body
@@ -91,15 +91,15 @@ class FaultProxy:
 
     @property
     def base_url(self) -> str:
-        """What an adapter takes for the platform's base URL."""
+        """The base URL for an adapter."""
         return f"http://127.0.0.1:{self._server.server_port}{self._base.path}"
 
     def add_fault(self, fault: Fault) -> None:
-        """Answer the next requests that it applies to with a fault, instead of with the faults before."""
+        """Set the fault of the next requests that it applies to; it replaces an earlier one."""
         self._faults[:] = [fault]
 
-    def fault_for(self, request: SeenRequest) -> Fault | None:
-        """Return the fault that a request is answered with, and count it."""
+    def take_fault(self, request: SeenRequest) -> Fault | None:
+        """Return the fault of a request, if any, and count it."""
         for fault in self._faults:
             if fault.applies_to(request):
                 fault.times -= 1
@@ -135,18 +135,18 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def handle_any(self) -> None:
-        """Forward the request, or answer it with a fault."""
+        """Forward the request, or respond with a fault."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         request = SeenRequest(self.proxy.clock.now(), self.command, self.path, dict(self.headers.items()))
         self.proxy.requests.append(request)
-        fault = self.proxy.fault_for(request)
+        fault = self.proxy.take_fault(request)
         if fault is None:
             self._respond(*self.proxy.forward(request, body))
         elif fault.status is None:
             self.proxy.forward(request, body)
             self.close_connection = True
         else:
-            self._respond(*fault.response(request))
+            self._respond(*fault.make_response(request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - the names that http.server calls
 

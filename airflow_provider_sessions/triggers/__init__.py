@@ -1,1 +1,1 @@
-"""Triggers: waits that run in the triggerer and hold no worker."""
+"""Triggers: wait in the triggerer, without holding a worker."""

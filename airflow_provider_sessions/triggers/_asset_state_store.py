@@ -1,4 +1,4 @@
-"""Storing the emitted events of a watcher in Airflow's asset state store, which exists from Airflow 3.3 on."""
+"""Store the emitted events of a watcher in Airflow's asset state store, which exists from Airflow 3.3 on."""
 
 from __future__ import annotations
 

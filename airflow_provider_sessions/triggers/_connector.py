@@ -1,4 +1,4 @@
-"""How a poller in the triggerer gets its adapter: connections are read and secrets masked without blocking."""
+"""Open adapters in the triggerer: read connections and mask secrets without blocking its event loop."""
 
 from __future__ import annotations
 

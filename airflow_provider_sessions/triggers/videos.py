@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _MAX_FAILURES = 10
-"""Failed polls in a row that end the wait."""
+"""Consecutive failed polls that end the wait."""
 
 
 class VideoTrigger(BaseTrigger):
-    """Waits until a video can be played, or never will.
+    """Wait until a video can be played, or its processing has failed.
 
-    It fires one event: ``{"status": "playable" | "failed" | "timeout" | "unreachable", "message": "..."}``.
+    The trigger yields one event: ``{"status": "playable" | "failed" | "timeout" | "unreachable", "message": "..."}``.
 
     :param conn_id: the connection.
     :param library_id: the library.
     :param video_id: the video.
     :param poll_interval: seconds between polls.
     :param deadline: when to give up, in seconds since 1970.
-    :param not_before: when the event may fire at the earliest, in seconds since 1970.
+    :param not_before: the earliest time of the event, in seconds since 1970.
     """
 
     clock: Clock = SYSTEM_CLOCK
@@ -55,7 +55,7 @@ class VideoTrigger(BaseTrigger):
         self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what it takes to make the trigger again elsewhere."""
+        """Return the class path and the arguments."""
         return f"{__name__}.VideoTrigger", {
             "conn_id": self.conn_id,
             "library_id": self.library_id,
@@ -66,31 +66,31 @@ class VideoTrigger(BaseTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll the video, and fire the one event."""
+        """Wait and yield one event."""
         status, message = await self._wait()
-        await self.clock.sleep(max(0.0, self.not_before - self._now()))
+        await self.clock.sleep(max(0.0, self.not_before - self._get_time()))
         yield TriggerEvent({"status": status, "message": message})
 
-    def _now(self) -> float:
+    def _get_time(self) -> float:
         return self.clock.now().timestamp()
 
     async def _wait(self) -> tuple[str, str]:
-        """Return how the wait ended. The last poll comes at the deadline."""
+        """Poll until the wait ends, at the latest at the deadline; return the event's status and message."""
         from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress
 
         connector, adapter, failures = Connector(self.conn_id, self.clock), None, 0
         try:
             while True:
-                is_last = self._now() >= self.deadline
+                is_last = self._get_time() >= self.deadline
                 try:
                     adapter = await self._connect(connector, adapter)
                     progress, status = await self._poll(adapter)
                     failures = 0
-                except (SessionsError, TimeoutError) as failure:
+                except (SessionsError, TimeoutError) as error:
                     failures += 1
-                    log.warning("Could not poll video %s (%d in a row): %s", self.video_id, failures, failure)
+                    log.warning("Poll %d of video %s in a row failed: %s", failures, self.video_id, error)
                     if failures >= _MAX_FAILURES or is_last:
-                        return "unreachable", str(failure)
+                        return "unreachable", str(error)
                 else:
                     if progress is not VideoProgress.PENDING:
                         return progress, f"the video's status is {status}"
@@ -98,7 +98,7 @@ class VideoTrigger(BaseTrigger):
                         return "timeout", f"the video was still {status} at the deadline"
                     log.info("Video %s is %s; next poll in %.0f s", self.video_id, status, self.poll_interval)
                 await connector.mask_new_secrets()
-                await self.clock.sleep(min(self.poll_interval, max(0.0, self.deadline - self._now())))
+                await self.clock.sleep(min(self.poll_interval, max(0.0, self.deadline - self._get_time())))
         finally:
             if adapter is not None:
                 await adapter.aclose()
@@ -110,7 +110,7 @@ class VideoTrigger(BaseTrigger):
         return adapter
 
     async def _poll(self, adapter: Adapter) -> tuple[Any, str | None]:
-        """Return how far the video is, and its status."""
+        """Return the progress of the video's processing, and its status."""
         from airflow_provider_sessions.platforms.vidinfra import endpoints
         from airflow_provider_sessions.platforms.vidinfra.video_library import progress_of
 

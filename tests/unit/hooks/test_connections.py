@@ -53,7 +53,7 @@ def test_a_field_that_seems_misspelt_is_told_and_others_are_left_alone(caplog: p
     make_account(connection(extra='{"rate_limt": "5/second", "team": "research", "timeout": 5}'))
 
     [told] = caplog.messages
-    assert told == "connection 'c': extra holds 'rate_limt', which is not read; did you mean 'rate_limit'?"
+    assert told == "connection 'c': extra has the field 'rate_limt', which is unknown; did you mean 'rate_limit'?"
 
 
 HOSTS = [
@@ -165,7 +165,7 @@ async def test_a_rate_store_that_is_no_redis_is_refused(connect: Connect, store:
 def test_an_address_with_a_password_in_the_place_of_the_rate_stores_id_is_refused_unseen(connect: Connect) -> None:
     connect("c", conn_type="vidinfra", extra={"rate_store_conn_id": "redis://:hush-hush@redis:6379/0"})
 
-    with pytest.raises(ConnectionConfigError, match="rate_store_conn_id is an address") as refused:
+    with pytest.raises(ConnectionConfigError, match="rate_store_conn_id must be the id of a connection") as refused:
         resolve_connection("c")
 
     assert "hush" not in str(refused.value)

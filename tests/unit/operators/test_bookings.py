@@ -92,9 +92,11 @@ class TestBookSlot:
         self, platform: Any, start: datetime, context: Any, sandbox: Sandbox
     ) -> None:
         booking(platform, start).execute(context)
-        with pytest.raises(ConflictError, match=r"start=.* is not free on the booking page; free are 20\d\d-") as taken:
+        with pytest.raises(
+            ConflictError, match=r"start=.* is not free on the booking page; free slots: 20\d\d-"
+        ) as taken:
             booking(platform, start, email="li@example.org").execute(another_run())
-        assert f"{start:%Y-%m-%dT%H:%M}" not in str(taken.value).partition("free are")[2]
+        assert f"{start:%Y-%m-%dT%H:%M}" not in str(taken.value).partition("free slots:")[2]
         assert requests_of(sandbox).count("create_booking") == 1
 
     def test_where_free_times_cannot_be_had_the_page_decides(
@@ -102,7 +104,7 @@ class TestBookSlot:
     ) -> None:
         booking(platform, start).execute(context)
         sandbox.faults.add("status", status=400, route="compute_slots", times=None)
-        with pytest.raises(ConflictError, match="free are unknown"):
+        with pytest.raises(ConflictError, match="free slots: unknown"):
             booking(platform, start, email="li@example.org").execute(another_run())
 
     @pytest.mark.parametrize("fault", ["lost_response", "late"])
@@ -198,7 +200,7 @@ class TestRegisterParticipants:
             registration(str(session_id), ADA).execute(context)
 
     def test_nobody_is_an_error(self, platform: Any, context: Any) -> None:
-        with pytest.raises(InputError, match="participants: give at least one address"):
+        with pytest.raises(InputError, match="participants: expected at least one address"):
             registration("s1").execute(context)
 
 

@@ -162,7 +162,7 @@ def test_a_session_without_a_recording_that_is_ready(vidinfra: Any, sandbox: San
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"library_id": None}, "library_id: give the library"),
+        ({"library_id": None}, "library_id: set it here or in the connection"),
         ({"subtitles": "[1]"}, "subtitles: must be paths by language"),
         ({"subtitles": {"en": "/no/such/file.vtt"}}, "subtitles: /no/such/file.vtt cannot be read"),
         ({"timeout": "soon"}, "timeout"),

@@ -336,8 +336,8 @@ class TestRawCall:
     @pytest.mark.parametrize(
         ("fields", "message"),
         [
-            ({}, "give either endpoint, or method and path"),
-            ({"endpoint": "list_rooms", "method": "GET", "path": "/rooms"}, "give either endpoint, or method and path"),
+            ({}, "set either endpoint, or method and path"),
+            ({"endpoint": "list_rooms", "method": "GET", "path": "/rooms"}, "set either endpoint, or method and path"),
             ({"method": "GET", "path": "//evil.example"}, "path: must be relative"),
             ({"method": "TRACE", "path": "/rooms"}, "method: must be one of"),
             ({"method": "GET", "path": "/rooms", "query": "[1]"}, "query: expected a mapping"),

@@ -264,12 +264,17 @@ def test_an_export_without_a_window_is_told_where_the_schedule_gives_none(
 WRONG: dict[str, Any] = {
     **dict.fromkeys(("conn_id", "session_id", "sql_conn_id", "endpoint"), ""),
     **dict.fromkeys(("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema"), True),
-    **dict.fromkeys(("start", "end", "duration", "give_up_after", "max_idle", "poll_interval"), "soon"),
+    **dict.fromkeys(
+        ("start", "end", "duration", "give_up_after", "max_idle", "poll_interval", "poke_interval"), "soon"
+    ),
     **dict.fromkeys(("concurrency", "limit", "max_consecutive_failures"), -1),
     **dict.fromkeys(
-        ("allow_none", "mark", "notify", "deferrable", "cancel_on_kill", "allow_untested_database"), "flase"
+        ("allow_none", "mark", "notify", "deferrable", "cancel_on_kill", "allow_untested_database", "soft_fail"),
+        "flase",
     ),
-    **dict.fromkeys(("state", "artifact", "on_existing", "on_unreachable", "format", "datasets", "formats"), "no-such"),
+    **dict.fromkeys(
+        ("state", "artifact", "on_existing", "on_unreachable", "format", "datasets", "formats", "mode"), "no-such"
+    ),
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
     **dict.fromkeys(("recording_id", "library_id", "folder_id"), True),
     **{name: [5] for name in ("tags", "chapters", "subtitles")},
