@@ -365,7 +365,8 @@ def parse_subtitles(value: Any) -> list[tuple[str, str, str]]:
         value = [{"language": language, "path": path} for language, path in value.items()]
     if not _are_mappings(value or [], ("path",)):
         raise InputError(
-            f"subtitles: must be paths by language, or a list of mappings with path and language; got {quote_value(value)}"
+            "subtitles: must be paths by language, or a list of mappings with path and language; "
+            f"got {quote_value(value)}"
         )
     files = [file for file in value or [] if file.get("format", "vtt") == "vtt"]
     languages = [str(file.get("language") or _UNKNOWN_LANGUAGE) for file in files]
