@@ -28,7 +28,7 @@ _MAX_SECONDS = 366 * 86400.0
 """Seconds. Larger values are cut to this, so that a date computed from them stays within the calendar."""
 _MAX_CHARACTERS = 4096
 """Characters of a header that are parsed."""
-_NUMBER = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*")
+_NUMBER = re.compile(r"\s*[0-9]{1,18}(?:\.[0-9]{1,18})?\s*", re.ASCII)
 _NAME = re.compile(r"(x-ratelimit|ratelimit|x-rate-limit)-(limit|remaining|reset)(-.+)?")
 _RETRY_AFTER = "retry-after"
 _PARAMETERS = ("limit", "remaining", "reset")
@@ -298,8 +298,7 @@ def _unquote(text: str) -> str:
 
 def _parse_number(text: str | None) -> float | None:
     """Parse a number that is not negative."""
-    found = _NUMBER.fullmatch(text) if text else None
-    return float(found[1]) if found else None
+    return float(text) if text and _NUMBER.fullmatch(text) else None
 
 
 def _parse_int(text: str | None) -> int | None:

@@ -38,7 +38,11 @@ NOW = VirtualClock().now()
         ({"RateLimit": '"default";r=2;t=30'}, RateLimitInfo(200, remaining=2, reset=30)),
         ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 30)}, RateLimitInfo(200, reset=30)),
         ({"X-RateLimit-Reset": str(int(NOW.timestamp() + 30) * 1000)}, RateLimitInfo(200, reset=30)),
+        ({"X-RateLimit-Reset": "99999999999"}, RateLimitInfo(200, reset=366 * 86400)),  # seconds: the year 5138
+        ({"X-RateLimit-Reset": "100000000000"}, RateLimitInfo(200, reset=0)),  # milliseconds: the year 1973
         ({"X-RateLimit-Reset": format_datetime(NOW + timedelta(seconds=9), usegmt=True)}, RateLimitInfo(200, reset=9)),
+        ({"X-RateLimit-Remaining": "3".rjust(4096)}, RateLimitInfo(200, remaining=3)),
+        ({"X-RateLimit-Remaining": "3".rjust(4097)}, RateLimitInfo(200)),  # nothing after 4,096 characters is parsed
     ],
 )
 def test_headers_are_parsed(headers: dict[str, str], info: RateLimitInfo) -> None:
@@ -67,7 +71,32 @@ def test_headers_are_parsed(headers: dict[str, str], info: RateLimitInfo) -> Non
             {"RateLimit-Limit": "10, 10;w=1;burst=3, 900;w=60", "RateLimit-Remaining": "3", "RateLimit-Reset": "1"},
             [Quota(10, 1, 3, 1), Quota(900, 60)],
         ),
+        (  # the first number is the limit that counts now
+            {"RateLimit-Limit": "900, 10;w=1, 900;w=60", "RateLimit-Remaining": "3"},
+            [Quota(900, 60, 3), Quota(10, 1)],
+        ),
+        ({"RateLimit-Limit": "10, 100"}, [Quota(10)]),
         ({"RateLimit-Limit": "100;w=60"}, [Quota(100, 60)]),
+        (  # two windows of equal limits, each with its length
+            {"RateLimit-Limit": "10;w=1, 10;w=60", "RateLimit-Remaining": "4, 9"},
+            [Quota(10, 1, 4), Quota(10, 60, 9)],
+        ),
+        (  # a single number counts for all windows
+            {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "4, 0, 7", "X-RateLimit-Reset": "1, 60"},
+            [Quota(10, None, 0, 60), Quota(10, None, 4, 1), Quota(10, None, 7)],
+        ),
+        (  # a date contains a comma and is not two resets
+            {
+                "X-RateLimit-Limit": "10",
+                "X-RateLimit-Remaining": "3",
+                "X-RateLimit-Reset": format_datetime(NOW + timedelta(seconds=9), usegmt=True),
+            },
+            [Quota(10, None, 3, 9)],
+        ),
+        (  # an invalid reset leaves the others valid
+            {"X-RateLimit-Remaining": "4, 0", "X-RateLimit-Reset": "soon, 5"},
+            [Quota(None, None, 0, 5), Quota(None, None, 4)],
+        ),
         (  # draft 06, the policy in a header of its own
             {
                 "RateLimit-Policy": "10;w=60",
@@ -82,6 +111,7 @@ def test_headers_are_parsed(headers: dict[str, str], info: RateLimitInfo) -> Non
             [Quota(10, 1, 0, 3), Quota(900, 60)],
         ),
         ({"RateLimit": "limit=10; remaining=0; reset=3"}, [Quota(10, None, 0, 3)]),
+        ({"RateLimit": "remaining=0, reset=3"}, [Quota(None, None, 0, 3)]),
         (  # two windows of equal limits: unknown which of them is meant
             {"RateLimit": "limit=10, remaining=2, reset=3", "RateLimit-Policy": "10;w=1, 10;w=60"},
             [Quota(10, None, 2, 3), Quota(10, 1), Quota(10, 60)],
@@ -102,7 +132,10 @@ def test_headers_are_parsed(headers: dict[str, str], info: RateLimitInfo) -> Non
             [Quota(None, None, 5, 1)],
         ),
         ({"RateLimit-Policy": '"default";q=5;w=60'}, [Quota(5, 60)]),
+        ({"RateLimit-Policy": '"burst";q=10;w=1, "daily";q=9'}, [Quota(10, 1)]),
+        ({"RateLimit-Policy": '"size";q=65535;qu="content-bytes";w=9'}, [Quota()]),
         ({"RateLimit": '"default";r=0'}, [Quota(None, None, 0)]),
+        ({"RateLimit": '"burst";r=0;t=4, "daily"'}, [Quota(None, None, 0, 4)]),
         (
             {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "8", "RateLimit": '"default";r=3;t=2'},
             [Quota(None, None, 0, 8), Quota(None, None, 3, 2)],
@@ -128,6 +161,32 @@ def test_a_refusal_lasts_until_all_used_up_windows_end(headers: dict[str, str], 
     info = parse_rate_limit_headers(429, headers, NOW)
     assert info.retry_delay == wait
     assert info.blocked_for == (10 if wait is None else wait)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (200, {}, 0),
+        (200, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "7"}, 7),
+        (200, {"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "7"}, 0),
+        (200, {"X-RateLimit-Remaining": "0"}, 0),
+        (200, {"X-RateLimit-Remaining": "4, 0, 0", "X-RateLimit-Reset": "1, 60, 9"}, 60),
+        (200, {"Retry-After": "5"}, 0),
+        (502, {"Retry-After": "5"}, 0),
+        (503, {"Retry-After": "5"}, 5),
+        (503, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "7"}, 7),
+        (504, {"Retry-After": "5"}, 0),
+    ],
+)
+def test_an_account_is_blocked_while_a_window_is_used_up_or_the_platform_is_unavailable(
+    status: int, headers: dict[str, str], seconds: float
+) -> None:
+    assert parse_rate_limit_headers(status, headers, NOW).blocked_for == seconds
+
+
+def test_headers_say_nothing_of_how_long_a_request_took() -> None:
+    info = parse_rate_limit_headers(200, {"X-RateLimit-Remaining": "1"}, NOW)
+    assert (info.elapsed, info.send_delay) == (None, 0)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "inf", "nan", "1e999", "0x10", "12 seconds", "Mon, 99 Foo 2026"])

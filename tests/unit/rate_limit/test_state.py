@@ -432,6 +432,7 @@ def test_connections_with_different_limits_share_one_state() -> None:
     [
         ("10/minute", 10, 60),
         ("100000/hour", 1000, 36),
+        ("100000/90s", 11111, 10),
         ("5000/s", 5000, 1),
         ("1500/minute", 750, 30),
         ("1000/hour", 1000, 3600),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,6 +215,11 @@ def test_a_sessions_page(reader: Read, host: str, page: str | None, named: str |
     assert session.url == session.join_url == url
 
 
+def test_a_slug_is_one_segment_of_its_pages_path(reader: Read) -> None:
+    session = reader().record(listed(remote_session_id="smith/jones?"), None)
+    assert session.url == "https://prevail.ai/sessions/smith%2Fjones%3F"
+
+
 def test_a_canceled_session_may_have_given_its_slug_to_another(reader: Read) -> None:
     canceled = reader().reading(listed(state="canceled"))
     later = request({"start_time": "04:00 PM"})
@@ -234,6 +240,7 @@ def test_times_that_cannot_be_read_are_left_out_and_named(reader: Read) -> None:
     length = reader().record(listed(estimated_duration="long"), None)
     assert (length.scheduled_start, length.unreadable) == (START, {"scheduled_end"})
 
+    assert reader().request(request({"title": ["Smith"]})).unreadable == {"title"}
     by_request = reader().request(request({"start_time": "soon"}))
     assert by_request.unreadable == {"scheduled_start", "scheduled_end"}
     assert reader().record(listed(), None).unreadable == frozenset()
@@ -257,3 +264,40 @@ def test_what_reads_the_same_is_one_object(reader: Read) -> None:
     known = request({"case": "7"})
     first = one.record(listed(), known)
     assert one.record(listed(), known) is first
+
+
+def test_fields_that_cannot_be_read_are_warned_of(reader: Read, caplog: pytest.LogCaptureFixture) -> None:
+    reader().record(listed(session_url=["https://prevail.ai"]), None)
+    assert "session_url of session 'smith' cannot be read" in caplog.text
+    reader().request(request(remote_session_id="jones", session_url=["https://prevail.ai"]))
+    assert "session_url of session 'jones' cannot be read" in caplog.text
+
+
+def test_a_session_changes_with_its_record_and_with_its_request(reader: Read) -> None:
+    one, plan = reader(), request({"case": "7"})
+    before = one.record(listed(), plan)
+    assert one.record(listed(title="Smith v. Brown"), plan).title == "Smith v. Brown"
+    assert one.record(listed(), request({"case": "8"})).case == "8"
+    assert before.title == "Smith v. Jones"
+
+
+def test_a_session_and_its_request_are_merged_once_and_again_when_nobody_holds_the_result(
+    clock: VirtualClock,
+) -> None:
+    merged = Counter[str]()
+
+    class CountingLog(UnreadLog):
+        """Counts the sessions whose fields are checked: each merge checks them."""
+
+        def fields(self, of: str, unread: Mapping[str, str]) -> None:
+            merged[of] += 1
+
+    one = Reader(Account("prevail_default", "prevail"), HOST, lambda slug: None, clock, CountingLog("prevail"))
+    smith, jones = (one.reading(listed(remote_session_id=slug)) for slug in ("smith", "jones"))
+    plan = request({"case": "7"})
+    sessions = [one.listed(record, plan) for record in (smith, jones, smith, jones)]
+    assert merged == {"session 'smith'": 1, "session 'jones'": 1}
+
+    del sessions
+    assert one.listed(smith, plan).case == "7"
+    assert merged == {"session 'smith'": 2, "session 'jones'": 1}
