@@ -12,6 +12,7 @@ scripts/surviving_mutants.txt, with the reason why it may.
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import importlib.abc
 import importlib.util
@@ -65,8 +66,8 @@ MODULES: dict[str, Sequence[str]] = {
 """Modules, and the tests below tests/unit that are to kill their mutants."""
 
 WARM = (
-    "hypothesis httpx msgspec pydantic pytest_asyncio sqlalchemy starlette.applications uvicorn "
-    "airflow.providers.common.compat.sdk"
+    "hypothesis httpx msgspec pydantic sqlalchemy starlette.applications uvicorn airflow.providers.common.compat.sdk "
+    "_hypothesis_pytestplugin anyio.pytest_plugin pytest_asyncio.plugin pytest_mock xml.etree.ElementTree"
 ).split()
 """Libraries that tests import: loaded once, before the processes of the mutants are forked off."""
 
@@ -241,6 +242,7 @@ def _warm(module: str) -> Iterator[None]:
         if sys.modules.pop(one, None) is not None and package in sys.modules:
             # Else "from package import module" finds it there, unchanged.
             vars(sys.modules[package]).pop(attribute, None)
+    gc.freeze()  # so that pytest's full collections, in each process, pass over all this
     try:
         yield
     finally:
@@ -268,7 +270,10 @@ def survivors_of(module: str, tests: Sequence[str], known: Collection[str], jobs
             process.join(0.02)
             if process.is_alive() and time.monotonic() < ends:
                 continue
-            process.kill()  # a loop without end is a change that somebody notices
+            if process.is_alive():  # a loop without end is a change that somebody notices
+                print(f"  {mutant.line}: timed out: {mutant}", flush=True)
+                process.kill()
+                process.join()
             running.remove(one)
             if process.exitcode == 0:
                 survivors.append(mutant)
