@@ -98,7 +98,7 @@ class _FileStore(RecordStore):
             log.warning(self._kind.warning, error)
         for path in (draft, self._path):
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                path.unlink()
 
     def _remove_old(self) -> None:
         """Remove expired records. The modification time of a file is when it was written, or until when to keep it."""

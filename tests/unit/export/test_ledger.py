@@ -25,8 +25,10 @@ from airflow_provider_sessions.export.ledger import (
     next_recheck,
     recover_entry,
     release_entry,
+    strip_session,
     update_entry,
 )
+from airflow_provider_sessions.model import Session
 from tests.unit.export.stand_in import NOON, session
 
 ENDED = NOON - timedelta(hours=3)
@@ -74,6 +76,7 @@ def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> 
     while (entry := update_entry(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is EntryStatus.PENDING:
         assert entry.next_check is not None
         looked.append((entry.next_check - now) / timedelta(hours=1))
+        assert len(looked) < 100, "it is never given up"
         now = entry.next_check
     assert looked[:6] == [1, 2, 4, 8, 16, 20]
     assert set(looked[5:]) == {20}
@@ -300,6 +303,7 @@ def test_the_content_tells_rows_and_the_end_apart() -> None:
 def test_what_is_given_up_is_due_at_once() -> None:
     entry = release_entry(exported(), NOON, "not wanted")
     assert (entry.status, entry.version, entry.run, entry.next_check) == (EntryStatus.PENDING, 1, None, NOON)
+    assert entry.reason == "not wanted"
 
 
 HERE, THERE = RunTry("mine", "my-token", frozenset({"here"})), RunTry("other", "other-token", frozenset({"there"}))
@@ -345,3 +349,9 @@ def test_waiting_is_counted_from_the_first_look_where_nothing_tells_when_a_sessi
     )
     planned = session(actual_start=None, actual_end=None, scheduled_end=ENDED)
     assert expected_end(planned, later, first) == ENDED
+
+
+def test_a_ledger_keeps_nothing_that_names_a_person() -> None:
+    kept = {"platform": "prevail", "session_id": "smith", "state": "ended", "scheduled_end": NOON, "actual_end": ENDED}
+    named = {"title": "Smith v. Jones", "case": "Smith", "url": "https://prevail.ai/sessions/smith"}
+    assert strip_session(Session.model_validate({**kept, **named})) == Session.model_validate({**kept, "title": ""})

@@ -162,6 +162,16 @@ def test_old_records_are_removed(clock: VirtualClock, folder: Path) -> None:
     assert not record(clock, 2, key="old").is_quiet()
 
 
+def test_a_record_has_the_name_by_which_the_next_version_finds_it(clock: VirtualClock, folder: Path) -> None:
+    record(clock)
+    [file] = folder.iterdir()
+    assert file.name == "create-4980d65ff9a2a0b9856ceef8.json"
+
+    fake_redis: Any = FakeRedis()
+    record(clock, store=fake_redis)
+    assert list(fake_redis.values) == ["airflow-provider-sessions:sent:4980d65ff9a2a0b9856ceef8"]
+
+
 @pytest.mark.parametrize(("age", "count"), [(86399.5, 2), (86400, 2), (86400.5, 1)])
 def test_a_record_is_kept_for_a_day(
     clock: VirtualClock, folder: Path, monkeypatch: pytest.MonkeyPatch, age: float, count: int

@@ -286,7 +286,7 @@ def test_a_session_and_its_request_are_merged_once_and_again_when_nobody_holds_t
 ) -> None:
     merged = Counter[str]()
 
-    class CountingLog(UnreadLog):
+    class CountingLog(ReadWarnings):
         """Counts the sessions whose fields are checked: each merge checks them."""
 
         def fields(self, of: str, unread: Mapping[str, str]) -> None:
