@@ -124,6 +124,8 @@ def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
 def _status(question: Feature, material: SessionArtifacts, rows: Sequence[Row]) -> tuple[EntryStatus, str | None]:
     if material.deleted:
         return EntryStatus.DELETED, None
+    if question in material.absent:
+        return EntryStatus.ABSENT, material.absent[question]
     status = _artifact(question, material, rows)
     if status is None or status.ready:
         return EntryStatus.EXPORTED, None

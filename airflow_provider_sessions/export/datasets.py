@@ -17,16 +17,21 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.rows import (
     AttendanceRow,
     AttendanceSummaryRow,
+    BookingRow,
+    ChatMessageRow,
     Column,
+    EventRow,
     ParticipantRow,
+    PollRow,
     RecordingRow,
+    RegistrationRow,
     Row,
     SessionRow,
     TakeawaysRow,
     TranscriptSegmentRow,
     get_columns,
 )
-from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
+from airflow_provider_sessions.export.session_artifacts import OPT_IN, SessionArtifacts
 from airflow_provider_sessions.export.summary import accounts_by_address, summarize_attendance
 from airflow_provider_sessions.export.takeaways import as_markdown, as_text
 from airflow_provider_sessions.messages import unknown_choice_error
@@ -55,6 +60,11 @@ class Dataset:
     def columns(self) -> tuple[Column, ...]:
         """Its columns, in the order in which they are written."""
         return get_columns(self.row)
+
+    @property
+    def opt_in(self) -> bool:
+        """Whether it is exported only where it is named."""
+        return self.question in OPT_IN
 
     @property
     def description(self) -> str:
@@ -248,6 +258,111 @@ def recording_rows(material: SessionArtifacts) -> list[RecordingRow]:
     ]
 
 
+def poll_rows(material: SessionArtifacts) -> list[PollRow]:
+    """Make one row for each option of each poll, the oldest poll first."""
+    key = _key(material)
+    polls = {one.poll_id: one for one in material.polls}.values()
+    return [
+        PollRow(
+            *key,
+            poll_id=poll.poll_id,
+            seq=seq,
+            question=poll.question,
+            option_id=option.option_id,
+            option_text=option.text,
+            votes=option.votes,
+            status=poll.status.value,
+            multiple_choice=poll.multiple_choice,
+            created_at=poll.created_at,
+            closed_at=poll.closed_at,
+        )
+        for poll in sorted(polls, key=lambda one: (str(one.created_at or ""), one.poll_id))
+        for seq, option in enumerate(poll.options)
+    ]
+
+
+def chat_message_rows(material: SessionArtifacts) -> list[ChatMessageRow]:
+    """Make one row for each message, the oldest first."""
+    key = _key(material)
+    # Pages may have moved while they were read, so that one id came twice.
+    messages = {one.message_id: one for one in material.chat_messages}.values()
+    return [
+        ChatMessageRow(
+            *key,
+            message_id=one.message_id,
+            sent_at=one.sent_at,
+            sender_key=one.sender_key,
+            sender_name=one.sender_name,
+            recipient_key=one.recipient_key,
+            recipient_name=one.recipient_name,
+            is_direct=one.is_direct,
+            text=one.text,
+        )
+        for one in sorted(messages, key=lambda one: (str(one.sent_at or ""), one.message_id))
+    ]
+
+
+def booking_rows(material: SessionArtifacts) -> list[BookingRow]:
+    """Make the row of the booking that a session was made for."""
+    return [
+        BookingRow(
+            *_key(material),
+            booking_id=one.booking_id,
+            booking_page_id=one.booking_page_id,
+            title=one.title,
+            status=one.status,
+            start_at=one.start,
+            end_at=one.end,
+            time_zone=one.time_zone,
+            participant_name=one.participant_name,
+            participant_email=one.participant_email,
+            guests=_as_json(one.guests),
+            answers=_as_json(one.answers),
+            created_at=one.created_at,
+        )
+        for one in sorted(material.bookings, key=lambda one: one.booking_id)
+    ]
+
+
+def event_rows(material: SessionArtifacts) -> list[EventRow]:
+    """Make the row of the event that a session is held as."""
+    return [
+        EventRow(
+            *_key(material),
+            event_id=one.event_id,
+            title=one.title,
+            slug=one.slug,
+            is_published=one.is_published,
+            is_public=one.is_public,
+            published_at=one.published_at,
+            created_at=one.created_at,
+        )
+        for one in sorted(material.events, key=lambda one: one.event_id)
+    ]
+
+
+def registration_rows(material: SessionArtifacts) -> list[RegistrationRow]:
+    """Make one row for each person registered."""
+    ordered = sorted(material.registrations, key=lambda one: (one.participant_key, one.registration_id))
+    return [
+        RegistrationRow(
+            *_key(material),
+            seq=seq,
+            event_id=one.event_id,
+            registration_id=one.registration_id,
+            participant_key=one.participant_key,
+            name=one.name,
+            email=one.email,
+            is_guest=one.is_guest,
+        )
+        for seq, one in enumerate(ordered)
+    ]
+
+
+def _as_json(values: Sequence[object]) -> str | None:
+    return json.dumps(values, ensure_ascii=False) if values else None
+
+
 def sort_transcripts(transcripts: Iterable[Transcript]) -> list[Transcript]:
     """The original first, then its translations by language."""
     return sorted(transcripts, key=lambda one: (one.is_translation, one.language or ""))
@@ -268,6 +383,11 @@ DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType(
             Dataset("transcript_segments", TranscriptSegmentRow, Feature.TRANSCRIPTS, transcript_segment_rows),
             Dataset("takeaways", TakeawaysRow, Feature.TAKEAWAYS, takeaways_rows),
             Dataset("recordings", RecordingRow, Feature.RECORDINGS, recording_rows),
+            Dataset("polls", PollRow, Feature.POLLS, poll_rows),
+            Dataset("chat_messages", ChatMessageRow, Feature.CHAT_MESSAGES, chat_message_rows),
+            Dataset("bookings", BookingRow, Feature.BOOKINGS, booking_rows),
+            Dataset("events", EventRow, Feature.EVENTS, event_rows),
+            Dataset("registrations", RegistrationRow, Feature.REGISTRATIONS, registration_rows),
         )
     }
 )
@@ -280,12 +400,17 @@ DatasetName = Literal[
     "transcript_segments",
     "takeaways",
     "recordings",
+    "polls",
+    "chat_messages",
+    "bookings",
+    "events",
+    "registrations",
 ]
 """The names of :data:`DATASETS`, for the types of arguments."""
 
 
 def parse_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | None:
-    """Read which datasets a user wants; None for all that the platform can give.
+    """Read which datasets a user wants; None for all that the platform can give without those that are opt-in.
 
     :param names: names, or one text with names between commas, as templates give them.
     :raises InputError: an unknown name, none at all, or something else than names.
@@ -303,16 +428,22 @@ def parse_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | N
     return tuple(dataset for name, dataset in DATASETS.items() if name in listed)
 
 
+def list_available_datasets(adapter: Adapter) -> tuple[Dataset, ...]:
+    """Return the datasets that a platform has, those that are opt-in too."""
+    able = {question for question, answer in adapter.capabilities.items() if answer.support is not Support.NO}
+    return tuple(dataset for dataset in DATASETS.values() if dataset.question in able)
+
+
 def select_datasets(adapter: Adapter, wanted: Sequence[Dataset] | None) -> tuple[Dataset, ...]:
     """The datasets to export from a platform.
 
-    :param wanted: datasets that were named; None for all that the platform can give.
+    :param wanted: datasets that were named; None for all that the platform can give, without those that are opt-in.
     :raises UnsupportedError: one that was named cannot be had.
     """
-    able = {question for question, answer in adapter.capabilities.items() if answer.support is not Support.NO}
+    able = list_available_datasets(adapter)
     if wanted is None:
-        return tuple(dataset for dataset in DATASETS.values() if dataset.question in able)
+        return tuple(dataset for dataset in able if not dataset.opt_in)
     for dataset in wanted:
-        if dataset.question not in able:
+        if dataset not in able:
             raise adapter.unsupported(dataset.question)
     return tuple(wanted)

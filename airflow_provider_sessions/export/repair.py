@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from airflow_provider_sessions.export.checks import check_datasets
-from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
+from airflow_provider_sessions.export.datasets import Dataset, account_name, list_available_datasets, select_datasets
 from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry, LedgerSession
 from airflow_provider_sessions.export.plan import ExportPlan, sort_sessions
 from airflow_provider_sessions.export.redaction import Redaction
@@ -120,6 +120,8 @@ def _compared(
 
     work = _plan_all(platform, query, datasets, redaction)
     held = target.held(work)
+    noted = {name for one in held.values() for name in one.entries}
+    work = replace(work, datasets=tuple(one for one in work.datasets if not one.opt_in or one.name in noted))
     only = {key: _to_compare(one, compared) for key, one in held.items()}
     seen = platform.run(
         lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
@@ -134,7 +136,7 @@ def _plan_all(
 
     async def make_plan(adapter: Adapter) -> ExportPlan:
         select_datasets(adapter, datasets)
-        supported = select_datasets(adapter, None)
+        supported = list_available_datasets(adapter)
         account, conn_id = account_name(adapter), adapter.account.conn_id
         return ExportPlan(adapter.platform, account, query, supported, (), redaction=redaction, conn_id=conn_id)
 

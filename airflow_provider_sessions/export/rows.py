@@ -285,3 +285,82 @@ class RecordingRow(Row, frozen=True, gc=False):
     error: Annotated[str | None, "Why it failed, in the platform's words.", PersonalData.TEXT]
     created_at: Annotated[datetime | None, "When it was made."]
     updated_at: Annotated[datetime | None, "When it was last changed."]
+
+
+class PollRow(Row, frozen=True, gc=False):
+    """One option of a poll."""
+
+    poll_id: Annotated[str, "The platform's id of the poll.", KEY]
+    seq: Annotated[int, "Number of the option within its poll, from 0.", KEY]
+    question: Annotated[str, "What was asked.", PersonalData.TEXT]
+    option_id: Annotated[str | None, "The platform's id of the option."]
+    option_text: Annotated[str, "The option.", PersonalData.TEXT]
+    votes: Annotated[int | None, "How many chose it. Who did is not known."]
+    status: Annotated[str, "active or closed."]
+    multiple_choice: Annotated[bool | None, "Whether a person could choose several options."]
+    created_at: Annotated[datetime | None, "When the poll was made."]
+    closed_at: Annotated[datetime | None, "When it was closed."]
+
+
+class ChatMessageRow(Row, frozen=True, gc=False):
+    """One message of the chat."""
+
+    message_id: Annotated[str, "The platform's id of the message.", KEY]
+    sent_at: Annotated[datetime | None, "When it was sent.", INDEX]
+    sender_key: Annotated[
+        str | None, "The person who wrote it; joins with participant_key of people with an account.", PERSON, INDEX
+    ]
+    sender_name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
+    recipient_key: Annotated[str | None, "The person it was for; null where it was for all.", PERSON]
+    recipient_name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
+    is_direct: Annotated[bool | None, "Whether it was for one person alone."]
+    text: Annotated[str, "What was written.", PersonalData.TEXT]
+
+
+class BookingRow(Row, frozen=True, gc=False):
+    """One booking, of the session that was made for it."""
+
+    booking_id: Annotated[str, "The platform's id of the booking.", KEY]
+    booking_page_id: Annotated[str | None, "The page it was booked on.", INDEX]
+    title: Annotated[str | None, "What the booking is called.", PersonalData.TITLE]
+    status: Annotated[str | None, "Status in the platform's word."]
+    start_at: Annotated[datetime | None, "Start of the booked time.", INDEX]
+    end_at: Annotated[datetime | None, "End of the booked time."]
+    time_zone: Annotated[str | None, "IANA name of the zone in which it was booked."]
+    participant_name: Annotated[str | None, "Name of the person who booked.", PersonalData.NAME]
+    participant_email: Annotated[str | None, "E-mail address of the person who booked.", PersonalData.EMAIL, INDEX]
+    guests: Annotated[
+        str | None, "E-mail addresses of further people, as a JSON list.", PersonalData.EMAIL, PersonalData.NAME
+    ]
+    answers: Annotated[
+        str | None,
+        "Answers to the page's questions, as a JSON list of pairs.",
+        PersonalData.TEXT,
+        PersonalData.EMAIL,
+        PersonalData.NAME,
+    ]
+    created_at: Annotated[datetime | None, "When it was booked."]
+
+
+class EventRow(Row, frozen=True, gc=False):
+    """One event, of the session that it is held as."""
+
+    event_id: Annotated[str, "The platform's id of the event.", KEY]
+    title: Annotated[str | None, "What the event is called.", PersonalData.TITLE]
+    slug: Annotated[str | None, "The event's part of its address.", PersonalData.LINK]
+    is_published: Annotated[bool | None, "Whether people can register."]
+    is_public: Annotated[bool | None, "Whether anybody can see it."]
+    published_at: Annotated[datetime | None, "When it was published."]
+    created_at: Annotated[datetime | None, "When it was made."]
+
+
+class RegistrationRow(Row, frozen=True, gc=False):
+    """One person registered for an event, of the event's session."""
+
+    seq: Annotated[int, "Number of the row within its session, from 0.", KEY]
+    event_id: Annotated[str, "The event; joins with events.", INDEX]
+    registration_id: Annotated[str | None, "The platform's id of the registration.", PersonalData.USER_ID]
+    participant_key: Annotated[str, "The person; the same as in participants.", PERSON, INDEX]
+    name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
+    email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
+    is_guest: Annotated[bool | None, "Whether the person has no account."]

@@ -9,8 +9,10 @@ from functools import cached_property
 from typing import Final, TypeVar
 
 from airflow_provider_sessions.errors import (
+    ApiError,
     ExportError,
     NotFoundError,
+    RejectedError,
     ResponseError,
     SessionsError,
 )
@@ -18,8 +20,13 @@ from airflow_provider_sessions.export.summary import presence
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,
+    Booking,
+    ChatMessage,
+    Event,
     Participant,
+    Poll,
     Recording,
+    Registration,
     Session,
     Takeaways,
     Transcript,
@@ -33,6 +40,13 @@ T = TypeVar("T")
 _ATTENDANCE_FINAL_AFTER: Final = timedelta(hours=1)
 """How long after a session's end its attendance counts as final without a request. Source: inferred."""
 
+_NO_ENDPOINT: Final = (404, 405)
+"""Statuses of a request to an endpoint that does not exist."""
+OPT_IN: Final = frozenset(
+    (Feature.POLLS, Feature.CHAT_MESSAGES, Feature.BOOKINGS, Feature.EVENTS, Feature.REGISTRATIONS)
+)
+"""What is requested only for datasets that are named."""
+
 
 @dataclass(frozen=True)
 class SessionArtifacts:
@@ -43,6 +57,7 @@ class SessionArtifacts:
     :param deleted: whether the platform lost the session after it had named it.
     :param attendance_status: whether the attendance is all there; None where nobody asked, because it is.
     :param unreadable: by question: why its answer cannot be read.
+    :param absent: by feature: why the platform has no such thing.
     """
 
     session: Session
@@ -55,7 +70,13 @@ class SessionArtifacts:
     transcripts: Sequence[Transcript] = ()
     takeaways: Takeaways | None = None
     recordings: Sequence[Recording] = ()
+    polls: Sequence[Poll] = ()
+    chat_messages: Sequence[ChatMessage] = ()
+    bookings: Sequence[Booking] = ()
+    events: Sequence[Event] = ()
+    registrations: Sequence[Registration] = ()
     unreadable: Mapping[Feature, str] = field(default_factory=dict)
+    absent: Mapping[Feature, str] = field(default_factory=dict)
 
     @cached_property
     def presence(self) -> list[AttendanceInterval]:
@@ -104,6 +125,7 @@ async def _fetch_features(
 ) -> SessionArtifacts:
     """Fetch one feature after the other: sessions are fetched in parallel, features are not."""
     unreadable: dict[Feature, str] = {}
+    absent: dict[Feature, str] = {}
 
     async def fetch(feature: Feature, call: Callable[[], Awaitable[T]], default: T) -> T:
         """Return the result of a call, or the default if the feature is not wanted or its response is unreadable."""
@@ -111,6 +133,12 @@ async def _fetch_features(
             return await call() if feature in features else default
         except ResponseError as error:
             unreadable[feature] = str(error)
+            return default
+        except (NotFoundError, RejectedError) as error:
+            if not await _lacks_endpoint(adapter, feature, error, session):
+                raise
+            absent[feature] = str(error)
+            log.warning("Session %s has no %s: %s", session.session_id, feature, error)
             return default
 
     status = await fetch(Feature.ATTENDANCE, lambda: _fetch_attendance_status(adapter, session), None)
@@ -127,8 +155,23 @@ async def _fetch_features(
         transcripts=await fetch(Feature.TRANSCRIPTS, lambda: fetch_transcripts(adapter, session, speakers), []),
         takeaways=await fetch(Feature.TAKEAWAYS, lambda: adapter.takeaways(session), None),
         recordings=await fetch(Feature.RECORDINGS, lambda: adapter.recordings(session), []),
+        polls=await fetch(Feature.POLLS, lambda: adapter.polls(session), []),
+        chat_messages=await fetch(Feature.CHAT_MESSAGES, lambda: adapter.chat_messages(session), []),
+        bookings=await fetch(Feature.BOOKINGS, lambda: adapter.bookings(session), []),
+        events=await fetch(Feature.EVENTS, lambda: adapter.events(session), []),
+        registrations=await fetch(Feature.REGISTRATIONS, lambda: adapter.registrations(session), []),
         unreadable=unreadable,
+        absent=absent,
     )
+
+
+async def _lacks_endpoint(adapter: Adapter, feature: Feature, error: ApiError, session: Session) -> bool:
+    """Return whether an error says that the platform has no endpoint for a feature that is opt-in and inferred.
+
+    A session that is gone has the same error.
+    """
+    is_inferred = feature in OPT_IN and adapter.capabilities[feature].support is Support.INFERRED
+    return is_inferred and error.status in _NO_ENDPOINT and not await _is_deleted(adapter, session)
 
 
 async def _fetch_attendance_status(adapter: Adapter, session: Session) -> ArtifactStatus | None:

@@ -23,7 +23,9 @@ from airflow_provider_sessions.model.attendance import (
     Presence,
     email_key,
 )
+from airflow_provider_sessions.model.bookings import Booking, Event, Registration
 from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
+from airflow_provider_sessions.model.interactions import ChatMessage, Poll, PollOption, PollStatus
 from airflow_provider_sessions.model.session import Session, SessionQuery, SessionState, StateName, WindowBy
 from airflow_provider_sessions.model.values import (
     UtcDatetime,
@@ -42,11 +44,18 @@ __all__ = [
     "AttendanceInterval",
     "AttendanceSummary",
     "Attribution",
+    "Booking",
+    "ChatMessage",
+    "Event",
     "Invitee",
     "Participant",
+    "Poll",
+    "PollOption",
+    "PollStatus",
     "Presence",
     "Recording",
     "RecordingStatus",
+    "Registration",
     "Session",
     "SessionChanges",
     "SessionDraft",

@@ -28,9 +28,14 @@ from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
     AttendanceInterval,
+    Booking,
+    ChatMessage,
+    Event,
     Participant,
+    Poll,
     Recording,
     RecordingStatus,
+    Registration,
     Session,
     SessionChanges,
     SessionDraft,
@@ -80,6 +85,11 @@ class Feature(StrEnum):
     TAKEAWAYS = "takeaways"
     RECORDINGS = "recordings"
     RECORDING_REQUEST = "recording_request"
+    POLLS = "polls"
+    CHAT_MESSAGES = "chat_messages"
+    BOOKINGS = "bookings"
+    EVENTS = "events"
+    REGISTRATIONS = "registrations"
 
 
 class Support(StrEnum):
@@ -469,6 +479,26 @@ class Adapter(ABC):
     async def recordings(self, session: Session) -> list[Recording]:
         """The session's recordings, finished or not."""
         raise self.unsupported(Feature.RECORDINGS)
+
+    async def polls(self, session: Session) -> list[Poll]:
+        """Return the session's polls, with the votes of each option."""
+        raise self.unsupported(Feature.POLLS)
+
+    async def chat_messages(self, session: Session) -> list[ChatMessage]:
+        """Return the messages of the session's chat."""
+        raise self.unsupported(Feature.CHAT_MESSAGES)
+
+    async def bookings(self, session: Session) -> list[Booking]:
+        """Return the booking that the session was made for; an empty list where it was made otherwise."""
+        raise self.unsupported(Feature.BOOKINGS)
+
+    async def events(self, session: Session) -> list[Event]:
+        """Return the event that the session is held for; an empty list where there is none."""
+        raise self.unsupported(Feature.EVENTS)
+
+    async def registrations(self, session: Session) -> list[Registration]:
+        """Return the registrations for the session's event; an empty list where there is none."""
+        raise self.unsupported(Feature.REGISTRATIONS)
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
         """Return the absolute address of a recording's file, and headers to send with the request for it.

@@ -93,7 +93,10 @@ class FakePlatform(Protocol):
         """Return fields of an Airflow connection: ``host`` (base URL with a scheme), ``password``, ``extra``..."""
 
     def create_session(self, title: str, start: datetime, end: datetime) -> str:
-        """Schedule a session, as a person does in the platform's own pages; return its id."""
+        """Schedule a session, as a person does in the platform's own pages; return its id.
+
+        It has a poll, a chat, a booking, an event and somebody registered, as far as the adapter supports them.
+        """
 
     def start_session(self, session_id: str) -> None:
         """Make a session live now."""
@@ -231,6 +234,11 @@ OF_ENDED_SESSIONS: Mapping[Feature, Callable[[Adapter, Session], Awaitable[Any]]
     Feature.TAKEAWAYS: lambda adapter, session: adapter.takeaways(session),
     Feature.RECORDINGS: lambda adapter, session: adapter.recordings(session),
     Feature.RECORDING_REQUEST: _download_recording,
+    Feature.POLLS: lambda adapter, session: adapter.polls(session),
+    Feature.CHAT_MESSAGES: lambda adapter, session: adapter.chat_messages(session),
+    Feature.BOOKINGS: lambda adapter, session: adapter.bookings(session),
+    Feature.EVENTS: lambda adapter, session: adapter.events(session),
+    Feature.REGISTRATIONS: lambda adapter, session: adapter.registrations(session),
 }
 """What can be read of a session that has ended and has all artifacts: something each time."""
 ARTIFACTS = {

@@ -47,7 +47,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         ``ObjectStoragePath`` knows, or such a path itself. (templated)
     :param datasets: some of ``sessions``, ``participants``, ``attendance``, ``attendance_summary``,
         ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as text with commas. By default all that
-        the platform can give. (templated)
+        the platform can give. Only where they are named: ``polls``, ``chat_messages``, ``bookings``, ``events``,
+        ``registrations``. (templated)
     :param format: ``jsonl``, ``csv`` or ``parquet`` (which needs the extra ``parquet``). (templated)
     :param start: begin of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
     :param end: end of the window; goes with ``start``. (templated)

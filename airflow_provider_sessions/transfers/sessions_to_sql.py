@@ -49,7 +49,8 @@ class SessionsToSqlOperator(BaseExportOperator):
     :param table_prefix: what the names of all tables begin with: up to 20 letters, digits and underscores. (templated)
     :param datasets: some of ``sessions``, ``participants``, ``attendance``, ``attendance_summary``,
         ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as text with commas. By default all that
-        the platform can give. (templated)
+        the platform can give. Only where they are named: ``polls``, ``chat_messages``, ``bookings``, ``events``,
+        ``registrations``. (templated)
     :param start: begin of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
     :param end: end of the window; goes with ``start``. (templated)
     :param room_id: only sessions of this room. (templated)

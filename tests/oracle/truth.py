@@ -77,6 +77,12 @@ def _of_vidinfra(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str
             (take["id"], "ready", take["size"]) if take["status"] == "completed" else (take["id"], "in_progress", None)
             for take in content["recording"]
         ],
+        "polls": [
+            (poll["id"], option["text"], option["vote_count"], poll["status"])
+            for poll in content["polls"]
+            for option in poll["options"]
+        ],
+        "chat_messages": [(one["username"], one["message"], one["recipient_username"]) for one in content["chat"]],
     }  # fmt: skip
 
 
@@ -103,6 +109,11 @@ def _of_sessions_us(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[
             if told["artifacts"]["transcript"]["ready"]
         ],
         "takeaways": [(takeaways["takeawaysText"],)] if takeaways and told["artifacts"]["takeaways"]["ready"] else [],
+        "bookings": [(one["id"], one["participant_email"], _instant(one["start_at"])) for one in content["bookings"]],
+        "events": [(one["id"], one["slug"]) for one in content["events"]],
+        "registrations": [
+            ((one["user"] or one["guest"])["email"],) for one in content["participants"] if not one["isOwner"]
+        ],
     }
 
 
@@ -121,6 +132,8 @@ _READ: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]
         ),
         "attendance_summary": lambda row: (row["name"], int(row["connected_seconds"]), row["rejoins"]),
         "recordings": lambda row: (row["recording_id"], row["status"], row["size_bytes"]),
+        "polls": lambda row: (row["poll_id"], row["option_text"], row["votes"], row["status"]),
+        "chat_messages": lambda row: (row["sender_name"], row["text"], row["recipient_name"]),
     },
     "prevail": {
         "sessions": lambda row: (row["title"], row["case_name"]),
@@ -133,5 +146,10 @@ _READ: Mapping[str, Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]
         "participants": lambda row: (row["email"],),
         "transcript_segments": lambda row: (row["language"], row["text"]),
         "takeaways": lambda row: (row["text"],),
+        "bookings": lambda row: (row["booking_id"], row["participant_email"], _instant(row["start_at"])),
+        "events": lambda row: (row["event_id"], row["slug"]),
+        "registrations": lambda row: (row["email"],),
     },
 }  # fmt: skip
+DATASETS: Mapping[str, list[str]] = {platform: list(read) for platform, read in _READ.items()}
+"""All datasets of each platform."""

@@ -18,12 +18,17 @@ from tests.oracle.clock import SharedClock
 from tests.oracle.exporter import Ended, Exporter, Job
 from tests.oracle.schedule import AtOnce, Held, Killed, Meanwhile, Night, Schedule, Shift, Try
 from tests.oracle.targets import Target, nothing_for_nothing, nothing_twice
-from tests.oracle.truth import exported, happened
+from tests.oracle.truth import DATASETS, exported, happened
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 CALM_NIGHTS = (1, 2, 3, 5, 8, 9, 12, 16, 17)
 """Nights of calm: after the last of them whatever came late has come or was given up, and was looked at again."""
+OPT_IN: dict[str, dict[str, Any]] = {
+    "vidinfra": {"polls": 2, "chat_messages": 3},
+    "sessions_us": {"booked": True, "is_event": True},
+}
+"""What sessions have for the datasets that are opt-in."""
 _PAGE = {"vidinfra": 10, "prevail": 10, "sessions_us": 20}
 """Sessions on a page of a list."""
 _FILLER = "Beside the point"
@@ -95,6 +100,7 @@ class World:
             more = {"estimated_duration": 0.75, "case": _CASE if held.fits else "24-cv-2"}
         elif self._schedule.only == "room":
             more = {"room_id": self.platform.room_id if held.fits else self._another_room()}
+        more |= OPT_IN.get(self._schedule.platform, {})
         [key] = keys = self.platform.create(
             title,
             started_at=ended - timedelta(minutes=45),
@@ -236,7 +242,12 @@ class World:
             Job(
                 clock=str(self._clock_file),
                 operator=self._target.operator,
-                arguments={"conn_id": "platform", **self._filter(), **self._target.arguments},
+                arguments={
+                    "conn_id": "platform",
+                    "datasets": DATASETS[self._schedule.platform],
+                    **self._filter(),
+                    **self._target.arguments,
+                },
                 environment={
                     "AIRFLOW_CONN_PLATFORM": json.dumps(self.platform.connection()),
                     "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR": self._rates(),

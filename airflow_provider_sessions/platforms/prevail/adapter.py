@@ -151,6 +151,13 @@ class PrevailAdapter(Adapter):
         ),
         Feature.RECORDINGS: Capability(_YES, "Audio"),
         Feature.RECORDING_REQUEST: Capability(_YES, "Expires after 24 hours"),
+        Feature.POLLS: Capability(_NO, "Prevail's API has no polls"),
+        Feature.CHAT_MESSAGES: Capability(_NO, "Prevail's API has no chat; export 'transcript_segments' instead"),
+        Feature.BOOKINGS: Capability(_NO, "Prevail has no bookings; a session is scheduled or requested"),
+        Feature.EVENTS: Capability(_NO, "Prevail has no events; export the 'sessions' dataset instead"),
+        Feature.REGISTRATIONS: Capability(
+            _NO, "Nobody registers on Prevail: people are invited; export the 'participants' dataset instead"
+        ),
     }
 
     def __init__(self, account: Account, client: Client) -> None:

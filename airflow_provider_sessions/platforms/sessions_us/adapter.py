@@ -19,7 +19,10 @@ from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import ConflictError, InputError, NotFoundError, ResponseError, SessionsError
 from airflow_provider_sessions.model import (
+    Booking,
+    Event,
     Participant,
+    Registration,
     Session,
     SessionChanges,
     SessionDraft,
@@ -37,6 +40,14 @@ from airflow_provider_sessions.platforms.list_items import Reading, Readings, id
 from airflow_provider_sessions.platforms.poll_strategy import Depth
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.artifacts import read_transcripts
+from airflow_provider_sessions.platforms.sessions_us.bookings import (
+    SessionIndex,
+    booking_session,
+    event_session,
+    map_booking,
+    map_event,
+    map_registration,
+)
 from airflow_provider_sessions.platforms.sessions_us.models import SessionItem
 from airflow_provider_sessions.platforms.sessions_us.options import (
     SessionsUsOptions,
@@ -107,6 +118,18 @@ class SessionsUsAdapter(Adapter):
             _NO, "Sessions' API has no recordings; the product saves them to Google Drive through its own integration"
         ),
         Feature.RECORDING_REQUEST: Capability(_NO, "Sessions' API has no recordings"),
+        Feature.POLLS: Capability(_NO, "Sessions' API has no polls"),
+        Feature.CHAT_MESSAGES: Capability(_NO, "Sessions' API has no chat; export 'transcript_segments' instead"),
+        Feature.BOOKINGS: Capability(
+            _INFERRED,
+            "The whole list is read, once an export; most of its fields are inferred. Of canceled ones no row",
+        ),
+        Feature.EVENTS: Capability(
+            _INFERRED, "The whole list is read, once an export; most of its fields are inferred"
+        ),
+        Feature.REGISTRATIONS: Capability(
+            _INFERRED, "The participants of an event's session besides its owner: no endpoint lists registrations"
+        ),
     }
 
     def __init__(self, account: Account, client: Client) -> None:
@@ -115,6 +138,8 @@ class SessionsUsAdapter(Adapter):
         self._depth = Depth(endpoints.PAGES.size)
         self._known = Readings(self._read)
         self._partial: set[str] = set()
+        self._bookings = SessionIndex(lambda: self._pages(endpoints.list_bookings()), booking_session, client.clock)
+        self._events = SessionIndex(lambda: self._pages(endpoints.list_events()), event_session, client.clock)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -337,6 +362,26 @@ class SessionsUsAdapter(Adapter):
         if not (answer.takeaways_text or answer.takeaways_raw):
             return None
         return Takeaways(session_id=session.session_id, text=answer.takeaways_text or "", document=answer.takeaways_raw)
+
+    async def bookings(self, session: Session) -> list[Booking]:
+        """Return the booking that the session was made for."""
+        items = await self._bookings.find(session.session_id)
+        return [map_booking(item, session.session_id, self.unread) for item in items]
+
+    async def events(self, session: Session) -> list[Event]:
+        """Return the event that the session is held for."""
+        items = await self._events.find(session.session_id)
+        return [map_event(item, session.session_id, self.unread) for item in items]
+
+    async def registrations(self, session: Session) -> list[Registration]:
+        """Return the participants of an event's session, without its owner (inferred)."""
+        events = await self.events(session)
+        people = await self._people.take(session.session_id) if events else []
+        return [
+            map_registration(person, events[0])
+            for person in people
+            if person.role != "host" and person.participant_key != session.host_id
+        ]
 
     def _readings(self, *, ahead: bool = False, expected: int = 0) -> AsyncIterator[Reading]:
         """The list of sessions."""

@@ -257,7 +257,7 @@ class RoomItem(Named):
     description: str | None = None
 
 
-class EventItem(SessionsUsModel):
+class EventItem(SessionsUsModel, LenientModel):
     """One event; it wraps a session. ``published`` and ``public`` are inferred."""
 
     model_config = ConfigDict(extra="allow")
@@ -298,7 +298,7 @@ class CollaboratorItem(SessionsUsModel):
     user: Person | None = None
 
 
-class BookingItem(SessionsUsModel):
+class BookingItem(SessionsUsModel, LenientModel):
     """One booking; a session carries it. ``status`` is inferred."""
 
     model_config = ConfigDict(extra="allow")

@@ -25,7 +25,9 @@ from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,
+    ChatMessage,
     Participant,
+    Poll,
     Recording,
     Session,
     SessionChanges,
@@ -46,7 +48,7 @@ from airflow_provider_sessions.platforms.list_cache import ListCache
 from airflow_provider_sessions.platforms.list_items import Reading, Readings, identity
 from airflow_provider_sessions.platforms.poll_strategy import Depth
 from airflow_provider_sessions.platforms.unread import ListedSession, may_match, readable, skip_items_without_id
-from airflow_provider_sessions.platforms.vidinfra import endpoints, mapping
+from airflow_provider_sessions.platforms.vidinfra import endpoints, interactions, mapping
 from airflow_provider_sessions.platforms.vidinfra.api.base import PAGE_SIZE
 from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
 from airflow_provider_sessions.platforms.vidinfra.api.live.sessions import SessionResponse
@@ -92,6 +94,11 @@ CAPABILITIES: Mapping[Feature, Capability] = {
     ),
     Feature.RECORDINGS: Capability(_INFERRED, _PATH),
     Feature.RECORDING_REQUEST: Capability(_INFERRED, _PATH),
+    Feature.POLLS: Capability(_INFERRED, f"Votes are counted by option; nobody can see who voted. {_PATH}"),
+    Feature.CHAT_MESSAGES: Capability(_INFERRED, f"Deleted messages are missing. {_PATH}"),
+    Feature.BOOKINGS: Capability(_NO, "VidInfra has no bookings; a webinar is scheduled by its host."),
+    Feature.EVENTS: Capability(_NO, "VidInfra has no events besides its sessions; export the 'sessions' dataset."),
+    Feature.REGISTRATIONS: Capability(_NO, "VidInfra has no registrations; who came is in the dataset 'attendance'."),
 }
 
 
@@ -400,6 +407,16 @@ class VidInfraAdapter(Adapter):
         if answer.download_url is None or not answer.download_url.get_secret_value():
             raise MalformedResponseError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
         return urljoin(self.client.config.base_url + "/", answer.download_url.get_secret_value()), {}
+
+    async def polls(self, session: Session) -> list[Poll]:
+        """Return the session's polls, with the votes of each option."""
+        responses = self.client.pages(endpoints.list_polls(session.session_id))
+        return [interactions.map_poll(response, session.session_id, self.unread) async for response in responses]
+
+    async def chat_messages(self, session: Session) -> list[ChatMessage]:
+        """Return the messages of the session's chat, those between two people too."""
+        responses = self.client.pages(endpoints.list_chat_messages(session.session_id))
+        return [interactions.map_message(response, session.session_id, self.unread) async for response in responses]
 
 
 def _scope(account: Account) -> str | None:

@@ -248,7 +248,39 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
         self._add_participant(session, session.owner, lifecycle.created_at).is_owner = True
         for email in draft.participants:
             self.invite(session, lifecycle.created_at, email=email)
+        if draft.booked:
+            self._add_booking(session)
+        if draft.is_event:
+            self._add_event(session)
         return session
+
+    def _add_booking(self, session: Meeting) -> None:
+        """Store the booking that a session was made for."""
+        session.booking_id = stable_id(session.id, "booking")
+        person, guest = seeded_random(session.booking_id).sample(self.population.people, 2)
+        self.bookings[session.booking_id] = Booking(
+            id=session.booking_id,
+            page_id=self.booking_page_id,
+            session_id=session.id,
+            name=session.title,
+            participant_name=person.name,
+            participant_email=person.email or "",
+            guests=[guest.email or ""],
+            form=[{"question": "Name", "answer": person.name}, {"question": "What about?", "answer": "Prices"}],
+            start_at=session.lifecycle.scheduled_start or session.lifecycle.created_at,
+            planned_end=session.planned_end,
+            time_zone=session.time_zone,
+            created_at=session.lifecycle.created_at,
+        )
+
+    def _add_event(self, session: Meeting) -> None:
+        """Store the event that a session is held for."""
+        session.event_id = stable_id(session.id, "event")
+        slug = f"{self.owner_slug(session.owner)}/{session.event_id[:8]}"
+        created_at = session.lifecycle.created_at
+        self.events[session.event_id] = Event(
+            session.event_id, session.owner, session.id, slug, created_at, published_at=created_at, public=True
+        )
 
     def session_host(self, session: Meeting) -> Person:
         """Return the owner."""
@@ -341,6 +373,12 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
             "participants": [participant.as_json() for participant in self.participants(session, now)],
             "transcript": self.transcript(session, now) if has_ended else [],
             "takeaways": self.takeaways(session, now) if has_ended else None,
+            "bookings": [
+                {"id": one.id, "participant_email": one.participant_email, "start_at": one.start_at.isoformat()}
+                for one in self.bookings.values()
+                if one.id == session.booking_id
+            ],
+            "events": [{"id": one.id, "slug": one.slug} for one in self.events.values() if one.id == session.event_id],
         }
 
     @manual_action

@@ -216,6 +216,8 @@ class SessionsUsDraft(SessionDraft):
     :param languages: of the transcript: ``en`` only, ``en+de`` with translations into German, ``mixed``: some speak
         German, and everything is translated into the other language; by default depending on the seed.
     :param by_colleague: whether its owner is a colleague of the key's user.
+    :param booked: whether it was made for a booking on the page that exists from the start.
+    :param is_event: whether it is held for an event, which is published; its attendees are registered.
     """
 
     description: str | None = ""
@@ -226,6 +228,8 @@ class SessionsUsDraft(SessionDraft):
     invite: bool = True
     languages: Languages | None = None
     by_colleague: bool = False
+    booked: bool = False
+    is_event: bool = False
 
 
 @dataclass(kw_only=True)

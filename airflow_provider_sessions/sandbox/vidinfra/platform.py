@@ -15,6 +15,7 @@ from airflow_provider_sessions.sandbox.media import MediaFile
 from airflow_provider_sessions.sandbox.platform_state import Platform, SharedState, manual_action
 from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, FieldError
 from airflow_provider_sessions.sandbox.routing import Match, Routes
+from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
 from airflow_provider_sessions.sandbox.vidinfra.request_bodies import CreatePreset
 from airflow_provider_sessions.sandbox.vidinfra.state import (
     Account,
@@ -32,6 +33,7 @@ from airflow_provider_sessions.sandbox.vidinfra.state import (
     attendance_rows,
     unauthorized,
 )
+from airflow_provider_sessions.sandbox.vidinfra.webinar_script import make_messages, make_polls
 
 routes = Routes()
 """VidInfra's routes; the modules of handlers add them. ``access`` is ``public``, ``user`` (any key or token), ``host``
@@ -270,6 +272,12 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
         for number in range(draft.co_hosts + draft.moderators):
             role: RoleName = "co_host" if number < draft.co_hosts else "moderator"
             self.assign_role(session, people[number], role, lifecycle.created_at)
+        begin = rfc3339(lifecycle.started_at or lifecycle.scheduled_start or lifecycle.created_at)
+        for kind, stored in (
+            *(("polls", one) for one in make_polls(session.id, draft.polls, begin)),
+            *(("chat", one) for one in make_messages(session.id, self.population.people, draft.chat_messages, begin)),
+        ):
+            self.objects.put(kind, stored)
         return session
 
     def assign_role(self, session: Webinar, user_id: str, role: RoleName, now: datetime) -> Role:
@@ -394,6 +402,8 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
                 for presence in presences
             ],
             "recording": [self._describe_file(session, recording, now) for recording in self.recordings(session)],
+            "polls": list(self.objects.find_all("polls", {"session_id": session.id})),
+            "chat": list(self.objects.find_all("chat", {"session_id": session.id})),
         }
 
     def _describe_file(self, session: Webinar, recording: Recording, now: datetime) -> dict[str, Any]:

@@ -245,6 +245,8 @@ class VidInfraDraft(SessionDraft):
     :param preset_id: its preset; by default the one that exists from the start.
     :param co_hosts: number of co-hosts.
     :param moderators: number of moderators.
+    :param polls: number of polls, the last of which stays active.
+    :param chat_messages: number of messages in the chat, every fifth of them to one person.
     """
 
     room_id: str | None = None
@@ -253,6 +255,8 @@ class VidInfraDraft(SessionDraft):
     description: str = ""
     co_hosts: int = Field(default=0, ge=0, le=10)
     moderators: int = Field(default=0, ge=0, le=10)
+    polls: int = Field(default=0, ge=0, le=100)
+    chat_messages: int = Field(default=0, ge=0, le=10_000)
 
 
 @dataclass(kw_only=True)

@@ -133,6 +133,21 @@ class StandIn(Adapter):
     async def recordings(self, session: Session) -> Any:
         return await self._answer("recordings", session, [])
 
+    async def polls(self, session: Session) -> Any:
+        return await self._answer("polls", session, [])
+
+    async def chat_messages(self, session: Session) -> Any:
+        return await self._answer("chat_messages", session, [])
+
+    async def bookings(self, session: Session) -> Any:
+        return await self._answer("bookings", session, [])
+
+    async def events(self, session: Session) -> Any:
+        return await self._answer("events", session, [])
+
+    async def registrations(self, session: Session) -> Any:
+        return await self._answer("registrations", session, [])
+
     async def _answer(self, question: str, session: Session, otherwise: Any) -> Any:
         self.requests.append((question, session.session_id))
         self.parallel += 1

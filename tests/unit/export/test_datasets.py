@@ -10,10 +10,17 @@ from airflow_provider_sessions.export.datasets import DATASETS, account_name, pa
 from airflow_provider_sessions.export.rows import Kind
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import (
+    Booking,
+    ChatMessage,
+    Event,
     Participant,
+    Poll,
+    PollOption,
+    PollStatus,
     Presence,
     Recording,
     RecordingStatus,
+    Registration,
     SessionState,
     Takeaways,
     Transcript,
@@ -72,7 +79,32 @@ def full() -> SessionArtifacts:
             recording("r1", created_at=NOON),
             recording("r1", created_at=NOON),
         ],
+        polls=[poll("p2", NOON + timedelta(minutes=2)), poll("p1", NOON), poll("p1", NOON)],
+        chat_messages=[message("m2", NOON), message("m1", NOON), message("m0", None), message("m1", NOON)],
+        bookings=[Booking(booking_id="b1", session_id="s1", guests=("lee@example.com",))],
+        events=[Event(event_id="e1", session_id="s1", title="Open day")],
+        registrations=[registration("2", "email:z@example.com"), registration("1", "account:1")],
     )
+
+
+def poll(poll_id: str, created_at: datetime) -> Poll:
+    options = (PollOption(text="Yes", votes=3), PollOption(text="No", votes=0))
+    return Poll(
+        poll_id=poll_id,
+        session_id="s1",
+        question="Well?",
+        status=PollStatus.CLOSED,
+        options=options,
+        created_at=created_at,
+    )
+
+
+def message(message_id: str, sent_at: datetime | None) -> ChatMessage:
+    return ChatMessage(message_id=message_id, session_id="s1", sent_at=sent_at, sender_key="account:1", text="Hello")
+
+
+def registration(registration_id: str, key: str) -> Registration:
+    return Registration(registration_id=registration_id, event_id="e1", session_id="s1", participant_key=key)
 
 
 def said(start: float, text: str) -> TranscriptSegment:
@@ -149,6 +181,11 @@ def test_rows_do_not_depend_on_the_order_of_the_platforms_answer(dataset) -> Non
         transcripts=material.transcripts[::-1],
         takeaways=material.takeaways,
         recordings=material.recordings[::-1],
+        polls=material.polls[::-1],
+        chat_messages=material.chat_messages[::-1],
+        bookings=material.bookings[::-1],
+        events=material.events[::-1],
+        registrations=material.registrations[::-1],
     )
     assert dataset.make(turned) == dataset.make(material)
 
@@ -230,6 +267,24 @@ async def test_a_named_dataset_that_the_platform_lacks_is_refused_and_otherwise_
     assert left == ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
     with pytest.raises(UnsupportedError, match=r"Use the recording\."):
         select_datasets(adapter, parse_datasets(["sessions", "transcript_segments"]))
+
+
+async def test_an_opt_in_dataset_is_exported_only_where_it_is_named() -> None:
+    adapter = StandIn.of()
+    usual = [dataset.name for dataset in select_datasets(adapter, None)]
+    assert usual == [name for name, one in DATASETS.items() if not one.opt_in]
+    assert [one.name for one in select_datasets(adapter, parse_datasets("polls,sessions"))] == ["sessions", "polls"]
+
+
+def test_options_and_messages_are_in_the_order_of_time() -> None:
+    polls, messages = (DATASETS[name].make(full()) for name in ("polls", "chat_messages"))
+    assert [(row.poll_id, row.seq, row.option_text) for row in polls] == [
+        ("p1", 0, "Yes"),
+        ("p1", 1, "No"),
+        ("p2", 0, "Yes"),
+        ("p2", 1, "No"),
+    ]
+    assert [row.message_id for row in messages] == ["m0", "m1", "m2"]
 
 
 async def test_an_account_is_told_by_its_host_and_company_and_never_by_a_person() -> None:

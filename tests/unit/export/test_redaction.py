@@ -117,7 +117,15 @@ def test_every_word_has_its_columns() -> None:
         for word in PersonalData
     }
     assert marked == {
-        "email": ["participants.email", "attendance.email", "attendance_summary.email"],
+        "email": [
+            "participants.email",
+            "attendance.email",
+            "attendance_summary.email",
+            "bookings.participant_email",
+            "bookings.guests",
+            "bookings.answers",
+            "registrations.email",
+        ],
         "name": [
             "sessions.host_name",
             "participants.name",
@@ -125,10 +133,16 @@ def test_every_word_has_its_columns() -> None:
             "attendance_summary.name",
             "transcript_segments.speaker_name",
             "recordings.name",
+            "chat_messages.sender_name",
+            "chat_messages.recipient_name",
+            "bookings.participant_name",
+            "bookings.guests",
+            "bookings.answers",
+            "registrations.name",
         ],
-        "user_id": ["participants.source_id", "attendance.source_id"],
+        "user_id": ["participants.source_id", "attendance.source_id", "registrations.registration_id"],
         "device": ["attendance.device"],
-        "title": ["sessions.title", "sessions.case_name", "recordings.name"],
+        "title": ["sessions.title", "sessions.case_name", "recordings.name", "bookings.title", "events.title"],
         "text": [
             "sessions.description",
             "transcript_segments.text",
@@ -136,8 +150,12 @@ def test_every_word_has_its_columns() -> None:
             "takeaways.markdown",
             "takeaways.document",
             "recordings.error",
+            "polls.question",
+            "polls.option_text",
+            "chat_messages.text",
+            "bookings.answers",
         ],
-        "link": ["sessions.url", "sessions.join_url"],
+        "link": ["sessions.url", "sessions.join_url", "events.slug"],
     }
     assert [f"{name}.{one.name}" for name, dataset in DATASETS.items() for one in dataset.columns if one.person] == [
         "sessions.host_id",
@@ -145,6 +163,9 @@ def test_every_word_has_its_columns() -> None:
         "attendance.participant_key",
         "attendance_summary.participant_key",
         "transcript_segments.speaker_key",
+        "chat_messages.sender_key",
+        "chat_messages.recipient_key",
+        "registrations.participant_key",
     ]
 
 

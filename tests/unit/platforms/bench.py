@@ -81,7 +81,8 @@ class SandboxFake:
     def create_session(self, title: str, start: datetime, end: datetime) -> str:
         planned = {
             "prevail": {"estimated_duration": (end - start) / timedelta(hours=1)},
-            "sessions_us": {"planned_end": end},
+            "sessions_us": {"planned_end": end, "booked": True, "is_event": True},
+            "vidinfra": {"polls": 2, "chat_messages": 6},
         }.get(self.conn_type, {})
         [session_id] = self.platform.create(title, scheduled_start=start, script={"artifacts_after": None}, **planned)
         return str(session_id)

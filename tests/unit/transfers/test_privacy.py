@@ -17,6 +17,8 @@ import pytest
 from airflow_provider_sessions.errors import ConnectionConfigError, InputError
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.rows import PersonalData
+from airflow_provider_sessions.platforms.adapter import Support
+from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
@@ -30,8 +32,16 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 FORMATS = ("jsonl", "csv", "parquet")
 KEY = "a key that nobody knows"
 TITLE = "Marisol Ueda <marisol.ueda@brightwater.example>, reviewed"
+OPT_IN = {"vidinfra": {"polls": 2, "chat_messages": 9}, "sessions_us": {"booked": True, "is_event": True}}
+"""What the sessions have besides, for the datasets that are opt-in."""
 
 Export = Callable[..., dict[str, Any]]
+
+
+def datasets_for(platform: str) -> list[str]:
+    """All datasets of a platform."""
+    able = adapter_class(platform).capabilities
+    return [name for name, one in DATASETS.items() if able[one.question].support is not Support.NO]
 
 
 @pytest.fixture
@@ -42,10 +52,17 @@ def export(tmp_path: Path, context: dict[str, Any], connect: Connect, sandbox_se
     for name in PLATFORMS:
         platform = sandbox_server.sandbox.platform(name)
         connect(f"{name}_here", **platform.connection() | {"extra": {"rate_limit": "1000/s"}})
-        platform.create(TITLE, started_at=DAY + timedelta(hours=8), ended_at=DAY + timedelta(hours=9), attendees=12)
+        times = {"started_at": DAY + timedelta(hours=8), "ended_at": DAY + timedelta(hours=9)}
+        platform.create(TITLE, **times, attendees=12, **OPT_IN.get(name, {}))
 
     def export(platform: str, folder: str = "out", **fields: Any) -> dict[str, Any]:
-        given = {"conn_id": f"{platform}_here", "path": str(tmp_path / folder), "redact_conn_id": "pepper", **fields}
+        given = {
+            "conn_id": f"{platform}_here",
+            "datasets": datasets_for(platform),
+            "path": str(tmp_path / folder),
+            "redact_conn_id": "pepper",
+            **fields,
+        }
         return SessionsToObjectStorageOperator(task_id="export", **given).execute(context)
 
     return export
@@ -110,7 +127,8 @@ def test_nothing_personal_is_left_in_a_database(
         """All that the database holds after a load."""
         given = {"sql_conn_id": "warehouse", "schema": warehouse.schema, "redact_conn_id": "pepper", **fields}
         for name in PLATFORMS:
-            SessionsToSqlOperator(task_id="load", conn_id=f"{name}_here", **given).execute(context)
+            datasets = datasets_for(name)
+            SessionsToSqlOperator(task_id="load", conn_id=f"{name}_here", datasets=datasets, **given).execute(context)
         rows = [row for name in warehouse.tables() for row in warehouse.rows(f"select * from {{schema}}{name}")]
         return "\n".join(map(str, rows))
 

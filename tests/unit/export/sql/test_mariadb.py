@@ -146,8 +146,8 @@ async def test_tables_that_are_there_are_used_and_the_log_gives_what_makes_them_
 
 
 async def test_tables_of_an_export_need_no_change(load: Load, place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    await load(StandIn.of(session()))
-    await load(StandIn.of(session()), run="another")
+    await load(StandIn.of(session()), ",".join(DATASETS))
+    await load(StandIn.of(session()), ",".join(DATASETS), run="another")
     assert place.tables() == {*DATASETS, LEDGER}
     assert "ALTER" not in caplog.text
 

@@ -93,7 +93,7 @@ def recording(name: str = "r1", status: RecordingStatus = RecordingStatus.READY,
 
 
 async def test_tables_follow_from_the_written_schema(export: Export, database: Place) -> None:
-    written = await export(StandIn.of(session()))
+    written = await export(StandIn.of(session()), ",".join(DATASETS))
     assert database.tables() == {*DATASETS, LEDGER}
     for name, dataset in DATASETS.items():
         assert database.columns(name) == [column.name for column in dataset.columns]
