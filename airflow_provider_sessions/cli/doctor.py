@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_sessions.cli.output import Row, command, print_rows
-from airflow_provider_sessions.client.failures import translate_httpx_errors
+from airflow_provider_sessions.client.httpx_api import translate_httpx_errors
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.header_values import read_date
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for

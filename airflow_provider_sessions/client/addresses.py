@@ -1,9 +1,9 @@
-"""Which addresses may be reached: judged as they were resolved, at connecting.
+"""Check which addresses may be connected to, after names have been resolved.
 
-A platform can name any address: in a redirect, or for a download. Without this check it could use the worker to reach
-what only the worker reaches: services of the machine, a cloud's metadata, hosts of the company's network. A name is
-judged by what it was resolved to, and exactly that is connected to. Behind a proxy, which resolves names by itself,
-literal addresses alone can be judged.
+A platform can name any address: in a redirect, or for a download. Without this check, it could make the worker send
+requests to services of the worker's machine, to a cloud's metadata server, or to hosts of the company's network. The
+addresses that a name resolves to are checked, and exactly these are connected to. Behind a proxy, which resolves names
+itself, only literal addresses can be checked.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ log = get_logger(__name__)
 
 Address = IPv4Address | IPv6Address
 AddressInfo = tuple[int, int, int, str, Any]
-"""What ``getaddrinfo`` gives: family, type, protocol, name, and the socket's address, which begins with the host's."""
+"""What ``getaddrinfo`` returns: family, type, protocol, name, and the socket's address, which begins with the host."""
 
 _LOOPBACK = IPv4Address("127.0.0.1")
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
-_PROTOCOLS = IPv4Network("192.0.0.0/24")
+_IETF_PROTOCOLS = IPv4Network("192.0.0.0/24")
 _METADATA = frozenset(map(ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")))
-"""Where clouds serve a machine's own secrets, beside 169.254.169.254: Alibaba, Azure, Oracle, AWS by IPv6."""
-_LAST_IS_IPV4 = (
+"""Metadata servers of clouds, besides 169.254.169.254: Alibaba, Azure, Oracle, AWS by IPv6."""
+_ENDS_WITH_IPV4 = (
     IPv6Network("::/96"),  # IPv4-compatible
     IPv6Network("::ffff:0:0/96"),  # IPv4-mapped
     IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 2765
@@ -46,8 +46,8 @@ _TEREDO = IPv6Network("2001::/32")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
-class _Reach(Enum):
-    """From where an address can be reached."""
+class _Scope(Enum):
+    """From where an address can be reached, the narrowest first."""
 
     MACHINE = "this machine"
     LINK = "this machine's network segment"
@@ -57,11 +57,11 @@ class _Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What a platform may lead to.
+    """Which addresses a platform may name.
 
-    :param own_hosts: hosts that the connection itself names, as they stand on the wire. They may be anywhere.
-    :param allow_private: whether addresses of private networks may be reached.
-    :param requires_tls: whether nothing may be reached without TLS, except what the connection itself names.
+    :param own_hosts: the hosts of the connection itself, as they are sent. These may have any address.
+    :param allow_private: whether addresses of private networks are allowed.
+    :param requires_tls: whether URLs without TLS are forbidden, except on the connection's own hosts.
     """
 
     own_hosts: frozenset[str]
@@ -69,89 +69,90 @@ class AddressPolicy:
     requires_tls: bool = False
 
     @classmethod
-    def of(cls, trusted: Iterable[str], *, allow_private: bool) -> AddressPolicy:
+    def from_urls(cls, trusted: Iterable[str], *, allow_private: bool) -> AddressPolicy:
         """Return the policy of a connection.
 
-        :param trusted: its addresses, the platform's base URL first.
+        :param trusted: its URLs, the platform's base URL first.
+        :param allow_private: whether addresses of private networks are allowed.
         """
         urls = [httpx.URL(url) for url in trusted]
         hosts = frozenset(url.raw_host.decode("ascii") for url in urls)
         return cls(hosts, allow_private, requires_tls=urls[0].scheme == "https")
 
     def check_url(self, url: httpx.URL) -> None:
-        """Refuse an address that can be judged by how it is written.
+        """Check the scheme of a URL, and its host if that is a literal address.
 
-        :param url: what the platform named; none of the connection's own addresses.
-        :raises RedirectRefusedError: it must not be reached.
+        :param url: a URL that the platform named, not on one of the connection's own hosts.
+        :raises RedirectRefusedError: it must not be requested.
         """
         host = url.raw_host.decode("ascii")
         if url.scheme not in ("http", "https") or not host:
             raise RedirectRefusedError(
-                f"the platform named an address that is none of http or https, but {sanitize_text(url.scheme, 20)!r}"
+                f"the platform named a URL with the scheme {sanitize_text(url.scheme, 20)!r} instead of http or https"
             )
         if self.requires_tls and url.scheme != "https":
             raise RedirectRefusedError(
-                f"the platform named an address without https at {sanitize_text(host)}, where everybody on the way can "
-                f"read along"
+                f"the platform named a URL without https at {sanitize_text(host)}, which anyone on the way can read"
             )
-        literal = literal_address(host)
+        literal = parse_literal_address(host)
         self.check(host, () if literal is None else (literal,))
 
     def check(self, host: str, addresses: Iterable[Address]) -> None:
-        """Refuse a host by its addresses; one that must not be reached is enough.
+        """Check the addresses of a host.
 
-        :param host: as it stands on the wire.
-        :param addresses: what it was resolved to.
-        :raises RedirectRefusedError: it must not be reached.
+        :param host: the host as it is sent.
+        :param addresses: the addresses that it resolves to.
+        :raises RedirectRefusedError: at least one of them must not be connected to.
         """
         if host in self.own_hosts:
             return
         for address in addresses:
-            reach = _reach(address)
+            scope = _get_scope(address)
             shown = sanitize_text(host if host == str(address) else f"{host} ({address})")
-            if reach is _Reach.PRIVATE and not self.allow_private:
+            if scope is _Scope.PRIVATE and not self.allow_private:
                 raise RedirectRefusedError(
-                    f"the platform named an address inside a private network, {shown}; where files are kept in "
-                    f"your own network, set 'allow_private_addresses' to true in the connection's extra"
+                    f"the platform named an address in a private network, {shown}; if files are stored in your own "
+                    f"network, set 'allow_private_addresses' to true in the connection's extra"
                 )
-            if reach in (_Reach.MACHINE, _Reach.LINK) and not self._is_at_home(reach):
+            if scope in (_Scope.MACHINE, _Scope.LINK) and not self._has_own_host_in(scope):
                 raise RedirectRefusedError(
-                    f"the platform named an address inside this machine or its network segment, {shown}"
+                    f"the platform named an address of this machine or of its network segment, {shown}"
                 )
 
-    def _is_at_home(self, reach: _Reach) -> bool:
-        """Whether an own host is such an address, as it is written: where a name leads, its owner says."""
-        literals = map(literal_address, self.own_hosts)
-        return any(literal is not None and _reach(literal) is reach for literal in literals)
+    def _has_own_host_in(self, scope: _Scope) -> bool:
+        """Whether an own host is a literal address in a scope. Names do not count: their owners can change these."""
+        literals = map(parse_literal_address, self.own_hosts)
+        return any(literal is not None and _get_scope(literal) is scope for literal in literals)
 
 
 async def resolve(host: str, port: int, policy: AddressPolicy) -> list[AddressInfo]:
-    """Return where to connect to.
+    """Resolve a host and check its addresses.
 
-    :param host: as it stands on the wire.
-    :param policy: says what may be reached.
-    :raises RedirectRefusedError: it must not be reached.
-    :raises httpx.ConnectError: there is no such host, or no such port.
+    :param host: the host as it is sent.
+    :param port: the port.
+    :param policy: which addresses are allowed.
+    :raises RedirectRefusedError: one of them must not be connected to.
+    :raises httpx.ConnectError: there is no such host or port.
     """
     if port > 65535:
         raise httpx.ConnectError(f"there is no port {port}")
     try:
         loop = asyncio.get_running_loop()
         found: list[AddressInfo] = [*await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError) as failure:
-        raise httpx.ConnectError(str(failure)) from failure
+    except (OSError, UnicodeError) as error:
+        raise httpx.ConnectError(str(error)) from error
     policy.check(host, [ip_address(info[4][0]) for info in found])
     return found
 
 
-def literal_address(host: str) -> Address | None:
-    """Return the address that a host is, in whatever spelling; None for a name.
+def parse_literal_address(host: str) -> Address | None:
+    """Return the address that a host is in any spelling; None for a name.
 
-    Decimal, octal, hexadecimal and short forms count, since resolvers take them; so do ``localhost`` and names below
-    it, which always lead to this machine. What looks like a number and is no address is taken for ``0.0.0.0``, because
-    nobody can tell what others make of it. Source: RFC 6761 6.3; WHATWG URL, "ends in a number".
+    Resolvers accept decimal, octal, hexadecimal and short forms, so these count too, and so do ``localhost`` and names
+    below it, which always mean this machine. What looks like a number and is not an address counts as ``0.0.0.0``,
+    because resolvers may interpret it in any way. Source: RFC 6761 6.3; WHATWG URL, "ends in a number".
 
-    :param host: as it stands in a URL.
+    :param host: the host as it is written in a URL.
     """
     text = unquote(host).strip("[]").partition("%")[0].rstrip(".").lower()
     if text == "localhost" or text.endswith(".localhost"):
@@ -170,43 +171,43 @@ def literal_address(host: str) -> Address | None:
 
 @functools.cache
 def warn_of_plain_http(origin: str) -> None:
-    """Warn, once a process, that requests to a platform are not encrypted.
+    """Warn, once per process, that requests to a platform are not encrypted.
 
     :param origin: scheme, host and port.
     """
     log.warning(
-        "requests to %s are not encrypted: everybody on the way can read the credential and what is exported; if the "
-        "platform serves https, say so in the connection's address",
+        "Requests to %s are not encrypted: anyone on the way can read the credential and the exported data; if the "
+        "platform supports https, use it in the connection's host",
         origin,
     )
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as it is written, is this very machine."""
-    literal = literal_address(host)
-    return literal is not None and _reach(literal) is _Reach.MACHINE
+    """Whether a host, as it is written in a URL, is this machine."""
+    literal = parse_literal_address(host)
+    return literal is not None and _get_scope(literal) is _Scope.MACHINE
 
 
-def _reach(address: Address) -> _Reach:
-    """From where an address can be reached: the nearest, where it holds others."""
-    inner = list(_embedded(address))
-    if inner:
-        nearest = [reach for reach in _Reach if reach in map(_reach, inner)]
-        return nearest[0]
+def _get_scope(address: Address) -> _Scope:
+    """Return from where an address can be reached; if it embeds others, the narrowest scope of these."""
+    embedded = list(_find_embedded(address))
+    if embedded:
+        scopes = set(map(_get_scope, embedded))
+        return next(scope for scope in _Scope if scope in scopes)
     if address.is_loopback or address.is_unspecified or address in _THIS_NETWORK:
-        return _Reach.MACHINE
+        return _Scope.MACHINE
     if address.is_link_local or address in _METADATA:
-        return _Reach.LINK
-    is_special = address.is_multicast or address.is_reserved or address in _PROTOCOLS or address in _SITE_LOCAL
-    return _Reach.PUBLIC if address.is_global and not is_special else _Reach.PRIVATE
+        return _Scope.LINK
+    is_special = address.is_multicast or address.is_reserved or address in _IETF_PROTOCOLS or address in _SITE_LOCAL
+    return _Scope.PUBLIC if address.is_global and not is_special else _Scope.PRIVATE
 
 
-def _embedded(address: Address) -> Iterable[IPv4Address]:
-    """The IPv4 addresses that an IPv6 address leads to, by translation or through a tunnel."""
+def _find_embedded(address: Address) -> Iterable[IPv4Address]:
+    """Yield the IPv4 addresses that an IPv6 address leads to, by translation or through a tunnel."""
     if not isinstance(address, IPv6Address) or int(address) <= 1:
         return
     number = int(address)
-    if any(address in network for network in _LAST_IS_IPV4) or (number >> 32) & 0xFFFFFFFF in _ISATAP:
+    if any(address in network for network in _ENDS_WITH_IPV4) or (number >> 32) & 0xFFFFFFFF in _ISATAP:
         yield IPv4Address(number & 0xFFFFFFFF)
     if address in _SIX_TO_FOUR:
         yield IPv4Address((number >> 80) & 0xFFFFFFFF)

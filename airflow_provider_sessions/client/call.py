@@ -1,4 +1,4 @@
-"""Calls: values that describe one request and the type of its answer, and the tables they come from.
+"""Calls, which are values that describe a request and the type of its response, and the tables of endpoints.
 
 ::
 
@@ -8,7 +8,7 @@
     def get_room(room_id: str) -> Call[Room]:
         return call(Room)
 
-Nothing is sent by calling ``get_room("r1")``; it returns a :class:`Call` that a client can send.
+``get_room("r1")`` sends nothing; it returns a :class:`Call` that a client can send.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Route:
     :param name: the endpoint function's name.
     :param method: HTTP method.
     :param path: template relative to the base URL, such as ``/sessions/{session_id}``.
-    :param documented: whether the vendor's documentation shows method and path; False: they are inferred.
-    :param repeatable: whether sending it twice does no more than sending it once.
-    :param scoped: whether the connection's scope (VidInfra: library) is put before the path.
+    :param documented: whether the vendor's documentation shows method and path; otherwise they are inferred.
+    :param repeatable: whether sending it twice has the same effect as sending it once.
+    :param scoped: whether the connection's scope (VidInfra: library) precedes the path.
     :param base: the name of another base URL of the connection; None for its host.
-    :param category: the endpoints that share a rate limit of their own with this one; None for the account's alone.
+    :param category: the group of endpoints that have a rate limit of their own, besides the account's; None for none.
     :param summary: first line of the endpoint's docstring.
     """
 
@@ -67,18 +67,20 @@ class Route:
     @property
     def placeholders(self) -> frozenset[str]:
         """The names of the path's arguments."""
-        return placeholders(self.path)
+        return find_placeholders(self.path)
 
 
-def placeholders(path: str) -> frozenset[str]:
-    """The names between braces in a path template."""
+def find_placeholders(path: str) -> frozenset[str]:
+    """Return the names between braces in a path template."""
     return frozenset(_PLACEHOLDER.findall(path))
 
 
-def fill(path: str, arguments: Mapping[str, str], missing: str = "") -> str:
-    """A path template with its arguments put in.
+def fill_path(path: str, arguments: Mapping[str, str], missing: str = "") -> str:
+    """Return a path template with its arguments filled in.
 
-    :param missing: what stands for an argument that is not there.
+    :param path: the template.
+    :param arguments: the arguments by name.
+    :param missing: the value of an argument that is missing.
     """
     return _PLACEHOLDER.sub(lambda found: arguments.get(found[1], missing), path)
 
@@ -91,7 +93,7 @@ class UploadFile:
     """A file in the body of a request.
 
     :param name: its name.
-    :param content: its bytes; not shown.
+    :param content: its bytes; not shown in the repr.
     :param media_type: such as ``text/vtt``.
     """
 
@@ -102,17 +104,19 @@ class UploadFile:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T_co]):
-    """One request that has not been sent, and how to read its answer as ``T_co``.
+    """A request that has not been sent yet, with ``T_co`` as the type of its response.
+
+    Body, form and headers are not shown in the repr, because a log-in's hold a password.
 
     :param response_type: the type of the response, as pydantic reads it.
-    :param unwrap: keys to go down through before reading, each only where it is there.
+    :param unwrap: the keys of the envelopes around the content; each may be missing.
     :param query: query parameters; None values are left out.
-    :param body: JSON body, or None; not shown, because a log-in's holds a password.
-    :param form: fields of a form, sent instead of a JSON body; not shown.
-    :param files: files of a form by field; unless None, the form is sent as ``multipart/form-data``.
-    :param headers: headers of this request alone; not shown.
-    :param route: the endpoint it came from.
-    :param arguments: path arguments by name.
+    :param body: the JSON body; None for none.
+    :param form: the fields of a form, which is sent instead of a JSON body.
+    :param files: the files of a form by field; unless None, the form is sent as ``multipart/form-data``.
+    :param headers: further headers.
+    :param route: the endpoint that the call was made by.
+    :param arguments: the arguments of the path by name.
     """
 
     response_type: Any
@@ -128,28 +132,29 @@ class Call(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Paged(Call[list[T]], Generic[T]):
-    """A list that comes in pages; ``answer`` is the type of one page's list.
+    """A list in pages; ``response_type`` is the type of one page's list.
 
-    :param paging: how the next page is asked for.
-    :param key: the field that tells items apart, so that one that moves between pages comes once.
-    :param each: what is made of each item; None: it is left as it is.
-    :param identity: what an item keeps while the list is read: two that differ in it are not one that has moved.
+    :param paging: how pages are requested.
+    :param key: the field that identifies an item, so that one that moves to another page is returned once.
+    :param convert: converts each item; None for no conversion.
+    :param identity: returns what an item keeps while the list is read: two items with the same key that differ in it
+        are an error. None if that is not known of the items.
     """
 
     paging: Paging = field(kw_only=True)
     key: str = "id"
-    each: Callable[[Any], Any] | None = None
+    convert: Callable[[Any], Any] | None = None
     identity: Callable[[Any], object] | None = None
 
-    def map_items(self, each: Callable[[T], U], key: str, identity: Callable[[U], object] | None = None) -> Paged[U]:
-        """The same list, of whose items only that is kept which is made of them.
+    def map_items(self, convert: Callable[[T], U], key: str, identity: Callable[[U], object] | None = None) -> Paged[U]:
+        """Return the same list with each item converted.
 
-        :param each: makes it of an item. Nothing but the item may matter: a polling client asks once, as long as the
-            page stays the same.
-        :param key: the field that tells apart what is made.
-        :param identity: what it keeps while the list is read.
+        :param convert: converts an item. Its result must depend on nothing but the item: when the list is polled, it is
+            called once, as long as the page stays the same.
+        :param key: the field that identifies a converted item.
+        :param identity: returns what a converted item keeps while the list is read.
         """
-        return cast(Paged[U], replace(self, each=each, key=key, identity=identity))
+        return cast(Paged[U], replace(self, convert=convert, key=key, identity=identity))
 
 
 def call(
@@ -166,9 +171,13 @@ def call(
 
     :param response_type: the type of the response; ``str`` for a text file, ``bytes`` for any other file,
         ``type(None)`` for an action whose response has no content: all but an error is accepted.
-    :param form: fields of a form, instead of ``body``.
-    :param files: files of a form by field; an empty mapping sends the form as one with files, too.
-    :raises TypeError: both a body and a form.
+    :param query: query parameters; None values are left out.
+    :param body: the JSON body.
+    :param form: the fields of a form, instead of ``body``.
+    :param files: the files of a form by field; even if empty, the form is sent as ``multipart/form-data``.
+    :param headers: further headers.
+    :param unwrap: the keys of the envelopes around the content; each may be missing.
+    :raises TypeError: there are both a body and a form.
     """
     if body is not None and (form or files is not None):
         raise TypeError("a request has a JSON body or a form, not both")
@@ -191,7 +200,14 @@ def paged(
     query: Mapping[str, Any] | None = None,
     key: str = "id",
 ) -> Paged[T]:
-    """Describe a list of ``item`` that comes in pages."""
+    """Describe a request for a list in pages inside an endpoint function.
+
+    :param item: the type of an item.
+    :param paging: how pages are requested.
+    :param unwrap: the keys of the envelopes around the list; each may be missing.
+    :param query: query parameters; None values are left out.
+    :param key: the field that identifies an item.
+    """
     return Paged(response_type=list[item], unwrap=unwrap, query=dict(query or {}), paging=paging, key=key)  # type: ignore[valid-type]
 
 
@@ -203,16 +219,16 @@ def raw_call(
     body: Any = None,
     base: str | None = None,
 ) -> Call[Any]:
-    """Describe a request that no endpoint function describes.
+    """Describe a request for which there is no endpoint function.
 
-    The response is read as what it is: JSON, a text, or None where there is none.
+    Its response is the decoded JSON, the text of a text file, or None if the body is empty.
 
     :param method: GET, POST, PUT, PATCH or DELETE.
-    :param path: relative to the base URL, such as ``/rooms/my``; no address, and nothing that leads out of it.
+    :param path: relative to the base URL, such as ``/rooms/my``.
     :param query: query parameters; None values are left out.
     :param body: JSON body.
     :param base: the name of another base URL of the connection; its host if not given.
-    :raises InputError: the method is none of these, or the path is no such path.
+    :raises InputError: the method is another one, or the path could lead out of the base URL.
     """
     method = method.upper()
     if method not in RAW_METHODS:
@@ -229,14 +245,14 @@ def raw_call(
 
 
 def _is_relative(path: str) -> bool:
-    """Whether a path stays below the base URL, also where a server decodes it more than once."""
+    """Whether a path stays below the base URL, even if a server decodes it more than once."""
     decoded = path
-    while (once_more := unquote(decoded)) != decoded:
-        decoded = once_more
+    while (decoded_again := unquote(decoded)) != decoded:
+        decoded = decoded_again
     segments = decoded.replace("\\", "/").split("/")
-    leads_elsewhere = not path.startswith("/") or "" in segments[1:-1] or len(segments) < 2
-    is_strange = any(character in "?#{}" or category(character)[0] in "CZ" for character in decoded)
-    return not leads_elsewhere and not is_strange and not {".", ".."} & set(segments) and decoded != "//"
+    is_absolute_path = path.startswith("/") and "" not in segments[1:-1] and len(segments) > 1 and decoded != "//"
+    is_special = any(character in "?#{}" or category(character)[0] in "CZ" for character in decoded)
+    return is_absolute_path and not is_special and not {".", ".."} & set(segments)
 
 
 class Endpoints:
@@ -261,12 +277,12 @@ class Endpoints:
         base: str | None = None,
         category: str | None = None,
     ) -> Callable[[Callable[P, C]], Callable[P, C]]:
-        """Enter a function into the table; see :class:`Route` for the parameters.
+        """Add a function to the table; see :class:`Route` for the parameters.
 
         ``repeatable`` defaults to True for GET, PUT and DELETE.
         """
 
-        def enter(function: Callable[P, C]) -> Callable[P, C]:
+        def add(function: Callable[P, C]) -> Callable[P, C]:
             route = Route(
                 name=function.__name__,
                 method=method,
@@ -280,31 +296,33 @@ class Endpoints:
             )
             signature = inspect.signature(function)
             if missing := route.placeholders - set(signature.parameters):
-                raise TypeError(f"{route.name}: the path names {sorted(missing)}, which are no parameters")
+                raise TypeError(f"{route.name}: the path has {sorted(missing)}, which are no parameters")
             if route.name in self.table:
                 raise TypeError(f"{self.platform} has two endpoints {route.name!r}")
 
             names = tuple(signature.parameters)
-            defaults = {name: one.default for name, one in signature.parameters.items()}
+            defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
             in_path = route.placeholders
 
             @functools.wraps(function)
             def endpoint(*args: P.args, **kwargs: P.kwargs) -> C:
-                made = function(*args, **kwargs)
+                described = function(*args, **kwargs)
                 given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
-                arguments = {name: _segment(route, name, given[name]) for name in in_path}
-                return replace(made, route=route, arguments=arguments)
+                arguments = {name: _check_segment(route, name, given[name]) for name in in_path}
+                return replace(described, route=route, arguments=arguments)
 
             self.table[route.name] = route
             self._functions[route.name] = endpoint
             return endpoint
 
-        return enter
+        return add
 
     def make_call(self, name: str, arguments: Mapping[str, Any]) -> Call[Any]:
-        """Make a call from an endpoint's name and its arguments, as an operator is given them.
+        """Make the call of an endpoint.
 
-        :raises InputError: there is no such endpoint, or the arguments do not fit it.
+        :param name: the endpoint's name.
+        :param arguments: its arguments by name, as a template may have rendered them.
+        :raises InputError: there is no such endpoint, or the arguments are invalid.
         """
         function = self._functions.get(name)
         if function is None:
@@ -314,46 +332,49 @@ class Endpoints:
         signature = inspect.signature(function)
         try:
             signature.bind(**arguments)
-        except TypeError as misfit:
-            raise InputError(f"endpoint {name}{signature}: {misfit}") from None
+        except TypeError as error:
+            raise InputError(f"endpoint {name}{signature}: {error}") from None
         hints = get_type_hints(function)
         try:
-            return function(**{key: _as_declared(value, hints[key]) for key, value in arguments.items()})
+            return function(**{key: _convert_number(value, hints[key]) for key, value in arguments.items()})
         except InputError:
             raise
-        except (TypeError, ValueError) as misfit:  # a value of another kind than the endpoint makes its request of
-            raise InputError(f"endpoint {name}{signature}: an argument has another type: {misfit}") from None
+        except (TypeError, ValueError) as error:
+            raise InputError(f"endpoint {name}{signature}: an argument has the wrong type: {error}") from None
 
     @property
     def categories(self) -> frozenset[str]:
-        """The categories of endpoints that may have a rate limit of their own."""
+        """The categories of its endpoints, which may have rate limits of their own."""
         return frozenset(route.category for route in self if route.category is not None)
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self.table.values())
 
 
-def _as_declared(value: object, hint: object) -> object:
-    """A number as a text where a parameter takes texts and no numbers: native rendering has made one of the other."""
+def _convert_number(value: object, hint: object) -> object:
+    """Return a number as text if the parameter takes texts and no numbers: native rendering makes numbers of texts."""
     kinds = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
     text = as_text(value) if str in kinds and kinds.isdisjoint({int, float}) else None
     return value if text is None else text
 
 
 def is_id(value: object) -> bool:
-    """Whether a text can be an id, and so a part of a path: there it is percent-encoded, slashes and all.
+    """Whether a text can be an id, and so a segment of a path, in which it is percent-encoded, slashes included.
 
-    ``None`` as a text is what a template leaves that found nothing. Control characters, and what would lead to another
-    path where a server decodes too early, are in nobody's id.
+    ``None`` as a text is what a template renders if it finds nothing. No id holds control characters, or what would
+    lead to another path if a server decodes it too early.
     """
     if not isinstance(value, str) or not value.strip() or value == "None":
         return False
-    leads_elsewhere = any(part in (".", "..") for part in value.replace("\\", "/").split("/"))
-    return not leads_elsewhere and all(category(character) not in ("Cc", "Cs") for character in value)
+    has_dots = any(part in (".", "..") for part in value.replace("\\", "/").split("/"))
+    return not has_dots and all(category(character) not in ("Cc", "Cs") for character in value)
 
 
-def _segment(route: Route, name: str, value: object) -> str:
-    """A path argument, refused where it could lead to another path."""
+def _check_segment(route: Route, name: str, value: object) -> str:
+    """Return a path argument as text.
+
+    :raises InputError: it could lead to another path.
+    """
     text = None if isinstance(value, float) else as_text(value)
     if not is_id(text):
         raise InputError(f"{route.name}: {name}={quote_value(value)} cannot be part of {route.path}")

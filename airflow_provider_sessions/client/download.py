@@ -1,7 +1,7 @@
-"""Files of any size, streamed: memory does not grow with the file.
+"""Download files of any size; memory does not grow with the file.
 
-A download that breaks off goes on where it stopped (``Range`` with ``If-Range``), so that the bytes of two different
-files are never joined; an address that has expired is asked for again.
+A download that breaks off is resumed (``Range`` with ``If-Range``), without ever joining the bytes of two different
+files. A URL that has expired is replaced by a new one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Protocol
 
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.client import Client
-from airflow_provider_sessions.client.decompression import ENCODED
-from airflow_provider_sessions.client.failures import translate_httpx_errors
+from airflow_provider_sessions.client.decompression import IS_COMPRESSED
+from airflow_provider_sessions.client.httpx_api import translate_httpx_errors
 from airflow_provider_sessions.client.redact import redact_path
-from airflow_provider_sessions.client.responses import link_error
+from airflow_provider_sessions.client.response_errors import make_link_error
 from airflow_provider_sessions.errors import (
     ApiError,
     BrokenConnectionError,
@@ -34,28 +34,28 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 
 CHUNK_BYTES = 1024 * 1024
-"""What has to come within the client's deadline; a server that is slower is given up."""
+"""What has to be received within the client's deadline; from a slower server, the download fails."""
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:(?P<start>[0-9]+)-[0-9]+|\*)/(?P<total>[0-9]+|\*)")
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,1000}")
-"""What can be sent back as it came. Others are as good as none: the download then begins anew where it breaks off."""
+"""Validators that can be sent back as they came. With any other, a download that breaks off starts again."""
 
 
-class Target(Protocol):
-    """What a download writes to: any file opened for binary writing."""
+class Writable(Protocol):
+    """What a download is written to: a file that is open for binary writing."""
 
     def write(self, data: bytes, /) -> object:
-        """Take the next bytes."""
+        """Write the next bytes."""
 
     def seek(self, position: int, /) -> object:
-        """Go to a position; only used to begin anew."""
+        """Go to a position; only used to start again."""
 
     def truncate(self) -> object:
-        """Drop what follows the position."""
+        """Drop everything after the position."""
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadResult:
-    """What came."""
+    """The file that was downloaded."""
 
     size_bytes: int
     sha256: str
@@ -66,65 +66,65 @@ class Download:
     """One download.
 
     :param client: sends the requests.
-    :param request: returns the absolute address, and headers to send to it; called again where the address was refused,
-        because it may have expired.
-    :param target: takes the bytes.
-    :param expected_size: bytes the platform announced, if it did.
-    :param expected_type: the media type that the platform announced, if it did: of files that are JSON themselves.
-    :param on_progress: told the bytes so far, and the bytes in all where they are known, whenever some came.
+    :param get_link: returns an absolute URL and the headers to send to it; called again if the URL is refused, because
+        it may have expired.
+    :param target: the file to write to.
+    :param expected_size: the size in bytes that the platform announced; None for none.
+    :param expected_type: the media type that the platform announced; None for none. A file may be JSON only if it is.
+    :param on_progress: called with the bytes so far and the bytes in all, if known, whenever bytes have been written.
     """
 
     def __init__(
         self,
         client: Client,
-        request: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
-        target: Target,
+        get_link: Callable[[], Awaitable[tuple[str, Mapping[str, str]]]],
+        target: Writable,
         *,
         expected_size: int | None = None,
         expected_type: str | None = None,
         on_progress: Callable[[int, int | None], None] | None = None,
     ) -> None:
         self._client = client
-        self._request = request
+        self._get_link = get_link
         self._target = target
-        self._expected = expected_size
+        self._expected_size = expected_size
         self._expected_type = expected_type
         self._on_progress = on_progress
         self._reset()
 
     async def run(self) -> DownloadResult:
-        """Fetch the whole file.
+        """Download the whole file.
 
-        :raises IncompleteDownloadError: it has another size than announced, comes too slowly, or changed while the
-            target cannot begin anew.
+        :raises IncompleteDownloadError: it has another size than announced, comes too slowly, or has to be started
+            again and the target cannot be overwritten.
         :raises ApiError: it was refused.
-        :raises MalformedResponseError: what came is no file: a web page, JSON, or an answer without content.
-        :raises NoResponseError: the connection broke several times without a byte of progress.
+        :raises MalformedResponseError: the response is not a file: a web page, JSON, or a response without content.
+        :raises NoResponseError: the connection broke several times without any progress.
         """
-        url, extra = await self._request()
-        idle, refusals = 0, 0
+        url, headers = await self._get_link()
+        failures, refusals = 0, 0
         while True:
-            before = self._size
+            size_before = self._size
             try:
-                await self._stretch(url, extra)
-                if self._total is None or not before < self._size < self._total:
-                    return self._checked()
-                log.debug("%d of %d bytes came: the server gives a part at a time", self._size, self._total)
-            except (NoResponseError, ServerError, RateLimitedError) as broken:
-                idle, refusals = (0, 0) if self._size > before else (idle + 1, refusals)
+                await self._fetch_rest(url, headers)
+                if self._total is None or not size_before < self._size < self._total:
+                    return self._check_size()
+                log.debug("Received %d of %d bytes: the server sends a part at a time", self._size, self._total)
+            except (NoResponseError, ServerError, RateLimitedError) as error:
+                failures, refusals = (0, 0) if self._size > size_before else (failures + 1, refusals)
                 wait = self._client.config.retry.wait_before_retry(
-                    broken, repeatable=True, attempt=max(1, idle), random=lambda: 1.0
+                    error, repeatable=True, attempt=max(1, failures), random=lambda: 1.0
                 )
                 if wait is None:
                     raise
-                log.info("the download broke off after %d bytes (%s); going on in %.1f s", self._size, broken, wait)
+                log.info("The download broke off after %d bytes (%s); resuming in %.1f s", self._size, error, wait)
                 await self._client.clock.sleep(wait)
-            except ApiError as refused:
+            except ApiError as error:
                 refusals += 1
                 if refusals > 1:
                     raise
-                log.info("the download's address was refused (%d); asking for a new one", refused.status)
-                url, extra = await self._request()
+                log.info("The URL of the download was refused (%d); requesting a new one", error.status)
+                url, headers = await self._get_link()
 
     def _reset(self) -> None:
         self._size = 0
@@ -133,108 +133,114 @@ class Download:
         self._total: int | None = None
         self._media_type: str | None = None
 
-    async def _stretch(self, url: str, extra: Mapping[str, str]) -> None:
-        """Fetch what is missing, as far as the connection lasts."""
-        headers = {"Accept": "*/*", **extra, "Accept-Encoding": "identity"}
+    async def _fetch_rest(self, url: str, headers: Mapping[str, str]) -> None:
+        """Fetch the missing bytes until the connection ends."""
+        headers = {"Accept": "*/*", **headers, "Accept-Encoding": "identity"}
         if self._size and self._validator is None:
-            self._begin_anew()  # nothing tells whether the file is still the same
+            self._start_again()  # whether the file is still the same is unknown
         elif self._size and self._validator:
             headers |= {"Range": f"bytes={self._size}-", "If-Range": self._validator}
         with translate_httpx_errors(lambda: f"download from {redact_path(url)}"):
             async with self._client.stream(url, headers) as response:
                 if response.status_code == 416 and self._size:
-                    self._settle_end(response)
+                    self._check_end(response)
                 elif not response.is_success:
-                    raise self._refusal(response)
+                    raise self._make_error(response)
                 else:
-                    self._note(response)
-                    await self._take_all(response)
+                    self._read_headers(response)
+                    await self._read_body(response)
 
-    def _refusal(self, response: httpx.Response) -> ApiError:
+    def _make_error(self, response: httpx.Response) -> ApiError:
         dialect, clock = self._client.dialect, self._client.clock
-        own = self._client.trusts(response.request.url)
-        return link_error(response, dialect, clock, what="a download", own=own)
+        is_own = self._client.trusts(response.request.url)
+        return make_link_error(response, dialect, clock, request_name="a download", is_own=is_own)
 
-    def _settle_end(self, response: httpx.Response) -> None:
-        """Nothing follows what is here: either that was all, or the file is a shorter one now."""
-        _, self._total = _content_range(response)
+    def _check_end(self, response: httpx.Response) -> None:
+        """Check that the file ends where the bytes received so far end; it may have become shorter."""
+        _, self._total = _parse_content_range(response)
         if self._total != self._size:
-            self._begin_anew()
+            self._start_again()
             raise BrokenConnectionError("the file became shorter while it was downloaded")
 
-    def _note(self, response: httpx.Response) -> None:
-        """Take note of what the answer says of the file, and begin anew if it is not the rest of what is here."""
+    def _read_headers(self, response: httpx.Response) -> None:
+        """Read what a response says of the file; start again if it is not the rest of what was received."""
         headers = response.headers
-        _check_that_it_is_a_file(response, self._expected_type)
-        start, total = _content_range(response) if response.status_code == 206 else (0, _length(headers))
-        encoded = ENCODED in response.extensions
-        if encoded and response.status_code == 206:
-            start = None  # of the compressed bytes
-        if self._size and (start != self._size or not self._is_same(headers)):
-            self._begin_anew()
+        _check_is_file(response, self._expected_type)
+        is_part = response.status_code == 206
+        start, total = (
+            _parse_content_range(response) if is_part else (0, read_whole_number(headers.get("content-length")))
+        )
+        is_compressed = IS_COMPRESSED in response.extensions
+        if is_compressed and is_part:
+            start = None  # it counts compressed bytes
+        if self._size and (start != self._size or not self._is_same_file(headers)):
+            self._start_again()
         if start != self._size:
-            raise BrokenConnectionError("another part of the file came than was asked for")
-        self._total = None if encoded else total
-        self._validator = None if encoded else _strong_validator(headers) or self._validator
+            raise BrokenConnectionError("the response holds another part of the file than requested")
+        self._total = None if is_compressed else total
+        self._validator = None if is_compressed else _get_strong_validator(headers) or self._validator
         self._media_type = headers.get("content-type", "").partition(";")[0].strip() or None
 
-    def _is_same(self, headers: httpx.Headers) -> bool:
-        """Whether an answer to ``If-Range`` is of the same file. Some servers answer with a part whatever changed."""
+    def _is_same_file(self, headers: httpx.Headers) -> bool:
+        """Whether a response to ``If-Range`` is of the same file. Some servers send a part even if the file changed."""
         return self._validator in (headers.get("etag", self._validator), headers.get("last-modified"))
 
-    def _begin_anew(self) -> None:
-        log.info("the download begins anew after %d bytes: the file changed, or cannot be resumed", self._size)
+    def _start_again(self) -> None:
+        log.info("Starting the download again after %d bytes: the file changed, or cannot be resumed", self._size)
         try:
             self._target.seek(0)
             self._target.truncate()
-        except (OSError, ValueError) as stuck:
+        except (OSError, ValueError) as error:
             raise IncompleteDownloadError(
-                f"the download broke off after {self._size} bytes and has to begin anew, but its target cannot: {stuck}"
-            ) from stuck
+                f"the download broke off after {self._size} bytes and cannot be resumed, and its target cannot be "
+                f"overwritten: {error}"
+            ) from error
         self._reset()
 
-    async def _take_all(self, response: httpx.Response) -> None:
-        """Write what comes, as it comes: a chunk that were gathered first would be lost where the connection breaks."""
-        now, span = asyncio.get_running_loop().time, self._client.config.deadline
-        wanted = self._size + CHUNK_BYTES
+    async def _read_body(self, response: httpx.Response) -> None:
+        """Write each part as it comes: if parts were collected first, they would be lost when the connection breaks."""
+        now, period = asyncio.get_running_loop().time, self._client.config.deadline
+        next_size = self._size + CHUNK_BYTES
         try:
-            async with asyncio.timeout(span) as patience:
+            async with asyncio.timeout(period) as timeout:
                 async for chunk in response.aiter_raw():
-                    self._take(chunk)
-                    if self._size >= wanted:
-                        wanted = self._size + CHUNK_BYTES
-                        patience.reschedule(now() + span)
+                    self._write(chunk)
+                    if self._size >= next_size:
+                        next_size = self._size + CHUNK_BYTES
+                        timeout.reschedule(now() + period)
         except TimeoutError:
-            if not patience.expired():
+            if not timeout.expired():
                 raise  # the target's own
             raise IncompleteDownloadError(
-                f"the server is too slow: fewer than {CHUNK_BYTES} bytes came in {span:.0f} s, {self._size} in all"
+                f"the server is too slow: fewer than {CHUNK_BYTES} bytes came in {period:.0f} s, {self._size} in all"
             ) from None
 
-    def _take(self, chunk: bytes) -> None:
+    def _write(self, chunk: bytes) -> None:
         rest = chunk
         while rest:
             written = self._target.write(rest)
             rest = rest[written:] if isinstance(written, int) else b""
         self._hash.update(chunk)
         self._size += len(chunk)
-        if self._expected is not None and self._size > self._expected:
-            raise IncompleteDownloadError(f"more than the {self._expected} bytes came that the platform announced")
+        if self._expected_size is not None and self._size > self._expected_size:
+            raise IncompleteDownloadError(
+                f"the file is larger than the {self._expected_size} bytes that the platform announced"
+            )
         if self._on_progress is not None:
-            self._on_progress(self._size, self._expected if self._total is None else self._total)
+            self._on_progress(self._size, self._expected_size if self._total is None else self._total)
 
-    def _checked(self) -> DownloadResult:
-        for announced, by in ((self._total, "the server"), (self._expected, "the platform")):
+    def _check_size(self) -> DownloadResult:
+        for announced, source in ((self._total, "the server"), (self._expected_size, "the platform")):
             if announced is not None and announced != self._size:
-                raise IncompleteDownloadError(f"{self._size} bytes came, but {by} announced {announced}")
+                raise IncompleteDownloadError(f"{self._size} bytes came, but {source} announced {announced}")
         return DownloadResult(self._size, self._hash.hexdigest(), self._media_type)
 
 
-def _check_that_it_is_a_file(response: httpx.Response, expected_type: str | None) -> None:
-    """Refuse what is answered in the place of a file: a page to log in, an error with status 200, "not yet".
+def _check_is_file(response: httpx.Response, expected_type: str | None) -> None:
+    """Reject what a server may send instead of a file: a log-in page, an error with status 200, "not ready".
 
-    :param expected_type: the media type of the file, where it is known.
-    :raises MalformedResponseError: it is such an answer.
+    :param expected_type: the media type of the file; None if unknown.
+    :raises MalformedResponseError: the response is not a file.
     """
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "text/html":
@@ -243,28 +249,24 @@ def _check_that_it_is_a_file(response: httpx.Response, expected_type: str | None
     if is_json and media_type != (expected_type or "").partition(";")[0].strip().lower():
         raise MalformedResponseError("JSON came instead of the file")
     if response.status_code not in (200, 206):
-        raise MalformedResponseError(f"an answer without the file came: {response.status_code}")
+        raise MalformedResponseError(f"a response without the file came: {response.status_code}")
 
 
-def _length(headers: httpx.Headers) -> int | None:
-    return read_whole_number(headers.get("content-length"))
-
-
-def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
-    """Where the part begins and how large the file is, where the answer says so."""
+def _parse_content_range(response: httpx.Response) -> tuple[int | None, int | None]:
+    """Return where the part begins and how large the file is; None for each that the response does not say."""
     found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
     return (None, None) if found is None else (read_whole_number(found["start"]), read_whole_number(found["total"]))
 
 
-def _strong_validator(headers: Mapping[str, str]) -> str | None:
-    """What tells this very file, byte for byte: a strong ETag, or a change that is older than the answer.
+def _get_strong_validator(headers: Mapping[str, str]) -> str | None:
+    """Return what identifies a file byte for byte: a strong ETag, or a modification that is older than the response.
 
-    Source: RFC 9110 8.8.2.2: a file may change twice within the second that a date can tell.
+    A date has the precision of a second, in which a file may change twice. Source: RFC 9110 8.8.2.2.
     """
-    etag, changed = headers.get("etag", ""), headers.get("last-modified", "")
+    etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
     if _VALIDATOR.fullmatch(etag) and not etag.startswith(("W/", "w/")):
         return etag
-    dated, modified = read_date(headers.get("date")), read_date(changed)
-    if dated is None or modified is None or not _VALIDATOR.fullmatch(changed):
+    date, modified_at = read_date(headers.get("date")), read_date(modified)
+    if date is None or modified_at is None or not _VALIDATOR.fullmatch(modified):
         return None
-    return changed if (dated - modified).total_seconds() >= 1 else None
+    return modified if (date - modified_at).total_seconds() >= 1 else None

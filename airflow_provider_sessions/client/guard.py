@@ -1,13 +1,14 @@
-"""What every request passes on its way to the wire: redirects, downloads and log-ins included.
+"""Check every request right before it is sent: those of redirects, downloads and log-ins too.
 
-- A credential goes to the connection's own hosts alone; httpx by itself would send ``X-API-Key`` on to another host
-  that a redirect names. Another host gets the headers of a list, and no others.
-- A request that changes something never leaves its host, and is not turned into a GET by a redirect on the way.
-- Nothing goes from https to http, nor from a platform out there to an address inside this machine or its network: see
+- A credential is sent to the connection's own hosts only; httpx by itself would send ``X-API-Key`` on to another host
+  after a redirect. Another host gets a few harmless headers and no others.
+- A request that changes something never leaves its host, and no redirect turns it into a GET.
+- Nothing goes from https to http, nor from a public platform to a private address: see
   :mod:`airflow_provider_sessions.client.addresses`.
-- Each request to the platform waits for the rate limiter, which then learns what the response said of the limit.
-- No answer is larger, or lasts longer, than one may; downloads look after themselves.
-- Each request is logged with its address redacted.
+- Each request to the platform waits for the rate limiter, which learns what the response says of the limit.
+- Responses are limited in size and duration, except for those of downloads, which
+  :mod:`airflow_provider_sessions.client.download` checks.
+- Each request is logged with its URL redacted.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from datetime import datetime, timedelta
 
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy
-from airflow_provider_sessions.client.decompression import ENCODED, decode_body
+from airflow_provider_sessions.client.decompression import IS_COMPRESSED, decompress_body
 from airflow_provider_sessions.client.redact import drop_secret_headers, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import RateLimitTimeoutError, RedirectRefusedError, ResponseTooLargeError
@@ -32,46 +33,46 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-DOWNLOAD = "download"
-"""Request extension: the body is a file, of any size and however long it takes."""
+IS_DOWNLOAD = "download"
+"""Request extension: the body of the response is a file, of any size and duration."""
 CATEGORY = "rate_limit_category"
-"""Request extension: the category of endpoints whose rate limit holds beside the account's; None for no such limit."""
-_SENDS = ("http11.send_request_headers.started", "http2.send_request_headers.started")
-"""What the request extension ``trace`` is told when a connection is there and the request is written to it. Source:
+"""Request extension: the category of endpoints whose rate limit applies besides the account's; None for none."""
+_SEND_EVENTS = ("http11.send_request_headers.started", "http2.send_request_headers.started")
+"""Events of the request extension ``trace``: the connection is open, and the request is being written. Source:
 httpcore, Extensions, "trace"."""
-_LONGEST_HOLD = 1.0
-_HOLDS = 20
-"""How long, in seconds, and how often a request whose slot has come is held; beyond, it asks for another slot."""
+_MAX_HOLD = 1.0
+"""Seconds for which a request whose reserved time has come is held; if it is longer, a new reservation is made."""
+_MAX_HOLDS = 20
 _LONG_WAIT = 5.0
-"""Seconds beyond which the wait for a slot is told to everybody."""
+"""Seconds of a wait for the rate limit that is logged at level INFO."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_READING = ("GET", "HEAD")
-_SAME_METHOD = (307, 308)
+_SAFE_METHODS = ("GET", "HEAD")
+_METHOD_PRESERVING = (307, 308)
 
 
-def origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address."""
-    return (url.scheme, host_of(url), url.port or _DEFAULT_PORTS.get(url.scheme))
+def parse_origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of a URL."""
+    return (url.scheme, get_raw_host(url), url.port or _DEFAULT_PORTS.get(url.scheme))
 
 
-def host_of(url: httpx.URL) -> str:
-    """The host as it stands on the wire. ``url.host`` would decode international names, and fails where it cannot."""
+def get_raw_host(url: httpx.URL) -> str:
+    """Return the host as it is sent. ``url.host`` decodes international names, and fails if it cannot."""
     return url.raw_host.decode("ascii")
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """A transport around another.
+    """A transport that checks requests and passes them on to another.
 
-    :param inner: the transport that does the work.
-    :param trusted: addresses on whose hosts the credential may be seen.
-    :param policy: other addresses that may be reached.
-    :param limiter: the limiter of the account.
-    :param category_limiters: limiters of categories of endpoints.
+    :param inner: the transport that sends them.
+    :param trusted: URLs of the hosts to which the credential is sent.
+    :param policy: which other addresses may be requested.
+    :param limiter: the account's rate limiter.
+    :param category_limiters: the rate limiters of categories of endpoints.
     :param traffic_class: what the requests are for.
-    :param clock: time.
-    :param max_wait: seconds that a request may wait for its slot.
-    :param deadline: seconds that a request may last from then on.
-    :param max_bytes: bytes that an answer may have, on the wire and decompressed.
+    :param clock: the time.
+    :param max_wait: seconds that a request may wait for the rate limit.
+    :param deadline: seconds that it may take from then on.
+    :param max_bytes: bytes that a response may have, both compressed and decompressed.
     :ivar response_count: how many responses have come, errors included.
     """
 
@@ -90,7 +91,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         max_bytes: int,
     ) -> None:
         self._inner = inner
-        self._trusted = frozenset(origin(httpx.URL(url)) for url in trusted)
+        self._trusted = frozenset(parse_origin(httpx.URL(url)) for url in trusted)
         self._policy = policy
         self._limiter = limiter
         self._category_limiters = category_limiters
@@ -102,162 +103,172 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self.response_count = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request, guarded.
+        """Check a request and send it.
 
-        :raises RateLimitTimeoutError: no slot is free soon enough.
-        :raises RedirectRefusedError: a request was redirected to where it must not go.
+        :raises RateLimitTimeoutError: it would wait too long for the rate limit.
+        :raises RedirectRefusedError: it was redirected to an address that must not be requested.
         """
         if self.trusts(request.url):
-            response = await self._send_in_slot(request)
+            response = await self._send_limited(request)
         else:
-            self._refuse_abroad(request)
+            self._check_foreign(request)
             drop_secret_headers(request)
             response = await self._send(request, redact_path)
-        if refused := _refused_redirect(request, response):
+        if reason := _reject_redirect(request, response):
             await response.aclose()
-            raise RedirectRefusedError(refused)
+            raise RedirectRefusedError(reason)
         return response
 
     def trusts(self, url: httpx.URL) -> bool:
-        """Whether the credential may be seen there."""
-        return origin(url) in self._trusted
+        """Whether the credential is sent to a URL."""
+        return parse_origin(url) in self._trusted
 
     async def aclose(self) -> None:
-        """Close the transport inside."""
+        """Close the inner transport."""
         await self._inner.aclose()
 
-    async def _send_in_slot(self, request: httpx.Request) -> httpx.Response:
-        of_category = self._category_limiters.get(request.extensions.get(CATEGORY) or "")
-        left = written = await self._wait_for_slot(request, of_category)
+    async def _send_limited(self, request: httpx.Request) -> httpx.Response:
+        """Send a request within the rate limit, and report the response to the limiters."""
+        category_limiter = self._category_limiters.get(request.extensions.get(CATEGORY) or "")
+        admitted_at = written_at = await self._wait_for_limit(request, category_limiter)
 
         async def trace(event: str, details: Mapping[str, object]) -> None:
-            nonlocal written
-            if event in _SENDS:
-                written = self._clock.now()
+            nonlocal written_at
+            if event in _SEND_EVENTS:
+                written_at = self._clock.now()
 
-        if (
-            of_category is not None or self._limiter.limit is not None
-        ):  # else nobody asks when requests arrive, and each event takes time
+        if category_limiter is not None or self._limiter.limit is not None:
+            # Without a limit, nobody needs to know when the request was written, and each event takes time.
             request.extensions = {**request.extensions, "trace": trace}
         response = await self._send(request, redact_url)
         now = self._clock.now()
         info = parse_rate_limit_headers(response.status_code, response.headers, now)
-        send_delay, elapsed = (max(0.0, (then - left).total_seconds()) for then in (written, now))
+        send_delay, elapsed = (max(0.0, (time - admitted_at).total_seconds()) for time in (written_at, now))
         info = replace(info, send_delay=min(send_delay, elapsed), elapsed=elapsed)
         try:
-            await self._observe(info, of_category)
+            await self._observe(info, category_limiter)
         except BaseException:
             await response.aclose()
             raise
         return response
 
-    async def _observe(self, info: RateLimitInfo, of_category: RateLimiter | None) -> None:
-        """Let the limiters learn from a response. What it says of a limit is meant of the category, if there is one."""
-        if of_category is not None:
-            await of_category.observe(info)
+    async def _observe(self, info: RateLimitInfo, category_limiter: RateLimiter | None) -> None:
+        """Report a response to the limiters. What it says of a limit is about the category, if there is one."""
+        if category_limiter is not None:
+            await category_limiter.observe(info)
             info = RateLimitInfo(status=0, send_delay=info.send_delay, elapsed=info.elapsed)
         await self._limiter.observe(info)
 
-    async def _wait_for_slot(self, request: httpx.Request, of_category: RateLimiter | None) -> datetime:
-        """Wait until the request may be sent; when that was. A category's slot comes first, and the account's last."""
-        gives_up = self._clock.now() + timedelta(seconds=self._max_wait)
+    async def _wait_for_limit(self, request: httpx.Request, category_limiter: RateLimiter | None) -> datetime:
+        """Wait until the rate limits admit a request, the category's first; return the time at which they did."""
+        latest = self._clock.now() + timedelta(seconds=self._max_wait)
         while True:
-            if of_category is not None:
-                await self._wait_for_reserved(request, of_category, gives_up)
-            await self._wait_for_reserved(request, self._limiter, gives_up)
-            left = await self._leave(self._limiter)
-            if left and (of_category is None or await self._leave(of_category)):
-                return left
+            if category_limiter is not None:
+                await self._wait_for_reservation(request, category_limiter, latest)
+            await self._wait_for_reservation(request, self._limiter, latest)
+            admitted_at = await self._admit(self._limiter)
+            if admitted_at and (category_limiter is None or await self._admit(category_limiter)):
+                return admitted_at
 
-    async def _wait_for_reserved(self, request: httpx.Request, limiter: RateLimiter, gives_up: datetime) -> None:
-        patience = (gives_up - self._clock.now()).total_seconds()
-        wait = await limiter.reserve(self._traffic_class, max_wait=patience)
+    async def _wait_for_reservation(self, request: httpx.Request, limiter: RateLimiter, latest: datetime) -> None:
+        max_wait = (latest - self._clock.now()).total_seconds()
+        wait = await limiter.reserve(self._traffic_class, max_wait=max_wait)
         if wait is None:
-            raise await self._no_room(request, limiter)
+            raise await self._make_timeout_error(request, limiter)
         if wait > 0:
-            _tell_wait(request, wait)
+            log.log(
+                logging.INFO if wait > _LONG_WAIT else logging.DEBUG,
+                "%s %s: rate limited; sending the request in %.1f s",
+                request.method,
+                redact_url(str(request.url)),
+                wait,
+            )
             await self._clock.sleep(wait)
 
-    async def _leave(self, limiter: RateLimiter) -> datetime | None:
-        """Leave in the slot that has come; None where it is worth nothing by now: the platform closed, say."""
-        for _ in range(_HOLDS):
+    async def _admit(self, limiter: RateLimiter) -> datetime | None:
+        """Return the time at which a request is admitted; None if it needs a new reservation, as after a 429."""
+        for _ in range(_MAX_HOLDS):
             now = self._clock.now()
-            held = await limiter.admit()
-            if held <= 0:
+            hold = await limiter.admit()
+            if hold <= 0:
                 return now
-            if held > _LONGEST_HOLD:
+            if hold > _MAX_HOLD:
                 return None
-            await self._clock.sleep(held)
+            await self._clock.sleep(hold)
         return None
 
-    async def _no_room(self, request: httpx.Request, limiter: RateLimiter) -> RateLimitTimeoutError:
-        later, limit = await limiter.get_wait(self._traffic_class), limiter.limit
-        who = "the account" if limiter is self._limiter else f"the category {request.extensions[CATEGORY]!r}"
-        known = "the platform has asked to be left alone" if limit is None else f"{who} allows {limit}"
-        slot = (self._clock.now() + timedelta(seconds=later)).strftime("%H:%M:%S UTC")
+    async def _make_timeout_error(self, request: httpx.Request, limiter: RateLimiter) -> RateLimitTimeoutError:
+        wait, limit = await limiter.get_wait(self._traffic_class), limiter.limit
+        owner = "the account" if limiter is self._limiter else f"the category {request.extensions[CATEGORY]!r}"
+        reason = "the platform refuses requests" if limit is None else f"{owner} allows {limit}"
+        time = (self._clock.now() + timedelta(seconds=wait)).strftime("%H:%M:%S UTC")
         return RateLimitTimeoutError(
-            f"the rate limit leaves no room for {request.method} {request.url.path} within "
-            f"{self._max_wait:.0f} s: {known}; the next free slot is at {slot}, in {later:.1f} s",
+            f"{request.method} {request.url.path}: rate limited for more than {self._max_wait:.0f} s: {reason}; "
+            f"the next request can be sent at {time}, in {wait:.1f} s",
             status=429,
-            retry_after=later,
+            retry_after=wait,
         )
 
-    def _refuse_abroad(self, request: httpx.Request) -> None:
-        if request.method not in _READING:
+    def _check_foreign(self, request: httpx.Request) -> None:
+        """Check a request to another host.
+
+        :raises RedirectRefusedError: it must not be sent.
+        """
+        if request.method not in _SAFE_METHODS:
             raise RedirectRefusedError(
-                f"{request.method} was redirected to another host, {host_of(request.url)}; it was not sent there, "
+                f"{request.method} was redirected to another host, {get_raw_host(request.url)}; it was not sent there, "
                 f"because it may hold credentials or change something"
             )
         self._policy.check_url(request.url)
 
     async def _send(self, request: httpx.Request, redact: Callable[[str], str]) -> httpx.Response:
-        began = time.perf_counter()
-        ends = asyncio.get_running_loop().time() + self._deadline
+        started = time.perf_counter()
+        ends_at = asyncio.get_running_loop().time() + self._deadline
         try:
-            async with asyncio.timeout_at(ends):
+            async with asyncio.timeout_at(ends_at):
                 response = await self._inner.handle_async_request(request)
-        except (httpx.HTTPError, TimeoutError) as failure:
-            log.debug("%s %s: %s", request.method, redact(str(request.url)), type(failure).__name__)
+        except (httpx.HTTPError, TimeoutError) as error:
+            log.debug("%s %s: %s", request.method, redact(str(request.url)), type(error).__name__)
             raise
         self.response_count += 1
         if log.isEnabledFor(logging.DEBUG):
-            address, took = redact(str(request.url)), 1000 * (time.perf_counter() - began)
-            log.debug("%s %s: %d in %.0f ms", request.method, address, response.status_code, took)
+            url, elapsed = redact(str(request.url)), 1000 * (time.perf_counter() - started)
+            log.debug("%s %s: %d in %.0f ms", request.method, url, response.status_code, elapsed)
         try:
-            self._prepare_body(request, response, ends, redact)
+            self._limit_body(request, response, ends_at, redact)
         except BaseException:
             await response.aclose()
             raise
         return response
 
-    def _prepare_body(
-        self, request: httpx.Request, response: httpx.Response, ends: float, redact: Callable[[str], str]
+    def _limit_body(
+        self, request: httpx.Request, response: httpx.Response, ends_at: float, redact: Callable[[str], str]
     ) -> None:
-        """Bound a body in time and size, on the wire and decompressed; a file's is decompressed alone."""
+        """Decompress a body, and limit its duration, and its size before and after; a download's is not limited."""
 
-        def bounded(stream: httpx.AsyncByteStream) -> httpx.AsyncByteStream:
-            return _Bounded(stream, ends, self._max_bytes, f"{request.method} {redact(str(request.url))}")
+        def limit(stream: httpx.AsyncByteStream) -> httpx.AsyncByteStream:
+            return _LimitedBody(stream, ends_at, self._max_bytes, f"{request.method} {redact(str(request.url))}")
 
         if not isinstance(response.stream, httpx.AsyncByteStream):
             return
         if response.has_redirect_location:
-            response.stream = _Unread(response.stream)
+            response.stream = _UnreadBody(response.stream)
             return
-        is_file = DOWNLOAD in request.extensions and response.is_success
+        is_file = IS_DOWNLOAD in request.extensions and response.is_success
         if not is_file:
-            response.stream = bounded(response.stream)
+            response.stream = limit(response.stream)
         try:
-            decode_body(request, response)
+            decompress_body(request, response)
         except httpx.DecodingError:
             if response.is_success:
                 raise
-            response.stream = _Unread(response.stream)  # its status says enough
-        if not is_file and ENCODED in response.extensions:
-            response.stream = bounded(response.stream)
+            response.stream = _UnreadBody(response.stream)  # its status says enough
+        if not is_file and IS_COMPRESSED in response.extensions:
+            response.stream = limit(response.stream)
 
 
-class _Unread(httpx.AsyncByteStream):
-    """A body that nobody needs, such as a redirect's, and that httpx would read: it is closed unread."""
+class _UnreadBody(httpx.AsyncByteStream):
+    """A body that is closed without being read, such as that of a redirect, which httpx would read."""
 
     def __init__(self, inner: httpx.AsyncByteStream) -> None:
         self._inner = inner
@@ -270,52 +281,43 @@ class _Unread(httpx.AsyncByteStream):
         await self._inner.aclose()
 
 
-class _Bounded(httpx.AsyncByteStream):
-    """A body that ends in time and in size: httpx reads those of log-ins without any bound."""
+class _LimitedBody(httpx.AsyncByteStream):
+    """A body that is limited in duration and in size. httpx reads the bodies of log-ins without any limit."""
 
-    def __init__(self, inner: httpx.AsyncByteStream, ends: float, max_bytes: int, what: str) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, ends_at: float, max_bytes: int, request_name: str) -> None:
         self._inner = inner
-        self._ends = ends
+        self._ends_at = ends_at
         self._max_bytes = max_bytes
-        self._left = max_bytes
-        self._what = what
+        self._bytes_left = max_bytes
+        self._request_name = request_name
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = aiter(self._inner)
         while True:
-            async with asyncio.timeout_at(self._ends):
+            async with asyncio.timeout_at(self._ends_at):
                 chunk = await anext(chunks, None)
             if chunk is None:
                 return
-            self._left -= len(chunk)
-            if self._left < 0:
-                raise ResponseTooLargeError(f"{self._what}: the answer is larger than {self._max_bytes} bytes")
+            self._bytes_left -= len(chunk)
+            if self._bytes_left < 0:
+                raise ResponseTooLargeError(
+                    f"{self._request_name}: the response is larger than {self._max_bytes} bytes"
+                )
             yield chunk
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
-def _tell_wait(request: httpx.Request, wait: float) -> None:
-    """Say that a request waits: so that a reader of the log sees why nothing happens, if it is for long."""
-    log.log(
-        logging.INFO if wait > _LONG_WAIT else logging.DEBUG,
-        "%s %s waits %.1f s for a slot of the account's rate limit: requests before it, or a 429, have used it up",
-        request.method,
-        redact_url(str(request.url)),
-        wait,
-    )
-
-
-def _refused_redirect(request: httpx.Request, response: httpx.Response) -> str | None:
-    """Why a redirect is not followed, if it is not."""
+def _reject_redirect(request: httpx.Request, response: httpx.Response) -> str | None:
+    """Return why a redirect must not be followed; None if it may be, or is none."""
     if not response.has_redirect_location:
         return None
-    if request.method not in _READING and response.status_code not in _SAME_METHOD:
+    if request.method not in _SAFE_METHODS and response.status_code not in _METHOD_PRESERVING:
         return (
-            f"{request.method} {request.url.path} was answered by the redirect {response.status_code}, which would "
-            f"turn it into a GET; check the connection's host (http or https, and its path)"
+            f"{request.method} {request.url.path} got the redirect {response.status_code}, which would turn it into a "
+            f"GET; check the connection's host (http or https, and its path)"
         )
     if request.url.scheme == "https" and response.headers["location"].strip().lower().startswith("http:"):
-        return f"{host_of(request.url)} redirected from https to http, where everybody on the way can read along"
+        return f"{get_raw_host(request.url)} redirected from https to http, which anyone on the way can read"
     return None

@@ -1,4 +1,4 @@
-"""Sockets for httpcore: by whichever of a host's addresses answers first, and never to one that is not allowed."""
+"""Open connections for httpcore: to the first of a host's addresses that accepts, and to allowed addresses only."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 
 from airflow_provider_sessions.client.addresses import AddressPolicy, resolve
 
-_NEXT_ADDRESS = 0.25
-"""Seconds until the next of a host's addresses is tried beside those before. Source: RFC 8305, section 5."""
+_ATTEMPT_DELAY = 0.25
+"""Seconds until a host's next address is tried in parallel. Source: RFC 8305, section 5."""
 _READ_BYTES = 1024 * 1024
-"""Bytes read at once. httpcore asks for 64 KiB, which costs a download a fifth more CPU time."""
+"""Bytes read at once. With the 64 KiB that httpcore requests, a download takes a fifth more CPU time."""
 
 
 class NetworkBackend(httpcore.AnyIOBackend):
-    """Opens sockets for httpcore, by whichever of a host's addresses answers first.
+    """Opens connections for httpcore, to the first of a host's addresses that accepts.
 
     :param policy: the addresses that may be connected to.
     """
@@ -41,24 +41,30 @@ class NetworkBackend(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to a host.
 
-        :param timeout: seconds for finding the host and connecting to it.
+        :param host: the host.
+        :param port: the port.
+        :param timeout: seconds for resolving the host and connecting to it.
+        :param local_address: not used.
+        :param socket_options: not used.
         :raises RedirectRefusedError: one of its addresses must not be connected to.
-        :raises httpcore.ConnectTimeout: none of its addresses answered in time.
-        :raises httpcore.ConnectError: there is no such host, or it refuses.
+        :raises httpcore.ConnectTimeout: none of its addresses accepted in time.
+        :raises httpcore.ConnectError: there is no such host, or it refuses the connection.
         """
         try:
             async with asyncio.timeout(timeout):
-                found = await resolve(host, port, self._policy)
-                link = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_NEXT_ADDRESS, interleave=1)
-                stream: Any = await SocketStream.from_socket(link)
-                # anyio reads only while somebody waits for bytes, but a socket that it was given from the start: a file
-                # that came faster than it was written was in memory as a whole.
+                addresses = await resolve(host, port, self._policy)
+                connected = await aiohappyeyeballs.start_connection(
+                    addresses, happy_eyeballs_delay=_ATTEMPT_DELAY, interleave=1
+                )
+                stream: Any = await SocketStream.from_socket(connected)
+                # anyio pauses reading while nobody waits for bytes, except at first for a socket that it did not open
+                # itself: a file that comes faster than it is written would be in memory as a whole.
                 stream._transport.pause_reading()
                 return _Stream(stream)
         except TimeoutError:
             raise httpcore.ConnectTimeout() from None
-        except OSError as failure:
-            raise httpcore.ConnectError(str(failure)) from failure
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
 
 
 class _Stream(httpcore.AsyncNetworkStream):
@@ -71,7 +77,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._stream = stream
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        """The next bytes, as many as came together; none at the end."""
+        """Return the next bytes; none at the end."""
         try:
             async with asyncio.timeout(timeout):
                 return await self._stream.receive(_READ_BYTES)
@@ -79,20 +85,20 @@ class _Stream(httpcore.AsyncNetworkStream):
             return b""
         except TimeoutError:
             raise httpcore.ReadTimeout() from None
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as failure:
-            raise httpcore.ReadError(str(failure.__cause__ or "")) from failure
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpcore.ReadError(str(error.__cause__ or "")) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Send bytes."""
-        if not buffer:  # httpcore has none for the end of a request without a body
+        if not buffer:  # httpcore writes none at the end of a request without a body
             return
         try:
             async with asyncio.timeout(timeout):
                 await self._stream.send(buffer)
         except TimeoutError:
             raise httpcore.WriteTimeout() from None
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as failure:
-            raise httpcore.WriteError(str(failure.__cause__ or "")) from failure
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise httpcore.WriteError(str(error.__cause__ or "")) from error
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -104,9 +110,9 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
-        """Speak TLS from here on.
+        """Return a stream with TLS over this one.
 
-        :raises httpcore.ConnectError: whoever answers does not speak it, or is not trusted.
+        :raises httpcore.ConnectError: the server does not use TLS, or is not trusted.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -115,27 +121,27 @@ class _Stream(httpcore.AsyncNetworkStream):
                         self._stream, hostname=server_hostname, ssl_context=ssl_context, standard_compatible=False
                     )
                 )
-        except BaseException as failure:
+        except BaseException as error:
             await self.aclose()
-            if isinstance(failure, TimeoutError):
+            if isinstance(error, TimeoutError):
                 raise httpcore.ConnectTimeout() from None
-            if isinstance(failure, ssl.SSLError | anyio.BrokenResourceError | anyio.EndOfStream):
-                raise httpcore.ConnectError(str(failure)) from failure
+            if isinstance(error, ssl.SSLError | anyio.BrokenResourceError | anyio.EndOfStream):
+                raise httpcore.ConnectError(str(error)) from error
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks: the TLS object, and whether anything has come that nobody has read."""
+        """Return what httpcore needs to know: the TLS object, or whether there are unread bytes."""
         tls: ssl.SSLObject | None = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - it is no query
         if info == "ssl_object":
             return tls
         if info == "is_readable":
-            link: socket.socket = self._stream.extra(SocketAttribute.raw_socket)  # noqa: S610
-            return _has_data(tls) or _is_readable(link)
+            raw_socket: socket.socket = self._stream.extra(SocketAttribute.raw_socket)  # noqa: S610
+            return _has_data(tls) or _is_readable(raw_socket)
         return None
 
 
 def _has_data(tls: ssl.SSLObject | None) -> bool:
-    """Whether TLS has taken bytes from the socket that nobody has read yet, or its end. Such a byte is lost."""
+    """Whether TLS holds unread bytes, or the end of the stream. The byte that is read for this is lost."""
     if tls is None:
         return False
     try:
@@ -147,8 +153,8 @@ def _has_data(tls: ssl.SSLObject | None) -> bool:
     return True
 
 
-def _is_readable(link: socket.socket) -> bool:
-    """Whether a socket has something that nobody has read yet: bytes, or its end."""
+def _is_readable(raw_socket: socket.socket) -> bool:
+    """Whether a socket has unread bytes, or has been closed by the other side."""
     poll = select.poll()
-    poll.register(link.fileno(), select.POLLIN)
+    poll.register(raw_socket.fileno(), select.POLLIN)
     return bool(poll.poll(0))

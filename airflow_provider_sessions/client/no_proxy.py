@@ -1,4 +1,4 @@
-"""``NO_PROXY``: which hosts are reached without the proxy that the environment names."""
+"""Interpret ``NO_PROXY``: which hosts are requested without the environment's proxy."""
 
 from __future__ import annotations
 
@@ -7,56 +7,56 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from airflow_provider_sessions.client.addresses import literal_address
+from airflow_provider_sessions.client.addresses import parse_literal_address
 
 _ENTRY = re.compile(r"(?P<host>\[[^\]]*\](?:/\d+)?|[^:]*|[^:]*(?::[^:]*){2,})(?::(?P<port>\d+))?")
 
 
-class ProxyExceptions:
-    """The entries of ``NO_PROXY``, in the forms that curl, Go, Python and requests take between them.
+class NoProxyList:
+    """The entries of ``NO_PROXY``, in all forms that curl, Go, Python or requests accept.
 
     =====================================  ==============================================================
-    entry                                  reached without a proxy
+    entry                                  requested without a proxy
     =====================================  ==============================================================
     ``*``                                  everything
     ``example.com``, ``.example.com``      that host, and all below it
-    ``*.example.com``, ``api-*``           hosts that look like that; the first form means hosts below
-    ``10.1.2.3``, ``::1``, ``[::1]``       that address, however the host is written
-    ``10.0.0.0/8``, ``fd00::/8``           addresses of that network; names are not looked up
-    any of them with ``:8443`` at its end  the same on that port alone, which may be the scheme's own
+    ``*.example.com``, ``api-*``           hosts that match; the first form means hosts below
+    ``10.1.2.3``, ``::1``, ``[::1]``       that address, in any spelling
+    ``10.0.0.0/8``, ``fd00::/8``           addresses of that network; names are not resolved
+    any of them with ``:8443`` at its end  the same on that port only, which may be the scheme's own
     =====================================  ==============================================================
 
-    Case, blanks around an entry and a dot at the end of a host mean nothing. What is none of these is passed over.
+    Case, blanks around an entry and a dot at the end of a host have no meaning. Invalid entries are ignored.
 
-    :param text: the entries, with commas or blanks between them.
+    :param text: the entries, separated by commas or blanks.
     """
 
     def __init__(self, text: str) -> None:
-        found = map(_entry, re.split(r"[\s,]+", text.lower()))
+        found = map(_parse_entry, re.split(r"[\s,]+", text.lower()))
         self._entries = [entry for entry in found if entry is not None]
 
-    def cover(self, host: str, port: int) -> bool:
-        """Whether a host, as it stands on the wire, is reached without a proxy on a port."""
+    def matches(self, host: str, port: int) -> bool:
+        """Whether a port of a host is requested without a proxy."""
         host = host.rstrip(".")
-        literal = _unmapped(literal_address(host))
-        return any(matches(host, literal) and wanted in (None, port) for matches, wanted in self._entries)
+        literal = _unmap(parse_literal_address(host))
+        return any(is_match(host, literal) and of_port in (None, port) for is_match, of_port in self._entries)
 
 
 _Address = IPv4Address | IPv6Address
-_Matches = Callable[[str, _Address | None], bool]
+_Matcher = Callable[[str, _Address | None], bool]
 
 
-def _entry(text: str) -> tuple[_Matches, int | None] | None:
-    """What an entry means, and its port; None for what means nothing."""
+def _parse_entry(text: str) -> tuple[_Matcher, int | None] | None:
+    """Return a function that tells whether a host matches an entry, and the entry's port; None if it is invalid."""
     found = _ENTRY.fullmatch(text)
     if found is None:
         return None
     host, port = found["host"], found["port"]
-    matches = _matches(host.replace("[", "").replace("]", ""))
-    return None if matches is None else (matches, None if port is None else int(port[:9]))
+    matcher = _make_matcher(host.replace("[", "").replace("]", ""))
+    return None if matcher is None else (matcher, None if port is None else int(port[:9]))
 
 
-def _matches(host: str) -> _Matches | None:
+def _make_matcher(host: str) -> _Matcher | None:
     try:
         network = ip_network(host, strict=False)
         return lambda _, literal: literal is not None and literal in network
@@ -69,6 +69,6 @@ def _matches(host: str) -> _Matches | None:
     return lambda given, _: given == name or given.endswith(f".{name}")
 
 
-def _unmapped(address: _Address | None) -> _Address | None:
-    """The IPv4 address that an IPv6 address stands for, where it does."""
+def _unmap(address: _Address | None) -> _Address | None:
+    """Return the IPv4 address to which an IPv6 address is mapped, or else the address itself."""
     return getattr(address, "ipv4_mapped", None) or address

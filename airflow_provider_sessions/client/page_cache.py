@@ -1,7 +1,7 @@
-"""What the last looks answered, so that a page whose bytes did not change is not parsed again.
+"""Keep what was parsed of recent polls, so that a page whose bytes did not change is not parsed again.
 
-Parsing a thousand sessions at every look would set off full garbage collections, which hold up the event loop that all
-waiters share.
+Parsing a thousand sessions at every poll would set off full garbage collections, which block the event loop that all
+waiting tasks share.
 """
 
 from __future__ import annotations
@@ -14,46 +14,46 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class _Mark(NamedTuple):
-    """What bytes are known again by: they themselves would be most of what is kept."""
+class _Fingerprint(NamedTuple):
+    """Identifies a body; the body itself would be most of what the cache holds."""
 
     length: int
     digest: bytes
 
     @classmethod
-    def of(cls, content: bytes) -> _Mark:
-        return cls(len(content), hashlib.blake2b(content, digest_size=32).digest())
+    def compute(cls, body: bytes) -> _Fingerprint:
+        return cls(len(body), hashlib.blake2b(body, digest_size=32).digest())
 
 
-class Memo(Generic[T]):
-    """The newest value for each key, as long as the bytes it was read from stay the same.
+class PageCache(Generic[T]):
+    """The latest value of each key, valid as long as the body that it was parsed from stays the same.
 
-    :param entries: keys at most; the one that was not looked at for longest goes first.
-    :param size: bytes at most that the values were read from.
+    :param max_entries: the maximum number of keys; the one that was not used for longest is dropped first.
+    :param max_bytes: the maximum length of the bodies together.
     """
 
-    def __init__(self, *, entries: int = 256, size: int = 64 * 1024 * 1024) -> None:
-        self._entries = entries
-        self._size = size
-        self._held = 0
-        self._known: OrderedDict[Hashable, tuple[_Mark, T]] = OrderedDict()
+    def __init__(self, *, max_entries: int = 256, max_bytes: int = 64 * 1024 * 1024) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[Hashable, tuple[_Fingerprint, T]] = OrderedDict()
 
-    def find(self, key: Hashable, bytes_now: bytes) -> T | None:
-        """The value read from these very bytes, if they are what came last under this key."""
-        found = self._known.get(key)
-        if found is None or found[0] != _Mark.of(bytes_now):
+    def get(self, key: Hashable, body: bytes) -> T | None:
+        """Return the value of a key if it was parsed from an equal body."""
+        found = self._entries.get(key)
+        if found is None or found[0] != _Fingerprint.compute(body):
             return None
-        self._known.move_to_end(key)
+        self._entries.move_to_end(key)
         return found[1]
 
-    def keep(self, key: Hashable, bytes_now: bytes, value: T) -> None:
-        """Remember a value instead of what was known under its key."""
+    def set(self, key: Hashable, body: bytes, value: T) -> None:
+        """Replace the value of a key."""
         self._drop(key)
-        self._known[key] = (_Mark.of(bytes_now), value)
-        self._held += len(bytes_now)
-        while len(self._known) > self._entries or self._held > self._size:
-            self._drop(next(iter(self._known)))
+        self._entries[key] = (_Fingerprint.compute(body), value)
+        self._bytes += len(body)
+        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
+            self._drop(next(iter(self._entries)))
 
     def _drop(self, key: Hashable) -> None:
-        if key in self._known:
-            self._held -= self._known.pop(key)[0].length
+        if key in self._entries:
+            self._bytes -= self._entries.pop(key)[0].length

@@ -1,4 +1,4 @@
-"""The one decision whether a request is sent again."""
+"""Decide whether a request is sent again."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airflow_provider_sessions.rate_limit.headers import DEFAULT_RETRY_AFTER
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How patient one call is.
+    """When a call is sent again.
 
-    :param attempts: requests at most, the first one included.
-    :param max_wait: seconds; a longer wait is the caller's business, who gets the error with its ``retry_after``.
-    :param backoff: seconds before the second attempt; doubled each time, and spread at random.
-    :param unknown_limit_wait: seconds after a 429 that does not say when to come back; doubled each time.
+    :param attempts: the maximum number of requests, including the first.
+    :param max_wait: the maximum wait in seconds; for a longer one, the error is raised with its ``retry_after``.
+    :param backoff: seconds before the second attempt; doubled each time, and randomized.
+    :param unknown_limit_wait: seconds after a 429 that does not say how long to wait; doubled each time.
     """
 
     attempts: int = 4
@@ -34,23 +34,23 @@ class RetryPolicy:
     def wait_before_retry(
         self, error: SessionsError, *, repeatable: bool, attempt: int, random: Callable[[], float]
     ) -> float | None:
-        """Seconds until the next attempt, or None for none.
+        """Return the seconds until the next attempt; None if there is to be none.
 
         ========================================  ==================================================================
-        what became of the attempt                sent again
+        the attempt failed with                   sent again
         ========================================  ==================================================================
-        429                                       always: it was not carried out. After ``retry_after``
+        429                                       always, after ``retry_after``: it had no effect
         no connection                             always: nothing was sent
-        our own limit leaves no room              never: it has waited as long as it may
-        5xx, 408, 423, 425, broken connection,    only a repeatable call: it may have been carried out
-        truncated answer
+        the rate limiter did not send it          never: it would wait longer than it may
+        5xx, 408, 423, 425, broken connection,    only a repeatable call: it may have taken effect
+        truncated response
         everything else (401, 403, 404, 409 ...)  never
         ========================================  ==================================================================
 
-        :param error: what became of the attempt.
-        :param repeatable: whether sending the call twice does no more than once.
-        :param attempt: 1 for the first.
-        :param random: a number from 0 to 1.
+        :param error: the error of the attempt.
+        :param repeatable: whether sending the call twice has the same effect as sending it once.
+        :param attempt: the number of the attempt, from 1.
+        :param random: returns a number from 0 to 1.
         """
         if attempt >= self.attempts:
             return None
@@ -59,11 +59,11 @@ class RetryPolicy:
         if isinstance(error, RateLimitTimeoutError):
             return None
         if isinstance(error, RateLimitedError):
-            asked = self.unknown_limit_wait * doubled if error.retry_after is None else error.retry_after
+            requested = self.unknown_limit_wait * doubled if error.retry_after is None else error.retry_after
         elif isinstance(error, ConnectError) or (repeatable and isinstance(error, ServerError | NoResponseError)):
-            asked = (error.retry_after or 0.0) if isinstance(error, ServerError) else 0.0
+            requested = (error.retry_after or 0.0) if isinstance(error, ServerError) else 0.0
         else:
             return None
-        # A platform that says "come back in 0 seconds" is not asked in a tight loop.
-        wait = max(wait, asked)
+        # Even a platform that says "retry after 0 seconds" gets no requests in a tight loop.
+        wait = max(wait, requested)
         return wait if wait <= self.max_wait else None

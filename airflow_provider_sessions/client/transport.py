@@ -1,10 +1,10 @@
-"""The transport: httpcore's connections with one request at a time on each, kept open for the next.
+"""Send requests over connections of httpcore, one at a time on each, and keep these open for further requests.
 
-Which connection is free is known here. httpcore's pool goes through all of its connections for every request, and asks
-the operating system about each idle one; with a free list, a request takes a third of the CPU time
+For every request, httpcore's own pool iterates over all of its connections, and asks the operating system about each
+idle one. With a list of idle connections instead, a request takes a third of the CPU time
 (``benchmarks/request_cost.py``).
 
-A connection is used again only after a response that was read to its end, and only if nothing has come over it since:
+A connection is reused only after a response that was read to its end, and only if nothing has come over it since:
 neither its end nor bytes that would be taken for the next response.
 """
 
@@ -25,24 +25,24 @@ from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.addresses import AddressPolicy, is_loopback
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.network_backend import NetworkBackend
-from airflow_provider_sessions.client.no_proxy import ProxyExceptions
+from airflow_provider_sessions.client.no_proxy import NoProxyList
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 
 KEEP_ALIVE = 120.0
-"""Seconds for which an idle connection is kept: it outlives the pause between two polls."""
+"""Seconds for which an idle connection is kept: longer than the pause between two polls."""
 MAX_CONNECTIONS = 64
-"""More requests than that wait until one is done, and no more idle connections are kept."""
+"""The maximum number of requests at the same time, and of idle connections."""
 
 Connection = httpcore.AsyncConnectionInterface
-Trust = Callable[[], ssl.SSLContext]
-"""Returns the certificates to trust. It is called for the first request by TLS: reading them takes 60 ms and 2 MiB."""
+GetSslContext = Callable[[], ssl.SSLContext]
+"""Returns the certificates to trust. Called for the first request with TLS: reading them takes 60 ms and 2 MiB."""
 Connect = Callable[[httpcore.Origin], Connection]
-"""Makes a connection to an origin, directly or through a proxy. It opens with the first request."""
+"""Makes a connection to an origin, directly or through a proxy. It opens with its first request."""
 
 
 class ConnectionTransport(httpx.AsyncBaseTransport):
-    """Sends each request over a free connection to its origin, the one that was used last, or over a new one.
+    """Sends each request over the most recently used idle connection to its origin, or over a new one.
 
     :param connect: makes connections.
     """
@@ -51,29 +51,29 @@ class ConnectionTransport(httpx.AsyncBaseTransport):
         self._connect = connect
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
-        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._semaphore = asyncio.Semaphore(MAX_CONNECTIONS)
         self._closing: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Its connection is free again when the response is closed.
+        """Send a request. Its connection is idle again once the response is closed.
 
         :raises httpx.TransportError: see httpx.
         """
         url = request.url
         if url.scheme not in ("http", "https"):
-            raise httpx.UnsupportedProtocol(f"{url.scheme!r} is none of http, https")
-        message = httpcore.Request(
+            raise httpx.UnsupportedProtocol(f"{url.scheme!r} is neither http nor https")
+        core_request = httpcore.Request(
             request.method,
             httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
             headers=request.headers.raw,
             content=request.stream,
             extensions=request.extensions,
         )
-        await self._room.acquire()
-        connection = self._take(message.url.origin)
+        await self._semaphore.acquire()
+        connection = self._acquire(core_request.url.origin)
         try:
-            with _httpx_errors():
-                response = await connection.handle_async_request(message)
+            with _translate_httpcore_errors():
+                response = await connection.handle_async_request(core_request)
         except BaseException:
             self._release(connection, reusable=False)
             raise
@@ -91,7 +91,7 @@ class ConnectionTransport(httpx.AsyncBaseTransport):
         self._idle.clear()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _take(self, origin: httpcore.Origin) -> Connection:
+    def _acquire(self, origin: httpcore.Origin) -> Connection:
         for connection in reversed(self._idle):
             if connection.can_handle_request(origin):
                 self._idle.remove(connection)
@@ -105,7 +105,7 @@ class ConnectionTransport(httpx.AsyncBaseTransport):
 
     def _release(self, connection: Connection, *, reusable: bool) -> None:
         self._busy.discard(connection)
-        self._room.release()
+        self._semaphore.release()
         if not reusable:
             self._close(connection)
             return
@@ -114,7 +114,7 @@ class ConnectionTransport(httpx.AsyncBaseTransport):
             self._close(self._idle.pop(0))
 
     def _close(self, connection: Connection) -> None:
-        """Close it without waiting: a caller that is being canceled could not wait."""
+        """Close a connection in the background: a caller that is being canceled could not wait."""
         closing = asyncio.ensure_future(connection.aclose())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -133,12 +133,12 @@ class _Body(httpx.AsyncByteStream):
         self._is_open = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _httpx_errors():
+        with _translate_httpcore_errors():
             async for chunk in cast(AsyncIterator[bytes], self._response.stream):
                 yield chunk
 
     async def aclose(self) -> None:
-        """Close the body, once or several times."""
+        """Close the body; closing it again has no effect."""
         if self._is_open:
             self._is_open = False
             try:
@@ -148,10 +148,10 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _is_reusable(connection: Connection) -> bool:
-    """Whether the next request may be sent over it: the response was whole, and h11 holds no bytes behind it.
+    """Whether another request may be sent over a connection: the response was whole, and h11 holds no bytes after it.
 
-    httpcore does not show those bytes, so this follows its private attributes to h11. Where a later version has none
-    of them, no connection is used again.
+    httpcore does not expose those bytes, so this follows its private attributes to h11. If a later version does not
+    have these attributes, no connection is reused.
     """
     inner: Any = connection
     while inner is not None and not hasattr(inner, "_h11_state"):
@@ -160,64 +160,64 @@ def _is_reusable(connection: Connection) -> bool:
 
 
 @contextmanager
-def _httpx_errors() -> Iterator[None]:
-    """Raise httpcore's errors as those of httpx, which have the same names."""
+def _translate_httpcore_errors() -> Iterator[None]:
+    """Raise the errors of httpx that have the same names as httpcore's."""
     try:
         yield
-    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as failure:
-        raise getattr(httpx, type(failure).__name__)(str(failure)) from failure
+    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+        raise getattr(httpx, type(error).__name__)(str(error)) from error
 
 
 def open_transport(config: ClientConfig) -> ConnectionTransport:
     """Return the transport of a connection. Nothing is sent.
 
-    :raises ConnectionConfigError: ``proxy`` or ``ca_bundle`` cannot be used.
+    :raises ConnectionConfigError: ``proxy`` or ``ca_bundle`` is invalid.
     """
-    trust = read_trust(config.ca_bundle)
+    get_ssl_context = read_ca_bundle(config.ca_bundle)
     if config.proxy:
-        return ConnectionTransport(connect_through(config.proxy, "the connection's proxy", trust))
-    return ConnectionTransport(connect_as_environment_says(trust, config.addresses))
+        return ConnectionTransport(make_proxy_connect(config.proxy, "the connection's proxy", get_ssl_context))
+    return ConnectionTransport(make_connect_from_environment(get_ssl_context, config.addresses))
 
 
-def connect_as_environment_says(trust: Trust, policy: AddressPolicy) -> Connect:
-    """Return what connects directly, or through the proxy that the environment names.
+def make_connect_from_environment(get_ssl_context: GetSslContext, policy: AddressPolicy) -> Connect:
+    """Return a function that connects directly, or through the environment's proxy.
 
-    httpx itself ignores the environment as soon as a transport is handed to it. ``HTTP_PROXY``, ``HTTPS_PROXY``,
-    ``ALL_PROXY`` and ``NO_PROXY`` (see :class:`~airflow_provider_sessions.client.no_proxy.ProxyExceptions`) are
-    read once. The machine itself is never reached through a proxy.
+    httpx itself ignores the environment if it is given a transport. ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and
+    ``NO_PROXY`` (see :class:`~airflow_provider_sessions.client.no_proxy.NoProxyList`) are read once. No proxy is used
+    for the machine itself.
 
-    :param trust: the certificates to trust.
-    :param policy: the addresses that may be connected to where no proxy does that.
-    :raises ConnectionConfigError: a proxy cannot be used.
+    :param get_ssl_context: returns the certificates to trust.
+    :param policy: the addresses that may be connected to without a proxy.
+    :raises ConnectionConfigError: a proxy is invalid.
     """
     proxies: dict[str, str] = getproxies_environment()
-    exceptions = ProxyExceptions(proxies.get("no", ""))
-    direct = connect_directly(trust, policy)
+    no_proxy = NoProxyList(proxies.get("no", ""))
+    connect_directly = make_direct_connect(get_ssl_context, policy)
     by_scheme = {
-        scheme.encode(): connect_through(proxy, f"{scheme.upper()}_PROXY of the environment", trust)
+        scheme.encode(): make_proxy_connect(proxy, f"{scheme.upper()}_PROXY of the environment", get_ssl_context)
         for scheme in ("http", "https")
         if (proxy := proxies.get(scheme) or proxies.get("all"))
     }
 
     def connect(origin: httpcore.Origin) -> Connection:
         host = origin.host.decode("ascii")
-        if is_loopback(host) or exceptions.cover(host, origin.port):
-            return direct(origin)
-        return by_scheme.get(origin.scheme, direct)(origin)
+        if is_loopback(host) or no_proxy.matches(host, origin.port):
+            return connect_directly(origin)
+        return by_scheme.get(origin.scheme, connect_directly)(origin)
 
     return connect
 
 
-def connect_directly(trust: Trust, policy: AddressPolicy) -> Connect:
-    """Return what connects straight to servers.
+def make_direct_connect(get_ssl_context: GetSslContext, policy: AddressPolicy) -> Connect:
+    """Return a function that connects directly to servers.
 
-    :param trust: the certificates to trust.
+    :param get_ssl_context: returns the certificates to trust.
     :param policy: the addresses that may be connected to.
     """
     backend = NetworkBackend(policy)
 
     def connect(origin: httpcore.Origin) -> Connection:
-        context = trust() if origin.scheme == b"https" else None
+        context = get_ssl_context() if origin.scheme == b"https" else None
         return httpcore.AsyncHTTPConnection(
             origin, ssl_context=context, keepalive_expiry=KEEP_ALIVE, network_backend=backend
         )
@@ -225,13 +225,13 @@ def connect_directly(trust: Trust, policy: AddressPolicy) -> Connect:
     return connect
 
 
-def connect_through(address: str, named_by: str, trust: Trust) -> Connect:
-    """Return what connects through a proxy.
+def make_proxy_connect(address: str, source: str, get_ssl_context: GetSslContext) -> Connect:
+    """Return a function that connects through a proxy.
 
-    :param address: the proxy's, perhaps with its credential; http if it names no scheme.
-    :param named_by: where it comes from, for the error.
-    :param trust: the certificates to trust.
-    :raises ConnectionConfigError: it cannot be used, or it is a SOCKS proxy and the package socksio is missing.
+    :param address: the proxy's address, perhaps with a credential; without a scheme, it is http.
+    :param source: where the address is configured, for the error.
+    :param get_ssl_context: returns the certificates to trust.
+    :raises ConnectionConfigError: it is invalid, or it is a SOCKS proxy and the package socksio is missing.
     """
     try:
         proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
@@ -240,18 +240,18 @@ def connect_through(address: str, named_by: str, trust: Trust) -> Connect:
         if is_socks:
             importlib.import_module("socksio")
     except (ValueError, httpx.InvalidURL, ImportError):
-        # The cause is not quoted: it may hold the proxy's password.
+        # The cause is neither quoted nor chained: it may hold the proxy's password.
         raise ConnectionConfigError(
-            f"proxy: {redact_typed_address(address)!r} ({named_by}) cannot be used; write for example "
+            f"proxy: invalid value {redact_typed_address(address)!r} ({source}); use a form such as "
             f"'http://proxy.example.com:3128' (socks5:// needs the package socksio)"
         ) from None
     backend = NetworkBackend(AddressPolicy(frozenset((url.raw_host.decode("ascii"),))))
 
     @functools.cache
-    def connections(scheme: bytes) -> httpcore.AsyncConnectionPool:
-        """A pool that is never used as such: it knows how to connect through the proxy."""
+    def make_pool(scheme: bytes) -> httpcore.AsyncConnectionPool:
+        """Return a pool that is only used for making connections through the proxy."""
         address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        context = trust() if scheme == b"https" else None
+        context = get_ssl_context() if scheme == b"https" else None
         if is_socks:
             return httpcore.AsyncSOCKSProxy(
                 address, proxy.raw_auth, context, keepalive_expiry=KEEP_ALIVE, network_backend=backend
@@ -261,36 +261,36 @@ def connect_through(address: str, named_by: str, trust: Trust) -> Connect:
             proxy.raw_auth,
             proxy.headers.raw,
             context,
-            trust() if url.scheme == "https" else None,
+            get_ssl_context() if url.scheme == "https" else None,
             keepalive_expiry=KEEP_ALIVE,
             network_backend=backend,
         )
 
-    return lambda origin: connections(origin.scheme).create_connection(origin)
+    return lambda origin: make_pool(origin.scheme).create_connection(origin)
 
 
-def read_trust(ca_bundle: str | None) -> Trust:
-    """Return what gives the certificates to trust.
+def read_ca_bundle(ca_bundle: str | None) -> GetSslContext:
+    """Return a function that returns the certificates to trust.
 
-    :param ca_bundle: path of a file of them (PEM); the default authorities if not given.
+    :param ca_bundle: the path of a file of certificates (PEM); the default authorities if not given.
     :raises ConnectionConfigError: it cannot be read.
     """
     if not ca_bundle:
-        return default_trust
+        return get_default_ssl_context
     try:
         context = ssl.create_default_context(cafile=ca_bundle)
-    except (OSError, ssl.SSLError) as unreadable:
+    except (OSError, ssl.SSLError) as error:
         raise ConnectionConfigError(
-            f"ca_bundle: {ca_bundle!r} cannot be read as a file of certificates (PEM): {unreadable}"
+            f"ca_bundle: {ca_bundle!r} cannot be read as a file of certificates (PEM): {error}"
         ) from None
     return lambda: context
 
 
 @functools.cache
-def default_trust() -> ssl.SSLContext:
-    """Return the authorities that httpx brings, and the machine's: there a company installs its own.
+def get_default_ssl_context() -> ssl.SSLContext:
+    """Return httpx's certificate authorities and the machine's, among which a company installs its own.
 
-    Made once, because reading them takes 60 ms, for which an event loop would stand still at each new client.
+    They are read once per process: reading them takes 60 ms, which would block the event loop for each new client.
     """
     context = httpx.create_ssl_context()
     context.load_default_certs()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_json, parse_text
-from airflow_provider_sessions.client.redact import without_secrets
+from airflow_provider_sessions.client.redact import hide_secrets_in_errors
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ExportError, InputError, UnsupportedError
 from airflow_provider_sessions.export.media import list_ready_recordings
@@ -324,7 +324,7 @@ async def _pull_once(
         publication.library_id, url, tags=publication.tags, metadata=metadata, **publication.fields()
     )
     try:
-        with without_secrets(lambda: (url,)):  # a platform may quote the URL that it could not fetch
+        with hide_secrets_in_errors(lambda: (url,)):  # a platform may quote the URL that it could not fetch
             return await send_recorded(adapter, record, custom_id, call)
     except UNCLEAR_ERRORS:
         if found := await find_video(client, publication.library_id, custom_id):

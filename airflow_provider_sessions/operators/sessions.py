@@ -30,7 +30,7 @@ from airflow_provider_sessions.arguments import (
     parse_text,
 )
 from airflow_provider_sessions.client.call import Call, Paged, raw_call
-from airflow_provider_sessions.client.redact import hide_values
+from airflow_provider_sessions.client.redact import redact_values
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import InputError, RateLimitedError, ResultTooLargeError
 from airflow_provider_sessions.hooks.base import SessionsHook
@@ -396,7 +396,7 @@ class CallApiOperator(DeferringOperator):
         log.info("Called %s of %s: received %s", call.route.name, hook.conn_type, received)
         if isinstance(result, bytes):
             result = {"size": len(result), "sha256": hashlib.sha256(result).hexdigest()}
-        return self._redact_for_xcom(hide_values(result) if self.endpoint is None else result, call.route.name)
+        return self._redact_for_xcom(redact_values(result) if self.endpoint is None else result, call.route.name)
 
     def _make_call(self, hook: SessionsHook) -> Call[Any]:
         """Return the call of the endpoint, or of method and path.

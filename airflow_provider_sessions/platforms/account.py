@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_provider_sessions.client.redact import password_in, redact_typed_address, typed_password
+from airflow_provider_sessions.client.redact import find_password, find_typed_password, redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.header_values import read_whole_number
 from airflow_provider_sessions.messages import suggest_choices
@@ -106,7 +106,7 @@ class Account:
         """Addresses among the fields that hold a password, and that password as it stands there."""
         fields = {"host": self.host, **self.extra}
         found = [
-            (value, typed_password(value) if name in _TYPED else password_in(value))
+            (value, find_typed_password(value) if name in _TYPED else find_password(value))
             for name, value in fields.items()
             if isinstance(value, str)
         ]

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from airflow_provider_sessions.client.call import Endpoints, placeholders
+from airflow_provider_sessions.client.call import Endpoints, find_placeholders
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import InputError, ResponseTooLargeError, SessionsError, UnsupportedError
@@ -203,7 +203,7 @@ class Adapter(ABC):
         # Imported here, as operators import this module: with each parse of a DAG file.
         from airflow_provider_sessions.client.client import Client
         from airflow_provider_sessions.client.config import ClientConfig
-        from airflow_provider_sessions.client.responses import ITEMS, Dialect
+        from airflow_provider_sessions.client.responses import MAX_ITEMS, Dialect
         from airflow_provider_sessions.client.retry import RetryPolicy
 
         secrets: deque[str] = deque(account.secrets, maxlen=_SECRETS)
@@ -220,7 +220,7 @@ class Adapter(ABC):
             proxy=account.text("proxy"),
             ca_bundle=account.text("ca_bundle"),
             allow_private=account.flag("allow_private_addresses"),
-            max_items=account.number("max_items", ITEMS),
+            max_items=account.number("max_items", MAX_ITEMS),
             retry=RetryPolicy(
                 attempts=attempts,
                 max_wait=account.seconds("max_wait", cls.default_max_wait) if max_wait is None else max_wait,
@@ -620,7 +620,7 @@ def _page_template(account: Account) -> str | None:
     if template is None:
         return None
     try:
-        fits = template.startswith(("http://", "https://")) and placeholders(template) == {"session_id"}
+        fits = template.startswith(("http://", "https://")) and find_placeholders(template) == {"session_id"}
     except ValueError:
         fits = False  # a lone brace
     if not fits:

@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from airflow_provider_sessions.client import httpx_api as httpx
+from airflow_provider_sessions.client.api_models import parse_content
 from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.client import ClientConfig
 from airflow_provider_sessions.client.guard import CATEGORY
-from airflow_provider_sessions.client.responses import Dialect, decode, error_from, read, says_failure, unwrap
+from airflow_provider_sessions.client.response_errors import make_api_error
+from airflow_provider_sessions.client.responses import Dialect, decode_json, is_error, unwrap
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ApiError,
@@ -189,7 +191,7 @@ class EndpointTokenAuth(TokenAuth):
         name = call.route.name
         if not _is_granted(reply, content):
             raise self._error(reply.response, content, name)
-        token = self.read_token(read(call.response_type, unwrap(content, call.unwrap).content, name), name)
+        token = self.read_token(parse_content(call.response_type, unwrap(content, call.unwrap).content, name), name)
         if not token.value.isascii() or not token.value.isprintable():
             raise MalformedResponseError(f"{name}: the access_token holds characters that no header can")
         return token
@@ -197,7 +199,7 @@ class EndpointTokenAuth(TokenAuth):
     def _error(self, response: httpx.Response, content: object, name: str) -> ApiError:
         """The error of a refusal: whichever status says so, it is the credential that is wrong."""
         what, secrets = f"the log-in ({name})", tuple(self.secrets())
-        error = error_from(response, content, self._dialect, name, self._clock, what=what, secrets=secrets)
+        error = make_api_error(response, content, self._dialect, name, self._clock, request_name=what, secrets=secrets)
         if not error.by_platform or not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
             return error
         self._refusal = AuthenticationError(str(error), status=error.status, route=name, reason=error.reason)
@@ -206,7 +208,7 @@ class EndpointTokenAuth(TokenAuth):
 
 def _content(call: Call[Any], reply: Reply) -> Any:
     try:
-        return decode(reply.body, call.route.name, reply.response.headers.get("content-type", ""))
+        return decode_json(reply.body, call.route.name, reply.response.headers.get("content-type", ""))
     except MalformedResponseError:
         if reply.response.is_success:
             raise
@@ -214,4 +216,4 @@ def _content(call: Call[Any], reply: Reply) -> Any:
 
 
 def _is_granted(reply: Reply, content: Any) -> bool:
-    return reply.response.is_success and not says_failure(content)
+    return reply.response.is_success and not is_error(content)

@@ -144,7 +144,7 @@ def folder_that_is_a_file(sandbox: Sandbox, connect: Connect, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("break_it", "check", "message"),
     [
-        (wrong_key, "connection broken", "vidinfra answered 401"),
+        (wrong_key, "connection broken", "vidinfra responded with 401"),
         (unreachable_host, "connection broken", "127.0.0.1"),
         (wrong_clock, "clock of vidinfra_default", "s behind the platform's: set it, with NTP"),
         (redis_that_is_down, "rate limit of broken", "the store of the rate limit is unavailable"),

@@ -25,7 +25,7 @@ def test_a_create_without_a_slot_is_deferred_and_makes_one_session(
 
     assert run.state == "success"
     (told,) = [text for text in caplog.messages if text.startswith("Deferred for ")]
-    assert "the account allows 8 requests per 20 s; the next free slot is at" in told
+    assert "the account allows 8 requests per 20 s; the next request can be sent at" in told
     (session,) = vidinfra.sessions()
     assert run.xcom("create")["session_id"] == session["id"]
     assert requests_of(sandbox, method="POST") == ["create_session"]

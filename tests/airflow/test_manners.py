@@ -63,7 +63,7 @@ def test_a_company_without_self_service_is_told_of_the_other_flow(
 
     assert run.tasks["create"] == ["failed"]
     log = "".join(capfd.readouterr())
-    assert "PermissionDeniedError: prevail answered 403" in log
+    assert "PermissionDeniedError: prevail responded with 403" in log
     assert "options={'flow': 'request'}" in log
     assert prevail.api_key not in log
     assert prevail.emails() == []
@@ -114,6 +114,6 @@ def test_a_guests_key_that_passes_for_a_users_is_explained(
 
     assert run.tasks["create"] == ["failed"]
     log = "".join(capfd.readouterr())
-    assert "PermissionDeniedError: sessions_us answered 403" in log
+    assert "PermissionDeniedError: sessions_us responded with 403" in log
     assert "a key of role GUEST serves guest requests alone; make one of role USER" in log
     assert key not in log

@@ -155,7 +155,7 @@ def test_a_wrong_credential_fails_the_task_and_stays_out_of_the_log(
     log = "".join(capfd.readouterr())
 
     assert run.state == "failed"
-    assert "AuthenticationError: vidinfra answered 401" in log
+    assert "AuthenticationError: vidinfra responded with 401" in log
     assert "not-the-right-key" not in log
 
 

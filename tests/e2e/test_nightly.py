@@ -306,7 +306,7 @@ def test_an_export_whose_connection_is_erased_leaves_no_stub_and_goes_on_when_it
     api, task = setting.api, "export"
     run_id = run_of_long_ago(setting, EXPORT)
     assert setting.tries(EXPORT, run_id, task, 1) == "failed", "another try has no other key"
-    assert "AuthenticationError: vidinfra answered 401" in setting.log(EXPORT, run_id, task, 1)
+    assert "AuthenticationError: vidinfra responded with 401" in setting.log(EXPORT, run_id, task, 1)
     assert list(setting.files.rglob(f"dt={LONG_AGO:%Y-%m-%d}/*")) == []
 
     api.clear_task(EXPORT, run_id, task)
@@ -330,7 +330,7 @@ def test_a_load_whose_connections_are_erased_leaves_whole_sessions_and_goes_on_w
     truth = setting.truth(LONG_AGO, LONG_AGO + DAY)
     run_id = run_of_long_ago(setting, LOAD)
     assert setting.tries(LOAD, run_id, task, 1) == "failed", "another try has no other key"
-    assert "AuthenticationError: vidinfra answered 401" in setting.log(LOAD, run_id, task, 1)
+    assert "AuthenticationError: vidinfra responded with 401" in setting.log(LOAD, run_id, task, 1)
     rows = setting.in_tables(LONG_AGO, LONG_AGO + DAY)
     loaded = {row["session_id"]: truth[row["session_id"]] for row in rows["sessions"]}
     assert 0 < len(loaded) < MANY

@@ -117,7 +117,7 @@ def test_form_test_button_and_a_run_with_every_kind_of_task(python: Path, tmp_pa
             assert button(api, fake, "key-of-parley") == (True, "parley at 127.0.0.1 accepted the credential")
             accepted, message = button(api, fake, "another key")
             assert not accepted
-            assert "parley answered 401" in message
+            assert "parley responded with 401" in message
 
             api.wait_for("the DAGs", lambda: api.has_dag("hold_meeting"), timeout=PATIENCE)
             run_id = api.trigger_dag("hold_meeting")

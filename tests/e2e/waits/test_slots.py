@@ -35,7 +35,7 @@ def test_tasks_without_a_slot_are_deferred_and_each_makes_its_one_session(
     requests = sandbox.log.entries()[before:]
     assert sum(entry.route == "create_session" for entry in requests) == TASKS
     assert sum(deferrals) <= 2 * TASKS
-    assert f"the account allows {REQUESTS} requests per {SECONDS} s; the next free slot is at" in "".join(logs)
+    assert f"the account allows {REQUESTS} requests per {SECONDS} s; the next request can be sent at" in "".join(logs)
     arrivals = sorted(entry.wall for entry in requests)
     closest = min(later - earlier for earlier, later in zip(arrivals, arrivals[REQUESTS:], strict=False))
     assert closest >= SECONDS

@@ -91,7 +91,7 @@ async def fetch(client: Client, url: str) -> bytes:
 async def test_a_name_that_leads_inside_is_not_connected_to(resolve: Resolve, addresses: list[str]) -> None:
     async with RawServer((reply(200, b"inside"),)) as inside, connect(OUT_THERE) as client:
         resolve("files.platform.test", addresses)
-        with pytest.raises(RedirectRefusedError, match="an address inside this machine or its network segment"):
+        with pytest.raises(RedirectRefusedError, match="an address of this machine or of its network segment"):
             await fetch(client, f"http://files.platform.test:{inside.port}/file")
     assert inside.requests == []
 
@@ -227,7 +227,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("host", SPELLINGS)
 async def test_an_address_inside_is_known_in_every_spelling(host: str) -> None:
     async with RawServer((reply(200, b"inside"),)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
-        with pytest.raises(RedirectRefusedError, match="an address inside this machine"):
+        with pytest.raises(RedirectRefusedError, match="an address of this machine"):
             await fetch(client, f"http://{host}:{proxy.port}/file")
     assert proxy.requests == []
 
@@ -236,7 +236,7 @@ async def test_an_address_inside_is_known_in_every_spelling(host: str) -> None:
 async def test_a_redirect_to_an_address_inside_is_refused_in_every_spelling(host: str) -> None:
     away = reply(302, Location=f"http://{host}:1/file".encode().decode("latin-1"))
     async with RawServer((away,)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
-        with pytest.raises(RedirectRefusedError, match="an address inside this machine"):
+        with pytest.raises(RedirectRefusedError, match="an address of this machine"):
             await client.send(get_thing("t1"))
     assert len(proxy.requests) == 1
 
@@ -324,7 +324,7 @@ async def test_plain_http_is_warned_of_once(hosts: tuple[str, ...], caplog: pyte
             pass
     told = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(told) == 1
-    assert "requests to http://plain-" in told[0].getMessage()
+    assert "Requests to http://plain-" in told[0].getMessage()
     assert "not encrypted" in told[0].getMessage()
 
 

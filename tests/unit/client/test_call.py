@@ -80,7 +80,7 @@ def test_an_argument_of_another_type_is_an_input_error() -> None:
         return call(Thing, body=dict(fields))
 
     for wrong in ("text", 5, [1]):
-        with pytest.raises(InputError, match=r"endpoint change_thing\(fields.*another type"):
+        with pytest.raises(InputError, match=r"endpoint change_thing\(fields.*wrong type"):
             strict.make_call("change_thing", {"fields": wrong})
     assert change_thing({"a": 1}).body == {"a": 1}
 
@@ -138,7 +138,7 @@ def test_a_connection_can_correct_a_path(override: str, method: str, path: str) 
 )
 def test_a_correction_that_does_not_fit_is_refused(override: str) -> None:
     config = ClientConfig("https://a.example", paths={"poke_thing": override})
-    with pytest.raises(ConnectionConfigError, match=r"paths: poke_thing=.* does not fit"):
+    with pytest.raises(ConnectionConfigError, match=r"paths: invalid value poke_thing="):
         config.url(poke_thing("t1"))
 
 

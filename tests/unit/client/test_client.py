@@ -169,7 +169,7 @@ REFUSALS: list[tuple[Any, type[SessionsError]]] = [
 @pytest.mark.parametrize(("answer", "kind"), REFUSALS)
 async def test_a_refusal_is_an_error_of_its_own_and_is_not_repeated(answer: Answer, kind: type[ApiError]) -> None:
     async with RawServer((answer,)) as server, connect(server.url, auth=httpx.Auth()) as client:
-        with pytest.raises(kind, match=r"testing answered .* to get_thing: .*no") as caught:
+        with pytest.raises(kind, match=r"testing responded with .* to get_thing: .*no") as caught:
             await client.send(get_thing("t1"))
     assert caught.value.route == "get_thing"
     assert len(server.requests) == 1
@@ -190,7 +190,7 @@ async def test_an_error_holds_what_the_platform_said() -> None:
     error = caught.value
     assert (error.status, error.reason, error.code, error.request_id) == (403, "Scope missing", "no_scope", "r-1")
     assert str(error) == (
-        "testing answered 403 to get_thing: Scope missing (code no_scope) [request id r-1]. Ask for the scope"
+        "testing responded with 403 to get_thing: Scope missing (code no_scope) [request id r-1]. Ask for the scope"
     )
 
 
@@ -293,14 +293,14 @@ HTML = b"<html><title>Log in to the guest Wi-Fi</title></html>"
 @pytest.mark.parametrize("call", [get_thing("t1"), poke_thing("t1"), thing_text("t1"), list_things()])
 async def test_a_web_page_is_no_answer(call: Any) -> None:
     async with RawServer((reply(200, HTML, Content_Type="text/html"),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedResponseError, match=r"the answer is (not JSON \()?text/html"):
+        with pytest.raises(MalformedResponseError, match=r"the response is (not JSON \()?text/html"):
             await client.send(call)
     assert len(server.requests) == 1
 
 
 async def test_broken_json_is_not_quoted_because_it_may_hold_a_token() -> None:
     async with RawServer((reply(200, b'{"access_token": "hush'),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedResponseError, match="get_thing: the answer is not JSON") as caught:
+        with pytest.raises(MalformedResponseError, match="get_thing: the response is not JSON") as caught:
             await client.send(get_thing("t1"))
     assert "hush" not in str(caught.value)
 
@@ -316,7 +316,7 @@ async def test_half_an_emoji_where_a_text_was_cut_is_replaced(half: bytes) -> No
 
 async def test_another_shape_is_named_without_its_values() -> None:
     async with RawServer((says({"data": {"id": {"secret": "hush"}}}),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedResponseError, match="another shape than expected at id") as caught:
+        with pytest.raises(MalformedResponseError, match="an unexpected shape at id") as caught:
             await client.send(get_thing("t1"))
     assert "hush" not in str(caught.value)
 
@@ -372,7 +372,7 @@ async def test_a_slow_drip_ends_at_the_deadline_though_no_single_byte_is_late(pa
     beginning = b"HTTP/1.1 200 OK\r\nX-A: " if part == "headers" else head(200, {"Content-Length": "100"})
     drip = raw(beginning, *[b"a"] * 100, pause=0.05)
     async with RawServer((drip,)) as server, connect(server.url, timeout=2, deadline=0.3, attempts=1) as client:
-        with pytest.raises(BrokenConnectionError, match="TimeoutError: no answer in time"):
+        with pytest.raises(BrokenConnectionError, match="TimeoutError: no response in time"):
             await client.send(get_thing("t1"))
 
 
@@ -410,13 +410,13 @@ async def test_an_action_may_answer_nothing(answer: Answer) -> None:
 
 async def test_an_action_that_failed_is_an_error_whatever_its_status() -> None:
     async with RawServer((says({"success": False, "error": "not now"}),)) as server, connect(server.url) as client:
-        with pytest.raises(RejectedError, match="testing answered 200 to poke_thing: not now"):
+        with pytest.raises(RejectedError, match="testing responded with 200 to poke_thing: not now"):
             await client.send(poke_thing("t1"))
 
 
 async def test_an_answer_that_has_to_say_something_may_not_be_empty() -> None:
     async with RawServer((reply(200),)) as server, connect(server.url) as client:
-        with pytest.raises(MalformedResponseError, match="get_thing: the answer has another shape"):
+        with pytest.raises(MalformedResponseError, match="get_thing: the response has an unexpected shape"):
             await client.send(get_thing("t1"))
 
 

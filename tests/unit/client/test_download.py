@@ -246,7 +246,7 @@ async def test_an_address_that_expired_is_asked_for_again(status: int) -> None:
 
 async def test_a_new_address_that_is_refused_too_is_the_answer() -> None:
     async with RawServer((reply(403),)) as server, connect(server.url) as client:
-        with pytest.raises(PermissionDeniedError, match="testing answered 403 to a download"):
+        with pytest.raises(PermissionDeniedError, match="testing responded with 403 to a download"):
             await fetch(client, server)
     assert len(server.requests) == 2
 
@@ -288,7 +288,7 @@ async def test_a_busy_server_is_asked_again_when_it_says() -> None:
 
 @pytest.mark.parametrize(
     ("expected", "text"),
-    [(len(CONTENT) + 1, "3000000 bytes came, but the platform announced 3000001"), (10, "more than the 10 bytes")],
+    [(len(CONTENT) + 1, "3000000 bytes came, but the platform announced 3000001"), (10, "larger than the 10 bytes")],
 )
 async def test_another_size_than_announced_is_an_error(expected: int, text: str) -> None:
     async with RawServer((by(FileServer()),)) as server, connect(server.url) as client:
@@ -386,7 +386,7 @@ async def test_a_target_that_cannot_begin_anew_says_so() -> None:
             raise io.UnsupportedOperation("seek")
 
     async with RawServer((by(FileServer(etag=None, cuts=[70_000])),)) as server, connect(server.url) as client:
-        with pytest.raises(IncompleteDownloadError, match="has to begin anew, but its target cannot"):
+        with pytest.raises(IncompleteDownloadError, match="its target cannot be overwritten"):
             await fetch(client, server, Pipe())
 
 

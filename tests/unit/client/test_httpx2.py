@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_sessions.client.failures import translate_httpx_errors
+from airflow_provider_sessions.client.httpx_api import translate_httpx_errors
 from airflow_provider_sessions.errors import ApiError, ConnectError, SessionsError
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.registry import adapter_class

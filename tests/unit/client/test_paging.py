@@ -96,7 +96,7 @@ async def test_pages_in_a_circle_are_noticed() -> None:
 
 async def test_an_empty_page_with_more_promised_is_an_error() -> None:
     async with RawServer((page_of(ITEMS[:2], total=5), page_of([], total=5))) as server:
-        with pytest.raises(PagingError, match=r"page 2 is empty although more are promised \(total 5\)"):
+        with pytest.raises(PagingError, match=r"page 2 is empty, but more items were announced \(total 5\)"):
             await walk(server, PageLimit(2))
 
 
@@ -245,7 +245,7 @@ async def test_a_list_that_keeps_shrinking_is_an_error_rather_than_incomplete() 
     many = [f"i{n}" for n in range(60)]
     source = Changing(many, dict.fromkeys(range(1, 100), lambda items: items.pop(0) and None))
     async with RawServer((by(source),)) as server:
-        with pytest.raises(PagingError, match="items left the list during each of 3 walks"):
+        with pytest.raises(PagingError, match="the list became shorter in each of 3 passes"):
             await walk(server, PageLimit(10))
 
 
@@ -296,12 +296,12 @@ def test_a_list_without_documented_pages_is_only_asked_for_more_where_some_are_m
 
 
 def test_pages_are_asked_for_ahead_as_far_as_a_caller_expects_them() -> None:
-    known, unknown = (Walk("list_sessions", NumberedPages(size=20), expected=expected) for expected in (70, 0))
+    known, unknown = (Walk("list_sessions", NumberedPages(size=20), expected_total=expected) for expected in (70, 0))
     page = tuple(f"s{number}" for number in range(20))
     for walk in (known, unknown):
         assert walk.next_query({}, page, {}) == {"page": 2}
-    assert known.ahead(8) == [{"page": 2}, {"page": 3}, {"page": 4}]
-    assert unknown.ahead(8) == [{"page": 2}]
+    assert known.next_queries(8) == [{"page": 2}, {"page": 3}, {"page": 4}]
+    assert unknown.next_queries(8) == [{"page": 2}]
 
 
 def test_a_long_list_of_unknown_length_is_guessed_to_be_somewhat_longer() -> None:
@@ -310,10 +310,10 @@ def test_a_long_list_of_unknown_length_is_guessed_to_be_somewhat_longer() -> Non
     for number in range(40):
         assert query is not None
         query = walk.next_query(query, tuple(f"s{number}-{place}" for place in range(20)), {})
-        assert len(walk.ahead(100)) == 1 + (number + 1) // 8
-    assert walk.ahead(3) == [{"page": 41}, {"page": 42}, {"page": 43}]
+        assert len(walk.next_queries(100)) == 1 + (number + 1) // 8
+    assert walk.next_queries(3) == [{"page": 41}, {"page": 42}, {"page": 43}]
     assert walk.next_query({"page": 41}, ("the last",), {}) is None
-    assert walk.ahead(8) == []
+    assert walk.next_queries(8) == []
 
 
 async def test_pages_that_were_asked_for_in_vain_are_no_failure() -> None:

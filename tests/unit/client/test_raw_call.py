@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.client.config import ClientConfig
-from airflow_provider_sessions.client.redact import hide_values
+from airflow_provider_sessions.client.redact import redact_values
 from airflow_provider_sessions.errors import InputError
 
 BASE = "https://api.example/v1"
@@ -94,4 +94,4 @@ def test_only_what_may_be_repeated_is_retried(method: str, repeatable: bool) -> 
     ],
 )
 def test_secrets_of_a_response_of_unknown_shape_are_hidden(content: Any, shown: Any) -> None:
-    assert hide_values(content) == shown
+    assert redact_values(content) == shown

@@ -21,7 +21,7 @@ from airflow_provider_sessions.client.redact import redact_path, redact_typed_ad
         ("https://a:hush@b@a.example/x", "https://a.example/x"),
         ("https://a.example/x?page=hush;sig=hush", "https://a.example/x?page=***"),
         ("https://a.example/x?start_time=2026-03-02T15:00:00Z", "https://a.example/x?start_time=2026-03-02T15:00:00Z"),
-        ("http://[::1", "(an address that cannot be read)"),
+        ("http://[::1", "(an invalid URL)"),
         ("", ""),
     ],
 )
@@ -41,7 +41,7 @@ def test_redact_typed_address(address: str) -> None:
 
 def test_redact_path() -> None:
     assert redact_path("https://ada:hush@cdn.example:8443/hush/file?sig=hush#hush") == "https://cdn.example:8443/..."
-    assert redact_path("http://[hush") == "(an address that cannot be read)"
+    assert redact_path("http://[hush") == "(an invalid URL)"
 
 
 TELLING_NAMES = frozenset(

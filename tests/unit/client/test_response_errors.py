@@ -156,7 +156,7 @@ async def downloaded(status: int, path: str = "/file") -> ApiError:
 @pytest.mark.parametrize("status", [400, 401, 403])
 async def test_a_link_that_a_storage_host_refuses_says_nothing_of_rights(status: int) -> None:
     error = await downloaded(status)
-    assert f"127.0.0.1 answered {status} to a download: the link was refused or has expired" in str(error)
+    assert f"127.0.0.1 responded with {status} to a download: the link was refused or has expired" in str(error)
     assert "Ask for the scope" not in str(error)
     assert "Check the key" not in str(error)
     assert "hush" not in str(error)
@@ -182,14 +182,14 @@ async def test_the_platforms_own_refusal_still_gives_its_hint() -> None:
 
 async def test_a_page_that_is_not_there_is_no_argument_that_is_wrong() -> None:
     answer = reply(404, b"<html>nothing here</html>", Content_Type="text/html")
-    assert "check the connection's host and its path" in str(await refused(answer, get_thing("t1")))
+    assert "check the connection's host and path" in str(await refused(answer, get_thing("t1")))
 
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_web_page_is_no_word_of_the_platform(status: int) -> None:
     """A proxy or a firewall refused, and may not the next time."""
     error = await refused(reply(status, b"<html>Access denied</html>", Content_Type="text/html"), get_thing("t1"))
-    assert "A web page came" in str(error)
+    assert "The response is a web page" in str(error)
     assert "Check the key" not in str(error)
     assert "Ask for the scope" not in str(error)
 

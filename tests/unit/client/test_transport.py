@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.network_backend import NetworkBackend
-from airflow_provider_sessions.client.transport import MAX_CONNECTIONS, ConnectionTransport, connect_directly
+from airflow_provider_sessions.client.transport import MAX_CONNECTIONS, ConnectionTransport, make_direct_connect
 from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
 
 WORD = b"x" * 65536
@@ -23,7 +23,7 @@ FILE = 9 * 1024 * 1024
 def direct() -> ConnectionTransport:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     policy = AddressPolicy(frozenset(("127.0.0.1", "platform.test")))
-    return ConnectionTransport(connect_directly(lambda: context, policy))
+    return ConnectionTransport(make_direct_connect(lambda: context, policy))
 
 
 def ports(server: RawServer) -> list[str]:

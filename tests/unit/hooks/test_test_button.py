@@ -78,7 +78,7 @@ def test_a_wrong_key_says_where_to_look(press: Any, platform: str) -> None:
     passed, message = press(platform, password=WRONG_KEY)
 
     assert not passed
-    assert f"{platform} answered 401" in message
+    assert f"{platform} responded with 401" in message
     for hint in HELP[platform]:
         assert hint in message
 
@@ -90,7 +90,7 @@ def test_a_key_that_was_replaced(press: Any, platform: str, sandbox: Sandbox) ->
     passed, message = press(platform, password=old)
 
     assert not passed
-    assert f"{platform} answered 401" in message
+    assert f"{platform} responded with 401" in message
 
 
 @all_platforms
@@ -116,7 +116,7 @@ def test_a_host_that_answers_with_a_web_page(press: Any, platform: str, sandbox:
     passed, message = press(platform)
 
     assert not passed
-    assert "the answer is not JSON (text/html" in message
+    assert "the response is not JSON (text/html" in message
 
 
 def test_prevails_company_id_is_missing_or_anothers(press: Any, sandbox: Sandbox) -> None:

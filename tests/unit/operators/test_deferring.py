@@ -115,7 +115,7 @@ def test_a_create_is_deferred_and_then_creates_one_session(
     assert 50 < wait_of(deferred) <= 61
     assert requests_of(sandbox) == []
     (message,) = [text for text in caplog.messages if text.startswith("Deferred for")]
-    assert "the account allows 10 requests per minute; the next free slot is at" in message
+    assert "the account allows 10 requests per minute; the next request can be sent at" in message
 
     usage(place.conn_id).reset()
     made = resume(operator, deferred, context())

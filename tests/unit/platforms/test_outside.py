@@ -83,7 +83,7 @@ def test_its_connection_is_tested_by_a_request(huddle_default: Huddle, connect: 
     connect("huddle_default", conn_type="huddle", host=huddle_default.url, password="wrong")
     passed, message = hook_for("huddle_default").test_connection()
     assert not passed
-    assert "huddle answered 401" in message
+    assert "huddle responded with 401" in message
 
 
 def test_its_endpoints_are_called(huddle_default: Huddle, context: dict[str, Any]) -> None:

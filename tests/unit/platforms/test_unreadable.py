@@ -304,7 +304,7 @@ class TestIds:
         name = "title" if "title" in record else "name"
         twin = {**record, "id": "s1", "remote_session_id": "s1", "state": "active", name: "Jones"}
         async with opened(more=[twin]) as adapter:
-            with pytest.raises(MalformedResponseError, match="two different items of the id 's1'"):
+            with pytest.raises(MalformedResponseError, match="two different items with the id 's1'"):
                 await listed(adapter)
 
     @pytest.mark.parametrize("platform", PLATFORMS)

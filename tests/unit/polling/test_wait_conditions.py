@@ -117,8 +117,8 @@ def test_message_says_that_a_state_is_inferred() -> None:
 
 
 DISCONNECTED = BrokenConnectionError("get_session: the connection was reset")
-REFUSED = AuthenticationError("vidinfra answered 401", status=401)
-NOT_FOUND = NotFoundError("vidinfra answered 404", status=404)
+REFUSED = AuthenticationError("vidinfra responded with 401", status=401)
+NOT_FOUND = NotFoundError("vidinfra responded with 404", status=404)
 
 
 @pytest.mark.parametrize("error", [DISCONNECTED, ServerError("503", status=503), RuntimeError("a bug")])

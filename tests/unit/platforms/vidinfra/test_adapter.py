@@ -374,11 +374,11 @@ async def test_an_unchanged_look_is_not_parsed_again(
     adapter = open_adapter(traffic_class=TrafficClass.POLL)
     ids = sandbox.vidinfra.create(count=3)
     known = {key: await adapter.get(key) for key in ids}
-    read = mocker.spy(client, "read")
+    parse = mocker.spy(client, "parse_content")
     for _ in range(3):
         await adapter.poll_sessions(known)
         clock.jump(10)
-    assert read.call_count == 1
+    assert parse.call_count == 1
     assert sandbox.log.count(route="list_live_sessions") == 3
 
 
@@ -637,7 +637,7 @@ async def test_the_platforms_own_csv_is_text(adapter: VidInfraAdapter, clock: Vi
 
 async def test_a_page_instead_of_the_csv_is_refused(adapter: VidInfraAdapter, sandbox: Sandbox, held: Session) -> None:
     sandbox.faults.add("html", status=200)
-    with pytest.raises(MalformedResponseError, match="export_attendance: the answer is text/html"):
+    with pytest.raises(MalformedResponseError, match="export_attendance: the response is text/html"):
         await adapter.client.send(endpoints.export_attendance(held.session_id))
 
 

@@ -201,7 +201,7 @@ async def test_a_log_in_refused_by_another_status_is_an_authentication_error(ope
         ({"kind": "status", "status": 503}, ServerError, "503 to the log-in"),
         ({"kind": "status", "status": 404}, NotFoundError, "no log-in at this address"),
         ({"kind": "html", "status": 502}, ServerError, "502 to the log-in"),
-        ({"kind": "html"}, MalformedResponseError, "login: the answer is not JSON"),
+        ({"kind": "html"}, MalformedResponseError, "login: the response is not JSON"),
         ({"kind": "edit", "changes": {"data.access_token": None}}, MalformedResponseError, "holds no access_token"),
         ({"kind": "status", "status": 429, "headers": {"Retry-After": "3600"}}, RateLimitedError, "429 to the log-in"),
     ],

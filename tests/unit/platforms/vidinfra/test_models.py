@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.client.api_models import parse_content
 from airflow_provider_sessions.client.call import Call
-from airflow_provider_sessions.client.responses import read, unwrap
+from airflow_provider_sessions.client.responses import unwrap
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.api.base import Acknowledged, VidInfraModel
 from airflow_provider_sessions.platforms.vidinfra.api.live import auth, recordings, sessions
@@ -29,8 +30,8 @@ OURS = {model.__name__: model for model in all_subclasses(VidInfraModel) if mode
 
 
 def parsed(call: Call[Any], content: Any) -> Any:
-    """An answer as the client reads it."""
-    return read(call.answer, unwrap(content, call.unwrap).content, call.route.name)
+    """A response as the client parses it."""
+    return parse_content(call.response_type, unwrap(content, call.unwrap).content, call.route.name)
 
 
 @pytest.mark.parametrize("name", OURS)
