@@ -309,6 +309,9 @@ def main() -> int:
         new = [mutant for mutant in survivors if str(mutant) not in known]
         score = 1 - len(survivors) / max(count, 1)
         failed = failed or bool(new) or score < ENOUGH
+        listed = {mutant for mutant in known if mutant.startswith(f"{module} | ")}
+        for mutant in sorted(listed - {str(mutant) for mutant in survivors}):
+            print(f"  listed, but killed or not made: {mutant}")
         print(f"{module}: {count - len(survivors)} of {count} killed, {100 * score:.1f} %", flush=True)
     return int(failed)
 

@@ -313,7 +313,7 @@ class RateLimitState:
         while len(lists) <= len(TrafficClass):
             count = int(rest[0])
             lists.append(rest[1 : 1 + count])
-            if count < 0 or len(lists[-1]) != count:
+            if len(lists[-1]) != count:
                 raise ValueError("not a state of this format")
             rest = rest[1 + count :]
         if rest or math.isnan(sum(numbers)):

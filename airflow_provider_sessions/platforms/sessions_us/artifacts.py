@@ -80,7 +80,7 @@ def _source_language(entry: TranscriptEntry) -> str | None:
     """The language it was said in; the first one given, where the platform does not say or names another."""
     given = [words.get("language") for words in entry.get("content") or ()]
     named = entry.get("source_language")
-    if len(given) > 1 and named in given:
+    if named in given:
         return named
     return given[0] if given else None
 
