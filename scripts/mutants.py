@@ -254,10 +254,7 @@ def _warm(module: str) -> Iterator[None]:
 def survivors_of(module: str, tests: Sequence[str], known: Collection[str], jobs: int) -> tuple[list[Mutant], int]:
     """The mutants that no test kills, and how many there are in all. Those that are not known are told at once."""
     began = time.monotonic()
-    process = _start(None, tests)
-    process.join()
-    if process.exitcode != 0:
-        raise SystemExit(f"{module}: its tests fail without a change, or there are none: {' '.join(tests)}")
+    _require_success(module, tests)
     patience = 10 * (time.monotonic() - began) + 20
     waiting, survivors = mutants_of(module), []
     count, running = len(waiting), list[tuple[Any, Mutant, float]]()
@@ -279,7 +276,19 @@ def survivors_of(module: str, tests: Sequence[str], known: Collection[str], jobs
                 survivors.append(mutant)
                 if str(mutant) not in known:
                     print(f"  {mutant.line}: {mutant}", flush=True)
+    _require_success(module, tests)  # somebody may have edited files meanwhile: then tests failed for that
     return survivors, count
+
+
+def _require_success(module: str, tests: Sequence[str]) -> None:
+    """Run tests without a mutant.
+
+    :raises SystemExit: one fails.
+    """
+    process = _start(None, tests)
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(f"{module}: its tests fail without a change, or there are none: {' '.join(tests)}")
 
 
 def known_survivors() -> dict[str, str]:

@@ -325,5 +325,4 @@ def _claim_entry(
         attempts=before.attempts if before else 0,
         first_seen=before.first_seen if before else now,
         next_check=None if seen.status is EntryStatus.DELETED else next_recheck(0, now, ended, give_up),
-        seen_by=me.views,
     )

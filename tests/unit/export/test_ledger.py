@@ -75,6 +75,7 @@ def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> 
     now = NOON
     while (entry := update_entry(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is EntryStatus.PENDING:
         assert entry.next_check is not None
+        assert entry.reason == "no recording yet"
         looked.append((entry.next_check - now) / timedelta(hours=1))
         assert len(looked) < 100, "it is never given up"
         now = entry.next_check
