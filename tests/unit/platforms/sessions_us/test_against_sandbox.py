@@ -679,10 +679,10 @@ async def test_participants_are_changed_and_removed_by_name(adapter: SessionsUsA
 def test_payloads_of_webhooks_read_in_our_words() -> None:
     session = known("webhook_booking_created")["data"]["session"]
     read = endpoints.get_session("x")
-    item = read.answer.model_validate(session).to_model("sessions_us", None)
+    item = read.response_type.model_validate(session).to_model("sessions_us", None)
     assert (item.title, item.state, item.host_name) == ("Intro call", SessionState.SCHEDULED, "Ada Byron")
     event = known("webhook_event_published")["data"]["session"]
-    assert read.answer.model_validate(event).event.slug == event["event"]["slug"]
+    assert read.response_type.model_validate(event).event.slug == event["event"]["slug"]
 
 
 async def test_cases_are_refused_rather_than_never_found(adapter: SessionsUsAdapter) -> None:
