@@ -1,14 +1,14 @@
-"""One DAG for every platform: the connection that the form names says which one is meant.
+"""Create a session on any platform, wait for it, and export its artifacts: the connection determines the platform.
 
-Operators, sensors and exports exist once. What differs is what sessions leave behind (attendance, a transcript,
-takeaways, a recording), and ``list_artifacts`` asks the platform's adapter for that: without any request, because it
-is written down there. What only one platform knows of a session goes into the form's field *Options*:
+Operators, sensors and exports are the same for every platform. Platforms differ in the artifacts of a session
+(attendance, transcript, takeaways, recording). ``list_artifacts`` reads these from the platform's adapter, without a
+request. Options of one platform go into the form's field *Options*:
 
-- Prevail: ``{"case": "Yarrow v. Basalt Freight"}``; everybody invited is e-mailed
+- Prevail: ``{"case": "Yarrow v. Basalt Freight"}``; everybody invited gets an e-mail
 - VidInfra: ``{"room_id": "...", "preset_id": "..."}``
-- Sessions: nothing
+- Sessions: none
 
-Options that the platform does not know, or misses, fail the first task before any request, with a text that names them.
+Unknown and missing options fail the first task before any request; the error names them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionSt
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
-"""Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
+"""Default folder of the files: any URL of Airflow's object storage, such as ``s3://`` or ``gs://``."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
-"""How often the platform is asked. All tasks that wait on a connection share these requests."""
+"""Time between two polls. All tasks that wait on a connection share the polls."""
 
 MAX_WAIT = timedelta(days=90)
 
@@ -44,28 +44,28 @@ FORM = {
         type=["null", "string"],
         format="date-time",
         title="Planned start",
-        description="In the time zone that Airflow shows here. Empty: five minutes after this run was triggered.",
+        description="In the time zone that Airflow shows here. Empty: five minutes after the run is triggered.",
     ),
     "duration_minutes": Param(60, type="integer", minimum=15, maximum=720, title="Planned duration (minutes)"),
     "time_zone": Param(
         "UTC",
         type="string",
         title="Time zone",
-        description="IANA name of the zone in which the session is planned. Choose one, or type another.",
+        description="IANA name of the time zone of the session. Choose one, or type another.",
         examples=["UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo"],
     ),
     "options": Param(
         {},
         type=["object", "null"],
         title="Options",
-        description='What only that platform knows. Prevail: {"case": "..."}; VidInfra: {"room_id": "...", '
-        '"preset_id": "..."}; Sessions: nothing.',
+        description='Options of the platform. Prevail: {"case": "..."}; VidInfra: {"room_id": "...", '
+        '"preset_id": "..."}; Sessions: none.',
     ),
     "path": Param(
         EXPORT_PATH,
         type="string",
-        title="Where files go",
-        description="A folder of any object storage that Airflow knows: file:///..., s3://connection@bucket/folder",
+        title="Folder of the files",
+        description="Any object storage that Airflow supports: file:///..., s3://connection@bucket/folder",
         section="Export",
     ),
     "format": Param(
@@ -87,7 +87,7 @@ with DAG(
     default_args={"retries": 2},
     tags=["sessions", "prevail", "vidinfra", "sessions_us", "example"],
 ):
-    session = CreateSessionOperator(
+    create_session = CreateSessionOperator(
         task_id="create_session",
         conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
@@ -98,7 +98,7 @@ with DAG(
     )
     session_id = "{{ ti.xcom_pull(task_ids='create_session')['session_id'] }}"
 
-    ended = SessionStateSensor(
+    wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -109,22 +109,22 @@ with DAG(
 
     @task
     def list_artifacts() -> list[str]:
-        """What sessions of this platform leave behind that has to be waited for."""
+        """Return the artifacts that the platform supports."""
         from airflow_provider_sessions.hooks.base import hook_for
         from airflow_provider_sessions.platforms.adapter import Feature, Support
         from airflow_provider_sessions.platforms.registry import adapter_class
 
         hook = hook_for(get_current_context()["params"]["conn_id"])
-        known = adapter_class(hook.conn_type).capabilities
-        asked = {
+        capabilities = adapter_class(hook.conn_type).capabilities
+        features = {
             "attendance": Feature.ATTENDANCE,
             "transcript": Feature.TRANSCRIPTS,
             "takeaways": Feature.TAKEAWAYS,
             "recording": Feature.RECORDINGS,
         }
-        return [artifact for artifact, question in asked.items() if known[question].support is not Support.NO]
+        return [name for name, feature in features.items() if capabilities[feature].support is not Support.NO]
 
-    ready = ArtifactSensor.partial(
+    wait_for_artifact = ArtifactSensor.partial(
         task_id="wait_for_artifact",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -133,14 +133,14 @@ with DAG(
     ).expand(artifact=list_artifacts())
 
     export = SessionsToObjectStorageOperator(
-        task_id="export",  # no datasets are named: it is all that the platform can give
+        task_id="export",  # without datasets, it exports all that the platform supports
         conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
         format="{{ params.format }}",
         title="{{ params.title }}",
         start="{{ dag_run.run_after.isoformat() }}",
-        # Prevail knows the planned end alone, and that may be yet to come.
+        # Prevail reports only the planned end, which may be later than the actual one.
         end=f"{{{{ (dag_run.run_after + macros.timedelta(days={MAX_WAIT.days})).isoformat() }}}}",
     )
 
-    session >> ended >> ready >> export
+    create_session >> wait_until_ended >> wait_for_artifact >> export

@@ -1,20 +1,20 @@
-"""A deposition's whole life: schedule it, wait without holding a worker, fetch transcript and audio.
+"""Schedule a deposition, wait until it has ended, and fetch its transcript and audio.
 
-The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
-REST API with the same fields as ``conf``. What the tasks do:
+The DAG has no schedule. Trigger it in the UI, whose form explains every field, or through the REST API with the same
+fields as ``conf``. Its tasks:
 
-1. ``create_deposition`` schedules the session, or asks Prevail's staff to, as the form says. **Everybody invited gets
-   an e-mail.** Retried, cleared or clicked twice, it returns the session it made before, and writes to nobody again.
-2. ``wait_until_scheduled`` waits for staff, for days if need be. Where nobody has to be asked, it is done at once.
-3. ``wait_until_ended`` waits until the session is over. Prevail does not say so itself: a finished transcript tells, a
-   recording, or the planned end with an hour's grace.
-4. ``wait_for_recording`` and ``wait_for_transcript`` wait until what was recorded and said is there.
-5. ``export`` writes a table for each dataset that the form names. Prevail keeps no actual end, so a deposition counts
-   as ended when it was planned to, and the window of the export is the planned one.
-6. ``fetch_transcript`` writes the transcript as captions (WebVTT, SRT), as plain text by speaker turns, and as JSON;
-   ``download_recordings`` brings the audio.
+1. ``create_deposition`` schedules the session, or requests it from Prevail's staff. **Everybody invited gets an
+   e-mail.** A retried or cleared task returns the existing session and sends no e-mail again.
+2. ``wait_until_scheduled`` waits until staff have scheduled a requested session, possibly for days.
+3. ``wait_until_ended`` waits until the session has ended. Prevail has no such state: a session counts as ended when it
+   has a finished transcript or a recording, or an hour after its planned end.
+4. ``wait_for_recording`` and ``wait_for_transcript`` wait until the artifacts are ready.
+5. ``export`` writes a table for each dataset in the form. Prevail stores no actual end, so the planned one counts, and
+   the window of the export is the planned duration.
+6. ``fetch_transcript`` writes the transcript as captions (WebVTT, SRT), as text by speaker turns, and as JSON;
+   ``download_recordings`` downloads the audio.
 
-Nobody can be uninvited, neither here nor by another call of Prevail's API.
+The waits are deferred and hold no worker. Prevail's API cannot uninvite a person.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionSt
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
-"""Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
+"""Default folder of the files: any URL of Airflow's object storage, such as ``s3://`` or ``gs://``."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
-"""How often the platform is asked. All tasks that wait on a connection share these requests."""
+"""Time between two polls. All tasks that wait on a connection share the polls."""
 
 DATASETS = ["sessions", "participants", "transcript_segments", "recordings"]
 CAPTIONS = ["vtt", "srt", "txt", "json"]
@@ -45,7 +45,7 @@ FORM = {
         "Deposition of Malachite Yarrow",
         type="string",
         title="Title",
-        description="What the people invited see.",
+        description="The title that invited people see.",
         minLength=3,
         maxLength=200,
     ),
@@ -53,7 +53,7 @@ FORM = {
         "Yarrow v. Basalt Freight",
         type="string",
         title="Case",
-        description="Name or number of the case. Prevail makes it if it has none of that name.",
+        description="Name or number of the case. Prevail creates it if it does not exist.",
         minLength=1,
     ),
     "start": Param(
@@ -61,7 +61,7 @@ FORM = {
         type=["null", "string"],
         format="date-time",
         title="Planned start",
-        description="In the time zone that Airflow shows here. Empty: five minutes after this run was triggered.",
+        description="In the time zone that Airflow shows here. Empty: five minutes after the run is triggered.",
     ),
     "duration_minutes": Param(
         120,
@@ -69,52 +69,52 @@ FORM = {
         minimum=15,
         maximum=720,
         title="Planned duration (minutes)",
-        description="The run waits for the real end, as far as Prevail tells it.",
+        description="The run waits for the actual end, as far as Prevail reports it.",
     ),
     "time_zone": Param(
         "America/New_York",
         type="string",
         title="Time zone",
-        description="IANA name of the zone in which people are invited. Choose one, or type another.",
+        description="IANA name of the time zone of the invitations. Choose one, or type another.",
         examples=["America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "UTC"],
     ),
     "flow": Param(
         "self_service",
         type="string",
         enum=["self_service", "request"],
-        values_display={"self_service": "Schedule it now (Self-Service)", "request": "Ask Prevail's staff"},
+        values_display={"self_service": "Schedule it now (Self-Service)", "request": "Request it from Prevail's staff"},
         title="How it is scheduled",
-        description="Self-Service has to be enabled for the organization; asking works for all.",
+        description="Self-Service has to be enabled for the organization; every organization can send requests.",
     ),
     "hosts": Param(
         [],
         type=["array", "null"],
         items={"type": "string"},
         title="Hosts",
-        description="One e-mail address a line. Prevail lets only its registered members host.",
-        section="People (all are e-mailed)",
+        description="One e-mail address per line. Hosts must be registered members of Prevail.",
+        section="People (all get an e-mail)",
     ),
     "participants": Param(
         [],
         type=["array", "null"],
         items={"type": "string"},
         title="Participants",
-        description="One e-mail address a line. Nobody can be uninvited.",
-        section="People (all are e-mailed)",
+        description="One e-mail address per line. Nobody can be uninvited.",
+        section="People (all get an e-mail)",
     ),
     "deponent": Param(
         None,
         type=["null", "string"],
         title="Deponent",
-        description="Name of the person deposed.",
-        section="People (all are e-mailed)",
+        description="Name of the deponent.",
+        section="People (all get an e-mail)",
     ),
     "deponent_email": Param(
         None,
         type=["null", "string"],
         title="Deponent's e-mail",
-        description="With an address the deponent is invited, too.",
-        section="People (all are e-mailed)",
+        description="If set, the deponent is invited, too.",
+        section="People (all get an e-mail)",
     ),
     "datasets": Param(
         DATASETS,
@@ -122,7 +122,7 @@ FORM = {
         items={"type": "string"},
         examples=DATASETS,
         title="Tables",
-        description="What is brought home of the deposition.",
+        description="The datasets to export.",
         section="Export",
     ),
     "captions": Param(
@@ -137,8 +137,8 @@ FORM = {
     "path": Param(
         EXPORT_PATH,
         type="string",
-        title="Where files go",
-        description="A folder of any object storage that Airflow knows: file:///..., s3://connection@bucket/folder",
+        title="Folder of the files",
+        description="Any object storage that Airflow supports: file:///..., s3://connection@bucket/folder",
         section="Export",
     ),
     "format": Param(
@@ -159,24 +159,24 @@ FORM = {
 }
 
 
-def invited(form: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The people invited, each with their access level. A field that was emptied is None; lines may be blank."""
-    access = {"hosts": "host", "participants": "participant"}
+def list_invitees(form: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the people to invite, each with a role. An emptied field of the form is None; lines may be blank."""
+    roles = {"hosts": "host", "participants": "participant"}
     return [
         {"email": line.strip(), "role": role}
-        for field, role in access.items()
+        for field, role in roles.items()
         for line in form[field] or []
         if line.strip()
     ]
 
 
-def options(form: Mapping[str, Any]) -> dict[str, Any]:
-    """What only Prevail knows of a session."""
-    known = {"case": form["case"], "flow": form["flow"]}
+def make_options(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of Prevail."""
+    options = {"case": form["case"], "flow": form["flow"]}
     if not form["deponent"]:
-        return known
+        return options
     email = {"email": form["deponent_email"]} if form["deponent_email"] else {}
-    return known | {"deponent": {"name": form["deponent"], **email}}
+    return options | {"deponent": {"name": form["deponent"], **email}}
 
 
 with DAG(
@@ -185,21 +185,21 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     params=FORM,
-    user_defined_macros={"invited": invited, "options": options},
+    user_defined_macros={"list_invitees": list_invitees, "make_options": make_options},
     default_args={"retries": 2},
     tags=["sessions", "prevail", "example"],
 ):
-    deposition = CreateSessionOperator(
+    create_deposition = CreateSessionOperator(
         task_id="create_deposition",
         conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
         start="{{ params.start or (dag_run.run_after + macros.timedelta(minutes=5)).isoformat() }}",
         duration="PT{{ params.duration_minutes }}M",
         time_zone="{{ params.time_zone }}",
-        participants="{{ invited(params) | tojson }}",
-        options="{{ options(params) | tojson }}",
+        participants="{{ list_invitees(params) | tojson }}",
+        options="{{ make_options(params) | tojson }}",
     )
-    scheduled = SessionStateSensor(
+    wait_until_scheduled = SessionStateSensor(
         task_id="wait_until_scheduled",
         conn_id="{{ params.conn_id }}",
         session_id="{{ ti.xcom_pull(task_ids='create_deposition')['session_id'] }}",
@@ -207,11 +207,11 @@ with DAG(
         poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=30),
     )
-    # A request has a number until staff schedule it. The lasting id is what this sensor returns.
+    # A request has another id than the session that staff schedule. The sensor returns the id of the session.
     session_id = "{{ ti.xcom_pull(task_ids='wait_until_scheduled')['session_id'] }}"
     planned_start = "ti.xcom_pull(task_ids='wait_until_scheduled')['scheduled_start']"
 
-    ended = SessionStateSensor(
+    wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -219,7 +219,7 @@ with DAG(
         poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=90),
     )
-    recorded, transcribed = (
+    wait_for_recording, wait_for_transcript = (
         ArtifactSensor(
             task_id=f"wait_for_{artifact}",
             conn_id="{{ params.conn_id }}",
@@ -242,21 +242,21 @@ with DAG(
         end=f"{{{{ (macros.datetime.fromisoformat({planned_start})"
         " + macros.timedelta(minutes=params.duration_minutes + 1)).isoformat() }}",
     )
-    transcript = FetchTranscriptOperator(
+    fetch_transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         path="{{ params.path }}/transcripts",
         formats="{{ params.captions | join(',') }}",
     )
-    recordings = DownloadRecordingsOperator(
+    download_recordings = DownloadRecordingsOperator(
         task_id="download_recordings",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         path="{{ params.path }}/media",
     )
 
-    deposition >> scheduled >> ended >> [recorded, transcribed]
-    recorded >> recordings
-    transcribed >> transcript
-    [recorded, transcribed] >> export
+    create_deposition >> wait_until_scheduled >> wait_until_ended >> [wait_for_recording, wait_for_transcript]
+    wait_for_recording >> download_recordings
+    wait_for_transcript >> fetch_transcript
+    [wait_for_recording, wait_for_transcript] >> export

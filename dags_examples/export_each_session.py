@@ -1,20 +1,19 @@
-"""Every session as it ends, and its transcript as it becomes ready: those that people made by hand included.
+"""Export each session when it ends, and its transcript when it is ready, including sessions created outside Airflow.
 
-Nothing has to be known beforehand of a session, and no task waits for one. A watcher lists all sessions of the
-connection in the triggerer, sees what becomes of them, and tells the asset ``sessions``: one asset event for each thing
-that happens. This DAG is scheduled by that asset.
+No task waits for a session. A watcher in the triggerer polls the sessions of the connection and emits an event of the
+asset ``sessions`` for each session that ends and for each transcript that becomes ready. The asset schedules this DAG.
 
-1. ``ended`` and ``transcribed`` read what happened. **Airflow starts one run for all events that have queued up since
-   the last one**, so there may be several: a DAG that looked at one alone would pass over the others.
-2. ``export`` writes tables of the sessions that ended. Other runs may have written some of them: their ledger knows.
-3. ``fetch_transcript`` runs once for each transcript, and writes it as captions and as text by speaker turns.
+1. ``find_window`` and ``list_transcribed`` read the events. **Airflow starts one run for all events since the last
+   run**, so a run has to process all of its events.
+2. ``export`` writes tables of the sessions that ended. The ledger says which ones other runs have exported already.
+3. ``fetch_transcript`` runs once for each transcript and writes it as captions and as text by speaker turns.
 
-Where nothing of a kind happened, its task is skipped. A run that somebody triggers by hand has no events, and an asset
-event that somebody creates by hand tells of no session: both skip all.
+A task without events is skipped. A run that is triggered manually has no events, and an asset event that is created
+manually names no session, so both skip all tasks.
 
-An event may come twice: when the triggerer is killed within seconds after it, and, before Airflow 3.3.2, when it is
-started anew. That does no harm here, since a repeated task writes the same files. While the DAG is paused nobody
-watches; on Airflow 3.3.2 and later what happened meanwhile is told when it is unpaused.
+An event may be emitted twice: if the triggerer is killed within seconds after it and, before Airflow 3.3.2, if it is
+restarted. A repeated task writes the same files. While the DAG is paused, nothing is polled; on Airflow 3.3.2 and
+later, the events of that time are emitted when it is unpaused.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
 CONN_ID = "sessions_us_default"
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
-"""Any URL of Airflow's object storage: ``file://``, ``s3://connection@bucket/folder``, ``gs://``, ``abfs://``."""
+"""Folder of the files: any URL of Airflow's object storage, ``file://``, ``s3://connection@bucket/folder``, ``gs://``, ``abfs://``."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "60")))
-"""How often the platform is asked. All watchers and tasks that wait on a connection share these requests."""
+"""Time between two polls. All watchers and waiting tasks of a connection share the polls."""
 
 SESSIONS = Asset(
     "sessions",
@@ -45,7 +44,7 @@ SESSIONS = Asset(
             trigger=SessionEventTrigger(
                 conn_id=CONN_ID,
                 events=["ended", "transcript_ready"],
-                # title="Customer",  only sessions whose title holds this
+                # title="Customer",  only sessions whose title contains this
                 poll_interval=POLL_INTERVAL,
             ),
         )
@@ -53,11 +52,11 @@ SESSIONS = Asset(
 )
 
 
-def happened(event: str) -> list[dict[str, Any]]:
-    """What this run was started for: the payloads of one kind of event."""
+def get_payloads(name: str) -> list[dict[str, Any]]:
+    """Return the payloads of the run's events of one kind."""
     events = get_current_context()["triggering_asset_events"].get(SESSIONS, ())
-    payloads = [told.extra["payload"] for told in events if "payload" in told.extra]
-    return [payload for payload in payloads if payload["event"] == event]
+    payloads = [event.extra["payload"] for event in events if "payload" in event.extra]
+    return [payload for payload in payloads if payload["event"] == name]
 
 
 with DAG(
@@ -65,25 +64,25 @@ with DAG(
     description="Export each session as it ends, and its transcript as it becomes ready",
     doc_md=__doc__,
     schedule=[SESSIONS],
-    # Runs that write to one folder at a time: a crowd of them would only wait for the platform's rate limit.
+    # More runs at the same time would only wait for the platform's rate limit.
     max_active_runs=1,
     default_args={"retries": 2},
     tags=["sessions", "sessions_us", "example"],
 ):
 
     @task
-    def ended() -> list[dict[str, str]]:
-        """The window in which all sessions ended that have; none if none has."""
-        instants = sorted(datetime.fromisoformat(payload["at"]) for payload in happened("ended"))
+    def find_window() -> list[dict[str, str]]:
+        """Return the window in which the sessions ended; an empty list if none has."""
+        instants = sorted(datetime.fromisoformat(payload["at"]) for payload in get_payloads("ended"))
         if not instants:
             return []
-        end = instants[-1] + timedelta(seconds=1)  # the end does not belong to a window
+        end = instants[-1] + timedelta(seconds=1)  # a window does not include its end
         return [{"start": instants[0].isoformat(), "end": end.isoformat()}]
 
     @task
-    def transcribed() -> list[str]:
-        """The sessions whose transcript is there, each once."""
-        return sorted({payload["session"]["session_id"] for payload in happened("transcript_ready")})
+    def list_transcribed() -> list[str]:
+        """Return the sessions whose transcript is ready, each once."""
+        return sorted({payload["session"]["session_id"] for payload in get_payloads("transcript_ready")})
 
     SessionsToObjectStorageOperator.partial(
         task_id="export",
@@ -91,11 +90,11 @@ with DAG(
         path=EXPORT_PATH,
         datasets=["sessions", "participants"],
         format="csv",
-    ).expand_kwargs(ended())
+    ).expand_kwargs(find_window())
 
     FetchTranscriptOperator.partial(
         task_id="fetch_transcript",
         conn_id=CONN_ID,
         path=f"{EXPORT_PATH}/transcripts",
         formats=["vtt", "txt"],
-    ).expand(session_id=transcribed())
+    ).expand(session_id=list_transcribed())

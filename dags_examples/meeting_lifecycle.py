@@ -1,20 +1,18 @@
-"""A meeting's whole life: plan it, wait without holding a worker, fetch transcript and takeaways.
+"""Create a meeting, wait until it has ended, and export its transcript and takeaways.
 
-The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
-REST API with the same fields as ``conf``. What the tasks do:
+The DAG has no schedule. Trigger it in the UI, whose form explains every field, or through the REST API with the same
+fields as ``conf``. Its tasks:
 
-1. ``create_meeting`` plans the session and adds the guests. Retried, cleared or clicked twice, it returns the session
-   it made before.
-2. ``wait_until_ended`` defers until the host has ended it: no worker is held, for days or for months.
+1. ``create_meeting`` creates the session and adds the guests. A retried or cleared task returns the existing session.
+2. ``wait_until_ended`` is deferred and holds no worker, possibly for months.
 3. ``wait_for_transcript`` and ``wait_for_takeaways`` wait until Sessions has written both, some minutes after the end.
-4. ``export`` writes a table for each dataset that the form names: sessions, participants, what was said by whom and
-   when, takeaways. Its window opens when this run was triggered and closes when the task starts, and only sessions of
-   this title count.
-5. ``fetch_transcript`` writes the transcript as captions (WebVTT, SRT), as plain text by speaker turns, and as JSON;
-   a translation gets files of its own.
+4. ``export`` writes a table for each dataset in the form. It exports the sessions of this title that ended between the
+   trigger of the run and the start of the task.
+5. ``fetch_transcript`` writes the transcript as captions (WebVTT, SRT), as text by speaker turns, and as JSON;
+   a translation has files of its own.
 
-Sessions answers 10 requests a minute. All tasks keep to that together, and a wait costs one request a look whatever
-the number of tasks that wait: so nothing here has to be slowed down.
+Sessions allows 10 requests per minute. All tasks of the connection share this limit, and a poll costs one request for
+any number of waiting tasks.
 """
 
 from __future__ import annotations
@@ -30,10 +28,10 @@ from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionSt
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
-"""Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
+"""Default folder of the files: any URL of Airflow's object storage, such as ``s3://`` or ``gs://``."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
-"""How often the platform is asked. All tasks that wait on a connection share these requests."""
+"""Time between two polls. All tasks that wait on a connection share the polls."""
 
 DATASETS = ["sessions", "participants", "transcript_segments", "takeaways"]
 CAPTIONS = ["vtt", "srt", "txt", "json"]
@@ -43,7 +41,7 @@ FORM = {
         "Customer round table",
         type="string",
         title="Title",
-        description="What guests see.",
+        description="The title that guests see.",
         minLength=3,
         maxLength=200,
     ),
@@ -52,7 +50,7 @@ FORM = {
         type=["null", "string"],
         format="date-time",
         title="Planned start",
-        description="In the time zone that Airflow shows here. Empty: five minutes after this run was triggered.",
+        description="In the time zone that Airflow shows here. Empty: five minutes after the run is triggered.",
     ),
     "duration_minutes": Param(
         45,
@@ -60,13 +58,13 @@ FORM = {
         minimum=5,
         maximum=720,
         title="Planned duration (minutes)",
-        description="What the calendar shows; the run waits for the real end.",
+        description="The run waits for the actual end.",
     ),
     "time_zone": Param(
         "UTC",
         type="string",
         title="Time zone",
-        description="IANA name of the zone in which the meeting is planned. Choose one, or type another.",
+        description="IANA name of the time zone of the meeting. Choose one, or type another.",
         examples=["UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Europe/Bucharest", "Asia/Tokyo"],
     ),
     "description": Param(
@@ -81,7 +79,7 @@ FORM = {
         type=["array", "null"],
         items={"type": "string"},
         title="Guests",
-        description="One e-mail address a line. The owner of the API key is the host.",
+        description="One e-mail address per line. The owner of the API key is the host.",
     ),
     "datasets": Param(
         DATASETS,
@@ -89,7 +87,7 @@ FORM = {
         items={"type": "string"},
         examples=DATASETS,
         title="Tables",
-        description="What is brought home of the meeting.",
+        description="The datasets to export.",
         section="Export",
     ),
     "captions": Param(
@@ -104,8 +102,8 @@ FORM = {
     "path": Param(
         EXPORT_PATH,
         type="string",
-        title="Where files go",
-        description="A folder of any object storage that Airflow knows: file:///..., s3://connection@bucket/folder",
+        title="Folder of the files",
+        description="Any object storage that Airflow supports: file:///..., s3://connection@bucket/folder",
         section="Export",
     ),
     "format": Param(
@@ -127,14 +125,14 @@ FORM = {
 
 with DAG(
     dag_id="meeting_lifecycle",
-    description="Plan a meeting, wait for it, fetch transcript and takeaways",
+    description="Create a meeting, wait for it, export its transcript and takeaways",
     doc_md=__doc__,
     schedule=None,
     params=FORM,
     default_args={"retries": 2},
     tags=["sessions", "sessions_us", "example"],
 ):
-    meeting = CreateSessionOperator(
+    create_meeting = CreateSessionOperator(
         task_id="create_meeting",
         conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
@@ -142,12 +140,12 @@ with DAG(
         duration="PT{{ params.duration_minutes }}M",
         time_zone="{{ params.time_zone }}",
         description="{{ params.description or '' }}",
-        # A field that was emptied is None; lines may be blank.
+        # An emptied field is None; lines may be blank.
         participants="{{ (params.guests or []) | map('trim') | select | list | tojson }}",
     )
     session_id = "{{ ti.xcom_pull(task_ids='create_meeting')['session_id'] }}"
 
-    ended = SessionStateSensor(
+    wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -155,7 +153,7 @@ with DAG(
         poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=90),
     )
-    transcribed, summed_up = (
+    wait_for_transcript, wait_for_takeaways = (
         ArtifactSensor(
             task_id=f"wait_for_{artifact}",
             conn_id="{{ params.conn_id }}",
@@ -176,7 +174,7 @@ with DAG(
         start="{{ dag_run.run_after.isoformat() }}",
         end="{{ ti.start_date.isoformat() }}",
     )
-    transcript = FetchTranscriptOperator(
+    fetch_transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -184,5 +182,5 @@ with DAG(
         formats="{{ params.captions | join(',') }}",
     )
 
-    meeting >> ended >> [transcribed, summed_up] >> export
-    transcribed >> transcript
+    create_meeting >> wait_until_ended >> [wait_for_transcript, wait_for_takeaways] >> export
+    wait_for_transcript >> fetch_transcript

@@ -1,21 +1,21 @@
-"""Every night, the sessions that ended on the day before, into a database; then who attended for how long.
+"""Load the sessions of each day into a database, the night after, and sum up the hours that people attended.
 
-- The tables are made by the first run, one for each dataset, in a schema that exists. A later version of the provider
-  may add columns, and takes none away.
-- Each session's rows come in one transaction. A run that breaks off leaves whole sessions, and its retry goes on from
-  there; a run that is cleared writes the same rows again. Transcripts and recordings that are not ready in the first
-  night come with the run of a later one.
-- Each run covers one day exactly, its data interval. That is what ``CronDataIntervalTimetable`` is for: with
-  ``schedule="@daily"`` Airflow 3 gives runs an interval without length, and the load would refuse it.
-- Catch-up is on: the first run is for ``start_date``, and nights on which Airflow was down are made up for.
+- The first run creates the tables, one for each dataset, in an existing schema. A later version of the provider may add
+  columns; it removes none.
+- The rows of a session are written in one transaction. A failed run leaves complete sessions, and its retry continues
+  from there; a cleared run writes the same rows again. Transcripts and recordings that are not ready in the first night
+  are loaded by the run of a later one.
+- Each run loads one day, its data interval. This needs ``CronDataIntervalTimetable``: with ``schedule="@daily"``
+  Airflow 3 gives runs an interval without length, which the load refuses.
+- Catch-up is on: the first run is for ``start_date``, and Airflow creates the runs that it missed while it was down.
 
 The schema is ``public`` on PostgreSQL by default, ``main`` on DuckDB and SQLite, and the database on MariaDB and MySQL.
 
-``hours`` needs nothing of this provider: any tool that reads the database can ask like that. Its result is in XCom. It
-asks for attendance, which VidInfra tells, and Prevail and Sessions do not: leave it out on those.
+``hours`` uses only Airflow's SQL operator, and any tool that reads the database can run its query. Its result is in
+XCom. It needs attendance, which VidInfra reports, and Prevail and Sessions do not: remove it for those.
 
-Several connections may load into the same tables, so people are told apart by platform and account too; those of whom
-only a name is known by session, since another one of that name may be somebody else.
+Several connections may load into the same tables, so the query groups people by platform and account, too. It groups
+people without an e-mail address or id by session: in another session, the same name may be another person.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ with DAG(
     description="Load the sessions of each day into a database, and sum up who attended for how long",
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    # The first day to export: put your own here.
+    # The first day to load: set your own.
     start_date=datetime(2026, 11, 1, tzinfo=UTC),
     catchup=True,
     max_active_runs=1,

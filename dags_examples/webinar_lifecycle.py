@@ -1,17 +1,17 @@
-"""A webinar's whole life: create it, wait without holding a worker, fetch attendance and recordings.
+"""Create a webinar, wait until it has ended, and export its attendance and recordings.
 
-The DAG has no schedule: somebody triggers it, from the UI (every field of the form is explained there) or through the
-REST API with the same fields as ``conf``. What the tasks do:
+The DAG has no schedule. Trigger it in the UI, whose form explains every field, or through the REST API with the same
+fields as ``conf``. Its tasks:
 
-1. ``choose_room`` asks the platform which room and which preset to use, unless the form names them.
-2. ``create_webinar`` makes the session. Retried, cleared or clicked twice, it returns the session it made before.
-3. ``wait_until_live`` and ``wait_until_ended`` defer: no worker is held, for days or for months.
+1. ``choose_room`` gets the first room and the first preset of the account, unless the form names them.
+2. ``create_webinar`` creates the session. A retried or cleared task returns the existing session.
+3. ``wait_until_live`` and ``wait_until_ended`` are deferred and hold no worker, possibly for months.
 4. ``wait_for_recording`` waits until the platform has finished the recording, some minutes after the end.
-5. ``export`` writes a table for each dataset that the form names: sessions, participants, attendance and so on.
-   Its window opens when this run was triggered and closes when the task starts, and only sessions of this title count.
-6. ``download_recordings`` streams the media files to the same place.
+5. ``export`` writes a table for each dataset in the form. It exports the sessions of this title that ended between the
+   trigger of the run and the start of the task.
+6. ``download_recordings`` streams the media files to the same folder.
 
-A connection of the type VidInfra Live is all it needs, and a triggerer, which every Airflow that defers tasks has.
+The DAG needs a connection of the type VidInfra Live, and a triggerer.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionSt
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
-"""Where files go unless the form says otherwise: any URL of Airflow's object storage, ``s3://`` and ``gs://`` too."""
+"""Default folder of the files: any URL of Airflow's object storage, such as ``s3://`` or ``gs://``."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
-"""How often the platform is asked. All tasks that wait on a connection share these requests."""
+"""Time between two polls. All tasks that wait on a connection share the polls."""
 
 DATASETS = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
 
@@ -40,7 +40,7 @@ FORM = {
         "Product update",
         type="string",
         title="Title",
-        description="What attendees see.",
+        description="The title that attendees see.",
         minLength=3,
         maxLength=200,
     ),
@@ -49,7 +49,7 @@ FORM = {
         type=["null", "string"],
         format="date-time",
         title="Planned start",
-        description="In the time zone that Airflow shows here. Empty: five minutes after this run was triggered.",
+        description="In the time zone that Airflow shows here. Empty: five minutes after the run is triggered.",
     ),
     "duration_minutes": Param(
         60,
@@ -57,13 +57,13 @@ FORM = {
         minimum=5,
         maximum=720,
         title="Planned duration (minutes)",
-        description="When the platform should expect the end; the run waits for the real one.",
+        description="The run waits for the actual end.",
     ),
     "time_zone": Param(
         "UTC",
         type="string",
         title="Time zone",
-        description="IANA name in which the platform shows the times. Choose one, or type another.",
+        description="IANA name of the time zone that the platform shows. Choose one, or type another.",
         examples=["UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Dhaka", "Asia/Tokyo"],
     ),
     "description": Param(
@@ -86,7 +86,7 @@ FORM = {
         type=["null", "string"],
         format="uuid",
         title="Room ID",
-        description="Leave empty for the first room of the account.",
+        description="Empty: the first room of the account.",
         section="Room",
     ),
     "preset_id": Param(
@@ -94,7 +94,7 @@ FORM = {
         type=["null", "string"],
         format="uuid",
         title="Preset ID",
-        description="Leave empty for the first preset of the account.",
+        description="Empty: the first preset of the account.",
         section="Room",
     ),
     "datasets": Param(
@@ -103,14 +103,14 @@ FORM = {
         items={"type": "string"},
         examples=DATASETS,
         title="Tables",
-        description="What is brought home of the webinar.",
+        description="The datasets to export.",
         section="Export",
     ),
     "path": Param(
         EXPORT_PATH,
         type="string",
-        title="Where files go",
-        description="A folder of any object storage that Airflow knows: file:///..., s3://connection@bucket/folder",
+        title="Folder of the files",
+        description="Any object storage that Airflow supports: file:///..., s3://connection@bucket/folder",
         section="Export",
     ),
     "format": Param(
@@ -142,7 +142,7 @@ with DAG(
 
     @task
     def choose_room() -> dict[str, Any]:
-        """The options that only VidInfra has: room, preset, mode."""
+        """Return the options of VidInfra: room, preset and mode."""
         from airflow_provider_sessions.hooks.vidinfra import VidInfraHook
         from airflow_provider_sessions.platforms.vidinfra import endpoints
 
@@ -154,7 +154,7 @@ with DAG(
             "mode": params["mode"],
         }
 
-    webinar = CreateSessionOperator(
+    create_webinar = CreateSessionOperator(
         task_id="create_webinar",
         conn_id="{{ params.conn_id }}",
         title="{{ params.title }}",
@@ -166,7 +166,7 @@ with DAG(
     )
     session_id = "{{ ti.xcom_pull(task_ids='create_webinar')['session_id'] }}"
 
-    live = SessionStateSensor(
+    wait_until_live = SessionStateSensor(
         task_id="wait_until_live",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -174,7 +174,7 @@ with DAG(
         poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=90),
     )
-    ended = SessionStateSensor(
+    wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -182,7 +182,7 @@ with DAG(
         poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=1),
     )
-    recorded = ArtifactSensor(
+    wait_for_recording = ArtifactSensor(
         task_id="wait_for_recording",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
@@ -200,11 +200,11 @@ with DAG(
         start="{{ dag_run.run_after.isoformat() }}",
         end="{{ ti.start_date.isoformat() }}",
     )
-    recordings = DownloadRecordingsOperator(
+    download_recordings = DownloadRecordingsOperator(
         task_id="download_recordings",
         conn_id="{{ params.conn_id }}",
         session_id=session_id,
         path="{{ params.path }}/media",
     )
 
-    webinar >> live >> ended >> recorded >> [export, recordings]
+    create_webinar >> wait_until_live >> wait_until_ended >> wait_for_recording >> [export, download_recordings]

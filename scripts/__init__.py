@@ -1,1 +1,1 @@
-"""What `make demo`, `make up` and the end-to-end tests share: a real Airflow and the sandbox, started and stopped."""
+"""Start and stop a real Airflow and the sandbox, for `make demo`, `make up` and the end-to-end tests."""

@@ -1,4 +1,4 @@
-"""The few questions that the demo and the end-to-end tests have for Airflow's REST API."""
+"""The requests that the demo and the end-to-end tests send to Airflow's REST API."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 class AirflowApiError(RuntimeError):
-    """Airflow did not do what was asked of it; its answer is in the text."""
+    """A request failed; the message contains Airflow's response."""
 
 
 class AirflowApi:
-    """A client of one Airflow's REST API, logged in when first needed.
+    """A client of Airflow's REST API, which logs in with its first request.
 
-    :param url: where Airflow is, without a path.
-    :param login: gives user name and password.
+    :param url: Airflow's base URL, without a path.
+    :param login: returns user name and password.
     :param output: gives the end of what Airflow has printed, for errors.
     """
 
@@ -33,7 +33,7 @@ class AirflowApi:
         self._login = login
         self._output = output
         self._token: str | None = None
-        # A proxy of the user's has no business between us and loopback.
+        # Requests to loopback must not go through the user's proxy.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
     def close(self) -> None:
@@ -41,42 +41,41 @@ class AirflowApi:
         self._http.close()
 
     def request(self, method: str, path: str, body: object = None, **query: Any) -> Any:
-        """Send a request to ``/api/v2`` and return the JSON that answers it.
+        """Send a request to ``/api/v2`` and return its JSON response.
 
-        :raises AirflowApiError: the answer is an error.
+        :raises AirflowApiError: the response is an error.
         """
         if self._token is None:
             self._token = self._request_token()
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
-        answer = self._send(method, f"/api/v2/{path}", json=body, params=query, headers=headers)
-        return answer.json() if answer.content else None
+        response = self._send(method, f"/api/v2/{path}", json=body, params=query, headers=headers)
+        return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **parts: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **parts)
-        except httpx.TransportError as silence:
-            raise AirflowApiError(f"{method} {path}: Airflow does not answer: {silence!r}") from silence
-        if answer.is_error:
-            raise AirflowApiError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer
+            response = self._http.request(method, path, **parts)
+        except httpx.TransportError as error:
+            raise AirflowApiError(f"{method} {path}: Airflow does not respond: {error!r}") from error
+        if response.is_error:
+            raise AirflowApiError(f"{method} {path}: {response.status_code} {response.text}")
+        return response
 
     def _request_token(self) -> str:
         username, password = self._login()
-        answer = self._send("POST", "/auth/token", json={"username": username, "password": password})
-        token: str = answer.json()["access_token"]
+        response = self._send("POST", "/auth/token", json={"username": username, "password": password})
+        token: str = response.json()["access_token"]
         return token
 
     def list_unhealthy_components(self) -> list[str]:
-        """The components that are not up; all of them while the API server does not answer."""
+        """Return the components that are not healthy; only the API server while it does not respond."""
         try:
-            answer = self._http.get("/api/v2/monitor/health", timeout=5)
-            health = answer.json()
+            health = self._http.get("/api/v2/monitor/health", timeout=5).json()
         except (httpx.TransportError, json.JSONDecodeError):
             return ["api server"]
         return [name for name in COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
-        """Register a connection, as the form in the UI does.
+        """Create a connection, as the form in the UI does.
 
         :param fields: ``conn_type``, ``host``, ``login``, ``password``; ``extra`` may be a mapping.
         """
@@ -87,9 +86,9 @@ class AirflowApi:
         self.request("POST", "connections", body)
 
     def has_dag(self, dag_id: str) -> bool:
-        """Whether the DAG processor has read a DAG.
+        """Return whether the DAG processor has parsed a DAG.
 
-        :raises AirflowApiError: a file could not be imported.
+        :raises AirflowApiError: a file cannot be imported.
         """
         errors = self.request("GET", "importErrors")["import_errors"]
         if errors:
@@ -97,65 +96,65 @@ class AirflowApi:
         return any(dag["dag_id"] == dag_id for dag in self.request("GET", "dags", limit=100)["dags"])
 
     def unpause_dag(self, dag_id: str) -> None:
-        """Let a DAG run."""
+        """Unpause a DAG."""
         self.request("PATCH", f"dags/{dag_id}", {"is_paused": False}, update_mask="is_paused")
 
     def trigger_dag(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
-        """Start a run, as the trigger form in the UI does, and return its id: Airflow's choice if none is given."""
+        """Trigger a run, as the form in the UI does, and return its id, which Airflow chooses if it is None."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         run = self.request("POST", f"dags/{dag_id}/dagRuns", body)
-        started: str = run["dag_run_id"]
-        return started
+        new_id: str = run["dag_run_id"]
+        return new_id
 
     def get_run_state(self, dag_id: str, run_id: str) -> str:
-        """The state of a run."""
-        state: str = self.request("GET", f"{_run(dag_id, run_id)}")["state"]
+        """Return the state of a run."""
+        state: str = self.request("GET", f"{_format_run_path(dag_id, run_id)}")["state"]
         return state
 
     def list_tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The task instances of a run."""
-        found: list[dict[str, Any]] = self.request("GET", f"{_run(dag_id, run_id)}/taskInstances", limit=500)[
-            "task_instances"
-        ]
+        """Return the task instances of a run."""
+        found: list[dict[str, Any]] = self.request(
+            "GET", f"{_format_run_path(dag_id, run_id)}/taskInstances", limit=500
+        )["task_instances"]
         return found
 
     def get_task_states(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """Task id (with the map index, if it is mapped) to the state of each task instance of a run."""
-        return {_name(task): task["state"] or "none" for task in self.list_tasks(dag_id, run_id)}
+        """Return the state of each task instance of a run by task id, with the map index if the task is mapped."""
+        return {_format_task_name(task): task["state"] or "none" for task in self.list_tasks(dag_id, run_id)}
 
     def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
-        """Put a task into a final state (``success``, ``failed``), as the button in the UI does."""
-        self.request("PATCH", f"{_run(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
+        """Mark a task as ``success`` or ``failed``, as the button in the UI does."""
+        self.request("PATCH", f"{_format_run_path(dag_id, run_id)}/taskInstances/{task_id}", {"new_state": state})
 
     def clear_task(self, dag_id: str, run_id: str, task_id: str, map_indexes: Iterable[int] = (-1,)) -> None:
-        """Clear a task, or instances of a mapped one, and what follows them, whatever their state: they begin anew."""
+        """Clear a task, or some instances of a mapped task, and their downstream tasks, in any state."""
         tasks = [[task_id, index] if index >= 0 else task_id for index in map_indexes]
         which = {"dag_run_id": run_id, "task_ids": tasks, "include_downstream": True}
         body = {"dry_run": False, "only_failed": False, **which}
         self.request("POST", f"dags/{dag_id}/clearTaskInstances", body)
 
     def get_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:
-        """The log of one try of a task, as lines of text."""
-        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{try_number}"
+        """Return the log of a try of a task, as lines of text."""
+        path = f"{_format_run_path(dag_id, run_id)}/taskInstances/{task_id}/logs/{try_number}"
         content = self.request("GET", path, map_index=map_index, full_content=True)["content"]
-        return [line for event in content for line in _log_lines(event)]
+        return [line for event in content for line in _format_log_lines(event)]
 
     def get_xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """What a task has returned, or pushed under a key."""
-        path = f"{_run(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
+        """Return an XCom of a task, by default its result."""
+        path = f"{_format_run_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.request("GET", path, deserialize=False)["value"]
 
-    def wait_for(self, what: str, look: Callable[[], T | None], *, timeout: float, interval: float = 0.5) -> T:
-        """Look again and again until there is something.
+    def wait_for(self, what: str, check: Callable[[], T | None], *, timeout: float, interval: float = 0.5) -> T:
+        """Call a function until it returns a true value, and return that.
 
-        :param what: what is waited for, for the message.
-        :param look: returns something, or a false value.
+        :param what: what is expected, for the error.
+        :param check: the function.
         :param timeout: seconds.
-        :param interval: seconds between looks.
-        :raises TimeoutError: there was nothing in time.
+        :param interval: seconds between the calls.
+        :raises TimeoutError: the function returned no true value in time.
         """
         deadline = time.monotonic() + timeout
-        while not (found := look()):
+        while not (found := check()):
             if time.monotonic() > deadline:
                 unhealthy = ", ".join(self.list_unhealthy_components()) or "nothing"
                 output = f"unhealthy: {unhealthy}; Airflow's output ends with:\n{self._output()}"
@@ -185,9 +184,9 @@ class AirflowApi:
     def poll_task_states(
         self, dag_id: str, run_id: str, *, timeout: float, interval: float = 1.0
     ) -> Iterator[dict[str, str]]:
-        """Yield the states of a run's tasks again and again until the run has ended.
+        """Yield the states of a run's tasks once per interval until the run has ended.
 
-        :raises TimeoutError: it did not end in time.
+        :raises TimeoutError: the run did not end in time.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -203,24 +202,24 @@ class AirflowApi:
     def wait_for_run(self, dag_id: str, run_id: str, *, timeout: float) -> str:
         """Wait until a run has ended, and return its state.
 
-        :raises TimeoutError: it did not end in time.
+        :raises TimeoutError: the run did not end in time.
         """
         for _ in self.poll_task_states(dag_id, run_id, timeout=timeout):
             pass
         return self.get_run_state(dag_id, run_id)
 
 
-def _run(dag_id: str, run_id: str) -> str:
+def _format_run_path(dag_id: str, run_id: str) -> str:
     return f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
 
 
-def _name(task: Mapping[str, Any]) -> str:
+def _format_task_name(task: Mapping[str, Any]) -> str:
     task_id: str = task["task_id"]
     return task_id if task["map_index"] < 0 else f"{task_id}[{task['map_index']}]"
 
 
-def _log_lines(event: Any) -> Iterator[str]:
-    """A log event of the API as people read it: time, level, text, and the error's stack if there is one."""
+def _format_log_lines(event: Any) -> Iterator[str]:
+    """Yield the lines of a log event: time, level, text, and the stack of its error if it has one."""
     if not isinstance(event, dict):
         yield str(event)
         return

@@ -1,4 +1,4 @@
-"""What `make demo` and `make up` both set up: the sandbox, an Airflow with the example DAGs, and its connections."""
+"""The environment of `make demo` and `make up`: the sandbox, an Airflow with the example DAGs, and its connections."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scripts._standalone import Standalone
 
 @contextmanager
 def start_demo_environment(progress: Progress, files: Path) -> Iterator[tuple[Standalone, SandboxProcess]]:
-    """Start everything, and stop everything at the end.
+    """Start Airflow and the sandbox for the time of a ``with`` block.
 
-    :param progress: is told what happens.
+    :param progress: prints what happens.
     :param files: the folder that the example DAGs write to.
     """
-    progress.print_event("Starting the sandbox, a stand-in for the platforms")
+    progress.print_event("Starting the sandbox, which simulates the platforms")
     with SandboxProcess() as sandbox:
         for platform in PLATFORMS:
             platform.configure_sandbox(sandbox)
@@ -30,21 +30,21 @@ def start_demo_environment(progress: Progress, files: Path) -> Iterator[tuple[St
             "SESSIONS_EXPORT_PATH": to_file_url(files),
             "SESSIONS_POLL_INTERVAL": "2",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
-            # A file that was changed is read again at once all the same.
+            # Changed files are parsed immediately anyway.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         }
         with Standalone(DAGS, settings=settings) as airflow:
             progress.print_event(f"Airflow is up on {airflow.url}")
             for platform in PLATFORMS:
                 platform.add_connection(airflow.api, sandbox)
-                progress.print_event(f"Registered the connection {platform.conn_id}")
+                progress.print_event(f"Created the connection {platform.conn_id}")
             for platform in PLATFORMS:
-                knows = partial(airflow.api.has_dag, platform.dag_id)
-                airflow.api.wait_for(f"the DAG {platform.dag_id}", knows, timeout=60)
+                has_dag = partial(airflow.api.has_dag, platform.dag_id)
+                airflow.api.wait_for(f"the DAG {platform.dag_id}", has_dag, timeout=60)
             yield airflow, sandbox
             progress.print_event("Stopping Airflow and the sandbox")
 
 
 def to_file_url(folder: Path) -> str:
-    """A folder as Airflow's object storage reads it: with spaces and umlauts as they are, unlike ``as_uri``."""
+    """Return the URL of a folder for Airflow's object storage, which expects no percent-encoding, unlike ``as_uri``."""
     return f"file://{folder.resolve()}"

@@ -1,4 +1,4 @@
-"""What an export left in a folder: one line a file, counted from the files themselves."""
+"""List the files that an export has written, with their numbers of rows."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One file.
+    """An exported file.
 
-    :param amount: its rows, or its size where it is no table.
+    :param amount: its number of rows, or its size if it is not a table.
     """
 
     dataset: str
     amount: str
-    file: Path
-    empty: bool
+    path: Path
+    is_empty: bool
 
 
 def list_exported_files(folder: Path) -> list[ExportedFile]:
-    """All files in a folder but the export's own records; the first part of a file's path names its dataset."""
+    """Return all files in a folder except the export's own records. The first part of a path is the dataset."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return [_describe_file(folder, file) for file in files if not file.relative_to(folder).parts[0].startswith("_")]
 
@@ -31,26 +31,30 @@ def _describe_file(folder: Path, file: Path) -> ExportedFile:
     dataset = file.relative_to(folder).parts[0]
     if file.suffix in TABLES:
         rows = TABLES[file.suffix](file)
-        return ExportedFile(dataset, f"{rows:,} row{'' if rows == 1 else 's'}", file, empty=rows == 0)
+        return ExportedFile(dataset, f"{rows:,} row{'' if rows == 1 else 's'}", file, is_empty=rows == 0)
     size = file.stat().st_size
-    return ExportedFile(dataset, f"{size:,} bytes", file, empty=size == 0)
+    return ExportedFile(dataset, f"{size:,} bytes", file, is_empty=size == 0)
 
 
-def _csv_rows(file: Path) -> int:
+def _count_csv_rows(file: Path) -> int:
     with file.open(newline="", encoding="utf-8-sig") as lines:
         return sum(1 for _ in csv.DictReader(lines))
 
 
-def _jsonl_rows(file: Path) -> int:
+def _count_jsonl_rows(file: Path) -> int:
     with file.open(encoding="utf-8") as lines:
         return sum(1 for _ in lines)
 
 
-def _parquet_rows(file: Path) -> int:
+def _count_parquet_rows(file: Path) -> int:
     from pyarrow import parquet
 
     rows: int = parquet.read_metadata(file).num_rows
     return rows
 
 
-TABLES: Mapping[str, Callable[[Path], int]] = {".csv": _csv_rows, ".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
+TABLES: Mapping[str, Callable[[Path], int]] = {
+    ".csv": _count_csv_rows,
+    ".jsonl": _count_jsonl_rows,
+    ".parquet": _count_parquet_rows,
+}

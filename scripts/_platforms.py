@@ -1,4 +1,4 @@
-"""The platforms that the demo shows: a new one is one more entry in ``PLATFORMS``."""
+"""The platforms of the demo: another platform is another entry in ``PLATFORMS``."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ DAGS = Path(__file__).resolve().parent.parent / "dags_examples"
 
 @dataclass(frozen=True, eq=False)
 class Platform:
-    """One platform in the demo.
+    """A platform in the demo.
 
     :param name: the connection type.
-    :param dag_id: the example DAG that is run.
-    :param conf: what is filled into its trigger form.
-    :param datasets: what must have been brought home.
-    :param script: the life of each session that is created, see the sandbox's control route ``/<platform>/script``.
-    :param cues: task to another script, which a live session follows from the moment that the task waits. A life by the
-        clock alone would be over unseen on a slow machine.
-    :param page: path of a session below the sandbox's base URL, where the platform names no page itself: the button on
-        a task then shows the session as the API gives it.
-    :param limit: requests and seconds: the rate limit of the platform, and of the connection to it.
+    :param dag_id: the example DAG to run.
+    :param conf: the values of its trigger form.
+    :param datasets: the datasets that must be exported.
+    :param script: when each new session changes; see the sandbox's control route ``/<platform>/script``.
+    :param cues: another script for live sessions, by the task that starts it when it is deferred. With times alone, a
+        session could end before a slow machine polls it.
+    :param page: path of a session below the sandbox's base URL, if the platform has no pages: the link of a task then
+        shows the session's JSON.
+    :param limit: requests and seconds: the rate limit of the platform and of its connection.
     """
 
     name: str
@@ -40,18 +40,21 @@ class Platform:
 
     @property
     def conn_id(self) -> str:
-        """The connection that the example DAG uses by default."""
+        """The default connection of the example DAG."""
         return f"{self.name}_default"
 
     def configure_sandbox(self, sandbox: SandboxProcess) -> None:
-        """Tell the sandbox what sessions are like here."""
+        """Set the script and the rate limit of the platform in the sandbox."""
         sandbox.control("POST", f"/{self.name}/script", self.script)
         if self.limit:
             requests, seconds = self.limit
             sandbox.control("POST", f"/{self.name}/rate_limit", {"limit": requests, "window": seconds})
 
     def run_cues(self, sandbox: SandboxProcess, states: Mapping[str, str]) -> None:
-        """Let happen on the platform what tasks wait for."""
+        """Start the scripts of tasks that are deferred.
+
+        :param states: the states of tasks.
+        """
         for task, script in self.cues.items():
             if states.get(task) == "deferred":
                 for session in sandbox.control("GET", f"/{self.name}/sessions")["sessions"]:
@@ -59,16 +62,16 @@ class Platform:
                         sandbox.control("POST", f"/{self.name}/sessions/{session['id']}/script", script)
 
     def add_connection(self, api: AirflowApi, sandbox: SandboxProcess) -> None:
-        """Give Airflow a connection to the sandbox."""
+        """Create the connection to the sandbox in Airflow."""
         fields = dict(sandbox.connection(self.name))
         fields["extra"] = dict(fields.get("extra", {}))
         if self.page:
             fields["extra"]["session_url"] = fields["host"] + self.page
         if self.limit:
             fields["extra"]["rate_limit"] = "{}/{}s".format(*self.limit)
-        # Airflow 3.3.2's button "Test" takes a missing port for another one than its form's 0 (apache/airflow#73298).
+        # For the button "Test" of Airflow 3.3.2, a missing port differs from the 0 of its form (apache/airflow#73298).
         fields["port"] = 0
-        fields["description"] = "The sandbox: a stand-in for the platform, on this machine"
+        fields["description"] = "The sandbox, which simulates the platform on this machine"
         api.add_connection(self.conn_id, fields)
 
 
@@ -89,8 +92,8 @@ PLATFORMS = (
         dag_id="webinar_lifecycle",
         conf={"title": "Product update, spring"},
         datasets=frozenset({"sessions", "participants", "attendance", "attendance_summary", "recordings", "media"}),
-        # Long enough to be seen live where the start is planned in five minutes, as the form does unless told: until
-        # then looks are rare.
+        # Long enough to be polled while live if the start is planned in five minutes, as by default in the form: before
+        # the planned start, polls are rare.
         script={"live_after": 8, "duration": 120, "artifacts_after": 4},
         cues={"wait_until_ended": {"duration": 14}},
         page="/sessions/{session_id}",

@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: each has a process group, and all that it started is stopped with it."""
+"""Child processes that are stopped with this process, together with all of their own children."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Self
 import psutil
 
 STOP_TIMEOUT = 3.0
-"""Seconds that a process has for an orderly end before it is killed. All that it would save is thrown away."""
+"""Seconds from SIGTERM to SIGKILL. What a process would save is deleted anyway."""
 
 
 class ChildProcessFailed(RuntimeError):
-    """A process that we started ended by itself, or did not get ready in time. Its last words are in the text."""
+    """A child process ended, or did not start in time. The message contains the end of its output."""
 
 
 class ChildProcess:
-    """A command running in a process group of its own, so that a Ctrl-C in the terminal reaches only us.
+    """A command in a process group of its own, so that a Ctrl-C in the terminal does not reach it.
 
-    :param name: what to call it in messages.
+    :param name: its name in messages.
     :param command: program and arguments.
-    :param environment: its whole environment.
-    :param log: the file that takes its output.
+    :param environment: all of its environment variables.
+    :param log: the file for its output.
     """
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -53,42 +53,42 @@ class ChildProcess:
         self.stop()
 
     def check_running(self) -> None:
-        """Check that it has not ended.
+        """Check that the process is running.
 
-        :raises ChildProcessFailed: it has; with the end of its output.
+        :raises ChildProcessFailed: it has ended.
         """
         code = self.process.poll()
         if code is not None:
             raise ChildProcessFailed(
-                f"{self.name} ended with exit code {code}. Its last words:\n{self.read_log_tail()}"
+                f"{self.name} ended with exit code {code}. The end of its output:\n{self.read_log_tail()}"
             )
 
     def read_log_tail(self, lines: int = 40) -> str:
-        """The end of its output."""
+        """Return the last lines of its output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End it and all that it started: politely first, then for certain."""
+        """Stop the process and its children, with SIGTERM, then SIGKILL."""
         members = list_process_tree(self.process)
         _signal_group(self.process.pid, signal.SIGTERM)
         _, stubborn = psutil.wait_procs(members, timeout=STOP_TIMEOUT)
-        # Some of them may have left the group, or been born since.
-        kill([late for process in stubborn for late in list_process_tree(process)])
+        # Some may have left the group, or have started since.
+        kill([member for process in stubborn for member in list_process_tree(process)])
         _signal_group(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
-    """End processes at once, as a crash would, and wait until they are gone."""
-    doomed = list(processes)
-    for process in doomed:
+    """Kill processes with SIGKILL, and wait until they have ended."""
+    killed = list(processes)
+    for process in killed:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(doomed, timeout=10)
+    psutil.wait_procs(killed, timeout=10)
 
 
 def list_process_tree(process: psutil.Process) -> list[psutil.Process]:
-    """A process and all its descendants."""
+    """Return a process and all its descendants."""
     return [process, *_list_descendants(process)]
 
 
@@ -101,12 +101,12 @@ def _list_descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left in it
+    with suppress(ProcessLookupError, PermissionError):  # no process is left in the group
         os.killpg(group, number)
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Distinct loopback ports that nobody listens on."""
+    """Return distinct loopback ports that are free."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -116,17 +116,17 @@ def find_free_ports(count: int) -> list[int]:
 
 @contextmanager
 def interrupt_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into the interrupt that Ctrl-C is, and once only: nobody can cut the clean-up short."""
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP, too, and ignore further signals during the clean-up."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in watched:
-            signal.signal(each, signal.SIG_IGN)
+        for handled in signals:
+            signal.signal(handled, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in watched}
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

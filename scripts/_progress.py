@@ -1,4 +1,4 @@
-"""What is printed while things run: one line an event, with the seconds since the start."""
+"""Print the progress of a script: one line per event, with the seconds since the start."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 
 TRANSIENT_STATES = frozenset({"none", "scheduled", "queued"})
-"""States in which a task is for a moment, on its way to the next."""
+"""States that a task leaves after a moment; they are not printed."""
 
 STATE_LABELS = {
-    "deferred": "deferred: waits without a worker",
-    "up_for_retry": "failed, will be tried again",
+    "deferred": "deferred, holds no worker",
+    "up_for_retry": "failed, will be retried",
 }
 
 
 class Progress:
-    """Prints events as they come."""
+    """Prints events."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -30,32 +30,32 @@ class Progress:
         """Print an event."""
         print(f"{self.seconds:4.0f} s  {text}", flush=True)
 
-    def print_task_states(self, who: str, states: Mapping[str, str]) -> dict[str, str]:
-        """Print the tasks whose state is another than when last seen, and return them."""
-        news = {
+    def print_task_states(self, platform: str, states: Mapping[str, str]) -> dict[str, str]:
+        """Print the tasks whose state has changed since the last call, and return them with their states."""
+        changed = {
             task: state
             for task, state in states.items()
-            if state not in TRANSIENT_STATES and state != self._states.get((who, task))
+            if state not in TRANSIENT_STATES and state != self._states.get((platform, task))
         }
-        for task, state in news.items():
-            self._states[who, task] = state
-            self.print_event(f"{who}  {task:<20} {STATE_LABELS.get(state, state)}")
-        return news
+        for task, state in changed.items():
+            self._states[platform, task] = state
+            self.print_event(f"{platform}  {task:<20} {STATE_LABELS.get(state, state)}")
+        return changed
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Lay out rows under a header.
+    """Return a table as text.
 
     :param right: indices of the columns that are aligned to the right.
     """
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
 
-    def laid_out(line: Sequence[str]) -> str:
+    def format_line(line: Sequence[str]) -> str:
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         return "  ".join(cells).rstrip()
 
-    return "\n".join([laid_out(header), "  ".join("-" * width for width in widths), *map(laid_out, rows)])
+    return "\n".join([format_line(header), "  ".join("-" * width for width in widths), *map(format_line, rows)])

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own, as a user would start it."""
+"""The sandbox as a process, as users start it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_TIMEOUT = 30.0
 
 
 class SandboxProcess:
-    """``python -m airflow_provider_sessions.sandbox`` on a free port. Entering starts it, leaving stops it."""
+    """``python -m airflow_provider_sessions.sandbox`` on a free port, for the time of a ``with`` block."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -39,7 +39,7 @@ class SandboxProcess:
             while not ready_file.exists():
                 child.check_running()
                 if time.monotonic() > deadline:
-                    raise ChildProcessFailed(f"the sandbox did not get ready:\n{child.read_log_tail()}")
+                    raise ChildProcessFailed(f"the sandbox did not start in time:\n{child.read_log_tail()}")
                 time.sleep(0.1)
             self._ready = json.loads(ready_file.read_text())
             self._stack = stack.pop_all()
@@ -52,17 +52,17 @@ class SandboxProcess:
 
     @property
     def url(self) -> str:
-        """Scheme, host and port."""
+        """The base URL: scheme, host and port."""
         url: str = self._ready["url"]
         return url
 
     def connection(self, platform: str) -> Mapping[str, Any]:
-        """The fields of an Airflow connection to a platform."""
+        """Return the fields of an Airflow connection to a platform."""
         connection: dict[str, Any] = self._ready["platforms"][platform]["connection"]
         return connection
 
     def control(self, method: str, path: str, body: object = None) -> Any:
-        """Play the rest of the world; the routes are listed by ``GET /``."""
-        answer = httpx.request(method, f"{self._ready['control']}{path}", json=body, trust_env=False)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
+        """Send a request to a control route and return its response; ``GET /`` lists the routes."""
+        response = httpx.request(method, f"{self._ready['control']}{path}", json=body, trust_env=False)
+        response.raise_for_status()
+        return response.json() if response.content else None

@@ -1,4 +1,4 @@
-"""A real Airflow for a while: `airflow standalone` on free ports, with a home of its own that is thrown away."""
+"""A temporary Airflow: `airflow standalone` on free ports, with a temporary home."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from scripts._airflow_api import AirflowApi
 from scripts._processes import ChildProcess, ChildProcessFailed, find_free_ports, kill, list_process_tree
 
 START_TIMEOUT = 120.0
-"""Seconds until all components have to be healthy. It takes about 20."""
+"""Seconds until all components must be healthy. They need about 20."""
 
 
 def make_base_environment() -> dict[str, str]:
-    """The environment of whoever started us, without its Airflow settings, and with our programs first on the PATH."""
+    """Return this process's environment without its Airflow settings, and with this virtual environment on the PATH."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     programs = str(Path(sys.executable).parent)
     environment["PATH"] = os.pathsep.join([programs, environment.get("PATH", os.defpath)])
@@ -33,10 +33,10 @@ def make_base_environment() -> dict[str, str]:
 
 
 class Standalone:
-    """One `airflow standalone`. Entering starts it and waits until all components are healthy; leaving stops all.
+    """`airflow standalone` for the time of a ``with`` block, which begins when all components are healthy.
 
-    :param dags_folder: the DAGs it runs.
-    :param settings: more of its environment (``AIRFLOW__...``).
+    :param dags_folder: the folder of its DAGs.
+    :param settings: further environment variables (``AIRFLOW__...``).
     :param parallelism: how many tasks may run at the same time.
     """
 
@@ -57,9 +57,9 @@ class Standalone:
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log_port),
-            # Where this provider's processes agree on rate limits: no other Airflow of this host is concerned.
+            # The rate-limit files of this Airflow, apart from those of other Airflows on this host.
             "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR": str(self.home / "rates"),
-            # Airflow's own usage report goes to a host outside.
+            # Airflow's usage report would be sent to an external host.
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             # A trigger that fires within a heartbeat of the deferral fails its task (Airflow's issue 66374 and others).
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
@@ -83,50 +83,50 @@ class Standalone:
         self.stop()
 
     def start(self, component: str) -> ChildProcess:
-        """Start ``airflow <component>``: one more, or again after :meth:`kill`, as `standalone` does not."""
-        # A port can be had once: the environment's is for the triggerer that `standalone` runs.
-        own = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(find_free_ports(1)[0])} if self._children else {}
+        """Start ``airflow <component>``: an additional one, or again after :meth:`kill`, as `standalone` does not."""
+        # The port in the environment belongs to the triggerer of `standalone`.
+        port = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(find_free_ports(1)[0])} if self._children else {}
         log = self.home / f"{component}-{len(self._children)}.log"
-        child = ChildProcess(f"airflow {component}", ["airflow", component], self.environment | own, log)
+        child = ChildProcess(f"airflow {component}", ["airflow", component], self.environment | port, log)
         self._children.append(child)
         return child
 
     def kill(self, component: str) -> None:
-        """End a component (``triggerer``, ``scheduler``, ...) and its children with SIGKILL, as a crash would."""
+        """Kill a component (``triggerer``, ``scheduler``, ...) and its children with SIGKILL."""
         found = self.list_processes(component)
         if not found:
             raise LookupError(f"no process of this Airflow runs {component!r}")
         kill(found)
 
     def list_processes(self, component: str) -> list[psutil.Process]:
-        """The processes of a component, its children included."""
-        known = [process for child in self._children for process in list_process_tree(child.process)]
-        found = [member for process in known if _runs(process, component) for member in list_process_tree(process)]
+        """Return the processes of a component and their children."""
+        processes = [process for child in self._children for process in list_process_tree(child.process)]
+        found = [member for process in processes if _runs(process, component) for member in list_process_tree(process)]
         return list(dict.fromkeys(found))
 
     def stop(self) -> None:
-        """Stop everything and throw the home away."""
+        """Stop all processes and delete the home."""
         self.api.close()
         while self._children:
             self._children.pop().stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def check_running(self) -> None:
-        """Check that what was started is still there.
+        """Check that all processes are running.
 
-        :raises ChildProcessFailed: something has ended.
+        :raises ChildProcessFailed: one has ended.
         """
         for child in self._children:
             child.check_running()
 
     def read_login(self) -> tuple[str, str]:
-        """User name and password of the administrator that `airflow standalone` makes up."""
+        """Return user name and password of the administrator that `airflow standalone` generates."""
         generated = self.home / "simple_auth_manager_passwords.json.generated"
         passwords: dict[str, str] = json.loads(generated.read_text())
         return next(iter(passwords.items()))
 
     def read_output(self) -> str:
-        """The end of what Airflow has printed."""
+        """Return the end of Airflow's output."""
         return "\n".join(child.read_log_tail() for child in self._children)
 
     def _wait_until_healthy(self) -> None:
@@ -135,13 +135,13 @@ class Standalone:
             self.check_running()
             if time.monotonic() > deadline:
                 raise ChildProcessFailed(
-                    f"Airflow did not get ready, {', '.join(missing)} missing:\n{self.read_output()}"
+                    f"Airflow did not start in time, {', '.join(missing)} missing:\n{self.read_output()}"
                 )
             time.sleep(0.25)
 
 
 def _runs(process: psutil.Process, component: str) -> bool:
-    """Whether a process is named for a component: as it was started, or as Airflow has renamed it (`api_server`)."""
+    """Whether a process runs a component, by its command line: as started, or as renamed by Airflow (`api_server`)."""
     try:
         return component in " ".join(process.cmdline()).replace("_", "-").split()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):

@@ -1,4 +1,4 @@
-"""`make demo`: run the example DAGs in a real Airflow against the sandbox, and show what they brought home."""
+"""`make demo`: run the example DAGs in a real Airflow against the sandbox, and list the files that they export."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ RUN_TIMEOUT = 180.0
 """Seconds that the runs may take; they take about 60."""
 
 POLL_INTERVAL = 1.5
-"""Seconds between two looks at the runs; each costs the API server some of the processor's time."""
+"""Seconds between two requests for the states of the runs."""
 
 FAILED_STATES = frozenset({"failed", "up_for_retry"})
 UNFINISHED_STATES = frozenset({"running", "deferred"})
 
 
 class DemoError(RuntimeError):
-    """A run failed, or did not export what it should."""
+    """A run failed, or exported nothing of a dataset."""
 
 
 def main() -> int:
-    """Run the demo; the process's exit status."""
+    """Run the demo and return the exit status."""
     progress = Progress()
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
@@ -42,19 +42,19 @@ def main() -> int:
             wait_for_runs(airflow.api, sandbox, start_runs(airflow.api, progress), progress)
         print_exported_files()
     except KeyboardInterrupt:
-        progress.print_event("Interrupted; everything that was started is stopped")
+        progress.print_event("Interrupted; all processes are stopped")
         return 130
     except (DemoError, ChildProcessFailed, AirflowApiError, TimeoutError) as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         return 1
-    progress.print_event("Done, and everything that was started is stopped")
+    progress.print_event("Done; all processes are stopped")
     return 0
 
 
 def start_runs(api: AirflowApi, progress: Progress) -> dict[Platform, str]:
-    """Trigger each platform's DAG, all at the same time."""
+    """Trigger the DAG of each platform; return the run ids."""
     runs = {}
-    # Soon, because looks are rare while a planned start is far, and the sandbox begins as soon as somebody waits.
+    # Soon, because polls are rare long before a planned start.
     start = (datetime.now(UTC) + timedelta(seconds=40)).isoformat(timespec="seconds")
     for platform in PLATFORMS:
         api.unpause_dag(platform.dag_id)
@@ -65,27 +65,27 @@ def start_runs(api: AirflowApi, progress: Progress) -> dict[Platform, str]:
 
 
 def wait_for_runs(api: AirflowApi, sandbox: SandboxProcess, runs: Mapping[Platform, str], progress: Progress) -> None:
-    """Print what happens until all runs have ended, and the log of each task that fails; play the people in it.
+    """Print task states until all runs have ended, and the log of each task that fails; run the platforms' cues.
 
     :raises DemoError: a run failed, or did not end in time.
     """
     deadline = time.monotonic() + RUN_TIMEOUT
-    going, failed = dict(runs), []
-    while going:
+    running, failed = dict(runs), []
+    while running:
         if time.monotonic() > deadline:
-            for platform, run_id in going.items():
+            for platform, run_id in running.items():
                 print_logs(api, platform.dag_id, run_id, UNFINISHED_STATES)
-            names = ", ".join(platform.name for platform in going)
+            names = ", ".join(platform.name for platform in running)
             raise DemoError(f"{names}: the run did not end within {RUN_TIMEOUT:.0f} s; its logs are above")
         time.sleep(POLL_INTERVAL)
-        for platform, run_id in list(going.items()):
+        for platform, run_id in list(running.items()):
             state = api.get_run_state(platform.dag_id, run_id)
-            news = progress.print_task_states(platform.name, api.get_task_states(platform.dag_id, run_id))
-            platform.run_cues(sandbox, news)
-            if FAILED_STATES.intersection(news.values()):
+            changed = progress.print_task_states(platform.name, api.get_task_states(platform.dag_id, run_id))
+            platform.run_cues(sandbox, changed)
+            if FAILED_STATES.intersection(changed.values()):
                 print_logs(api, platform.dag_id, run_id, FAILED_STATES)
             if state in FINAL_RUN_STATES:
-                del going[platform]
+                del running[platform]
                 progress.print_event(f"{platform.name}  {platform.dag_id}: {state}")
                 if state != "success":
                     failed.append(platform.name)
@@ -94,7 +94,7 @@ def wait_for_runs(api: AirflowApi, sandbox: SandboxProcess, runs: Mapping[Platfo
 
 
 def print_logs(api: AirflowApi, dag_id: str, run_id: str, states: frozenset[str]) -> None:
-    """Print the logs of the tasks that are in one of some states: of the last try of each."""
+    """Print the log of the last try of each task that is in one of some states."""
     for task in api.list_tasks(dag_id, run_id):
         if task["state"] in states:
             print(f"--- log of {task['task_id']}, try {task['try_number']}: {task['state']}")
@@ -103,21 +103,21 @@ def print_logs(api: AirflowApi, dag_id: str, run_id: str, states: frozenset[str]
 
 
 def print_exported_files() -> None:
-    """Print what was brought home.
+    """Print the exported files.
 
     :raises DemoError: a dataset is missing or empty.
     """
-    found = [(platform, brought) for platform in PLATFORMS for brought in list_exported_files(OUTPUT / platform.name)]
-    rows = [(platform.name, brought.dataset, brought.amount, _relative(brought.file)) for platform, brought in found]
+    found = [(platform, file) for platform in PLATFORMS for file in list_exported_files(OUTPUT / platform.name)]
+    rows = [(platform.name, file.dataset, file.amount, _shorten_path(file.path)) for platform, file in found]
     print("\n" + format_table(("platform", "dataset", "amount", "file"), rows, right=[2]) + "\n", flush=True)
     for platform in PLATFORMS:
-        missing = platform.datasets - {one.dataset for of, one in found if of is platform and not one.empty}
+        missing = platform.datasets - {file.dataset for other, file in found if other is platform and not file.is_empty}
         if missing:
-            raise DemoError(f"{platform.name}: nothing was exported of {', '.join(sorted(missing))}")
+            raise DemoError(f"{platform.name}: no rows were exported of {', '.join(sorted(missing))}")
 
 
-def _relative(file: Path) -> str:
-    return str(file.relative_to(OUTPUT.parent))
+def _shorten_path(path: Path) -> str:
+    return str(path.relative_to(OUTPUT.parent))
 
 
 if __name__ == "__main__":

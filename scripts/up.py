@@ -1,4 +1,4 @@
-"""`make up`: a real Airflow with the example DAGs and the sandbox, left running to be looked at in a browser."""
+"""`make up`: run a real Airflow with the example DAGs and the sandbox, for a browser, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ OUTPUT = DAGS.parent / "demo-output"
 
 
 def main() -> int:
-    """Run until Ctrl-C; the process's exit status."""
+    """Run until Ctrl-C and return the exit status."""
     progress = Progress()
     OUTPUT.mkdir(exist_ok=True)
     try:
         with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as (airflow, sandbox):
-            welcome(airflow, sandbox, OUTPUT)
+            print_addresses(airflow, sandbox, OUTPUT)
             while True:
                 airflow.check_running()
                 time.sleep(1)
     except KeyboardInterrupt:
-        progress.print_event("Everything that was started is stopped")
+        progress.print_event("All processes are stopped")
         return 0
     except (ChildProcessFailed, AirflowApiError, TimeoutError) as failure:
-        print(f"\nAirflow is not up: {failure}", file=sys.stderr)
+        print(f"\nAirflow did not start, or stopped: {failure}", file=sys.stderr)
         return 1
 
 
-def welcome(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
-    """Print where everything is."""
+def print_addresses(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
+    """Print the addresses, the login and the folder of the files."""
     user, password = airflow.read_login()
     examples = ", ".join(platform.dag_id for platform in PLATFORMS)
     print(
         f"\n  Airflow      {airflow.url}"
         f"\n  user         {user}"
         f"\n  password     {password}"
-        f"\n  to begin     {airflow.url}/dags: trigger {examples}; the form is filled in"
+        f"\n  start here   {airflow.url}/dags: trigger {examples}; the forms have default values"
         f"\n  files        {files}"
         f"\n  sandbox      {sandbox.url}/_sandbox/ lists the control routes: start, end, faults, requests"
-        f"\n\n  Ctrl-C stops all.\n",
+        f"\n\n  Stop everything with Ctrl-C.\n",
         flush=True,
     )
 

@@ -54,7 +54,7 @@ def test_lists_of_people_may_be_emptied_and_hold_blank_lines(name: str) -> None:
 
 
 @pytest.mark.parametrize("events", [[], [{"from_rest_api": True}]], ids=["a run by hand", "an asset event by hand"])
-@pytest.mark.parametrize("name", ["ended", "transcribed"])
+@pytest.mark.parametrize("name", ["find_window", "list_transcribed"])
 def test_what_was_started_by_hand_tells_of_no_session(
     monkeypatch: pytest.MonkeyPatch, name: str, events: list[dict[str, Any]]
 ) -> None:
