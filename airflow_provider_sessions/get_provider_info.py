@@ -1,7 +1,7 @@
-"""What Airflow asks this provider at start-up: a pure dict, made without importing anything.
+"""The provider's metadata, which Airflow reads at start-up: a pure dict, without imports.
 
-A mistake here takes all of Airflow down, and a misspelt key is passed over in silence: a test holds the dict against
-Airflow's strict schema.
+An error here prevents Airflow from starting, and Airflow ignores a misspelled key: a test validates the dict against a
+strict version of Airflow's schema.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def get_provider_info() -> dict[str, Any]:
-    """This provider's metadata, as Airflow's ``provider_info.schema.json`` describes it."""
+    """Return the metadata, as described by Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-sessions",
         "name": "Live sessions",
@@ -75,11 +75,11 @@ def get_provider_info() -> dict[str, Any]:
 
 _PACKAGE = "airflow_provider_sessions"
 _JSON = {"type": ["string", "null"], "format": "multiline"}
-"""JSON as a text of a few lines: the editor that Airflow shows for an object fills the screen."""
+"""JSON as text of several lines: Airflow's editor for objects fills the screen."""
 
 
 def _modules(*names: str, integration: str = "VidInfra Live") -> list[dict[str, Any]]:
-    """What works for every platform is listed under one of them: a module may be listed once."""
+    """Return the entry of modules. Those for every platform are listed under one, as a module may be listed once."""
     return [{"integration-name": integration, "python-modules": [f"{_PACKAGE}.{name}" for name in names]}]
 
 
@@ -100,21 +100,21 @@ def _prevail() -> dict[str, Any]:
         "conn-fields": {
             "token_lifetime": {
                 "label": "Token lifetime (s)",
-                "description": "Seconds that a token signed with the API key lives; 300 if left empty.",
+                "description": "Seconds for which a token signed with the API key is valid. Empty: 300.",
                 "schema": {"type": ["number", "null"], "minimum": 10, "maximum": 86400},
             },
             "end_grace": {
                 "label": "Grace after the planned end (s)",
                 "description": (
-                    "Prevail has no state for an ended session: one that is no longer active counts as ended this many "
-                    "seconds after its planned end; 3600 if left empty."
+                    "Prevail has no state for ended sessions: a session that is not active counts as ended this many "
+                    "seconds after its planned end. Empty: 3600."
                 ),
                 "schema": {"type": ["number", "null"], "minimum": 1, "maximum": 604800},
             },
             "states": {
                 "label": "State words",
                 "description": (
-                    "State words that the documentation does not name, and what they mean here, as a JSON object. "
+                    "Prevail's state words that are not documented, and the state of each, as a JSON object. "
                     'Example: {"completed": "ended"}'
                 ),
                 "schema": _JSON,
@@ -133,21 +133,21 @@ def _sessions_us() -> dict[str, Any]:
             "hidden-fields": ["port", "schema", "login"],
             "relabeling": {"host": "Base URL (required)", "password": "API key"},
             "placeholders": {
-                "host": "no default; https://api.app.sessions.us/api may have lapsed",
+                "host": "no default: https://api.app.sessions.us/api may have a new owner",
                 "password": "Profile > Workspace settings > Public API > New key",
             },
         },
         "conn-fields": {
             "key_role": {
                 "label": "Role of the key",
-                "description": "USER for general use. GUEST serves guest requests alone.",
+                "description": "USER for general use. GUEST is for guest requests only.",
                 "schema": {"type": ["string", "null"], "enum": ["USER", "GUEST"], "default": "USER"},
             },
             "first_page": {
                 "label": "Number of the first page",
                 "description": (
-                    "1 if left empty. The vendor does not say from where lists count their pages: if the sessions "
-                    "numbered 21 to 40 are missing from a list, enter 0."
+                    "The vendor does not document whether pages count from 0 or 1. Enter 0 if the sessions numbered 21 "
+                    "to 40 are missing from a list. Empty: 1."
                 ),
                 "schema": {"type": ["integer", "null"], "minimum": 0, "maximum": 1},
             },
@@ -170,49 +170,49 @@ def _vidinfra() -> dict[str, Any]:
             "relabeling": {"host": "Base URL", "login": "E-mail", "password": "API key or password"},
             "placeholders": {
                 "host": "https://api.tenbyte.io/v1/webinar (used if left empty)",
-                "login": "only to log in with e-mail and password",
+                "login": "only with authentication by e-mail and password",
                 "password": "API key from Tenbyte Console > Organization > API Keys",
             },
         },
         "conn-fields": {
             "auth_mode": {
                 "label": "Authentication",
-                "description": "api_key: the password field holds an API key. login: e-mail and password of a host.",
+                "description": "api_key: the password field is an API key. login: e-mail and password of a host.",
                 "schema": {"type": ["string", "null"], "enum": ["api_key", "login"], "default": "api_key"},
             },
             "library_id": _text(
-                "Library ID", "Only where sessions belong to a library: requests then go to /libraries/<id>/..."
+                "Library ID", "Only if sessions belong to a library: requests are then sent to /libraries/<id>/..."
             ),
             "video_host": _text(
                 "Video API base URL",
-                "For calls of the video API, such as list_videos, which are sent there with the credential. Empty: "
-                "https://api.tenbyte.io/v1/vidinfra, where the base URL is the vendor's own.",
+                "For calls of the video API, such as list_videos. The credential is sent to it. Empty: "
+                "https://api.tenbyte.io/v1/vidinfra, if the base URL is the vendor's.",
             ),
             "base_urls": _text(
                 "Other base URLs",
-                "JSON: the vendor's other products by a name of yours, for calls with that base. Example: "
-                '{"livestream": "https://api.tenbyte.io/v1/livestream"}. The credential is sent there.',
+                "JSON: other products of the vendor by names that you choose, for calls with that base. Example: "
+                '{"livestream": "https://api.tenbyte.io/v1/livestream"}. The credential is sent to them.',
             ),
             **common_fields(example='{"get_share_url": "/sessions/{session_id}/share_urls"}'),
         },
     }
 
 
-def common_fields(example: str, rate_limit: str = "as many as it likes", max_wait: int = 60) -> dict[str, Any]:
-    """Return the ``conn-fields`` that the connections of all platforms have; for those of other packages, too.
+def common_fields(example: str, rate_limit: str = "no limit", max_wait: int = 60) -> dict[str, Any]:
+    """Return the ``conn-fields`` of all platforms' connections, also for platforms of other packages.
 
-    :param example: of other paths.
-    :param rate_limit: what holds where none is given.
-    :param max_wait: the same.
+    :param example: an example of the field ``paths``.
+    :param rate_limit: the default rate limit, as text.
+    :param max_wait: the default ``max_wait`` in seconds.
     """
     return {
         "session_url": _text(
             "Session page",
-            "Address of a session's page, for the link on tasks. Example: https://example.com/sessions/{session_id}",
+            "URL of a session's page, for the link of tasks. Example: https://example.com/sessions/{session_id}",
         ),
         "timeout": {
             "label": "Timeout (s)",
-            "description": "Seconds without a byte before a request is given up; 30 if left empty.",
+            "description": "Seconds without a byte after which a request fails. Empty: 30.",
             "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600},
         },
         "rate_limit": _text(
@@ -221,14 +221,14 @@ def common_fields(example: str, rate_limit: str = "as many as it likes", max_wai
         ),
         "rate_store_conn_id": _text(
             "Rate limit store",
-            "Id of a connection of the type redis, where workers on several hosts share the rate limit. "
-            "Empty: a file, which the processes of each host share.",
+            "Id of a connection of the type redis, for workers on several hosts that share the rate limit. "
+            "Empty: a file, which the processes of a host share.",
         ),
         "max_wait": {
             "label": "Longest wait (s)",
             "description": (
-                "Seconds that a request waits for its slot in the rate limit, or after the platform asked to come back "
-                f"later; what would wait longer fails, or its task is deferred. Empty: {max_wait}."
+                "Seconds that a request may wait for the rate limit, or for a retry. A request that would wait longer "
+                f"fails, or its task is deferred. Empty: {max_wait}."
             ),
             "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 86400},
         },
@@ -239,23 +239,23 @@ def common_fields(example: str, rate_limit: str = "as many as it likes", max_wai
         "max_items": {
             "label": "Most items of a list",
             "description": (
-                "Items that a list may hold which comes in one answer (attendance, participants, segments); what holds "
-                "more is refused, because it would fill the memory. Empty: 200000."
+                "Maximum items of a list in one response (attendance, participants, segments). Larger lists are "
+                "refused because of the memory they need. Empty: 200000."
             ),
             "schema": {"type": ["integer", "null"], "minimum": 1},
         },
         "allow_private_addresses": {
             "label": "Private addresses",
             "description": (
-                "true: what the platform leads to (recordings, say) may lie in a private network, as object storage "
-                "behind a private endpoint does. Otherwise that is refused; the base URL itself may be anywhere."
+                "true: downloads from addresses in a private network are allowed, such as object storage behind a "
+                "private endpoint. Otherwise they are refused; the base URL itself may have any address."
             ),
             "schema": {"type": ["boolean", "null"]},
         },
         "paths": {
             "label": "Paths",
             "description": (
-                "Other paths for endpoints, where an inferred one is wrong: endpoint names and paths as a JSON object. "
+                "Paths of endpoints, if an inferred path is wrong: endpoint names and paths as a JSON object. "
                 f"Example: {example}"
             ),
             "schema": _JSON,
@@ -264,5 +264,5 @@ def common_fields(example: str, rate_limit: str = "as many as it likes", max_wai
 
 
 def _text(label: str, description: str) -> dict[str, Any]:
-    # A type without "null" would make the field a required one.
+    # A type without "null" would make the field required.
     return {"label": label, "description": description, "schema": {"type": ["string", "null"]}}

@@ -1,4 +1,4 @@
-"""What benchmarks share: work in a process of its own, Airflow in it, and a table of targets and what was measured."""
+"""Shared by the benchmarks: measurements in a new process, an Airflow in it, and a table of targets and results."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass
 class Meter:
-    """Measures what happens in a ``with`` block of a process that does nothing else.
+    """Measures a ``with`` block of a process that does nothing else.
 
-    Memory is what Linux says of the process (``/proc/self/status``): before the block, when everything is imported, and
-    at its highest.
+    Memory is that in Linux's ``/proc/self/status``: before the block, when everything is imported, and its peak.
     """
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     base_bytes: int = 0
     peak_bytes: int = 0
-    told: dict[str, Any] = field(default_factory=dict)
-    """What else the work has to say."""
+    results: dict[str, Any] = field(default_factory=dict)
+    """Further results of the work."""
 
     @property
     def grown_mib(self) -> float:
-        """How far memory went beyond what it was before."""
+        """The growth of memory."""
         return (self.peak_bytes - self.base_bytes) / MIB
 
     def __enter__(self) -> Meter:
         self.base_bytes = _memory("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the highest begins anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
         self.cpu_seconds, self.seconds = -_cpu(), -time.perf_counter()
         return self
 
@@ -51,10 +50,10 @@ class Meter:
 
 
 def in_child(work: Callable[..., object], *arguments: Any) -> Meter:
-    """Run ``work(meter, *arguments)`` in a fresh process.
+    """Run ``work(meter, *arguments)`` in a new process.
 
-    :returns: the meter, as the work left it.
-    :raises RuntimeError: it failed; its traceback is on the terminal.
+    :returns: the meter after the work.
+    :raises RuntimeError: the work failed; its traceback is on the terminal.
     """
     with started(_metered, work, arguments) as (port, process):
         try:
@@ -67,9 +66,9 @@ def in_child(work: Callable[..., object], *arguments: Any) -> Meter:
 
 @contextmanager
 def started(work: Callable[..., object], *arguments: Any) -> Any:
-    """Run ``work(port, *arguments)`` in a fresh process for as long as a ``with`` block lasts.
+    """Run ``work(port, *arguments)`` in a new process for the time of a ``with`` block.
 
-    Gives the other end of the port, and the process.
+    Yields the other end of the port, and the process.
     """
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=work, args=(theirs, *arguments), daemon=True)
@@ -97,11 +96,11 @@ def _memory(name: str) -> int:
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f"this system does not tell {name}; the benchmarks need Linux")
+    raise RuntimeError(f"this system does not report {name}; the benchmarks need Linux")
 
 
 def prepare_airflow(home: str) -> None:
-    """Import Airflow with a home of its own, and let operators be run without a task."""
+    """Import Airflow with a temporary home, and allow operators to run without a task."""
     os.environ["AIRFLOW_HOME"] = f"{home}/airflow"
     os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     os.environ["AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"] = f"{home}/rates"
@@ -112,23 +111,23 @@ def prepare_airflow(home: str) -> None:
 
 
 def connection(name: str, **fields: Any) -> None:
-    """Make an Airflow connection."""
+    """Set an Airflow connection."""
     os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(fields)
 
 
 class Bounds:
-    """What was asked for and what was found, printed line by line."""
+    """Compares results with their targets and prints them line by line."""
 
     def __init__(self) -> None:
         self.missed: list[str] = []
         print(f"\n{'':<72} {'target':>12} {'measured':>12}")
 
     def at_most(self, what: str, limit: float, measured: float, form: str = ".2f") -> None:
-        """A value that may not be larger."""
+        """Check that a result is not larger than its limit."""
         self._line(what, "<=", limit, measured, form, reached=measured <= limit)
 
     def at_least(self, what: str, limit: float, measured: float, form: str = ".2f") -> None:
-        """A value that may not be smaller."""
+        """Check that a result is not smaller than its limit."""
         self._line(what, ">=", limit, measured, form, reached=measured >= limit)
 
     def _line(self, what: str, sign: str, limit: float, measured: float, form: str, *, reached: bool) -> None:
@@ -139,5 +138,5 @@ class Bounds:
 
     @property
     def status(self) -> int:
-        """The process's exit status."""
+        """The exit status."""
         return 1 if self.missed else 0

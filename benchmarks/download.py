@@ -51,7 +51,7 @@ def ours(meter: Meter, url: str, recording_id: str, folder: str) -> None:
     task_instance: Any = SimpleNamespace(xcom_push=lambda **_: None)
     with meter:
         (file,) = download.execute({"ti": task_instance})
-    meter.told |= file
+    meter.results |= file
 
 
 def download(url: str, recording_id: str, place: str) -> Meter:
@@ -62,8 +62,8 @@ def download(url: str, recording_id: str, place: str) -> Meter:
     with tempfile.TemporaryDirectory(prefix="benchmark-download-", dir=place) as folder:
         meter = in_child(ours, url, recording_id, folder)
     size = int(recording_id.partition("-")[0])
-    if (meter.told["bytes"], meter.told["sha256"]) != (size, sha256_of(size)):
-        raise RuntimeError(f"recording {recording_id} is not what was sent: {meter.told}")
+    if (meter.results["bytes"], meter.results["sha256"]) != (size, sha256_of(size)):
+        raise RuntimeError(f"recording {recording_id} is not what was sent: {meter.results}")
     print(
         f"{recording_id:<18} {meter.seconds:>7.2f} s {size / MIB / meter.seconds:>7.0f} MiB/s "
         f"{meter.cpu_seconds:>6.2f} CPU s, {meter.grown_mib:.1f} MiB grown",
@@ -119,7 +119,7 @@ def main() -> int:
     bounds = Bounds()
     bounds.at_least("100 MiB/s: share of curl's speed", SHARE_OF_CURL, theirs / capped.seconds, ".3f")
     bounds.at_most("uncapped: CPU time by that of hashing and writing", TIMES_THE_LEAST, fast.cpu_seconds / lowest)
-    bounds.at_most(f"{large.told['bytes'] / GIB:g} GiB: MiB grown", GROWN_MIB, large.grown_mib, ".1f")
+    bounds.at_most(f"{large.results['bytes'] / GIB:g} GiB: MiB grown", GROWN_MIB, large.grown_mib, ".1f")
     twice = (sent[f"/files/{cut}"] - CUT_BYTES // part) / CHUNK_BYTES
     bounds.at_most(f"cut {CUTS} times: chunks of 1 MiB sent twice, a cut", 1, twice / CUTS, ".3f")
     return bounds.status

@@ -72,7 +72,7 @@ def ours(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
     task_instance: Any = SimpleNamespace(dag_id="benchmark", run_id="run", task_id="export", map_index=-1)
     with meter:
         told = export.execute({"ti": task_instance})
-    meter.told["sessions"] = told["sessions"]
+    meter.results["sessions"] = told["sessions"]
 
 
 def loop(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit: str | None) -> None:
@@ -102,7 +102,7 @@ def loop(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
                 for one in ids:
                     rows = down(get(path.format(id=one)), place)
                     file.writelines(f"{json.dumps({'session_id': one, **row})}\n" for row in rows)
-    meter.told["sessions"] = len(ids)
+    meter.results["sessions"] = len(ids)
 
 
 def dlt(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit: str | None) -> None:
@@ -130,7 +130,7 @@ def dlt(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit:
     pipeline = library.pipeline("benchmark", destination=destination, dataset_name="export")
     with meter:
         pipeline.run(source, loader_file_format="jsonl")
-    meter.told["sessions"] = pipeline.last_trace.last_normalize_info.row_counts["sessions"]
+    meter.results["sessions"] = pipeline.last_trace.last_normalize_info.row_counts["sessions"]
 
 
 def selected(place: tuple[str, ...]) -> dict[str, str]:
@@ -155,9 +155,9 @@ def compete(scene: Scene, sessions: int, contenders: list[str]) -> dict[str, tup
                 story_of(url)
                 meter = in_child(WORK[name], scene, url, key, folder, unlimited(scene) if name == "ours" else None)
                 story = story_of(url)
-            if story.unknown or meter.told["sessions"] != sessions:
+            if story.unknown or meter.results["sessions"] != sessions:
                 raise RuntimeError(
-                    f"{name} read {meter.told} of {sessions}; unknown to the server: {story.unknown[:3]}"
+                    f"{name} read {meter.results} of {sessions}; unknown to the server: {story.unknown[:3]}"
                 )
             found[name] = (meter, story)
             print(

@@ -37,7 +37,8 @@ from benchmarks._measuring import Bounds, Meter, connection, prepare_airflow, st
 POLL_INTERVAL = 2.0
 WATCHED = 4.0
 """Seconds for which requests are counted."""
-STORM = 4.0
+REFUSED = 4.0
+"""The same for a server that refuses all requests."""
 PAGE = {"prevail": 100, "vidinfra": 100, "sessions_us": 20}
 """Sessions on a page of the platform's list."""
 FAULTS: dict[str, dict[str, Any]] = {
@@ -50,11 +51,11 @@ CONN_ID = "benchmark"
 LAG_P99_MS, LAG_MAX_MS, MEMORY_MIB = 10.0, 100.0, 12.0
 
 
-# --- the platform, in a process of its own ----------------------------------------------------------------------------
+# --- the platform, in its own process ----------------------------------------------------------------------------
 
 
 def serve(port: Any, name: str) -> None:
-    """Serve a sandbox and do what the other side of the port asks."""
+    """Serve a sandbox and execute the commands that arrive at the port."""
     from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 
     with SandboxServer(Sandbox(seed=7)) as server:
@@ -62,14 +63,14 @@ def serve(port: Any, name: str) -> None:
         platform.remove_rate_limit()
         port.send(platform.connection())
         while True:
-            question, given = port.recv()
-            port.send(_ANSWERS[question](server.sandbox, platform, given))
+            command, argument = port.recv()
+            port.send(_COMMANDS[command](server.sandbox, platform, argument))
 
 
-def _make(sandbox: Any, platform: Any, count: int) -> list[str]:
+def _create(sandbox: Any, platform: Any, count: int) -> list[str]:
     soon = sandbox.clock.now() + timedelta(seconds=POLL_INTERVAL)
-    made: list[str] = platform.create(count=count, scheduled_start=soon)
-    return made
+    session_ids: list[str] = platform.create(count=count, scheduled_start=soon)
+    return session_ids
 
 
 def _start(sandbox: Any, platform: Any, session_id: str) -> float:
@@ -77,31 +78,31 @@ def _start(sandbox: Any, platform: Any, session_id: str) -> float:
     return time.time()
 
 
-def _break(sandbox: Any, platform: Any, fault: dict[str, Any]) -> None:
+def _add_fault(sandbox: Any, platform: Any, fault: dict[str, Any]) -> None:
     sandbox.faults.add("status", times=None, **fault)
 
 
-def _clear(sandbox: Any, platform: Any, given: None) -> None:
+def _clear_log(sandbox: Any, platform: Any, argument: None) -> None:
     sandbox.log.clear()
 
 
-def _arrivals(sandbox: Any, platform: Any, given: None) -> list[float]:
+def _get_arrivals(sandbox: Any, platform: Any, argument: None) -> list[float]:
     return [entry.wall for entry in sandbox.log.entries()]
 
 
-_ANSWERS: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "make": _make,
+_COMMANDS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "create": _create,
     "start": _start,
-    "break": _break,
-    "clear": _clear,
-    "arrivals": _arrivals,
+    "add_fault": _add_fault,
+    "clear_log": _clear_log,
+    "get_arrivals": _get_arrivals,
 }
 
 
 class Platform:
-    """The other end of :func:`serve`.
+    """The sandbox's platform, as used by the other processes.
 
-    :param port: leads there.
+    :param port: the port of :func:`serve`.
     """
 
     def __init__(self, name: str, port: Any) -> None:
@@ -109,28 +110,28 @@ class Platform:
         self._port = port
         self.connection: dict[str, Any] = port.recv()
 
-    def request(self, question: str, given: Any = None) -> Any:
-        """Have something done, and get the answer."""
-        self._port.send((question, given))
+    def request(self, command: str, argument: Any = None) -> Any:
+        """Send a command, and return its result."""
+        self._port.send((command, argument))
         return self._port.recv()
 
 
 @contextmanager
-def platform_of(name: str) -> Iterator[Platform]:
-    """A fresh sandbox, for as long as a ``with`` block lasts."""
+def start_platform(name: str) -> Iterator[Platform]:
+    """A new sandbox for the time of a ``with`` block."""
     with started(serve, name) as (port, _):
         yield Platform(name, port)
 
 
-# --- the waiters, each kind in a process of its own -------------------------------------------------------------------
+# --- the waiters, each kind in its own process -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Who waits for what.
+class Waits:
+    """The sessions to wait for.
 
-    :param connection: as ``AIRFLOW_CONN_...`` takes it.
-    :param sessions: ids; as many waiters as there are.
+    :param connection: the fields of the Airflow connection.
+    :param sessions: session ids, one per waiter.
     """
 
     platform: str
@@ -138,22 +139,22 @@ class Scene:
     sessions: tuple[str, ...]
 
 
-def connect(scene: Scene, home: str) -> None:
-    """Make the connections known, and let nobody write a log: that would be measured, too."""
+def prepare_process(waits: Waits, home: str) -> None:
+    """Set the connections, and disable logs, which would be measured, too."""
     prepare_airflow(home)
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    extra = dict(scene.connection.get("extra") or {}) | {"rate_limit": "100000/s"}
-    connection(CONN_ID, **(scene.connection | {"extra": extra}))
-    connection("benchmark_http", conn_type="http", host=scene.connection["host"])
+    extra = dict(waits.connection.get("extra") or {}) | {"rate_limit": "100000/s"}
+    connection(CONN_ID, **(waits.connection | {"extra": extra}))
+    connection("benchmark_http", conn_type="http", host=waits.connection["host"])
 
 
-def our_triggers(scene: Scene) -> list[Any]:
-    """Waiters of ours."""
+def make_our_triggers(waits: Waits) -> list[Any]:
+    """Return triggers of this provider."""
     from airflow_provider_sessions.platforms.registry import adapter_class
     from airflow_provider_sessions.triggers.sessions import SessionStateTrigger
 
-    adapter_class(scene.platform)  # the module is loaded before memory is measured, as it is in the others
+    adapter_class(waits.platform)  # imported before memory is measured, as by the others
     return [
         SessionStateTrigger(
             conn_id=CONN_ID,
@@ -164,22 +165,22 @@ def our_triggers(scene: Scene) -> list[Any]:
             max_consecutive_failures=10**6,
             last_seen={"session_id": session_id},
         )
-        for session_id in scene.sessions
+        for session_id in waits.sessions
     ]
 
 
-def http_triggers(scene: Scene) -> list[Any]:
-    """Airflow's, waiting for something that is not there."""
+def make_http_triggers(waits: Waits) -> list[Any]:
+    """Return triggers of Airflow's HttpSensor, which wait for a page that does not exist."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger
 
     return [
         HttpSensorTrigger(endpoint="/nothing-here", http_conn_id="benchmark_http", poke_interval=POLL_INTERVAL)
-        for _ in scene.sessions
+        for _ in waits.sessions
     ]
 
 
-def idle_triggers(scene: Scene) -> list[Any]:
-    """As many triggers of Airflow that only sleep: what is measured is compared with them."""
+def make_idle_triggers(waits: Waits) -> list[Any]:
+    """Return triggers that only sleep, as the baseline of the memory."""
     from airflow.triggers.base import BaseTrigger, TriggerEvent
 
     class Idle(BaseTrigger):
@@ -190,71 +191,71 @@ def idle_triggers(scene: Scene) -> list[Any]:
             await asyncio.sleep(3600)
             yield TriggerEvent(None)
 
-    return [Idle() for _ in scene.sessions]  # type: ignore[no-untyped-call]  # Airflow's own
+    return [Idle() for _ in waits.sessions]  # type: ignore[no-untyped-call]  # Airflow's own
 
 
-_KINDS = {"ours": our_triggers, "HttpSensor": http_triggers, "idle": idle_triggers}
+_KINDS = {"ours": make_our_triggers, "HttpSensor": make_http_triggers, "idle": make_idle_triggers}
 
 
-def wait(meter: Meter, port: Any, kind: str, scene: Scene) -> None:
-    """Run the waiters until the other side says that it is enough."""
+def wait(meter: Meter, port: Any, kind: str, waits: Waits) -> None:
+    """Run the waiters until the second message arrives at the port."""
     with tempfile.TemporaryDirectory() as home:
-        connect(scene, home)
-        _KINDS[kind](replace(scene, sessions=scene.sessions[:1]))  # what it needs is imported now
+        prepare_process(waits, home)
+        _KINDS[kind](replace(waits, sessions=waits.sessions[:1]))  # import what it needs
         gc.collect()
         with meter:
-            asyncio.run(_wait(meter, port, _KINDS[kind](scene)))
+            asyncio.run(_wait(meter, port, _KINDS[kind](waits)))
 
 
 async def _wait(meter: Meter, port: Any, triggers: list[Any]) -> None:
     fired: list[float] = []
-    waiters = [asyncio.ensure_future(_event_of(trigger, fired)) for trigger in triggers]
+    waiters = [asyncio.ensure_future(_wait_for_event(trigger, fired)) for trigger in triggers]
     lags: list[float] = []
-    told = asyncio.to_thread(port.recv)
-    sampler = asyncio.ensure_future(_sample(lags))
+    count_message = asyncio.to_thread(port.recv)
+    sampler = asyncio.ensure_future(_measure_lag(lags))
     port.send("waiting")
-    await told
+    await count_message
     lags.clear()
     await asyncio.to_thread(port.recv)
     sampler.cancel()
-    meter.told = {"fired": fired, "lags": lags}
+    meter.results = {"fired": fired, "lags": lags}
     for waiter in waiters:
         waiter.cancel()
     await asyncio.gather(*waiters, sampler, return_exceptions=True)
 
 
-async def _event_of(trigger: Any, fired: list[float]) -> None:
+async def _wait_for_event(trigger: Any, fired: list[float]) -> None:
     async for _ in trigger.run():
         fired.append(time.time())
         return
 
 
-async def _sample(lags: list[float]) -> None:
-    """How much later than asked for the loop comes back, in milliseconds."""
+async def _measure_lag(lags: list[float]) -> None:
+    """Measure how much later than requested the event loop resumes, in milliseconds."""
     while True:
-        asked = time.perf_counter()
+        began = time.perf_counter()
         await asyncio.sleep(0.005)
-        lags.append(1000 * (time.perf_counter() - asked - 0.005))
+        lags.append(1000 * (time.perf_counter() - began - 0.005))
 
 
-def _run(port: Any, kind: str, scene: Scene) -> None:
+def _run(port: Any, kind: str, waits: Waits) -> None:
     meter = Meter()
-    wait(meter, port, kind, scene)
+    wait(meter, port, kind, waits)
     port.send(meter)
 
 
-# --- what is measured -------------------------------------------------------------------------------------------------
+# --- measurements -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one measurement found.
+class Measurement:
+    """The results of one measurement.
 
-    :param arrivals: of requests while they were counted, in seconds since 1970.
-    :param seconds: for how long that was.
-    :param delays: seconds from a change to the event of each who waited for it.
-    :param lags: of the event loop, in milliseconds.
-    :param grown_mib: of memory.
+    :param arrivals: when counted requests arrived, in seconds since 1970.
+    :param seconds: how long requests were counted.
+    :param delays: seconds from the change of a session to the event of each trigger that waited for it.
+    :param lags: lags of the event loop, in milliseconds.
+    :param grown_mib: growth of memory.
     """
 
     arrivals: list[float]
@@ -264,49 +265,50 @@ class Finding:
     grown_mib: float
 
     @property
-    def a_minute(self) -> float:
-        """Requests a minute."""
+    def per_minute(self) -> float:
+        """Requests per minute."""
         return 60 * len(self.arrivals) / self.seconds
 
     @property
     def lag_p99(self) -> float:
-        """Of a hundred times the loop came back, the second latest."""
+        """The 99th percentile of the lags."""
         return statistics.quantiles(self.lags, n=100)[98] if len(self.lags) > 1 else self.lag_max
 
     @property
     def lag_max(self) -> float:
-        """The latest; infinite where the loop did not come back at all."""
+        """The largest lag; infinite if the loop was never resumed."""
         return max(self.lags, default=math.inf)
 
     @property
-    def at_once(self) -> int:
-        """The most requests within a poll interval, but for a twentieth of it."""
+    def most_per_interval(self) -> int:
+        """The most requests within 95 % of a poll interval."""
         span = 0.95 * POLL_INTERVAL
         return max((sum(first <= at < first + span for at in self.arrivals) for first in self.arrivals), default=0)
 
 
 def measure(
     kind: str, platform: Platform, sessions: tuple[str, ...], *, settle: float, watch: float, change: bool
-) -> Finding:
-    """Let waiters wait for a while, count, and start the last session in the end.
+) -> Measurement:
+    """Run waiters, count requests, and start the last session at the end.
 
-    :param settle: seconds for the first poll, which are not counted.
-    :param watch: seconds that are.
+    :param settle: seconds for the first poll, which is not counted.
+    :param watch: seconds for which requests are counted.
+    :param change: whether to start the session.
     """
-    with started(_run, kind, Scene(platform.name, platform.connection, sessions)) as (port, process):
+    with started(_run, kind, Waits(platform.name, platform.connection, sessions)) as (port, process):
         _receive(port, process)
         time.sleep(settle)
-        platform.request("clear")
+        platform.request("clear_log")
         port.send("count")
         time.sleep(watch)
-        arrivals = platform.request("arrivals")
+        arrivals = platform.request("get_arrivals")
         changed = platform.request("start", sessions[-1]) if change else 0.0
         if change:
             time.sleep(POLL_INTERVAL + 1)
         port.send("enough")
         meter: Meter = _receive(port, process)
-    delays = [at - changed for at in meter.told["fired"]] if change else []
-    return Finding(arrivals, watch, delays, meter.told["lags"], meter.grown_mib)
+    delays = [at - changed for at in meter.results["fired"]] if change else []
+    return Measurement(arrivals, watch, delays, meter.results["lags"], meter.grown_mib)
 
 
 def _receive(port: Any, process: Any) -> Any:
@@ -317,41 +319,41 @@ def _receive(port: Any, process: Any) -> Any:
         raise RuntimeError(f"a measurement ended with status {process.exitcode}") from None
 
 
-def print_line(what: str, kind: str, found: Finding, idle_mib: float) -> None:
-    """One line of the table."""
+def print_line(what: str, kind: str, found: Measurement, idle_mib: float) -> None:
+    """Print one line of the table."""
     delay = f"{max(found.delays):.2f}" if found.delays else "-"
     print(
-        f"{what:<36} {kind:<11} {found.a_minute:>9.0f} {found.lag_p99:>9.1f} {found.lag_max:>9.1f} "
+        f"{what:<36} {kind:<11} {found.per_minute:>9.0f} {found.lag_p99:>9.1f} {found.lag_max:>9.1f} "
         f"{found.grown_mib - idle_mib:>9.1f} {delay:>9}",
         flush=True,
     )
 
 
-def crowds(platforms: list[str], sizes: list[int]) -> Iterator[Callable[[Bounds], None]]:
-    """Measure crowds of waiters and print a table; gives what is to be checked."""
-    print(f"A poll every {POLL_INTERVAL:g} s; memory is over as many triggers that only sleep\n")
+def measure_sizes(platforms: list[str], sizes: list[int]) -> Iterator[Callable[[Bounds], None]]:
+    """Measure different numbers of waiters and print a table; yield the checks of the results."""
+    print(f"A poll every {POLL_INTERVAL:g} s; memory is compared with triggers that only sleep\n")
     header = ("requests", "lag p99", "lag max", "memory", "delay")
-    units = ("a minute", "ms", "ms", "MiB", "s")
+    units = ("/minute", "ms", "ms", "MiB", "s")
     for words in (header, units):
         print(f"{'':<48} " + " ".join(f"{word:>9}" for word in words))
     idle_mib: dict[int, float] = {}
     for name in platforms:
         for size in sizes:
-            with platform_of(name) as platform:
-                one = tuple(platform.request("make", 1)) * size
+            with start_platform(name) as platform:
+                one = tuple(platform.request("create", 1)) * size
                 if size not in idle_mib:
                     idle_mib[size] = measure("idle", platform, one, settle=0, watch=1, change=False).grown_mib
                 for which in ("the same", "different") if size > 1 else ("one session",):
-                    sessions = tuple(platform.request("make", size)) if which == "different" else one
+                    sessions = tuple(platform.request("create", size)) if which == "different" else one
                     found = measure("ours", platform, sessions, settle=3, watch=WATCHED, change=True)
                     what = f"{name}, {size} for {which}"
                     print_line(what, "ours", found, idle_mib[size])
-                    yield _bounds_of(what, name, len(set(sessions)), found, idle_mib[size])
+                    yield _make_check(what, name, len(set(sessions)), found, idle_mib[size])
                 found = measure("HttpSensor", platform, one, settle=1, watch=WATCHED, change=False)
                 print_line(f"{name}, {size}", "HttpSensor", found, idle_mib[size])
 
 
-def _bounds_of(what: str, name: str, sessions: int, found: Finding, idle: float) -> Callable[[Bounds], None]:
+def _make_check(what: str, name: str, sessions: int, found: Measurement, idle: float) -> Callable[[Bounds], None]:
     per_poll = min(sessions, -(-sessions // PAGE[name]))
     polls = WATCHED / POLL_INTERVAL
 
@@ -366,38 +368,38 @@ def _bounds_of(what: str, name: str, sessions: int, found: Finding, idle: float)
     return check
 
 
-def refusals(platforms: list[str]) -> Iterator[Callable[[Bounds], None]]:
-    """Measure what a server that refuses everything has to bear; gives what is to be checked."""
-    counted = f"requests in {STORM:g} s"
-    print(f"\n{'A server that answers':<48} {counted:>19} {'most an interval':>19}")
-    for answer, fault in FAULTS.items():
-        for name in platforms if answer == "401" else platforms[:1]:  # how they log in differs
-            with platform_of(name) as platform:
-                made = tuple(platform.request("make", 3))
-                platform.request("break", fault)
+def measure_refusals(platforms: list[str]) -> Iterator[Callable[[Bounds], None]]:
+    """Measure the requests to a server that refuses all of them; yield the checks of the results."""
+    counted = f"requests in {REFUSED:g} s"
+    print(f"\n{'A server that responds':<48} {counted:>19} {'most per interval':>19}")
+    for response, fault in FAULTS.items():
+        for name in platforms if response == "401" else platforms[:1]:  # their authentication differs
+            with start_platform(name) as platform:
+                session_ids = tuple(platform.request("create", 3))
+                platform.request("add_fault", fault)
                 for kind in ("ours", "HttpSensor") if name == platforms[0] else ("ours",):
-                    found = measure(kind, platform, made[:1], settle=0, watch=STORM, change=False)
-                    what = f"{answer} ({name})"
-                    print(f"{what:<36} {kind:<11} {len(found.arrivals):>19} {found.at_once:>19}", flush=True)
+                    found = measure(kind, platform, session_ids[:1], settle=0, watch=REFUSED, change=False)
+                    what = f"{response} ({name})"
+                    print(f"{what:<36} {kind:<11} {len(found.arrivals):>19} {found.most_per_interval:>19}", flush=True)
                     if kind == "ours":
-                        yield _refused(what, found)
+                        yield _make_refusal_check(what, found)
 
 
-def _refused(what: str, found: Finding) -> Callable[[Bounds], None]:
+def _make_refusal_check(what: str, found: Measurement) -> Callable[[Bounds], None]:
     def check(bounds: Bounds) -> None:
-        bounds.at_most(f"{what}: requests within one poll interval", 1, found.at_once, ".0f")
+        bounds.at_most(f"{what}: requests within one poll interval", 1, found.most_per_interval, ".0f")
 
     return check
 
 
 def main() -> int:
-    """Measure and report; the process's exit status."""
+    """Measure, print the results, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one platform, and 100 waiters")
     parser.add_argument("--platforms", nargs="+", choices=PAGE, default=list(PAGE), metavar="NAME")
     given = parser.parse_args()
     platforms, sizes = (["vidinfra"], [100]) if given.quick else (given.platforms, [1, 100, 1000])
-    checks = [*crowds(platforms, sizes), *refusals(platforms)]
+    checks = [*measure_sizes(platforms, sizes), *measure_refusals(platforms)]
     bounds = Bounds()
     for check in checks:
         check(bounds)

@@ -1,4 +1,4 @@
-"""Write the tables of README.md that follow from the code: `python -m scripts.reference`. A test compares them."""
+"""Write the generated tables of README.md: `python -m scripts.reference`. A test compares them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from airflow_provider_sessions.platforms.registry import adapter_class
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
-OURS = (Feature.FIND_EXISTING, Feature.POLL_SESSIONS, Feature.RECORDING_REQUEST)
-"""Asked by this package itself, never by a user."""
-QUESTIONS = tuple(question for question in Feature if question not in OURS)
+INTERNAL = (Feature.FIND_EXISTING, Feature.POLL_SESSIONS, Feature.RECORDING_REQUEST)
+"""Features that only this package uses."""
+FEATURES = tuple(feature for feature in Feature if feature not in INTERNAL)
 
 
 def datasets() -> Iterator[str]:
-    """One line for each dataset, with the columns that are personal by the words of ``redact``."""
+    """Yield one line per dataset, with its personal columns by the words of ``redact``."""
     yield "| dataset | one row is | personal columns |"
     yield "| --- | --- | --- |"
     for dataset in DATASETS.values():
-        yield f"| `{dataset.name}` | {dataset.description.rstrip('.')} | {_personal(dataset)} |"
+        yield f"| `{dataset.name}` | {dataset.description.rstrip('.')} | {_format_personal_columns(dataset)} |"
 
 
-def _personal(dataset: Dataset) -> str:
-    """The personal columns of a dataset, each after the word or words for what it may tell."""
+def _format_personal_columns(dataset: Dataset) -> str:
+    """Return the personal columns of a dataset by kinds of personal data."""
     columns: dict[str, list[str]] = {}
     for column in dataset.columns:
         if column.personal:
@@ -36,7 +36,7 @@ def _personal(dataset: Dataset) -> str:
 
 
 def columns() -> Iterator[str]:
-    """One folded table for each dataset, with all of its columns."""
+    """Yield a folded table per dataset, with all of its columns."""
     for dataset in DATASETS.values():
         yield f"<details><summary><code>{dataset.name}</code></summary>"
         yield ""
@@ -50,38 +50,38 @@ def columns() -> Iterator[str]:
 
 
 def capabilities() -> Iterator[str]:
-    """One line for each thing that can be asked, with how well founded each platform's answer is."""
+    """Yield one line per feature, with each platform's support, and the notes."""
     platforms = [entry["connection-type"] for entry in get_provider_info()["connection-types"]]
     yield f"| what | {' | '.join(platforms)} |"
     yield f"| --- | {' | '.join('---' for _ in platforms)} |"
-    for question in QUESTIONS:
-        answers = [adapter_class(platform).capabilities[question] for platform in platforms]
-        yield f"| {question} | {' | '.join(answer.support for answer in answers)} |"
+    for feature in FEATURES:
+        supports = [adapter_class(platform).capabilities[feature].support for platform in platforms]
+        yield f"| {feature} | {' | '.join(supports)} |"
     for platform in platforms:
         yield ""
-        for question in QUESTIONS:
-            note = adapter_class(platform).capabilities[question].note
+        for feature in FEATURES:
+            note = adapter_class(platform).capabilities[feature].note
             if note:
-                yield f"- {platform}, {question}: {note}"
+                yield f"- {platform}, {feature}: {note}"
 
 
 PARTS = {"datasets": datasets, "columns": columns, "capabilities": capabilities}
 
 
-def rewritten(text: str) -> str:
-    """The text, with each part between ``<!-- name -->`` and ``<!-- end of name -->`` made anew."""
-    for name, made in PARTS.items():
+def update_parts(text: str) -> str:
+    """Return the text with each part between ``<!-- name -->`` and ``<!-- end of name -->`` replaced."""
+    for name, make_lines in PARTS.items():
         before, begin, rest = text.partition(f"<!-- {name} -->\n\n")
         _, end, after = rest.partition(f"\n\n<!-- end of {name} -->")
         if not end:
-            raise ValueError(f"README.md does not mark where {name} begin and end")
-        text = "".join([before, begin, "\n".join(made()), end, after])
+            raise ValueError(f"README.md has no marks of the begin and end of {name}")
+        text = "".join([before, begin, "\n".join(make_lines()), end, after])
     return text
 
 
 def main() -> int:
     """Rewrite README.md."""
-    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
+    README.write_text(update_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

@@ -24,7 +24,7 @@ DAGS = Path(__file__).parent / "dags"
 
 @pytest.fixture(scope="session")
 def metadata_database() -> None:
-    """Airflow's database, in the home that all tests share."""
+    """Airflow's database, in the AIRFLOW_HOME that all tests share."""
     db.initdb()
     # Before 3.3, Airflow makes an API server for each task that dag.test runs, which takes a second or two.
     supervisor.in_process_api_server = lru_cache(maxsize=1)(supervisor.in_process_api_server)

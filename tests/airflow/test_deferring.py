@@ -24,8 +24,8 @@ def test_a_create_without_a_slot_is_deferred_and_makes_one_session(
         run = run_dag("session_operators", "create_when_full", options=options)
 
     assert run.state == "success"
-    (told,) = [text for text in caplog.messages if text.startswith("Deferred for ")]
-    assert "the account allows 8 requests per 20 s; the next request can be sent at" in told
+    (message,) = [text for text in caplog.messages if text.startswith("Deferred for ")]
+    assert "the account allows 8 requests per 20 s; the next request can be sent at" in message
     (session,) = vidinfra.sessions()
     assert run.xcom("create")["session_id"] == session["id"]
     assert requests_of(sandbox, method="POST") == ["create_session"]
@@ -42,7 +42,7 @@ def test_a_retry_at_once_waits_for_a_create_that_is_carried_out_late(
     sandbox.faults.add("late", route="create_session", seconds=6)
 
     def carry_out(entry: LogEntry) -> None:
-        if sandbox.log.count(route="list_room_sessions") == 5:  # after two looks of each try, one after the deferral
+        if sandbox.log.count(route="list_room_sessions") == 5:  # after two searches of each try, one after the deferral
             sandbox.clock.advance(6)
 
     sandbox.on_request(carry_out)

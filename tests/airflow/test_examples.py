@@ -1,4 +1,4 @@
-"""The example DAGs: read without a network, explained, and the nightly one run for a day."""
+"""The example DAGs: they are parsed without a network and documented, and some of them are run."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FILES = sorted(file.stem for file in EXAMPLES.glob("*.py"))
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_examples_are_read_without_a_network_and_explained(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_are_parsed_without_a_network_and_documented(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
-        raise AssertionError("a DAG file that is read must not talk to anybody")
+        raise AssertionError("parsing a DAG file must not open a connection")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     dag = _bag().dags[name]
@@ -37,7 +37,7 @@ def test_examples_are_read_without_a_network_and_explained(name: str, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["deposition_lifecycle", "meeting_lifecycle"])
-def test_lists_of_people_may_be_emptied_and_hold_blank_lines(name: str) -> None:
+def test_lists_of_people_may_be_empty_and_have_blank_lines(name: str) -> None:
     """As the form sends them: None for a field that was filled and emptied, "" for a line break at the end."""
     dag = _bag().dags[name]
     [create] = [task for task in dag.tasks if task.task_id.startswith("create_")]
@@ -53,20 +53,20 @@ def test_lists_of_people_may_be_emptied_and_hold_blank_lines(name: str) -> None:
     assert invited(["one@example.com", " two@example.com ", ""]) == ["one@example.com", "two@example.com"] * len(people)
 
 
-@pytest.mark.parametrize("events", [[], [{"from_rest_api": True}]], ids=["a run by hand", "an asset event by hand"])
+@pytest.mark.parametrize("payloads", [[], [{"from_rest_api": True}]], ids=["a manual run", "a manual event"])
 @pytest.mark.parametrize("name", ["find_window", "list_transcribed"])
-def test_what_was_started_by_hand_tells_of_no_session(
-    monkeypatch: pytest.MonkeyPatch, name: str, events: list[dict[str, Any]]
+def test_manual_runs_and_events_name_no_session(
+    monkeypatch: pytest.MonkeyPatch, name: str, payloads: list[dict[str, Any]]
 ) -> None:
-    """Airflow's UI has a button that creates an event of an asset: one with no payload."""
+    """Airflow's UI has a button that creates an asset event without a payload."""
     read = _bag().dags["export_each_session"].get_task(name).python_callable
-    told = [SimpleNamespace(extra=extra) for extra in events]
-    accessor = SimpleNamespace(get=lambda asset, default: told if asset is read.__globals__["SESSIONS"] else default)
+    events = [SimpleNamespace(extra=extra) for extra in payloads]
+    accessor = SimpleNamespace(get=lambda asset, default: events if asset is read.__globals__["SESSIONS"] else default)
     monkeypatch.setitem(read.__globals__, "get_current_context", lambda: {"triggering_asset_events": accessor})
     assert read() == []
 
 
-def test_nightly_example_brings_home_one_day(
+def test_nightly_example_exports_one_day(
     sandbox: Sandbox, vidinfra: Any, metadata_database: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SESSIONS_EXPORT_PATH", tmp_path.as_uri())
@@ -86,7 +86,7 @@ def test_nightly_example_brings_home_one_day(
     assert parquet.read_table(sessions)["title"].to_pylist() == ["Of that day"]
 
 
-LIVES = [
+RUNS = [
     ("any_platform", "prevail", {"options": {"case": "24-cv-1138", "deponent": {"name": "Malachite Yarrow"}}}),
     ("any_platform", "vidinfra", {"options": {"room_id": "{room_id}", "preset_id": "{preset_id}"}}),
     ("any_platform", "sessions_us", {}),
@@ -96,11 +96,11 @@ LIVES = [
         {"flow": "request", "hosts": ["{member_email}"], "deponent": "Malachite Yarrow"},
     ),
 ]
-"""What the demo does not run."""
+"""Runs that are not part of the demo."""
 
 
 @pytest.mark.parametrize(
-    ("dag_id", "platform", "conf"), LIVES, ids=lambda given: given if isinstance(given, str) else ""
+    ("dag_id", "platform", "conf"), RUNS, ids=lambda given: given if isinstance(given, str) else ""
 )
 def test_example_follows_a_session_from_its_beginning_to_its_files(
     sandbox: Sandbox,
@@ -133,12 +133,12 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     assert str(run.state) == "success"
     known = adapter_class(platform).capabilities
     expected = {name for name, dataset in DATASETS.items() if known[dataset.question].support is not Support.NO}
-    brought = {
+    exported = {
         file.relative_to(tmp_path).parts[0]
         for file in tmp_path.rglob("*.csv")
         if len(file.read_text().splitlines()) > 1
     }
-    assert brought == expected
+    assert exported == expected
 
 
 def _fill(text: str, known: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What asset events tell of an export, and that a real task run has nothing personal to show."""
+"""The asset events of an export, and no personal data in the logs and results of a real task run."""
 
 from __future__ import annotations
 

@@ -44,22 +44,22 @@ def test_prevail_writes_to_people_once_and_not_again_when_a_session_is_canceled_
     run_dag: RunDag, prevail: Any, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add("lost_response", route="create_session")
-    run = run_dag(FILE, "call_off", conn_id="prevail_default", options=DEPOSITION)
+    run = run_dag(FILE, "cancel", conn_id="prevail_default", options=DEPOSITION)
 
     assert run.state == "success"
     first, later = run.xcom("create")["session_id"], run.xcom("later")["session_id"]
-    told = [(email["kind"], email["to"], email["session_id"]) for email in prevail.emails()]
-    assert told == [
+    emails = [(email["kind"], email["to"], email["session_id"]) for email in prevail.emails()]
+    assert emails == [
         ("invitation", "malachite@example.com", first),
         ("invitation", "malachite@example.com", later),
     ]
 
 
-def test_a_company_without_self_service_is_told_of_the_other_flow(
+def test_the_error_of_a_company_without_self_service_names_the_other_flow(
     run_dag: RunDag, prevail: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     prevail.allow_self_service(False)
-    run = run_dag(FILE, "call_off", conn_id="prevail_default", options=DEPOSITION)
+    run = run_dag(FILE, "cancel", conn_id="prevail_default", options=DEPOSITION)
 
     assert run.tasks["create"] == ["failed"]
     log = "".join(capfd.readouterr())
@@ -69,15 +69,15 @@ def test_a_company_without_self_service_is_told_of_the_other_flow(
     assert prevail.emails() == []
 
 
-def test_sessions_is_never_asked_more_often_than_it_allows(
+def test_requests_to_sessions_keep_its_rate_limit(
     run_dag: RunDag, sessions_us: Any, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     sessions_us.create(count=12, ended_between=("2026-03-02T10:00:00Z", "2026-03-02T12:00:00Z"))
     run = run_dag(
         FILE,
-        "ask",
+        "features",
         conn_id="sessions_us_default",
-        questions=["participants"],
+        features=["participants"],
         path=str(tmp_path),
         begin="2026-03-02T00:00:00Z",
         end="2026-03-03T00:00:00Z",
@@ -96,7 +96,7 @@ def test_a_guests_key_fails_before_any_request(
 ) -> None:
     key = sessions_us.guest_api_key
     connect("sessions_us_default", **sessions_us.connection() | {"password": key, "extra": {"key_role": "GUEST"}})
-    run = run_dag(FILE, "call_off", conn_id="sessions_us_default")
+    run = run_dag(FILE, "cancel", conn_id="sessions_us_default")
 
     assert run.tasks["create"] == ["failed"]
     log = "".join(capfd.readouterr())
@@ -110,7 +110,7 @@ def test_a_guests_key_that_passes_for_a_users_is_explained(
 ) -> None:
     key = sessions_us.guest_api_key
     connect("sessions_us_default", **sessions_us.connection() | {"password": key})
-    run = run_dag(FILE, "call_off", conn_id="sessions_us_default")
+    run = run_dag(FILE, "cancel", conn_id="sessions_us_default")
 
     assert run.tasks["create"] == ["failed"]
     log = "".join(capfd.readouterr())

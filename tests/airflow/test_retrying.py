@@ -31,7 +31,7 @@ def tries(run: Run) -> int:
 
 
 @pytest.mark.parametrize(
-    ("dag_id", "told"),
+    ("dag_id", "message"),
     [
         ("wrong_room", "options.room_id='00000000-0000-4000-8000-000000000404' was not found"),
         ("wrong_session", "session_id='00000000-0000-4000-8000-000000000406' was not found"),
@@ -42,23 +42,23 @@ def tries(run: Run) -> int:
         ("mapped", "session_id='00000000-0000-4000-8000-000000000406' was not found"),
     ],
 )
-def test_what_another_try_cannot_heal_is_not_tried_again(
-    run_dag: RunDag, vidinfra: Any, capfd: pytest.CaptureFixture[str], dag_id: str, told: str
+def test_permanent_errors_are_not_retried(
+    run_dag: RunDag, vidinfra: Any, capfd: pytest.CaptureFixture[str], dag_id: str, message: str
 ) -> None:
     run = run_dag(FILE, dag_id)
     assert run.tasks["task"] == ["failed"]
     assert tries(run) == 1
-    assert told in "".join(capfd.readouterr())
+    assert message in "".join(capfd.readouterr())
 
 
-def test_a_credential_that_is_refused_is_not_tried_again(run_dag: RunDag, vidinfra: Any) -> None:
+def test_a_refused_credential_is_not_retried(run_dag: RunDag, vidinfra: Any) -> None:
     vidinfra.new_api_key()
     run = run_dag(FILE, "failing")
     assert (run.tasks["task"], tries(run)) == (["failed"], 1)
 
 
 @pytest.mark.parametrize("status", [400, 404, 408, 409, 423, 425, 503])
-def test_what_may_pass_is_tried_again(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, status: int) -> None:
+def test_transient_errors_are_retried(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, status: int) -> None:
     """A 404, too, that is about no argument of the task."""
     sandbox.faults.add("status", status=status, times=None)
     run = run_dag(FILE, "failing")
@@ -77,17 +77,17 @@ def test_what_may_pass_is_tried_again(run_dag: RunDag, vidinfra: Any, sandbox: S
         "sensor_policy_none",
     ],
 )
-def test_an_author_who_gives_a_policy_is_heeded(run_dag: RunDag, vidinfra: Any, dag_id: str) -> None:
+def test_a_policy_of_the_author_is_used(run_dag: RunDag, vidinfra: Any, dag_id: str) -> None:
     run = run_dag(FILE, dag_id)
     assert (run.tasks["task"], tries(run)) == (["failed"], TRIES)
 
 
 @pytest.mark.needs_airflow("3.3")
-def test_a_sensor_is_not_tried_again(run_dag: RunDag, vidinfra: Any) -> None:
+def test_a_sensor_is_not_retried(run_dag: RunDag, vidinfra: Any) -> None:
     run = run_dag(FILE, "sensor")
     assert (run.tasks["task"], tries(run)) == (["failed"], 1)
 
 
-def test_a_sensor_that_cannot_be_meant_fails_and_is_not_skipped(run_dag: RunDag, vidinfra: Any) -> None:
+def test_a_sensor_with_an_invalid_argument_fails_and_is_not_skipped(run_dag: RunDag, vidinfra: Any) -> None:
     """Whatever Airflow makes of its own errors with soft_fail."""
     assert run_dag(FILE, "skipping_sensor").tasks["task"] == ["failed"]

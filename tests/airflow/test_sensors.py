@@ -25,8 +25,8 @@ def session_id(vidinfra: Any) -> str:
     return str(made)
 
 
-def end_at_look(sandbox: Sandbox, number: int, session_id: str) -> None:
-    """End the session when it is looked at for so many times."""
+def end_at_poll(sandbox: Sandbox, number: int, session_id: str) -> None:
+    """End the session with its poll of this number."""
 
     def count(entry: Any) -> None:
         if entry.route == "get_session" and len(sandbox.log.entries(route="get_session")) == number:
@@ -40,7 +40,7 @@ def end_at_look(sandbox: Sandbox, number: int, session_id: str) -> None:
 def test_a_wait_for_the_end_and_the_recording(
     run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, session_id: str, mode: str
 ) -> None:
-    end_at_look(sandbox, 2, session_id)
+    end_at_poll(sandbox, 2, session_id)
 
     run = run_dag(FILE, f"wait_{mode}", session_id=session_id)
 
@@ -66,7 +66,7 @@ def test_a_wait_that_takes_too_long(run_dag: RunDag, vidinfra: Any, sandbox: San
 def test_a_wait_for_what_can_no_longer_come(
     run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, session_id: str, mode: str, on_unreachable: str, became: str
 ) -> None:
-    end_at_look(sandbox, 2, session_id)
+    end_at_poll(sandbox, 2, session_id)
 
     run = run_dag(FILE, f"wait_{mode}", session_id=session_id, state="expired", on_unreachable=on_unreachable)
 
@@ -77,7 +77,7 @@ def test_sensors_can_be_mapped(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox,
     [over] = vidinfra.create()
     vidinfra.start(over)
     vidinfra.end(over)
-    end_at_look(sandbox, 2, session_id)
+    end_at_poll(sandbox, 2, session_id)
 
     run = run_dag(FILE, "wait_for_many", sessions=[session_id, over])
 

@@ -38,7 +38,7 @@ def meetings(sandbox: Sandbox, sandbox_server: SandboxServer, connect: Connect) 
     return place
 
 
-def test_nightly_example_loads_a_day_and_tells_hours_per_person(
+def test_nightly_example_loads_a_day_and_sums_up_hours_per_person(
     sandbox: Sandbox, vidinfra: Any, warehouse: Place, metadata_database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(EXAMPLES))
@@ -57,13 +57,13 @@ def test_nightly_example_loads_a_day_and_tells_hours_per_person(
     assert str(done.state) == "success"
     run = Run("nightly_load", done.run_id, "success", {"hours": ["success"], "load": ["success"]})
     assert (run.xcom("load")["sessions"], run.xcom("load")["pending"]) == (2, {})
-    told = [row["__data__"] if isinstance(row, dict) else row for row in run.xcom("hours")]  # tuples, as XCom has them
-    hours = [row[2] for row in told]
+    rows = [row["__data__"] if isinstance(row, dict) else row for row in run.xcom("hours")]  # tuples, as XCom has them
+    hours = [row[2] for row in rows]
     assert hours == sorted(hours, reverse=True)
     attended = warehouse.column("select sum(present_seconds) from {schema}attendance_summary group by participant_key")
     assert sorted(hours) == pytest.approx(sorted(seconds / 3600 for seconds in attended))
     assert 0 < hours[0] <= 2
-    assert sum(row[1] for row in told) == len(warehouse.rows("select * from {schema}attendance_summary"))
+    assert sum(row[1] for row in rows) == len(warehouse.rows("select * from {schema}attendance_summary"))
 
 
 def test_what_is_late_revised_or_deleted_comes_with_later_runs(
@@ -112,7 +112,7 @@ def test_mapped_tasks_of_two_platforms_share_the_tables(
     assert {one["ledger"] for one in run.xcom("load")} == {f"{warehouse.schema}.{LEDGER}"}
 
 
-def test_an_erased_connection_fails_the_task_before_anything_is_asked_or_written(
+def test_a_deleted_connection_fails_the_task_before_any_request_or_write(
     run_dag: RunDag, sandbox: Sandbox, meetings: Any, warehouse: Place
 ) -> None:
     run = run_dag(FILE, "load_window", schema=warehouse.schema, sql_conn_id="erased", **WINDOW)

@@ -1,6 +1,6 @@
 """Every operator, sensor and export on every platform, in Airflow's own task runner, against the sandbox over HTTP.
 
-Nothing here knows a platform but the table ``CASES``. What a platform cannot do, its adapter's capabilities say.
+Only the table ``CASES`` depends on the platform. The capabilities of its adapter say what it does not support.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServ
 from airflow_provider_sessions.sandbox.request_log import LogEntry
 from airflow_provider_sessions.sensors import sessions as sensors
 from tests.airflow.conftest import Run, RunDag
-from tests.airflow.dags.three_platforms import FORMATS, WAYS_TO_ASK
+from tests.airflow.dags.three_platforms import FORMATS, TASKS_BY_FEATURE
 from tests.connected import Connect, requests_of
 
 FILE = "three_platforms"
@@ -38,11 +38,11 @@ STEP = 20.0
 class Case:
     """How a platform is used.
 
-    :param options: what only the platform knows of a session that is to be made.
+    :param options: the platform's options of a new session.
     :param endpoint: an endpoint to call, and its arguments.
-    :param artifact: what a session leaves behind.
+    :param artifact: an artifact that the platform supports.
     :param extra: fields of the connection.
-    :param made_as: the state of a session that was just made.
+    :param created_as: the state of a new session.
     """
 
     platform: str
@@ -51,14 +51,14 @@ class Case:
     arguments: dict[str, Any]
     artifact: str
     extra: dict[str, Any] = field(default_factory=dict)
-    made_as: str = "scheduled"
+    created_as: str = "scheduled"
 
 
 DEPOSITION = {"case": "24-cv-1138", "deponent": {"name": "Malachite Yarrow", "email": "malachite@example.com"}}
 CASES = {
     "prevail": Case("prevail", DEPOSITION, "list_session_requests", {}, "transcript"),
     "prevail_by_request": Case(
-        "prevail", DEPOSITION | {"flow": "request"}, "list_session_requests", {}, "recording", made_as="requested"
+        "prevail", DEPOSITION | {"flow": "request"}, "list_session_requests", {}, "recording", created_as="requested"
     ),
     "vidinfra": Case(
         "vidinfra",
@@ -84,7 +84,7 @@ class Place:
 
     @property
     def conf(self) -> dict[str, Any]:
-        """What is the same in all runs."""
+        """The configuration of all runs."""
         return {
             "conn_id": f"{self.case.platform}_default",
             "options": self._filled_in(self.case.options),
@@ -93,9 +93,9 @@ class Place:
             "artifact": self.case.artifact,
         }
 
-    def lacks(self, question: str) -> bool:
-        """Whether the platform cannot answer a question."""
-        return self.adapter.capabilities[Feature(question)].support is Support.NO
+    def lacks(self, feature: str) -> bool:
+        """Whether the platform does not support a feature."""
+        return self.adapter.capabilities[Feature(feature)].support is Support.NO
 
     def _filled_in(self, fields: dict[str, Any]) -> dict[str, Any]:
         known = self.platform.credentials()
@@ -120,15 +120,15 @@ def place(request: pytest.FixtureRequest, connect: Connect, sandbox: Sandbox, sa
 
 
 @pytest.fixture(autouse=True)
-def never_refused_for_its_rate(sandbox: Sandbox) -> Iterator[None]:
-    """Whatever a test does, it keeps to the platform's rate limit."""
+def no_response_is_429(sandbox: Sandbox) -> Iterator[None]:
+    """Check that no request exceeds the platform's rate limit."""
     yield
     assert sandbox.log.count(status=429) == 0
 
 
 @pytest.fixture
 def held(place: Place) -> list[str]:
-    """Two sessions that were held yesterday, with all that they left behind."""
+    """Two sessions that were held yesterday, with all their artifacts."""
     noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
     return [
         session_id
@@ -151,9 +151,9 @@ def window(held: list[str], tmp_path: Path) -> dict[str, str]:
 
 
 def let_time_pass(sandbox: Sandbox, when: Callable[[], bool] = lambda: True) -> None:
-    """Let a step of time pass before each look that finds a condition true.
+    """Advance the time by a step before each poll for which a condition is true.
 
-    Looks are a second apart; the requests of one look follow each other at once.
+    Polls are a second apart; the requests of one poll follow each other immediately.
     """
     stepped = time.time()
 
@@ -166,8 +166,8 @@ def let_time_pass(sandbox: Sandbox, when: Callable[[], bool] = lambda: True) -> 
     sandbox.on_request(step)
 
 
-def somebody_is_deferred() -> bool:
-    """Whether a trigger runs; dag.test calls the state ``queued`` then."""
+def is_a_task_deferred() -> bool:
+    """Whether a trigger runs; in dag.test the state is ``queued`` then."""
     waits = TaskInstance.state.in_(["deferred", "queued"]) & TaskInstance.next_method.is_not(None)
     with create_session() as session:
         return session.query(TaskInstance).filter(waits).count() > 0
@@ -178,15 +178,15 @@ all_platforms = pytest.mark.parametrize("place", PLATFORMS, indirect=True)
 
 
 @all_cases
-def test_a_session_lives(run_dag: RunDag, place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lifecycle(run_dag: RunDag, place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     # The wait is for the scheduler's sake (it must see a deferral before its end), and dag.test has none.
     monkeypatch.setattr(sensors, "SETTLING_SECONDS", 0.0)
     place.platform.default_script(live_after=STEP, duration=2 * STEP, artifacts_after=STEP, approve_after=STEP)
-    let_time_pass(sandbox, somebody_is_deferred)
-    run = run_dag(FILE, "life", **place.conf)
+    let_time_pass(sandbox, is_a_task_deferred)
+    run = run_dag(FILE, "lifecycle", **place.conf)
 
     assert set(map(tuple, run.tasks.values())) == {("success",)}
-    assert run.xcom("create")["state"] == place.case.made_as
+    assert run.xcom("create")["state"] == place.case.created_as
     assert run.xcom("create")["scheduled_start"] == "2030-04-01T18:00:00+00:00"
     assert run.xcom("update")["scheduled_start"] == "2030-04-01T19:30:00+00:00"
     assert [run.xcom(task)["state"] for task in ("scheduled", "live", "ended", "ready")] == [
@@ -215,9 +215,9 @@ def test_a_wait_without_a_triggerer(run_dag: RunDag, place: Place, sandbox: Sand
 
 
 @all_platforms
-def test_a_session_is_made_once_and_called_off(run_dag: RunDag, place: Place, sandbox: Sandbox) -> None:
+def test_a_session_is_created_once_and_canceled(run_dag: RunDag, place: Place, sandbox: Sandbox) -> None:
     sandbox.faults.add("lost_response", route="create_session")
-    run = run_dag(FILE, "call_off", **place.conf)
+    run = run_dag(FILE, "cancel", **place.conf)
 
     assert set(map(tuple, run.tasks.values())) == {("success",)}
     made, later = run.xcom("create")["session_id"], run.xcom("later")["session_id"]
@@ -227,12 +227,12 @@ def test_a_session_is_made_once_and_called_off(run_dag: RunDag, place: Place, sa
 
 
 def is_gone(session: dict[str, Any]) -> bool:
-    """Whether a session was called off: on some platforms it is deleted then."""
+    """Whether a session was canceled: some platforms delete it then."""
     return bool(session["canceled_at"] or session["deleted_at"])
 
 
 @all_platforms
-def test_all_datasets_come_home_in_all_formats(
+def test_all_datasets_are_exported_in_all_formats(
     run_dag: RunDag, place: Place, held: list[str], window: dict[str, str]
 ) -> None:
     run = run_dag(FILE, "export", **place.conf, **window)
@@ -271,62 +271,62 @@ READERS = (from_lines, from_cells, from_table)
 
 
 @pytest.fixture
-def asked(place: Place, held: list[str]) -> dict[str, str]:
-    """Feature to the session about which it is asked."""
+def feature_sessions(place: Place, held: list[str]) -> dict[str, str]:
+    """The session on which each feature is used."""
     planned, unwanted = place.platform.create(count=2)
-    return dict.fromkeys(WAYS_TO_ASK, held[0]) | {"start": planned, "end": planned, "cancel": unwanted}
+    return dict.fromkeys(TASKS_BY_FEATURE, held[0]) | {"start": planned, "end": planned, "cancel": unwanted}
 
 
 @all_platforms
-def test_what_a_platform_can_do_is_done(
-    run_dag: RunDag, place: Place, asked: dict[str, str], window: dict[str, str]
+def test_supported_features_are_used(
+    run_dag: RunDag, place: Place, feature_sessions: dict[str, str], window: dict[str, str]
 ) -> None:
-    questions = [question for question in asked if not place.lacks(question)]
-    run = run_dag(FILE, "ask", **place.conf, **window, questions=questions, sessions=asked)
+    features = [feature for feature in feature_sessions if not place.lacks(feature)]
+    run = run_dag(FILE, "features", **place.conf, **window, features=features, sessions=feature_sessions)
 
-    assert states_of(run, questions) == {"success"}
-    assert is_gone(place.platform.session(asked["cancel"]))
-    assert place.platform.session(asked["end"])["state"] == ("ended" if "end" in questions else "scheduled")
+    assert states_of(run, features) == {"success"}
+    assert is_gone(place.platform.session(feature_sessions["cancel"]))
+    assert place.platform.session(feature_sessions["end"])["state"] == ("ended" if "end" in features else "scheduled")
 
 
 @all_platforms
-def test_what_a_platform_cannot_do_fails_before_any_request_and_says_what_to_use_instead(
+def test_unsupported_features_fail_before_any_request_with_a_hint(
     run_dag: RunDag,
     place: Place,
-    asked: dict[str, str],
+    feature_sessions: dict[str, str],
     window: dict[str, str],
     sandbox: Sandbox,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    questions = [question for question in asked if place.lacks(question)]
-    run = run_dag(FILE, "ask", **place.conf, **window, questions=questions, sessions=asked)
+    features = [feature for feature in feature_sessions if place.lacks(feature)]
+    run = run_dag(FILE, "features", **place.conf, **window, features=features, sessions=feature_sessions)
 
-    assert states_of(run, questions) == {"failed"}
+    assert states_of(run, features) == {"failed"}
     assert requests_of(sandbox) == []
     log = "".join(capfd.readouterr())
-    assert questions
-    for question in questions:
-        note = place.adapter.capabilities[Feature(question)].note
-        told = f"UnsupportedError: {place.case.platform} does not support {question!r}. {note}"
-        assert log.count(told) == len(WAYS_TO_ASK[question]), told
+    assert features
+    for feature in features:
+        note = place.adapter.capabilities[Feature(feature)].note
+        message = f"UnsupportedError: {place.case.platform} does not support {feature!r}. {note}"
+        assert log.count(message) == len(TASKS_BY_FEATURE[feature]), message
 
 
-def states_of(run: Run, questions: list[str]) -> set[str]:
-    """The states of the tasks that asked questions."""
-    asking = [task.task_id for question in questions for task in WAYS_TO_ASK[question]]
-    return {state for task_id in asking for state in run.tasks[task_id]}
+def states_of(run: Run, features: list[str]) -> set[str]:
+    """The states of the tasks of some features."""
+    task_ids = [task.task_id for feature in features for task in TASKS_BY_FEATURE[feature]]
+    return {state for task_id in task_ids for state in run.tasks[task_id]}
 
 
 @all_platforms
-def test_what_cannot_be_meant_fails_before_any_request(
+def test_invalid_arguments_fail_before_any_request(
     run_dag: RunDag, place: Place, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = run_dag(FILE, "cannot_be_meant", **place.conf)
+    run = run_dag(FILE, "invalid_arguments", **place.conf)
 
     assert {task: states for task, states in run.tasks.items() if states != ["failed"]} == {}
     assert requests_of(sandbox) == []
     log = "".join(capfd.readouterr())
-    for told in (
+    for message in (
         f"OptionsError: options.no_such_option for {place.case.platform}: Extra inputs are not permitted (given: 1)",
         "InputError: start: 'noon' is not a time",
         "InputError: nothing to change: give at least one of",
@@ -335,4 +335,4 @@ def test_what_cannot_be_meant_fails_before_any_request(
         "InputError: artifact: 'perfume' is unknown; expected one of",
         "InputError: start and end belong together, but end is missing",
     ):
-        assert told in log
+        assert message in log

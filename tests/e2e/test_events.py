@@ -18,14 +18,14 @@ from tests.databases import postgres_database
 DAG_ID = "export_each_session"
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 INTERVAL = 2
-PATIENCE = 240.0
-"""Seconds. A DAG that is unpaused is read anew before its watchers begin: half a minute, and more on a busy machine."""
+TIMEOUT = 240.0
+"""Seconds. An unpaused DAG is parsed again before its watchers start: half a minute, and more on a busy machine."""
 
-# Before, Airflow has no place where a watcher could remember what it told.
+# Before, Airflow has no store for the emitted events of a watcher.
 pytestmark = [pytest.mark.e2e, pytest.mark.needs_airflow("3.3.2")]
 
 
-def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_nothing(tmp_path: Path) -> None:
+def test_sessions_created_elsewhere_start_runs_once_and_a_killed_triggerer_changes_nothing(tmp_path: Path) -> None:
     sandbox = Sandbox()
     meetings = sandbox.sessions_us
     meetings.remove_rate_limit()
@@ -38,23 +38,25 @@ def test_what_people_do_by_hand_starts_runs_once_and_a_killed_triggerer_changes_
     ):
         api = airflow.api
         api.add_connection("sessions_us_default", meetings.connection() | {"extra": {"rate_limit": "1000/second"}})
-        api.wait_for("the DAG", lambda: api.has_dag(DAG_ID), timeout=PATIENCE)
+        api.wait_for("the DAG", lambda: api.has_dag(DAG_ID), timeout=TIMEOUT)
         api.unpause_dag(DAG_ID)
-        let_it_look(api, sandbox)
+        wait_for_polls(api, sandbox)
 
         first = hold(meetings, "Board meeting")
-        api.wait_for("the events of the first", lambda: told(api) == once(first), timeout=PATIENCE, interval=2)
-        api.wait_for("its files", lambda: has_files(tmp_path, first), timeout=PATIENCE)
-        let_it_look(api, sandbox)
+        api.wait_for("the events of the first", lambda: count_emitted(api) == once(first), timeout=TIMEOUT, interval=2)
+        api.wait_for("its files", lambda: has_files(tmp_path, first), timeout=TIMEOUT)
+        wait_for_polls(api, sandbox)
 
         airflow.kill("triggerer")
         second = hold(meetings, "Customer round table")
         airflow.start("triggerer")
-        api.wait_for("the events of the second", lambda: told(api) >= once(second), timeout=PATIENCE, interval=2)
-        api.wait_for("its files", lambda: has_files(tmp_path, second), timeout=PATIENCE)
-        let_it_look(api, sandbox)
+        api.wait_for(
+            "the events of the second", lambda: count_emitted(api) >= once(second), timeout=TIMEOUT, interval=2
+        )
+        api.wait_for("its files", lambda: has_files(tmp_path, second), timeout=TIMEOUT)
+        wait_for_polls(api, sandbox)
 
-        assert told(api) == once(first) + once(second), "nothing is repeated"
+        assert count_emitted(api) == once(first) + once(second), "nothing is repeated"
         assert consumed(api) == once(first) + once(second), "each event is in exactly one run"
         assert {run["state"] for run in runs(api)} == {"success"}
         assert {entry.method for entry in sandbox.log.entries()} == {"GET"}, "no session was touched"
@@ -70,21 +72,21 @@ def hold(meetings: Any, title: str) -> str:
     return str(session_id)
 
 
-def let_it_look(api: AirflowApi, sandbox: Sandbox) -> None:
-    """Watch the watcher for a few looks: after them, what it told is written down."""
-    looks = sandbox.log.count()
-    api.wait_for("some looks", lambda: sandbox.log.count() >= looks + 5, timeout=PATIENCE)
+def wait_for_polls(api: AirflowApi, sandbox: Sandbox) -> None:
+    """Wait for a few polls of the watcher: after them, its emitted events are stored."""
+    before = sandbox.log.count()
+    api.wait_for("some polls", lambda: sandbox.log.count() >= before + 5, timeout=TIMEOUT)
 
 
-Told = Counter[tuple[str, str]]
+EventCounts = Counter[tuple[str, str]]
 
 
-def once(session_id: str) -> Told:
-    """What is to be told of a session."""
+def once(session_id: str) -> EventCounts:
+    """The events that a session must cause."""
     return Counter({(session_id, "ended"): 1, (session_id, "transcript_ready"): 1})
 
 
-def _told(events: list[dict[str, Any]]) -> Told:
+def count_events(events: list[dict[str, Any]]) -> EventCounts:
     payloads = [event["extra"]["payload"] for event in events]
     return Counter((payload["session"]["session_id"], payload["event"]) for payload in payloads)
 
@@ -92,7 +94,7 @@ def _told(events: list[dict[str, Any]]) -> Told:
 def events(api: AirflowApi, path: str, **query: Any) -> list[dict[str, Any]]:
     """Asset events. Airflow answers 500 while a run that one of them started is queued: its schema wants a start."""
 
-    def look() -> Any:
+    def fetch() -> Any:
         try:
             return api.request("GET", path, **query)
         except AirflowApiError as broken:
@@ -100,13 +102,13 @@ def events(api: AirflowApi, path: str, **query: Any) -> list[dict[str, Any]]:
                 raise
             return None
 
-    found: list[dict[str, Any]] = api.wait_for(path, look, timeout=PATIENCE)["asset_events"]
+    found: list[dict[str, Any]] = api.wait_for(path, fetch, timeout=TIMEOUT)["asset_events"]
     return found
 
 
-def told(api: AirflowApi) -> Told:
-    """What all asset events tell."""
-    return _told(events(api, "assets/events", limit=100))
+def count_emitted(api: AirflowApi) -> EventCounts:
+    """All emitted asset events."""
+    return count_events(events(api, "assets/events", limit=100))
 
 
 def runs(api: AirflowApi) -> list[dict[str, Any]]:
@@ -115,16 +117,16 @@ def runs(api: AirflowApi) -> list[dict[str, Any]]:
     return found
 
 
-def consumed(api: AirflowApi) -> Told:
+def consumed(api: AirflowApi) -> EventCounts:
     """What the runs were started for."""
-    total: Told = Counter()
+    total: EventCounts = Counter()
     for run in runs(api):
         path = f"dags/{DAG_ID}/dagRuns/{run['dag_run_id']}/upstreamAssetEvents"
-        total += _told(events(api, path))
+        total += count_events(events(api, path))
     return total
 
 
 def has_files(folder: Path, session_id: str) -> bool:
-    """Whether a session was brought home: its row, and its transcript."""
+    """Whether a session was exported: its row and its transcript."""
     rows = "".join(file.read_text() for file in folder.glob("sessions/**/*.csv"))
     return session_id in rows and (folder / "transcripts" / session_id / "transcript.vtt").exists()

@@ -33,7 +33,7 @@ SIDE_BY_SIDE = 4
 MONTH = 124
 """Sessions of the month, four a day."""
 MANY = 60
-"""Sessions of the day that is brought home while its connection is erased."""
+"""Sessions of the day that is exported while its connection is deleted."""
 
 PATIENT = {
     # The first task of an Airflow waits for up to 40 s where the machine has much to do; 5 s are too few then.
@@ -103,8 +103,10 @@ class Setting:
 
     def truth(self, start: datetime, end: datetime) -> dict[str, dict[str, Any]]:
         """What the platform knows of the sessions that ended from one moment to another, in that order."""
-        ended = sorted(self.sandbox.vidinfra.oracle(), key=lambda told: told["ended_at"])
-        return {told["id"]: told for told in ended if start <= datetime.fromisoformat(told["ended_at"]) < end}
+        ended = sorted(self.sandbox.vidinfra.oracle(), key=lambda session: session["ended_at"])
+        return {
+            session["id"]: session for session in ended if start <= datetime.fromisoformat(session["ended_at"]) < end
+        }
 
     def in_files(self, start: datetime, end: datetime) -> Rows:
         """The rows of all files below the days from one moment to another, by dataset."""
@@ -160,7 +162,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
 
 
 def put_in(setting: Setting, dag_id: str, first_day: datetime) -> None:
-    """Do what the examples ask of whoever uses them: put in a first day of one's own, and here a schema too."""
+    """Change the examples as users do: set the first day, and here a schema, too."""
     text = (EXAMPLES / f"{dag_id}.py").read_text()
     given = f"start_date=datetime({first_day.year}, {first_day.month}, {first_day.day}, tzinfo=UTC)"
     text, replaced = re.subn(r"start_date=datetime\(.*\)", given, text)
@@ -196,11 +198,11 @@ def iso(instant: datetime) -> str:
 def each_once(truth: Truth) -> Counter[tuple[str, str, str]]:
     """Sessions, people's time and recordings as they are to be found: each once."""
     found: Counter[tuple[str, str, str]] = Counter()
-    for session_id, told in truth.items():
-        found["session", session_id, told["title"]] += 1
-        for row in told["content"]["attendance"]:
+    for session_id, session in truth.items():
+        found["session", session_id, session["title"]] += 1
+        for row in session["content"]["attendance"]:
             found["attendance", row["id"], str(row["watch_duration"])] += 1
-        for one in told["content"]["recording"]:
+        for one in session["content"]["recording"]:
             found["recording", one["id"], session_id] += one["status"] == "completed"
     return +found
 
@@ -223,9 +225,9 @@ def hours_attended(truth: Truth) -> list[tuple[str, int, float]]:
     """Of each person: who it is, the number of sessions, and hours; a session's length at most for each."""
     sessions: defaultdict[str, list[float]] = defaultdict(list)
     labels: dict[str, str] = {}
-    for told in truth.values():
-        length = datetime.fromisoformat(told["ended_at"]) - datetime.fromisoformat(told["started_at"])
-        for row in told["content"]["attendance"]:
+    for session in truth.values():
+        length = datetime.fromisoformat(session["ended_at"]) - datetime.fromisoformat(session["started_at"])
+        for row in session["content"]["attendance"]:
             sessions[row["user_id"]].append(min(row["watch_duration"], length.total_seconds()))
             labels[row["user_id"]] = row["email"] or row["username"]
     return sorted((labels[person], len(times), round(sum(times) / 3600, 6)) for person, times in sessions.items())
@@ -238,27 +240,27 @@ def test_a_night_is_exported_to_files(setting: Setting) -> None:
     truth = setting.truth(YESTERDAY, TODAY)
     assert len(truth) == MONTH / 31
     assert found_in(setting.in_files(YESTERDAY, TODAY)) == each_once(truth)
-    told = setting.api.get_xcom(EXPORT, run_id, "export")
-    assert (told["sessions"], told["pending"], told["absent"]) == (len(truth), {}, {})
-    record = json.loads(Path(told["record"]).read_text())
+    result = setting.api.get_xcom(EXPORT, run_id, "export")
+    assert (result["sessions"], result["pending"], result["absent"]) == (len(truth), {}, {})
+    record = json.loads(Path(result["record"]).read_text())
     assert record["status"] == "complete"
     for file in record["files"]:
         data = (setting.files / file["key"]).read_bytes()
         assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
     log = setting.log(EXPORT, run_id, "export")
     assert f"{len(truth)} sessions of vidinfra ended from {YESTERDAY.isoformat()}" in log
-    assert f"record: {told['record']}" in log
+    assert f"record: {result['record']}" in log
 
 
-def test_a_night_is_loaded_and_its_query_tells_hours_per_person(setting: Setting) -> None:
+def test_a_night_is_loaded_and_its_query_sums_up_hours_per_person(setting: Setting) -> None:
     run_id = first_run(setting.api, LOAD)
     setting.end_well(LOAD, run_id)
 
     truth = setting.truth(YESTERDAY, TODAY)
     assert found_in(setting.in_tables(YESTERDAY, TODAY)) == each_once(truth)
-    told = [row["__data__"] for row in setting.api.get_xcom(LOAD, run_id, "hours")]  # tuples, as XCom has them
-    assert [row[2] for row in told] == sorted((row[2] for row in told), reverse=True)
-    assert sorted((who, sessions, round(hours, 6)) for who, sessions, hours in told) == hours_attended(truth)
+    result = [row["__data__"] for row in setting.api.get_xcom(LOAD, run_id, "hours")]  # tuples, as XCom has them
+    assert [row[2] for row in result] == sorted((row[2] for row in result), reverse=True)
+    assert sorted((who, sessions, round(hours, 6)) for who, sessions, hours in result) == hours_attended(truth)
 
 
 @pytest.mark.nightly
@@ -284,10 +286,10 @@ def test_a_month_is_backfilled_side_by_side_over_what_is_there(setting: Setting)
     assert found_in(setting.in_files(MONTH_AGO, TODAY)) == each_once(setting.truth(MONTH_AGO, TODAY))
     assert Path(api.get_xcom(EXPORT, nightly, "export")["record"]).read_bytes() == before, "the same bytes again"
     summaries = {run["dag_run_id"]: api.get_xcom(EXPORT, run["dag_run_id"], "export") for run in runs}
-    [of_late] = [run_id for run_id, told in summaries.items() if told["pending"]]
+    [of_late] = [run_id for run_id, result in summaries.items() if result["pending"]]
     assert summaries[of_late]["pending"] == {"recordings": 1}
-    assert [told["absent"] for told in summaries.values() if told["absent"]] == [{"recordings": 1}]
-    assert sum(told["sessions"] for told in summaries.values()) == len(month)
+    assert [result["absent"] for result in summaries.values() if result["absent"]] == [{"recordings": 1}]
+    assert sum(result["sessions"] for result in summaries.values()) == len(month)
 
     vidinfra.script(late, artifacts_after=0)
     api.clear_task(EXPORT, of_late, "export")
@@ -302,7 +304,7 @@ def most_at_once(runs: Iterable[Mapping[str, Any]]) -> int:
     return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
 
 
-def test_an_export_whose_connection_is_erased_leaves_no_stub_and_goes_on_when_it_is_back(setting: Setting) -> None:
+def test_an_export_whose_connection_is_deleted_leaves_no_stub_and_goes_on_when_it_is_back(setting: Setting) -> None:
     api, task = setting.api, "export"
     run_id = run_of_long_ago(setting, EXPORT)
     assert setting.tries(EXPORT, run_id, task, 1) == "failed", "another try has no other key"
@@ -323,7 +325,7 @@ def test_an_export_whose_connection_is_erased_leaves_no_stub_and_goes_on_when_it
 
 
 @pytest.mark.nightly
-def test_a_load_whose_connections_are_erased_leaves_whole_sessions_and_goes_on_when_they_are_back(
+def test_a_load_whose_connections_are_deleted_leaves_whole_sessions_and_goes_on_when_they_are_back(
     setting: Setting,
 ) -> None:
     api, task = setting.api, "load"

@@ -27,7 +27,7 @@ from tests.databases import postgres_database
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "tests/platform_plugin"
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs_airflow("3.3.2")]
 
@@ -59,7 +59,7 @@ def build_wheel(source: Path, folder: Path) -> Path:
 
 def run(command: list[str], folder: Path) -> str:
     done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
+        command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -119,24 +119,24 @@ def test_form_test_button_and_a_run_with_every_kind_of_task(python: Path, tmp_pa
             assert not accepted
             assert "parley responded with 401" in message
 
-            api.wait_for("the DAGs", lambda: api.has_dag("hold_meeting"), timeout=PATIENCE)
+            api.wait_for("the DAGs", lambda: api.has_dag("hold_meeting"), timeout=TIMEOUT)
             run_id = api.trigger_dag("hold_meeting")
             states = lambda: api.get_task_states("hold_meeting", run_id)  # noqa: E731
-            api.wait_for("the deferral", lambda: states().get("wait") == "deferred", timeout=PATIENCE)
+            api.wait_for("the deferral", lambda: states().get("wait") == "deferred", timeout=TIMEOUT)
             session_id = api.get_xcom("hold_meeting", run_id, "create")["session_id"]
             assert fake.get(f"/meetings/{session_id}").json()["status"] == "started", "CallApiOperator has called"
             fake.patch(f"/meetings/{session_id}", json={"status": "finished"})
-            assert api.wait_for_run("hold_meeting", run_id, timeout=PATIENCE) == "success", states()
+            assert api.wait_for_run("hold_meeting", run_id, timeout=TIMEOUT) == "success", states()
             assert session_id in "".join(file.read_text() for file in files.glob("sessions/**/*.jsonl"))
             assert "Shall we begin?" in "".join(
                 file.read_text() for file in files.glob("transcript_segments/**/*.jsonl")
             )
-            [started] = api.wait_for("the run of the event", lambda: runs(api, "after_meeting"), timeout=PATIENCE)
+            [started] = api.wait_for("the run of the event", lambda: runs(api, "after_meeting"), timeout=TIMEOUT)
             assert started["run_type"] == "asset_triggered"
 
 
 def forms(api: AirflowApi) -> list[dict[str, Any]]:
-    """The connection forms, as the UI asks for them."""
+    """The connection forms, as the UI requests them."""
     headers = {"Authorization": f"Bearer {api._request_token()}"}
     response = httpx.get(f"{api.url}/ui/connections/hook_meta", headers=headers, trust_env=False, timeout=30)
     found: list[dict[str, Any]] = response.raise_for_status().json()
@@ -146,8 +146,8 @@ def forms(api: AirflowApi) -> list[dict[str, Any]]:
 def button(api: AirflowApi, fake: httpx.Client, key: str) -> tuple[bool, str]:
     """What the button "Test" says."""
     connection = {"connection_id": "tested", "conn_type": "parley", "host": str(fake.base_url), "password": key}
-    answer = api.request("POST", "connections/test", connection)
-    return answer["status"], answer["message"]
+    response = api.request("POST", "connections/test", connection)
+    return response["status"], response["message"]
 
 
 def runs(api: AirflowApi, dag_id: str) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser for one module: while Playwright is there, no other event loop can run in this thread."""
+    """A browser for one module: while Playwright runs, no other event loop can run in this thread."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         pytest.skip("there is no chromium on this machine")
@@ -40,19 +40,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Standalone, SandboxProcess]]:
-    with start_demo_environment(Progress(), tmp_path_factory.mktemp("exported")) as stage:
-        yield stage
+def environment(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Standalone, SandboxProcess]]:
+    with start_demo_environment(Progress(), tmp_path_factory.mktemp("exported")) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")
-def airflow(stage: tuple[Standalone, SandboxProcess]) -> Standalone:
-    return stage[0]
+def airflow(environment: tuple[Standalone, SandboxProcess]) -> Standalone:
+    return environment[0]
 
 
 @pytest.fixture(scope="module")
-def sandbox(stage: tuple[Standalone, SandboxProcess]) -> SandboxProcess:
-    return stage[1]
+def sandbox(environment: tuple[Standalone, SandboxProcess]) -> SandboxProcess:
+    return environment[1]
 
 
 @pytest.fixture
@@ -73,10 +75,10 @@ def page(browser: Browser, airflow: Standalone, request: pytest.FixtureRequest) 
 
 @pytest.fixture
 def shot(page: Page) -> Callable[[str], None]:
-    """Keep what the page looks like."""
+    """Save a screenshot of the page."""
 
     def take(name: str) -> None:
-        page.wait_for_timeout(600)  # let what moves come to rest
+        page.wait_for_timeout(600)  # until animations have ended
         page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
     return take

@@ -41,8 +41,8 @@ SHORT = [(0.5, 0.5, "a"), (0.5, 0.5, "b"), (1.0001, 1.0003, "c"), (1.0004, 0.2, 
 PLAY = """async () => {
     const video = document.querySelector("video"), track = video.textTracks[0], seen = [];
     track.mode = "showing";
-    const look = () => { for (const cue of track.activeCues) if (!seen.includes(cue.text)) seen.push(cue.text); };
-    track.addEventListener("cuechange", look);
+    const addCues = () => { for (const cue of track.activeCues) if (!seen.includes(cue.text)) seen.push(cue.text); };
+    track.addEventListener("cuechange", addCues);
     await video.play();
     await new Promise(done => video.addEventListener("ended", done, {once: true}));
     return seen.sort();

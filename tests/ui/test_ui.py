@@ -50,7 +50,7 @@ HINTS = {
     "vidinfra": "password",
     "sessions_us": "password holds the API key",
 }
-"""What a person is told whose credential is wrong."""
+"""The message for a wrong credential."""
 
 
 def open_form(page: Page, name: str) -> Locator:
@@ -98,10 +98,10 @@ def test_connection_saved_in_the_form_works(
     connection_form.get_by_role("button", name="Save").click()
     expect(page.get_by_role("row", name="made_in_the_form")).to_be_visible()
 
-    answer = airflow.api.request(
+    response = airflow.api.request(
         "POST", "connections/test", {"connection_id": "made_in_the_form", "conn_type": "vidinfra"}
     )
-    assert answer["status"], answer
+    assert response["status"], response
 
 
 @pytest.mark.parametrize("platform", FORMS)

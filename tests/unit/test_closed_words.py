@@ -217,7 +217,7 @@ def test_each_argument_that_takes_a_text_names_its_words_or_may_be_any(kind: typ
         (SessionEventTrigger, {"events": ["recording-ready"]}, r"did you mean 'recording_ready'\?"),
     ],
 )
-def test_a_wrong_word_is_told_when_the_dag_is_parsed(kind: type, given: dict[str, Any], message: str) -> None:
+def test_an_unknown_word_is_an_error_when_the_dag_is_parsed(kind: type, given: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make(kind, **given)
 

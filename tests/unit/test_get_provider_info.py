@@ -88,7 +88,7 @@ def test_a_form_can_be_saved_with_none_of_the_extra_fields_filled_in(conn_type: 
 
 
 @pytest.mark.parametrize("conn_type", CONNECTION_TYPES)
-def test_json_is_asked_for_in_a_small_box(conn_type: str) -> None:
+def test_json_fields_are_small_text_boxes(conn_type: str) -> None:
     """Airflow's editor of an object fills the screen."""
     fields = CONNECTION_TYPES[conn_type]["conn-fields"]
     assert all("object" not in field["schema"]["type"] for field in fields.values())
@@ -96,7 +96,7 @@ def test_json_is_asked_for_in_a_small_box(conn_type: str) -> None:
 
 
 def test_nothing_is_imported_to_make_it() -> None:
-    """Airflow asks for it while it starts: what it would import might import Airflow, half started."""
+    """Airflow calls it while it starts: an import could import Airflow, which is only half initialized."""
     code = (
         "import sys, airflow_provider_sessions.get_provider_info as info; info.get_provider_info(); "
         "print([name for name in sys.modules if name.startswith('airflow') and not name.startswith('airflow_pro')])"

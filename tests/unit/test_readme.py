@@ -1,4 +1,4 @@
-"""README.md tells what is so: its code runs, and its tables are those that the code makes."""
+"""README.md is correct: its code runs, and its tables are the generated ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import make_account
-from scripts.reference import rewritten
+from scripts.reference import update_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def test_samples_can_be_run(number: int) -> None:
 
 
 def test_tables_are_those_that_the_code_makes() -> None:
-    assert rewritten(README) == README, "run `python -m scripts.reference`"
+    assert update_parts(README) == README, "run `python -m scripts.reference`"
 
 
 @pytest.mark.parametrize("form", get_provider_info()["connection-types"], ids=lambda form: form["connection-type"])

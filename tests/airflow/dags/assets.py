@@ -1,4 +1,4 @@
-"""DAGs whose tasks tell Airflow's assets what they brought home."""
+"""DAGs whose tasks emit asset events of what they export."""
 
 from __future__ import annotations
 

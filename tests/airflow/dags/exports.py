@@ -1,4 +1,4 @@
-"""DAGs of what brings sessions home; values arrive as templates render them: as text."""
+"""DAGs of operators that export sessions. The arguments are templates, so that tasks get text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DAGs whose tasks fail: how often they are tried, by whoever says so."""
+"""DAGs whose tasks fail, with different retry policies."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""DAGs that run on every platform: which one is meant, only the connection says.
+"""DAGs that run on every platform: the connection determines which.
 
-Values arrive as templates render them: as text.
+The arguments are templates, so that tasks get text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 PARAMS = {
     "conn_id": "vidinfra_default",
     "session_id": "",
-    "questions": Param([], type="array"),
+    "features": Param([], type="array"),
     "sessions": Param({}, type="object"),
     "title": "Quarterly review",
     "start": "2030-04-01T14:00",
@@ -42,29 +42,29 @@ FORMATS = ("jsonl", "csv", "parquet")
 
 
 def dag(dag_id: str) -> DAG:
-    """One of this file's DAGs."""
+    """Return a DAG with the parameters of this file."""
     return DAG(dag_id, schedule=None, params=PARAMS, default_args=DEFAULTS)
 
 
 def create(task_id: str, **given: object) -> CreateSessionOperator:
-    """Make the session that the run's configuration describes."""
-    described = {
+    """Create the session that the run's configuration describes."""
+    arguments = {
         "title": "{{ params.title }}",
         "start": "{{ params.start }}",
         "duration": "PT45M",
         "time_zone": "America/New_York",
-        "description": "What the quarter brought",
+        "description": "Results of the quarter",
         "options": "{{ params.options | tojson }}",
     }
-    return CreateSessionOperator(task_id=task_id, **described | given)
+    return CreateSessionOperator(task_id=task_id, **arguments | given)
 
 
-with dag("life"):
+with dag("lifecycle"):
     made = create("create")
     scheduled = SessionStateSensor(
         task_id="scheduled", session_id=made.output["session_id"], state="scheduled", poll_interval=1
     )
-    # Asked of staff, a session gets its lasting id when it is scheduled: what comes later goes by the sensor's.
+    # A session that was requested from staff gets another id when it is scheduled: the sensor returns that id.
     session_id = scheduled.output["session_id"]
     moved = UpdateSessionOperator(
         task_id="update", session_id=session_id, start="{{ params.moved }}", time_zone="America/New_York"
@@ -86,7 +86,7 @@ with dag("wait_in_a_worker"):
     )
     poked >> rescheduled
 
-with dag("call_off"):
+with dag("cancel"):
     first, later = create("create"), create("later", start="{{ params.moved }}")
     cancel, canceled = (
         CancelSessionOperator(task_id=task_id, session_id=first.output["session_id"], notify="{{ 1 == 2 }}")
@@ -100,17 +100,21 @@ with dag("export"):
     ).expand(format=list(FORMATS))
 
 
-def wait(question: str, artifact: str) -> BaseOperator:
-    """Wait for what a session leaves behind."""
+def wait(feature: str, artifact: str) -> BaseOperator:
+    """Wait for an artifact of a session."""
     return ArtifactSensor(
-        task_id=f"{question}_wait", session_id=session_of(question), artifact=artifact, timeout=5, poll_interval=1
+        task_id=f"{feature}_wait",
+        session_id=template_session_id(feature),
+        artifact=artifact,
+        timeout=5,
+        poll_interval=1,
     )
 
 
-def export(question: str, dataset: str) -> BaseOperator:
+def export(feature: str, dataset: str) -> BaseOperator:
     """Export one dataset, by its name."""
     return SessionsToObjectStorageOperator(
-        task_id=f"{question}_export_{dataset}",
+        task_id=f"{feature}_export_{dataset}",
         path="{{ params.path }}",
         datasets=[dataset],
         start="{{ params.begin }}",
@@ -118,16 +122,16 @@ def export(question: str, dataset: str) -> BaseOperator:
     )
 
 
-def session_of(question: str) -> str:
-    """The session about which a question is asked."""
-    return f"{{{{ params.sessions.{question} }}}}"
+def template_session_id(feature: str) -> str:
+    """Return the template of the id of a feature's session."""
+    return f"{{{{ params.sessions.{feature} }}}}"
 
 
-with dag("ask") as ask:
-    WAYS_TO_ASK: dict[str, list[BaseOperator]] = {
-        "start": [StartSessionOperator(task_id="start", session_id=session_of("start"))],
-        "end": [EndSessionOperator(task_id="end", session_id=session_of("end"), trigger_rule="all_done")],
-        "cancel": [CancelSessionOperator(task_id="cancel", session_id=session_of("cancel"))],
+with dag("features"):
+    TASKS_BY_FEATURE: dict[str, list[BaseOperator]] = {
+        "start": [StartSessionOperator(task_id="start", session_id=template_session_id("start"))],
+        "end": [EndSessionOperator(task_id="end", session_id=template_session_id("end"), trigger_rule="all_done")],
+        "cancel": [CancelSessionOperator(task_id="cancel", session_id=template_session_id("cancel"))],
         "participants": [export("participants", "participants")],
         "attendance": [
             wait("attendance", "attendance"),
@@ -139,7 +143,7 @@ with dag("ask") as ask:
             export("transcripts", "transcript_segments"),
             FetchTranscriptOperator(
                 task_id="transcripts_fetch",
-                session_id=session_of("transcripts"),
+                session_id=template_session_id("transcripts"),
                 path="{{ params.path }}/transcripts",
                 formats="vtt, srt, txt, json",
             ),
@@ -149,21 +153,23 @@ with dag("ask") as ask:
             wait("recordings", "recording"),
             export("recordings", "recordings"),
             DownloadRecordingsOperator(
-                task_id="recordings_download", session_id=session_of("recordings"), path="{{ params.path }}/media"
+                task_id="recordings_download",
+                session_id=template_session_id("recordings"),
+                path="{{ params.path }}/media",
             ),
         ],
     }
-    """Feature to all tasks that ask it of a platform."""
+    """The tasks that use each feature."""
 
     @task.branch
     def choose(params: dict[str, list[str]] | None = None) -> list[str]:
-        """Ask the questions that the run's configuration names."""
-        return [asking.task_id for question in (params or {})["questions"] for asking in WAYS_TO_ASK[question]]
+        """Return the tasks of the features in the run's configuration."""
+        return [chosen.task_id for feature in (params or {})["features"] for chosen in TASKS_BY_FEATURE[feature]]
 
-    choose() >> [asking for tasks in WAYS_TO_ASK.values() for asking in tasks]
-    WAYS_TO_ASK["start"] >> WAYS_TO_ASK["end"][0]
+    choose() >> [chosen for tasks in TASKS_BY_FEATURE.values() for chosen in tasks]
+    TASKS_BY_FEATURE["start"] >> TASKS_BY_FEATURE["end"][0]
 
-with dag("cannot_be_meant"):
+with dag("invalid_arguments"):
     create("unknown_option", options={"no_such_option": 1})
     create("no_time", start="noon")
     create("no_zone", time_zone=None)

@@ -1,4 +1,4 @@
-"""More tasks than an account has slots for, in a real Airflow: they are deferred until theirs and keep to the limit."""
+"""More tasks than the rate limit allows, in a real Airflow: they are deferred and keep the limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REQUESTS, SECONDS = 6, 20
 pytestmark = pytest.mark.e2e
 
 
-def test_tasks_without_a_slot_are_deferred_and_each_makes_its_one_session(
+def test_tasks_beyond_the_rate_limit_are_deferred_and_each_creates_one_session(
     airflow: Standalone, sandbox: Sandbox
 ) -> None:
     api, vidinfra, before = airflow.api, sandbox.vidinfra, sandbox.log.count()

@@ -1,4 +1,4 @@
-"""What may happen to a triggerer, and to tasks that wait in one, in a real Airflow: no wait and no session is lost."""
+"""Triggerers that are frozen or killed, and tasks that are marked or cleared while they wait, in a real Airflow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ INTERVAL = 2.0
 FREEZE = 25.0
 CLEARED_WHILE_FROZEN = range(5)
 CLEARED_AFTERWARDS = range(5, 10)
-BEYOND_LOOKS = 25
-"""Requests beyond one for each look, at most: single gets when a triggerer takes over, and what each cleared task looks
-for before it defers. Half of what it would take to ask once for every waiter."""
+EXTRA_REQUESTS = 25
+"""Requests in addition to one per poll, at most: gets of single sessions when a triggerer takes over, and the poll of
+each cleared task before it defers. Half of one request per waiter."""
 
 MARKED = {"failed": "failed", "succeeded": "success", "not_asked": "failed", "begun": "failed"}
 """Tasks of the DAG marked_waits to what they are marked as while they wait."""
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.needs_airflow("3.3")
-def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: Sandbox) -> None:
+def test_only_a_marked_task_cancels_its_session(airflow: Standalone, sandbox: Sandbox) -> None:
     api, dag_id = airflow.api, "marked_waits"
-    sessions = dict(zip(MARKED | {"cleared": ""}, overdue(sandbox, len(MARKED) + 1), strict=True))
+    sessions = dict(zip(MARKED | {"cleared": ""}, create_overdue(sandbox, len(MARKED) + 1), strict=True))
     sandbox.vidinfra.start(sessions["begun"])
     run_id = api.trigger_dag(dag_id, {"sessions": sessions})
     api.wait_for("the deferrals", lambda: states(api, dag_id, run_id)["deferred"] == len(sessions), timeout=120)
@@ -65,7 +65,7 @@ def test_only_a_marked_task_calls_its_session_off(airflow: Standalone, sandbox: 
 @pytest.mark.spared("3.2")
 def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalone, sandbox: Sandbox) -> None:
     api, vidinfra = airflow.api, sandbox.vidinfra
-    sessions, requests_before = overdue(sandbox, SESSIONS), sandbox.log.count()
+    sessions, requests_before = create_overdue(sandbox, SESSIONS), sandbox.log.count()
     run_id = api.trigger_dag("many_waiters", {"sessions": sessions})
 
     def wait_until_deferred(count: int) -> None:
@@ -79,13 +79,13 @@ def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalo
     wait_until_deferred(WAITERS)
     first = airflow.list_processes("triggerer")
     second = airflow.start("triggerer")
-    with watched(sandbox):
+    with check_requests(sandbox):
         time.sleep(5 * INTERVAL)
 
-    with watched(sandbox):
+    with check_requests(sandbox):
         with frozen(first, FREEZE):
             api.clear_task("many_waiters", run_id, "wait", CLEARED_WHILE_FROZEN)
-            looks_again(api, sandbox)
+            wait_for_poll(api, sandbox)
             vidinfra.start(sessions[0])
             wait_until_deferred(WAITERS - len(range(0, WAITERS, SESSIONS)))
         api.clear_task("many_waiters", run_id, "wait", CLEARED_AFTERWARDS)
@@ -94,8 +94,8 @@ def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalo
 
     kill(list_process_tree(second.process))
     airflow.start("triggerer")
-    with watched(sandbox):
-        looks_again(api, sandbox)
+    with check_requests(sandbox):
+        wait_for_poll(api, sandbox)
         time.sleep(5 * INTERVAL)
     vidinfra.start(sessions[2])
 
@@ -104,8 +104,8 @@ def test_fifty_waiters_outlive_a_frozen_and_a_killed_triggerer(airflow: Standalo
     assert vidinfra.api_key not in "\n".join(api.get_log("many_waiters", run_id, "wait", map_index=0))
 
 
-def overdue(sandbox: Sandbox, count: int) -> list[str]:
-    """Sessions that should have begun a minute ago: they are looked at all the time, and can be called off."""
+def create_overdue(sandbox: Sandbox, count: int) -> list[str]:
+    """Create sessions with a planned start a minute ago: they are polled every interval, and can be canceled."""
     start = datetime.now(UTC) - timedelta(minutes=1)
     return list(sandbox.vidinfra.create("Board meeting", count=count, scheduled_start=start))
 
@@ -116,7 +116,7 @@ def states(api: AirflowApi, dag_id: str, run_id: str) -> Counter[str]:
 
 @contextmanager
 def frozen(processes: Sequence[psutil.Process], seconds: float) -> Iterator[None]:
-    """Stop processes with SIGSTOP, as a laptop's lid or a busy hypervisor does, and let them go on in the end."""
+    """Stop processes with SIGSTOP, as a suspended machine does, and resume them at the end."""
     thaw = time.monotonic() + seconds
     for process in processes:
         process.suspend()
@@ -128,17 +128,17 @@ def frozen(processes: Sequence[psutil.Process], seconds: float) -> Iterator[None
             process.resume()
 
 
-def looks_again(api: AirflowApi, sandbox: Sandbox) -> None:
-    """Wait until some triggerer has the waiters in its hands."""
+def wait_for_poll(api: AirflowApi, sandbox: Sandbox) -> None:
+    """Wait until a triggerer polls."""
     before = sandbox.log.count()
-    api.wait_for("looks of another triggerer", lambda: sandbox.log.count() > before, timeout=90)
+    api.wait_for("a poll by another triggerer", lambda: sandbox.log.count() > before, timeout=90)
 
 
 @contextmanager
-def watched(sandbox: Sandbox) -> Iterator[None]:
-    """Count what is asked meanwhile: one request for each look, whatever the number of waiters."""
+def check_requests(sandbox: Sandbox) -> Iterator[None]:
+    """Check that there is one request per poll, for any number of waiters."""
     began, before = time.time(), sandbox.log.count()
     yield
-    asked = sandbox.log.entries()[before:]
-    looks = (time.time() - began) / INTERVAL
-    assert len(asked) <= looks + BEYOND_LOOKS, Counter(str(entry.route) for entry in asked)
+    requests = sandbox.log.entries()[before:]
+    polls = (time.time() - began) / INTERVAL
+    assert len(requests) <= polls + EXTRA_REQUESTS, Counter(str(entry.route) for entry in requests)

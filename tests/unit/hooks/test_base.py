@@ -41,7 +41,7 @@ def draft(vidinfra: Any) -> SessionDraft:
     )
 
 
-def test_a_session_from_its_making_to_what_it_leaves_behind(
+def test_a_session_from_its_creation_to_its_artifacts(
     hook: VidInfraHook, draft: SessionDraft, vidinfra: Any, sandbox: Sandbox
 ) -> None:
     made = hook.create_session(draft)
@@ -73,14 +73,14 @@ def test_a_session_is_canceled(hook: VidInfraHook, draft: SessionDraft) -> None:
         hook.get_session(made.session_id)
 
 
-@pytest.mark.parametrize("question", ["transcripts", "takeaways"])
+@pytest.mark.parametrize("feature", ["transcripts", "takeaways"])
 def test_what_a_platform_lacks_is_refused_with_what_to_use_instead(
-    hook: VidInfraHook, vidinfra: Any, question: str
+    hook: VidInfraHook, vidinfra: Any, feature: str
 ) -> None:
     (key,) = vidinfra.create()
 
-    with pytest.raises(UnsupportedError, match=f"vidinfra does not support '{question}'. The vendor"):
-        getattr(hook, question)(key)
+    with pytest.raises(UnsupportedError, match=f"vidinfra does not support '{feature}'. The vendor"):
+        getattr(hook, feature)(key)
 
 
 def test_lists_come_in_pages(hook: VidInfraHook, vidinfra: Any, sandbox: Sandbox) -> None:
@@ -181,15 +181,15 @@ def test_tokens_are_masked_on_the_tasks_thread_and_never_logged(
 
 
 async def test_tokens_are_masked_in_an_event_loop_too(login: Any, mocker: MockerFixture) -> None:
-    told = mocker.patch.object(base, "mask_in_background")
+    masked = mocker.patch.object(base, "mask_in_background")
 
     await hook_for("by_login").acall(endpoints.get_dashboard_stats())
 
-    assert len(told.call_args_list) == 2
+    assert len(masked.call_args_list) == 2
 
 
 class TestTheTestButton:
-    """Airflow exports the connection under a random id, in URI form, and asks the hook."""
+    """Airflow exports the connection under a random id, in URI form, and tests it with the hook."""
 
     @pytest.fixture
     def press(self, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -255,7 +255,7 @@ def test_a_wrong_field_fails_before_any_request(connect: Connect, vidinfra: Any,
 
 
 @pytest.mark.parametrize("max_wait", [5, "PT5S", timedelta(seconds=5)])
-def test_a_hook_waits_no_longer_than_it_is_told(vidinfra: Any, sandbox: Sandbox, max_wait: Any) -> None:
+def test_a_hook_waits_no_longer_than_max_wait(vidinfra: Any, sandbox: Sandbox, max_wait: Any) -> None:
     sandbox.faults.add("status", status=429, headers={"Retry-After": "30"})
     impatient = hook_for("vidinfra_default", max_wait=max_wait)
     with pytest.raises(RateLimitedError, match="429") as refused:
@@ -267,7 +267,7 @@ def test_a_hook_waits_no_longer_than_it_is_told(vidinfra: Any, sandbox: Sandbox,
     assert sandbox.log.count() == 1
 
 
-async def test_a_hook_waits_no_longer_than_it_is_told_in_an_event_loop_too(vidinfra: Any, sandbox: Sandbox) -> None:
+async def test_a_hook_waits_no_longer_than_max_wait_in_an_event_loop_too(vidinfra: Any, sandbox: Sandbox) -> None:
     sandbox.faults.add("status", status=429, headers={"Retry-After": "30"})
     hook = VidInfraHook(max_wait=5)
     with pytest.raises(RateLimitedError):

@@ -49,11 +49,11 @@ def test_an_extra_that_is_no_object_is_refused_without_quoting_it(extra: str) ->
     assert extra not in str(refused.value)
 
 
-def test_a_field_that_seems_misspelt_is_told_and_others_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_field_that_seems_misspelled_is_logged_and_others_are_not(caplog: pytest.LogCaptureFixture) -> None:
     make_account(connection(extra='{"rate_limt": "5/second", "team": "research", "timeout": 5}'))
 
-    [told] = caplog.messages
-    assert told == "connection 'c': extra has the field 'rate_limt', which is unknown; did you mean 'rate_limit'?"
+    [message] = caplog.messages
+    assert message == "connection 'c': extra has the field 'rate_limt', which is unknown; did you mean 'rate_limit'?"
 
 
 HOSTS = [
@@ -91,7 +91,7 @@ SECRET_CONNECTION = {
         "video_host": "https://video.example.com",
     },
 }
-TOLD = "the-api-key, proxy-password, https://video.example.com"
+MASKED = "the-api-key, proxy-password, https://video.example.com"
 SHOWN = "***, ***, https://video.example.com"
 
 
@@ -99,12 +99,12 @@ def test_resolving_masks_what_is_secret_and_nothing_else(connect: Connect) -> No
     account = resolve_connection(connect("c", **SECRET_CONNECTION))
 
     assert account.password == "the-api-key"
-    assert redact(TOLD) == SHOWN
+    assert redact(MASKED) == SHOWN
 
 
 async def test_resolving_in_an_event_loop_gives_and_masks_the_same(connect: Connect) -> None:
     assert await aresolve_connection(connect("c", **SECRET_CONNECTION)) == resolve_connection("c")
-    assert redact(TOLD) == SHOWN
+    assert redact(MASKED) == SHOWN
 
 
 async def test_a_missing_connection_is_named() -> None:

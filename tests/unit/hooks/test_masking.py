@@ -13,16 +13,16 @@ from airflow_provider_sessions.platforms.account import Account
 
 
 class Supervisor:
-    """What talks to the supervisor: here it only keeps what it is told. The real one is another process."""
+    """A channel to the supervisor that records the messages. The real supervisor is another process."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.received: list[tuple[str, str]] = []
 
     def send(self, message: Any) -> None:
-        self.told.append(("send", message.value))
+        self.received.append(("send", message.value))
 
     async def asend(self, message: Any) -> None:
-        self.told.append(("asend", message.value))
+        self.received.append(("asend", message.value))
 
 
 class OldWorkersSupervisor(Supervisor):
@@ -36,29 +36,29 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     return supervisor
 
 
-def test_a_worker_tells_its_supervisor(supervisor: Supervisor) -> None:
+def test_a_worker_sends_secrets_to_its_supervisor(supervisor: Supervisor) -> None:
     mask("secret-of-a-worker")
 
-    assert supervisor.told == [("send", "secret-of-a-worker")]
+    assert supervisor.received == [("send", "secret-of-a-worker")]
 
 
-async def test_an_event_loop_tells_it_without_blocking(supervisor: Supervisor) -> None:
+async def test_an_event_loop_sends_them_without_blocking(supervisor: Supervisor) -> None:
     await amask(["first-secret", "second-secret"])
 
-    assert supervisor.told == [("asend", "first-secret"), ("asend", "second-secret")]
+    assert supervisor.received == [("asend", "first-secret"), ("asend", "second-secret")]
 
 
-async def test_it_is_told_where_airflow_has_no_asynchronous_mask(
+async def test_they_are_sent_where_airflow_has_no_asynchronous_mask(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(masking, "_ASYNC_MASK", None)
 
     await amask(["secret-before-3.3"])
 
-    assert supervisor.told == [("asend", "secret-before-3.3")]
+    assert supervisor.received == [("asend", "secret-before-3.3")]
 
 
-async def test_an_old_worker_tells_it_the_blocking_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_old_worker_sends_them_with_a_blocking_call(monkeypatch: pytest.MonkeyPatch) -> None:
     supervisor = OldWorkersSupervisor()
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
     monkeypatch.setattr(masking, "_ASYNC_MASK", None)
@@ -66,14 +66,14 @@ async def test_an_old_worker_tells_it_the_blocking_way(monkeypatch: pytest.Monke
 
     await amask(["secret-on-3.1"])
 
-    assert supervisor.told == [("send", "secret-on-3.1")]
+    assert supervisor.received == [("send", "secret-on-3.1")]
 
 
-async def test_code_that_cannot_wait_has_it_told_at_the_next_turn(supervisor: Supervisor) -> None:
+async def test_code_that_cannot_await_sends_them_in_the_background(supervisor: Supervisor) -> None:
     mask_in_background("secret-of-a-callback")
     await asyncio.sleep(0)
 
-    assert supervisor.told == [("asend", "secret-of-a-callback")]
+    assert supervisor.received == [("asend", "secret-of-a-callback")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The button "Test" of Airflow's list of connections, on every platform, with what people get wrong.
 
-Airflow exports the connection under a random id, in URI form, and asks the hook.
+Airflow exports the connection under a random id, in URI form, and tests it with the hook.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def test_the_log_says_so_once_of_the_zone_in_use(
     assert not [text for text in caplog.messages if text.startswith("Time zone")]
     create("Two", "America/New_York")
     create("Three", "America/New_York")
-    told = [text for text in caplog.messages if text.startswith("Time zone")]
-    assert told == [
+    messages = [text for text in caplog.messages if text.startswith("Time zone")]
+    assert messages == [
         f"Time zone America/New_York: the system's database (2020a in {folder}) is used, and differs from that of the "
         f"Python package tzdata ({tzdata.IANA_VERSION}); update the system's package tzdata, or set PYTHONTZPATH to an "
         f"empty text, so that Python takes its own"

@@ -26,7 +26,7 @@ class FileStore:
     """A task's state store, in a file: what one process keeps, the next one finds.
 
     :param path: the file.
-    :param hold: whether to wait for ever before anything is kept; a file beside tells when it has come to that.
+    :param hold: whether to wait for ever before anything is stored; a file beside it appears then.
     """
 
     def __init__(self, path: Path, *, hold: bool = False) -> None:
@@ -143,7 +143,7 @@ def create_and_write_id(attempt: Attempt, path: Path, environment: dict[str, str
     """Create the session in a process of its own, and write its id into a file.
 
     :param environment: holds the connection; a process made by a fork server inherits the server's.
-    :param gate: a file to wait for; one beside ``path`` tells that the process has come so far.
+    :param gate: a file to wait for; one beside ``path`` appears when the process waits.
     """
     os.environ.update(environment)
     path.with_suffix(".ready").touch()

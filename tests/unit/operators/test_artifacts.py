@@ -284,10 +284,10 @@ def test_no_transcript_yet_is_an_error_that_says_how_to_wait(tmp_path: Path, giv
 
 
 def test_no_presigned_address_is_logged(download, webinar: str, mocker: Any, caplog: Any) -> None:
-    asked = mocker.spy(VidInfraAdapter, "recording_request")
+    requests = mocker.spy(VidInfraAdapter, "recording_request")
     with caplog.at_level(logging.DEBUG):
         download(session_id=webinar)
-    token = asked.spy_return[0].partition("token=")[2]
+    token = requests.spy_return[0].partition("token=")[2]
     assert len(token) > 12
     assert "GET http" in caplog.text
     assert token not in caplog.text

@@ -128,7 +128,7 @@ class TestBookSlot:
         ("fields", "message"),
         [({"start": "noon"}, "start: 'noon'"), ({"email": ""}, "email"), ({"guests": "[1]"}, "participants")],
     )
-    def test_what_cannot_be_meant_is_refused_before_any_request(
+    def test_invalid_arguments_are_refused_before_any_request(
         self, platform: Any, context: Any, sandbox: Sandbox, fields: dict[str, Any], message: str
     ) -> None:
         sandbox.log.clear()

@@ -120,18 +120,18 @@ def test_bad_options_fail_before_any_request(
 
 
 def test_creating_a_session_in_the_past_logs_a_warning(create: Any, caplog: pytest.LogCaptureFixture) -> None:
-    def told() -> list[str]:
+    def get_warnings() -> list[str]:
         return [message for message in caplog.messages if "in the past" in message]
 
     create(start="2026-03-03T10:00:00+01:00")
-    assert told() == ["The planned start, 2026-03-03T09:00:00+00:00, is in the past"]
+    assert get_warnings() == ["The planned start, 2026-03-03T09:00:00+00:00, is in the past"]
 
     caplog.clear()
     create(start="2026-03-03T10:00:00+01:00")
     create(start=datetime.now(UTC) - timedelta(seconds=10))
     create(start=datetime.now(UTC) + timedelta(days=1))
     create(start=None)
-    assert told() == []
+    assert get_warnings() == []
 
 
 def test_the_constructor_leaves_templates_alone() -> None:

@@ -48,9 +48,9 @@ def start() -> Iterator[Start]:
     forkserver.set_forkserver_preload([create_and_write_id.__module__])  # Airflow is imported once for all processes
     started: list[ForkServerProcess] = []
 
-    def start(attempt: Attempt, told: Path, gate: Path | None = None, **settings: str) -> ForkServerProcess:
+    def start(attempt: Attempt, outputs: Path, gate: Path | None = None, **settings: str) -> ForkServerProcess:
         connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")} | settings
-        process = forkserver.Process(target=create_and_write_id, args=(attempt, told, connections, gate))
+        process = forkserver.Process(target=create_and_write_id, args=(attempt, outputs, connections, gate))
         process.start()
         started.append(process)
         return process
@@ -103,11 +103,11 @@ def test_a_worker_is_killed_and_the_retry_leaves_one_session(
     process: list[ForkServerProcess] = []
     kill_at(sandbox, process, routes, number)
     sandbox.latency = 0.05  # so that the process is known before its requests are carried out
-    process.append(start(first, tmp_path / "told"))
+    process.append(start(first, tmp_path / "session_id"))
     process[0].join(30)
 
     assert process[0].exitcode == -signal.SIGKILL
-    assert not (tmp_path / "told").exists()
+    assert not (tmp_path / "session_id").exists()
     assert len(place.alive()) == 1 + left
     made = replace(first, try_number=2).make()
     assert place.alive() == sorted([theirs, made])
@@ -121,7 +121,7 @@ def test_a_worker_is_killed_before_it_stores_the_sessions_id(
     theirs = place.theirs()
     holding = FileStore(tmp_path / "store", hold=True)
     first = Attempt(place.conn_id, place.fields, store=holding)
-    process = start(first, tmp_path / "told")
+    process = start(first, tmp_path / "session_id")
     until(holding.holding.exists)
     process.kill()
     process.join()
@@ -135,7 +135,7 @@ def test_a_request_that_is_carried_out_after_its_sender_died_is_waited_for(
     vidinfra: Place, sandbox: Sandbox, start: Start, tmp_path: Path
 ) -> None:
     sandbox.faults.add("delay", route="create_session", seconds=1.0)
-    process = start(Attempt(vidinfra.conn_id, vidinfra.fields), tmp_path / "told")
+    process = start(Attempt(vidinfra.conn_id, vidinfra.fields), tmp_path / "session_id")
     until(lambda: sandbox.log.count(route="create_session") == 1)
     process.kill()
     process.join()
@@ -154,17 +154,17 @@ def together(start: Start, tmp_path: Path) -> Together:
     """Let two workers create the session at the same time, each with a folder for locks; return the ids."""
 
     def together(attempt: Attempt, folders: tuple[str, str]) -> tuple[str, ...]:
-        told, gate = [tmp_path / "first", tmp_path / "second"], tmp_path / "gate"
+        outputs, gate = [tmp_path / "first", tmp_path / "second"], tmp_path / "gate"
         processes = [
             start(attempt, path, gate, AIRFLOW_PROVIDER_SESSIONS_RATE_DIR=str(tmp_path / folder))
-            for path, folder in zip(told, folders, strict=True)
+            for path, folder in zip(outputs, folders, strict=True)
         ]
-        until(lambda: all(path.with_suffix(".ready").exists() for path in told))
+        until(lambda: all(path.with_suffix(".ready").exists() for path in outputs))
         gate.touch()
         for process in processes:
             process.join(30)
         assert [process.exitcode for process in processes] == [0, 0]
-        return tuple(path.read_text() for path in told)
+        return tuple(path.read_text() for path in outputs)
 
     return together
 
@@ -236,7 +236,7 @@ def test_a_worker_that_dies_delays_no_other(
     kill_at(sandbox, process, ("create_session_request",))
     sandbox.latency = 0.05
     attempt = Attempt(requests.conn_id, requests.fields)
-    process.append(start(attempt, tmp_path / "told"))
+    process.append(start(attempt, tmp_path / "session_id"))
     process[0].join(30)
     assert process[0].exitcode == -signal.SIGKILL
 

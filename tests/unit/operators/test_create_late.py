@@ -338,7 +338,7 @@ def redis() -> Iterator[Redis]:
                 server.delete(key)
 
 
-def test_redis_tells_all_hosts_what_was_sent(
+def test_redis_shares_the_record_of_sends_with_all_hosts(
     vidinfra: Place,
     sandbox: Sandbox,
     clock: VirtualClock,
@@ -371,7 +371,7 @@ def test_a_killed_worker_may_have_sent_something(
     forkserver.set_forkserver_preload([create_and_write_id.__module__])
     environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
     attempt = Attempt(vidinfra.conn_id, vidinfra.fields)
-    process = forkserver.Process(target=create_and_write_id, args=(attempt, tmp_path / "told", environment))
+    process = forkserver.Process(target=create_and_write_id, args=(attempt, tmp_path / "session_id", environment))
 
     def kill(entry: LogEntry) -> None:
         if entry.route in CREATES and not proxy.forwarded:

@@ -35,10 +35,10 @@ def test_a_title(start: Any, vidinfra: Any, sandbox: Sandbox, caplog: pytest.Log
     sandbox.faults.add("edit", times=None, changes={"data.title": FOREIGN, "data.session.title": FOREIGN})
 
     with caplog.at_level(logging.DEBUG, logger="airflow_provider_sessions"):
-        told = start(session_id)
+        result = start(session_id)
 
-    assert told["title"].startswith("Town\\nhall : :group::hidden")
-    assert len(told["title"]) == 500
+    assert result["title"].startswith("Town\\nhall : :group::hidden")
+    assert len(result["title"]) == 500
     for message in caplog.messages:
         assert_fit(message)
 
@@ -52,9 +52,9 @@ def test_a_link(connect: Any, sandbox_server: SandboxServer, context: Any) -> No
         task_id="wait", conn_id="sessions_us_default", session_id=session_id, state="live", deferrable=False
     )
 
-    told = wait.poke(context).xcom_value
+    result = wait.poke(context).xcom_value
 
-    assert (told["session_id"], told["url"], told["join_url"]) == (session_id, None, None)
+    assert (result["session_id"], result["url"], result["join_url"]) == (session_id, None, None)
     assert context["ti"].xcoms["join_url"] is None
 
 

@@ -170,7 +170,7 @@ def test_a_session_without_a_recording_that_is_ready(vidinfra: Any, sandbox: San
         ({"chapters": [{"title": "Opening"}]}, "chapters: must be a list of mappings with title, start_time"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_made(
+def test_invalid_arguments_are_refused_before_any_video_is_created(
     session_id: str, vidinfra: Any, context: Any, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

@@ -56,8 +56,8 @@ def test_the_result_is_logged(run: Any, session_id: str, caplog: pytest.LogCaptu
         run(CallApiOperator, endpoint="list_rooms", limit=1)
         run(CallApiOperator, endpoint="get_session", arguments={"session_id": session_id})
 
-    told = [text for text in caplog.messages if text.startswith((f"Session {session_id} is", "Called"))]
-    assert told == [
+    messages = [text for text in caplog.messages if text.startswith((f"Session {session_id} is", "Called"))]
+    assert messages == [
         f"Session {session_id} is scheduled; start: 2031-01-02T02:04:05+00:00; page: {page}",
         f"Session {session_id} is live; start: 2031-01-02T02:04:05+00:00; page: {page}",
         "Called list_rooms of vidinfra: received 1 item",

@@ -1,4 +1,4 @@
-"""What the demo plays on the platforms, and whoever starts its DAGs from the form, with nobody to play."""
+"""The scripts of the demo's platforms, also for runs that are triggered with the form, without cues."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_a_webinar_that_was_started_from_the_form_is_seen_live(waited: int) -> N
         scheduled_start=CREATED + FORM_STARTS_IN,
     )
 
-    look = CREATED.timestamp() + waited
-    while look < live:
-        look = next_poll(planned, look, poll_interval=2)
+    poll = CREATED.timestamp() + waited
+    while poll < live:
+        poll = next_poll(planned, poll, poll_interval=2)
 
-    assert look + 20 < live + webinar.script["duration"], "with time to spare for a slow machine"
+    assert poll + 20 < live + webinar.script["duration"], "with time to spare for a slow machine"

@@ -1,4 +1,4 @@
-"""The contract of adapters is imported when it is asked for, and says so where pytest is missing."""
+"""The contract of adapters is imported when it is used, with an error if pytest is missing."""
 
 from __future__ import annotations
 

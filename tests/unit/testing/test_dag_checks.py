@@ -51,14 +51,14 @@ def check(tmp_path: Path) -> Check:
     return check
 
 
-def told(findings: list[Finding]) -> list[tuple[str | None, str | None, str | None]]:
+def get_locations(findings: list[Finding]) -> list[tuple[str | None, str | None, str | None]]:
     return [(finding.dag_id, finding.task_id, finding.argument) for finding in findings]
 
 
 def test_a_finding_names_file_dag_task_and_argument(check: Check, tmp_path: Path) -> None:
     [finding] = check('SessionStateSensor(task_id="wait", session_id="s1", poll_interval="soon")')
 
-    assert told([finding]) == [("a_dag", "wait", "poll_interval")]
+    assert get_locations([finding]) == [("a_dag", "wait", "poll_interval")]
     assert finding.file == str(tmp_path / "a_file.py")
     assert str(finding).startswith(f"{tmp_path}/a_file.py: DAG a_dag, task wait: poll_interval: 'soon' is not a dur")
     assert str(finding) in repr([finding])
@@ -179,11 +179,11 @@ def test_what_a_run_would_refuse_is_found(check: Check, task: str, argument: str
         'CreateSessionOperator(task_id="t", title=lambda context, jinja_env: "x", start=WINDOW["start"])',
     ],
 )
-def test_what_only_a_run_tells_is_left_to_it(check: Check, task: str) -> None:
+def test_values_that_are_known_only_in_a_run_are_not_checked(check: Check, task: str) -> None:
     assert check(task.replace("DAG_TASK", 'StartSessionOperator(task_id="first", session_id="s")')) == []
 
 
-def test_every_wrong_argument_of_every_task_is_told(check: Check) -> None:
+def test_every_wrong_argument_of_every_task_is_found(check: Check) -> None:
     findings = check(
         'SessionStateSensor(task_id="a", session_id="s", state="end", max_idle="soon")',
         'SessionStateSensor(task_id="b", session_id="s", on_unreachable="ignore")',
@@ -201,7 +201,7 @@ def test_delimiters_of_the_dag_tell_what_is_a_template(check: Check) -> None:
     ours = check('CreateSessionOperator(task_id="t", title="x", start="[[ ts ]]")', dag=kwargs)
     theirs = check('CreateSessionOperator(task_id="t", title="x", start="{{ ts }}")', dag=kwargs)
 
-    assert (told(ours), told(theirs)) == ([], [("a_dag", "t", "start")])
+    assert (get_locations(ours), get_locations(theirs)) == ([], [("a_dag", "t", "start")])
 
 
 def test_values_are_taken_as_native_rendering_makes_them(check: Check) -> None:
@@ -212,7 +212,7 @@ def test_values_are_taken_as_native_rendering_makes_them(check: Check) -> None:
         dag=native,
     )
 
-    assert told(findings) == [("a_dag", "truth", "title")]
+    assert get_locations(findings) == [("a_dag", "truth", "title")]
 
 
 def test_what_a_group_gives_by_default_counts(check: Check) -> None:
@@ -223,11 +223,11 @@ def test_what_a_group_gives_by_default_counts(check: Check) -> None:
         "waits()",
     )
 
-    assert told(findings) == [("a_dag", "waits.t", "state")]
+    assert get_locations(findings) == [("a_dag", "waits.t", "state")]
 
 
 @pytest.mark.parametrize(
-    ("schedule", "is_told"),
+    ("schedule", "is_found"),
     [
         ('"@daily"', True),
         ("timedelta(days=1)", True),
@@ -249,14 +249,14 @@ def test_what_a_group_gives_by_default_counts(check: Check) -> None:
         ),
     ],
 )
-def test_an_export_without_a_window_is_told_where_the_schedule_gives_none(
-    check: Check, schedule: str, is_told: bool
+def test_an_export_without_a_window_is_found_where_the_schedule_gives_none(
+    check: Check, schedule: str, is_found: bool
 ) -> None:
     dag = f"schedule={schedule}"
     export = 'SessionsToSqlOperator(task_id="t", sql_conn_id="w")'
     findings = check(export, dag=dag)
 
-    assert told(findings) == ([("a_dag", "t", "start")] if is_told else [])
+    assert get_locations(findings) == ([("a_dag", "t", "start")] if is_found else [])
     assert all("data interval has no length (schedules such as '@daily'" in one.message for one in findings)
     assert check(export.replace(")", ", **WINDOW)"), dag=dag) == []
 

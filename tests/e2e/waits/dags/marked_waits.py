@@ -6,7 +6,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 
-# Task to whether its session is to be called off when it is killed.
+# Whether each task cancels its session when it is killed.
 WAITS = {"failed": True, "succeeded": True, "not_asked": False, "cleared": True, "begun": True}
 
 with DAG("marked_waits", schedule=None, params={"sessions": Param({}, type="object")}):
