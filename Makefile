@@ -74,7 +74,7 @@ mutants: .venv/.ready-dev .venv/.ready-mutants ## see whether tests notice small
 audit: ## look for known faults in what this package depends on, before each release (needs uv and the network)
 	scripts/audit.sh
 
-constraints: ## resolve the pinned versions anew (needs uv)
+constraints: ## resolve the pinned versions again (needs uv)
 	scripts/constraints.sh
 
 clean: ## remove the environments and everything that was built, run or cached

@@ -23,7 +23,7 @@ CAP = 100 * MIB
 """Bytes a second of the slow ones."""
 CUTS = 20
 _BLOCK = random.Random(4711).randbytes(MIB)
-_AT_ONCE = MIB // 4
+_CHUNK = MIB // 4
 _FILE = re.compile(r"/files/(\d+)(-slow|-cut)?")
 _TIME = "2026-03-02T10:00:00Z"
 
@@ -39,7 +39,7 @@ def pieces(start: int, end: int, largest: int = MIB) -> Iterator[memoryview]:
 
 
 def sha256_of(size: int) -> str:
-    """What the checksum of a file has to be."""
+    """Return the checksum of a file."""
     checksum = hashlib.sha256()
     for piece in pieces(0, size):
         checksum.update(piece)
@@ -47,7 +47,7 @@ def sha256_of(size: int) -> str:
 
 
 class _Server:
-    """Answers connections, each in a thread of its own."""
+    """Serves each connection in its own thread."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -57,9 +57,9 @@ class _Server:
     def serve(self) -> None:
         while True:
             connection, _ = self._listener.accept()
-            threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._handle_connection, args=(connection,), daemon=True).start()
 
-    def _attend(self, connection: socket.socket) -> None:
+    def _handle_connection(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         received = b""
         try:
@@ -67,26 +67,26 @@ class _Server:
                 received += data
                 while b"\r\n\r\n" in received:
                     head, _, received = received.partition(b"\r\n\r\n")
-                    if not self._answer(connection, head.decode()):
+                    if not self._respond(connection, head.decode()):
                         return
         except OSError:
-            return  # whoever asked has gone
+            return  # the client has closed the connection
         finally:
             connection.close()
 
-    def _answer(self, connection: socket.socket, head: str) -> bool:
-        """Answer a request; whether the connection stays."""
+    def _respond(self, connection: socket.socket, head: str) -> bool:
+        """Respond to a request; return whether the connection stays open."""
         target = head.split(" ", 2)[1]
         if found := _FILE.fullmatch(target):
-            asked = re.search(r"^range: *bytes=(\d+)-", head, re.IGNORECASE | re.MULTILINE)
-            return self._send_file(connection, target, int(found[1]), found[2] or "", int(asked[1]) if asked else 0)
-        body = json.dumps(self._told(target)).encode()
+            ranged = re.search(r"^range: *bytes=(\d+)-", head, re.IGNORECASE | re.MULTILINE)
+            return self._send_file(connection, target, int(found[1]), found[2] or "", int(ranged[1]) if ranged else 0)
+        body = json.dumps(self._make_body(target)).encode()
         start = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(start.encode() + body)
         return True
 
-    def _told(self, target: str) -> Any:
-        """A session with one recording; both have the same id."""
+    def _make_body(self, target: str) -> Any:
+        """Return a session with one recording of the same id."""
         if target == "/sent":
             return self._sent
         *_, what, key, last = ["", *target.split("/")]
@@ -110,15 +110,15 @@ class _Server:
         connection.sendall(f"{head}\r\n".encode())
         end = self._end(target, size, manner, start)
         began = time.perf_counter()
-        for number, piece in zip(count(1), pieces(start, end, _AT_ONCE), strict=False):
-            if manner == "-slow" and (early := began + number * _AT_ONCE / CAP - time.perf_counter()) > 0:
+        for number, piece in zip(count(1), pieces(start, end, _CHUNK), strict=False):
+            if manner == "-slow" and (early := began + number * _CHUNK / CAP - time.perf_counter()) > 0:
                 time.sleep(early)
             connection.sendall(piece)
             self._sent[target] = self._sent.get(target, 0) + len(piece)
         return end == size
 
     def _end(self, target: str, size: int, manner: str, start: int) -> int:
-        """Where this answer breaks off: at uneven places, so that no chunk of anybody's ends there."""
+        """Return where the response is cut off: at odd places, where no client's chunk ends."""
         if manner != "-cut" or self._cuts.get(target, 0) >= CUTS:
             return size
         self._cuts[target] = self._cuts.get(target, 0) + 1
@@ -126,7 +126,7 @@ class _Server:
 
 
 def serve(port: Any) -> None:
-    """Serve for ever; tells the base URL through the port."""
+    """Serve forever; send the base URL through the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     port.send(f"http://127.0.0.1:{listener.getsockname()[1]}")
     _Server(listener).serve()

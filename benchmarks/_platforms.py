@@ -1,7 +1,7 @@
-"""Platforms for benchmarks: the sandbox's own answers, asked for once, then served from memory by next to no code.
+"""Platforms for benchmarks: the sandbox's responses, requested once and then served from memory.
 
-The sandbox makes each answer anew, which takes a millisecond or two of a core; on a small machine the benchmark would
-measure that. So every answer that a contender may ask for is made beforehand. Each takes the latency, whoever asks.
+The sandbox needs a millisecond or two of processor time for a response, which the benchmark would measure on a small
+machine. So all responses are created in advance. Each has the same latency for every contender.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Scene:
     """What is read of a platform.
 
     :param key_header: the header of the credential.
-    :param sessions: where the list of sessions is in its answer.
+    :param sessions: where the list of sessions is in its response.
     :param pages: the query of a page of the list.
     :param has_total: whether the list says how long it is. Where it does not, only a page tells whether there is
         another, so pages can only be asked for one after the other.
-    :param parts: by name: the path of a request that is sent for each session, and where the list is in its answer.
+    :param parts: by name: the path of a request that is sent for each session, and where the list is in its response.
     :param datasets: what our operator is asked for: just what needs these requests.
     """
 
@@ -88,8 +88,8 @@ class Limit:
     seconds: float
 
 
-async def _answers(scene: Scene, sessions: int) -> tuple[dict[str, bytes], str, str]:
-    """All answers by path and query, the path of the base URL, and the key."""
+async def _fetch_responses(scene: Scene, sessions: int) -> tuple[dict[str, bytes], str, str]:
+    """Return all responses by path and query, the path of the base URL, and the key."""
     sandbox = Sandbox(1, clock=SandboxClock(LAST_DAY, speed=0), platforms=[scene.platform])
     platform = sandbox.platform(scene.platform)
     platform.remove_rate_limit()
@@ -97,45 +97,45 @@ async def _answers(scene: Scene, sessions: int) -> tuple[dict[str, bytes], str, 
     platform.create(count=sessions, ended_between=(FIRST_DAY, LAST_DAY))
     base = httpx.URL(platform.base_url).path
     key = platform.credentials()["api_key"]
-    answers: dict[str, bytes] = {}
+    responses: dict[str, bytes] = {}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(sandbox.app), headers={scene.key_header: key}, base_url=platform.base_url
     ) as client:
 
-        async def ask(path: str, **query: Any) -> Any:
-            answer = await client.get(path, params=query)
-            target = answer.request.url.raw_path.decode()
-            answers[_canonical(target)] = _whole(answer)
-            return answer.json()
+        async def fetch(path: str, **query: Any) -> Any:
+            response = await client.get(path, params=query)
+            target = response.request.url.raw_path.decode()
+            responses[_canonical(target)] = _encode_response(response)
+            return response.json()
 
         ids: list[str] = []
         empty = 0
         for number in count(1):
-            found = down(await ask("sessions", **scene.page(number)), scene.sessions)
+            found = get_nested(await fetch("sessions", **scene.page(number)), scene.sessions)
             ids += [session["id"] for session in found]
             empty += not found
             if empty == _PAGES_BEYOND:
                 break
         if not scene.pages:  # the first page without its number
-            await ask("sessions")
+            await fetch("sessions")
         for one in ids:
             for path, _ in scene.parts.values():
-                await ask(path.format(id=one))
-    return answers, base, key
+                await fetch(path.format(id=one))
+    return responses, base, key
 
 
-def down(answer: Any, path: tuple[str, ...]) -> Any:
-    """What is below some names in an answer."""
+def get_nested(content: Any, path: tuple[str, ...]) -> Any:
+    """Return the value below some names in a response."""
     for name in path:
-        answer = answer[name]
-    return answer
+        content = content[name]
+    return content
 
 
-def _whole(answer: httpx.Response) -> bytes:
-    if answer.status_code != 200:
-        raise RuntimeError(f"{answer.request.url} was answered with {answer.status_code}: {answer.text}")
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer.content)}\r\n\r\n"
-    return head.encode() + answer.content
+def _encode_response(response: httpx.Response) -> bytes:
+    if response.status_code != 200:
+        raise RuntimeError(f"{response.request.url}: status {response.status_code}: {response.text}")
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(response.content)}\r\n\r\n"
+    return head.encode() + response.content
 
 
 def _canonical(target: str) -> str:
@@ -146,16 +146,16 @@ def _canonical(target: str) -> str:
 class _Memory:
     """What is served, and when what was asked for."""
 
-    def __init__(self, answers: dict[str, bytes], latency: float, limit: Limit | None) -> None:
-        self.answers = answers
+    def __init__(self, responses: dict[str, bytes], latency: float, limit: Limit | None) -> None:
+        self.responses = responses
         self.latency = latency
         self.limit = limit
         self.granted: list[float] = []
         self.lists = self.refused = 0
         self.unknown: list[str] = []
 
-    def answer(self, target: str) -> bytes:
-        """The answer to a request that arrives now."""
+    def respond(self, target: str) -> bytes:
+        """Return the response to a request that arrives now."""
         now = time.monotonic()
         if self.limit is not None and len(self.granted) >= self.limit.requests:
             wait = self.granted[-self.limit.requests] + self.limit.seconds - now
@@ -164,14 +164,14 @@ class _Memory:
                 return _refusal("429 Too Many Requests", f"Retry-After: {math.ceil(wait)}\r\n")
         self.granted.append(now)
         self.lists += target.partition("?")[0].endswith("/sessions")
-        found = self.answers.get(_canonical(target))
+        found = self.responses.get(_canonical(target))
         if found is None:
             self.unknown.append(target)
             return _refusal("404 Not Found")
         return found
 
     def story(self) -> bytes:
-        """What came, as an answer; then counting begins anew."""
+        """Return what arrived, as a response, and reset the counts."""
         came = {"granted": self.granted, "lists": self.lists, "refused": self.refused, "unknown": self.unknown}
         self.granted, self.lists, self.refused, self.unknown = [], 0, 0, []
         body = json.dumps(came).encode()
@@ -203,19 +203,19 @@ class _Connection(asyncio.Protocol):
             if target == "/story":
                 self._send(self._memory.story())
             else:
-                self._loop.call_later(self._memory.latency, self._send, self._memory.answer(target))
+                self._loop.call_later(self._memory.latency, self._send, self._memory.respond(target))
 
-    def _send(self, answer: bytes) -> None:
+    def _send(self, response: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.write(response)
 
 
 def serve(port: Any, scene: Scene, sessions: int, latency: float, limit: Limit | None = None) -> None:
     """Serve a scene for ever; tells ``(base URL, key)`` through the port once it does."""
 
     async def run() -> None:
-        answers, base, key = await _answers(scene, sessions)
-        memory = _Memory(answers, latency, limit)
+        responses, base, key = await _fetch_responses(scene, sessions)
+        memory = _Memory(responses, latency, limit)
         server = await asyncio.get_running_loop().create_server(lambda: _Connection(memory), "127.0.0.1", 0)
         port.send((f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{base}", key))
         await server.serve_forever()
@@ -225,7 +225,7 @@ def serve(port: Any, scene: Scene, sessions: int, latency: float, limit: Limit |
 
 @dataclass(frozen=True)
 class Story:
-    """What a platform saw since it was last asked: when it answered, and how often with a page of the list."""
+    """The requests since the last report: when they arrived, and how many were for a page of the list."""
 
     granted: list[float]
     lists: int
@@ -234,6 +234,6 @@ class Story:
 
 
 def story_of(base_url: str) -> Story:
-    """Ask a served scene what it saw, and let it count anew."""
-    answer = httpx.get(httpx.URL(base_url).join("/story"), trust_env=False)
-    return Story(**answer.json())
+    """Get the report of a platform, and reset its counts."""
+    response = httpx.get(httpx.URL(base_url).join("/story"), trust_env=False)
+    return Story(**response.json())

@@ -41,7 +41,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from benchmarks._measuring import MIB, Bounds, Meter, connection, in_child, prepare_airflow, started
-from benchmarks._platforms import FIRST_DAY, LAST_DAY, SCENES, Limit, Scene, Story, down, serve, story_of
+from benchmarks._platforms import FIRST_DAY, LAST_DAY, SCENES, Limit, Scene, Story, get_nested, serve, story_of
 
 LATENCY, CONCURRENCY = 0.05, 16
 LIMIT = Limit(10, 3.0)
@@ -92,7 +92,7 @@ def loop(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
         ids: list[str] = []
         with Path(f"{folder}/sessions.jsonl").open("w", encoding="utf-8") as file:
             for number in count(1):
-                page = down(get("sessions", **scene.page(number)), scene.sessions)
+                page = get_nested(get("sessions", **scene.page(number)), scene.sessions)
                 ids += [session["id"] for session in page]
                 file.writelines(f"{json.dumps(session)}\n" for session in page)
                 if len(page) < scene.pages.get("limit", 20):
@@ -100,7 +100,7 @@ def loop(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
         for part, (path, place) in scene.parts.items():
             with Path(f"{folder}/{part}.jsonl").open("w", encoding="utf-8") as file:
                 for one in ids:
-                    rows = down(get(path.format(id=one)), place)
+                    rows = get_nested(get(path.format(id=one)), place)
                     file.writelines(f"{json.dumps({'session_id': one, **row})}\n" for row in rows)
     meter.results["sessions"] = len(ids)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolve constraints/airflow-X.Y.txt anew: every package that running and testing on the newest Airflow X.Y needs.
+# Resolve constraints/airflow-X.Y.txt: every package that running and testing on the newest Airflow X.Y needs.
 #
 # An older Airflow does not start with packages that were published long after it, so its file is resolved as of a
 # day shortly after that release; aside from packages that Airflow does not use itself and that may be newer: DuckDB's

@@ -2,8 +2,8 @@
 
 This saves a search, and finds the session if people have removed its marker. There are two stores, since neither is
 enough by itself. Airflow's task state store (3.3 and newer) is shared by all workers, but from 3.4 on a clear empties
-it unless it is told to keep it. The store beside the connection's rate limit outlives a clear on every Airflow, but
-without Redis it belongs to one host: see :mod:`airflow_provider_sessions.operators._record_stores`.
+it unless ``keep_task_state`` is set. The store beside the connection's rate limit outlives a clear on every Airflow,
+but without Redis it belongs to one host: see :mod:`airflow_provider_sessions.operators._record_stores`.
 """
 
 from __future__ import annotations

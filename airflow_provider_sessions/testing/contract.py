@@ -284,7 +284,7 @@ class ListContract:
 
     @_async_test
     async def test_list_poll_and_get_return_the_same_session(self, connected: ConnectedPlatform) -> None:
-        """Whoever reads it first, and whenever: before it begins, while it lasts, and until all artifacts are there."""
+        """In any order, and at any time: before it starts, while it is live, and until all artifacts are ready."""
         fake = connected.fake
         held, soon = connected.hold_session(publish=False), connected.plan_session("Soon", timedelta(minutes=15))
         ids = {held, soon, connected.plan_session("To come"), connected.plan_session("Not held", timedelta(hours=1))}

@@ -179,7 +179,7 @@ def test_the_classes_are_found() -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_each_argument_that_takes_a_text_names_its_words_or_may_be_any(kind: type) -> None:
-    """Whoever adds an argument decides which it is; one that is closed is tested by all that follows."""
+    """A new argument must be added to one of the two; closed ones are tested below."""
     texts = {name for name, hint in parameters(kind).items() if str in members(hint) and bool not in members(hint)}
     closed = {one.field for one in CLOSED if one.kind is kind}
 

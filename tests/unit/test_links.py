@@ -46,7 +46,7 @@ def test_there_is_no_link_before_anything_was_pushed(task_instance: Any) -> None
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", {"a": 1}])
 def test_there_is_no_link_to_what_is_no_web_page(task_instance: Any, address: Any) -> None:
-    """Whoever wrote the XCom."""
+    """Another task may have written the XCom."""
     task_instance.xcom_push(key="session_url", value=address)
 
     assert SessionLink().get_link(None, ti_key=task_instance) == ""

@@ -97,7 +97,7 @@ class ParleyAdapter(Adapter):
         return self._session(await self.client.send(get_meeting(session_id)))
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """List all sessions: Parley filters nothing, so whoever calls this does."""
+        """List all sessions: Parley filters nothing, so the caller does."""
         return map_items(self.client.pages(list_meetings()), self._session, self.unread)
 
     async def create(self, draft: SessionDraft) -> Session:

@@ -49,7 +49,7 @@ def segments(draw: st.DrawFn, names: st.SearchStrategy[str | None] = NAME) -> Tr
 
 
 def as_given(transcript: Transcript) -> Transcript:
-    """What a file tells of a transcript: not which ends were inferred."""
+    """The part of a transcript that a file contains: not which ends were inferred."""
     told = (segment.model_copy(update={"end_inferred": False}) for segment in transcript.segments)
     return transcript.model_copy(update={"segments": tuple(told)})
 

@@ -122,7 +122,7 @@ def test_what_a_session_left_lies_in_one_folder(
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_one_to_come_is_changed_and_called_off(platform: Any, context: dict[str, Any], name: str) -> None:
+def test_a_planned_session_is_updated_and_canceled(platform: Any, context: dict[str, Any], name: str) -> None:
     start = platform.shared.clock.now() + timedelta(days=2)
     (made,) = platform.create("Town hall", scheduled_start=start)
     session_id = called(platform, made, name)

@@ -32,7 +32,7 @@ def decide(error: BaseException) -> Any:
     return sessions_default_args()["retry_policy"].evaluate(error, try_number=1, max_tries=3)
 
 
-def test_an_older_airflow_is_told_nothing() -> None:
+def test_an_older_airflow_gets_no_argument() -> None:
     assert bool(sessions_default_args()) == (Version("3.3") <= AIRFLOW)
 
 
