@@ -75,7 +75,6 @@ IDENTIFIERS = {
     "Tickets": "Reservation",
     "Tolerance": "FailureLimits",
     "Trace": "Candidate",
-    "UNFINISHED": "UNFINISHED_STATES",
     "UNREMARKABLE": "TRANSIENT_STATES",
     "UnreachableError": "UnreachableConditionError",
     "UnreadLog": "ReadWarnings",
