@@ -14,7 +14,7 @@ from tests.airflow.conftest import RunDag
 from tests.connected import Connect, requests_of
 
 
-def test_a_create_without_a_slot_is_deferred_and_makes_one_session(
+def test_a_create_beyond_the_rate_limit_is_deferred_and_creates_one_session(
     run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     limited = {"rate_limit": "8/20s"}

@@ -71,7 +71,7 @@ def test_a_manual_run_without_a_window_fails_and_writes_nothing(
     assert data_files(tmp_path) == []
 
 
-def test_every_format_says_the_same_and_mapped_tasks_have_files_of_their_own(
+def test_all_formats_have_the_same_rows_and_mapped_tasks_write_separate_files(
     run_dag: RunDag, webinars: list[str], tmp_path: Path
 ) -> None:
     run = run_dag(FILE, "export_formats", path=str(tmp_path), **WINDOW)

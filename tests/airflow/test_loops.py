@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs_airflow("3.4.0b1")
 ITERATIONS = 3
 
 
-def test_each_iteration_makes_one_session_and_writes_its_own_files(
+def test_each_iteration_creates_one_session_and_writes_its_own_files(
     run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     morning = datetime(2026, 3, 2, 8, tzinfo=UTC)

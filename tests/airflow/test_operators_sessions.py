@@ -20,7 +20,9 @@ def options(vidinfra: Any) -> dict[str, str]:
     return {"room_id": vidinfra.room_id, "preset_id": vidinfra.preset_id}
 
 
-def test_a_session_is_made_moved_started_and_ended(run_dag: RunDag, vidinfra: Any, options: dict[str, str]) -> None:
+def test_a_session_is_created_updated_started_and_ended(
+    run_dag: RunDag, vidinfra: Any, options: dict[str, str]
+) -> None:
     run = run_dag(
         FILE, "create_and_hold", title="Town hall", start="2026-03-02T18:00", duration="PT45M", options=options
     )
@@ -45,7 +47,7 @@ def test_a_session_is_made_moved_started_and_ended(run_dag: RunDag, vidinfra: An
         assert not run.xcom(task, "_link_JoinLink")
 
 
-def test_what_native_rendering_makes_a_number_of_is_the_text_it_was(
+def test_numbers_from_native_rendering_are_accepted_as_text(
     run_dag: RunDag, vidinfra: Any, options: dict[str, str]
 ) -> None:
     run = run_dag(
@@ -95,7 +97,9 @@ def test_cancelling_can_be_mapped(run_dag: RunDag, vidinfra: Any) -> None:
     assert [session["state"] for session in run.xcom("cancel")] == ["canceled"] * 2
 
 
-def test_every_task_of_every_run_makes_its_own_session(run_dag: RunDag, vidinfra: Any, options: dict[str, str]) -> None:
+def test_every_task_of_every_run_creates_its_own_session(
+    run_dag: RunDag, vidinfra: Any, options: dict[str, str]
+) -> None:
     runs = [run_dag(FILE, "create_twice", options=options) for _ in range(2)]
 
     made = [run.xcom(task)["session_id"] for run in runs for task in ("create", "again")]

@@ -63,7 +63,7 @@ def test_a_wait_that_takes_too_long(run_dag: RunDag, vidinfra: Any, sandbox: San
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("on_unreachable", "became"), [("fail", "failed"), ("skip", "skipped")])
-def test_a_wait_for_what_can_no_longer_come(
+def test_a_wait_whose_condition_is_unreachable(
     run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, session_id: str, mode: str, on_unreachable: str, became: str
 ) -> None:
     end_at_poll(sandbox, 2, session_id)

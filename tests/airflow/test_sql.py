@@ -66,7 +66,7 @@ def test_nightly_example_loads_a_day_and_sums_up_hours_per_person(
     assert sum(row[1] for row in rows) == len(warehouse.rows("select * from {schema}attendance_summary"))
 
 
-def test_what_is_late_revised_or_deleted_comes_with_later_runs(
+def test_late_revised_and_deleted_sessions_are_exported_by_later_runs(
     run_dag: RunDag, sandbox: Sandbox, meetings: Any, warehouse: Place, mocker: Any
 ) -> None:
     begin = datetime.now(UTC) - timedelta(hours=4)

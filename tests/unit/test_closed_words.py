@@ -240,12 +240,12 @@ def test_every_word_of_a_type_is_taken(one: Closed) -> None:
 
 @pytest.mark.parametrize("one", TEMPLATED, ids=str)
 @pytest.mark.parametrize("given", ["{{ params.word }}", "<< params.word >>", "", "None", "{{ 'a' }}-b", "two words"])
-def test_what_may_be_a_template_is_left_to_the_run(one: Closed, given: str) -> None:
+def test_possible_templates_are_checked_in_the_run(one: Closed, given: str) -> None:
     one.make(given)
 
 
 @pytest.mark.parametrize("one", [one for one in TEMPLATED if one.shape == "word"], ids=str)
-def test_what_is_no_text_is_left_to_the_run(one: Closed) -> None:
+def test_values_other_than_text_are_checked_in_the_run(one: Closed) -> None:
     with DAG("a_dag", schedule=None):
         output = SessionStateSensor(task_id="other", conn_id="a_conn", session_id="s1").output
 
@@ -313,5 +313,7 @@ def test_airflow_shows_a_wrong_word_as_an_import_error(import_errors: Callable[[
         'SessionStateSensor.partial(task_id="wait", state="end").expand(session_id=["s1"])',
     ],
 )
-def test_templates_and_what_is_mapped_are_no_import_error(import_errors: Callable[[str], list[str]], task: str) -> None:
+def test_templates_and_mapped_arguments_are_no_import_error(
+    import_errors: Callable[[str], list[str]], task: str
+) -> None:
     assert import_errors(task) == []

@@ -42,7 +42,7 @@ def test_methods_and_variables_are_those_of_an_adapter() -> None:
     assert [name for name in variables if not hasattr(Adapter, name)] == ["room_id", "case"]
 
 
-def test_targets_of_make_are_there() -> None:
+def test_targets_of_make_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\S+)", TEXT, flags=re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target

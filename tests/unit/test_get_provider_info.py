@@ -50,7 +50,7 @@ def modules() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", list(modules()))
-def test_every_module_that_is_listed_is_there(module: str) -> None:
+def test_every_listed_module_exists(module: str) -> None:
     assert importlib.import_module(module).__doc__
 
 
@@ -76,7 +76,7 @@ def test_every_platform_of_ours_has_a_connection_type() -> None:
 
 
 @pytest.mark.parametrize("link", INFO["extra-links"])
-def test_every_link_is_there(link: str) -> None:
+def test_every_link_exists(link: str) -> None:
     assert issubclass(found(link), BaseOperatorLink)
 
 
@@ -95,7 +95,7 @@ def test_json_fields_are_small_text_boxes(conn_type: str) -> None:
     assert fields["paths"]["schema"]["format"] == "multiline"
 
 
-def test_nothing_is_imported_to_make_it() -> None:
+def test_it_imports_nothing() -> None:
     """Airflow calls it while it starts: an import could import Airflow, which is only half initialized."""
     code = (
         "import sys, airflow_provider_sessions.get_provider_info as info; info.get_provider_info(); "

@@ -26,14 +26,14 @@ def task_instance(mocker: MockerFixture) -> RecordingTaskInstance:
     return task_instance
 
 
-def test_links_lead_where_the_session_says(task_instance: Any) -> None:
+def test_links_are_the_urls_of_the_session(task_instance: Any) -> None:
     push_links({"ti": task_instance}, session(url=PAGE, join_url=DOOR))
 
     assert SessionLink().get_link(None, ti_key=task_instance) == PAGE
     assert JoinLink().get_link(None, ti_key=task_instance) == DOOR
 
 
-def test_there_is_no_link_where_there_is_no_address(task_instance: Any) -> None:
+def test_there_is_no_link_without_a_url(task_instance: Any) -> None:
     push_links({"ti": task_instance}, session())
 
     assert SessionLink().get_link(None, ti_key=task_instance) == ""
@@ -45,7 +45,7 @@ def test_there_is_no_link_before_anything_was_pushed(task_instance: Any) -> None
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", {"a": 1}])
-def test_there_is_no_link_to_what_is_no_web_page(task_instance: Any, address: Any) -> None:
+def test_there_is_no_link_to_other_schemes_than_http(task_instance: Any, address: Any) -> None:
     """Another task may have written the XCom."""
     task_instance.xcom_push(key="session_url", value=address)
 

@@ -27,7 +27,7 @@ def test_samples_can_be_run(number: int) -> None:
     exec(compile(SAMPLES[number], "README.md", "exec"), {"__name__": "sample"})
 
 
-def test_tables_are_those_that_the_code_makes() -> None:
+def test_tables_are_the_generated_ones() -> None:
     assert update_parts(README) == README, "run `python -m scripts.reference`"
 
 

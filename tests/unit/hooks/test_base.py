@@ -74,9 +74,7 @@ def test_a_session_is_canceled(hook: VidInfraHook, draft: SessionDraft) -> None:
 
 
 @pytest.mark.parametrize("feature", ["transcripts", "takeaways"])
-def test_what_a_platform_lacks_is_refused_with_what_to_use_instead(
-    hook: VidInfraHook, vidinfra: Any, feature: str
-) -> None:
+def test_unsupported_features_are_refused_with_a_hint(hook: VidInfraHook, vidinfra: Any, feature: str) -> None:
     (key,) = vidinfra.create()
 
     with pytest.raises(UnsupportedError, match=f"vidinfra does not support '{feature}'. The vendor"):
@@ -137,7 +135,7 @@ def test_the_hook_is_found_by_the_connections_type(vidinfra: Any) -> None:
     assert hook.account.password == vidinfra.api_key
 
 
-def test_a_connection_of_a_strange_type_is_refused_with_the_known_ones(connect: Connect) -> None:
+def test_a_connection_of_another_type_is_refused_with_the_known_types(connect: Connect) -> None:
     connect("web", conn_type="http", host="example.com")
 
     with pytest.raises(InputError, match=r"connection 'web': connection type 'http' is no platform.*known are .*vidi"):
@@ -231,13 +229,13 @@ class TestTheTestButton:
             "connection 'qwertyuiop' (vidinfra): password is empty; it holds the API key",
         )
 
-    def test_a_host_that_is_not_there(self, press: Any) -> None:
+    def test_an_unknown_host(self, press: Any) -> None:
         passed, message = press(host="http://127.0.0.1:1/v1", password="abcdef")
 
         assert not passed
         assert "127.0.0.1:1" in message
 
-    def test_a_connection_that_is_not_there(self) -> None:
+    def test_a_missing_connection(self) -> None:
         passed, message = VidInfraHook("no_such_connection").test_connection()
 
         assert not passed

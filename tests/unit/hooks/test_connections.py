@@ -69,7 +69,7 @@ HOSTS = [
 
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("stored", [Connection, StoredConnection])
-def test_a_connection_survives_the_uri_that_airflows_connection_test_makes_of_it(host: str, stored: type) -> None:
+def test_a_connection_is_the_same_after_the_uri_of_airflows_connection_test(host: str, stored: type) -> None:
     extra = {"auth_mode": "login", "timeout": 30, "proxy": "http://u:pw@proxy:3128", "paths": {"get_room": "/r/{id}"}}
     given = stored(
         conn_id="c",
@@ -95,7 +95,7 @@ MASKED = "the-api-key, proxy-password, https://video.example.com"
 SHOWN = "***, ***, https://video.example.com"
 
 
-def test_resolving_masks_what_is_secret_and_nothing_else(connect: Connect) -> None:
+def test_resolving_masks_secrets_and_nothing_else(connect: Connect) -> None:
     account = resolve_connection(connect("c", **SECRET_CONNECTION))
 
     assert account.password == "the-api-key"

@@ -103,7 +103,7 @@ def test_an_empty_key_is_named_and_nothing_is_sent(press: Any, platform: str, sa
 
 
 @all_platforms
-def test_a_host_that_is_not_there(press: Any, platform: str) -> None:
+def test_an_unknown_host(press: Any, platform: str) -> None:
     passed, message = press(platform, host="http://127.0.0.1:1/api")
 
     assert not passed

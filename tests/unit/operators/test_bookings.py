@@ -73,7 +73,7 @@ class TestBookSlot:
         assert (kept.participant_name, kept.participant_email, kept.guests) == ("Ada", ADA, ["li@example.org"])
         assert context["ti"].xcoms["session_id"] == kept.session_id
 
-    def test_it_is_found_after_it_has_begun(
+    def test_it_is_found_after_it_has_started(
         self, platform: Any, start: datetime, context: Any, sandbox: Sandbox
     ) -> None:
         past = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=7)
@@ -83,7 +83,7 @@ class TestBookSlot:
         assert booking(platform, past).execute(another_try()) == booked
         assert requests_of(sandbox) == ["list_bookings"]
 
-    def test_a_canceled_booking_is_made_again(self, platform: Any, start: datetime, context: Any) -> None:
+    def test_a_canceled_booking_is_created_again(self, platform: Any, start: datetime, context: Any) -> None:
         booked = booking(platform, start).execute(context)
         hook_for("sessions_us_default").call(endpoints.cancel_booking(booked["booking_id"]))
         assert booking(platform, start).execute(another_run())["booking_id"] != booked["booking_id"]
@@ -108,7 +108,7 @@ class TestBookSlot:
             booking(platform, start, email="li@example.org").execute(another_run())
 
     @pytest.mark.parametrize("fault", ["lost_response", "late"])
-    def test_a_request_without_a_response_makes_no_second_booking(
+    def test_a_request_without_a_response_creates_no_second_booking(
         self, platform: Any, start: datetime, context: Any, sandbox: Sandbox, fault: str
     ) -> None:
         sandbox.faults.add(fault, route="create_booking", **({"seconds": 30} if fault == "late" else {}))
@@ -199,7 +199,7 @@ class TestRegisterParticipants:
         with pytest.raises(PermissionDeniedError, match="not published"):
             registration(str(session_id), ADA).execute(context)
 
-    def test_nobody_is_an_error(self, platform: Any, context: Any) -> None:
+    def test_an_empty_list_is_an_error(self, platform: Any, context: Any) -> None:
         with pytest.raises(InputError, match="participants: expected at least one address"):
             registration("s1").execute(context)
 

@@ -234,7 +234,7 @@ def test_a_try_on_another_host_waits_as_well(
     assert place.alive() == [made]
 
 
-def test_a_deferral_carries_what_was_sent_to_another_host(
+def test_a_deferral_carries_the_record_of_sends_to_another_host(
     vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     proxy = Proxy(vidinfra, sandbox, clock, None)
@@ -268,7 +268,7 @@ def test_a_try_that_sent_nothing_is_not_waited_for(place: Place, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("status", [502, 504, 524, 408])
-def test_a_gateway_that_gave_up_says_nothing_of_the_platform(
+def test_a_gateway_timeout_is_no_response_of_the_platform(
     vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, status: int
 ) -> None:
     proxy = Proxy(vidinfra, sandbox, clock, 20)

@@ -107,7 +107,7 @@ def _arguments(platform: Any, session_id: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_what_a_session_left_lies_in_one_folder(
+def test_artifacts_of_a_session_are_in_one_folder(
     platform: Any, over: Callable[[str], str], context: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     session_id = over(name)

@@ -93,7 +93,7 @@ def test_a_recording_is_pulled_waited_for_and_finished(
     assert "update_video" not in requests_of(sandbox), "what is as it should be is left alone"
 
 
-def test_a_repeated_task_publishes_nothing_twice_and_changes_what_differs(
+def test_a_repeated_task_publishes_nothing_twice_and_updates_differing_fields(
     session_id: str, vidinfra: Any, sandbox: Sandbox, context: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "talk.vtt").write_text(VTT)
@@ -205,7 +205,7 @@ class TestTrigger:
         given = {"conn_id": "vidinfra_default", "library_id": vidinfra.library_id, "video_id": video_id}
         return given | {"poll_interval": 20.0, "deadline": time.time() + 600} | changed
 
-    def test_it_can_be_made_again_from_what_it_serializes(self, vidinfra: Any) -> None:
+    def test_it_is_the_same_after_serialization(self, vidinfra: Any) -> None:
         trigger = VideoTrigger(**self.arguments(vidinfra, "v-1", not_before=3.0))
         path, given = trigger.serialize()
         assert path == "airflow_provider_sessions.triggers.videos.VideoTrigger"

@@ -343,7 +343,7 @@ class TestRawCall:
             ({"method": "GET", "path": "/rooms", "query": "[1]"}, "query: expected a mapping"),
         ],
     )
-    def test_what_cannot_be_called_is_refused_before_any_request(
+    def test_invalid_calls_are_refused_before_any_request(
         self, run: Any, sandbox: Sandbox, fields: dict[str, Any], message: str
     ) -> None:
         with pytest.raises(InputError, match=message):

@@ -129,7 +129,7 @@ def test_good_options_are_read() -> None:
     assert opened().options(Choices, {"room": "r"}) == Choices(room="r", mode="a")
 
 
-def test_what_a_platform_lacks_is_refused_with_what_to_use_instead() -> None:
+def test_unsupported_features_are_refused_with_a_hint() -> None:
     with pytest.raises(UnsupportedError, match=r"plain does not support 'attendance'. Use the list of the invited."):
         opened().require(Feature.ATTENDANCE)
     opened().require(Feature.RECORDINGS)

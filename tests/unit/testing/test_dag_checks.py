@@ -145,7 +145,7 @@ def test_a_finding_names_file_dag_task_and_argument(check: Check, tmp_path: Path
         ('CreateSessionOperator(task_id="t", title="{{ x")', "title", "is not a template"),
     ],
 )
-def test_what_a_run_would_refuse_is_found(check: Check, task: str, argument: str, message: str) -> None:
+def test_invalid_arguments_are_found(check: Check, task: str, argument: str, message: str) -> None:
     [finding] = check(task.replace("DAG_TASK", 'StartSessionOperator(task_id="first", session_id="s")'))
 
     assert (finding.task_id, finding.argument) == ("t", argument)
@@ -196,7 +196,7 @@ def test_every_wrong_argument_of_every_task_is_found(check: Check) -> None:
     ]
 
 
-def test_delimiters_of_the_dag_tell_what_is_a_template(check: Check) -> None:
+def test_the_delimiters_of_the_dag_are_used(check: Check) -> None:
     kwargs = 'jinja_environment_kwargs={"variable_start_string": "[[", "variable_end_string": "]]"}, schedule=None'
     ours = check('CreateSessionOperator(task_id="t", title="x", start="[[ ts ]]")', dag=kwargs)
     theirs = check('CreateSessionOperator(task_id="t", title="x", start="{{ ts }}")', dag=kwargs)
@@ -204,7 +204,7 @@ def test_delimiters_of_the_dag_tell_what_is_a_template(check: Check) -> None:
     assert (get_locations(ours), get_locations(theirs)) == ([], [("a_dag", "t", "start")])
 
 
-def test_values_are_taken_as_native_rendering_makes_them(check: Check) -> None:
+def test_values_are_rendered_natively(check: Check) -> None:
     native = "render_template_as_native_obj=True, schedule=None"
     findings = check(
         'CreateSessionOperator(task_id="number", title="20260302")',
@@ -215,7 +215,7 @@ def test_values_are_taken_as_native_rendering_makes_them(check: Check) -> None:
     assert get_locations(findings) == [("a_dag", "truth", "title")]
 
 
-def test_what_a_group_gives_by_default_counts(check: Check) -> None:
+def test_default_args_of_a_group_are_used(check: Check) -> None:
     findings = check(
         '@task_group(default_args={"state": "end"})',
         "def waits():",
@@ -312,7 +312,7 @@ def test_every_argument_of_every_operator_is_checked(check: Check, kind: Any, ar
     assert argument in [finding.argument for finding in findings]
 
 
-def test_the_task_says_the_same_when_it_runs(check: Check) -> None:
+def test_the_task_raises_the_same_error(check: Check) -> None:
     from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 
     [finding] = check('SessionStateSensor(task_id="t", session_id="s", max_idle="soon")')
@@ -331,7 +331,7 @@ def test_a_file_that_cannot_be_imported_is_a_finding(tmp_path: Path) -> None:
     assert "SyntaxError" in str(finding)
 
 
-def test_what_is_no_folder_of_dags_is_refused(tmp_path: Path) -> None:
+def test_a_path_without_dags_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         check_dags(tmp_path / "dags")
     with pytest.raises(InputError, match="no DAG was found"):
