@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator
-from inspect import signature
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -46,6 +46,7 @@ SETTLING_SECONDS = 6.0
 """Seconds from the deferral to the first event: Airflow fails a task whose trigger fires within about 5 s."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class WaitTrigger(BaseTrigger):
     """Base of the triggers that wait for one session.
 
@@ -59,39 +60,28 @@ class WaitTrigger(BaseTrigger):
     :param max_idle: maximum seconds between polls, however far away the next change seems.
     """
 
-    clock: Clock = SYSTEM_CLOCK
+    conn_id: str
+    session_id: str
+    poll_interval: float
+    deadline: float
+    not_before: float = 0.0
+    max_consecutive_failures: int = DEFAULT_MAX_FAILURES
+    last_seen: dict[str, Any] | None = None
+    max_idle: float = MAX_IDLE
+    clock: ClassVar[Clock] = SYSTEM_CLOCK
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        session_id: str,
-        poll_interval: float,
-        deadline: float,
-        not_before: float = 0.0,
-        max_consecutive_failures: int = DEFAULT_MAX_FAILURES,
-        last_seen: dict[str, Any] | None = None,
-        max_idle: float = MAX_IDLE,
-    ) -> None:
+    def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
-        self.conn_id = conn_id
-        self.session_id = session_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.not_before = not_before
-        self.max_consecutive_failures = max_consecutive_failures
-        self.last_seen = last_seen
-        self.max_idle = max_idle
 
     @abstractmethod
     def condition(self) -> WaitCondition:
         """Return the condition to wait for."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments: each is an attribute of the same name."""
+        """Return the class path and the arguments."""
         kind = type(self)
         return f"{kind.__module__}.{kind.__qualname__}", {
-            name: getattr(self, name) for name in signature(kind).parameters
+            field.name: getattr(self, field.name) for field in fields(self)
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -120,6 +110,7 @@ class WaitTrigger(BaseTrigger):
         return await wait_for(wait, get_shared_poller(self.conn_id, self.clock))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class SessionStateTrigger(WaitTrigger):
     """Wait until a session is in a state.
 
@@ -130,33 +121,13 @@ class SessionStateTrigger(WaitTrigger):
         Has no effect before Airflow 3.3.
     """
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        session_id: str,
-        state: StateName | str,
-        poll_interval: float,
-        deadline: float,
-        not_before: float = 0.0,
-        max_consecutive_failures: int = DEFAULT_MAX_FAILURES,
-        last_seen: dict[str, Any] | None = None,
-        max_idle: float = MAX_IDLE,
-        cancel_on_kill: bool = False,
-    ) -> None:
-        super().__init__(
-            conn_id=conn_id,
-            session_id=session_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            not_before=not_before,
-            max_consecutive_failures=max_consecutive_failures,
-            last_seen=last_seen,
-            max_idle=max_idle,
-        )
-        check_words(state, StateCondition.parse)
-        self.state = state
-        self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
+    state: StateName | str
+    cancel_on_kill: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_words(self.state, StateCondition.parse)
+        self.cancel_on_kill = parse_untemplated_bool(self.cancel_on_kill, "cancel_on_kill")
 
     def condition(self) -> WaitCondition:
         """Return the condition to wait for."""
@@ -168,6 +139,7 @@ class SessionStateTrigger(WaitTrigger):
             await cancel_if_task_was_marked(self.task_instance, self.conn_id, self.session_id)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ArtifactTrigger(WaitTrigger):
     """Wait until an artifact of a session is ready. It is not polled before the session has ended.
 
@@ -176,31 +148,11 @@ class ArtifactTrigger(WaitTrigger):
     :param artifact: one of :class:`~airflow_provider_sessions.model.Artifact`.
     """
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        session_id: str,
-        artifact: ArtifactName | str,
-        poll_interval: float,
-        deadline: float,
-        not_before: float = 0.0,
-        max_consecutive_failures: int = DEFAULT_MAX_FAILURES,
-        last_seen: dict[str, Any] | None = None,
-        max_idle: float = MAX_IDLE,
-    ) -> None:
-        super().__init__(
-            conn_id=conn_id,
-            session_id=session_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            not_before=not_before,
-            max_consecutive_failures=max_consecutive_failures,
-            last_seen=last_seen,
-            max_idle=max_idle,
-        )
-        check_words(artifact, ArtifactCondition.parse)
-        self.artifact = artifact
+    artifact: ArtifactName | str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_words(self.artifact, ArtifactCondition.parse)
 
     def condition(self) -> WaitCondition:
         """Return the condition to wait for."""

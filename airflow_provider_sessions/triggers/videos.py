@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
@@ -21,6 +22,7 @@ _MAX_FAILURES = 10
 """Consecutive failed polls that end the wait."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class VideoTrigger(BaseTrigger):
     """Wait until a video can be played, or its processing has failed.
 
@@ -34,36 +36,20 @@ class VideoTrigger(BaseTrigger):
     :param not_before: the earliest time of the event, in seconds since 1970.
     """
 
-    clock: Clock = SYSTEM_CLOCK
+    conn_id: str
+    library_id: str
+    video_id: str
+    poll_interval: float
+    deadline: float
+    not_before: float = 0.0
+    clock: ClassVar[Clock] = SYSTEM_CLOCK
 
-    def __init__(
-        self,
-        *,
-        conn_id: str,
-        library_id: str,
-        video_id: str,
-        poll_interval: float,
-        deadline: float,
-        not_before: float = 0.0,
-    ) -> None:
+    def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
-        self.conn_id = conn_id
-        self.library_id = library_id
-        self.video_id = video_id
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
-        return f"{__name__}.VideoTrigger", {
-            "conn_id": self.conn_id,
-            "library_id": self.library_id,
-            "video_id": self.video_id,
-            "poll_interval": self.poll_interval,
-            "deadline": self.deadline,
-            "not_before": self.not_before,
-        }
+        return f"{__name__}.VideoTrigger", {field.name: getattr(self, field.name) for field in fields(self)}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and yield one event."""
