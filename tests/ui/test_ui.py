@@ -29,7 +29,7 @@ FORMS = {
         "VidInfra Live",
         {
             "Base URL": "https://api.tenbyte.io/v1/webinar (used if left empty)",
-            "E-mail": "only to log in with e-mail and password",
+            "E-mail": "only with authentication by e-mail and password",
             "API key or password": "API key from Tenbyte Console > Organization > API Keys",
         },
         ["Authentication", "Library ID", "Video API base URL"],
@@ -37,7 +37,7 @@ FORMS = {
     "sessions_us": (
         "Sessions (sessions.us)",
         {
-            "Base URL (required)": "no default; https://api.app.sessions.us/api may have lapsed",
+            "Base URL (required)": "no default: https://api.app.sessions.us/api may have a new owner",
             "API key": "Profile > Workspace settings > Public API > New key",
         },
         ["Role of the key"],
