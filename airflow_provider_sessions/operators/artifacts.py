@@ -22,7 +22,7 @@ from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Recording, Session, Transcript
-from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._open_store import Folder, open_store

@@ -19,7 +19,11 @@ from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Invitee, parse_instant
 from airflow_provider_sessions.model.draft import parse_invitees
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
-from airflow_provider_sessions.operators._once import OnceOperator, check_no_send_pending, send_recorded
+from airflow_provider_sessions.operators._idempotent_operator import (
+    IdempotentOperator,
+    check_no_send_pending,
+    send_with_record,
+)
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger
@@ -36,7 +40,7 @@ _SLOT_RANGE = timedelta(days=1)
 _CANCELED = frozenset(("CANCELLED", "CANCELED"))
 
 
-class BookSlotOperator(OnceOperator):
+class BookSlotOperator(IdempotentOperator):
     """Book a free slot of a booking page on Sessions, once: a retried or cleared task returns the existing booking.
 
     A booking of the same person for the same time counts as the existing one, also if it was created elsewhere. Returns
@@ -98,7 +102,7 @@ class BookSlotOperator(OnceOperator):
         return {"booking_id": booking.id, "session_id": booking.session_id, "start": start.isoformat()}
 
 
-class RegisterParticipantsOperator(OnceOperator):
+class RegisterParticipantsOperator(IdempotentOperator):
     """Register people for a published event on Sessions, each once, also if the task is repeated.
 
     Returns ``{"session_id", "registered", "already_registered"}``; the last two are counts.
@@ -195,7 +199,7 @@ async def _book_once(
         await _check_slot(adapter, page_id, start, zone)
     call = endpoints.create_booking(page_id, _format(start), zone, name, email, guests)
     try:
-        return await send_recorded(adapter, record, email, call)
+        return await send_with_record(adapter, record, email, call)
     except UNCLEAR_ERRORS:
         if found := await _find_booking(adapter, page_id, start, email):
             return found
@@ -224,7 +228,7 @@ async def _register_once(adapter: Adapter, record: SendRecord, session_id: str, 
         body = {"email": invitee.email, "firstName": invitee.name or invitee.email}
         call = endpoints.register_participant(session_id, body)
         try:
-            await send_recorded(adapter, record, key, call)
+            await send_with_record(adapter, record, key, call)
         except UNCLEAR_ERRORS:
             if key not in await get_registered():
                 raise

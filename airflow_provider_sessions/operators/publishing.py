@@ -20,7 +20,11 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.messages import quote_value
 from airflow_provider_sessions.model import Recording, Session, parse_seconds
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS
-from airflow_provider_sessions.operators._once import OnceOperator, check_no_send_pending, send_recorded
+from airflow_provider_sessions.operators._idempotent_operator import (
+    IdempotentOperator,
+    check_no_send_pending,
+    send_with_record,
+)
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature
 from airflow_provider_sessions.safe_text import get_logger
@@ -41,7 +45,7 @@ _UNKNOWN_LANGUAGE = "und"
 """The language of a transcript whose platform does not report it: "undetermined" in ISO 639."""
 
 
-class PublishRecordingOperator(OnceOperator):
+class PublishRecordingOperator(IdempotentOperator):
     """Publish a recording of a session in VidInfra's video library, once.
 
     The platform fetches the recording from its download URL; the worker transfers no media. If another task has created
@@ -134,7 +138,7 @@ class PublishRecordingOperator(OnceOperator):
         sends: dict[str, Any] | None = None,
         deadline: float | None = None,
     ) -> Any:
-        """Do the work after a deferral. The other parameters are those of :class:`OnceOperator`'s method.
+        """Do the work after a deferral. The other parameters are those of :class:`IdempotentOperator`'s method.
 
         :param event: the event of :class:`~airflow_provider_sessions.triggers.videos.VideoTrigger`, or of a deferral
             for the rate limit.
@@ -325,7 +329,7 @@ async def _pull_once(
     )
     try:
         with hide_secrets_in_errors(lambda: (url,)):  # a platform may quote the URL that it could not fetch
-            return await send_recorded(adapter, record, custom_id, call)
+            return await send_with_record(adapter, record, custom_id, call)
     except UNCLEAR_ERRORS:
         if found := await find_video(client, publication.library_id, custom_id):
             return found

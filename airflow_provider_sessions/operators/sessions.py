@@ -40,8 +40,8 @@ from airflow_provider_sessions.model import Session, SessionChanges, SessionDraf
 from airflow_provider_sessions.operators._create import OnExisting, OnExistingName, create_once
 from airflow_provider_sessions.operators._create_key import CreateKey, get_earliest_attempt
 from airflow_provider_sessions.operators._create_lock import create_lock
-from airflow_provider_sessions.operators._deferring import DeferringOperator
-from airflow_provider_sessions.operators._once import OnceOperator
+from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
+from airflow_provider_sessions.operators._idempotent_operator import IdempotentOperator
 from airflow_provider_sessions.operators._send_record import SendRecord
 from airflow_provider_sessions.operators._session_id_store import SessionIdStore
 from airflow_provider_sessions.operators._transitions import cancel_session, transition_to, update_session
@@ -58,7 +58,7 @@ _XCOM_BYTES = 48 * 1024
 """A larger result is refused: XCom is a row in Airflow's database, and some databases allow 64 KiB."""
 
 
-class CreateSessionOperator(OnceOperator):
+class CreateSessionOperator(IdempotentOperator):
     """Create a session once: a retried or cleared task returns the session that its first attempt created.
 
     The session is recognized by a key of DAG, run, task, map index and arguments. On Prevail the key is part of the

@@ -49,7 +49,7 @@ from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
 from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
-from airflow_provider_sessions.operators._deferring import SHORT_WAIT
+from airflow_provider_sessions.operators._deferring_operator import SHORT_WAIT
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
 from airflow_provider_sessions.polling.wait import poll_once
 from airflow_provider_sessions.polling.wait_conditions import (

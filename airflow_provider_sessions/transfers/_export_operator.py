@@ -34,7 +34,7 @@ from airflow_provider_sessions.hooks.connections import get_password
 from airflow_provider_sessions.messages import format_count, format_instant
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_instant, parse_seconds
 from airflow_provider_sessions.operators._create_key import get_loop_index
-from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
 from airflow_provider_sessions.safe_text import get_logger
 from airflow_provider_sessions.transfers._heap import frozen_heap
 from airflow_provider_sessions.transfers._lineage import emit_outlet_events, preload_lineage_collector, report_lineage

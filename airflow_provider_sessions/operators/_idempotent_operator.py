@@ -1,4 +1,4 @@
-"""Base of the operators that create something exactly once, with a lock and a record of what was sent."""
+"""The base of operators that create an object exactly once, with a lock and a record of the requests that were sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.operators._create import UNCLEAR_ERRORS, TooEarlyError
 from airflow_provider_sessions.operators._create_lock import create_lock
-from airflow_provider_sessions.operators._deferring import DeferringOperator
+from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class OnceOperator(DeferringOperator):
+class IdempotentOperator(DeferringOperator):
     """An operator that creates one object: one attempt runs at a time, and knows what earlier attempts sent."""
 
     def __init__(self, *, conn_id: str, deferrable: bool = True, **kwargs: Any) -> None:
@@ -78,7 +78,7 @@ class OnceOperator(DeferringOperator):
         return result
 
 
-async def send_recorded(adapter: Adapter, record: SendRecord, attempt: str, call: Call[T]) -> T:
+async def send_with_record(adapter: Adapter, record: SendRecord, attempt: str, call: Call[T]) -> T:
     """Send a call, and record whether it got a response.
 
     :param attempt: the name of the call in the record.
