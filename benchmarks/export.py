@@ -71,8 +71,8 @@ def ours(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit
     )
     task_instance: Any = SimpleNamespace(dag_id="benchmark", run_id="run", task_id="export", map_index=-1)
     with meter:
-        told = export.execute({"ti": task_instance})
-    meter.results["sessions"] = told["sessions"]
+        result = export.execute({"ti": task_instance})
+    meter.results["sessions"] = result["sessions"]
 
 
 def loop(meter: Meter, scene: Scene, url: str, key: str, folder: str, rate_limit: str | None) -> None:

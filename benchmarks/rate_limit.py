@@ -346,9 +346,9 @@ async def poll(url: str, store_name: str, start: Barrier) -> list[tuple[float, f
         await asyncio.to_thread(start.wait)
         began = time.monotonic()
         await asyncio.sleep(POLLING[0])
-        while (asked := time.monotonic()) - began < POLLING[1]:
+        while (started := time.monotonic()) - began < POLLING[1]:
             await client.send(take("poll"))
-            polls.append((asked, time.monotonic() - asked))
+            polls.append((started, time.monotonic() - started))
             await asyncio.sleep(max(0.0, POLL_EVERY - polls[-1][1]))
     return polls
 
@@ -375,7 +375,7 @@ def measure_traffic_classes(processes: int, seconds: float = 60.0) -> bool:
     for step in range(int(seconds / STEP)):
         low, high = began + step * STEP, began + (step + 1) * STEP
         here = [(traffic_class, accepted) for moment, traffic_class, accepted in arrivals if low <= moment < high]
-        took = [wait for asked, wait in polls if low <= asked < high]
+        took = [wait for started, wait in polls if low <= started < high]
         print(
             f"{low - began:>4.0f} to {high - began:>2.0f} {here.count(('call', True)):>6} "
             f"{here.count(('poll', True)):>6} {sum(not accepted for _, accepted in here):>8} "

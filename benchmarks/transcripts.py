@@ -108,8 +108,8 @@ def rows(folder: Path, session: Session, transcript: Transcript) -> Mapping[str,
 def read_back(file: Path, transcript: Transcript) -> None:
     """Make sure that what is timed is right: what was written is what is read."""
     read = read_captions(file.read_bytes())
-    told = [[(one.start, one.end, one.speaker_name, one.text) for one in each.segments] for each in (read, transcript)]
-    if told[0] != told[1]:
+    texts = [[(one.start, one.end, one.speaker_name, one.text) for one in each.segments] for each in (read, transcript)]
+    if texts[0] != texts[1]:
         raise RuntimeError("the reader does not give back what was written")
 
 

@@ -120,8 +120,8 @@ class Place:
     def indexes(self, table: str) -> dict[str, list[str]]:
         """The columns of a table's indexes, by their names."""
         if self.kind == "duckdb":
-            asked = "SELECT index_name, expressions FROM duckdb_indexes() WHERE table_name = :table"
-            return {name: columns.strip("[]").split(", ") for name, columns in self.rows(asked, table=table)}
+            query = "SELECT index_name, expressions FROM duckdb_indexes() WHERE table_name = :table"
+            return {name: columns.strip("[]").split(", ") for name, columns in self.rows(query, table=table)}
         with self._connected() as connection:
             found = sa.inspect(connection).get_indexes(table, self.schema)
         return {str(one["name"]): [str(name) for name in one["column_names"]] for one in found}

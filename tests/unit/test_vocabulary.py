@@ -27,7 +27,7 @@ UNFINISHED = (
     *(f"tests/unit/{name}/" for name in ("base", "client", "export", "model", "platforms", "rate_limit", "transfers")),
     *("tests/oracle/", "tests/storage/", "tests/stores/", "tests/upgrade/", "scripts/mutants.py"),
 )
-"""Where the phrases are still to be replaced; identifiers and modules are checked everywhere."""
+"""Where phrases and words are still to be replaced; identifiers and modules are checked everywhere."""
 
 IDENTIFIERS = {
     "AnswerError": "ResponseError",
@@ -57,6 +57,7 @@ IDENTIFIERS = {
     "NoAnswerError": "NoResponseError",
     "NoSlotError": "RateLimitTimeoutError",
     "Observation": "PollResult",
+    "OnceOperator": "IdempotentOperator",
     "Patience": "RequestLimits",
     "Question": "Feature",
     "ReadOnce": "ListCache",
@@ -90,6 +91,7 @@ IDENTIFIERS = {
     "bring_to": "transition_to",
     "bury": "tombstone",
     "call_off_if_marked": "cancel_if_task_was_marked",
+    "check_quiet": "check_no_send_pending",
     "collector_made": "preload_lineage_collector",
     "columns_of": "get_columns",
     "datasets_of": "datasets_for",
@@ -125,6 +127,7 @@ IDENTIFIERS = {
     "ready_recordings": "list_ready_recordings",
     "refuge": "fallback",
     "secrets_of": "get_secrets",
+    "send_recorded": "send_with_record",
     "spoil": "apply_fault",
     "still_mine": "check_lease",
     "store_for": "open_store",
@@ -143,6 +146,14 @@ IDENTIFIERS = {
     "without_mark": "strip_marker",
 }
 """Retired identifiers, and what replaces each."""
+
+WORDS = {
+    **dict.fromkeys(("answer", "answers"), "response, result"),
+    **dict.fromkeys(("ask", "asked", "asks"), "request, call"),
+    **dict.fromkeys(("look", "looked", "looks"), "poll, check, search"),
+    **dict.fromkeys(("tell", "tells", "told"), "report, log, send"),
+}
+"""English words that are no names of variables, functions and attributes, and what to use instead."""
 
 MODULES = {
     "client/answers": "client/responses",
@@ -172,7 +183,9 @@ MODULES = {
     "operators/_alone": "operators/_create_lock",
     "operators/_bring": "operators/_transitions",
     "operators/_closed_words": "arguments",
+    "operators/_deferring": "operators/_deferring_operator",
     "operators/_key": "operators/_create_key",
+    "operators/_once": "operators/_idempotent_operator",
     "operators/_reading": "arguments",
     "operators/_template_values": "arguments",
     "platforms/depth": "platforms/poll_strategy",
@@ -227,10 +240,11 @@ def read_tokens(file: Path) -> list[tokenize.TokenInfo]:
 
 def find_identifiers(file: Path) -> Iterator[str]:
     """Yield the retired identifiers of a file."""
+    path = str(file.relative_to(ROOT))
+    retired = IDENTIFIERS if path.startswith(UNFINISHED) else WORDS | IDENTIFIERS
     for token in read_tokens(file):
-        if token.type == tokenize.NAME and token.string in IDENTIFIERS:
-            old = token.string
-            yield f"{file.relative_to(ROOT)}:{token.start[0]}: {old} is now called {IDENTIFIERS[old]}"
+        if token.type == tokenize.NAME and token.string in retired:
+            yield f"{path}:{token.start[0]}: use {retired[token.string]} instead of {token.string}"
 
 
 def find_phrases(file: Path) -> Iterator[str]:

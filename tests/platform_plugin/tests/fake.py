@@ -52,7 +52,7 @@ class ParleyFake:
         self.meetings[meeting["id"]] = meeting
         return meeting
 
-    def answer(self, method: str, target: str, body: Any) -> tuple[int, Any]:
+    def respond(self, method: str, target: str, body: Any) -> tuple[int, Any]:
         """Return status and content of the response to a request."""
         parts = urlsplit(target)
         match method, parts.path.strip("/").split("/"):
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length)) if length else None
         allowed = self.headers["X-Parley-Key"] == KEY
-        status, content = self.fake.answer(self.command, self.path, body) if allowed else (401, {"message": "no key"})
+        status, content = self.fake.respond(self.command, self.path, body) if allowed else (401, {"message": "no key"})
         response = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

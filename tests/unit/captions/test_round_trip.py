@@ -50,8 +50,8 @@ def segments(draw: st.DrawFn, names: st.SearchStrategy[str | None] = NAME) -> Tr
 
 def as_given(transcript: Transcript) -> Transcript:
     """The part of a transcript that a file contains: not which ends were inferred."""
-    told = (segment.model_copy(update={"end_inferred": False}) for segment in transcript.segments)
-    return transcript.model_copy(update={"segments": tuple(told)})
+    segments = (segment.model_copy(update={"end_inferred": False}) for segment in transcript.segments)
+    return transcript.model_copy(update={"segments": tuple(segments)})
 
 
 def transcript(*found: TranscriptSegment, language: str | None = None) -> Transcript:

@@ -267,10 +267,10 @@ class TestCallApi:
 
     def test_secrets_are_not_returned(self, run: Any, vidinfra: Any) -> None:
         arguments = {"room_id": vidinfra.room_id, "title": "Studio", "preset_id": vidinfra.preset_id, "mode": "rtmp"}
-        answer = run(CallApiOperator, endpoint="create_session", arguments=arguments)
+        result = run(CallApiOperator, endpoint="create_session", arguments=arguments)
 
-        assert set(answer["stream_key"]) == {"*"}
-        assert answer["session"]["title"] == "Studio"
+        assert set(result["stream_key"]) == {"*"}
+        assert result["session"]["title"] == "Studio"
 
     def test_a_result_too_large_for_xcom_is_refused(self, run: Any, vidinfra: Any) -> None:
         vidinfra.create(count=200)
@@ -307,13 +307,13 @@ class TestCallApi:
 
 class TestRawCall:
     def test_a_path_is_called_and_its_envelope_returned(self, run: Any, vidinfra: Any) -> None:
-        answer = run(CallApiOperator, method="GET", path=f"/rooms/{vidinfra.room_id}")
-        assert (answer["success"], answer["data"]["id"]) == (True, vidinfra.room_id)
+        result = run(CallApiOperator, method="GET", path=f"/rooms/{vidinfra.room_id}")
+        assert (result["success"], result["data"]["id"]) == (True, vidinfra.room_id)
 
     def test_query_and_body_may_be_json(self, run: Any, vidinfra: Any) -> None:
         vidinfra.create(count=3)
-        answer = run(CallApiOperator, method="get", path="/sessions", query='{"limit": 2}')
-        assert len(answer["data"]["sessions"]) == 2
+        result = run(CallApiOperator, method="get", path="/sessions", query='{"limit": 2}')
+        assert len(result["data"]["sessions"]) == 2
         made = run(CallApiOperator, method="POST", path="/rooms", body={"title": "Studio"})
         assert made["data"]["room"]["title"] == "Studio"
 
@@ -330,8 +330,8 @@ class TestRawCall:
         assert found["data"]["rooms"]
 
     def test_secrets_in_the_response_are_hidden(self, run: Any, session_id: str) -> None:
-        answer = run(CallApiOperator, method="POST", path=f"/sessions/{session_id}/start")
-        assert answer["data"]["livekit_token"] == "***"
+        result = run(CallApiOperator, method="POST", path=f"/sessions/{session_id}/start")
+        assert result["data"]["livekit_token"] == "***"
 
     @pytest.mark.parametrize(
         ("fields", "message"),
