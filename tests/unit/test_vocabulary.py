@@ -97,9 +97,11 @@ IDENTIFIERS = {
     "datasets_of": "datasets_for",
     "did_you_mean": "suggest_choices",
     "engine_for": "resolve_engine",
+    "error_from": "make_api_error",
     "find_marked": "find_candidates",
     "free_ports": "find_free_ports",
     "harvest": "list_exported_files",
+    "hide_values": "redact_values",
     "is_hopeless": "is_permanent",
     "is_marked": "has_marker",
     "is_proven": "has_marker_of",
@@ -116,6 +118,7 @@ IDENTIFIERS = {
     "orderly_end": "interrupt_on_signals",
     "our_errors": "translate_httpx_errors",
     "outcomes_of": "skip_items_without_id",
+    "password_in": "find_password",
     "password_of": "get_password",
     "policy_argument": "make_policy_argument",
     "query_told": "recorded_query",
@@ -126,6 +129,7 @@ IDENTIFIERS = {
     "read_modes": "parse_redaction_modes",
     "ready_recordings": "list_ready_recordings",
     "refuge": "fallback",
+    "says_failure": "is_error",
     "secrets_of": "get_secrets",
     "send_recorded": "send_with_record",
     "spoil": "apply_fault",
@@ -134,6 +138,7 @@ IDENTIFIERS = {
     "tell_outlets": "emit_outlet_events",
     "to_the_second": "format_instant",
     "told_plainly": "translate_store_errors",
+    "typed_password": "find_typed_password",
     "unknown_words": "unknown_choice_error",
     "values_of": "value_getter",
     "wait_for_what_it_leaves": "wait_for_artifact",
@@ -144,6 +149,7 @@ IDENTIFIERS = {
     "with_mark": "format_description",
     "with_mark_of": "keep_marker",
     "without_mark": "strip_marker",
+    "without_secrets": "hide_secrets_in_errors",
 }
 """Retired identifiers, and what replaces each."""
 
@@ -158,6 +164,7 @@ WORDS = {
 MODULES = {
     "client/answers": "client/responses",
     "client/decoding": "client/decompression",
+    "client/failures": "client/httpx_api",
     "client/item_limits": "client/responses",
     "client/memo": "client/page_cache",
     "client/proxy_exceptions": "client/no_proxy",
