@@ -116,15 +116,16 @@ def decode_body(response_type: Any, body: bytes, route: str, content_type: str, 
     :raises ResponseTooLargeError: see :func:`decode_json`.
     """
     media_type = content_type.partition(";")[0].strip().lower()
-    is_text = response_type is str or (response_type is Any and (not body.strip() or media_type.startswith("text/")))
+    if response_type is Any and not body.strip():
+        return None
+    is_text = response_type is str or (response_type is Any and media_type.startswith("text/"))
     if (is_text or response_type is bytes) and media_type in ("text/html", "application/json"):
         raise MalformedResponseError(f"{route}: the response is {media_type}, not a file ({len(body)} bytes)")
     if is_text:
         try:
-            text = body.decode("utf-8-sig")
+            return body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise MalformedResponseError(f"{route}: the response is not UTF-8 text: {error}") from None
-        return text if response_type is str else text or None
     if response_type is bytes:
         return body
     if response_type is NoneType and media_type == "text/plain":

@@ -13,6 +13,8 @@ from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.client.config import ClientConfig
 from airflow_provider_sessions.client.redact import redact_values
 from airflow_provider_sessions.errors import InputError
+from tests.unit.client.servers import RawServer, reply
+from tests.unit.client.things import connect
 
 BASE = "https://api.example/v1"
 
@@ -95,3 +97,18 @@ def test_only_what_may_be_repeated_is_retried(method: str, repeatable: bool) -> 
 )
 def test_secrets_of_a_response_of_unknown_shape_are_hidden(content: Any, shown: Any) -> None:
     assert redact_values(content) == shown
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "content"),
+    [
+        ("application/json", b'{"id": 1}', {"id": 1}),
+        ("application/json", b"", None),
+        ("application/json", b" \n", None),
+        ("text/csv", b"a,b", "a,b"),
+        ("text/plain", b"", None),
+    ],
+)
+async def test_a_response_is_json_a_text_or_none(content_type: str, body: bytes, content: Any) -> None:
+    async with RawServer((reply(200, body, Content_Type=content_type),)) as server, connect(server.url) as client:
+        assert await client.send(raw_call("DELETE", "/rooms/r1")) == content
