@@ -1,8 +1,4 @@
-"""Time as a value that can be handed in.
-
-Everything that asks for the time or waits takes a :class:`Clock`, so that tests never sleep: client, budget,
-poller and sandbox.
-"""
+"""Clocks: everything that reads the time or waits takes one as an argument, so that tests never sleep."""
 
 from __future__ import annotations
 
@@ -17,20 +13,20 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """What code may ask of time."""
+    """Reads the time and waits."""
 
     def now(self) -> datetime:
-        """The present as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for ``seconds``; not at all where they are zero or fewer."""
+        """Wait for ``seconds``; do not wait if they are zero or negative."""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's clock."""
 
     def now(self) -> datetime:
-        """The present as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
@@ -39,7 +35,7 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
-"""The one clock of a running process."""
+"""The clock that is used outside tests."""
 
 
 async def wait_with_timeout(clock: Clock, seconds: float, coroutine: Coroutine[Any, Any, T]) -> T | None:
@@ -57,11 +53,10 @@ async def wait_with_timeout(clock: Clock, seconds: float, coroutine: Coroutine[A
 
 
 class VirtualClock:
-    """A clock that tests move by hand: :meth:`advance` wakes every sleeper whose time has come, in order.
+    """A clock for tests: :meth:`advance` ends every sleep whose time has come, in order.
 
-    :param start: the first instant, aware; 2026-03-02 15:00 UTC if not given.
-    :param auto: where true, a sleep moves the clock itself once every other task has had its turn, so that code
-        under test runs through hours of waiting at once.
+    :param start: the initial time, aware; 2026-03-02 15:00 UTC if not given.
+    :param auto: whether a sleep advances the clock itself as soon as no other task is ready, so that tests do not wait.
     """
 
     def __init__(self, start: datetime | None = None, *, auto: bool = False) -> None:
@@ -71,11 +66,11 @@ class VirtualClock:
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        """The present as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the clock has moved on by ``seconds``."""
+        """Wait until the clock has advanced by ``seconds``."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -84,16 +79,16 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (due, next(self._order), woken))
         try:
             if self._auto:
-                await self._move_on_to(woken)
+                await self._advance_until(woken)
             await woken
         finally:
-            woken.cancel()  # who was cancelled while asleep holds up nobody behind it
+            woken.cancel()  # a canceled sleeper must not hold up those after it
 
-    async def _move_on_to(self, woken: asyncio.Future[None]) -> None:
-        """Once every other task has had its turn, and where this sleeper is the next, move the clock to its time."""
+    async def _advance_until(self, woken: asyncio.Future[None]) -> None:
+        """Advance the clock to a sleeper's time once that is the earliest and no other task is ready."""
         while not woken.done():
-            await _let_others_run()
-            self._forget_the_gone()
+            await _run_ready_tasks()
+            self._drop_canceled()
             if not woken.done() and self._sleepers[0][2] is woken:
                 self._wake_next()
 
@@ -102,31 +97,31 @@ class VirtualClock:
         self._now = max(self._now, due)
         woken.set_result(None)
 
-    def _forget_the_gone(self) -> None:
+    def _drop_canceled(self) -> None:
         while self._sleepers and self._sleepers[0][2].done():
             heapq.heappop(self._sleepers)
 
     async def advance(self, seconds: float) -> None:
-        """Move on by ``seconds``, waking sleepers on the way and letting each run before the next one is woken."""
+        """Advance by ``seconds``; each sleeper whose time comes runs before the next one is woken."""
         await self.advance_to(self._now + timedelta(seconds=seconds))
 
     async def advance_to(self, instant: datetime) -> None:
-        """Move on to ``instant``, waking sleepers on the way."""
-        await _let_others_run()  # who has yet to fall asleep does so at the present, not at the instant
-        self._forget_the_gone()
+        """Advance to ``instant``; see :meth:`advance`."""
+        await _run_ready_tasks()  # tasks that are about to sleep do so at the current time, not at the instant
+        self._drop_canceled()
         while self._sleepers and self._sleepers[0][0] <= instant:
             self._wake_next()
-            await _let_others_run()
-            self._forget_the_gone()
+            await _run_ready_tasks()
+            self._drop_canceled()
         self._now = max(self._now, instant)
-        await _let_others_run()
+        await _run_ready_tasks()
 
     def jump(self, seconds: float) -> None:
-        """Move on by ``seconds`` without waking anybody: for code that only reads the time."""
+        """Advance by ``seconds`` without waking anyone, for code that only reads the time."""
         self._now += timedelta(seconds=seconds)
 
 
-async def _let_others_run() -> None:
-    """Give every ready task several turns; a chain of awaits needs one turn a link."""
+async def _run_ready_tasks() -> None:
+    """Let every ready task run several times; a chain of awaits needs one time for each link."""
     for _ in range(25):
         await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_sessions.cli.output import Row, command, print_rows
 from airflow_provider_sessions.client.httpx_api import translate_httpx_errors
 from airflow_provider_sessions.errors import SessionsError
-from airflow_provider_sessions.header_values import read_date
+from airflow_provider_sessions.header_values import parse_http_date
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.model.time_zones import outdated_zones
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -107,7 +107,7 @@ def _check_clock(hook: SessionsHook) -> str:
     async def read_skew(adapter: Adapter) -> float | None:
         with translate_httpx_errors(lambda: "reading the platform's clock"):
             async with adapter.client.stream(adapter.client.config.base_url, {}) as response:
-                now, theirs = adapter.client.clock.now(), read_date(response.headers.get("date"))
+                now, theirs = adapter.client.clock.now(), parse_http_date(response.headers.get("date"))
         return None if theirs is None else (now - theirs).total_seconds()
 
     skew = hook.run(read_skew)

@@ -28,7 +28,7 @@ from airflow_provider_sessions.errors import (
     RateLimitedError,
     ServerError,
 )
-from airflow_provider_sessions.header_values import read_date, read_whole_number
+from airflow_provider_sessions.header_values import parse_http_date, parse_whole_number
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -168,7 +168,7 @@ class Download:
         _check_is_file(response, self._expected_type)
         is_part = response.status_code == 206
         start, total = (
-            _parse_content_range(response) if is_part else (0, read_whole_number(headers.get("content-length")))
+            _parse_content_range(response) if is_part else (0, parse_whole_number(headers.get("content-length")))
         )
         is_compressed = IS_COMPRESSED in response.extensions
         if is_compressed and is_part:
@@ -255,7 +255,7 @@ def _check_is_file(response: httpx.Response, expected_type: str | None) -> None:
 def _parse_content_range(response: httpx.Response) -> tuple[int | None, int | None]:
     """Return where the part begins and how large the file is; None for each that the response does not say."""
     found = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    return (None, None) if found is None else (read_whole_number(found["start"]), read_whole_number(found["total"]))
+    return (None, None) if found is None else (parse_whole_number(found["start"]), parse_whole_number(found["total"]))
 
 
 def _get_strong_validator(headers: Mapping[str, str]) -> str | None:
@@ -266,7 +266,7 @@ def _get_strong_validator(headers: Mapping[str, str]) -> str | None:
     etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
     if _VALIDATOR.fullmatch(etag) and not etag.startswith(("W/", "w/")):
         return etag
-    date, modified_at = read_date(headers.get("date")), read_date(modified)
+    date, modified_at = parse_http_date(headers.get("date")), parse_http_date(modified)
     if date is None or modified_at is None or not _VALIDATOR.fullmatch(modified):
         return None
     return modified if (date - modified_at).total_seconds() >= 1 else None

@@ -25,7 +25,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     TemporaryError,
 )
-from airflow_provider_sessions.header_values import read_date, read_whole_number
+from airflow_provider_sessions.header_values import parse_http_date, parse_whole_number
 from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
 from airflow_provider_sessions.safe_text import sanitize_text
 
@@ -264,7 +264,7 @@ def _describe_skew(response: httpx.Response, clock: Clock) -> str | None:
     A response from a cache is as old as its ``Age`` says. Source: RFC 9110 6.6.1, RFC 9111 5.1.
     """
     now = clock.now()
-    date, age = read_date(response.headers.get("date")), read_whole_number(response.headers.get("age", "0"))
+    date, age = parse_http_date(response.headers.get("date")), parse_whole_number(response.headers.get("age", "0"))
     if date is None or age is None:
         return None
     ahead = (now - date).total_seconds() - age

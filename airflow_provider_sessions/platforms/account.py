@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from airflow_provider_sessions.client.redact import find_password, find_typed_password, redact_typed_address
 from airflow_provider_sessions.errors import ConnectionConfigError
-from airflow_provider_sessions.header_values import read_whole_number
+from airflow_provider_sessions.header_values import parse_whole_number
 from airflow_provider_sessions.messages import suggest_choices
 from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.rate_limit.limit import RateLimit
@@ -166,7 +166,7 @@ class Account:
         value = self.extra.get(name)
         if value is None or value == "":
             return default
-        number = None if isinstance(value, bool) else read_whole_number(str(value))
+        number = None if isinstance(value, bool) else parse_whole_number(str(value))
         if not number:
             raise self.wrong(name, f"is {sanitize_text(repr(value), 50)}; expected a whole number above zero")
         return number

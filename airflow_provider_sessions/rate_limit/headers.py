@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from airflow_provider_sessions.header_values import read_date
+from airflow_provider_sessions.header_values import parse_http_date
 
 T = TypeVar("T")
 
@@ -309,7 +309,7 @@ def _parse_int(text: str | None) -> int | None:
 def _parse_seconds_until(text: str | None, now: datetime) -> float | None:
     number = _parse_number(text)
     if number is None:
-        date = read_date(text)
+        date = parse_http_date(text)
         number = None if date is None else (date - now).total_seconds()
     elif number > _EPOCH:
         number = (number / 1000 if number >= _EPOCH_MILLISECONDS else number) - now.timestamp()

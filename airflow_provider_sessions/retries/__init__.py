@@ -1,4 +1,4 @@
-"""What a task that failed does next, decided by its error: Airflow's retry policies, for this provider's errors."""
+"""Decide by the error of a task whether it is retried, and when: a retry policy for this provider's errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_sessions.retries.permanent_errors import HAS_RETRY_POLICIES
 
 DEFAULT_POLICY: Any = None
-"""The policy of this provider's own operators and sensors, where their author gives none: None before Airflow 3.3."""
+"""The retry policy of this provider's operators and sensors, unless they are given one; None before Airflow 3.3."""
 if HAS_RETRY_POLICIES:
     from airflow_provider_sessions.retries.policy import SessionsRetryPolicy
 
@@ -15,24 +15,24 @@ if HAS_RETRY_POLICIES:
 
 
 def make_policy_argument(retry_policy: Any) -> dict[str, Any]:
-    """Return the argument by which a policy is handed to Airflow's operators; before 3.3 they take none."""
+    """Return the argument ``retry_policy`` of Airflow's operators; empty before Airflow 3.3, which does not know it."""
     return {"retry_policy": retry_policy} if HAS_RETRY_POLICIES else {}
 
 
 def sessions_default_args() -> dict[str, Any]:
-    """Arguments for a DAG's ``default_args`` that make all of its tasks retry where that helps, and only there.
+    """Return ``default_args`` with which the tasks of a DAG are retried only if that can help.
 
     ``DAG("nightly", default_args={"retries": 3, **sessions_default_args()})``
 
-    This provider's own operators and sensors do so by themselves; it is for tasks that call its hooks.
+    They are for tasks that call this provider's hooks; its operators and sensors have the same policy by default.
 
-    - A rate limit: the next try comes when the platform, or the account's budget, wants to be asked again.
-    - What another try would meet again: the task fails at once. See
+    - Rate limits: the task is retried when the next request may be sent.
+    - Errors that a retry cannot fix: the task fails at once. See
       :func:`~airflow_provider_sessions.retries.permanent_errors.is_permanent`.
-    - All other errors: ``retries`` and ``retry_delay`` decide, as ever.
+    - All other errors: ``retries`` and ``retry_delay`` apply as usual.
 
-    A retry spends one of the task's ``retries``, whatever brought it about.
+    Every retry counts as one of the task's ``retries``.
 
-    :returns: ``{"retry_policy": ...}``; before Airflow 3.3, which does not know that argument, ``{}``.
+    :returns: ``{"retry_policy": ...}``; ``{}`` before Airflow 3.3, which does not know that argument.
     """
     return make_policy_argument(DEFAULT_POLICY)

@@ -1,4 +1,4 @@
-"""Which errors another try of the same task would meet again, and how a task ends with them."""
+"""Find out which errors a retry cannot fix, and fail the task at once with these."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from airflow_provider_sessions.errors import (
 )
 
 HAS_RETRY_POLICIES = importlib.util.find_spec("airflow.sdk.definitions.retry_policy") is not None
-"""Whether Airflow asks a policy what a failed task does next: from 3.3 on."""
+"""Whether Airflow has retry policies, which it does from 3.3 on."""
 _ABOUT_ARGUMENTS = (400, 404, 410, 422)
-_SHORTEST = 4
-"""Characters of a name by whose beginning an argument is known."""
+_MIN_PREFIX = 4
+"""Characters that the name of an argument needs to match the beginning of another name."""
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Return whether another try would fail as well, with the same arguments and the same connection.
+    """Whether a retry with the same arguments and the same connection would fail as well.
 
     ====================================================  ====================================================
-    what went wrong                                       another try
+    error                                                 retry
     ====================================================  ====================================================
-    input, a connection's field, an option; what the      fails as well
-    platform cannot do
-    401 or 403 of the platform itself                     fails as well: the credential, or its right
-    401 while the clock is off; an expired link; a page   may succeed
-    of a proxy or firewall
+    an invalid argument, connection field or option; an   fails as well
+    operation that the platform does not support
+    401 or 403 of the platform itself                     fails as well: a wrong credential or permission
+    401 while the clock is off; an expired link; a web    may succeed
+    page of a proxy or firewall
     400, 404, 410, 422 about an argument of the task      fails as well
-    the same about anything else                          may succeed: a list that was changing, say
+    the same about anything else                          may succeed: a list that was changing, for example
     408, 423, 425, 429, 5xx, a broken connection, 409     may succeed
-    every other 4xx                                       fails as well: the platform takes no such request
+    every other 4xx                                       fails as well: the platform rejects such requests
     ====================================================  ====================================================
     """
     match error:
@@ -61,10 +61,12 @@ def is_permanent(error: BaseException) -> bool:
 
 @contextmanager
 def fail_on_permanent_error(task: BaseOperator) -> Iterator[None]:
-    """Let an error that leaves the block name the task's argument, and end the task for good where it is hopeless.
+    """Fail a task without retries if the block raises a permanent error, and name the task's argument in any error.
 
-    From Airflow 3.3 on the task's retry policy ends it. Before, the error itself has to be one of Airflow's, besides
-    what it is. Not for sensors: there, with ``soft_fail``, Airflow skips a task that raises such an error.
+    From Airflow 3.3 on, the task's retry policy does that. Before, the error has to be an ``AirflowFailException`` as
+    well. Not for sensors: with ``soft_fail``, Airflow skips a sensor that raises one.
+
+    :param task: the operator, rendered.
     """
     try:
         yield
@@ -72,20 +74,20 @@ def fail_on_permanent_error(task: BaseOperator) -> Iterator[None]:
         name_argument(error, task)
         if HAS_RETRY_POLICIES or not is_permanent(error):
             raise
-        raise _for_good(error) from None
+        raise _make_fail_exception(error) from None
 
 
 def name_argument(error: BaseException, task: BaseOperator) -> None:
-    """Note which argument of a task holds what a platform refused, and call it so in the error's text.
+    """Set which argument of a task holds a value that a platform rejects, and name it in the error's text.
 
-    :param error: any error; one that names no argument of its request stays as it is.
+    :param error: any error; one without rejected arguments is not changed.
     :param task: the operator or sensor, rendered.
     """
     if not isinstance(error, ApiError) or error.argument is not None:
         return
-    given = dict(_given(task))
+    given = dict(_get_arguments(task))
     for sent, value in error.arguments.items():
-        name = _name_of(sent, value, given)
+        name = _find_name(sent, value, given)
         if name is None:
             continue
         error.argument = error.argument or name
@@ -95,49 +97,49 @@ def name_argument(error: BaseException, task: BaseOperator) -> None:
         )
 
 
-def _name_of(sent: str, value: str, given: Mapping[str, str]) -> str | None:
-    """The argument that became a part of a request: it has its value, or its name, or begins its name."""
-    same = [name for name, text in given.items() if text == value]
-    named = [name for name in same or given if _plain(name) == _plain(sent)]
-    begun = [name for name in given if len(_plain(name)) >= _SHORTEST and _plain(sent).startswith(_plain(name))]
-    return next(iter((*named, *same, *begun)), None)
+def _find_name(sent: str, value: str, given: Mapping[str, str]) -> str | None:
+    """Return the task's argument with the value of a request's argument, or with its name, or the start of its name."""
+    normalized = _normalize(sent)
+    same_value = [name for name, text in given.items() if text == value]
+    same_name = [name for name in same_value or given if _normalize(name) == normalized]
+    prefixes = [
+        name for name in given if len(_normalize(name)) >= _MIN_PREFIX and normalized.startswith(_normalize(name))
+    ]
+    return next(iter((*same_name, *same_value, *prefixes)), None)
 
 
-def _given(task: BaseOperator) -> Iterator[tuple[str, str]]:
-    """The task's arguments as texts, those inside of lists and mappings too."""
+def _get_arguments(task: BaseOperator) -> Iterator[tuple[str, str]]:
+    """Yield the task's arguments as texts, including those in lists and mappings."""
     for field in task.template_fields:
         if field != "conn_id":
-            yield from _leaves(getattr(task, field, None), field)
+            yield from _flatten(getattr(task, field, None), field)
 
 
-def _leaves(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):  # as a template leaves a list or a mapping
+def _flatten(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):  # a rendered list or mapping
         with suppress(InputError):
             value = parse_json(value, name)
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}")
+            yield from _flatten(item, f"{name}.{key}")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            yield from _leaves(item, f"{name}.{index}")
+            yield from _flatten(item, f"{name}.{index}")
     elif value is not None and not isinstance(value, bool):
         yield name, str(value).strip()
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
     last = name.rpartition(".")[2]
     return "".join(character for character in last.lower() if character.isalnum())
 
 
-def _for_good(error: SessionsError) -> SessionsError:
-    """The same error, as one after which Airflow does not try again."""
-    kind = _failing(type(error))
-    final: SessionsError = kind.__new__(kind)
-    final.args = error.args
-    vars(final).update(vars(error))
-    return final.with_traceback(error.__traceback__)
-
-
-def _failing(kind: type[SessionsError]) -> type[SessionsError]:
-    """A class that is both."""
-    return type(kind.__name__, (kind, AirflowFailException), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+def _make_fail_exception(error: SessionsError) -> SessionsError:
+    """Return a copy of an error that is an ``AirflowFailException`` as well, after which Airflow does not retry."""
+    kind = type(error)
+    attributes = {"__module__": kind.__module__, "__doc__": kind.__doc__}
+    both: type[SessionsError] = type(kind.__name__, (kind, AirflowFailException), attributes)
+    copied = both.__new__(both)
+    copied.args = error.args
+    vars(copied).update(vars(error))
+    return copied.with_traceback(error.__traceback__)

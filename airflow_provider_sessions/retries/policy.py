@@ -1,4 +1,4 @@
-"""The retry policy itself. It can be imported on Airflow 3.3 and newer."""
+"""The retry policy, which can be imported on Airflow 3.3 and newer."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class SessionsRetryPolicy(RetryPolicy):
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Any | None = None
     ) -> RetryDecision:
-        """Decide about the next try.
+        """Decide whether a task is retried, and when.
 
-        :param exception: what the task failed with.
-        :param try_number: 1 for the first.
-        :param max_tries: tries at most.
-        :param context: the task's context; not used.
+        :param exception: the error of the task.
+        :param try_number: not used.
+        :param max_tries: not used.
+        :param context: not used.
         """
         if is_permanent(exception):
-            return RetryDecision.fail(f"{type(exception).__name__}: another try would fail as well")
+            return RetryDecision.fail(f"{type(exception).__name__}: a retry would fail as well")
         if isinstance(exception, RateLimitedError) and exception.retry_after is not None:
             wait = timedelta(seconds=exception.retry_after)
-            return RetryDecision.retry(wait, f"rate limit: the next request may be sent in {wait}")
+            return RetryDecision.retry(wait, f"rate limited; the next request can be sent in {wait}")
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """The policy as JSON: it has no settings."""
+        """Return the policy as JSON. It has no settings."""
         return {"__type": type(self).__name__}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> RetryPolicy:
-        """The policy from JSON."""
+        """Return the policy from JSON."""
         return cls()

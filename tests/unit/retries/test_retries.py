@@ -73,7 +73,7 @@ def test_a_rate_limit_waits_its_time() -> None:
 
     decision = decide(api_error(errors.RateLimitedError, retry_after=42.5))
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=42.5))
-    assert decision.reason == "rate limit: the next request may be sent in 0:00:42.500000"
+    assert decision.reason == "rate limited; the next request can be sent in 0:00:42.500000"
 
 
 @pytest.mark.needs_airflow("3.3")
