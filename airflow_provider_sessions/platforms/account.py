@@ -32,7 +32,7 @@ class Account:
     :param conn_type: its type: the platform.
     :param host: base URL, with or without a scheme; not shown, because somebody may have put a password into it.
     :param extra: the platform's own fields.
-    :param rate_store: the Redis in which all workers share the account's rate budget; None for a file on each host.
+    :param rate_store: the Redis in which all workers share the account's rate limit; None for a file on each host.
     """
 
     conn_id: str
@@ -254,7 +254,7 @@ class Account:
         return dict(value)
 
     def fingerprint(self, base_url: str, name: str | None = None) -> str:
-        """What tells accounts apart without telling a credential: connections to one account share a budget.
+        """Return what identifies an account without revealing a credential: its connections share a rate limit.
 
         Where the account has a name, no password goes into it. Else it is a slow hash of the key, the same on all
         hosts: it stands in names of files and of Redis keys, where others may see it.

@@ -59,8 +59,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
         ISO 8601, or seconds. (templated)
     :param concurrency: how many sessions are asked about at once, at most 32.
-    :param deferrable: whether the task is deferred, without holding a worker, when its first request would have to wait
-        long for a slot of the account's rate limit. Once it has begun it goes on at the account's pace.
+    :param deferrable: whether the task is deferred, without holding a worker, if its first request would have to wait
+        long for the account's rate limit. Once it has started, its requests wait within the task.
     :param redact: what becomes of what is personal: a mapping of ``email``, ``name``, ``user_id``, ``device``,
         ``title``, ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see
         :mod:`~airflow_provider_sessions.export.redaction`. What is not named is kept. (templated)

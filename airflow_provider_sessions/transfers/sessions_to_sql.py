@@ -65,8 +65,8 @@ class SessionsToSqlOperator(BaseExportOperator):
     :param concurrency: how many sessions are asked about at once, at most 32.
     :param allow_untested_database: whether to load into any database with a ``DbApiHook`` and an SQLAlchemy dialect. It
         needs transactions, primary keys that are enforced, Unicode in its texts and microseconds in its times.
-    :param deferrable: whether the task is deferred, without holding a worker, when its first request would have to wait
-        long for a slot of the account's rate limit. Once it has begun it goes on at the account's pace.
+    :param deferrable: whether the task is deferred, without holding a worker, if its first request would have to wait
+        long for the account's rate limit. Once it has started, its requests wait within the task.
     :raises InputError: an argument cannot be meant, the connection is none of a database that is supported, or there
         is no window; nothing was sent.
     :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
