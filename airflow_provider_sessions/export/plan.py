@@ -27,7 +27,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.unread import ListedSession
+from airflow_provider_sessions.platforms.list_items import ListedSession
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)

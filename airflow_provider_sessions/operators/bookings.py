@@ -214,10 +214,11 @@ async def _register_once(adapter: Adapter, record: SendRecord, session_id: str, 
     :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
     """
     from airflow_provider_sessions.platforms.sessions_us import endpoints
+    from airflow_provider_sessions.platforms.sessions_us.mapping import map_participant
 
     async def get_registered() -> set[str]:
         found = await adapter.client.send(endpoints.list_participants(session_id))
-        return {email.casefold() for item in found if (email := item.to_model().email)}
+        return {email.casefold() for item in found if (email := map_participant(item).email)}
 
     registered = await get_registered()
     missing = [key for key in invitees if key not in registered]

@@ -34,7 +34,7 @@ from airflow_provider_sessions.triggers.videos import VideoTrigger
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_sessions.platforms.vidinfra.api.video.videos import VideoResponse
+    from airflow_provider_sessions.platforms.vidinfra.api.videos import VideoResponse
     from airflow_provider_sessions.platforms.vidinfra.video_library import Subtitles
 
 log = get_logger(__name__)
@@ -163,7 +163,7 @@ class PublishRecordingOperator(IdempotentOperator):
                 "publish",
                 "Only VidInfra has a video library; download with DownloadRecordingsOperator.",
             )
-        from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress, finish_video, progress_of
+        from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress, finish_video, get_progress
 
         publication = self._parse_arguments(hook)
         session, recording = hook.run(lambda adapter: _find_recording(adapter, publication))
@@ -174,12 +174,12 @@ class PublishRecordingOperator(IdempotentOperator):
             return await _pull_once(adapter, publication, recording, record)
 
         video = self.run_once(context, hook, ("video", publication.library_id, recording.recording_id), pull)
-        if progress_of(video) is VideoProgress.FAILED:
+        if get_progress(video) is VideoProgress.FAILED:
             raise ExportError(
                 f"video {video.id} of recording {recording.recording_id} has the status {video.status}; delete it, and "
                 f"clear the task to create it again"
             )
-        while progress_of(video) is VideoProgress.PENDING:
+        while get_progress(video) is VideoProgress.PENDING:
             self._wait(publication, video)
             video = hook.run(lambda adapter: _get_video(adapter, publication, video))  # noqa: B023 - runs at once
         changes = {name: value for name, value in publication.fields().items() if value != getattr(video, name, None)}

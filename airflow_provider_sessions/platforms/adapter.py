@@ -1,15 +1,15 @@
-"""What can be asked of any platform.
+"""The interface of a platform: what operators, sensors and exports may call.
 
-An adapter answers in the words of :mod:`airflow_provider_sessions.model`, or says
-:class:`~airflow_provider_sessions.errors.UnsupportedError` with what to use instead. Operators, sensors and exports
-exist once and ask these questions alone; what a platform has beyond them is reached through its endpoints.
+An adapter maps a platform's API to :mod:`airflow_provider_sessions.model`. What its platform does not have raises
+:class:`~airflow_provider_sessions.errors.UnsupportedError`, which says what to use instead. What a platform has beyond
+this interface can be called through its endpoints.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -18,12 +18,20 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_provider_sessions.client.call import Endpoints, find_placeholders
 from airflow_provider_sessions.client.redact import redact_typed_address
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import InputError, ResponseTooLargeError, SessionsError, UnsupportedError
+from airflow_provider_sessions.errors import (
+    InputError,
+    NotFoundError,
+    OptionsError,
+    ResponseTooLargeError,
+    SessionsError,
+    UnsupportedError,
+)
+from airflow_provider_sessions.messages import suggest_choices
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -40,16 +48,17 @@ from airflow_provider_sessions.model import (
     SessionChanges,
     SessionDraft,
     SessionQuery,
+    SessionState,
     Takeaways,
     Transcript,
     Window,
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.defaults import ListOrGet, find_candidates, url_of, with_url
-from airflow_provider_sessions.platforms.description_marker import Candidate
-from airflow_provider_sessions.platforms.options import NoOptions, options_error
-from airflow_provider_sessions.platforms.unread import ListedSession, ReadWarnings, may_match, readable
+from airflow_provider_sessions.platforms.description_marker import Candidate, find_candidates, has_title_and_start
+from airflow_provider_sessions.platforms.instants import shifted
+from airflow_provider_sessions.platforms.list_items import ListedSession, ReadWarnings, may_match, skip_unknown_states
+from airflow_provider_sessions.platforms.poll_strategy import ListOrGet
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 from airflow_provider_sessions.rate_limit.stores import get_account_limiter
@@ -63,12 +72,13 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options", bound=BaseModel)
 
-_SECRETS = 50
-"""Of a connection, that no error may quote: its password, and the newest tokens."""
+_MAX_SECRETS = 50
+"""Secrets of a connection that no error may quote: its password, and the newest tokens."""
+_DAY = timedelta(days=1)
 
 
 class Feature(StrEnum):
-    """What can be asked of a platform. The values are the names of the adapter's methods."""
+    """What an adapter may support. The values are the names of its methods."""
 
     CREATE = "create"
     FIND_EXISTING = "find_existing"
@@ -93,52 +103,64 @@ class Feature(StrEnum):
 
 
 class Support(StrEnum):
-    """How well founded an answer is."""
+    """Whether a feature is supported."""
 
     YES = "yes"
-    """Documented by the vendor."""
+    """Yes, and documented by the vendor."""
     INFERRED = "inferred"
-    """Method, path or meaning were inferred, and may be wrong in the field."""
+    """Yes, but method, path or meaning are inferred, and may be wrong in practice."""
     NO = "no"
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """Whether a platform answers a question, and what a user should know: for ``no``, what to use instead."""
+    """How well a platform supports a feature.
+
+    :param support: whether it does.
+    :param note: what a user should know; if the feature is not supported, what to use instead.
+    """
 
     support: Support
     note: str = ""
 
 
-_FOLLOWS = {Feature.CREATE: Feature.FIND_EXISTING, Feature.RECORDINGS: Feature.RECORDING_REQUEST}
-"""What the defaults can do where an adapter defines something else."""
-_UNMAPPED = Capability(Support.NO, "Its adapter does not map that; call its endpoints with CallApiOperator.")
+_DEFAULTS_OF = {Feature.CREATE: Feature.FIND_EXISTING, Feature.RECORDINGS: Feature.RECORDING_REQUEST}
+"""Features that the default implementation supports once an adapter defines another."""
+_NOT_MAPPED = Capability(Support.NO, "Its adapter does not map that; call its endpoints with CallApiOperator.")
+_ERROR_PRIORITY = {"extra_forbidden": 0, "missing": 2}
+"""Of several errors in ``options``, an unknown name comes before a missing one: it is probably that one, misspelled."""
+
+
+class NoOptions(BaseModel):
+    """``options`` of a platform that has none."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Adapter(ABC):
-    """One connection to one platform, speaking the model. It belongs to one event loop.
+    """One connection to one platform, mapped to the model. It belongs to one event loop.
 
     A subclass sets ``platform`` and ``endpoints``, and defines :meth:`auth`, :meth:`get`, :meth:`sessions` and what
-    else it can; all the rest has a default. A session's id is an opaque text to all callers. Each occurrence of a
-    recurring session is a session of its own, with the id ``{series}:{occurrence}`` that only the adapter takes apart.
+    else its platform supports; everything else has a default. Callers do not parse a session's id. Each occurrence of
+    a recurring session is a session of its own, with the id ``{series}:{occurrence}`` that only the adapter parses.
 
     :cvar platform: the connection type.
     :cvar endpoints: the platform's endpoint functions and their table.
-    :cvar create_options: what ``options`` of a create may hold; none by default.
-    :cvar change_options: what ``options`` of an update may hold; none by default.
-    :cvar dialect: how its errors are explained; by status alone by default.
-    :cvar filters: which of ``room_id`` and ``case`` its sessions have, so that lists can be narrowed down by it.
-    :cvar capabilities: one entry for every :class:`Feature`. A subclass gives those of which there is something to
-        tell; else what it defines is supported.
-    :cvar default_base_url: where the connection names no host; None where there is none.
-    :cvar default_rate_limit: where the connection names none.
-    :cvar category_limits: limits of categories of endpoints, where the connection names none: they hold beside the
-        account's limit for the endpoints that were entered with ``api(..., category="exports")``.
-    :cvar default_max_wait: seconds that a request may wait for a retry or for the rate limit, where nobody
-        says. More than a window of the limit, or a burst that used up the window fails instead of waiting.
-    :cvar keeps_canceled: whether a canceled session can still be got; False where canceling deletes it.
-    :cvar hook_class: ``module:class`` of the hook for its connections, a subclass of ``hooks.base.SessionsHook``; that
-        class itself where None.
+    :cvar create_options: the model of a create's ``options``; by default there are none.
+    :cvar change_options: the model of an update's ``options``; by default there are none.
+    :cvar dialect: explains the platform's errors; by default their status alone does.
+    :cvar filters: which of ``room_id`` and ``case`` its sessions have, so that lists can be filtered by it.
+    :cvar capabilities: one entry for every :class:`Feature`. A subclass gives those that need a note; any other method
+        that it defines is supported.
+    :cvar default_base_url: used if the connection names no host; None if there is no default.
+    :cvar default_rate_limit: used if the connection names no limit.
+    :cvar category_limits: limits of categories of endpoints, used if the connection names none. They hold besides the
+        account's limit, for endpoints declared with ``api(..., category="exports")``.
+    :cvar default_max_wait: seconds that a request may wait for a retry or for the rate limit. It should be more than
+        a window of the limit, or a burst that uses up the window fails instead of waiting.
+    :cvar keeps_canceled: whether :meth:`get` still returns a canceled session; False if canceling deletes it.
+    :cvar hook_class: ``module:class`` of the hook for its connections, a subclass of ``hooks.base.SessionsHook``; None
+        for that class itself.
     """
 
     platform: ClassVar[str]
@@ -147,7 +169,7 @@ class Adapter(ABC):
     change_options: ClassVar[type[BaseModel]] = NoOptions
     dialect: ClassVar[Dialect | None] = None
     filters: ClassVar[frozenset[str]] = frozenset()
-    capabilities: ClassVar[Mapping[Feature, Capability]] = dict.fromkeys(Feature, _UNMAPPED) | dict.fromkeys(
+    capabilities: ClassVar[Mapping[Feature, Capability]] = dict.fromkeys(Feature, _NOT_MAPPED) | dict.fromkeys(
         (Feature.GET, Feature.POLL_SESSIONS, Feature.SESSIONS), Capability(Support.YES)
     )
     default_base_url: ClassVar[str | None] = None
@@ -158,20 +180,20 @@ class Adapter(ABC):
     hook_class: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Work out the capabilities."""
+        """Complete the capabilities."""
         super().__init_subclass__(**kwargs)
         inherited = next(base.capabilities for base in cls.__mro__[1:] if issubclass(base, Adapter))
-        told = cls.__dict__.get("capabilities", {})
-        defined = {question for question in Feature if question.value in cls.__dict__}
-        defined |= {follows for question, follows in _FOLLOWS.items() if question in defined}
-        cls.capabilities = {**inherited, **dict.fromkeys(defined, Capability(Support.YES)), **told}
+        declared = cls.__dict__.get("capabilities", {})
+        defined = {feature for feature in Feature if feature.value in cls.__dict__}
+        defined |= {default for feature, default in _DEFAULTS_OF.items() if feature in defined}
+        cls.capabilities = {**inherited, **dict.fromkeys(defined, Capability(Support.YES)), **declared}
 
     def __init__(self, account: Account, client: Client) -> None:
         self.account = account
         self.client = client
-        self._poll = ListOrGet(self.get, self.list_sessions, lambda: client.response_count)
-        self.unread = ReadWarnings(self.platform)
-        self._page = _page_template(account)
+        self.warnings = ReadWarnings(self.platform)
+        self._list_or_get = ListOrGet(self.get, self.list_sessions, lambda: client.response_count)
+        self._session_url = _parse_url_template(account)
 
     @classmethod
     def open(
@@ -186,29 +208,29 @@ class Adapter(ABC):
         max_wait: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
-        """Make an adapter for a connection. Nothing is sent.
+        """Return an adapter for a connection. Nothing is sent.
 
         :param account: the connection.
-        :param clock: time.
-        :param on_secret: told each secret as it comes to exist (tokens), so that it can be masked.
+        :param clock: the clock.
+        :param on_secret: called with each new secret (such as a token), so that it can be masked.
         :param limiter: a rate limiter; by default the account's, which all processes of this host share, or all
             workers if the connection names a store.
         :param traffic_class: what its requests are for: polling uses an adapter of its own.
-        :param attempts: how often a request is sent at most; whoever looks again anyway needs one.
-        :param max_wait: seconds that a request may wait for a retry or for the rate limit; by default what the
-            connection says, or the platform's ``default_max_wait``.
-        :param transport: what sends bytes, for tests in one process.
+        :param attempts: how often a request is sent at most.
+        :param max_wait: seconds that a request may wait for a retry or for the rate limit; by default the
+            connection's ``max_wait``, or the platform's ``default_max_wait``.
+        :param transport: sends the requests, for tests in one process.
         :raises ConnectionConfigError: a field of the connection is missing or wrong.
         """
-        # Imported here, as operators import this module: with each parse of a DAG file.
+        # Imported here because operators import this module whenever a DAG file is parsed.
         from airflow_provider_sessions.client.client import Client
         from airflow_provider_sessions.client.config import ClientConfig
         from airflow_provider_sessions.client.responses import MAX_ITEMS, Dialect
         from airflow_provider_sessions.client.retry import RetryPolicy
 
-        secrets: deque[str] = deque(account.secrets, maxlen=_SECRETS)
+        secrets: deque[str] = deque(account.secrets, maxlen=_MAX_SECRETS)
 
-        def note(secret: str) -> None:
+        def add_secret(secret: str) -> None:
             secrets.append(secret)
             on_secret(secret)
 
@@ -230,7 +252,7 @@ class Adapter(ABC):
         client = Client(
             config,
             dialect=(cls.dialect or Dialect(cls.platform)).with_connection(account.conn_id),
-            auth=cls.auth(account, config, clock, note),
+            auth=cls.auth(account, config, clock, add_secret),
             limiter=limiter or cls.get_limiter(account, clock),
             category_limiters=cls.get_category_limiters(account, clock),
             traffic_class=traffic_class,
@@ -242,7 +264,7 @@ class Adapter(ABC):
 
     @classmethod
     def fingerprint(cls, account: Account) -> str:
-        """What tells the account from others; see :meth:`Account.fingerprint`. The first time it may take a while.
+        """Return a text that identifies the account; see :meth:`Account.fingerprint`. The first call may be slow.
 
         :raises ConnectionConfigError: the connection's host cannot be read.
         """
@@ -250,9 +272,9 @@ class Adapter(ABC):
 
     @classmethod
     def account_name(cls, account: Account) -> str | None:
-        """Return what names the vendor's account, to whose connections one rate limit applies; by default the log-in.
+        """Return the name of the vendor's account, whose connections share one rate limit; by default the login.
 
-        None where nothing names it: then all connections with the same credential share a limit.
+        None if it has no name: then all connections with the same credential share a limit.
         """
         return account.login
 
@@ -260,24 +282,24 @@ class Adapter(ABC):
     def get_limiter(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> RateLimiter:
         """Return the rate limiter of an account.
 
-        :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
+        :raises ConnectionConfigError: one of the connection's fields is wrong, or the package ``redis`` is missing.
         """
-        return cls._limiter_of(account, cls.fingerprint(account), account.rate_limit(cls.default_rate_limit), clock)
+        return cls._get_limiter(account, cls.fingerprint(account), account.rate_limit(cls.default_rate_limit), clock)
 
     @classmethod
     def get_category_limiters(cls, account: Account, clock: Clock = SYSTEM_CLOCK) -> dict[str, RateLimiter]:
-        """Return the rate limiters of those categories of endpoints that have a limit of their own.
+        """Return the rate limiters of the categories of endpoints that have a limit of their own.
 
-        :raises ConnectionConfigError: a field that says which is wrong, or the package ``redis`` is missing.
+        :raises ConnectionConfigError: one of the connection's fields is wrong, or the package ``redis`` is missing.
         """
         limits = account.category_limits(cls.category_limits, cls.endpoints.categories)
         return {
-            category: cls._limiter_of(account, f"{cls.fingerprint(account)}.{category}", limit, clock)
+            category: cls._get_limiter(account, f"{cls.fingerprint(account)}.{category}", limit, clock)
             for category, limit in limits.items()
         }
 
     @classmethod
-    def _limiter_of(cls, account: Account, name: str, limit: RateLimit | None, clock: Clock) -> RateLimiter:
+    def _get_limiter(cls, account: Account, name: str, limit: RateLimit | None, clock: Clock) -> RateLimiter:
         try:
             return get_account_limiter(name, limit, clock, account.rate_store)
         except ImportError:
@@ -288,17 +310,17 @@ class Adapter(ABC):
     @classmethod
     @abstractmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
-        """What puts the credential on requests.
+        """Return the object that adds the credential to requests.
 
         :raises ConnectionConfigError: the credential is missing.
         """
 
     @classmethod
     def configure(cls, account: Account, config: ClientConfig) -> ClientConfig:
-        """Return the client's settings with what connections of this platform alone have; by default as they are.
+        """Return the client's settings, with those that only this platform has; by default there are none.
 
         :param account: the connection.
-        :param config: what all connections have.
+        :param config: the settings that all platforms have.
         :raises ConnectionConfigError: a field of the connection is wrong.
         """
         return config
@@ -316,97 +338,113 @@ class Adapter(ABC):
         await self.client.aclose()
 
     async def check(self) -> str:
-        """Send one cheap request that needs the credential, and return a sentence that says what answered.
+        """Send one cheap request that needs the credential, and return a sentence about the response.
 
-        By default the list of the coming day is read as far as its first session.
+        By default the first session of the coming day is listed.
         """
         now = self.client.clock.now()
-        window = Window(start=now, end=now + timedelta(days=1))
+        window = Window(start=now, end=now + _DAY)
         async for _ in self.sessions(SessionQuery(window=window, by=WindowBy.SCHEDULED_START)):
             break
         return f"{self.platform} at {urlsplit(self.client.config.base_url).hostname} accepted the credential"
 
     def validate(self, draft: SessionDraft) -> None:
-        """Refuse a draft that this platform cannot make, before any request; by default wrong options alone.
+        """Check that the platform can create a session, before any request; by default the options are checked.
 
-        :raises InputError: the text names the field.
+        :raises InputError: it cannot; the text names the field.
         """
         self.options(self.create_options, draft.options)
 
     async def create(self, draft: SessionDraft) -> Session:
-        """Make a session. It is never made twice by this call itself: no blind retry.
+        """Create a session. The request is sent once: a lost response is not retried.
 
         :raises InputError: see :meth:`validate`.
         """
         raise self.unsupported(Feature.CREATE)
 
     async def finish_create(self, session: Session, draft: SessionDraft) -> Session:
-        """Do what :meth:`create` could not do in its one request (adding people, say); harmless to repeat.
+        """Do what :meth:`create` could not do in its one request, such as adding people. Can be repeated.
 
-        :param session: what was made now, or found as made by an earlier attempt.
+        :param session: the session that was created now, or by an earlier attempt.
         """
         return session
 
     async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
-        """Sessions that an earlier attempt at the draft may have left, and those that look like it.
+        """Return the sessions that an earlier attempt at the draft may have created, and similar ones.
 
-        They have its mark, that of another create of the same task, or its title and times; canceled and expired ones
-        may be among them.
+        They have the draft's marker, one of another create of the same task, or its title and times. Some may be
+        canceled or expired.
 
-        By default sessions are listed that are planned within a day of the draft's start, and the mark is looked for in
-        their descriptions: :meth:`create` must send ``format_description(draft)`` as the description.
+        By default the sessions planned within a day of the draft's start are searched, and the marker is expected in
+        the description: :meth:`create` must send ``format_description(draft)`` as the description.
 
-        :param everywhere: also where such a session is not to be expected, whatever that costs.
+        :param everywhere: search all sessions, however many requests that takes.
         """
-        return await find_candidates(self.get, self.list_sessions, draft, everywhere=everywhere)
+        query = SessionQuery()
+        if draft.start is not None and not everywhere:
+            window = Window(start=shifted(draft.start, -_DAY), end=shifted(draft.start, _DAY))
+            query = SessionQuery(window=window, by=WindowBy.SCHEDULED_START)
+
+        def is_similar(session: Session) -> bool:
+            is_open = session.state in (SessionState.SCHEDULED, SessionState.LIVE)
+            return has_title_and_start(draft, session.title, session.scheduled_start, is_open=is_open)
+
+        return await find_candidates(
+            self.list_sessions(query),
+            draft,
+            is_similar=is_similar,
+            get_description=lambda session: session.description if session.mark is None else session.mark,
+            get_item=lambda session: self.get(session.session_id),
+            to_session=lambda session: session,
+        )
 
     def has_unique_names(self, draft: SessionDraft) -> bool:
-        """Whether the platform itself refuses to make the draft a second time, so that twins need not be looked for."""
+        """Whether the platform itself refuses to create the draft twice, so that no duplicates are searched for."""
         return False
 
     def with_other_name(self, draft: SessionDraft) -> SessionDraft | None:
-        """The draft under another name, where a session that was called off may still hold the first.
+        """Return the draft with another unique name, for when a canceled session may still have the first one.
 
-        None where the platform knows no such names, or none is left.
+        None if the platform has no such names, or none is left.
         """
         return None
 
     @abstractmethod
     async def get(self, session_id: str) -> Session:
-        """One session as it is now.
+        """Return one session, as it is now.
 
         :raises NotFoundError: there is none with that id.
         """
 
     async def get_details(self, session: Session) -> Session:
-        """A session with all that :meth:`get` tells of it, where a list that it came from may tell less.
+        """Return a session with every field that :meth:`get` gives, as a list may give fewer.
 
-        Who exports it asks for this once, so that its rows do not hang on where it came from.
+        An export calls this once for each session, so that rows do not depend on where the session was read.
 
         :raises NotFoundError: it is gone.
         """
         return session
 
     async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """See how many sessions are, with the fewest requests there are.
+        """Return sessions as they are now, with as few requests as possible.
 
-        By default by one list of the days on which they are planned, or by a request for each, whichever costs less.
+        By default with one list of the days on which they are planned, or one request for each, whichever takes fewer.
 
-        :param known: id to what the last look saw; None where nothing is known or it is time to look closely.
-        :returns: for every id the session, or the error that this one session alone met (``NotFoundError``).
-        :raises SessionsError: the look as a whole failed.
+        :param known: ids, and what the last poll returned; None for a session that is new, or is to be polled in full.
+        :returns: for every id the session, or the error of this session alone (such as ``NotFoundError``).
+        :raises SessionsError: the whole poll failed.
         """
-        return await self._poll.poll(known)
+        return await self._list_or_get.poll_sessions(known)
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
         """Change a session.
 
-        :raises InputError: a field that this platform cannot change is set.
+        :raises InputError: the platform cannot change one of the fields.
         """
         raise self.unsupported(Feature.UPDATE)
 
     async def start(self, session_id: str) -> Session:
-        """Make a session live."""
+        """Start a session."""
         raise self.unsupported(Feature.START)
 
     async def end(self, session_id: str) -> Session:
@@ -414,70 +452,70 @@ class Adapter(ABC):
         raise self.unsupported(Feature.END)
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
-        """Cancel a session that has not begun.
+        """Cancel a session that has not started.
 
-        :param notify: whether participants are told, where the platform leaves a choice.
+        :param notify: whether participants are notified, if the platform leaves a choice.
         """
         raise self.unsupported(Feature.CANCEL)
 
     @abstractmethod
     def sessions(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """All sessions that are meant, page by page, and perhaps others: see :meth:`list_sessions`.
+        """Yield the sessions that match a query, and perhaps others, page by page; callers use :meth:`list_sessions`.
 
-        Of one in a state that nobody knows, the error: :func:`.unread.map_items` makes such a list. A platform may also
-        leave it out here, and define :meth:`sessions_and_errors`.
+        For a session in an unknown state the error is yielded; :func:`.list_items.map_items` does that. An adapter may
+        also leave it out, and define :meth:`sessions_and_errors`.
 
-        :param query: what can be asked of the platform saves pages; the rest of it may be passed over.
+        :param query: filters that the platform does not have can be ignored.
         """
 
     async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """All sessions that are meant; of one in a state that nobody knows the error, with what else is known of it.
+        """Yield the sessions that match a query; for one in an unknown state the error, which holds the rest of it.
 
-        By default :meth:`sessions`, without those that the query does not mean.
+        By default :meth:`sessions`, without those that do not match.
 
         :raises InputError: see :meth:`check_query`.
         """
         self.check_query(query)
-        async for outcome in self.sessions(query):
-            if may_match(query, outcome):
-                yield outcome
+        async for session in self.sessions(query):
+            if may_match(query, session):
+                yield session
 
     def list_sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """All sessions that are meant, and no others: what hooks and waits ask for.
+        """Yield the sessions that match a query.
 
         :raises InputError: see :meth:`check_query`.
         """
-        return readable(self.sessions_and_errors(query), self.unread)
+        return skip_unknown_states(self.sessions_and_errors(query), self.warnings)
 
     @classmethod
     def check_query(cls, query: SessionQuery) -> None:
-        """Refuse a filter that no session of this platform could pass.
+        """Refuse a filter that no session of this platform can match.
 
         :raises InputError: the platform has no rooms, or no cases.
         """
         usable = [*sorted(cls.filters), "title"]
         for name, what in (("room_id", "rooms"), ("case", "cases")):
             if getattr(query, name) is not None and name not in cls.filters:
-                raise InputError(f"{name}: {cls.platform} knows no {what}; filter by {' or '.join(usable)}")
+                raise InputError(f"{name}: {cls.platform} has no {what}; filter by {' or '.join(usable)}")
 
     async def participants(self, session: Session) -> list[Participant]:
-        """People invited, registered, present or given a role, as the platform knows them."""
+        """Return the people who are invited, registered, present or have a role."""
         raise self.unsupported(Feature.PARTICIPANTS)
 
     async def attendance(self, session: Session) -> list[AttendanceInterval]:
-        """Presence of people, as the platform gives it."""
+        """Return when people were present."""
         raise self.unsupported(Feature.ATTENDANCE)
 
     async def transcripts(self, session: Session) -> list[Transcript]:
-        """The transcript and its translations, the original first; empty while there is none."""
+        """Return the transcript and its translations, the original first; empty while there is none."""
         raise self.unsupported(Feature.TRANSCRIPTS)
 
     async def takeaways(self, session: Session) -> Takeaways | None:
-        """What the platform sums the session up to; None while there is nothing."""
+        """Return the platform's summary of the session; None while there is none."""
         raise self.unsupported(Feature.TAKEAWAYS)
 
     async def recordings(self, session: Session) -> list[Recording]:
-        """The session's recordings, finished or not."""
+        """Return the session's recordings, finished or not."""
         raise self.unsupported(Feature.RECORDINGS)
 
     async def polls(self, session: Session) -> list[Poll]:
@@ -501,50 +539,48 @@ class Adapter(ABC):
         raise self.unsupported(Feature.REGISTRATIONS)
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
-        """Return the absolute address of a recording's file, and headers to send with the request for it.
+        """Return the URL of a recording's file, and headers to send with the request for it. Both are secrets.
 
-        The connection's credential goes to its own hosts by itself. Address and headers are secrets. Where the address
-        was refused, the caller asks again with a recording that has no ``download_url``.
+        The connection's credential is sent to its own hosts only. If the URL is refused, the caller tries again with a
+        recording that has no ``download_url``.
 
-        By default the recording's ``download_url``; where it has none, the one that :meth:`recordings` gives now.
+        By default the recording's ``download_url``; if it has none, the one that :meth:`recordings` gives now.
 
         :raises NotFoundError: the recording is gone.
         """
         if recording.download_url is None:
-            listed = await self.recordings(await self.get(recording.session_id))
-            recording = with_url(recording, listed)
-        return url_of(recording), {}
+            recording = find_listed(recording, await self.recordings(await self.get(recording.session_id)))
+        return get_download_url(recording), {}
 
     async def read_file(self, url: str, headers: Mapping[str, str] = MappingProxyType({})) -> bytes:
-        """Fetch a file that the platform gives an address of, and that is small, such as a transcript.
+        """Download a small file, such as a transcript.
 
-        :param url: its absolute address; the connection's credential goes to its own hosts alone.
+        :param url: its absolute URL; the connection's credential is sent to its own hosts only.
         :param headers: headers to send.
-        :raises ResponseTooLargeError: it is larger than an answer may be.
+        :raises ResponseTooLargeError: it is larger than a response may be.
         :raises SessionsError: see :class:`~airflow_provider_sessions.client.download.Download`.
         """
         from airflow_provider_sessions.client.download import Download
 
-        file, most = BytesIO(), self.client.config.max_json_bytes
+        file, max_bytes = BytesIO(), self.client.config.max_json_bytes
 
         async def request() -> tuple[str, Mapping[str, str]]:
             return url, headers
 
         def check_size(size: int, _: int | None) -> None:
-            if size > most:
-                raise ResponseTooLargeError(f"{self.platform}: a file to be read is larger than {most} bytes")
+            if size > max_bytes:
+                raise ResponseTooLargeError(f"{self.platform}: the file is larger than {max_bytes} bytes")
 
         await Download(self.client, request, file, on_progress=check_size).run()
         return file.getvalue()
 
     async def artifact_status(self, session: Session, artifact: Artifact) -> ArtifactStatus:
-        """Whether an artifact of a session is ready: the one rule for all platforms.
+        """Return whether an artifact of a session is ready, by the same rule for all platforms.
 
         Attendance is ready when the session is over (see :meth:`attendance_status`); transcript and takeaways when
-        there is one that is not empty; recordings when there is at least one, none is in progress, and at least one
-        has not failed.
+        they are not empty; recordings when at least one is ready and none is in progress.
 
-        :raises UnsupportedError: this platform has no such artifact.
+        :raises UnsupportedError: the platform has no such artifact.
         """
         if artifact is Artifact.ATTENDANCE:
             self.require(Feature.ATTENDANCE)
@@ -558,43 +594,73 @@ class Adapter(ABC):
         return recordings_status(await self.recordings(session), session)
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
-        """Whether a session's attendance is ready: when the session is over, and the platform has closed its books."""
+        """Return whether a session's attendance is ready: the session is over, and its attendance is final."""
         return ArtifactStatus(artifact=Artifact.ATTENDANCE, ready=session.state.is_final)
 
     def page(self, session_id: str) -> str | None:
-        """The address of a session's page, where the connection's ``session_url`` says how it is made up.
+        """Return the URL of a session's page from the connection's ``session_url``; None if that is empty.
 
-        For :attr:`Session.url` of platforms that name no page themselves.
+        For :attr:`Session.url` of platforms whose responses hold no such URL.
         """
-        return None if self._page is None else self._page.format(session_id=quote(session_id, safe=""))
+        return None if self._session_url is None else self._session_url.format(session_id=quote(session_id, safe=""))
 
     @classmethod
-    def require(cls, question: Feature) -> None:
-        """Refuse a question that this platform cannot answer, before any request.
+    def require(cls, feature: Feature) -> None:
+        """Check that the platform supports a feature, before any request.
 
-        :raises UnsupportedError: it cannot.
+        :raises UnsupportedError: it does not.
         """
-        if cls.capabilities[question].support is Support.NO:
-            raise cls.unsupported(question)
+        if cls.capabilities[feature].support is Support.NO:
+            raise cls.unsupported(feature)
 
     @classmethod
-    def unsupported(cls, question: Feature) -> UnsupportedError:
-        """The error for a question that this platform cannot answer."""
-        return UnsupportedError(cls.platform, question.value, cls.capabilities[question].note)
+    def unsupported(cls, feature: Feature) -> UnsupportedError:
+        """Return the error for a feature that the platform does not support."""
+        return UnsupportedError(cls.platform, feature.value, cls.capabilities[feature].note)
 
     def options(self, model: type[Options], given: Mapping[str, object]) -> Options:
-        """Check ``options`` against the platform's model of them.
+        """Parse ``options`` with the platform's model of them.
 
-        :raises OptionsError: names the field, what was given, and which fields there are.
+        :raises OptionsError: names the field, the value, and the fields that exist.
         """
         try:
             return model.model_validate(dict(given))
-        except ValidationError as misfit:
-            raise options_error(self.platform, model, misfit.errors(include_url=False)) from None
+        except ValidationError as invalid:
+            raise make_options_error(self.platform, model, invalid.errors(include_url=False)) from None
+
+
+def make_options_error(platform: str, model: type[BaseModel], errors: Sequence[Mapping[str, Any]]) -> OptionsError:
+    """Return the error for ``options``: it names a field, its value, and the fields that exist.
+
+    :param errors: those of pydantic's ``ValidationError.errors()``, at least one.
+    """
+    error = min(errors, key=lambda one: _ERROR_PRIORITY.get(one["type"], 1))
+    where = ".".join(str(part) for part in error["loc"]) or "options"
+    near = suggest_choices([where], model.model_fields) if error["type"] == "extra_forbidden" else ""
+    known = f"has the options {', '.join(model.model_fields)}" if model.model_fields else "has no options"
+    return OptionsError(
+        f"options.{where} for {platform}: {error['msg']} (given: {error.get('input')!r}); {platform} {known}{near}"
+    )
+
+
+def find_listed(recording: Recording, listed: Iterable[Recording]) -> Recording:
+    """Return a recording as the platform lists it now, with its ``download_url``.
+
+    :raises NotFoundError: it is not listed, or without a URL.
+    """
+    for one in listed:
+        if one.recording_id == recording.recording_id and one.download_url is not None:
+            return one
+    raise NotFoundError(f"{recording.session_id} has no recording {recording.recording_id} any more", status=404)
+
+
+def get_download_url(recording: Recording) -> str:
+    """Return a recording's ``download_url``; an empty text if it has none."""
+    return "" if recording.download_url is None else recording.download_url.get_secret_value()
 
 
 def recordings_status(recordings: Sequence[Recording], session: Session) -> ArtifactStatus:
-    """Whether a session's recordings are ready, as :meth:`Adapter.artifact_status` has it.
+    """Return whether a session's recordings are ready; see :meth:`Adapter.artifact_status`.
 
     :param recordings: all of the session's recordings, finished or not.
     """
@@ -614,16 +680,19 @@ def recordings_status(recordings: Sequence[Recording], session: Session) -> Arti
     )
 
 
-def _page_template(account: Account) -> str | None:
-    """The connection's ``session_url``, checked."""
+def _parse_url_template(account: Account) -> str | None:
+    """Return the connection's ``session_url``.
+
+    :raises ConnectionConfigError: it is no URL with a place for the session's id.
+    """
     template = account.text("session_url")
     if template is None:
         return None
     try:
-        fits = template.startswith(("http://", "https://")) and find_placeholders(template) == {"session_id"}
+        is_valid = template.startswith(("http://", "https://")) and find_placeholders(template) == {"session_id"}
     except ValueError:
-        fits = False  # a lone brace
-    if not fits:
+        is_valid = False  # a single brace
+    if not is_valid:
         raise account.wrong(
             "session_url",
             f"is {redact_typed_address(template)!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'",

@@ -1,7 +1,7 @@
-"""Credentials that are tokens: one life cycle, wherever a token comes from.
+"""Credentials: an API key in a header, or tokens that are renewed.
 
-A token is renewed ahead of its end, and once more when the platform refuses it, unless it was made for that very
-request. Requests that run side by side wait for one renewal.
+A token is renewed before it expires, and once more if the platform refuses it, unless it was made for that very
+request. Requests that are sent at the same time wait for one renewal.
 """
 
 from __future__ import annotations
@@ -33,37 +33,54 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 
 LEAD_SECONDS = 60.0
-"""How long before its end a token is renewed; a fifth of its life, where that is shorter."""
+"""How long before it expires a token is renewed; at most a fifth of its lifetime."""
+
+
+class ApiKeyAuth(httpx.Auth):
+    """Sends an API key with each request.
+
+    :param header: the header's name.
+    :param key: the key.
+    """
+
+    def __init__(self, header: str, key: str) -> None:
+        self._header = header
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header."""
+        request.headers[self._header] = self._key
+        yield request
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, as it is sent.
+    """A token.
 
-    :param value: the token.
-    :param life: seconds that it lives; None where nobody tells: it is renewed when it is refused.
+    :param value: the token, as it is sent.
+    :param lifetime: seconds until it expires; None if unknown: then it is renewed when it is refused.
     """
 
     value: str = field(repr=False)
-    life: float | None = None
+    lifetime: float | None = None
 
 
-class Reply(NamedTuple):
-    """The response to a request of a renewal, and its whole body."""
+class TokenResponse(NamedTuple):
+    """The response to a token request, and its whole body."""
 
     response: httpx.Response
     body: bytes
 
 
-Renewal = Generator[httpx.Request, Reply, Token]
-"""Yields the requests that it takes to get a token, is sent the reply to each, and returns the token."""
+TokenRequests = Generator[httpx.Request, TokenResponse, Token]
+"""Yields the requests needed to get a token, receives the response to each, and returns the token."""
 
 
 class TokenAuth(httpx.Auth, ABC):
-    """Puts a token on each request: ``Authorization: Bearer ...``. For async clients alone.
+    """Sends a token with each request: ``Authorization: Bearer ...``. For async clients only.
 
-    :param clock: time.
-    :param on_secret: told each new token before it is used.
+    :param clock: the clock.
+    :param on_secret: called with each new token before it is used.
     """
 
     def __init__(self, *, clock: Clock, on_secret: Callable[[str], None]) -> None:
@@ -74,59 +91,59 @@ class TokenAuth(httpx.Auth, ABC):
         self._renewing = asyncio.Lock()
 
     @abstractmethod
-    def renewal(self, reason: httpx.Request) -> Renewal:
+    def renew(self, request: httpx.Request) -> TokenRequests:
         """Get a token.
 
-        :param reason: the request that it is for.
-        :raises SessionsError: there is none to be had.
+        :param request: the request that needs it.
+        :raises SessionsError: the platform gives none.
         """
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Refuse: the lock around a renewal is an event loop's."""
-        raise RuntimeError(f"{type(self).__name__} serves async clients only")
+        """Refuse: the lock around a renewal belongs to an event loop."""
+        raise RuntimeError(f"{type(self).__name__} works with async clients only")
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Send the request with a good token, and once more with a new one if an older one was refused."""
+        """Send the request with a valid token, and once more with a new one if an older one was refused."""
         refused: Token | None = None
         for _ in range(2):
             async with self._renewing:
                 token, is_new = self._token, False
-                if token is None or token is refused or self._is_ending():
-                    steps = self.renewal(request)
+                if token is None or token is refused or self._is_expiring():
+                    renewal = self.renew(request)
                     try:
-                        step = next(steps)
+                        token_request = next(renewal)
                         while True:
-                            response = yield step
-                            step = steps.send(Reply(response, await response.aread()))
-                    except StopIteration as renewed:
-                        token, is_new = self._keep(renewed.value), True
+                            response = yield token_request
+                            token_request = renewal.send(TokenResponse(response, await response.aread()))
+                    except StopIteration as finished:
+                        token, is_new = self._store(finished.value), True
             request.headers["Authorization"] = f"Bearer {token.value}"
             response = yield request
             if response.status_code != 401 or is_new:
                 return
             refused = token
 
-    def _is_ending(self) -> bool:
+    def _is_expiring(self) -> bool:
         return self._renew_at is not None and self._clock.now() >= self._renew_at
 
-    def _keep(self, token: Token) -> Token:
+    def _store(self, token: Token) -> Token:
         self._on_secret(token.value)
         self._token, self._renew_at = token, None
-        if token.life is not None:
-            lead = min(LEAD_SECONDS, token.life / 5)
-            self._renew_at = self._clock.now() + timedelta(seconds=token.life - lead)
+        if token.lifetime is not None:
+            lead = min(LEAD_SECONDS, token.lifetime / 5)
+            self._renew_at = self._clock.now() + timedelta(seconds=token.lifetime - lead)
         return token
 
 
 class EndpointTokenAuth(TokenAuth):
-    """Tokens that the platform gives at an endpoint: for a log-in, a refresh token, or OAuth 2.0 client credentials.
+    """Gets tokens from an endpoint: with a log-in, a refresh token, or OAuth 2.0 client credentials.
 
-    What was refused is not sent again with the same credential: many tries lock accounts.
+    A refused credential is not sent again: repeated failures lock accounts.
 
-    :param config: gives the addresses.
-    :param dialect: how refusals are explained.
-    :param clock: time.
-    :param on_secret: told each new token before it is used.
+    :param config: has the base URLs.
+    :param dialect: explains refusals.
+    :param clock: the clock.
+    :param on_secret: called with each new token before it is used.
     """
 
     def __init__(
@@ -139,23 +156,23 @@ class EndpointTokenAuth(TokenAuth):
 
     @abstractmethod
     def renewal_calls(self) -> Sequence[Call[Any]]:
-        """Return calls that are answered with a token. Where one is refused the next is sent; the last decides."""
+        """Return the calls whose response holds a token. If one is refused the next is sent; the last one decides."""
 
     @abstractmethod
-    def read_token(self, answer: Any, name: str) -> Token:
-        """Return the token of an answer.
+    def read_token(self, response: Any, name: str) -> Token:
+        """Return the token in a response.
 
-        :param answer: what one of the calls was answered with.
+        :param response: the parsed response to one of the calls.
         :param name: that call's endpoint.
         :raises MalformedResponseError: it holds none.
         """
 
     def secrets(self) -> Iterable[str]:
-        """Return what no error may quote."""
+        """Return the secrets that no error may quote."""
         return ()
 
-    def renewal(self, reason: httpx.Request) -> Renewal:
-        """See :meth:`TokenAuth.renewal`.
+    def renew(self, request: httpx.Request) -> TokenRequests:
+        """See :meth:`TokenAuth.renew`.
 
         :raises AuthenticationError: the platform refuses the credential.
         """
@@ -163,41 +180,41 @@ class EndpointTokenAuth(TokenAuth):
             raise self._refusal
         *others, last = self.renewal_calls()
         for call in others:
-            reply = yield self._request(call, reason)
-            content = _content(call, reply)
-            if _is_granted(reply, content) or reply.response.status_code == 429:
-                return self._read(call, reply, content)
-            log.info("%s was refused (%d)", call.route.name, reply.response.status_code)
-        reply = yield self._request(last, reason)
-        return self._read(last, reply, _content(last, reply))
+            received = yield self._make_request(call, request)
+            content = _decode(call, received)
+            if _is_granted(received, content) or received.response.status_code == 429:
+                return self._parse(call, received, content)
+            log.info("%s was refused (%d)", call.route.name, received.response.status_code)
+        received = yield self._make_request(last, request)
+        return self._parse(last, received, _decode(last, received))
 
-    def _request(self, call: Call[Any], reason: httpx.Request) -> httpx.Request:
-        """The request of a renewal, as patient as the one it is made for."""
+    def _make_request(self, call: Call[Any], request: httpx.Request) -> httpx.Request:
+        """Make a token request, with the timeouts and limits of the request that needs the token."""
         method, url = self._config.url(call)
         return httpx.Request(
             method,
             url,
             headers={
                 "Accept": "application/json",
-                "User-Agent": reason.headers.get("User-Agent", ""),
+                "User-Agent": request.headers.get("User-Agent", ""),
                 **call.headers,
             },
             json=call.body,
             data=dict(call.form) or None,
-            extensions={**reason.extensions, CATEGORY: call.route.category},
+            extensions={**request.extensions, CATEGORY: call.route.category},
         )
 
-    def _read(self, call: Call[Any], reply: Reply, content: Any) -> Token:
+    def _parse(self, call: Call[Any], received: TokenResponse, content: Any) -> Token:
         name = call.route.name
-        if not _is_granted(reply, content):
-            raise self._error(reply.response, content, name)
+        if not _is_granted(received, content):
+            raise self._make_error(received.response, content, name)
         token = self.read_token(parse_content(call.response_type, unwrap(content, call.unwrap).content, name), name)
         if not token.value.isascii() or not token.value.isprintable():
             raise MalformedResponseError(f"{name}: the access_token holds characters that no header can")
         return token
 
-    def _error(self, response: httpx.Response, content: object, name: str) -> ApiError:
-        """The error of a refusal: whichever status says so, it is the credential that is wrong."""
+    def _make_error(self, response: httpx.Response, content: object, name: str) -> ApiError:
+        """Return the error for a refusal. Whatever its status is, the credential is wrong."""
         what, secrets = f"the log-in ({name})", tuple(self.secrets())
         error = make_api_error(response, content, self._dialect, name, self._clock, request_name=what, secrets=secrets)
         if not error.by_platform or not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
@@ -206,14 +223,14 @@ class EndpointTokenAuth(TokenAuth):
         return self._refusal
 
 
-def _content(call: Call[Any], reply: Reply) -> Any:
+def _decode(call: Call[Any], received: TokenResponse) -> Any:
     try:
-        return decode_json(reply.body, call.route.name, reply.response.headers.get("content-type", ""))
+        return decode_json(received.body, call.route.name, received.response.headers.get("content-type", ""))
     except MalformedResponseError:
-        if reply.response.is_success:
+        if received.response.is_success:
             raise
-        return None  # an error page of a proxy; its status says enough
+        return None  # a proxy's error page; its status is enough
 
 
-def _is_granted(reply: Reply, content: Any) -> bool:
-    return reply.response.is_success and not is_error(content)
+def _is_granted(received: TokenResponse, content: Any) -> bool:
+    return received.response.is_success and not is_error(content)

@@ -1,8 +1,4 @@
-"""Reading a list once where two questions about a session need it, one right after the other.
-
-Where one list shows both transcripts and recordings, an adapter reads it for the transcripts, which an export asks for
-first, and takes what was read for the recordings.
-"""
+"""A short-lived cache of lists that two methods of an adapter need, one right after the other."""
 
 from __future__ import annotations
 
@@ -14,35 +10,35 @@ from airflow_provider_sessions.clock import Clock
 
 T = TypeVar("T")
 
-_KEPT_FOR = timedelta(minutes=1)
-_KEPT = 32
-"""How many lists are kept at most: more sessions are rarely asked about side by side."""
+_MAX_LISTS = 32
+"""Sessions whose lists are kept: an export rarely works on more at the same time."""
 
 
 class ListCache(Generic[T]):
-    """Lists of sessions, kept for a moment.
+    """The last lists of sessions.
 
-    :param fetch: asks for the list of a session.
-    :param clock: time.
+    :param fetch: requests the list of a session.
+    :param clock: the clock.
     """
 
     def __init__(self, fetch: Callable[[str], Awaitable[list[T]]], clock: Clock) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._kept: dict[str, tuple[datetime, list[T]]] = {}
+        self._lists: dict[str, tuple[datetime, list[T]]] = {}
 
-    async def read(self, session_id: str) -> list[T]:
-        """A session's list as it is now. It is kept for a moment, for :meth:`take`."""
-        self._kept.pop(session_id, None)
-        rows = await self._fetch(session_id)
+    async def get(self, session_id: str, *, max_age: float = 0.0) -> list[T]:
+        """Return the list of a session.
+
+        :param max_age: seconds for which the last response may be used; by default the list is requested.
+        """
         now = self._clock.now()
-        fresh = [(key, kept) for key, kept in self._kept.items() if now - kept[0] <= _KEPT_FOR]
-        self._kept = {**dict(fresh[1 - _KEPT :]), session_id: (now, rows)}
+        if session_id in self._lists:
+            fetched_at, rows = self._lists[session_id]
+            if now - fetched_at < timedelta(seconds=max_age):
+                return rows
+        rows = await self._fetch(session_id)
+        self._lists.pop(session_id, None)
+        self._lists[session_id] = (self._clock.now(), rows)
+        for oldest in list(self._lists)[:-_MAX_LISTS]:
+            del self._lists[oldest]
         return rows
-
-    async def take(self, session_id: str) -> list[T]:
-        """The list that was read a moment ago, if it was not taken before; else as it is now."""
-        read_at, rows = self._kept.pop(session_id, (None, []))
-        if read_at is not None and self._clock.now() - read_at <= _KEPT_FOR:
-            return rows
-        return await self._fetch(session_id)

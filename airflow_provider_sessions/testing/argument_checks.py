@@ -42,7 +42,7 @@ from airflow_provider_sessions.operators.sessions import (
     UpdateSessionOperator,
     check_endpoint_or_method,
 )
-from airflow_provider_sessions.platforms.options import options_error
+from airflow_provider_sessions.platforms.adapter import make_options_error
 from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, StateCondition
 from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
@@ -215,7 +215,7 @@ def _check_options(value: Any, *, is_create: bool) -> None:
         if not errors:
             return
         unknown = [name for name in options if name not in model.model_fields and not _is_similar(name, model)]
-        candidates.append(((len(unknown), len(errors)), options_error(adapter.platform, model, errors)))
+        candidates.append(((len(unknown), len(errors)), make_options_error(adapter.platform, model, errors)))
     # The platform that knows most of the names is probably the one of the connection.
     raise min(candidates, key=lambda candidate: candidate[0])[1]
 

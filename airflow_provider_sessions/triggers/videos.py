@@ -98,7 +98,7 @@ class VideoTrigger(BaseTrigger):
     async def _poll(self, adapter: Adapter) -> tuple[Any, str | None]:
         """Return the progress of the video's processing, and its status."""
         from airflow_provider_sessions.platforms.vidinfra import endpoints
-        from airflow_provider_sessions.platforms.vidinfra.video_library import progress_of
+        from airflow_provider_sessions.platforms.vidinfra.video_library import get_progress
 
         video = await adapter.client.send(endpoints.get_video(self.library_id, self.video_id))
-        return progress_of(video), video.status
+        return get_progress(video), video.status

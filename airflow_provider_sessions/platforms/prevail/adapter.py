@@ -1,25 +1,24 @@
-"""Prevail, speaking the model.
+"""Maps Prevail's API to the model.
 
-**When a session has ended.** Prevail has no word for it, so this rule infers it, in this order, and the session says
-``state_inferred``:
+**When a session has ended.** Prevail has no state for it, so it is inferred by these rules, in this order, and the
+session has ``state_inferred``:
 
-1. ``canceled`` and ``initial`` are what they say.
-2. There are recordings: it has ended, even if its state still says ``active``.
-3. ``transcript_status`` names a finished transcript: it has ended.
-4. It was live at the last look, and now is ``scheduled`` or ``ready`` again or is no longer listed: it has ended.
+1. ``canceled`` and ``initial`` mean what they say.
+2. There are recordings: it has ended, even if its state is still ``active``.
+3. ``transcript_status`` means a finished transcript: it has ended.
+4. It was live at the last poll, and is now ``scheduled`` or ``ready`` again or no longer listed: it has ended.
 5. ``active``, and listed: it is live.
-6. The planned end and the connection's grace have passed: it has ended. When is not known: as planned, it is taken.
+6. The planned end and the connection's grace period have passed: it has ended. The planned end counts as its end.
 
-Recordings are asked for only where they can decide, and by who polls many sessions only of some of them at a time. A
-session that the list of sessions no longer shows is looked up in the list of requests, which shows it as long as there
-is one.
+Recordings are requested only if they can decide, and by polls only for some of the sessions at a time. A session that
+is no longer in the list of sessions is searched for in the list of requests, which has every session that had one.
 
-**Two lists, one session.** The list of sessions shows no case, nor how to join; the list of requests does. So every
-question reads both: what one says of a session, all say. A poll reads the second list only where a session is new to it
-or not in the first, and else once an hour.
+**Two lists, one session.** The list of sessions has neither the case nor how to join; the list of requests has both. So
+every method reads both lists, and returns the same of one session. A poll reads the second list only if a session is
+new or not in the first one, and else once an hour.
 
-**Ids.** A session's id is its ``remote_session_id``. While staff have not scheduled a request it has none; its id is
-``request:`` and the request's number until then, and every question understands that id for ever.
+**Ids.** A session's id is its ``remote_session_id``. A request that staff have not scheduled yet has none; its id is
+``request:`` and the request's number, and every method accepts that id later, too.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ from urllib.parse import urlsplit
 from airflow_provider_sessions.client import httpx_api as httpx
 from airflow_provider_sessions.client.call import is_id
 from airflow_provider_sessions.client.client import Client, ClientConfig
-from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import (
     ConflictError,
@@ -61,52 +59,64 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
-from airflow_provider_sessions.platforms.defaults import url_of, with_url
+from airflow_provider_sessions.platforms.adapter import (
+    Adapter,
+    Capability,
+    Feature,
+    Support,
+    find_listed,
+    get_download_url,
+)
 from airflow_provider_sessions.platforms.description_marker import Candidate
 from airflow_provider_sessions.platforms.instants import shifted
-from airflow_provider_sessions.platforms.prevail import endpoints
-from airflow_provider_sessions.platforms.prevail.artifacts import people_of, recordings_of, transcript_of
-from airflow_provider_sessions.platforms.prevail.auth import SignedToken
-from airflow_provider_sessions.platforms.prevail.lists import LONGEST, Lists, list_of
-from airflow_provider_sessions.platforms.prevail.mapping import OPEN, REQUEST, Listed, Reader, ended
-from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord
-from airflow_provider_sessions.platforms.prevail.options import (
-    PrevailOptions,
-    create_arguments,
-    invites_of,
-    is_named_by_key,
+from airflow_provider_sessions.platforms.list_items import (
+    ListedSession,
+    may_match,
+    skip_items_without_id,
+    skip_unknown_states,
 )
-from airflow_provider_sessions.platforms.prevail.traces import footprints
-from airflow_provider_sessions.platforms.prevail.zones import hours, write_time
-from airflow_provider_sessions.platforms.unread import ListedSession, may_match, readable, skip_items_without_id
+from airflow_provider_sessions.platforms.prevail import endpoints
+from airflow_provider_sessions.platforms.prevail.artifacts import map_participants, map_recordings, map_transcript
+from airflow_provider_sessions.platforms.prevail.auth import DIALECT, SignedTokenAuth
+from airflow_provider_sessions.platforms.prevail.lists import MAX_LENGTH, SessionLists, list_window
+from airflow_provider_sessions.platforms.prevail.mapping import (
+    OPEN_STATES,
+    REQUEST_PREFIX,
+    SessionListItem,
+    SessionMapper,
+    as_ended,
+)
+from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord
+from airflow_provider_sessions.platforms.prevail.options import PrevailOptions, create_arguments, make_invites
+from airflow_provider_sessions.platforms.prevail.slugs import choose_slug, has_keyed_slug, make_matcher
+from airflow_provider_sessions.platforms.prevail.zones import format_hours, format_time
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 
-_REQUESTS_KEPT = 60.0
-"""Seconds for which a list of requests serves when people of many sessions are asked for."""
-_POLLS_REQUESTS_KEPT = 3600.0
-"""Seconds for which a list of requests serves when sessions that it knows are looked at again and again."""
-_CLOSELY_ONE_IN = 10
-"""Sessions of a poll, of which one at most is asked for its recordings."""
+_REQUESTS_MAX_AGE = 60.0
+"""Seconds for which the list of requests is used again."""
+_POLL_REQUESTS_MAX_AGE = 3600.0
+"""Seconds for which polls use the list of requests again, for sessions that are in it."""
+_FULL_POLL_ONE_IN = 10
+"""Polls request the recordings of at most one session in this many."""
 _GONE = (SessionState.CANCELED, SessionState.EXPIRED)
-_TURNS = 9
-"""Slugs that are tried for one create, one after the other, as its sessions are called off."""
+_MAX_TURNS = 9
+"""Slugs to try for one create, as its sessions are canceled."""
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """A session, and whether it is in the list of sessions or in that of requests alone."""
+class _FoundSession:
+    """A session, and whether it is in the list of sessions or only in the list of requests."""
 
     session: Session
-    listed: bool
+    is_listed: bool
 
 
 class PrevailAdapter(Adapter):
-    """Adapter of connection type ``prevail``."""
+    """One connection to Prevail."""
 
     platform = "prevail"
     hook_class = "airflow_provider_sessions.hooks.prevail:PrevailHook"
@@ -114,19 +124,11 @@ class PrevailAdapter(Adapter):
     create_options = PrevailOptions
     filters = frozenset(("case",))
     default_base_url = "https://prevail.ai/api/v1"
-    dialect = Dialect(
-        "prevail",
-        hints={
-            401: "Check the connection: login holds the Company ID, password the organization's active API key "
-            "(Organizations > Credentials)",
-            403: "Scheduling, editing and canceling need Self-Service, which Prevail's staff enable for an "
-            "organization; without it use options={'flow': 'request'}",
-        },
-    )
+    dialect = DIALECT
     capabilities: ClassVar[Mapping[Feature, Capability]] = {
         Feature.CREATE: Capability(_YES, "E-mails everybody invited. options={'flow': 'request'} asks Prevail's staff"),
         Feature.FIND_EXISTING: Capability(_YES, "By the session's slug, which this package chooses"),
-        Feature.GET: Capability(_INFERRED, "There is no request for one session: lists are read until it is found"),
+        Feature.GET: Capability(_INFERRED, "No endpoint returns one session: lists are read until it is found"),
         Feature.POLL_SESSIONS: Capability(_YES, "One list of the sessions' days; that one has ended is inferred"),
         Feature.UPDATE: Capability(_YES, "Title, times, duration; people can be added, never removed"),
         Feature.START: Capability(
@@ -137,15 +139,19 @@ class PrevailAdapter(Adapter):
         ),
         Feature.CANCEL: Capability(_YES, "E-mails participants unless notify=False"),
         Feature.SESSIONS: Capability(
-            _YES, "By time; case and title are filtered here. That one has ended is inferred, and when: as planned"
+            _YES,
+            "By time; case and title are filtered here. That a session has ended is inferred; its planned end counts "
+            "as its end",
         ),
-        Feature.PARTICIPANTS: Capability(_YES, "The people invited, and the deponent: not who came"),
+        Feature.PARTICIPANTS: Capability(_YES, "The people who are invited, and the deponent: not who was present"),
         Feature.ATTENDANCE: Capability(
             _NO,
-            "Prevail has no attendance API: nobody knows who came. Participants are the invited people; export the "
-            "'participants' dataset, and speakers stand in the transcript",
+            "Prevail has no attendance API. Participants are the invited people; export the 'participants' dataset, "
+            "and speakers stand in the transcript",
         ),
-        Feature.TRANSCRIPTS: Capability(_INFERRED, "Path and shape are inferred; the connection's paths can mend them"),
+        Feature.TRANSCRIPTS: Capability(
+            _INFERRED, "Path and shape are inferred; the connection's field paths can correct the path"
+        ),
         Feature.TAKEAWAYS: Capability(
             _NO, "Prevail's API offers no takeaways; export the 'transcript_segments' dataset instead"
         ),
@@ -162,9 +168,9 @@ class PrevailAdapter(Adapter):
 
     def __init__(self, account: Account, client: Client) -> None:
         super().__init__(account, client)
-        self._live: set[str] = set()
-        self._reader = Reader(account, client.config.base_url, self.page, client.clock, self.unread)
-        self._lists = Lists(client, self._reader)
+        self._was_live: set[str] = set()
+        self._mapper = SessionMapper(account, client.config.base_url, self.page, client.clock, self.warnings)
+        self._lists = SessionLists(client, self._mapper)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -175,7 +181,7 @@ class PrevailAdapter(Adapter):
         key = account.required_password("organization's API key")
         if not account.login or not account.login.strip():
             raise account.wrong("login", "is empty; it holds the Company ID (Organizations > Credentials)")
-        return SignedToken(
+        return SignedTokenAuth(
             key,
             account.login.strip(),
             clock=clock,
@@ -188,125 +194,126 @@ class PrevailAdapter(Adapter):
         now = self.client.clock.now()
         count = 0
         window = Window(start=now, end=now + timedelta(days=1))
-        async for _ in self.client.pages(list_of(window)):
+        async for _ in self.client.pages(list_window(window)):
             count += 1
         host = urlsplit(self.client.config.base_url).hostname
         return f"Prevail at {host} answered: {format_count(count, 'session')} in the next 24 hours"
 
     def validate(self, draft: SessionDraft) -> None:
         """See :meth:`Adapter.validate`."""
-        create_arguments(draft, self.options(PrevailOptions, draft.options))
+        create_arguments(draft, self.options(PrevailOptions, draft.options), slug=None)
 
     async def create(self, draft: SessionDraft) -> Session:
         """Schedule or request a session; everybody invited is e-mailed.
 
-        Where the answer gives another start than was asked for, a scheduled session is moved once, in UTC.
+        If the response has another start, a scheduled session is moved once, in UTC.
 
-        :raises SessionsError: it was made, but starts at another time.
+        :raises SessionsError: it was created, but starts at another time.
         """
         options = self.options(PrevailOptions, draft.options)
-        arguments = create_arguments(draft, options)
+        arguments = create_arguments(draft, options, choose_slug(draft, options))
         endpoint = endpoints.create_session_request if options.flow == "request" else endpoints.create_session
         records = await self.client.send(endpoint(**arguments))
         if not records:
             raise MalformedResponseError(f"{endpoint.__name__}: the answer holds no request")
-        self._lists.note_made(records[0])
-        session = self._reader.request(records[0])
-        if draft.start is None or _starts(session, draft.start):
+        self._lists.add_created(records[0])
+        session = self._mapper.map_request(records[0])
+        if draft.start is None or _starts_at(session, draft.start):
             return session
         if options.flow == "request":
-            raise _misplaced(session, draft.start)
+            raise _make_start_error(session, draft.start)
         moved = await self._move(session, draft.start)
         return session.model_copy(
             update={name: getattr(moved, name) for name in ("scheduled_start", "scheduled_end", "time_zone")}
         )
 
     async def finish_create(self, session: Session, draft: SessionDraft) -> Session:
-        """Nothing is left to do; a session that an earlier attempt made may have been moved since."""
-        if draft.start is not None and not _starts(session, draft.start):
-            log.warning("%s, unless that is meant", _misplaced(session, draft.start))
+        """Do nothing but warn if the session, created by an earlier attempt, was moved since."""
+        if draft.start is not None and not _starts_at(session, draft.start):
+            log.warning("%s, unless that is intended", _make_start_error(session, draft.start))
         return session
 
     def has_unique_names(self, draft: SessionDraft) -> bool:
-        """Whether slugs are ours to choose: they are unique. A request gets its slug from staff, much later."""
+        """Whether the slug is chosen here: slugs are unique. A request gets its slug from staff, much later."""
         options = self.options(PrevailOptions, draft.options)
-        return options.flow == "self_service" and is_named_by_key(draft, options)
+        return options.flow == "self_service" and has_keyed_slug(draft, options)
 
     def with_other_name(self, draft: SessionDraft) -> SessionDraft | None:
-        """The draft with the next slug: whether the slug of a canceled session can be had again is not documented."""
-        if draft.turn >= _TURNS or not self.has_unique_names(draft):
+        """Return the draft with the next slug: it is not documented whether a canceled session's can be used again."""
+        if draft.turn >= _MAX_TURNS or not self.has_unique_names(draft):
             return None
         return draft.model_copy(update={"turn": draft.turn + 1})
 
     async def find_existing(self, draft: SessionDraft, *, everywhere: bool = False) -> list[Candidate]:
-        """Sessions with a slug of this task; where staff chose another or none yet, those of its title, case and start.
+        """Search for slugs of the task; if staff chose another or none yet, for the draft's title, case and start.
 
-        The list of sessions is asked where that of requests does not tell, around the planned start.
+        If the list of requests does not show a session, the list of sessions around the planned start is read.
         """
-        footprint = footprints(draft, self.options(PrevailOptions, draft.options))
+        self.validate(draft)
+        match = make_matcher(draft, self.options(PrevailOptions, draft.options))
         found = [
-            Candidate(self._reader.request(record), *told)
-            for record in await self._lists.requests()
-            if (told := footprint(record.remote_session_id, record.remote_session))
+            Candidate(self._mapper.map_request(record), *matched)
+            for record in await self._lists.list_requests()
+            if (matched := match(record.remote_session_id, record.remote_session))
         ]
         if any(candidate.was_created_for(draft) and candidate.session.state not in _GONE for candidate in found):
             return found
-        listed = self.client.pages(list_of(None if everywhere else _around(draft.start)))
-        requests = await self._lists.scheduled_as(frozenset(), max_age=_REQUESTS_KEPT)
-        return found + [
-            Candidate(
-                await self._closely(self._reader.record(record, requests.get(record.remote_session_id or ""))), *told
-            )
-            async for record in listed
-            if (told := footprint(record.remote_session_id, record))
-        ]
+        requests = await self._lists.find_scheduled(frozenset(), max_age=_REQUESTS_MAX_AGE)
+        async for record in self.client.pages(list_window(None if everywhere else _get_window_around(draft.start))):
+            if matched := match(record.remote_session_id, record):
+                session = self._mapper.map_record(record, requests.get(record.remote_session_id or ""))
+                found.append(Candidate(await self._check_recordings(session), *matched))
+        return found
 
     async def get(self, session_id: str) -> Session:
-        """One session as it is now, found by reading lists."""
-        answer = (await self._look({session_id: None}, requests_kept=_REQUESTS_KEPT))[session_id]
-        if isinstance(answer, SessionsError):
-            raise answer
-        return answer
+        """Return one session as it is now; the lists are read until it is found."""
+        result = (await self._poll({session_id: None}, requests_max_age=_REQUESTS_MAX_AGE))[session_id]
+        if isinstance(result, SessionsError):
+            raise result
+        return result
 
     async def poll_sessions(self, known: Mapping[str, Session | None]) -> dict[str, Session | SessionsError]:
-        """One list of the sessions' days, and that of requests where a session is new, has no slug or is not listed."""
-        return await self._look(known, requests_kept=_POLLS_REQUESTS_KEPT)
+        """Read one list of the sessions' days, and the list of requests if one is new, has no slug or is not listed."""
+        return await self._poll(known, requests_max_age=_POLL_REQUESTS_MAX_AGE)
 
-    async def _look(
-        self, known: Mapping[str, Session | None], *, requests_kept: float
+    async def _poll(
+        self, known: Mapping[str, Session | None], *, requests_max_age: float
     ) -> dict[str, Session | SessionsError]:
         for session_id in known:
-            _refuse_no_id(session_id)
-        answers: dict[str, Session | SessionsError] = {}
-        slugs = {session_id: session_id for session_id in known if not session_id.startswith(REQUEST)}
-        waiting = known.keys() - slugs.keys()
-        requests = {f"{REQUEST}{r.id}": r for r in await self._lists.requests()} if waiting else {}
-        for session_id in waiting:
+            _check_id(session_id)
+        polled: dict[str, Session | SessionsError] = {}
+        slugs = {session_id: session_id for session_id in known if not session_id.startswith(REQUEST_PREFIX)}
+        requested = known.keys() - slugs.keys()
+        requests = {f"{REQUEST_PREFIX}{r.id}": r for r in await self._lists.list_requests()} if requested else {}
+        for session_id in requested:
             request = requests.get(session_id)
             if request is None:
-                answers[session_id] = _missing(session_id)
+                polled[session_id] = _make_not_found_error(session_id)
             elif request.remote_session_id:
                 slugs[session_id] = request.remote_session_id
             else:
-                answers[session_id] = self._requested(request)
-        current = await self._current(set(slugs.values()), requests_kept) if slugs else {}
+                polled[session_id] = self._map_request(request)
+        found = await self._find_sessions(set(slugs.values()), requests_max_age) if slugs else {}
         unknown = (session_id for session_id in slugs if known[session_id] is None)
-        one_in = _CLOSELY_ONE_IN if self.client.traffic_class is TrafficClass.POLL else 1
-        closely = set(islice(unknown, math.ceil(len(known) / one_in)))
+        one_in = _FULL_POLL_ONE_IN if self.client.traffic_class is TrafficClass.POLL else 1
+        in_full = set(islice(unknown, math.ceil(len(known) / one_in)))
         for session_id, slug in slugs.items():
-            seen = current.get(slug)
-            if not isinstance(seen, _Seen):
-                answers[session_id] = seen or _missing(session_id)
+            result = found.get(slug)
+            if not isinstance(result, _FoundSession):
+                polled[session_id] = result or _make_not_found_error(session_id)
                 continue
-            session = self._after(seen, known[session_id])
-            answers[session_id] = await self._closely(session) if session_id in closely else session
-        return answers
+            last = known[session_id]
+            if last is not None and last.state is SessionState.LIVE:
+                self._was_live.add(last.session_id)
+            session = self._end_if_was_live(result)
+            polled[session_id] = await self._check_recordings(session) if session_id in in_full else session
+        return polled
 
     async def update(self, session_id: str, changes: SessionChanges) -> Session:
-        """Change title, times or duration, and add people; date, time and zone always go together.
+        """Change title, times or duration, and add people; date, time and zone are always sent together.
 
-        Who is invited already is not invited again: that would send another e-mail each time. Where the answer gives
-        another start than was asked for, the session is moved once more, in UTC.
+        People who are invited already are not invited again: each time they would get another e-mail. If the response
+        has another start, the session is moved once more, in UTC.
 
         :raises SessionsError: it was changed, but starts at another time.
         """
@@ -315,274 +322,271 @@ class PrevailAdapter(Adapter):
             raise InputError("description: prevail cannot change the details of a scheduled session")
         if changes.time_zone is not None and changes.start is None:
             raise InputError("time_zone: prevail changes date, time and zone together; give start as well")
-        invites_of(changes.add_participants)  # refuses a wrong role before any request
-        slug = await self._slug(session_id)
-        invites = invites_of(await self._uninvited(slug, changes.add_participants))
+        make_invites(changes.add_participants)  # refuses an unknown role before any request
+        slug = await self._get_slug(session_id)
+        invites = make_invites(await self._filter_uninvited(slug, changes.add_participants))
         remote_session: dict[str, object] = {"title": changes.title} if changes.title is not None else {}
         if changes.start is not None:
             iana = changes.time_zone or (await self.get(session_id)).time_zone or "UTC"
-            remote_session |= write_time(changes.start, iana)
+            remote_session |= format_time(changes.start, iana)
         if changes.duration_seconds is not None:
-            remote_session["estimated_duration"] = hours(changes.duration_seconds)
+            remote_session["estimated_duration"] = format_hours(changes.duration_seconds)
         if invites:
             remote_session["invites"] = invites
         if not remote_session:
             return await self.get(slug)
         session = await self._edit(slug, remote_session)
-        if changes.start is None or _starts(session, changes.start):
+        if changes.start is None or _starts_at(session, changes.start):
             return session
         return await self._move(session, changes.start)
 
     async def _edit(self, slug: str, remote_session: Mapping[str, object]) -> Session:
-        """Change a session; it is read again where the answer does not hold it whole."""
-        self._lists.forget()
+        """Change a session, and return it; it is read again if the response does not hold all of it."""
+        self._lists.invalidate()
         records = await self.client.send(endpoints.edit_session(slug, remote_session))
         if not records or not records[0].state:
             return await self.get(slug)
-        requests = await self._lists.scheduled_as({slug}, max_age=_REQUESTS_KEPT)
-        return self._reader.record(records[0], requests.get(slug))
+        requests = await self._lists.find_scheduled({slug}, max_age=_REQUESTS_MAX_AGE)
+        return self._mapper.map_record(records[0], requests.get(slug))
 
     async def _move(self, session: Session, start: datetime) -> Session:
-        """Plan a session in UTC, of which the platform took the local time for another instant.
+        """Plan a session in UTC, after the platform took its local time for another time.
 
-        :raises SessionsError: it starts at another time all the same.
+        :raises SessionsError: it still starts at another time.
         """
-        log.warning("%s; moving it, in UTC", _misplaced(session, start))
-        moved = await self._edit(session.session_id, write_time(start, "UTC"))
-        if not _starts(moved, start):
-            raise _misplaced(moved, start)
+        log.warning("%s; moving it, in UTC", _make_start_error(session, start))
+        moved = await self._edit(session.session_id, format_time(start, "UTC"))
+        if not _starts_at(moved, start):
+            raise _make_start_error(moved, start)
         return moved
 
-    async def _uninvited(self, slug: str, invitees: Sequence[Invitee]) -> list[Invitee]:
-        """Those who are not invited to a session, or not in their role."""
+    async def _filter_uninvited(self, slug: str, invitees: Sequence[Invitee]) -> list[Invitee]:
+        """Return those who are not invited to a session, or have another role there."""
         if not invitees:
             return []
-        records = [record for record in await self._lists.requests() if record.remote_session_id == slug]
-        there = {(person.email or "").lower(): person.role for record in records for person in people_of(record)}
+        records = [record for record in await self._lists.list_requests() if record.remote_session_id == slug]
+        roles = {(person.email or "").lower(): person.role for record in records for person in map_participants(record)}
         return [
             invitee
             for invitee in invitees
-            if (email := invitee.email.lower()) not in there or invitee.role not in (None, there[email])
+            if (email := invitee.email.lower()) not in roles or invitee.role not in (None, roles[email])
         ]
 
     async def cancel(self, session_id: str, *, notify: bool = True) -> Session:
-        """Cancel a session that has not begun; the answer holds no session, so it is read again."""
+        """Cancel a session that has not started. The response holds no session, so it is read before."""
         session = await self.get(session_id)
-        if session.state is SessionState.REQUESTED and session.session_id.startswith(REQUEST):
+        if session.state is SessionState.REQUESTED and session.session_id.startswith(REQUEST_PREFIX):
             raise ConflictError(
                 f"{session_id} is a request that staff have not scheduled: it has no remote_session_id, so the API "
                 f"cannot cancel it; ask Prevail's Scheduling Team, or wait for state 'scheduled'",
                 status=409,
             )
-        self._lists.forget()
+        self._lists.invalidate()
         await self.client.send(endpoints.cancel_session(session.session_id, None if notify else True))
         return session.model_copy(update={"state": SessionState.CANCELED, "state_inferred": False})
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
-        """See :meth:`sessions_and_errors`."""
-        return readable(self.sessions_and_errors(query), self.unread)
+        """See :meth:`Adapter.sessions`."""
+        return skip_unknown_states(self.sessions_and_errors(query), self.warnings)
 
     async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
-        """Sessions of a window, from the list of those that start around it and from the list of requests.
+        """Yield the sessions of a window, from the list of those that start around it and from the list of requests.
 
-        The list of sessions shows no case, and perhaps not those that are over: the list of requests does.
+        The list of sessions has no cases, and perhaps no sessions that are over; the list of requests has both.
 
-        :raises InputError: a room is asked for; Prevail has none.
+        :raises InputError: the query filters by room; Prevail has none.
         """
         self.check_query(query)
-        window = _widened(query)
-        requests = await self._lists.scheduled()
+        window = _widen_window(query)
+        requests = await self._lists.list_scheduled()
         listed: set[str] = set()
-        canceled: dict[str, Listed] = {}
-        async for reading, _ in skip_items_without_id(self._lists.walk(window, ahead=True), self.unread):
-            slug = reading.slug or ""
-            if reading.is_canceled:
-                canceled[slug] = reading  # its slug may have been taken again by one that counts
+        canceled: dict[str, SessionListItem] = {}
+        async for item, _ in skip_items_without_id(self._lists.iterate_sessions(window, ahead=True), self.warnings):
+            slug = item.slug or ""
+            if item.is_canceled:
+                canceled[slug] = item  # another session may have taken its slug
                 continue
             listed.add(slug)
-            outcome = await self._settled(reading, requests.get(slug))
-            if outcome is not None and may_match(query, outcome):
-                yield outcome
+            session = await self._resolve(item, requests.get(slug))
+            if session is not None and may_match(query, session):
+                yield session
         due = (slug for slug, request in requests.items() if _may_start_in(window, request))
         for slug in dict.fromkeys([*canceled, *due]):
-            outcome = None if slug in listed else await self._settled(canceled.get(slug), requests.get(slug))
-            if outcome is not None and may_match(query, outcome):
-                yield outcome
+            session = None if slug in listed else await self._resolve(canceled.get(slug), requests.get(slug))
+            if session is not None and may_match(query, session):
+                yield session
 
     async def participants(self, session: Session) -> list[Participant]:
-        """The people invited and the deponent, each once; nobody knows who came."""
-        for record in await self._lists.requests(max_age=_REQUESTS_KEPT):
-            if session.session_id in (record.remote_session_id, f"{REQUEST}{record.id}"):
+        """Return the people who are invited and the deponent, each once; nobody knows who was present."""
+        for record in await self._lists.list_requests(max_age=_REQUESTS_MAX_AGE):
+            if session.session_id in (record.remote_session_id, f"{REQUEST_PREFIX}{record.id}"):
                 for name, reason in record.unread_people.items():
                     raise MalformedResponseError(
                         f"{self.platform}: {name} of session {session.session_id!r} cannot be read: {reason}"
                     )
-                self.unread.fields(f"session {session.session_id!r}", record.unread)
-                return people_of(record)
+                self.warnings.log_fields(f"session {session.session_id!r}", record.unread)
+                return map_participants(record)
         return []
 
     async def transcripts(self, session: Session) -> list[Transcript]:
-        """The session's transcripts; empty while there is none."""
+        """See :meth:`Adapter.transcripts`."""
         try:
-            items = await self.client.send(endpoints.list_transcripts(await self._slug(session.session_id)))
+            items = await self.client.send(endpoints.list_transcripts(await self._get_slug(session.session_id)))
         except NotFoundError:
             return []
-        return [transcript_of(item, session) for item in items if item.segments]
+        return [map_transcript(item, session) for item in items if item.segments]
 
     async def recordings(self, session: Session) -> list[Recording]:
-        """The session's audio; empty while there is none."""
-        items = await self._recordings(await self._slug(session.session_id))
-        self.unread.rows("recording", session.session_id, items)
-        return recordings_of(items, session.session_id)
+        """Return the session's audio; empty while there is none."""
+        items = await self._list_recordings(await self._get_slug(session.session_id))
+        self.warnings.check_rows("recording", session.session_id, items)
+        return map_recordings(items, session.session_id)
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
-        """The presigned address that the list of recordings gave, or gives now."""
+        """Return the presigned URL that the list of recordings gave, or gives now."""
         if recording.download_url is None:
-            items = await self._recordings(await self._slug(recording.session_id))
-            recording = with_url(recording, recordings_of(items, recording.session_id))
-        return url_of(recording), {}
+            items = await self._list_recordings(await self._get_slug(recording.session_id))
+            recording = find_listed(recording, map_recordings(items, recording.session_id))
+        return get_download_url(recording), {}
 
-    async def _recordings(self, slug: str) -> list[RecordingItem]:
+    async def _list_recordings(self, slug: str) -> list[RecordingItem]:
         try:
             return await self.client.send(endpoints.list_recordings(slug))
-        except NotFoundError:  # not documented: it may be the answer while there is none
+        except NotFoundError:  # not documented: it may be the response while there is none
             return []
 
-    async def _slug(self, session_id: str) -> str:
-        """The slug of an id of either kind.
+    async def _get_slug(self, session_id: str) -> str:
+        """Return the slug of an id of either kind.
 
         :raises ConflictError: it is a request that has no slug yet.
         """
-        _refuse_no_id(session_id)
-        if not session_id.startswith(REQUEST):
+        _check_id(session_id)
+        if not session_id.startswith(REQUEST_PREFIX):
             return session_id
-        for record in await self._lists.requests():
-            if session_id == f"{REQUEST}{record.id}":
+        for record in await self._lists.list_requests():
+            if session_id == f"{REQUEST_PREFIX}{record.id}":
                 if not record.remote_session_id:
                     raise ConflictError(f"{session_id} is not scheduled yet; wait for state 'scheduled'", status=409)
                 return record.remote_session_id
-        raise _missing(session_id)
+        raise _make_not_found_error(session_id)
 
-    # --- how sessions are seen ----------------------------------------------------------------------------------------
-
-    async def _current(self, slugs: Set[str], requests_kept: float) -> dict[str, _Seen | SessionsError]:
-        """Sessions as the list of sessions shows them, or else the list of requests."""
-        listed = await self._lists.sessions(slugs)
-        is_shown = {slug for slug, reading in listed.items() if not reading.is_canceled}
-        requests = await self._lists.scheduled_as(slugs, max_age=requests_kept if slugs <= is_shown else 0.0)
-        found: dict[str, _Seen | SessionsError] = {}
+    async def _find_sessions(
+        self, slugs: Set[str], requests_max_age: float
+    ) -> dict[str, _FoundSession | SessionsError]:
+        """Return sessions as the list of sessions shows them, or else the list of requests."""
+        items = await self._lists.find_sessions(slugs)
+        listed = {slug for slug, item in items.items() if not item.is_canceled}
+        requests = await self._lists.find_scheduled(slugs, max_age=requests_max_age if slugs <= listed else 0.0)
+        found: dict[str, _FoundSession | SessionsError] = {}
         for slug in slugs:
             try:
-                seen = self._seen(listed.get(slug), requests.get(slug))
-            except ResponseError as unreadable:
-                found[slug] = unreadable
+                session = self._combine(items.get(slug), requests.get(slug))
+            except ResponseError as error:
+                found[slug] = error
             else:
-                found |= {} if seen is None else {slug: seen}
+                found |= {} if session is None else {slug: session}
         return found
 
-    def _requested(self, request: RequestRecord) -> Session | SessionsError:
+    def _map_request(self, request: RequestRecord) -> Session | SessionsError:
         try:
-            return self._reader.request(request)
-        except ResponseError as unreadable:
-            return unreadable
+            return self._mapper.map_request(request)
+        except ResponseError as error:
+            return error
 
-    def _seen(self, listed: Listed | None, request: RequestRecord | None) -> _Seen | None:
-        """A session as the two lists show it. Where one was canceled, another may have its slug."""
-        if request is not None and (listed is None or self._reader.is_of_another(request, listed)):
-            return _Seen(self._reader.unlisted(request), listed=False)
-        return None if listed is None else _Seen(self._reader.listed(listed, request), listed=True)
+    def _combine(self, item: SessionListItem | None, request: RequestRecord | None) -> _FoundSession | None:
+        """Return a session from the two lists. If one was canceled, another may have its slug."""
+        if request is not None and (item is None or self._mapper.is_of_another(request, item)):
+            return _FoundSession(self._mapper.map_unlisted(request), is_listed=False)
+        return None if item is None else _FoundSession(self._mapper.map_listed(item, request), is_listed=True)
 
-    def _after(self, seen: _Seen, before: Session | None) -> Session:
-        """A session, knowing what the last look saw of it: rules 2 and 4 of the module's docstring."""
-        if before is not None and before.state is SessionState.LIVE:
-            self._live.add(before.session_id)
-        return self._live_no_more(seen)
-
-    def _live_no_more(self, seen: _Seen) -> Session:
-        """A session, as ended if it was live when it was seen last and is not now: rule 4."""
-        session = seen.session
-        if session.session_id in self._live and (
-            session.state is SessionState.SCHEDULED or (session.state in OPEN and not seen.listed)
+    def _end_if_was_live(self, found: _FoundSession) -> Session:
+        """Return a session; if it was live before and is not now, as ended: rule 4 of the module's docstring."""
+        session = found.session
+        if session.session_id in self._was_live and (
+            session.state is SessionState.SCHEDULED or (session.state in OPEN_STATES and not found.is_listed)
         ):
-            return ended(session)
-        if session.state is SessionState.LIVE and seen.listed:
-            self._live.add(session.session_id)
+            return as_ended(session)
+        if session.state is SessionState.LIVE and found.is_listed:
+            self._was_live.add(session.session_id)
         return session
 
-    async def _settled(self, listed: Listed | None, request: RequestRecord | None) -> ListedSession | None:
-        """A session of a list, looked at closely; who polls does that only once it should be over by plan."""
+    async def _resolve(self, item: SessionListItem | None, request: RequestRecord | None) -> ListedSession | None:
+        """Return a session of the two lists. Polls check its recordings only after its planned end."""
         try:
-            seen = self._seen(listed, request)
+            found = self._combine(item, request)
         except UnknownStateError as unknown:
             return unknown
-        if seen is None:
+        if found is None:
             return None
-        session = self._live_no_more(seen)
+        session = self._end_if_was_live(found)
         planned = session.scheduled_end
         is_due = planned is not None and planned <= self.client.clock.now()
-        return await self._closely(session) if is_due or self.client.traffic_class is not TrafficClass.POLL else session
+        is_poll = self.client.traffic_class is TrafficClass.POLL
+        return await self._check_recordings(session) if is_due or not is_poll else session
 
-    async def _closely(self, session: Session) -> Session:
-        """A session, looked at together with its recordings where they can decide."""
-        begun = session.scheduled_start is None or session.scheduled_start <= self.client.clock.now()
-        asked = session.state is SessionState.LIVE or (session.state is SessionState.SCHEDULED and begun)
+    async def _check_recordings(self, session: Session) -> Session:
+        """Return a session, as ended if it has recordings; they are requested only if they can decide (rule 2)."""
+        has_begun = session.scheduled_start is None or session.scheduled_start <= self.client.clock.now()
+        is_open = session.state is SessionState.LIVE or (session.state is SessionState.SCHEDULED and has_begun)
         try:
-            return ended(session) if asked and await self._recordings(session.session_id) else session
-        except ResponseError as unreadable:
-            self.unread.fields(f"session {session.session_id!r}", {"the recordings": str(unreadable)})
+            return as_ended(session) if is_open and await self._list_recordings(session.session_id) else session
+        except ResponseError as error:
+            self.warnings.log_fields(f"session {session.session_id!r}", {"the recordings": str(error)})
             return session
 
 
-def _starts(session: Session, start: datetime) -> bool:
-    """Whether a session is planned to start then, to the minute, as far as the answer tells."""
+def _starts_at(session: Session, start: datetime) -> bool:
+    """Whether a session is planned to start then, to the minute, as far as the response says."""
     planned = session.scheduled_start
     return planned is None or planned == start.replace(second=0, microsecond=0)
 
 
-def _misplaced(session: Session, start: datetime) -> SessionsError:
-    """The error of a session that was planned for another time. Another try would find it and leave it as it is."""
+def _make_start_error(session: Session, start: datetime) -> SessionsError:
+    """Return the error for a session that starts at another time. A retry would find it and leave it as it is."""
     return SessionsError(
         f"prevail planned session {session.session_id} for {session.scheduled_start} ({session.time_zone}) instead of "
         f"{start}; move or cancel it in Prevail"
     )
 
 
-def _widened(query: SessionQuery) -> Window | None:
-    """The window of sessions that have to be read: the platform lists those that begin AND end in one."""
+def _widen_window(query: SessionQuery) -> Window | None:
+    """Return the window of sessions to list: the platform lists those that begin AND end in one."""
     window = query.window
     if window is None:
         return None
     if query.by in (WindowBy.ENDED, WindowBy.ENDED_OR_DUE):
-        return Window(start=shifted(window.start, -LONGEST), end=window.end)
-    return Window(start=window.start, end=shifted(window.end, LONGEST))
+        return Window(start=shifted(window.start, -MAX_LENGTH), end=window.end)
+    return Window(start=window.start, end=shifted(window.end, MAX_LENGTH))
 
 
 def _may_start_in(window: Window | None, request: RequestRecord) -> bool:
     """Whether a request is planned to start in a window, as far as its times can be read."""
     if window is None:
         return True
-    start, _, _, unread = request.times
-    return start in window if start is not None else bool(unread)
+    times = request.times
+    return times.start in window if times.start is not None else bool(times.unread)
 
 
-def _around(start: datetime | None) -> Window | None:
-    """Where a session is to be expected that is planned to start then."""
-    return None if start is None else Window(start=shifted(start, -timedelta(minutes=1)), end=shifted(start, LONGEST))
+def _get_window_around(start: datetime | None) -> Window | None:
+    """Return the window to list for a session that is planned to start then."""
+    if start is None:
+        return None
+    return Window(start=shifted(start, -timedelta(minutes=1)), end=shifted(start, MAX_LENGTH))
 
 
-def _refuse_no_id(session_id: object) -> None:
-    """Refuse what can be nobody's id, as endpoints refuse it as a part of their path.
+def _check_id(session_id: object) -> None:
+    """Refuse an id that endpoints would refuse in their path.
 
-    :raises InputError: it is no text, is empty, or would lead to another path.
+    :raises InputError: it is no text, is empty, or would change the path.
     """
     if not is_id(session_id):
         raise InputError(
             f"session_id: {quote_value(session_id)} is no id; prevail's is the session's remote_session_id "
-            "(the end of its URL)"
+            f"(the end of its URL)"
         )
 
 
-def _missing(session_id: str) -> NotFoundError:
+def _make_not_found_error(session_id: str) -> NotFoundError:
     return NotFoundError(
         f"prevail lists no session with session_id={session_id!r}; it is the session's remote_session_id (the end of "
         f"its URL)",

@@ -1,4 +1,4 @@
-"""People, recordings and transcripts of Prevail's answers, in the words of the model."""
+"""Maps the artifacts of Prevail's sessions to the model: participants, recordings and transcripts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from airflow_provider_sessions.platforms.instants import instant_or_none
 from airflow_provider_sessions.platforms.prevail.models import RecordingItem, RequestRecord, TranscriptItem
 
 
-def people_of(record: RequestRecord) -> list[Participant]:
-    """The people invited and the deponent, each once. Nobody knows who came."""
+def map_participants(record: RequestRecord) -> list[Participant]:
+    """Return the people who are invited and the deponent, each once. The platform does not say who was present."""
     deponent = record.session_request.deponent
     people: dict[str, Participant] = {}
     for invite in record.session_request.invites:
@@ -49,40 +49,40 @@ def people_of(record: RequestRecord) -> list[Participant]:
     return list(people.values())
 
 
-def recordings_of(items: Sequence[RecordingItem], session_id: str) -> list[Recording]:
-    """The recordings, one for each item and in their order.
+def map_recordings(items: Sequence[RecordingItem], session_id: str) -> list[Recording]:
+    """Return the recordings, in their order.
 
-    Prevail gives none an id, so one is made of what does not change; those that are alike in it are numbered.
+    Prevail gives them no ids, so an id is made of the fields that do not change; equal ones are numbered.
     """
-    alike: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     recordings = []
     for item in items:
-        made = item.created_at.isoformat() if isinstance(item.created_at, datetime) else ""
-        identity = hashlib.sha256(f"{item.filename}\n{item.user}\n{made}".encode()).hexdigest()[:16]
-        alike[identity] += 1
-        number = f"-{alike[identity]}" if alike[identity] > 1 else ""
-        recordings.append(_recording(item, session_id, identity + number))
+        created = item.created_at.isoformat() if isinstance(item.created_at, datetime) else ""
+        recording_id = hashlib.sha256(f"{item.filename}\n{item.user}\n{created}".encode()).hexdigest()[:16]
+        counts[recording_id] += 1
+        number = f"-{counts[recording_id]}" if counts[recording_id] > 1 else ""
+        recordings.append(_map_recording(item, session_id, recording_id + number))
     return recordings
 
 
-def _recording(item: RecordingItem, session_id: str, identity: str) -> Recording:
+def _map_recording(item: RecordingItem, session_id: str, recording_id: str) -> Recording:
     guessed = mimetypes.guess_type(item.filename or "")[0] or ""
-    audio = item.type == "audio" and guessed.startswith("video/")
+    is_audio = item.type == "audio" and guessed.startswith("video/")
     return Recording(
-        recording_id=identity,
+        recording_id=recording_id,
         session_id=session_id,
         name=item.filename,
         status=RecordingStatus.READY,
-        media_type=guessed.replace("video/", "audio/", 1) if audio else guessed or None,
+        media_type=guessed.replace("video/", "audio/", 1) if is_audio else guessed or None,
         size_bytes=item.size,
         download_url=item.presigned_url or None,
         created_at=instant_or_none(item.created_at),
     )
 
 
-def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
-    """A transcript, in the order of time. A segment without a start began with the one before it."""
-    starts = list(accumulate((line.start for line in item.segments), _or_before, initial=0.0))[1:]
+def map_transcript(item: TranscriptItem, session: Session) -> Transcript:
+    """Return a transcript, sorted by time. A segment without a start starts with the one before it."""
+    starts = list(accumulate((line.start for line in item.segments), _default_to_previous, initial=0.0))[1:]
     segments: list[TranscriptSegment] = []
     for start, line in sorted(zip(starts, item.segments, strict=True), key=itemgetter(0)):
         speaker = (line.speaker or "").strip() or None
@@ -102,5 +102,5 @@ def transcript_of(item: TranscriptItem, session: Session) -> Transcript:
     )
 
 
-def _or_before(before: float, start: float | None) -> float:
-    return before if start is None else start
+def _default_to_previous(previous: float, start: float | None) -> float:
+    return previous if start is None else start

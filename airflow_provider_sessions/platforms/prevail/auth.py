@@ -1,7 +1,7 @@
-"""Prevail's credential: a JSON Web Token that we sign with the organization's API key.
+"""Prevail's credential: a JSON Web Token, signed here with the organization's API key.
 
-There is no token endpoint and nothing is exchanged: a token is made when it is needed, lives for minutes, and the key
-itself never goes on the wire. Source: Prevail API, User Guide (claims ``exp`` and ``slug`` documented; HS256 inferred).
+There is no token endpoint: a token is signed when it is needed and expires after minutes, and the key itself is never
+sent. Source: Prevail API, User Guide (claims ``exp`` and ``slug`` documented; HS256 inferred).
 """
 
 from __future__ import annotations
@@ -12,22 +12,33 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_provider_sessions.client import httpx_api as httpx
+from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.clock import Clock
-from airflow_provider_sessions.platforms.auth import Renewal, Token, TokenAuth
+from airflow_provider_sessions.platforms.auth import Token, TokenAuth, TokenRequests
 
 if TYPE_CHECKING:
     from jwt import PyJWS
 
+DIALECT = Dialect(
+    "prevail",
+    hints={
+        401: "Check the connection: login holds the Company ID, password the organization's active API key "
+        "(Organizations > Credentials)",
+        403: "Scheduling, editing and canceling need Self-Service, which Prevail's staff enable for an "
+        "organization; without it use options={'flow': 'request'}",
+    },
+)
+
 
 @functools.cache
-def _signer() -> PyJWS:
-    """What signs. Prevail's keys may be shorter than PyJWT likes, of which it would warn in every task's log."""
-    from jwt import PyJWS  # loaded when first used: importing operators must stay quick
+def _get_signer() -> PyJWS:
+    """Return a signer that accepts short keys: PyJWT would warn of them in every task's log."""
+    from jwt import PyJWS  # imported when first used: importing operators must be fast
     from jwt.algorithms import HMACAlgorithm
 
     class AnyLength(HMACAlgorithm):
         def check_key_length(self, key: bytes) -> None:
-            """Take every key: which one there is, only Prevail decides."""
+            """Accept every key: Prevail issues them."""
 
     signer = PyJWS()
     signer.unregister_algorithm("HS256")
@@ -35,14 +46,14 @@ def _signer() -> PyJWS:
     return signer
 
 
-class SignedToken(TokenAuth):
-    """Tokens that are signed here.
+class SignedTokenAuth(TokenAuth):
+    """Sends tokens that are signed here.
 
     :param key: the organization's active API key.
     :param slug: the organization's company ID.
-    :param clock: time.
-    :param on_secret: told each token.
-    :param lifetime: seconds that a token lives.
+    :param clock: the clock.
+    :param on_secret: called with each token.
+    :param lifetime: seconds until a token expires.
     """
 
     def __init__(
@@ -53,9 +64,9 @@ class SignedToken(TokenAuth):
         self._slug = slug
         self._lifetime = lifetime
 
-    def renewal(self, reason: httpx.Request) -> Renewal:
-        """Sign a token; nothing is requested for it."""
+    def renew(self, request: httpx.Request) -> TokenRequests:
+        """Sign a token; nothing is sent."""
         expires = self._clock.now().timestamp() + self._lifetime
         claims = json.dumps({"exp": int(expires), "slug": self._slug}).encode()
-        return Token(_signer().encode(claims, self._key, algorithm="HS256"), self._lifetime)
-        yield  # a generator that yields nothing
+        return Token(_get_signer().encode(claims, self._key, algorithm="HS256"), self._lifetime)
+        yield  # makes this a generator

@@ -1,35 +1,72 @@
 """Prevail's endpoints, as functions that return calls.
 
-Documented: paths and methods of the vendor's help pages. Inferred: ``list_transcripts`` (that transcripts can be had is
-documented, the path is not); a connection can override it in its field ``paths``.
+Paths and methods are documented on the vendor's help pages, except for ``list_transcripts``: that there are transcripts
+is documented, the path is inferred. A connection can override it in its field ``paths``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_sessions.client.call import Call, Endpoints, Paged, call, paged
+from airflow_provider_sessions.client.paging import Page
 from airflow_provider_sessions.platforms.prevail.models import (
-    CancelAnswer,
+    CancelResponse,
     RecordingItem,
     RequestRecord,
     SessionRecord,
     TranscriptItem,
 )
-from airflow_provider_sessions.platforms.prevail.paging import Pagy
 
 api = Endpoints("prevail")
 
 
-def request_body(
+@dataclass(frozen=True, slots=True)
+class Pagy:
+    """Pages of the Ruby gem pagy: ``page`` in the query, ``{"pagy": {"page": 1, "pages": 1, ...}}`` in the response.
+
+    A page after the last one is an error. Source: Prevail API, View Sessions (the response is documented, the query's
+    parameter is inferred).
+    """
+
+    @property
+    def size(self) -> int | None:
+        """None: the platform decides."""
+        return None
+
+    def first(self) -> Mapping[str, Any]:
+        """Return the query of the first page."""
+        return {}
+
+    def after(self, page: Page) -> Mapping[str, Any] | None:
+        """Return the query of the next page; None after the last one, or if the response has no ``pagy``."""
+        pagy = _get_pagy(page)
+        number, pages = pagy.get("page"), pagy.get("pages")
+        if not isinstance(number, int) or not isinstance(pages, int) or number >= pages:
+            return None
+        return {"page": int(page.query.get("page", 1)) + 1}
+
+    def total(self, page: Page) -> int | None:
+        """Return the number of items in all pages."""
+        count = _get_pagy(page).get("count")
+        return count if isinstance(count, int) else None
+
+
+def _get_pagy(page: Page) -> Mapping[str, Any]:
+    found = page.meta.get("pagy")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _request_body(
     *,
     remote_session: Mapping[str, Any],
     invites: Sequence[str | Mapping[str, Any]] = (),
     deponent: Mapping[str, Any] | None = None,
     session_details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The body that both create endpoints take. Source: Prevail API, Schedule Sessions (documented)."""
+    """Return the body of both create endpoints. Source: Prevail API, Schedule Sessions (documented)."""
     body: dict[str, Any] = {"invites": list(invites)} if invites else {}
     if deponent:
         body["deponent"] = dict(deponent)
@@ -46,7 +83,7 @@ def create_session_request(
     deponent: Mapping[str, Any] | None = None,
     session_details: Mapping[str, Any] | None = None,
 ) -> Call[list[RequestRecord]]:
-    """Ask Prevail's staff to schedule a session; everybody in ``invites`` is e-mailed when they do.
+    """Request that Prevail's staff schedule a session; everybody in ``invites`` is then e-mailed.
 
     :param remote_session: title, case, start_date, start_time, time_zone, perhaps estimated_duration (hours).
     :param invites: addresses, or objects with ``email`` and perhaps ``access_level``.
@@ -54,7 +91,7 @@ def create_session_request(
     :param session_details: languages, interpreter, additional_details, preferred_manager, video_provider, session_type.
     Source: Prevail API, Session Requests (documented).
     """
-    body = request_body(
+    body = _request_body(
         remote_session=remote_session, invites=invites, deponent=deponent, session_details=session_details
     )
     return call(list[RequestRecord], body=body, unwrap=("requests",))
@@ -73,14 +110,14 @@ def create_session(
     deponent: Mapping[str, Any] | None = None,
     session_details: Mapping[str, Any] | None = None,
 ) -> Call[list[RequestRecord]]:
-    """Schedule a session at once (Self-Service); everybody in ``invites`` is e-mailed.
+    """Schedule a session (Self-Service); everybody in ``invites`` is e-mailed.
 
     Parameters are those of :func:`create_session_request`; ``remote_session`` may name a ``remote_session_id``.
 
     :raises ConflictError: the ``remote_session_id`` is taken (status inferred).
     Source: Prevail API, Schedule Sessions (documented).
     """
-    body = request_body(
+    body = _request_body(
         remote_session=remote_session, invites=invites, deponent=deponent, session_details=session_details
     )
     return call(list[RequestRecord], body=body, unwrap=("requests",))
@@ -108,7 +145,7 @@ def edit_session(remote_session_id: str, remote_session: Mapping[str, Any]) -> C
     """Change a session that is scheduled or ready (Self-Service).
 
     :param remote_session_id: the session's slug.
-    :param remote_session: title, invites (are added), estimated_duration; start_date, start_time and
+    :param remote_session: title, invites (they are added), estimated_duration; start_date, start_time and
         time_zone together.
     Source: Prevail API, Edit Sessions (documented).
     """
@@ -116,17 +153,17 @@ def edit_session(remote_session_id: str, remote_session: Mapping[str, Any]) -> C
 
 
 @api("PATCH", "/sessions/{remote_session_id}/cancel", documented=True)
-def cancel_session(remote_session_id: str, cancel_without_email: bool | None = None) -> Call[CancelAnswer]:
-    """Cancel a session that has not begun (Self-Service); participants are e-mailed unless told otherwise.
+def cancel_session(remote_session_id: str, cancel_without_email: bool | None = None) -> Call[CancelResponse]:
+    """Cancel a session that has not started (Self-Service); participants are e-mailed by default.
 
     :param remote_session_id: the session's slug.
     :param cancel_without_email: True sends no e-mail.
     :raises ConflictError: the session is in another state (status inferred).
     Source: Prevail API, Cancel Sessions (documented).
     """
-    # There is no body; the header is documented all the same.
+    # The header is documented, although there is no body.
     return call(
-        CancelAnswer,
+        CancelResponse,
         query={"cancel_without_email": cancel_without_email},
         headers={"Content-Type": "application/json"},
     )
@@ -134,7 +171,7 @@ def cancel_session(remote_session_id: str, cancel_without_email: bool | None = N
 
 @api("GET", "/sessions/{remote_session_id}/recordings", documented=True)
 def list_recordings(remote_session_id: str) -> Call[list[RecordingItem]]:
-    """List a session's audio recordings; their addresses expire after 24 hours.
+    """List a session's audio recordings; their URLs expire after 24 hours.
 
     :param remote_session_id: the session's slug.
     Source: Prevail API, Access Session Materials (documented; whether the list is bare or wrapped is not).
@@ -147,6 +184,6 @@ def list_transcripts(remote_session_id: str) -> Call[list[TranscriptItem]]:
     """List a session's transcripts.
 
     :param remote_session_id: the session's slug.
-    Source: inferred, path and shape; the vendor documents only that transcripts can be had.
+    Source: inferred, path and shape; the vendor documents only that there are transcripts.
     """
     return call(list[TranscriptItem], unwrap=("transcripts",))

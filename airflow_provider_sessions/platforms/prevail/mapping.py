@@ -1,4 +1,4 @@
-"""Reading Prevail's records of sessions in the words of the model; the adapter's docstring has the rule of the end."""
+"""Maps Prevail's sessions to :mod:`airflow_provider_sessions.model`; see the adapter for when a session has ended."""
 
 from __future__ import annotations
 
@@ -15,29 +15,35 @@ from airflow_provider_sessions.errors import MalformedResponseError, UnknownStat
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.instants import shifted
-from airflow_provider_sessions.platforms.list_items import Held, Reading, Readings
+from airflow_provider_sessions.platforms.list_items import (
+    ItemMapper,
+    ListItem,
+    ReadWarnings,
+    SharedSessions,
+    mark_unreadable,
+    rename_fields,
+)
 from airflow_provider_sessions.platforms.prevail.models import (
+    PlannedTimes,
     RemoteSession,
     RequestRecord,
     SessionRecord,
-    Times,
     is_finished,
-    state_of,
-    times_of,
+    parse_state,
+    parse_times,
 )
-from airflow_provider_sessions.platforms.unread import ReadWarnings, fields_of, without
 
 T = TypeVar("T")
 
-REQUEST = "request:"
-"""Goes before a request's number: the id of a session that has no slug yet."""
-OPEN = (SessionState.SCHEDULED, SessionState.LIVE)
-_API = "/api/v1"
-_MERGED_KEPT = 10_000
-"""Sessions of which it is remembered what was made of them and their requests: who polls makes it once."""
+REQUEST_PREFIX = "request:"
+"""Precedes a request's number in the id of a session that has no slug yet."""
+OPEN_STATES = (SessionState.SCHEDULED, SessionState.LIVE)
+_API_PATH = "/api/v1"
+_MAX_MERGED = 10_000
+"""Sessions whose merge with their request is kept, so that polls do it once."""
 _Ref = Callable[[], T | None]
 """A weak reference."""
-_UNKNOWN_LENGTH = timedelta(hours=8)
+_DEFAULT_LENGTH = timedelta(hours=8)
 
 
 def _nothing() -> None:
@@ -48,8 +54,8 @@ _NOTHING = (_nothing, _nothing, _nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed(Reading):
-    """What a record of the list of sessions was read as, whatever time it is.
+class SessionListItem(ListItem):
+    """A record of the list of sessions, mapped independently of the time.
 
     :param slug: the session's ``remote_session_id``.
     :param is_canceled: whether another session may have taken its slug.
@@ -59,37 +65,42 @@ class Listed(Reading):
     is_canceled: bool
 
 
-class Reader:
-    """Reads records of one connection.
+class SessionMapper:
+    """Maps the records of one connection.
 
-    :param account: knows the grace after a planned end, and further state words.
+    :param account: has the grace period after a planned end, and further state words.
     :param base_url: the API's.
-    :param page: gives a session's page where the connection says how it is made up.
-    :param clock: time.
-    :param unread: warns of fields that cannot be read.
-    :raises ConnectionConfigError: ``states`` or ``end_grace`` cannot be read.
+    :param get_url: returns the URL of a session's page, if the connection knows it.
+    :param clock: the clock.
+    :param warnings: logs fields that cannot be read.
+    :raises ConnectionConfigError: ``states`` or ``end_grace`` is invalid.
     """
 
     def __init__(
-        self, account: Account, base_url: str, page: Callable[[str], str | None], clock: Clock, unread: ReadWarnings
+        self,
+        account: Account,
+        base_url: str,
+        get_url: Callable[[str], str | None],
+        clock: Clock,
+        warnings: ReadWarnings,
     ) -> None:
-        self._own_words = _own_words(account)
+        self._own_words = _parse_own_words(account)
         self._grace = timedelta(seconds=account.seconds("end_grace", 3600.0))
         self._base_url = base_url
-        self._page = page
+        self._get_url = get_url
         self._clock = clock
-        self._unread = unread
-        self._known = Readings(self._planned)
-        self._whole = Held()
+        self._warnings = warnings
+        self._items = ItemMapper(self._map_listed_record)
+        self._shared = SharedSessions()
         self._merged: dict[str, tuple[_Ref[Session], _Ref[RequestRecord], _Ref[Session]]] = {}
 
-    def request(self, record: RequestRecord) -> Session:
-        """A request, as it says itself."""
+    def map_request(self, record: RequestRecord) -> Session:
+        """Return the session of a request, in the state that it has there."""
         slug = record.remote_session_id
-        session_id = slug or f"{REQUEST}{record.id}"
-        url = self._url(slug, record.session_url) if slug else record.session_url
+        session_id = slug or f"{REQUEST_PREFIX}{record.id}"
+        url = self._make_url(slug, record.session_url) if slug else record.session_url
         times = record.times
-        return self._session(
+        return self._make_session(
             record.remote_session,
             session_id,
             record.session_state,
@@ -98,103 +109,102 @@ class Reader:
             join_url=record.join_url or url,
         )
 
-    def unlisted(self, record: RequestRecord) -> Session:
-        """A scheduled request that the list of sessions does not show.
+    def map_unlisted(self, record: RequestRecord) -> Session:
+        """Return the session of a scheduled request that the list of sessions does not show.
 
-        :raises UnknownStateError: its state is a word that nobody knows.
+        :raises UnknownStateError: its state is an unknown word.
         """
-        session = self.request(record)
-        return ended(session) if session.state in OPEN and self._is_past(session) else session
+        session = self.map_request(record)
+        return as_ended(session) if session.state in OPEN_STATES and self._is_past(session) else session
 
-    def record(self, record: SessionRecord, request: RequestRecord | None) -> Session:
-        """A session of the list of sessions, as it is now; see :meth:`list_sessions`."""
-        return self.listed(self.reading(record), request)
+    def map_record(self, record: SessionRecord, request: RequestRecord | None) -> Session:
+        """Return the session of a record of the list of sessions, as it is now; see :meth:`map_listed`."""
+        return self.map_listed(self.make_item(record), request)
 
-    def reading(self, record: SessionRecord) -> Listed:
-        """What the list of sessions tells of a session, whatever time it is."""
-        return Listed(
+    def make_item(self, record: SessionRecord) -> SessionListItem:
+        """Map a record of the list of sessions, independently of the time."""
+        return SessionListItem(
             record.place,
-            self._known.outcome(record),
+            self._items.map(record),
             slug=record.remote_session_id,
             is_canceled=record.is_canceled,
         )
 
-    def _planned(self, record: SessionRecord) -> Session:
+    def _map_listed_record(self, record: SessionRecord) -> Session:
         slug = record.remote_session_id
         if not slug:
             raise MalformedResponseError("prevail answered with a session that has no remote_session_id")
-        url = self._url(slug, record.session_url)
-        times = times_of(record, record.unread)
+        url = self._make_url(slug, record.session_url)
+        times = parse_times(record, record.unread)
         times = times._replace(unread={**record.unread, **times.unread})
-        session = self._session(record, slug, record.state, times, url=url, join_url=url)
-        return ended(session) if session.state in OPEN and is_finished(record.transcript_status) else session
+        session = self._make_session(record, slug, record.state, times, url=url, join_url=url)
+        return as_ended(session) if session.state in OPEN_STATES and is_finished(record.transcript_status) else session
 
-    def listed(self, listed: Listed, request: RequestRecord | None = None) -> Session:
-        """A session of the list of sessions, as it is now.
+    def map_listed(self, item: SessionListItem, request: RequestRecord | None = None) -> Session:
+        """Return a session of the list of sessions, as it is now.
 
-        :param request: its request, which alone knows the case, and how to join. So the session reads the same once the
-            list does not show it any more.
-        :raises SessionsError: the list's record cannot be read as a session.
+        :param request: its request, which alone has the case, and how to join. With it the session has the same fields
+            as when the list does not show it any more.
+        :raises SessionsError: the record cannot be mapped to a session.
         """
         try:
-            session = self._with_request(listed.session, request)
+            session = self._merge_request(item.session, request)
         except UnknownStateError as unknown:
-            raise unknown.with_session(self._with_request(unknown.session, request)) from None
-        return ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
+            raise unknown.with_session(self._merge_request(unknown.session, request)) from None
+        return as_ended(session) if session.state is SessionState.SCHEDULED and self._is_past(session) else session
 
-    def _with_request(self, session: Session, request: RequestRecord | None) -> Session:
+    def _merge_request(self, session: Session, request: RequestRecord | None) -> Session:
         if request is None:
             return session
-        session_was, request_was, made = self._merged.get(session.session_id, _NOTHING)
-        if session_was() is session and request_was() is request and (held := made()) is not None:
-            return held
-        whole = self._whole.same(self._merge(session, request))
-        if len(self._merged) >= _MERGED_KEPT:
+        session_ref, request_ref, merged_ref = self._merged.get(session.session_id, _NOTHING)
+        if session_ref() is session and request_ref() is request and (known := merged_ref()) is not None:
+            return known
+        merged = self._shared.share(self._merge(session, request))
+        if len(self._merged) >= _MAX_MERGED:
             self._merged.clear()
-        self._merged[session.session_id] = (ref(session), ref(request), ref(whole))
-        return whole
+        self._merged[session.session_id] = (ref(session), ref(request), ref(merged))
+        return merged
 
     def _merge(self, session: Session, request: RequestRecord) -> Session:
         url = request.session_url or session.url
         case = session.case or request.remote_session.case
         lost = {name: why for name, why in request.unread_plan.items() if name == "case"} if case is None else {}
-        self._unread.fields(f"session {session.session_id!r}", lost)
+        self._warnings.log_fields(f"session {session.session_id!r}", lost)
         unreadable = session.unreadable | frozenset(lost) if case is None else session.unreadable - {"case"}
-        known = {"case": case, "url": url, "join_url": request.join_url or url, "unreadable": unreadable}
-        return session.model_copy(update=known)
+        fields = {"case": case, "url": url, "join_url": request.join_url or url, "unreadable": unreadable}
+        return session.model_copy(update=fields)
 
-    def is_of_another(self, request: RequestRecord, listed: Listed) -> bool:
-        """Whether a request is of another session, which has taken the slug of a canceled one."""
-        if not listed.is_canceled or request.is_canceled:
+    def is_of_another(self, request: RequestRecord, item: SessionListItem) -> bool:
+        """Whether a request belongs to another session, which has taken the slug of a canceled one."""
+        if not item.is_canceled or request.is_canceled:
             return False
-        return isinstance(listed.outcome, Session) and request.times.start != listed.outcome.scheduled_start
+        return isinstance(item.result, Session) and request.times.start != item.result.scheduled_start
 
-    def _url(self, slug: str, named: str | None) -> str:
-        """A session's page: as the platform names it, else as the connection does, else beside the API."""
-        return named or self._page(slug) or f"{self._site()}/sessions/{quote(slug, safe='')}"
+    def _make_url(self, slug: str, given: str | None) -> str:
+        """Return the URL of a session's page: the platform's, else the connection's, else one next to the API."""
+        return given or self._get_url(slug) or f"{self._get_site()}/sessions/{quote(slug, safe='')}"
 
-    def _site(self) -> str:
-        """Where Prevail's pages are: beside its API."""
+    def _get_site(self) -> str:
         parts = urlsplit(self._base_url)
         path = parts.path.rstrip("/")
-        return f"{parts.scheme}://{parts.netloc}{path.removesuffix(_API) if path.endswith(_API) else ''}"
+        return f"{parts.scheme}://{parts.netloc}{path.removesuffix(_API_PATH) if path.endswith(_API_PATH) else ''}"
 
-    def _session(
+    def _make_session(
         self,
         planned: RemoteSession,
         session_id: str,
         word: str | None,
-        times: Times,
+        times: PlannedTimes,
         *,
         url: str | None,
         join_url: str | None,
     ) -> Session:
-        """A session, without the fields that cannot be read.
+        """Return a session, without the fields that cannot be read.
 
-        :raises UnknownStateError: nobody knows the word for its state.
+        :raises UnknownStateError: its state is an unknown word.
         """
         try:
-            state, unknown = state_of(word, self._own_words, session_id), None
+            state, unknown = parse_state(word, self._own_words, session_id), None
         except UnknownStateError as error:
             state, unknown = SessionState.SCHEDULED, error
         session = Session(
@@ -210,33 +220,33 @@ class Reader:
             join_url=join_url,
         )
         if times.unread:
-            told = {name: why for name, why in times.unread.items() if name not in ("state", "session_state")}
-            self._unread.fields(f"session {session_id!r}", told)
-            session = without(session, fields_of(times.unread, _FIELDS) | _planned_fields(times))
+            without_state = {name: why for name, why in times.unread.items() if name not in ("state", "session_state")}
+            self._warnings.log_fields(f"session {session_id!r}", without_state)
+            session = mark_unreadable(session, rename_fields(times.unread, _FIELDS) | _get_lost_times(times))
         if unknown is not None:
             raise unknown.with_session(session)
         return session
 
     def _is_past(self, session: Session) -> bool:
-        """Whether the planned end and the grace have passed."""
-        planned = _planned_end(session)
+        """Whether the planned end and the grace period have passed."""
+        planned = _get_planned_end(session)
         return planned is not None and self._clock.now() >= shifted(planned, self._grace)
 
 
 _FIELDS = {"title": "title", "case": "case", "time_zone": "time_zone", "estimated_duration": "scheduled_end"}
-"""Our names of the platform's fields."""
+"""The platform's names of fields, and the model's."""
 
 
-def _planned_fields(times: Times) -> frozenset[str]:
-    """Our names of the planned times that cannot be told: the start hangs on three fields, the end on a fourth too."""
+def _get_lost_times(times: PlannedTimes) -> frozenset[str]:
+    """Return the model's planned times that cannot be read: the start depends on three fields, the end on one more."""
     is_lost = times.unread.keys() & {"start_date", "start_time", "time_zone"}
     return frozenset({"scheduled_start", "scheduled_end"}) if is_lost and times.start is None else frozenset()
 
 
-def _own_words(account: Account) -> dict[str, SessionState]:
-    """State words that the connection adds: ``{"states": {"completed": "ended"}}`` in its extra, or that as JSON.
+def _parse_own_words(account: Account) -> dict[str, SessionState]:
+    """Return the state words of the connection: ``{"states": {"completed": "ended"}}`` in its extra, or that as JSON.
 
-    :raises ConnectionConfigError: it is no mapping of words to our states.
+    :raises ConnectionConfigError: it is no mapping of words to the model's states.
     """
     words = account.extra.get("states") or {}
     if isinstance(words, str):
@@ -247,21 +257,21 @@ def _own_words(account: Account) -> dict[str, SessionState]:
     if not isinstance(words, Mapping):
         raise account.wrong("states", """must be an object such as {"completed": "ended"}""")
     try:
-        return {str(word): SessionState(ours) for word, ours in words.items()}
+        return {str(word): SessionState(state) for word, state in words.items()}
     except ValueError as unknown:
         raise account.wrong(
-            "states", f"maps a word to something else than our states: {unknown}; they are {', '.join(SessionState)}"
+            "states", f"maps a word to an unknown state: {unknown}; the states are {', '.join(SessionState)}"
         ) from None
 
 
-def _planned_end(session: Session) -> datetime | None:
-    """When a session should be over; one of unknown length may take a day's work."""
+def _get_planned_end(session: Session) -> datetime | None:
+    """Return when a session should be over; one of unknown length may take a working day."""
     if session.scheduled_end is not None or session.scheduled_start is None:
         return session.scheduled_end
-    return shifted(session.scheduled_start, _UNKNOWN_LENGTH)
+    return shifted(session.scheduled_start, _DEFAULT_LENGTH)
 
 
-def ended(session: Session) -> Session:
-    """The session as ended. Its planned end is when it ended, as far as anybody knows."""
-    changes = {"state": SessionState.ENDED, "state_inferred": True, "scheduled_end": _planned_end(session)}
+def as_ended(session: Session) -> Session:
+    """Return the session as ended, at its planned end: the platform does not say when it ended."""
+    changes = {"state": SessionState.ENDED, "state_inferred": True, "scheduled_end": _get_planned_end(session)}
     return session.model_copy(update=changes)

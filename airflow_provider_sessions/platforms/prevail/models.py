@@ -1,7 +1,7 @@
-"""Prevail's answers, exactly as it names things, and how they read in our words.
+"""Models of Prevail's responses, with the platform's names.
 
-Every field is optional and unknown ones are passed over, because most of what is answered was never documented whole.
-Fields of a :class:`~airflow_provider_sessions.client.api_models.LenientModel` may also be unreadable.
+Every field is optional and unknown ones are ignored, because most responses are not fully documented. Fields of a
+:class:`~airflow_provider_sessions.client.api_models.LenientModel` may also be unreadable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_sessions.client.api_models import ApiModel, LenientModel
 from airflow_provider_sessions.errors import InputError, MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.model.values import find_zone
-from airflow_provider_sessions.platforms.prevail.zones import end_of, iana_name, read_time
+from airflow_provider_sessions.platforms.prevail.zones import add_hours, iana_name, parse_time
 
 STATES: Mapping[str, SessionState] = {
     "initial": SessionState.REQUESTED,
@@ -26,42 +26,40 @@ STATES: Mapping[str, SessionState] = {
     "active": SessionState.LIVE,
     "canceled": SessionState.CANCELED,
 }
-"""Source: Prevail API, Cancel Sessions (documented). There is no word for an ended session."""
+"""Source: Prevail API, Cancel Sessions (documented). No word means that a session has ended."""
 
 TRANSCRIPT_READY = frozenset({"ready", "complete", "completed", "available", "done", "finished", "delivered"})
-"""Values of ``transcript_status`` that are taken to mean that there is a transcript: inferred, none was ever seen."""
+"""Values of ``transcript_status`` that mean that there is a transcript (inferred, as none was ever observed)."""
+_MAX_SECONDS = 1e9
+"""From here on a number of seconds is no time within a session: none lasts that long."""
 
 
-_NEVER = 1e9
-"""A number of seconds that no session lasts: it was meant as something else than a time within one."""
+def parse_state(word: str | None, own_words: Mapping[str, SessionState], session_id: str) -> SessionState:
+    """Return the state that a word means.
 
-
-def state_of(word: str | None, own_words: Mapping[str, SessionState], of: str) -> SessionState:
-    """Our word for a state.
-
-    :param own_words: words that the connection adds in its ``states`` field.
-    :param of: id of the session, for the error.
-    :raises UnknownStateError: neither the documentation nor the connection knows the word.
+    :param own_words: words from the connection's field ``states``.
+    :param session_id: the session, for the error.
+    :raises UnknownStateError: neither the documentation nor the connection has the word.
     """
     known = {**STATES, **own_words}
     if word not in known:
-        raise UnknownStateError("prevail", word, tuple(known), of=of)
+        raise UnknownStateError("prevail", word, tuple(known), of=session_id)
     return known[word]
 
 
 def is_finished(transcript_status: str | None) -> bool:
-    """Whether a ``transcript_status`` says that the transcript is there."""
+    """Whether a ``transcript_status`` means that there is a transcript."""
     return (transcript_status or "").strip().lower() in TRANSCRIPT_READY
 
 
 class PrevailModel(ApiModel):
-    """An answer of the platform: lenient."""
+    """Base of all responses."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, coerce_numbers_to_str=True)
 
 
 class Invite(PrevailModel):
-    """A person invited."""
+    """A person who is invited."""
 
     email: str | None = None
     access_level: str | None = None
@@ -69,7 +67,7 @@ class Invite(PrevailModel):
 
 
 class Deponent(PrevailModel):
-    """The person deposed."""
+    """The person who is deposed."""
 
     name: str | None = None
     email: str | None = None
@@ -80,20 +78,20 @@ _PEOPLE = re.compile(r"session_request(\.deponent|\.invites(\.\d+)?)?|")
 """Names of the parts of a request that hold people."""
 
 
-def _object(value: Any) -> Any:
+def _default_to_object(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _list(value: Any) -> Any:
+def _default_to_list(value: Any) -> Any:
     return [] if value is None else value
 
 
-def _text(value: Any) -> Any:
+def _default_to_text(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _as_objects(invites: Any) -> Any:
-    """Invites come as objects or as plain addresses."""
+def _parse_invites(invites: Any) -> Any:
+    """Return invites as objects: they may also be plain addresses."""
     if isinstance(invites, list):
         return [{"email": invite} if isinstance(invite, str) else invite for invite in invites if invite is not None]
     return invites or []
@@ -104,7 +102,7 @@ class SessionRequest(PrevailModel):
 
     session_type: str | None = None
     deponent: Deponent | None = None
-    invites: Annotated[list[Invite], FailFast(), BeforeValidator(_as_objects)] = Field(default_factory=list)
+    invites: Annotated[list[Invite], FailFast(), BeforeValidator(_parse_invites)] = Field(default_factory=list)
 
 
 class RemoteSession(PrevailModel):
@@ -118,18 +116,18 @@ class RemoteSession(PrevailModel):
     estimated_duration: float | None = None
 
 
-def start_of(planned: RemoteSession) -> datetime | None:
-    """The planned start.
+def parse_start(planned: RemoteSession) -> datetime | None:
+    """Return the planned start.
 
     :raises MalformedResponseError: it cannot be read.
     """
-    return read_time(planned.start_date, planned.start_time, planned.time_zone)
+    return parse_time(planned.start_date, planned.start_time, planned.time_zone)
 
 
-class Times(NamedTuple):
-    """When a session is planned. What cannot be read is None.
+class PlannedTimes(NamedTuple):
+    """When a session is planned. A time that cannot be read is None.
 
-    :param zone: IANA name of the zone.
+    :param zone: IANA name of the time zone.
     :param unread: the platform's names of the fields that cannot be read, and why.
     """
 
@@ -139,10 +137,10 @@ class Times(NamedTuple):
     unread: dict[str, str]
 
 
-def times_of(planned: RemoteSession, unread: Mapping[str, str]) -> Times:
-    """When a session is planned.
+def parse_times(planned: RemoteSession, unread: Mapping[str, str]) -> PlannedTimes:
+    """Return when a session is planned.
 
-    :param unread: fields that could not be read at all.
+    :param unread: the fields that have the wrong type, and why.
     """
     problems = {name: reason for name, reason in unread.items() if name in RemoteSession.model_fields}
     start, end, name = None, None, iana_name(planned.time_zone) if planned.time_zone else None
@@ -151,19 +149,19 @@ def times_of(planned: RemoteSession, unread: Mapping[str, str]) -> Times:
     except InputError as unknown:
         name, problems["time_zone"] = None, str(unknown)
     try:
-        # Without its zone, or a part of it, another time would be meant.
-        start = None if problems.keys() & {"start_date", "start_time", "time_zone"} else start_of(planned)
+        # Without one of its fields it would be another time.
+        start = None if problems.keys() & {"start_date", "start_time", "time_zone"} else parse_start(planned)
     except MalformedResponseError as unreadable:
         problems["start_time"] = str(unreadable)
     try:
-        end = end_of(start, planned.estimated_duration)
+        end = add_hours(start, planned.estimated_duration)
     except MalformedResponseError as unreadable:
         problems["estimated_duration"] = str(unreadable)
-    return Times(start, end, name, problems)
+    return PlannedTimes(start, end, name, problems)
 
 
 class ProviderDetails(PrevailModel):
-    """How to join with the video provider. Password and the provider's own join address are secrets."""
+    """How to join with the video provider. The password and the provider's own URL are secrets."""
 
     meeting_id: int | str | None = None
     password: SecretStr | None = None
@@ -178,8 +176,10 @@ class RequestRecord(PrevailModel, LenientModel):
     session_state: str | None = None
     session_url: str | None = None
     remote_session_id: str | None = None
-    session_request: Annotated[SessionRequest, BeforeValidator(_object)] = Field(default_factory=SessionRequest)
-    remote_session: Annotated[RemoteSession, BeforeValidator(_object)] = Field(default_factory=RemoteSession)
+    session_request: Annotated[SessionRequest, BeforeValidator(_default_to_object)] = Field(
+        default_factory=SessionRequest
+    )
+    remote_session: Annotated[RemoteSession, BeforeValidator(_default_to_object)] = Field(default_factory=RemoteSession)
     provider_specific_details: ProviderDetails | None = None
 
     @property
@@ -192,18 +192,18 @@ class RequestRecord(PrevailModel, LenientModel):
         return {name.removeprefix(prefix): why for name, why in self.unread.items() if name.startswith(prefix)}
 
     @property
-    def times(self) -> Times:
+    def times(self) -> PlannedTimes:
         """When it is planned."""
-        return times_of(self.remote_session, self.unread_plan)
+        return parse_times(self.remote_session, self.unread_plan)
 
     @property
     def unread_people(self) -> dict[str, str]:
-        """The people who could not be read, and why: without them the others would not be all."""
+        """The people who could not be read, and why."""
         return {name: why for name, why in self.unread.items() if _PEOPLE.fullmatch(name)}
 
     @property
     def join_url(self) -> str | None:
-        """The address for participants that holds no password."""
+        """The URL for participants; it holds no password."""
         return (self.provider_specific_details or ProviderDetails()).prevail_join_url or self.session_url
 
     @property
@@ -227,18 +227,18 @@ class SessionRecord(RemoteSession, LenientModel):
 
     @property
     def place(self) -> str:
-        """What tells it from others in a list: its slug does not, where one was freed and taken again."""
+        """A key that is unique in a list: the slug is not, if a canceled session's was taken again."""
         return f"{self.remote_session_id} (canceled)" if self.is_canceled else self.remote_session_id or repr(self)
 
 
-class CancelAnswer(PrevailModel):
-    """The answer to a cancelation. Source: Prevail API, Cancel Sessions (documented)."""
+class CancelResponse(PrevailModel):
+    """The response to a cancelation. Source: Prevail API, Cancel Sessions (documented)."""
 
     messages: str | list[str] | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _nothing_is_none(cls, content: Any) -> Any:
+    def _default_to_empty(cls, content: Any) -> Any:
         return {} if content is None else content
 
 
@@ -253,8 +253,8 @@ class RecordingItem(PrevailModel, LenientModel):
     created_at: datetime | None = None
 
 
-def _seconds(value: Any) -> Any:
-    """A time within a transcript: seconds, or ``hours:minutes:seconds``."""
+def _parse_seconds(value: Any) -> Any:
+    """Parse a time within a transcript: seconds, or ``hours:minutes:seconds``."""
     if isinstance(value, str) and ":" in value:
         total = 0.0
         for part in value.replace(",", ".").split(":"):
@@ -264,22 +264,26 @@ def _seconds(value: Any) -> Any:
 
 
 class TranscriptLine(PrevailModel):
-    """One stretch of speech: all names are inferred."""
+    """One segment: all names are inferred."""
 
-    start: Annotated[float | None, BeforeValidator(_seconds)] = Field(
+    start: Annotated[float | None, BeforeValidator(_parse_seconds)] = Field(
         default=None,
         ge=0,
-        lt=_NEVER,
+        lt=_MAX_SECONDS,
         allow_inf_nan=False,
         validation_alias=AliasChoices("start", "start_time", "startTime", "timestamp"),
     )
-    end: Annotated[float | None, BeforeValidator(_seconds)] = Field(
-        default=None, ge=0, lt=_NEVER, allow_inf_nan=False, validation_alias=AliasChoices("end", "end_time", "endTime")
+    end: Annotated[float | None, BeforeValidator(_parse_seconds)] = Field(
+        default=None,
+        ge=0,
+        lt=_MAX_SECONDS,
+        allow_inf_nan=False,
+        validation_alias=AliasChoices("end", "end_time", "endTime"),
     )
     speaker: str | None = Field(
         default=None, validation_alias=AliasChoices("speaker", "speaker_name", "user", "participant")
     )
-    text: Annotated[str, BeforeValidator(_text)] = Field(
+    text: Annotated[str, BeforeValidator(_default_to_text)] = Field(
         default="", validation_alias=AliasChoices("text", "content", "transcript")
     )
 
@@ -291,13 +295,13 @@ class TranscriptItem(PrevailModel):
     status: str | None = None
     language: str | None = None
     started_at: datetime | None = None
-    segments: Annotated[list[TranscriptLine], BeforeValidator(_list)] = Field(
+    segments: Annotated[list[TranscriptLine], BeforeValidator(_default_to_list)] = Field(
         default_factory=list, validation_alias=AliasChoices("segments", "lines", "entries", "content")
     )
 
     @model_validator(mode="after")
     def _is_a_transcript(self) -> Self:
-        """Something else would pass for a transcript that is not there yet, for ever."""
+        """Refuse another object: it would pass for a transcript that is never ready."""
         if not self.model_fields_set & {"segments", "status"}:
-            raise ValueError("it has neither segments nor a status; was another path or shape meant?")
+            raise ValueError("it has neither segments nor a status, so it is no transcript")
         return self

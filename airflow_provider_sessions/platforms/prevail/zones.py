@@ -1,8 +1,8 @@
 """Time zones as Prevail's API names them, and times as it writes them.
 
 The API takes friendly names (``Pacific Time (US & Canada)``), a date and a 12-hour time. Source: Prevail API, Schedule
-Sessions (documented for six names). That the rest are the names of Ruby on Rails, that an IANA name is accepted where
-no friendly one is known, and that a local time is read as Rails reads it, is inferred.
+Sessions (documented for six names). Inferred are: the other names are those of Ruby on Rails, an IANA name is accepted
+for a zone without a friendly one, and a local time is parsed as Rails does.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(?:\s*([AP])\.?M\.?
 
 
 def friendly_name(iana: str) -> str:
-    """The API's name of a zone, or of one that keeps the same clock; the IANA name itself where there is none."""
+    """Return the API's name of a zone, or of one with the same clock; the IANA name if there is none."""
     return FRIENDLY.get(iana, iana)
 
 
 def iana_name(name: str) -> str:
-    """The IANA name of a zone that the API named, friendly or IANA."""
+    """Return the IANA name of a zone from the API's name, which may be either."""
     return IANA.get(name) or OTHER_NAMES.get(name, name)
 
 
-def write_time(instant: datetime, iana: str) -> dict[str, str]:
-    """``start_date``, ``start_time`` and ``time_zone`` of an instant: the API wants all three or none.
+def format_time(instant: datetime, iana: str) -> dict[str, str]:
+    """Return ``start_date``, ``start_time`` and ``time_zone`` of a time: the API takes all three or none.
 
-    The API knows whole minutes; seconds are cut off. A local time that the clocks show twice does not say which of the
-    two is meant: it is written in UTC.
+    The API takes whole minutes; seconds are cut off. A local time that occurs twice is ambiguous, so it is written in
+    UTC.
 
-    :param instant: aware.
-    :param iana: the IANA name of the zone to write it in, if that can be done.
+    :param instant: an aware time.
+    :param iana: the IANA name of the zone to write it in.
     """
     name = friendly_name(iana)
     local = instant.astimezone(find_zone(iana_name(name)))
     if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
         name, local = "UTC", instant.astimezone(UTC)
-    # Not strftime's %p: it speaks the language of the process, and is empty in many.
+    # strftime's %p depends on the locale, and is empty in many.
     return {
         "start_date": local.date().isoformat(),
         "start_time": f"{(local.hour - 1) % 12 + 1:02}:{local.minute:02} {'AM' if local.hour < 12 else 'PM'}",
@@ -49,12 +49,12 @@ def write_time(instant: datetime, iana: str) -> dict[str, str]:
     }
 
 
-def read_time(date: str | None, time: str | None, time_zone: str | None) -> datetime | None:
-    """The UTC instant of the API's three fields; None where date or time is missing.
+def parse_time(date: str | None, time: str | None, time_zone: str | None) -> datetime | None:
+    """Return the time of the API's three fields, in UTC; None if date or time is missing.
 
     :param date: such as ``2026-03-02``.
     :param time: such as ``09:05 AM``; also ``9:05am`` and ``21:05``, with or without seconds.
-    :param time_zone: friendly or IANA name; UTC if there is none.
+    :param time_zone: friendly or IANA name; UTC if empty.
     :raises MalformedResponseError: they cannot be read, or the zone is unknown.
     """
     if not date or not time:
@@ -70,13 +70,13 @@ def read_time(date: str | None, time: str | None, time_zone: str | None) -> date
             hour = hour % 12 + (12 if hours[4] in "pP" else 0)
         year, month, date_ = map(int, day.groups())
         local = datetime(year, month, date_, hour, int(hours[2]), int(hours[3] or 0))  # noqa: DTZ001
-        return utc(_as_rails(local, find_zone(iana_name(time_zone or "UTC"))))
+        return utc(_resolve_local(local, find_zone(iana_name(time_zone or "UTC"))))
     except (ValueError, OverflowError) as unreadable:
         raise MalformedResponseError(f"prevail gave a start that cannot be read: {unreadable}") from None
 
 
-def _as_rails(local: datetime, there: tzinfo) -> datetime:
-    """A local time as Rails takes it: of two the one in daylight saving time, or else the last; of none an hour later.
+def _resolve_local(local: datetime, there: tzinfo) -> datetime:
+    """Return a local time as Rails resolves it: of two the daylight saving time, else the last; of none an hour later.
 
     Source: ``TimeZone#period_for_local`` and ``TimeWithZone#utc`` of ActiveSupport.
     """
@@ -85,19 +85,19 @@ def _as_rails(local: datetime, there: tzinfo) -> datetime:
     if early is None or late is None or early == late:
         return first
     if early < late:  # the clocks skip it
-        return _as_rails(local + timedelta(hours=1), there)
+        return _resolve_local(local + timedelta(hours=1), there)
     return first if first.dst() and not last.dst() else last
 
 
-def hours(seconds: float) -> float:
-    """``estimated_duration`` of a duration, to the whole minute, at least one. Unit hours: inferred."""
+def format_hours(seconds: float) -> float:
+    """Return ``estimated_duration`` for a duration: hours (inferred), rounded to at least one whole minute."""
     return round(max(1, int(seconds / 60 + 0.5)) / 60, 4)
 
 
-def end_of(start: datetime | None, estimated_hours: float | None) -> datetime | None:
-    """The planned end: planned times are whole minutes, which decimal hours only come near to.
+def add_hours(start: datetime | None, estimated_hours: float | None) -> datetime | None:
+    """Return the planned end, rounded to whole minutes, which decimal hours only approximate.
 
-    :raises MalformedResponseError: the duration is negative, or leads out of the calendar.
+    :raises MalformedResponseError: the duration is negative or out of range.
     """
     if start is None or estimated_hours is None:
         return None
@@ -106,5 +106,7 @@ def end_of(start: datetime | None, estimated_hours: float | None) -> datetime | 
     except (OverflowError, ValueError):
         end = None
     if end is None or estimated_hours < 0:
-        raise MalformedResponseError(f"prevail gave an estimated_duration of {estimated_hours} hours: that is none")
+        raise MalformedResponseError(
+            f"prevail gave an estimated_duration of {estimated_hours} hours, which is out of range"
+        )
     return end

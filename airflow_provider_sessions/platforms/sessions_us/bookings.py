@@ -16,8 +16,8 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.model import Booking, Event, Participant, Registration
 from airflow_provider_sessions.platforms.instants import Instant, instant_or_none
+from airflow_provider_sessions.platforms.list_items import ReadWarnings
 from airflow_provider_sessions.platforms.sessions_us.models import BookingItem, EventItem, SessionsUsModel
-from airflow_provider_sessions.platforms.unread import ReadWarnings
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ def event_session(item: EventItem) -> str | None:
     return item.session_id or (item.session.id if item.session else None)
 
 
-def map_booking(item: BookingItem, session_id: str, unread: ReadWarnings) -> Booking:
+def map_booking(item: BookingItem, session_id: str, warnings: ReadWarnings) -> Booking:
     """Map a booking.
 
     :raises MalformedResponseError: it has no id.
@@ -94,7 +94,7 @@ def map_booking(item: BookingItem, session_id: str, unread: ReadWarnings) -> Boo
     if not item.id:
         raise MalformedResponseError(f"sessions_us returned a booking of session {session_id!r} that has no id")
     details = validate_leniently(_BookingDetails, dict(item.model_extra or {}))
-    unread.fields(f"booking {item.id!r}", {**item.unread, **details.unread})
+    warnings.log_fields(f"booking {item.id!r}", {**item.unread, **details.unread})
     return Booking(
         booking_id=item.id,
         session_id=session_id,
@@ -112,7 +112,7 @@ def map_booking(item: BookingItem, session_id: str, unread: ReadWarnings) -> Boo
     )
 
 
-def map_event(item: EventItem, session_id: str, unread: ReadWarnings) -> Event:
+def map_event(item: EventItem, session_id: str, warnings: ReadWarnings) -> Event:
     """Map an event.
 
     :raises MalformedResponseError: it has no id.
@@ -120,7 +120,7 @@ def map_event(item: EventItem, session_id: str, unread: ReadWarnings) -> Event:
     if not item.id:
         raise MalformedResponseError(f"sessions_us returned an event of session {session_id!r} that has no id")
     details = validate_leniently(_EventDetails, dict(item.model_extra or {}))
-    unread.fields(f"event {item.id!r}", {**item.unread, **details.unread})
+    warnings.log_fields(f"event {item.id!r}", {**item.unread, **details.unread})
     return Event(
         event_id=item.id,
         session_id=session_id,

@@ -23,8 +23,8 @@ from airflow_provider_sessions.platforms.sessions_us.models import (
     RoomItem,
     SessionItem,
     SlotItem,
-    TakeawaysAnswer,
-    TranscriptAnswer,
+    TakeawaysResponse,
+    TranscriptResponse,
 )
 
 api = Endpoints("sessions_us")
@@ -129,15 +129,15 @@ def remove_participants(session_id: str, participants: Sequence[str]) -> Call[ob
 
 
 @api("GET", "/sessions/{session_id}/takeaways", documented=True)
-def get_takeaways(session_id: str) -> Call[TakeawaysAnswer]:
+def get_takeaways(session_id: str) -> Call[TakeawaysResponse]:
     """Get a session's takeaways. Source: path documented; field names observed in a webhook."""
-    return call(TakeawaysAnswer, unwrap=("data", "session"))
+    return call(TakeawaysResponse, unwrap=("data", "session"))
 
 
 @api("GET", "/sessions/{session_id}/transcripts", documented=True)
-def get_transcripts(session_id: str) -> Call[TranscriptAnswer]:
+def get_transcripts(session_id: str) -> Call[TranscriptResponse]:
     """Get a session's transcripts. Source: path documented; field names observed in a webhook."""
-    return call(TranscriptAnswer, unwrap=("data", "session", "transcripts"))
+    return call(TranscriptResponse, unwrap=("data", "session", "transcripts"))
 
 
 # Rooms

@@ -1,7 +1,7 @@
-"""Sessions' answers as it names things, and how they read in our words.
+"""Models of Sessions' responses, with the platform's names.
 
-No schema of the vendor's could be read: fields were seen in its webhooks and in public clients, so every one is
-optional. Unknown ones are passed over in what our words are made of, and kept in the rest, which is only handed on.
+The vendor published no schema: the fields were seen in its webhooks and in public clients, so every one is optional.
+Unknown fields are ignored in what is mapped to the model, and kept in the rest, which is only passed on.
 """
 
 from __future__ import annotations
@@ -11,24 +11,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator, with_config
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
 from airflow_provider_sessions.client.api_models import ApiModel, LenientModel
-from airflow_provider_sessions.errors import MalformedResponseError
-from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, email_key
-from airflow_provider_sessions.platforms.description_marker import strip_marker
 from airflow_provider_sessions.platforms.instants import Instant
-from airflow_provider_sessions.platforms.unread import ReadWarnings, fields_of, without
 
-_LOG = ReadWarnings("sessions_us")
 _EPOCH = 1e9
-"""A number of seconds that no session lasts: from here on it is an instant, of the year 2001 or later."""
+"""From here on a number of seconds is no offset but a time, in 2001 or later: no session lasts that long."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 class SessionsUsModel(ApiModel):
-    """An answer of the platform: lenient."""
+    """Base of all responses."""
 
     model_config = ConfigDict(
         extra="ignore", alias_generator=to_camel, populate_by_name=True, coerce_numbers_to_str=True
@@ -36,7 +31,7 @@ class SessionsUsModel(ApiModel):
 
 
 class Named(SessionsUsModel):
-    """A thing with an id, and perhaps a slug or a name: the room or the event of a session."""
+    """An object with an id, and perhaps a slug or a name: the room or the event of a session."""
 
     id: str | None = None
     slug: str | None = None
@@ -44,7 +39,7 @@ class Named(SessionsUsModel):
 
 
 class Person(SessionsUsModel):
-    """A user or a guest. A booking's guest has their whole name in ``firstName``."""
+    """A user or a guest. A booking's guest has the whole name in ``firstName``."""
 
     id: str | None = None
     email: str | None = None
@@ -53,7 +48,7 @@ class Person(SessionsUsModel):
 
     @property
     def whole_name(self) -> str | None:
-        """First and last name, as far as they are known."""
+        """First and last name, as far as they are given."""
         return " ".join(part for part in (self.first_name, self.last_name) if part) or None
 
 
@@ -66,29 +61,9 @@ class ParticipantItem(SessionsUsModel, LenientModel):
     guest: Person | None = None
     user: Person | None = None
 
-    def to_model(self, number: int = 0) -> Participant:
-        """In our words. The key is the account's, else the e-mail's, else the participant's own id.
-
-        :param number: the participant's place in the list, for one without an id.
-        """
-        person = self.user or self.guest or Person()
-        if self.user is not None and self.user.id:
-            key = f"account:{self.user.id}"
-        else:
-            key = email_key(person.email) or f"participant:{self.id or number}"
-        return Participant(
-            participant_key=key,
-            name=person.whole_name,
-            email=person.email,
-            role=self.role or ("host" if self.is_owner else None),
-            is_guest=self.user is None,
-            presence=Presence.REGISTERED,
-            source_id=self.id,
-        )
-
 
 class SessionItem(SessionsUsModel, LenientModel):
-    """One session. State is no field of it: see :attr:`state`."""
+    """One session. It has no field for its state: see :func:`.mapping.get_state`."""
 
     id: str | None = None
     name: str | None = None
@@ -105,94 +80,14 @@ class SessionItem(SessionsUsModel, LenientModel):
     session_link: str | None = None
     participants: list[ParticipantItem] | None = Field(default=None, fail_fast=True)
 
-    @property
-    def state(self) -> SessionState:
-        """Ended with ``endedAt``, live with ``actualStart`` alone, else scheduled. Source: inferred.
 
-        A time that cannot be read is there nevertheless.
-        """
-        if self.ended_at is not None or "ended_at" in self._lost:
-            return SessionState.ENDED
-        is_live = self.actual_start is not None or "actual_start" in self._lost
-        return SessionState.LIVE if is_live else SessionState.SCHEDULED
+def _parse_timestamp(value: Any) -> Any:
+    """Parse a time, or an offset in seconds. A number as large as a time's is one, in seconds or milliseconds.
 
-    @property
-    def tells_whether_live(self) -> bool:
-        """Whether this answer holds what the state hangs on: an item of a list may leave ``actualStart`` out."""
-        return self.state is not SessionState.SCHEDULED or "actual_start" in self.model_fields_set
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether this answer leaves out what another one may hold: an item of a list may show less of a session."""
-        return not self.model_fields_set >= _SHOWN
-
-    @property
-    def _lost(self) -> set[str]:
-        """The fields that cannot be read, as they are called here."""
-        return {to_snake(name.partition(".")[0]) for name in self.unread}
-
-    def to_model(self, platform: str, page: str | None, unread: ReadWarnings = _LOG) -> Session:
-        """In our words, without the fields that cannot be read.
-
-        :param unread: warns of those.
-        :param page: the address of the session's page, where the connection says how it is made up.
-        :raises MalformedResponseError: it has no id: it is something else, which would pass for a scheduled session.
-        """
-        if not self.id:
-            raise MalformedResponseError(f"{platform} answered with a session that has no id")
-        owner = next((p.to_model() for p in self.participants or [] if p.is_owner), None)
-        session = Session(
-            platform=platform,
-            session_id=self.id,
-            title=self.name or self.id,
-            state=self.state,
-            description=strip_marker(self.description),
-            scheduled_start=self.start_at,
-            scheduled_end=self.planned_end,
-            time_zone=self.time_zone,
-            actual_start=self.actual_start,
-            actual_end=self.ended_at,
-            host_id=owner.participant_key if owner else None,
-            host_name=owner.name if owner else None,
-            room_id=self.room.id if self.room else None,
-            url=self.session_link or page,
-            join_url=self.session_link,
-            created_at=self.created_at,
-            updated_at=self.updated_at,
-        )
-        if not self.unread:
-            return session
-        unread.fields(f"session {self.id!r}", self.unread)
-        return without(session, fields_of(self._lost, _FIELDS))
-
-
-_SHOWN = {"description", "room", "participants", "actual_start"}
-"""What an item of a list may leave out (inferred)."""
-_FIELDS = {
-    "name": "title",
-    "description": "description",
-    "start_at": "scheduled_start",
-    "planned_end": "scheduled_end",
-    "time_zone": "time_zone",
-    "actual_start": "actual_start",
-    "ended_at": "actual_end",
-    "room": "room_id",
-    "participants": "host_name",
-    "session_link": "url",
-    "created_at": "created_at",
-    "updated_at": "updated_at",
-}
-"""Our names of the platform's fields."""
-
-
-def _stamp(value: Any) -> Any:
-    """A number, also as a text, is a count of seconds; one as large as that of an instant is one, in milliseconds.
-
-    A text is read by the standard library, which knows what platforms write and is several times as fast; what it does
-    not know is left to pydantic.
+    Most texts are parsed by the standard library, which is several times as fast as pydantic; the rest is left to it.
     """
     if isinstance(value, str):
-        if "-" in value[1:]:  # no number, so perhaps a date
+        if "-" in value[1:]:  # not a number, so probably a date
             try:
                 return datetime.fromisoformat(value)
             except ValueError:
@@ -206,11 +101,11 @@ def _stamp(value: Any) -> Any:
 
 
 Offset = Annotated[float, Field(lt=_EPOCH, allow_inf_nan=False)]
-"""Seconds from the beginning."""
+"""Seconds from the start."""
 
 
-class Words(TypedDict, total=False):
-    """One language of what was said."""
+class TranscriptText(TypedDict, total=False):
+    """The text of an utterance in one language."""
 
     text: str | None
     language: str | None
@@ -218,35 +113,35 @@ class Words(TypedDict, total=False):
 
 @with_config(ConfigDict(alias_generator=to_camel, coerce_numbers_to_str=True))
 class TranscriptEntry(TypedDict, total=False):
-    """One utterance: in the language it was said in, and in translations.
+    """One utterance, in its own language and in translations.
 
-    A session has hundreds of them, and a dictionary is read in less than half the time of a model.
+    A session has hundreds of them, and parsing a dictionary takes less than half the time of a model.
     """
 
-    content: list[Words] | None
+    content: list[TranscriptText] | None
     participant_id: str | None
-    source_timestamp: Annotated[datetime | Offset | None, BeforeValidator(_stamp)]
+    source_timestamp: Annotated[datetime | Offset | None, BeforeValidator(_parse_timestamp)]
     source_language: str | None
 
 
-def _none(answer: Any) -> Any:
-    return [] if answer in (None, {}) else answer
+def _default_to_list(content: Any) -> Any:
+    return [] if content in (None, {}) else content
 
 
-TranscriptAnswer = Annotated[list[TranscriptEntry], BeforeValidator(_none)]
-"""All utterances of a session; no answer at all, or an empty object, is a list of none."""
+TranscriptResponse = Annotated[list[TranscriptEntry], BeforeValidator(_default_to_list)]
+"""All utterances of a session; an empty response or object is an empty list."""
 
 
-class TakeawaysAnswer(SessionsUsModel):
-    """What the platform sums a session up to, if anything; ``takeawaysRaw`` is a ProseMirror document."""
+class TakeawaysResponse(SessionsUsModel):
+    """The platform's summary of a session, if there is one; ``takeawaysRaw`` is a ProseMirror document."""
 
     takeaways_text: str | None = None
     takeaways_raw: dict[str, Any] | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _nothing_is_empty(cls, answer: Any) -> Any:
-        return {} if answer in (None, []) else answer
+    def _default_to_object(cls, content: Any) -> Any:
+        return {} if content in (None, []) else content
 
 
 class RoomItem(Named):
@@ -258,7 +153,7 @@ class RoomItem(Named):
 
 
 class EventItem(SessionsUsModel, LenientModel):
-    """One event; it wraps a session. ``published`` and ``public`` are inferred."""
+    """One event, with its session. ``published`` and ``public`` are inferred."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -299,7 +194,7 @@ class CollaboratorItem(SessionsUsModel):
 
 
 class BookingItem(SessionsUsModel, LenientModel):
-    """One booking; a session carries it. ``status`` is inferred."""
+    """One booking, with its session. ``status`` is inferred."""
 
     model_config = ConfigDict(extra="allow")
 

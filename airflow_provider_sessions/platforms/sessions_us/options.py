@@ -1,4 +1,4 @@
-"""``options`` of a session on Sessions, and what becomes of a draft on the wire."""
+"""``options`` of a session on Sessions, and the request bodies of drafts and changes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from airflow_provider_sessions.platforms.description_marker import format_descri
 
 
 class SessionsUsOptions(BaseModel):
-    """What only Sessions knows of a session.
+    """``options`` of a create or an update.
 
-    ``extra``: further fields of the request's body, under the vendor's names; its schema was never published.
+    :param extra: further fields of the request's body, with the vendor's names; its schema was never published.
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -24,13 +24,13 @@ class SessionsUsOptions(BaseModel):
     extra: Mapping[str, Any] = Field(default_factory=dict)
 
 
-def instant(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as the vendor writes it."""
+def format_time(moment: datetime) -> str:
+    """Return a time in ISO 8601 in UTC with milliseconds, as the vendor writes it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def create_arguments(draft: SessionDraft, options: SessionsUsOptions) -> dict[str, Any]:
-    """The arguments of ``create_session`` for a draft.
+    """Return the arguments of ``create_session`` for a draft.
 
     :raises InputError: start or duration is missing.
     """
@@ -38,8 +38,8 @@ def create_arguments(draft: SessionDraft, options: SessionsUsOptions) -> dict[st
         raise InputError("start and duration: sessions_us plans every session from a start to an end; give both")
     return {
         "name": draft.title,
-        "start_at": instant(draft.start),
-        "planned_end": instant(draft.end),
+        "start_at": format_time(draft.start),
+        "planned_end": format_time(draft.end),
         "time_zone": draft.time_zone or "UTC",
         "description": format_description(draft),
         "extra": options.extra,
@@ -47,22 +47,22 @@ def create_arguments(draft: SessionDraft, options: SessionsUsOptions) -> dict[st
 
 
 def update_fields(changes: SessionChanges, options: SessionsUsOptions, end: datetime | None) -> dict[str, Any]:
-    """The body of ``update_session`` for changes.
+    """Return the body of ``update_session`` for changes.
 
-    :param end: the planned end that follows from them, if it moves.
+    :param end: the new planned end, if it moves.
     """
     fields: dict[str, Any] = {
         "name": changes.title,
-        "startAt": instant(changes.start) if changes.start else None,
-        "plannedEnd": instant(end) if end else None,
+        "startAt": format_time(changes.start) if changes.start else None,
+        "plannedEnd": format_time(end) if end else None,
         "timeZone": changes.time_zone,
         "description": changes.description,
     }
     return {name: value for name, value in fields.items() if value is not None} | dict(options.extra)
 
 
-def person(invitee: Invitee) -> dict[str, str]:
-    """A participant as ``add_participants`` takes them (inferred)."""
+def make_participant(invitee: Invitee) -> dict[str, str]:
+    """Return a participant for ``add_participants`` (inferred)."""
     first, _, last = (invitee.name or "").strip().partition(" ")
     fields = {"email": invitee.email, "firstName": first, "lastName": last.strip(), "role": invitee.role or ""}
     return {name: value for name, value in fields.items() if value}

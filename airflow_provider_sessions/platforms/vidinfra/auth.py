@@ -1,4 +1,4 @@
-"""Credentials of VidInfra: an API key, or a log-in with tokens that are renewed."""
+"""VidInfra's credentials: an API key, or a login with tokens that are renewed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.platforms.auth import EndpointTokenAuth, Token
 from airflow_provider_sessions.platforms.vidinfra import endpoints
-from airflow_provider_sessions.platforms.vidinfra.api.live.auth import AuthResponse
+from airflow_provider_sessions.platforms.vidinfra.api.accounts import AuthResponse
 
-_LATEST = 1e15
-"""Seconds or milliseconds since 1970 from which on a number is no time."""
-_LONGEST_LIFE = 10 * 365 * 86400.0
-"""Seconds. A token that says it lives longer (milliseconds for seconds, say) is renewed when it is refused."""
+_MAX_TIMESTAMP = 1e15
+"""A larger number is no time, neither in seconds nor in milliseconds since 1970."""
+_MAX_LIFETIME = 10 * 365 * 86400.0
+"""Seconds. A token with a longer lifetime (probably in milliseconds) is renewed when it is refused."""
 
 DIALECT = Dialect(
     platform="vidinfra",
@@ -36,28 +36,28 @@ DIALECT = Dialect(
             "owns the room, and an API key with the scope for them (Tenbyte Console, Organization, API Keys)"
         ),
     },
-    # The envelope's time. Inside a text the quote before the colon would be escaped, so only a key can match.
+    # The time of the response. In a text the quote before the colon would be escaped, so only a key can match.
     volatile=re.compile(rb'"timestamp"\s*:\s*\d+'),
 )
 
 _LOGIN_HINT = (
-    "The log-in with auth_mode 'login' failed: check that the connection's login field holds the host's e-mail and "
+    "The login with auth_mode 'login' failed: check that the connection's login field holds the host's e-mail and "
     "its password field the password of that account. An API key needs auth_mode 'api_key'"
 )
 _LOGIN_HINTS: Mapping[int | str, str] = {
     **dict.fromkeys((200, 400, 401, 403, 422), _LOGIN_HINT),
-    404: "There is no log-in at this address: check the connection's host, or correct 'login' in its paths",
+    404: "There is no login at this address: check the connection's host, or correct 'login' in its paths",
 }
 
 
 class LoginAuth(EndpointTokenAuth):
-    """Logs in with e-mail and password, and keeps the token fresh by the refresh token, as long as it is not refused.
+    """Logs in with e-mail address and password, and renews the token with the refresh token until that is refused.
 
-    :param email: the host's e-mail.
-    :param password: its password.
-    :param config: gives the addresses of log-in and refresh.
-    :param clock: time.
-    :param on_secret: told each new token before it is used.
+    :param email: the host's e-mail address.
+    :param password: the password.
+    :param config: has the base URLs.
+    :param clock: the clock.
+    :param on_secret: called with each new token before it is used.
     """
 
     def __init__(
@@ -71,33 +71,33 @@ class LoginAuth(EndpointTokenAuth):
         self._refresh: str | None = None
 
     def renewal_calls(self) -> Sequence[Call[AuthResponse]]:
-        """A refresh where there is something to refresh with, then a log-in."""
+        """Return a refresh if there is a refresh token, then a login."""
         login = endpoints.login(self._email, self._password)
         return (login,) if self._refresh is None else (endpoints.refresh_token(self._refresh), login)
 
-    def read_token(self, answer: AuthResponse, name: str) -> Token:
-        """Take the tokens. Where a refresh gives no new refresh token, the old one stays good (inferred)."""
-        access, refresh = _plain(answer.access_token), _plain(answer.refresh_token)
+    def read_token(self, response: AuthResponse, name: str) -> Token:
+        """Return the access token. If a refresh gives no new refresh token, the old one stays valid (inferred)."""
+        access, refresh = _reveal(response.access_token), _reveal(response.refresh_token)
         if not access:
             raise MalformedResponseError(f"{name}: the answer holds no access_token")
         if refresh:
             self._on_secret(refresh)
             self._refresh = refresh
-        return Token(access, _life_of(access, self._clock.now()))
+        return Token(access, _get_lifetime(access, self._clock.now()))
 
     def secrets(self) -> Iterable[str]:
         """See :meth:`EndpointTokenAuth.secrets`."""
         return filter(None, (self._password, self._refresh))
 
 
-def _plain(secret: SecretStr | None) -> str | None:
+def _reveal(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() or None if secret is not None else None
 
 
-def _life_of(token: str, now: datetime) -> float | None:
-    """How many seconds a JWT lives, by its own words; None where they are none. Its signature is not ours to check.
+def _get_lifetime(token: str, now: datetime) -> float | None:
+    """Return the lifetime of a JWT in seconds, from its claims; None if they do not say. Its signature is not checked.
 
-    Its life is counted from now where ``iat`` tells how long it is, so that clocks may differ.
+    With the claim ``iat`` the lifetime does not depend on this clock.
     """
     import jwt
 
@@ -105,12 +105,12 @@ def _life_of(token: str, now: datetime) -> float | None:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:
         return None
-    ends, began = claims.get("exp"), claims.get("iat", now.timestamp())
-    if not _is_time(ends) or not _is_time(began) or not 0 < ends - began <= _LONGEST_LIFE:
+    expires, issued = claims.get("exp"), claims.get("iat", now.timestamp())
+    if not _is_time(expires) or not _is_time(issued) or not 0 < expires - issued <= _MAX_LIFETIME:
         return None
-    return ends - began
+    return expires - issued
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    """Whether a claim is a number that can be computed with: JSON has some without end, and Python's has NaN."""
-    return isinstance(value, int | float) and abs(value) < _LATEST
+    """Whether a claim is a finite number: Python's JSON parser accepts infinity and NaN."""
+    return isinstance(value, int | float) and abs(value) < _MAX_TIMESTAMP

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from airflow_provider_sessions.errors import MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import ChatMessage, Poll, PollOption, PollStatus
-from airflow_provider_sessions.platforms.unread import ReadWarnings
-from airflow_provider_sessions.platforms.vidinfra.api.live.chat import ChatMessageResponse
-from airflow_provider_sessions.platforms.vidinfra.api.live.polls import PollResponse
-
-PLATFORM = "vidinfra"
+from airflow_provider_sessions.platforms.list_items import ReadWarnings
+from airflow_provider_sessions.platforms.vidinfra.api.chat import ChatMessageResponse, PollResponse
+from airflow_provider_sessions.platforms.vidinfra.mapping import PLATFORM
 
 
-def map_poll(response: PollResponse, session_id: str, unread: ReadWarnings) -> Poll:
+def map_poll(response: PollResponse, session_id: str, warnings: ReadWarnings) -> Poll:
     """Map a poll.
 
     :raises UnknownStateError: its status is neither ``active`` nor ``closed``.
@@ -21,7 +19,7 @@ def map_poll(response: PollResponse, session_id: str, unread: ReadWarnings) -> P
         raise MalformedResponseError(f"{PLATFORM} returned a poll of session {session_id!r} that has no id")
     if response.status not in list(PollStatus):
         raise UnknownStateError(PLATFORM, response.status, tuple(PollStatus), thing="poll status", of=response.id)
-    unread.fields(f"poll {response.id!r} of session {session_id!r}", response.unread)
+    warnings.log_fields(f"poll {response.id!r} of session {session_id!r}", response.unread)
     return Poll(
         poll_id=response.id,
         session_id=session_id,
@@ -37,14 +35,14 @@ def map_poll(response: PollResponse, session_id: str, unread: ReadWarnings) -> P
     )
 
 
-def map_message(response: ChatMessageResponse, session_id: str, unread: ReadWarnings) -> ChatMessage:
+def map_message(response: ChatMessageResponse, session_id: str, warnings: ReadWarnings) -> ChatMessage:
     """Map a message of the chat.
 
     :raises MalformedResponseError: it has no id.
     """
     if not response.id:
         raise MalformedResponseError(f"{PLATFORM} returned a chat message of session {session_id!r} that has no id")
-    unread.fields(f"chat message {response.id!r} of session {session_id!r}", response.unread)
+    warnings.log_fields(f"chat message {response.id!r} of session {session_id!r}", response.unread)
     return ChatMessage(
         message_id=response.id,
         session_id=session_id,

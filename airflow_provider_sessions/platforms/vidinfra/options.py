@@ -1,4 +1,4 @@
-"""What only VidInfra knows of a session that is to be made or changed."""
+"""``options`` of a session on VidInfra."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class CreateOptions(BaseModel):
     """``options`` of a create.
 
     :param room_id: UUID of the room in which the session is held. Required.
-    :param preset_id: UUID of the preset with its settings. Required.
-    :param mode: ``webcam`` or ``rtmp``; left to the platform if not given.
+    :param preset_id: UUID of the preset with the session's settings. Required.
+    :param mode: ``webcam`` or ``rtmp``; by default the platform decides.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -24,10 +24,10 @@ class CreateOptions(BaseModel):
 
 
 class ChangeOptions(BaseModel):
-    """``options`` of an update; what is not given stays.
+    """``options`` of an update; a setting that is not given is not changed.
 
     :param chat_enabled: whether viewers may chat.
-    :param stage_enabled: whether viewers may be brought on stage.
+    :param stage_enabled: whether viewers may go on stage.
     :param max_join_limit: how many may be on stage.
     """
 

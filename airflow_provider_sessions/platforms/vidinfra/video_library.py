@@ -1,6 +1,6 @@
-"""Videos made of recordings: found by what they were made of, finished step by step, and how far they are.
+"""Videos that are published from recordings: how to find, finish and check them. Every step can be repeated.
 
-Every step can be repeated. Source: Vidinfra API (the video library); which words a status has, its webhook guide.
+Source: Vidinfra API (the video library); the words of a status: its webhook guide.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from typing import Any
 from airflow_provider_sessions.client.client import Client
 from airflow_provider_sessions.errors import ApiError, NotFoundError, UnknownStateError
 from airflow_provider_sessions.platforms.vidinfra import endpoints
-from airflow_provider_sessions.platforms.vidinfra.api.video.chapters import ChapterInput
-from airflow_provider_sessions.platforms.vidinfra.api.video.videos import VideoResponse
+from airflow_provider_sessions.platforms.vidinfra.api.videos import ChapterInput, VideoResponse
 
 CUSTOM_ID = "custom_id"
-"""The key of a video's metadata that says which recording it was made of."""
+"""The key of a video's metadata that holds the id of its recording."""
 _PENDING = frozenset(
     "created uploading uploaded queued downloading pulling processing partial_playable transcoding transcoded "
     "packaging saving".split()
@@ -26,7 +25,7 @@ _FAILED = frozenset(("failed", "pulling_failed", "transcoding_failed"))
 
 
 class VideoProgress(StrEnum):
-    """How far a video is."""
+    """The processing state of a video."""
 
     PENDING = "pending"
     PLAYABLE = "playable"
@@ -35,11 +34,11 @@ class VideoProgress(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subtitles:
-    """The text of a WebVTT file, for one language.
+    """The WebVTT subtitles of a video in one language.
 
     :param language: such as ``en``.
-    :param title: as players list it.
-    :param content: the text.
+    :param title: the name that players show.
+    :param content: the text of the file.
     """
 
     language: str
@@ -47,8 +46,8 @@ class Subtitles:
     content: str = field(repr=False)
 
 
-def progress_of(video: VideoResponse) -> VideoProgress:
-    """Return how far a video is.
+def get_progress(video: VideoResponse) -> VideoProgress:
+    """Return the processing state of a video.
 
     :raises UnknownStateError: its status is an unknown word.
     """
@@ -66,7 +65,7 @@ def progress_of(video: VideoResponse) -> VideoProgress:
 async def find_video(client: Client, library_id: str, custom_id: str) -> VideoResponse | None:
     """Return the video that was made of a recording, or None.
 
-    The lookup by custom id may not find what was made a moment ago, or may mean another field: then the list decides.
+    The lookup by custom id may not find a new video, or may use another field; so the list is read, too.
 
     :param client: a client of VidInfra.
     :param library_id: the library.
@@ -103,11 +102,11 @@ async def finish_video(
     chapters: Sequence[ChapterInput] | None,
     subtitles: Sequence[Subtitles],
 ) -> None:
-    """Give a video its name, folder and tags, its chapters and its subtitles. Repeating it changes nothing more.
+    """Set the name, folder and tags, the chapters and the subtitles of a video. Can be repeated.
 
     :param changes: arguments of :func:`~airflow_provider_sessions.platforms.vidinfra.endpoints.update_video`.
-    :param chapters: all chapters; None leaves them as they are.
-    :param subtitles: one for each language; a language that is there is replaced.
+    :param chapters: all chapters; None to leave them.
+    :param subtitles: one for each language; an existing language is replaced.
     """
     video_id = video.id or ""
     if changes:

@@ -21,9 +21,9 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
+from airflow_provider_sessions.platforms.auth import ApiKeyAuth
 from airflow_provider_sessions.platforms.description_marker import format_description, strip_marker
-from airflow_provider_sessions.platforms.unread import ListedSession, map_items
+from airflow_provider_sessions.platforms.list_items import ListedSession, map_items
 
 api = Endpoints("parley")
 
@@ -98,7 +98,7 @@ class ParleyAdapter(Adapter):
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """List all sessions: Parley filters nothing, so the caller does."""
-        return map_items(self.client.pages(list_meetings()), self._session, self.unread)
+        return map_items(self.client.pages(list_meetings()), self._session, self.warnings)
 
     async def create(self, draft: SessionDraft) -> Session:
         """Create a session. The description ends with the mark by which a retried task finds it again."""

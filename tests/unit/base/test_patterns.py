@@ -20,7 +20,7 @@ from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.platforms import description_marker
-from airflow_provider_sessions.platforms.prevail.options import slug_of
+from airflow_provider_sessions.platforms.prevail.slugs import make_slug
 
 PACKAGE = Path(__file__).parents[3] / "airflow_provider_sessions"
 FUNCTIONS = {"compile", "search", "match", "fullmatch", "split", "findall", "finditer", "sub", "subn"}
@@ -284,7 +284,7 @@ TEXTS: dict[str, Callable[[str], object]] = {
     "the mark in a description": description_marker.parse_marker,
     "a description without its mark": description_marker.strip_marker,
     "a new description with the old mark": lambda text: description_marker.keep_marker(text, "new"),
-    "a slug": slug_of,
+    "a slug": make_slug,
 }
 
 

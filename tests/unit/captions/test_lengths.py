@@ -16,10 +16,10 @@ from airflow_provider_sessions.captions.reader import read_captions
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import Session, SessionState, Transcript, TranscriptSegment
-from airflow_provider_sessions.platforms.prevail.artifacts import transcript_of
+from airflow_provider_sessions.platforms.prevail.artifacts import map_transcript
 from airflow_provider_sessions.platforms.prevail.models import TranscriptItem
-from airflow_provider_sessions.platforms.sessions_us.artifacts import read_transcripts
-from airflow_provider_sessions.platforms.sessions_us.models import TranscriptAnswer
+from airflow_provider_sessions.platforms.sessions_us.artifacts import map_transcripts
+from airflow_provider_sessions.platforms.sessions_us.models import TranscriptResponse
 from tests.unit.export.stand_in import session
 
 Times = list[tuple[float, float]]
@@ -43,14 +43,14 @@ def of_sessions(times: Times) -> list[Transcript]:
         }
         for start, _ in times
     ]
-    return read_transcripts(TypeAdapter(TranscriptAnswer).validate_python(entries), held, {})
+    return map_transcripts(TypeAdapter(TranscriptResponse).validate_python(entries), held, {})
 
 
 def of_prevail(times: Times) -> list[Transcript]:
     lines: list[dict[str, Any]] = [{"start": start, "end": end, "text": "Yes"} for start, end in times]
     lines += [{"start": start, "text": "No"} for start, _ in times]
     held = Session(platform="prevail", session_id="s1", title="x", state=SessionState.ENDED)
-    return [transcript_of(TranscriptItem(segments=lines), held)]  # type: ignore[arg-type]
+    return [map_transcript(TranscriptItem(segments=lines), held)]  # type: ignore[arg-type]
 
 
 def of_vtt(times: Times) -> list[Transcript]:

@@ -15,7 +15,7 @@ from airflow_provider_sessions.client import network_backend
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.download import Download
 from airflow_provider_sessions.errors import ConnectError, RedirectRefusedError, SessionsError
-from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
+from airflow_provider_sessions.platforms.auth import ApiKeyAuth
 from tests.unit.client.servers import RawServer, reply, says
 from tests.unit.client.things import DIALECT, connect, get_thing
 

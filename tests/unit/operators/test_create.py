@@ -105,7 +105,7 @@ def test_bad_input_fails_before_any_request(
     [
         (
             {"preset_id": None},
-            "options.preset_id for vidinfra: .*; vidinfra knows the options room_id, preset_id, mode",
+            "options.preset_id for vidinfra: .*; vidinfra has the options room_id, preset_id, mode",
         ),
         ({"presetid": "x"}, r"options.presetid for vidinfra: .*not permitted \(given: 'x'\)"),
         ({"mode": "tv"}, "options.mode for vidinfra: .*'webcam' or 'rtmp'"),

@@ -35,7 +35,7 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.api_key import ApiKeyAuth
+from airflow_provider_sessions.platforms.auth import ApiKeyAuth
 from airflow_provider_sessions.platforms.description_marker import format_description
 from tests.connected import Connect
 from tests.unit.platforms.installed import Install

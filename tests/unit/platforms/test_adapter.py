@@ -117,7 +117,7 @@ def test_the_connection_says_how_long_a_request_may_wait(extra: dict[str, Any], 
     [
         ({}, r"options\.room for plain: Field required"),
         ({"room": "r", "mode": "c"}, r"options\.mode for plain: .*\(given: 'c'\)"),
-        ({"room": "r", "rom": 1}, r"options\.rom for plain: .*knows the options room, mode"),
+        ({"room": "r", "rom": 1}, r"options\.rom for plain: .*has the options room, mode"),
     ],
 )
 def test_wrong_options_are_named_with_those_there_are(given: dict[str, Any], text: str) -> None:

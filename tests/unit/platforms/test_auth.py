@@ -43,8 +43,8 @@ class ClientCredentials(EndpointTokenAuth):
     def renewal_calls(self) -> Sequence[Call[Grant]]:
         return [get_token(*self._credential)]
 
-    def read_token(self, answer: Grant, name: str) -> Token:
-        return Token(answer.access_token.get_secret_value(), answer.expires_in)
+    def read_token(self, response: Grant, name: str) -> Token:
+        return Token(response.access_token.get_secret_value(), response.expires_in)
 
     def secrets(self) -> Iterable[str]:
         return self._credential[1:]

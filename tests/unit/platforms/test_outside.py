@@ -255,12 +255,12 @@ class OneList(HuddleAdapter):
     async def transcripts(self, session: Session) -> list[Transcript]:
         return [
             read_transcript((await self.read_file(file.url, {"X-File-Token": FILE_TOKEN})).decode(), session.session_id)
-            for file in await self._files.read(session.session_id)
+            for file in await self._files.get(session.session_id)
             if file.type == "text/vtt"
         ]
 
     async def recordings(self, session: Session) -> list[Recording]:
-        files = await self._files.take(session.session_id)
+        files = await self._files.get(session.session_id, max_age=60)
         return [self._recording(file, session.session_id) for file in files if file.type != "text/vtt"]
 
 
@@ -293,7 +293,7 @@ def test_a_hook_class_that_is_not_there_is_named(huddle_default: Huddle, monkeyp
 
 @pytest.mark.parametrize("field", ["room_id", "case"])
 def test_a_filter_that_no_session_could_pass_is_refused(huddle_default: Huddle, field: str) -> None:
-    with pytest.raises(InputError, match=f"{field}: huddle knows no .*; filter by title"):
+    with pytest.raises(InputError, match=f"{field}: huddle has no .*; filter by title"):
         list(hook_for("huddle_default").list_sessions(SessionQuery(**{field: "1"})))
     assert not huddle_default.requests
 

@@ -14,7 +14,7 @@ from airflow_provider_sessions.errors import AuthenticationError
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.poll_strategy import Depth
+from airflow_provider_sessions.platforms.poll_strategy import PageSearch
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
 
@@ -119,7 +119,7 @@ class TestDepth:
     """Pages or single requests."""
 
     @staticmethod
-    async def walk(depth: Depth, wanted: set[str], items: list[str]) -> tuple[set[str], int]:
+    async def walk(search: PageSearch, wanted: set[str], items: list[str]) -> tuple[set[str], int]:
         """What is found, and how many pages were begun."""
         read: list[int] = []
 
@@ -128,7 +128,7 @@ class TestDepth:
                 read.append(number // 10 + 1)
                 yield item
 
-        found = await depth.search(given(), wanted, lambda item: item)
+        found = await search.search(given(), wanted, lambda item: item)
         return set(found), max(read, default=0)
 
     @pytest.fixture
@@ -136,35 +136,35 @@ class TestDepth:
         return [f"s{number}" for number in range(100)]
 
     async def test_one_session_is_asked_for(self, items: list[str]) -> None:
-        assert await self.walk(Depth(10), {"s0"}, items) == (set(), 0)
+        assert await self.walk(PageSearch(10), {"s0"}, items) == (set(), 0)
 
     async def test_new_ones_are_expected_on_the_first_page(self, items: list[str]) -> None:
-        assert await self.walk(Depth(10), {"s0", "s9"}, items) == ({"s0", "s9"}, 1)
+        assert await self.walk(PageSearch(10), {"s0", "s9"}, items) == ({"s0", "s9"}, 1)
 
     async def test_fewer_pages_are_read_in_vain_than_there_are_sessions_missing(self, items: list[str]) -> None:
-        depth, wanted = Depth(10), {"s70", "s71", "s72"}
-        assert await self.walk(depth, wanted, items) == (set(), 2)
-        assert await self.walk(depth, wanted, items) == (set(), 0), "asked for from now on"
-        assert depth.cost(wanted) == 3
+        search, wanted = PageSearch(10), {"s70", "s71", "s72"}
+        assert await self.walk(search, wanted, items) == (set(), 2)
+        assert await self.walk(search, wanted, items) == (set(), 0), "asked for from now on"
+        assert search.estimate_requests(wanted) == 3
 
     async def test_deep_pages_are_read_where_many_are_on_them(self, items: list[str]) -> None:
-        depth, wanted = Depth(10), {f"s{number}" for number in range(40, 60)}
+        search, wanted = PageSearch(10), {f"s{number}" for number in range(40, 60)}
         for _ in range(3):
-            assert await self.walk(depth, wanted, items) == (wanted, 6)
-        assert depth.cost(wanted) == 6
+            assert await self.walk(search, wanted, items) == (wanted, 6)
+        assert search.estimate_requests(wanted) == 6
 
     async def test_one_that_moved_down_is_asked_for_and_two_are_followed(self, items: list[str]) -> None:
-        depth, wanted = Depth(10), {"s0", "s8", "s9"}
-        await self.walk(depth, wanted, items)
-        assert await self.walk(depth, wanted, ["new", *items]) == ({"s0", "s8"}, 1)
-        assert await self.walk(depth, wanted, ["new", "newer", "newest", *items]) == ({"s0"}, 1)
-        assert await self.walk(depth, wanted, ["new", "newer", "newest", *items]) == (wanted, 2)
+        search, wanted = PageSearch(10), {"s0", "s8", "s9"}
+        await self.walk(search, wanted, items)
+        assert await self.walk(search, wanted, ["new", *items]) == ({"s0", "s8"}, 1)
+        assert await self.walk(search, wanted, ["new", "newer", "newest", *items]) == ({"s0"}, 1)
+        assert await self.walk(search, wanted, ["new", "newer", "newest", *items]) == (wanted, 2)
 
     async def test_what_the_list_lacks_is_expected_there_no_more(self, items: list[str]) -> None:
-        depth, wanted = Depth(10), {"x1", "x2", "x3", "s0"}
+        search, wanted = PageSearch(10), {"x1", "x2", "x3", "s0"}
         short = items[:12]
-        assert await self.walk(depth, wanted, short) == ({"s0"}, 2)
-        assert depth.cost(wanted) == 4
+        assert await self.walk(search, wanted, short) == ({"s0"}, 2)
+        assert search.estimate_requests(wanted) == 4
 
 
 @pytest.mark.parametrize("place", ["prevail"], indirect=True)

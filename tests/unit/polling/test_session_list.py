@@ -148,7 +148,7 @@ async def test_unsupported_list_does_not_delay_others(harness: PollerHarness, su
     await harness.advance(31)
 
     assert wrong.titles[0] is None
-    assert "knows no cases" in str(wrong.results[0].error)
+    assert "has no cases" in str(wrong.results[0].error)
     assert right.titles == [set(), set()]
 
 

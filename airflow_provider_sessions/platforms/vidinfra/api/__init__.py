@@ -1,4 +1,4 @@
-"""VidInfra's two APIs, by group: ``live/`` for rooms and sessions, ``video/`` for libraries of videos.
+"""VidInfra's two APIs by group of the vendor's documentation: the models of the responses, then the endpoint functions.
 
-Each module holds one group of the vendor's documentation: the models of its responses, then its endpoint functions.
+``video_libraries``, ``video_players`` and ``videos`` belong to the video API, all other groups to VidInfra Live.
 """

@@ -45,7 +45,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
-from airflow_provider_sessions.platforms.prevail.options import slug_of
+from airflow_provider_sessions.platforms.prevail.slugs import make_slug
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.prevail import rails
@@ -213,7 +213,7 @@ async def test_find_knows_how_prevail_makes_a_slug_of_a_title(
 ) -> None:
     made = await adapter.create(draft(title))
     assert [found.session_id for found in await ours(adapter, draft(title))] == [made.session_id]
-    assert slug_of(title) == rails.slug_of(title)
+    assert make_slug(title) == rails.slug_of(title)
 
 
 async def test_find_takes_neither_another_slug_nor_a_canceled_session(
@@ -773,14 +773,14 @@ async def test_a_recording_that_is_gone_has_no_address(
 
 @pytest.mark.parametrize("name", sorted(FRIENDLY))
 def test_every_friendly_name_of_a_zone_is_read(name: str) -> None:
-    read = zones.read_time("2026-07-01", "09:00 AM", name)
+    read = zones.parse_time("2026-07-01", "09:00 AM", name)
     assert read == datetime(2026, 7, 1, 9, tzinfo=ZoneInfo(FRIENDLY[name])).astimezone(UTC)
 
 
 def test_every_zone_is_written_in_a_way_that_prevail_reads() -> None:
     summer = datetime(2026, 7, 1, 9, tzinfo=UTC)
     for iana in sorted(available_timezones() - {"localtime", "posixrules"}):
-        written = zones.write_time(summer, iana)
+        written = zones.format_time(summer, iana)
         assert parse_start(written["start_date"], written["start_time"], written["time_zone"]) == summer, iana
 
 
@@ -825,7 +825,7 @@ async def test_a_create_that_broke_off_is_found_and_its_recording_comes_from_ano
 
 
 async def test_rooms_are_refused_rather_than_never_found(adapter: PrevailAdapter) -> None:
-    with pytest.raises(InputError, match="room_id: prevail knows no rooms; filter by case or title"):
+    with pytest.raises(InputError, match="room_id: prevail has no rooms; filter by case or title"):
         await listed(adapter, room_id="r-1")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.platforms.prevail.options import slug_of
+from airflow_provider_sessions.platforms.prevail.slugs import make_slug
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.sandbox.prevail import rails
 from tests.unit.platforms.prevail.conftest import Draft, Open
@@ -34,14 +34,14 @@ SLUGS = [
 
 @pytest.mark.parametrize(("text", "slug"), SLUGS)
 def test_letters_are_kept_as_far_as_rails_keeps_them(text: str, slug: str) -> None:
-    assert slug_of(text) == rails.slug_of(text) == slug
+    assert make_slug(text) == rails.slug_of(text) == slug
 
 
 @given(st.text(st.characters(max_codepoint=0x250) | st.characters(exclude_categories=["Cs"]), max_size=20))
 @settings(max_examples=1000, deadline=None)
 def test_both_rules_are_one(text: str) -> None:
-    assert slug_of(text) == rails.slug_of(text)
-    assert slug_of(slug_of(text)) == slug_of(text)
+    assert make_slug(text) == rails.slug_of(text)
+    assert make_slug(make_slug(text)) == make_slug(text)
 
 
 @pytest.mark.parametrize(("text", "slug"), [("Łukasz Wąs v. Ørsted", "lukasz-was-v-orsted")])

@@ -86,7 +86,7 @@ async def test_a_session_is_moved_to_the_one_that_was_asked_for(
 def test_a_local_time_that_is_none_or_two_is_read_as_rails_reads_it(local: str, zone: str, instant: str) -> None:
     date, _, time = local.partition(" ")
     wanted = datetime.fromisoformat(instant)
-    assert zones.read_time(date, time, zone) == parse_start(date, time, zone) == wanted
+    assert zones.parse_time(date, time, zone) == parse_start(date, time, zone) == wanted
 
 
 class Elsewhere(httpx.AsyncBaseTransport):
@@ -178,7 +178,7 @@ async def test_one_planned_until_midnight_ends_on_that_day(
     ("seconds", "hours"), [(1, 0.0167), (60, 0.0167), (89, 0.0167), (90, 0.0333), (150, 0.05), (3600, 1), (4500, 1.25)]
 )
 def test_a_duration_is_sent_to_the_minute(seconds: float, hours: float) -> None:
-    assert zones.hours(seconds) == hours
+    assert zones.format_hours(seconds) == hours
 
 
 # Names
@@ -300,7 +300,7 @@ async def test_new_names_of_rails_are_read(adapter: PrevailAdapter, sandbox: San
     ],
 )
 def test_a_time_is_read_however_it_is_written(time: str) -> None:
-    assert zones.read_time("2026-03-02", time, "Etc/UTC") == datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
+    assert zones.parse_time("2026-03-02", time, "Etc/UTC") == datetime(2026, 3, 2, 9, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_time_is_read_however_it_is_written(time: str) -> None:
     [("12:00 AM", 0, 0), ("12:30am", 0, 30), ("12:00 PM", 12, 0), ("21:05", 21, 5), ("9:05PM", 21, 5), ("00:07", 0, 7)],
 )
 def test_midnight_noon_and_evening(time: str, hour: int, minute: int) -> None:
-    assert zones.read_time("2026-03-02", time, None) == datetime(2026, 3, 2, hour, minute, tzinfo=UTC)
+    assert zones.parse_time("2026-03-02", time, None) == datetime(2026, 3, 2, hour, minute, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -330,14 +330,14 @@ def test_midnight_noon_and_evening(time: str, hour: int, minute: int) -> None:
 )
 def test_what_cannot_be_read_is_an_error_of_ours_and_short(date: str, time: str, zone: str) -> None:
     with pytest.raises(MalformedResponseError) as unreadable:
-        zones.read_time(date, time, zone)
+        zones.parse_time(date, time, zone)
     assert len(str(unreadable.value)) < 300
 
 
 @pytest.mark.parametrize("hours", [-0.001, float("nan"), float("inf"), 1e300, 1e8])
 def test_a_length_that_is_none_is_an_error_of_ours(hours: float) -> None:
     with pytest.raises(MalformedResponseError):
-        zones.end_of(datetime(2026, 3, 2, tzinfo=UTC), hours)
+        zones.add_hours(datetime(2026, 3, 2, tzinfo=UTC), hours)
 
 
 # The process's language

@@ -42,6 +42,7 @@ from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.platforms.sessions_us import endpoints
 from airflow_provider_sessions.platforms.sessions_us.adapter import SessionsUsAdapter
+from airflow_provider_sessions.platforms.sessions_us.mapping import map_session
 from airflow_provider_sessions.sandbox import Sandbox
 from tests.unit.platforms.existing_sessions import ours
 
@@ -679,12 +680,12 @@ async def test_participants_are_changed_and_removed_by_name(adapter: SessionsUsA
 def test_payloads_of_webhooks_read_in_our_words() -> None:
     session = known("webhook_booking_created")["data"]["session"]
     read = endpoints.get_session("x")
-    item = read.response_type.model_validate(session).to_model("sessions_us", None)
+    item = map_session(read.response_type.model_validate(session), None)
     assert (item.title, item.state, item.host_name) == ("Intro call", SessionState.SCHEDULED, "Ada Byron")
     event = known("webhook_event_published")["data"]["session"]
     assert read.response_type.model_validate(event).event.slug == event["event"]["slug"]
 
 
 async def test_cases_are_refused_rather_than_never_found(adapter: SessionsUsAdapter) -> None:
-    with pytest.raises(InputError, match="case: sessions_us knows no cases; filter by room_id or title"):
+    with pytest.raises(InputError, match="case: sessions_us has no cases; filter by room_id or title"):
         [session async for session in adapter.sessions(SessionQuery(case="24-cv-1138"))]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.model import Participant, Presence, Session, SessionState, Transcript
-from airflow_provider_sessions.platforms.sessions_us.artifacts import read_transcripts
+from airflow_provider_sessions.platforms.sessions_us.artifacts import map_transcripts
 
 ZERO = datetime(2026, 3, 2, 14, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def said(at: Any, *words: tuple[str | None, str], who: str | None = "7", languag
 
 
 def read(*entries: Any, of: Session | None = None, **speakers: Participant) -> list[Transcript]:
-    return read_transcripts(entries, of or session(), speakers)
+    return map_transcripts(entries, of or session(), speakers)
 
 
 def spans(transcript: Transcript) -> list[tuple[float, float]]:

@@ -199,7 +199,7 @@ async def test_a_log_in_refused_by_another_status_is_an_authentication_error(ope
     ("fault", "error", "text"),
     [
         ({"kind": "status", "status": 503}, ServerError, "503 to the log-in"),
-        ({"kind": "status", "status": 404}, NotFoundError, "no log-in at this address"),
+        ({"kind": "status", "status": 404}, NotFoundError, "no login at this address"),
         ({"kind": "html", "status": 502}, ServerError, "502 to the log-in"),
         ({"kind": "html"}, MalformedResponseError, "login: the response is not JSON"),
         ({"kind": "edit", "changes": {"data.access_token": None}}, MalformedResponseError, "holds no access_token"),

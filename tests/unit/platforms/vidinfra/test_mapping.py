@@ -20,12 +20,17 @@ from airflow_provider_sessions.model import (
     Session,
     SessionState,
 )
-from airflow_provider_sessions.platforms.unread import ReadWarnings
-from airflow_provider_sessions.platforms.vidinfra import mapping
-from airflow_provider_sessions.platforms.vidinfra.api.live.attendance import AttendanceResponse
-from airflow_provider_sessions.platforms.vidinfra.api.live.participants import SessionParticipantResponse
-from airflow_provider_sessions.platforms.vidinfra.api.live.recordings import RecordingResponse
-from airflow_provider_sessions.platforms.vidinfra.api.live.sessions import SessionResponse
+from airflow_provider_sessions.platforms.list_items import ReadWarnings
+from airflow_provider_sessions.platforms.vidinfra.api.people import AttendanceResponse, SessionParticipantResponse
+from airflow_provider_sessions.platforms.vidinfra.api.recordings import RecordingResponse
+from airflow_provider_sessions.platforms.vidinfra.api.sessions import SessionResponse
+from airflow_provider_sessions.platforms.vidinfra.artifacts import (
+    attendance_sort_key,
+    map_attendance,
+    map_participants,
+    map_recording,
+)
+from airflow_provider_sessions.platforms.vidinfra.mapping import map_session
 
 
 def at(hour: int, minute: int = 0) -> datetime:
@@ -33,9 +38,7 @@ def at(hour: int, minute: int = 0) -> datetime:
 
 
 def session(**fields: Any) -> Session:
-    return mapping.session_from(
-        SessionResponse.model_validate({"id": "s1", "status": "ended"} | fields), lambda key: None
-    )
+    return map_session(SessionResponse.model_validate({"id": "s1", "status": "ended"} | fields), lambda key: None)
 
 
 def row(**fields: Any) -> AttendanceResponse:
@@ -106,23 +109,23 @@ def test_a_session_that_was_started_again_has_not_ended(word: str) -> None:
     ],
 )
 def test_who_a_row_of_attendance_is_about(fields: dict[str, Any], key: str, attribution: Attribution) -> None:
-    interval = mapping.interval_from(row(**fields), 7)
+    interval = map_attendance(row(**fields), 7)
     assert (interval.participant_key, interval.attribution) == (key, attribution)
 
 
 def test_a_row_of_attendance_is_an_envelope_of_its_joins() -> None:
-    interval = mapping.interval_from(
+    interval = map_attendance(
         row(joined_at=at(15), left_at=at(16), last_seen_at=at(17), watch_duration=1200, join_count=3), 0
     )
     assert (interval.joined_at, interval.left_at, interval.left_at_inferred) == (at(15), at(16), False)
     assert (interval.joins, interval.reported_seconds) == (3, 1200)
-    assert mapping.interval_from(row(join_count=0, watch_duration=0), 0).joins == 0
+    assert map_attendance(row(join_count=0, watch_duration=0), 0).joins == 0
 
 
 def test_an_unnoticed_leaving_is_when_somebody_was_last_seen() -> None:
-    interval = mapping.interval_from(row(joined_at=at(15), last_seen_at=at(15, 40)), 0)
+    interval = map_attendance(row(joined_at=at(15), last_seen_at=at(15, 40)), 0)
     assert (interval.left_at, interval.left_at_inferred) == (at(15, 40), True)
-    assert mapping.interval_from(row(joined_at=at(15)), 0).left_at_inferred is False
+    assert map_attendance(row(joined_at=at(15)), 0).left_at_inferred is False
 
 
 def test_participants_come_once_with_role_and_presence() -> None:
@@ -142,7 +145,7 @@ def test_participants_come_once_with_role_and_presence() -> None:
         row(id="a3", username="Ada"),
         row(id="a4", username="Ada"),
     ]
-    people = mapping.participants_from(held, assigned, present)
+    people = map_participants(held, assigned, present)
     assert [(who.participant_key, who.role, who.presence) for who in people] == [
         ("account:u1", "host", Presence.PRESENT),
         ("account:u2", "co_host", Presence.PRESENT),
@@ -162,20 +165,20 @@ def test_participants_come_once_with_role_and_presence() -> None:
     ],
 )
 def test_recording_statuses(word: str, status: RecordingStatus) -> None:
-    assert mapping.recording_from(RecordingResponse(id="x1", status=word), "s1").status is status
+    assert map_recording(RecordingResponse(id="x1", status=word), "s1").status is status
 
 
 def test_an_unknown_recording_status_is_quoted() -> None:
     with pytest.raises(UnknownStateError, match="unknown recording status 'processing' of 'x1'; known are recording"):
-        mapping.recording_from(RecordingResponse(id="x1", status="processing"), "s1")
+        map_recording(RecordingResponse(id="x1", status="processing"), "s1")
 
 
 def test_a_recordings_size_is_told_when_it_is_finished() -> None:
     fields: dict[str, Any] = {"id": "x1", "file_path": "a/b.mp4", "file_size": 0, "duration": 0}
-    running = mapping.recording_from(RecordingResponse(**fields, status="recording"), "s1")
+    running = map_recording(RecordingResponse(**fields, status="recording"), "s1")
     assert (running.size_bytes, running.duration_seconds, running.session_id) == (None, None, "s1")
     fields |= {"file_size": 1000, "duration": 60}
-    finished = mapping.recording_from(RecordingResponse(**fields, status="completed"), "s1")
+    finished = map_recording(RecordingResponse(**fields, status="completed"), "s1")
     assert (finished.size_bytes, finished.duration_seconds, finished.media_type) == (1000, 60, "video/mp4")
 
 
@@ -186,7 +189,7 @@ def test_a_negative_duration_ends_no_session_before_it_began() -> None:
 
 def test_nobody_with_a_role_is_lost_for_want_of_an_id() -> None:
     assigned = [SessionParticipantResponse(username=name, role="moderator") for name in ("Ada", "Ben")]
-    people = mapping.participants_from(session(), assigned, [row(id=None, username="Cem")])
+    people = map_participants(session(), assigned, [row(id=None, username="Cem")])
     assert [(one.participant_key, one.name) for one in people] == [
         ("role:0", "Ada"),
         ("role:1", "Ben"),
@@ -196,10 +199,10 @@ def test_nobody_with_a_role_is_lost_for_want_of_an_id() -> None:
 
 def test_a_duration_may_have_a_fraction() -> None:
     assert session(started_at=at(15), duration=90.5).actual_end == at(15, 1).replace(second=30, microsecond=500_000)
-    assert mapping.interval_from(row(watch_duration=1800.25), 0).reported_seconds == 1800.25
-    assert mapping.interval_from(row(watch_duration="1800"), 0).reported_seconds == 1800
+    assert map_attendance(row(watch_duration=1800.25), 0).reported_seconds == 1800.25
+    assert map_attendance(row(watch_duration="1800"), 0).reported_seconds == 1800
     finished = RecordingResponse.model_validate({"id": "r1", "status": "completed", "duration": 12.5})
-    assert mapping.recording_from(finished, "s1").duration_seconds == 12.5
+    assert map_recording(finished, "s1").duration_seconds == 12.5
 
 
 @pytest.mark.parametrize("duration", [float("nan"), float("inf"), "soon"])
@@ -210,7 +213,7 @@ def test_what_is_no_duration_is_refused(duration: object) -> None:
 
 def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     item = {"id": "s1", "status": "ended", "title": ["Town hall"], "ended_at": "2026-03-02T09:00:00Z"}
-    read = mapping.session_from(validate_leniently(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
+    read = map_session(validate_leniently(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
 
     assert (read.title, read.unreadable) == (None, {"title"})
     assert read.actual_end == datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -220,7 +223,7 @@ def test_a_field_that_cannot_be_read_is_left_empty_named_and_warned_of(caplog: p
 def test_a_status_that_cannot_be_read_is_an_error_and_no_warning(caplog: pytest.LogCaptureFixture) -> None:
     item = {"id": "s1", "status": ["ended"], "title": "Town hall"}
     with pytest.raises(UnknownStateError) as unknown:
-        mapping.session_from(validate_leniently(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
+        map_session(validate_leniently(SessionResponse, item), lambda _: None, ReadWarnings("vidinfra"))
 
     assert unknown.value.session is not None
     assert unknown.value.session.title == "Town hall"
@@ -244,7 +247,7 @@ def test_every_field_of_a_session_is_mapped() -> None:
             "updated_at": at(12),
         }
     )
-    assert mapping.session_from(response, lambda key: f"https://live.example/{key}") == Session(
+    assert map_session(response, lambda key: f"https://live.example/{key}") == Session(
         platform="vidinfra",
         session_id="s1",
         title="Town hall",
@@ -285,7 +288,7 @@ def test_every_field_of_a_recording_is_mapped(message: str | None, error: str | 
             "updated_at": at(12),
         }
     )
-    assert mapping.recording_from(response, "s2") == Recording(
+    assert map_recording(response, "s2") == Recording(
         recording_id="x1",
         session_id="s1",
         name="Part 1",
@@ -312,7 +315,7 @@ def test_every_field_of_a_row_of_attendance_is_mapped(count: int | None, joins: 
         watch_duration=3000,
         join_count=count,
     )
-    assert mapping.interval_from(given, 7) == AttendanceInterval(
+    assert map_attendance(given, 7) == AttendanceInterval(
         participant_key="account:u1",
         attribution=Attribution.EXACT,
         name="Ada",
@@ -324,7 +327,7 @@ def test_every_field_of_a_row_of_attendance_is_mapped(count: int | None, joins: 
         reported_seconds=3000,
         source_id="a1",
     )
-    assert mapping.interval_from(row(username=""), 7).name is None
+    assert map_attendance(row(username=""), 7).name is None
 
 
 def test_rows_are_ordered_by_time_then_by_who_they_are_about() -> None:
@@ -337,7 +340,7 @@ def test_rows_are_ordered_by_time_then_by_who_they_are_about() -> None:
         row(id="z"),
         row(id=""),
     ]
-    ordered = sorted(rows, key=mapping.order_of)
+    ordered = sorted(rows, key=attendance_sort_key)
     assert [(one.id, one.username, one.email) for one in ordered] == [
         ("a", None, None),
         ("b", None, None),
@@ -356,7 +359,7 @@ def test_every_field_of_participants_is_mapped() -> None:
         row(user_id="u1", username="Ada", email="ada@example.com"),
         row(user_id="g1", username="Guest", is_guest=True),
     ]
-    assert mapping.participants_from(held, assigned, present) == [
+    assert map_participants(held, assigned, present) == [
         Participant(participant_key="account:h1", name="Hal", role="host", presence=Presence.ASSIGNED, source_id="h1"),
         Participant(
             participant_key="account:u1",
@@ -373,17 +376,15 @@ def test_every_field_of_participants_is_mapped() -> None:
 def test_who_was_given_a_role_keeps_the_name_and_address_of_it_unless_attendance_has_them() -> None:
     user = {"id": "u1", "username": "Ada", "email": "ada@example.com"}
     assigned = [SessionParticipantResponse.model_validate({"user": user, "role": "co_host"})]
-    [same] = mapping.participants_from(session(), assigned, [row(user_id="u1")])
+    [same] = map_participants(session(), assigned, [row(user_id="u1")])
     assert (same.name, same.email) == ("Ada", "ada@example.com")
-    [other] = mapping.participants_from(
-        session(), assigned, [row(user_id="u1", username="Ada L.", email="al@example.com")]
-    )
+    [other] = map_participants(session(), assigned, [row(user_id="u1", username="Ada L.", email="al@example.com")])
     assert (other.name, other.email) == ("Ada L.", "al@example.com")
 
 
 def test_who_has_a_role_and_was_not_present_is_a_participant() -> None:
     assigned = [SessionParticipantResponse.model_validate({"user": {"id": "u1", "username": "Ada"}, "role": "co_host"})]
-    assert mapping.participants_from(session(), assigned, []) == [
+    assert map_participants(session(), assigned, []) == [
         Participant(
             participant_key="account:u1", name="Ada", role="co_host", presence=Presence.ASSIGNED, source_id="u1"
         )

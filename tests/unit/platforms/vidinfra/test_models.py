@@ -14,8 +14,6 @@ from airflow_provider_sessions.client.call import Call
 from airflow_provider_sessions.client.responses import unwrap
 from airflow_provider_sessions.platforms.vidinfra import endpoints
 from airflow_provider_sessions.platforms.vidinfra.api.base import Acknowledged, VidInfraModel
-from airflow_provider_sessions.platforms.vidinfra.api.live import auth, recordings, sessions
-from airflow_provider_sessions.platforms.vidinfra.api.video import transcoding_profiles, uploads, videos, webhooks
 
 
 def all_subclasses(model: type[VidInfraModel]) -> Iterator[type[VidInfraModel]]:
@@ -84,33 +82,36 @@ def test_an_action_without_a_documented_answer_takes_any(content: Any) -> None:
 
 def test_nulls_and_unknown_fields_are_no_obstacle() -> None:
     nulls = dict.fromkeys(SCHEMAS["SessionResponse"]) | {"invented_since": 1}
-    assert parsed(endpoints.get_session("s"), {"data": nulls}) == sessions.SessionResponse()
+    assert parsed(endpoints.get_session("s"), {"data": nulls}) == endpoints.SessionResponse()
 
 
 def test_a_zero_time_is_no_time() -> None:
-    assert sessions.SessionResponse.model_validate({"started_at": "0001-01-01T00:00:00Z"}).started_at is None
+    assert endpoints.SessionResponse.model_validate({"started_at": "0001-01-01T00:00:00Z"}).started_at is None
 
 
 @pytest.mark.parametrize(
     ("model", "content"),
     [
-        (auth.AuthResponse, {"access_token": "hush", "refresh_token": "hush"}),
-        (sessions.CreateSessionResponse, {"session": {}, "stream_key": "hush"}),
-        (sessions.StartSessionResponse, {"session": {}, "livekit_token": "hush", "whip_url": "https://x/hush"}),
-        (sessions.StartSessionResponse, {"session": {}, "rtmp": {"stream_key": "hush"}}),
-        (sessions.StartSessionResponse, {"rtmp_setup": {"stream_key": "hush", "instructions": {"step2": "key: hush"}}}),
-        (sessions.JoinSessionResponse, {"livekit_token": "hush"}),
-        (sessions.MonitorTokenResponse, {"livekit_token": "hush", "token": "hush"}),
-        (sessions.StudioURLResponse, {"studio_url": "https://studio/?code=hush", "code": "hush"}),
-        (auth.ViewerRegisterResponse, {"device_token": "hush"}),
-        (auth.GenerateAuthCodeResponse, {"code": "hush"}),
-        (webhooks.WebhookEndpointResponse, {"secret": "hush"}),
-        (uploads.PartUrl, {"presignedUrl": "https://files/?sig=hush"}),
+        (endpoints.AuthResponse, {"access_token": "hush", "refresh_token": "hush"}),
+        (endpoints.CreateSessionResponse, {"session": {}, "stream_key": "hush"}),
+        (endpoints.StartSessionResponse, {"session": {}, "livekit_token": "hush", "whip_url": "https://x/hush"}),
+        (endpoints.StartSessionResponse, {"session": {}, "rtmp": {"stream_key": "hush"}}),
         (
-            transcoding_profiles.TranscodingProfileResponse,
+            endpoints.StartSessionResponse,
+            {"rtmp_setup": {"stream_key": "hush", "instructions": {"step2": "key: hush"}}},
+        ),
+        (endpoints.JoinSessionResponse, {"livekit_token": "hush"}),
+        (endpoints.MonitorTokenResponse, {"livekit_token": "hush", "token": "hush"}),
+        (endpoints.StudioURLResponse, {"studio_url": "https://studio/?code=hush", "code": "hush"}),
+        (endpoints.ViewerRegisterResponse, {"device_token": "hush"}),
+        (endpoints.GenerateAuthCodeResponse, {"code": "hush"}),
+        (endpoints.WebhookEndpointResponse, {"secret": "hush"}),
+        (endpoints.PartUrl, {"presignedUrl": "https://files/?sig=hush"}),
+        (
+            endpoints.TranscodingProfileResponse,
             {"transcoding": {"drm": {"enabled": True, "widevine": {"signing_secret": "hush"}}}},
         ),
-        (recordings.RecordingDownloadResponse, {"download_url": "https://files/?token=hush"}),
+        (endpoints.RecordingDownloadResponse, {"download_url": "https://files/?token=hush"}),
     ],
 )
 def test_what_gives_access_is_not_shown(model: type[VidInfraModel], content: dict[str, Any]) -> None:
@@ -120,7 +121,7 @@ def test_what_gives_access_is_not_shown(model: type[VidInfraModel], content: dic
 
 @pytest.mark.parametrize("content", [None, {}, {"success": True}, {"success": True, "data": None}])
 def test_a_monitor_token_may_be_answered_by_nothing(content: Any) -> None:
-    assert parsed(endpoints.get_monitor_token("s1"), content) == sessions.MonitorTokenResponse()
+    assert parsed(endpoints.get_monitor_token("s1"), content) == endpoints.MonitorTokenResponse()
 
 
 @pytest.mark.parametrize("found", [{"id": "v1"}, [{"id": "v1"}], {"id": "v1", "metadata": {"note": "n"}}])
@@ -130,7 +131,7 @@ def test_a_search_finds_one_video_or_a_list(found: Any) -> None:
 
 @pytest.mark.parametrize("content", [None, {}, {"data": None}, {"data": []}])
 def test_a_search_may_find_nothing(content: Any) -> None:
-    assert parsed(endpoints.search_videos("l1", "talk"), content) == videos.VideoSearchResponse()
+    assert parsed(endpoints.search_videos("l1", "talk"), content) == endpoints.VideoSearchResponse()
 
 
 @pytest.mark.parametrize(

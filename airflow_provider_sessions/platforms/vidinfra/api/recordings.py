@@ -1,4 +1,4 @@
-"""Recordings of sessions."""
+"""Recordings of sessions, and the storage and health of an installation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from pydantic import SecretStr
 from airflow_provider_sessions.client.api_models import LenientModel
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.platforms.instants import Instant
-from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, Seconds, VidInfraModel, api
+from airflow_provider_sessions.platforms.vidinfra.api.base import (
+    NO_PAGES,
+    Acknowledged,
+    Seconds,
+    UndocumentedResponse,
+    VidInfraModel,
+    api,
+)
+
+# Recordings of sessions
 
 
 class RecordingResponse(VidInfraModel, LenientModel):
@@ -149,3 +158,46 @@ def get_recording_file(recording_id: str, token: str) -> Call[bytes]:
     Source: VidInfra Live API, Serve recording file (public, with token); path and name of the token are inferred.
     """
     return call(bytes, query={"token": token})
+
+
+# Storage and health of an installation. Who may call these is not documented
+
+
+@api("GET", "/admin/storage/status", documented=False)
+def get_storage_status() -> Call[UndocumentedResponse]:
+    """Get how full the storage of recordings is.
+
+    :raises PermissionDeniedError: the credential is no administrator's.
+    Source: VidInfra Live API, Get storage status; the name alone, all else is inferred.
+    """
+    return call(UndocumentedResponse, unwrap=("data",))
+
+
+@api("POST", "/admin/storage/cleanup", documented=False)
+def clean_up_storage() -> Call[UndocumentedResponse]:
+    """Start a clean-up of the storage of recordings. What it deletes is not documented.
+
+    :raises PermissionDeniedError: the credential is no administrator's.
+    Source: VidInfra Live API, Trigger storage cleanup; the name alone, all else is inferred.
+    """
+    return call(UndocumentedResponse, unwrap=("data",))
+
+
+@api("POST", "/admin/recordings/{recording_id}/retry", documented=False)
+def retry_recording(recording_id: str) -> Call[RecordingResponse]:
+    """Process a failed recording once more.
+
+    :param recording_id: the recording's UUID.
+    :raises ConflictError: the recording has not failed (status inferred).
+    Source: VidInfra Live API, Retry a failed recording; path and response are inferred.
+    """
+    return call(RecordingResponse, unwrap=("data", "recording"))
+
+
+@api("GET", "/health", documented=False)
+def check_health() -> Call[UndocumentedResponse]:
+    """Get whether the platform is up.
+
+    Source: VidInfra Live API, Health check; the path is inferred.
+    """
+    return call(UndocumentedResponse)

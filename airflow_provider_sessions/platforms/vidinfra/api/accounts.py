@@ -1,4 +1,4 @@
-"""Log-in, tokens, viewers' accounts."""
+"""Accounts: log-in, tokens, viewers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions: made in a room, started, watched, ended."""
+"""Sessions: created in a room, started, watched, ended."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
     body_of,
     format_instant,
 )
-from airflow_provider_sessions.platforms.vidinfra.api.live.presets import PresetResponse
-from airflow_provider_sessions.platforms.vidinfra.api.live.rooms import RoomResponse
+from airflow_provider_sessions.platforms.vidinfra.api.rooms import PresetResponse, RoomResponse
 
 
 class SessionResponse(VidInfraModel, LenientModel):

@@ -1,1 +1,0 @@
-"""VidInfra Live: rooms, the sessions held in them, and what belongs to these."""
