@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,9 +12,7 @@ from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.datasets import Dataset
-from airflow_provider_sessions.export.rows import Column, Kind, Row, value_getter
+from airflow_provider_sessions.export.rows import Column, Kind
 
 MYSQL_CHARSET: Final = "utf8mb4"
 LONGEST_KEY: Final = 180
@@ -95,28 +91,7 @@ _TYPES: Final[dict[Kind, TypeEngine[Any]]] = {
 }
 _KEY: Final = ExactText(LONGEST_KEY)
 _HASH_LENGTH: Final = 16
-_LARGEST: Final = 2**63
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-
-
-def storable_rows(dataset: Dataset, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """Rows as a database takes them, by column.
-
-    Characters that no database stores (NUL, halves of a pair of surrogates) are replaced by the replacement character.
-
-    :raises ExportError: a number fits into no column; the text names session and column.
-    """
-    values = value_getter(dataset.row)
-    makers = [(column, _maker(column)) for column in dataset.columns]
-    for row in rows:
-        made = {}
-        for (column, make), value in zip(makers, values(row), strict=True):
-            try:
-                made[column.name] = value if value is None else make(value)
-            except OverflowError:
-                where = f"{dataset.name}.{column.name}"
-                raise ExportError(f"session {row.session_id!r}: {where} is {value!r}, which no column holds") from None
-        yield made
 
 
 def storable_text(text: str) -> str:
@@ -134,26 +109,3 @@ def storable_key(text: str) -> str:
     if len(text) <= LONGEST_KEY:
         return text
     return f"{text[: LONGEST_KEY - _HASH_LENGTH - 1]}-{hashlib.sha256(text.encode()).hexdigest()[:_HASH_LENGTH]}"
-
-
-def _maker(column: Column) -> Callable[[Any], Any]:
-    if column.kind is Kind.TEXT:
-        return storable_key if column.key or column.indexed else storable_text
-    return {Kind.INTEGER: _integer, Kind.NUMBER: _number}.get(column.kind, _as_it_is)
-
-
-def _integer(value: int) -> int:
-    if not -_LARGEST <= value < _LARGEST:
-        raise OverflowError
-    return value
-
-
-def _number(value: float) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise OverflowError
-    return number
-
-
-def _as_it_is(value: Any) -> Any:
-    return value

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from itertools import islice
-from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -33,13 +31,12 @@ from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.export.run import ExportCounter, ExportResult
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
-from airflow_provider_sessions.export.sql.column_types import storable_key, storable_rows
+from airflow_provider_sessions.export.sql.column_types import storable_key
 from airflow_provider_sessions.export.sql.database import Database
+from airflow_provider_sessions.export.sql.insert import insert_rows
 from airflow_provider_sessions.export.sql.table_ledger import TableLedger, rows_of_session
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.model import Session
-
-_ROWS_AT_ONCE: Final = 1000
 
 
 class SqlTarget:
@@ -133,7 +130,7 @@ class SqlTarget:
                 self._mark_deleted(connection, name, key, made)
             elif name in rows:  # else nobody asked what there is now, and what is there stays
                 connection.execute(sa.delete(table).where(*rows_of_session(table, key)))
-                self._insert(connection, name, made)
+                insert_rows(connection, table, DATASETS[name], made)
         return decisions
 
     def _mark_deleted(self, connection: Connection, name: str, key: Mapping[str, str], made: Sequence[Row]) -> None:
@@ -145,12 +142,7 @@ class SqlTarget:
             if connection.scalar(sa.select(sa.func.count()).select_from(table).where(*here)):
                 connection.execute(sa.update(table).where(*here).values(deleted=True, version=row.version))
             else:
-                self._insert(connection, name, [row])
-
-    def _insert(self, connection: Connection, name: str, made: Sequence[Row]) -> None:
-        rows = storable_rows(DATASETS[name], made)
-        while batch := list(islice(rows, _ROWS_AT_ONCE)):
-            connection.execute(sa.insert(self._tables.of(name)), batch)
+                insert_rows(connection, table, DATASETS[name], [row])
 
     def _ledger(self, work: ExportPlan) -> TableLedger:
         return TableLedger(self._tables.ledger, work.platform, work.account)

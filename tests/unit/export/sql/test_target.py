@@ -21,7 +21,9 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
 from airflow_provider_sessions.export.run import ExportResult, fetch_artifacts
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
+from airflow_provider_sessions.export.sql import target
 from airflow_provider_sessions.export.sql.database import Database
+from airflow_provider_sessions.export.sql.insert import insert_rows
 from airflow_provider_sessions.export.sql.tables import LEDGER, Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.model import (
@@ -381,14 +383,13 @@ async def test_a_crash_in_a_session_leaves_nothing_of_it_and_a_retry_completes(
         *(session(f"s{number}", minutes=number + 1) for number in range(3)),
         attendance={f"s{number}": [interval()] for number in range(3)},
     )
-    insert = SqlTarget._insert
 
-    def breaks(self, connection, name, made):
-        insert(self, connection, name, made)
-        if name == "attendance" and made[0].session_id == "s1":
+    def insert_then_break(connection: Any, table: Any, dataset: Any, rows: Any) -> None:
+        insert_rows(connection, table, dataset, rows)
+        if dataset.name == "attendance" and rows[0].session_id == "s1":
             raise KeyboardInterrupt
 
-    mocker.patch.object(SqlTarget, "_insert", breaks)
+    mocker.patch.object(target, "insert_rows", insert_then_break)
     with pytest.raises(KeyboardInterrupt):
         await export(adapter, "sessions,attendance")
     for table in ("sessions", "attendance", LEDGER):
