@@ -1,4 +1,4 @@
-"""A connection as the platforms see it: no Airflow here, and no secret in its repr."""
+"""A connection, independent of Airflow. Its repr shows no secret."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 from airflow_provider_sessions.safe_text import sanitize_text
 
-_TYPED = ("host", "proxy")
-"""Fields that are an address and nothing else, with a scheme or without."""
+_URL_FIELDS = ("host", "proxy")
+"""Fields that hold a URL, with a scheme or without."""
 _EXPECTED = "expected is an address such as 'https://example.com/api'"
 
 
@@ -30,7 +30,7 @@ class Account:
 
     :param conn_id: its id.
     :param conn_type: its type: the platform.
-    :param host: base URL, with or without a scheme; not shown, because somebody may have put a password into it.
+    :param host: base URL, with or without a scheme; not shown, because it may hold a password.
     :param extra: the platform's own fields.
     :param rate_store: the Redis in which all workers share the account's rate limit; None for a file on each host.
     """
@@ -46,14 +46,14 @@ class Account:
     rate_store: RedisAddress | None = None
 
     def base_url(self, default: str | None) -> str:
-        """The base URL, without a slash at its end.
+        """Return the base URL, without a slash at its end.
 
-        :param default: where the connection names no host.
-        :raises ConnectionConfigError: there is none, or it is no http address.
+        :param default: used if the connection names no host.
+        :raises ConnectionConfigError: there is none, or it is invalid.
         """
         host = (self.host or "").strip() or default
         if not host:
-            raise self.wrong("host", "is empty, and this platform has no address that can be taken for granted")
+            raise self.wrong("host", "is empty, and this platform has no default")
         if "://" not in host:
             if self.schema not in (None, "", "http", "https"):
                 raise self.wrong(
@@ -66,13 +66,15 @@ class Account:
         return self.address("host", host, self.port)
 
     def address(self, name: str, text: str, port: int | None = None) -> str:
-        """An address of http or https, without a slash at its end; https where it names neither.
+        """Return a URL, without a slash at its end; without a scheme it is https.
 
         :param name: the field that holds it.
-        :param port: the port where the address names none.
-        :raises ConnectionConfigError: it is none. What stands in the wrong place is not quoted: it may be a password.
+        :param port: used if the URL has none.
+        :raises ConnectionConfigError: it is no http or https URL. It is not quoted, as it may hold a password.
         """
-        from airflow_provider_sessions.client import httpx_api as httpx  # here, as operators import this module
+        from airflow_provider_sessions.client import (
+            httpx_api as httpx,
+        )  # imported here because operators import this module
 
         text = text if "://" in text else f"https://{text}"
         if "@" in text:
@@ -84,18 +86,18 @@ class Account:
         try:
             parts = urlsplit(text)
             port = parts.port or port
-            httpx.URL(text).host  # noqa: B018 - fails where nothing can be sent to it
+            httpx.URL(text).host  # noqa: B018 - raises if it is invalid
         except (ValueError, httpx.InvalidURL):
             raise self.wrong(name, f"has no readable port or host; {_EXPECTED}") from None
-        strange = parts.query or parts.fragment or any(c.isspace() for c in text)
-        if parts.scheme not in ("http", "https") or not parts.hostname or strange:
+        is_invalid = parts.query or parts.fragment or any(c.isspace() for c in text)
+        if parts.scheme not in ("http", "https") or not parts.hostname or is_invalid:
             raise self.wrong(name, f"is not an address of http or https, or has a query or blanks; {_EXPECTED}")
-        place = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
-        return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}".rstrip("/")
+        host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
+        return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}".rstrip("/")
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may quote: the password, as it is sent, too, and passwords inside of addresses."""
+        """The secrets that no text may quote: the password, also as it is sent, and passwords in URLs."""
         found = [self.password, self.rate_store and self.rate_store.password]
         found += [password for _, password in self.addresses_with_passwords]
         forms = [form for value in found if value for form in (value, value.strip(), unquote(value))]
@@ -103,19 +105,19 @@ class Account:
 
     @property
     def addresses_with_passwords(self) -> tuple[tuple[str, str], ...]:
-        """Addresses among the fields that hold a password, and that password as it stands there."""
+        """The URLs of fields that hold a password, and the password as it is written there."""
         fields = {"host": self.host, **self.extra}
         found = [
-            (value, find_typed_password(value) if name in _TYPED else find_password(value))
+            (value, find_typed_password(value) if name in _URL_FIELDS else find_password(value))
             for name, value in fields.items()
             if isinstance(value, str)
         ]
         return tuple((address, password) for address, password in found if password)
 
     def required_password(self, what: str) -> str:
-        """The password field.
+        """Return the password field.
 
-        :param what: what it holds for this platform, for the error.
+        :param what: its content on this platform, for the error.
         :raises ConnectionConfigError: it is empty.
         """
         if not self.password or not self.password.strip():
@@ -123,7 +125,7 @@ class Account:
         return self.password.strip()
 
     def text(self, name: str, default: str | None = None) -> str | None:
-        """A text field of the connection's extra.
+        """Return a text field of the connection's extra.
 
         :raises ConnectionConfigError: it is no text.
         """
@@ -135,9 +137,9 @@ class Account:
         return value.strip() or default
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        """A field that takes one of a few words.
+        """Return a field that has a few possible values.
 
-        :raises ConnectionConfigError: another word.
+        :raises ConnectionConfigError: it has another value.
         """
         value = self.text(name, default) or default
         if value not in choices:
@@ -146,22 +148,22 @@ class Account:
         return value
 
     def seconds(self, name: str, default: float) -> float:
-        """A duration in seconds (number or ISO 8601).
+        """Return a duration in seconds from a number or ISO 8601 text.
 
-        :raises ConnectionConfigError: it cannot be read.
+        :raises ConnectionConfigError: it is invalid.
         """
         value = self.extra.get(name)
         if value is None or value == "":
             return default
         try:
             return parse_seconds(value, name)
-        except ValueError as unreadable:
-            raise self._unreadable(unreadable) from None
+        except ValueError as error:
+            raise self._wrong_value(error) from None
 
     def number(self, name: str, default: int) -> int:
-        """A field that is a whole number above zero, as JSON or as a text.
+        """Return a whole number above zero from a number or text.
 
-        :raises ConnectionConfigError: it is none.
+        :raises ConnectionConfigError: it is invalid.
         """
         value = self.extra.get(name)
         if value is None or value == "":
@@ -172,9 +174,9 @@ class Account:
         return number
 
     def flag(self, name: str) -> bool:
-        """A field that is true or false, as JSON or as a text; false if it is empty.
+        """Return whether a field is true, from a boolean or text; False if it is empty.
 
-        :raises ConnectionConfigError: it is neither.
+        :raises ConnectionConfigError: it is neither true nor false.
         """
         value = self.extra.get(name)
         value = value.strip().lower() if isinstance(value, str) else value
@@ -187,16 +189,16 @@ class Account:
     def rate_limit(self, default: RateLimit | None) -> RateLimit | None:
         """Return the account's limit, from the ``rate_limit`` field.
 
-        :raises ConnectionConfigError: it cannot be read.
+        :raises ConnectionConfigError: it is invalid.
         """
         return self._rate_limits().get(None, default)
 
     def category_limits(self, defaults: Mapping[str, RateLimit], known: Collection[str]) -> dict[str, RateLimit]:
         """Return the limits of categories of endpoints, from the ``rate_limit`` field.
 
-        :param defaults: the limits of those that it does not name.
-        :param known: the categories there are.
-        :raises ConnectionConfigError: it cannot be read, or names another category.
+        :param defaults: used for categories that the field does not name.
+        :param known: the platform's categories.
+        :raises ConnectionConfigError: it is invalid, or names another category.
         """
         limits = {name: limit for name, limit in self._rate_limits().items() if name is not None}
         if unknown := sorted(limits.keys() - set(known)):
@@ -207,9 +209,9 @@ class Account:
         return {**defaults, **limits}
 
     def _rate_limits(self) -> dict[str | None, RateLimit]:
-        """The ``rate_limit`` field, such as ``10/minute, exports=2/minute``: limits by category, None for the account.
+        """Return the limits of the ``rate_limit`` field, such as ``10/minute, exports=2/minute``; None is the account.
 
-        :raises ConnectionConfigError: it cannot be read, or names something twice.
+        :raises ConnectionConfigError: it is invalid, or names something twice.
         """
         limits: dict[str | None, RateLimit] = {}
         for part in text.split(",") if (text := self.text("rate_limit")) else ():
@@ -217,18 +219,18 @@ class Account:
             category = name.strip() if is_named else None
             try:
                 parsed = RateLimit.parse(limit)
-            except ValueError as unreadable:
-                raise self._unreadable(unreadable) from None
+            except ValueError as error:
+                raise self._wrong_value(error) from None
             if category in limits:
                 raise self.wrong("rate_limit", f"names {repr(category) if category else 'the account'} twice")
             limits[category] = parsed
         return limits
 
     def paths(self, known: Mapping[str, Any]) -> dict[str, str]:
-        """The ``paths`` field: endpoint names to paths, as an object or as its JSON.
+        """Return the ``paths`` field: endpoint names and their paths, from an object or JSON.
 
         :param known: the platform's endpoint names.
-        :raises ConnectionConfigError: it cannot be read, or names an endpoint that does not exist.
+        :raises ConnectionConfigError: it is invalid, or names an unknown endpoint.
         """
         value = self.mapping("paths")
         if unknown := sorted(set(value) - set(known)):
@@ -237,9 +239,9 @@ class Account:
         return value
 
     def mapping(self, name: str) -> dict[str, str]:
-        """A field that holds texts by name, as an object or as its JSON.
+        """Return a field of names and texts, from an object or JSON.
 
-        :raises ConnectionConfigError: it cannot be read.
+        :raises ConnectionConfigError: it is invalid.
         """
         value = self.extra.get(name)
         if isinstance(value, str):
@@ -254,28 +256,28 @@ class Account:
         return dict(value)
 
     def fingerprint(self, base_url: str, name: str | None = None) -> str:
-        """Return what identifies an account without revealing a credential: its connections share a rate limit.
+        """Return an id of the vendor's account that reveals no credential: its connections share a rate limit.
 
-        Where the account has a name, no password goes into it. Else it is a slow hash of the key, the same on all
-        hosts: it stands in names of files and of Redis keys, where others may see it.
+        If the account has a name, the id is made of that, else of a slow hash of the key, as it is a part of file names
+        and Redis keys, which others may read. It is the same on all hosts.
 
-        :param name: what names the account: its log-in, say.
+        :param name: the account's name, such as its login.
         """
-        place = f"{self.conn_type}\n{base_url}"
+        prefix = f"{self.conn_type}\n{base_url}"
         if name := (name or "").strip():
-            return hashlib.sha256(f"{place}\n{name}".encode()).hexdigest()[:24]
-        return _slow_hash(place, (self.password or "").strip())
+            return hashlib.sha256(f"{prefix}\n{name}".encode()).hexdigest()[:24]
+        return _slow_hash(prefix, (self.password or "").strip())
 
-    def _unreadable(self, why: ValueError) -> ConnectionConfigError:
-        """The error for a field whose reader names it."""
+    def _wrong_value(self, why: ValueError) -> ConnectionConfigError:
+        """Return the error for a field that the text of ``why`` names."""
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {why}")
 
     def wrong(self, name: str, why: str) -> ConnectionConfigError:
-        """The error for a field of this connection."""
+        """Return the error for a field of this connection."""
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {name} {why}")
 
 
 @functools.lru_cache(maxsize=64)
-def _slow_hash(place: str, password: str) -> str:
-    """A hash of a credential that cannot be guessed at in bulk. It takes some 50 ms and 16 MiB, once a process."""
-    return hashlib.scrypt(password.encode(), salt=place.encode(), n=2**14, r=8, p=1, dklen=12).hex()
+def _slow_hash(salt: str, password: str) -> str:
+    """Return a hash that resists guessing. It takes about 50 ms and 16 MiB, once in a process."""
+    return hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=12).hex()

@@ -136,7 +136,7 @@ class TokenAuth(httpx.Auth, ABC):
 
 
 class EndpointTokenAuth(TokenAuth):
-    """Gets tokens from an endpoint: with a log-in, a refresh token, or OAuth 2.0 client credentials.
+    """Gets tokens from an endpoint: with a login, a refresh token, or OAuth 2.0 client credentials.
 
     A refused credential is not sent again: repeated failures lock accounts.
 
@@ -215,7 +215,7 @@ class EndpointTokenAuth(TokenAuth):
 
     def _make_error(self, response: httpx.Response, content: object, name: str) -> ApiError:
         """Return the error for a refusal. Whatever its status is, the credential is wrong."""
-        what, secrets = f"the log-in ({name})", tuple(self.secrets())
+        what, secrets = f"the login ({name})", tuple(self.secrets())
         error = make_api_error(response, content, self._dialect, name, self._clock, request_name=what, secrets=secrets)
         if not error.by_platform or not isinstance(error, AuthenticationError | PermissionDeniedError | RejectedError):
             return error

@@ -1,13 +1,13 @@
-"""Which platforms there are: ours, and those that other packages register.
+"""The platforms: the built-in ones, and those that other packages register.
 
-A package adds a platform by an entry point of the group ``airflow_provider_sessions.platforms``, whose name is the
+A package adds a platform with an entry point of the group ``airflow_provider_sessions.platforms``, whose name is the
 connection type and whose value is the adapter::
 
     [project.entry-points."airflow_provider_sessions.platforms"]
     zoom = "airflow_provider_zoom.adapter:ZoomAdapter"
 
-Nothing is imported before a connection of that type is used, and then the one adapter alone: a package that cannot be
-imported costs the other platforms nothing.
+An adapter is imported only when a connection of its type is used, so a package that cannot be imported does not affect
+the other platforms.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ BUILT_IN: Mapping[str, str] = {
     "vidinfra": "airflow_provider_sessions.platforms.vidinfra.adapter:VidInfraAdapter",
     "sessions_us": "airflow_provider_sessions.platforms.sessions_us.adapter:SessionsUsAdapter",
 }
-"""Connection type to ``module:class`` of our own adapters: the same as our entry points in pyproject.toml.
+"""Connection type to ``module:class`` of the built-in adapters, the same as the entry points in pyproject.toml.
 
-The metadata of a checkout that was installed before an entry point was added, or that was never installed, do not hold
-it. So ours are found here, without a search; and no other package can take their names.
+They are listed here because a checkout has no such metadata unless it was installed after an entry point was added, and
+so that no other package can take their names.
 """
 
 
 @cache
-def _registered() -> Mapping[str, tuple[EntryPoint, ...]]:
-    """Entry points of other packages, by connection type: more than one where packages contradict each other."""
+def _find_registered() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """Return the entry points of other packages by connection type; several if packages claim the same one."""
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
         if BUILT_IN.get(point.name) == point.value:
             continue
         if point.name in BUILT_IN:
-            log.warning("%s is ignored: the platform %r is built in", _described(point), point.name)
+            log.warning("%s is ignored: the platform %r is built in", _describe(point), point.name)
             continue
         known = found.get(point.name, ())
         if all(point.value != other.value for other in known):
@@ -55,8 +55,8 @@ def _registered() -> Mapping[str, tuple[EntryPoint, ...]]:
 
 
 def platform_names() -> tuple[str, ...]:
-    """Return the connection types of all platforms, ours first. None of them is imported."""
-    return (*BUILT_IN, *sorted(_registered()))
+    """Return the connection types of all platforms, the built-in ones first. No adapter is imported."""
+    return (*BUILT_IN, *sorted(_find_registered()))
 
 
 @cache
@@ -65,25 +65,24 @@ def adapter_class(conn_type: str) -> type[Adapter]:
 
     :param conn_type: the connection type, such as ``vidinfra``.
     :raises InputError: no platform has that connection type, two packages claim it, or its adapter cannot be loaded.
-        The text names the packages and their entry points.
     """
     if conn_type in BUILT_IN:
         module, _, name = BUILT_IN[conn_type].partition(":")
         ours: type[Adapter] = getattr(importlib.import_module(module), name)
         return ours
-    points = _registered().get(conn_type)
+    points = _find_registered().get(conn_type)
     if points is None:
         raise InputError(
             f"connection type {conn_type!r} is no platform of this provider; known are {', '.join(platform_names())}"
         )
     if len(points) > 1:
-        claims = " and ".join(map(_described, points))
+        claims = " and ".join(map(_describe, points))
         raise InputError(f"the platform {conn_type!r} is registered twice, by {claims}; uninstall one of them")
     return _load(points[0])
 
 
 def adapter_classes() -> list[type[Adapter]]:
-    """Return the adapters of all platforms. One that cannot be loaded is left out, with a warning."""
+    """Return the adapters of all platforms. One that cannot be loaded is skipped with a warning."""
     found = []
     for conn_type in platform_names():
         try:
@@ -97,10 +96,10 @@ def connection_fields(conn_type: str) -> frozenset[str]:
     """Return the names of the fields of extra that a registered platform declares in its connection form.
 
     :param conn_type: a connection type that is not built in.
-    :returns: none where it is not registered, or its package's ``apache_airflow_provider`` entry point is of no use.
+    :returns: an empty set if it is not registered, or its package's ``apache_airflow_provider`` entry point is invalid.
     """
     names: set[str] = set()
-    for point in _registered().get(conn_type, ()):
+    for point in _find_registered().get(conn_type, ()):
         for provider in point.dist.entry_points if point.dist else ():
             if provider.group == "apache_airflow_provider":
                 names |= _declared_fields(provider, conn_type)
@@ -111,8 +110,8 @@ def _declared_fields(provider: EntryPoint, conn_type: str) -> set[str]:
     try:
         types = provider.load()().get("connection-types", [])
         return {name for one in types if one["connection-type"] == conn_type for name in one.get("conn-fields", {})}
-    except Exception as failure:  # noqa: BLE001 - another package's code; Airflow itself reports what is wrong with it
-        log.debug("%s: %r", _described(provider), failure)
+    except Exception as failure:  # noqa: BLE001 - another package; Airflow reports its errors
+        log.debug("%s: %r", _describe(provider), failure)
         return set()
 
 
@@ -120,14 +119,14 @@ def _load(point: EntryPoint) -> type[Adapter]:
     try:
         found = point.load()
     except Exception as failure:
-        raise InputError(f"{_described(point)} cannot be loaded: {type(failure).__name__}: {failure}") from failure
+        raise InputError(f"{_describe(point)} cannot be loaded: {type(failure).__name__}: {failure}") from failure
     if not (isinstance(found, type) and issubclass(found, Adapter)):
-        raise InputError(f"{_described(point)} is no subclass of {Adapter.__module__}.Adapter")
+        raise InputError(f"{_describe(point)} is no subclass of {Adapter.__module__}.Adapter")
     if found.platform != point.name:
-        raise InputError(f"{_described(point)} has platform = {found.platform!r}; expected {point.name!r}")
+        raise InputError(f"{_describe(point)} has platform = {found.platform!r}; expected {point.name!r}")
     return found
 
 
-def _described(point: EntryPoint) -> str:
+def _describe(point: EntryPoint) -> str:
     package = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
     return f"entry point {point.name} = {point.value!r} of {package}"

@@ -215,7 +215,7 @@ class PrevailAdapter(Adapter):
         endpoint = endpoints.create_session_request if options.flow == "request" else endpoints.create_session
         records = await self.client.send(endpoint(**arguments))
         if not records:
-            raise MalformedResponseError(f"{endpoint.__name__}: the answer holds no request")
+            raise MalformedResponseError(f"{endpoint.__name__}: the response holds no request")
         self._lists.add_created(records[0])
         session = self._mapper.map_request(records[0])
         if draft.start is None or _starts_at(session, draft.start):

@@ -133,7 +133,7 @@ class SessionMapper:
     def _map_listed_record(self, record: SessionRecord) -> Session:
         slug = record.remote_session_id
         if not slug:
-            raise MalformedResponseError("prevail answered with a session that has no remote_session_id")
+            raise MalformedResponseError("prevail returned a session that has no remote_session_id")
         url = self._make_url(slug, record.session_url)
         times = parse_times(record, record.unread)
         times = times._replace(unread={**record.unread, **times.unread})

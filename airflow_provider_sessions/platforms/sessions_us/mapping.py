@@ -40,7 +40,7 @@ def map_session(item: SessionItem, url: str | None, warnings: ReadWarnings = _WA
     :raises MalformedResponseError: it has no id: it is something else, which would pass for a scheduled session.
     """
     if not item.id:
-        raise MalformedResponseError(f"{PLATFORM} answered with a session that has no id")
+        raise MalformedResponseError(f"{PLATFORM} returned a session that has no id")
     owner = next((map_participant(one) for one in item.participants or [] if one.is_owner), None)
     session = Session(
         platform=PLATFORM,

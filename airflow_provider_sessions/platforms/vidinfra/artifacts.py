@@ -39,7 +39,7 @@ def map_recording(response: RecordingResponse, session_id: str, warnings: ReadWa
     :raises MalformedResponseError: it has no id.
     """
     if not response.id:
-        raise MalformedResponseError(f"{PLATFORM} answered with a recording that has no id")
+        raise MalformedResponseError(f"{PLATFORM} returned a recording that has no id")
     status = _RECORDING_STATES.get(response.status or "")
     if status is None:
         raise UnknownStateError(

@@ -79,7 +79,7 @@ class LoginAuth(EndpointTokenAuth):
         """Return the access token. If a refresh gives no new refresh token, the old one stays valid (inferred)."""
         access, refresh = _reveal(response.access_token), _reveal(response.refresh_token)
         if not access:
-            raise MalformedResponseError(f"{name}: the answer holds no access_token")
+            raise MalformedResponseError(f"{name}: the response holds no access_token")
         if refresh:
             self._on_secret(refresh)
             self._refresh = refresh

@@ -54,7 +54,7 @@ def map_session(
     :raises MalformedResponseError: it has no id.
     """
     if response is None or not response.id:
-        raise MalformedResponseError(f"{PLATFORM} answered with a session that has no id")
+        raise MalformedResponseError(f"{PLATFORM} returned a session that has no id")
     state, problems = _STATES.get(response.status or ""), dict(response.unread)
     try:
         end = response.ended_at if state is None else _get_end(response, state)

@@ -143,7 +143,7 @@ def test_a_host_is_needed_where_no_address_can_be_taken_for_granted(press: Any, 
     passed, message = press("sessions_us", host="")
 
     assert not passed
-    assert "host is empty, and this platform has no address that can be taken for granted" in message
+    assert "host is empty, and this platform has no default" in message
     assert requests_of(sandbox) == []
 
 

@@ -46,5 +46,5 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 def forget() -> None:
     """Let the next lookup read what is installed now."""
     importlib.invalidate_caches()
-    registry._registered.cache_clear()
+    registry._find_registered.cache_clear()
     registry.adapter_class.cache_clear()

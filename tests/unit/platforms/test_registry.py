@@ -119,8 +119,8 @@ def test_a_misspelt_field_is_told_by_the_form_of_the_package(
     from airflow_provider_sessions.hooks import connections
 
     install("apache-huddle", {"huddle": "huddle_adapter:Huddle"}, {"huddle_info": INFO}, provider_info)
-    connections._fields.cache_clear()
+    connections._get_known_fields.cache_clear()
     account = make_account(Connection(conn_id="h", conn_type="huddle", extra='{"team_nam": "x"}'))
-    connections._fields.cache_clear()
+    connections._get_known_fields.cache_clear()
     assert account.extra == {"team_nam": "x"}
     assert ("did you mean 'team_name'?" in caplog.text) is is_hinted

@@ -1,4 +1,4 @@
-"""Accounts: log-in, tokens, viewers."""
+"""Accounts: login, tokens, viewers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UserResponse(VidInfraModel):
 
 
 class AuthResponse(VidInfraModel):
-    """What a log-in or a refresh gives. There is no ``expires_in``: the token's own ``exp`` tells."""
+    """The response to a login or a refresh. It has no ``expires_in``; the token has the claim ``exp``."""
 
     user: UserResponse | None = None
     access_token: SecretStr | None = None
@@ -60,7 +60,7 @@ def login(email: str, password: str) -> Call[AuthResponse]:
 def refresh_token(refresh_token: str) -> Call[AuthResponse]:
     """Exchange a refresh token for a new access token.
 
-    :param refresh_token: as the log-in, or the refresh before, gave it.
+    :param refresh_token: as the login, or the refresh before, gave it.
     :raises AuthenticationError: it is no longer good.
     Source: VidInfra Live API, Refresh access token; the body is documented, path and response are inferred.
     """
@@ -124,7 +124,7 @@ def logout(refresh_token: str) -> Call[Acknowledged]:
 
 @api("POST", "/auth/generate-code", documented=False, scoped=True)
 def generate_auth_code(session_id: str) -> Call[GenerateAuthCodeResponse]:
-    """Make a short-lived code with which another device joins a session as the same account.
+    """Create a short-lived code with which another device joins a session as the same account.
 
     :param session_id: the session's UUID.
     :raises NotFoundError: there is no such session.

@@ -1,11 +1,11 @@
-"""What all groups share: the table of endpoints, the base of the models, and how bodies are written.
+"""Shared by all groups: the table of endpoints, the base of the models, and helpers for request bodies.
 
-``documented=True`` where the vendor's OpenAPI document shows method and path. All others are inferred from the names in
-its navigation; where one turns out to be wrong, the connection's ``paths`` corrects it. ``scoped=True`` where a twin
-for one library exists (below ``/libraries/{library_id}``, a prefix that is inferred too): the same function serves
-both, and the connection's ``library_id`` says which.
+``documented=True`` means that the vendor's OpenAPI document has method and path. The others are inferred from the names
+in its navigation; the connection's field ``paths`` can correct them. ``scoped=True`` means that there is a copy of the
+endpoint for one library, below ``/libraries/{library_id}`` (inferred): the same function is used for both, and the
+connection's ``library_id`` decides.
 
-"Host" in the docstrings means: the credential of an account with the role ``host``.
+"Host only" in a docstring: the endpoint needs the credential of an account with the role ``host``.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from airflow_provider_sessions.model import parse_instant
 api = Endpoints("vidinfra")
 
 NO_PAGES = PageLimit(limit=None)
-"""Lists without documented pages: more are only requested where ``total`` says that some are missing."""
+"""Lists without documented pages: more is only requested if ``total`` says that items are missing."""
 PAGE_SIZE = 100
 
 Seconds = Annotated[int, Field(gt=-(2**63), lt=2**63)] | Annotated[float, Field(allow_inf_nan=False)]
-"""A duration. The documented ones are whole numbers; an average, or the length of a file, need not be (inferred)."""
+"""A duration. The documented ones are whole numbers; an average or a file's length may be fractional (inferred)."""
 
 
 class VidInfraModel(ApiModel):
     """Base of all responses.
 
-    Every field is optional, because the documentation marks none as required; unknown fields are left out. What gives
-    access (tokens, stream keys, presigned addresses) is a ``SecretStr``: it shows in no repr, log or dump.
+    Every field is optional, because the documentation marks none as required; unknown fields are ignored. Secrets
+    (tokens, stream keys, presigned URLs) are a ``SecretStr``, which no repr, log or dump shows.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
 
 class Acknowledged(VidInfraModel):
-    """The response to an action that is documented without a body: whatever comes is a success, even nothing."""
+    """The response to an action that is documented without a body: any body is a success, even an empty one."""
 
     success: bool | None = None
     message: str | None = None
@@ -57,7 +57,7 @@ class Acknowledged(VidInfraModel):
 
 
 class UndocumentedResponse(VidInfraModel):
-    """A response whose body the documentation does not show: whatever comes is kept."""
+    """A response whose body is not documented: everything in it is kept."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -75,12 +75,12 @@ def body_of(**fields: Any) -> dict[str, Any]:
 
 
 def format_instant(instant: datetime | str, name: str) -> str:
-    """Return an instant as the platform's own examples write it, in UTC with milliseconds."""
+    """Return a time as in the platform's examples, in UTC with milliseconds."""
     return parse_instant(instant, name).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check_names(given: Mapping[str, Any], known: Collection[str], argument: str) -> dict[str, Any]:
-    """Return a mapping whose keys were checked.
+    """Return a mapping after checking its keys.
 
     :param argument: the argument's name, for the error.
     :raises InputError: a key is unknown.

@@ -49,7 +49,7 @@ def list_chat_messages(session_id: str, *, limit: int = PAGE_SIZE) -> Paged[Chat
 
 @api("POST", "/sessions/{session_id}/chat", documented=False)
 def send_chat_message(session_id: str, message: str, *, recipient_id: str | None = None) -> Call[ChatMessageResponse]:
-    """Write a message into a session's chat. Each call writes one more.
+    """Write a message into a session's chat. Each call writes another.
 
     :param session_id: the session's UUID.
     :param message: 1 to 500 characters.
@@ -112,7 +112,7 @@ def list_polls(session_id: str) -> Paged[PollResponse]:
 def create_poll(
     session_id: str, question: str, options: Sequence[str], *, allow_multiple_votes: bool | None = None
 ) -> Call[PollResponse]:
-    """Make a poll. Each call makes one more.
+    """Create a poll. Each call creates another.
 
     :param session_id: the session's UUID.
     :param question: 3 or more characters.

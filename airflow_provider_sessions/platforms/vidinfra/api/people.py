@@ -49,7 +49,7 @@ def list_participants(session_id: str) -> Paged[SessionParticipantResponse]:
 
 @api("POST", "/sessions/{session_id}/co_hosts", documented=False)
 def add_co_host(session_id: str, user_id: str) -> Call[SessionParticipantResponse]:
-    """Make an account a co-host of a session. Host only.
+    """Give an account the role of a co-host in a session. Host only.
 
     :param session_id: the session's UUID.
     :param user_id: the account's UUID.
@@ -73,7 +73,7 @@ def remove_co_host(session_id: str, user_id: str) -> Call[Acknowledged]:
 
 @api("POST", "/sessions/{session_id}/moderators", documented=False)
 def add_moderator(session_id: str, user_id: str) -> Call[SessionParticipantResponse]:
-    """Make an account a moderator of a session. Host only.
+    """Give an account the role of a moderator in a session. Host only.
 
     :param session_id: the session's UUID.
     :param user_id: the account's UUID.
@@ -149,7 +149,7 @@ def list_attendance(session_id: str) -> Paged[AttendanceResponse]:
     """List who was in a session, one row a person.
 
     :param session_id: the session's UUID.
-    :raises PermissionDeniedError: the credential is no host's (inferred).
+    :raises PermissionDeniedError: the credential is not a host's (inferred).
     Source: VidInfra Live API, Get full attendance list; the response is documented, the path is inferred.
     """
     return paged(AttendanceResponse, NO_PAGES, unwrap=("data", "attendance"))
@@ -160,7 +160,7 @@ def get_attendance_stats(session_id: str) -> Call[AttendanceStatsResponse]:
     """Get the attendance of a session in numbers.
 
     :param session_id: the session's UUID.
-    :raises PermissionDeniedError: the credential is no host's (inferred).
+    :raises PermissionDeniedError: the credential is not a host's (inferred).
     Source: VidInfra Live API, Get attendance statistics; the response is documented, the path is inferred.
     """
     return call(AttendanceStatsResponse, unwrap=("data",))
@@ -171,7 +171,7 @@ def export_attendance(session_id: str) -> Call[str]:
     """Get the attendance of a session as the platform's own CSV file. Its columns are not documented.
 
     :param session_id: the session's UUID.
-    :raises PermissionDeniedError: the credential is no host's (inferred).
+    :raises PermissionDeniedError: the credential is not a host's (inferred).
     :raises MalformedResponseError: the response is a page or JSON.
     Source: VidInfra Live API, Export attendance data, and the vendor's changelog (CSV); the path is inferred.
     """

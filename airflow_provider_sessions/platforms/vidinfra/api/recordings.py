@@ -40,7 +40,7 @@ class RecordingResponse(VidInfraModel, LenientModel):
 
 
 class RecordingDownloadResponse(VidInfraModel):
-    """Where a recording can be fetched until ``expires_at``; the address itself gives access."""
+    """The URL of a recording's file until ``expires_at``; the URL gives access."""
 
     download_url: SecretStr | None = None
     expires_at: Instant = None
@@ -51,7 +51,7 @@ def list_session_recordings(session_id: str) -> Paged[RecordingResponse]:
     """List the recordings of a session.
 
     :param session_id: the session's UUID.
-    :raises PermissionDeniedError: the credential is no host's (inferred).
+    :raises PermissionDeniedError: the credential is not a host's (inferred).
     Source: VidInfra Live API, Get recordings for a session; the response is documented, the path is inferred.
     """
     return paged(RecordingResponse, NO_PAGES, unwrap=("data", "recordings"))
@@ -61,7 +61,7 @@ def list_session_recordings(session_id: str) -> Paged[RecordingResponse]:
 def list_my_recordings() -> Paged[RecordingResponse]:
     """List all recordings of the account.
 
-    :raises PermissionDeniedError: the credential is no host's (inferred).
+    :raises PermissionDeniedError: the credential is not a host's (inferred).
     Source: VidInfra Live API, Get my recordings; the response is documented, the path is inferred.
     """
     return paged(RecordingResponse, NO_PAGES, unwrap=("data", "recordings"))
@@ -80,7 +80,7 @@ def get_recording(recording_id: str) -> Call[RecordingResponse]:
 
 @api("GET", "/sessions/{session_id}/recordings/active", documented=False)
 def get_active_recording(session_id: str) -> Call[RecordingResponse | None]:
-    """Get the recording that is running, or None where there is none.
+    """Get the recording that is running, or None if there is none.
 
     :param session_id: the session's UUID.
     :raises NotFoundError: there is no such session, or (inferred) no recording is running.
@@ -114,7 +114,7 @@ def stop_recording(session_id: str) -> Call[RecordingResponse]:
 
 @api("GET", "/recordings/{recording_id}/download", documented=False)
 def get_recording_download_url(recording_id: str) -> Call[RecordingDownloadResponse]:
-    """Get an address at which a recording can be fetched for a while. The address is a secret.
+    """Get a URL of a recording's file that works for a while. It is a secret.
 
     :param recording_id: the recording's UUID.
     :raises NotFoundError: there is no such recording.
@@ -167,7 +167,7 @@ def get_recording_file(recording_id: str, token: str) -> Call[bytes]:
 def get_storage_status() -> Call[UndocumentedResponse]:
     """Get how full the storage of recordings is.
 
-    :raises PermissionDeniedError: the credential is no administrator's.
+    :raises PermissionDeniedError: the credential is not an administrator's.
     Source: VidInfra Live API, Get storage status; the name alone, all else is inferred.
     """
     return call(UndocumentedResponse, unwrap=("data",))
@@ -177,7 +177,7 @@ def get_storage_status() -> Call[UndocumentedResponse]:
 def clean_up_storage() -> Call[UndocumentedResponse]:
     """Start a clean-up of the storage of recordings. What it deletes is not documented.
 
-    :raises PermissionDeniedError: the credential is no administrator's.
+    :raises PermissionDeniedError: the credential is not an administrator's.
     Source: VidInfra Live API, Trigger storage cleanup; the name alone, all else is inferred.
     """
     return call(UndocumentedResponse, unwrap=("data",))

@@ -18,7 +18,7 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
     check_names,
 )
 
-# Rooms: the places in which sessions are held one after the other; reminders of their sessions
+# Rooms and reminders of their sessions
 
 
 class GoogleTagManager(VidInfraModel):
@@ -69,12 +69,12 @@ def list_rooms(*, limit: int = 100) -> Paged[RoomResponse]:
 def create_room(
     title: str, *, description: str | None = None, analytics: Mapping[str, Any] | None = None
 ) -> Call[RoomResponse]:
-    """Make a room. Host only.
+    """Create a room. Host only.
 
     :param title: 3 to 255 characters.
     :param description: a text for its page.
     :param analytics: ``{"google_tag_manager": {"container_id": ..., "enabled": ...}}``.
-    :raises PermissionDeniedError: the credential is no host's.
+    :raises PermissionDeniedError: the credential is not a host's.
     :raises RejectedError: the title is too short or too long.
     Source: VidInfra Live API, Create a new room; documented.
     """
@@ -111,7 +111,7 @@ def update_room(
     description: str | None = None,
     analytics: Mapping[str, Any] | None = None,
 ) -> Call[RoomResponse]:
-    """Change a room. Host only. What is not given stays.
+    """Change a room. Host only. Fields that are not given are not changed.
 
     :param room_id: the room's UUID.
     :param title: 3 to 255 characters.
@@ -137,7 +137,7 @@ def delete_room(room_id: str) -> Call[Acknowledged]:
 
 @api("POST", "/rooms/{room_id}/reminders", documented=False, scoped=True)
 def subscribe_to_reminders(room_id: str) -> Call[Acknowledged]:
-    """Have the account reminded of a room's sessions.
+    """Remind the account of a room's sessions.
 
     :param room_id: the room's UUID.
     :raises NotFoundError: there is no such room.
@@ -148,7 +148,7 @@ def subscribe_to_reminders(room_id: str) -> Call[Acknowledged]:
 
 @api("DELETE", "/rooms/{room_id}/reminders", documented=False, scoped=True)
 def unsubscribe_from_reminders(room_id: str) -> Call[Acknowledged]:
-    """Have the account reminded of a room's sessions no longer.
+    """Stop reminding the account of a room's sessions.
 
     :param room_id: the room's UUID.
     :raises NotFoundError: there is no such room, or no subscription.
@@ -168,11 +168,11 @@ def get_reminder_status(room_id: str) -> Call[ReminderResponse]:
     return call(ReminderResponse, unwrap=("data",))
 
 
-# Presets: the settings that sessions are made from
+# Presets: the settings of sessions
 
 
 class PresetResponse(VidInfraModel):
-    """The settings sessions are made from. ``type`` is ``whip`` or ``rtmp``."""
+    """The settings of sessions. ``type`` is ``whip`` or ``rtmp``."""
 
     id: str | None = None
     user_id: str | None = None
@@ -217,7 +217,7 @@ class PresetResponse(VidInfraModel):
 
 
 class PresetSettings(TypedDict, total=False):
-    """What a preset may set beside its name, type and color. The flags have no documented defaults.
+    """The settings of a preset, besides its name, type and color. The flags have no documented defaults.
 
     ``max_join_limit`` is 1 to 100 in a new preset, and 1 to 5 in a change (both documented).
     """
@@ -260,7 +260,7 @@ class PresetSettings(TypedDict, total=False):
 def list_presets() -> Paged[PresetResponse]:
     """List the presets of the account.
 
-    :raises PermissionDeniedError: the credential is no host's (inferred).
+    :raises PermissionDeniedError: the credential is not a host's (inferred).
     Source: VidInfra Live API, List my presets; the items are documented, path and list are inferred.
     """
     return paged(PresetResponse, NO_PAGES, unwrap=("data", "presets"))
@@ -281,13 +281,13 @@ def get_preset(preset_id: str) -> Call[PresetResponse]:
 def create_preset(
     name: str, preset_type: str, primary_color: str, *, settings: PresetSettings | None = None
 ) -> Call[PresetResponse]:
-    """Make a preset, without which no session can be made. Host only. Each call makes one more.
+    """Create a preset, which sessions need. Host only. Each call creates another.
 
     :param name: 1 to 255 characters.
     :param preset_type: ``whip`` (sessions with a webcam) or ``rtmp``.
     :param primary_color: such as ``#1a73e8``.
     :param settings: the other settings by name; see :class:`PresetSettings`.
-    :raises PermissionDeniedError: the credential is no host's.
+    :raises PermissionDeniedError: the credential is not a host's.
     :raises RejectedError: a setting is wrong.
     Source: VidInfra Live API, Create a new preset; body and response are documented, the path is inferred.
     """
@@ -304,7 +304,7 @@ def update_preset(
     primary_color: str | None = None,
     settings: PresetSettings | None = None,
 ) -> Call[PresetResponse]:
-    """Change a preset. Host only. What is not given stays.
+    """Change a preset. Host only. Fields that are not given are not changed.
 
     :param preset_id: the preset's UUID.
     :param name: 1 to 255 characters.
@@ -332,7 +332,7 @@ def delete_preset(preset_id: str) -> Call[Acknowledged]:
 
 @api("POST", "/presets/{preset_id}/set_default", documented=False, scoped=True, repeatable=True)
 def set_default_preset(preset_id: str) -> Call[Acknowledged]:
-    """Make a preset the account's default. Host only.
+    """Set the account's default preset. Host only.
 
     :param preset_id: the preset's UUID.
     :raises NotFoundError: there is no such preset.

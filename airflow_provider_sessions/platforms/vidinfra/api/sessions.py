@@ -26,10 +26,10 @@ from airflow_provider_sessions.platforms.vidinfra.api.rooms import PresetRespons
 
 
 class SessionResponse(VidInfraModel, LenientModel):
-    """A session. ``duration`` is in seconds; ``effective_*`` is the override where there is one, else the preset's.
+    """A session. ``duration`` is in seconds; ``effective_*`` is the override if there is one, else the preset's.
 
-    ``status`` is one of ``scheduled``, ``live``, ``ended``, ``expired``; it is read as any text, so that a new word is
-    met where a state is needed and quoted there.
+    ``status`` is one of ``scheduled``, ``live``, ``ended``, ``expired``; any text is accepted, so that a new word is
+    an error only if the state is needed.
     """
 
     id: str | None = None
@@ -146,7 +146,7 @@ class StreamHealthResponse(VidInfraModel):
 
 
 class StudioURLResponse(VidInfraModel):
-    """An address of the host's studio. All fields are inferred; it may carry a log-in code, so it is a secret."""
+    """An address of the host's studio. All fields are inferred; it may carry a login code, so it is a secret."""
 
     url: SecretStr | None = None
     studio_url: SecretStr | None = None
@@ -188,7 +188,7 @@ def create_session(
     mode: str | None = None,
     scheduled_start_time: datetime | str | None = None,
 ) -> Call[CreateSessionResponse]:
-    """Make a session in a room. Host only. Each repetition makes one more.
+    """Create a session in a room. Host only. Each call creates another.
 
     :param room_id: the room's UUID.
     :param title: 3 to 255 characters.
@@ -196,7 +196,7 @@ def create_session(
     :param description: a text for its page.
     :param mode: ``webcam`` or ``rtmp``; the platform's default is not documented.
     :param scheduled_start_time: aware; the planned start.
-    :raises PermissionDeniedError: the credential is no host's, or the room is not the account's.
+    :raises PermissionDeniedError: the credential is not a host's, or the room is not the account's.
     :raises RejectedError: a field is missing or wrong.
     Source: VidInfra Live API, Create a new session in a room; documented.
     """
@@ -254,7 +254,7 @@ def get_session(session_id: str) -> Call[SessionResponse]:
 
 @api("DELETE", "/sessions/{session_id}", documented=True, scoped=True)
 def delete_session(session_id: str) -> Call[Acknowledged]:
-    """Delete a session, whatever its state, with what it left behind. Host only.
+    """Delete a session, whatever its state, with its artifacts. Host only.
 
     :param session_id: the session's UUID.
     :raises NotFoundError: there is no such session; also the response to a repetition that came after a success.
@@ -298,7 +298,7 @@ def ensure_hls_egress(session_id: str) -> Call[Acknowledged]:
 
 @api("POST", "/sessions/{session_id}/start", documented=True, scoped=True)
 def start_session(session_id: str) -> Call[StartSessionResponse]:
-    """Make a session live. Host only.
+    """Start a session. Host only.
 
     :param session_id: the session's UUID.
     :raises ConflictError: the session is in another state (status inferred).
@@ -351,7 +351,7 @@ def update_session_settings(
     stage_enabled: bool | None = None,
     max_join_limit: int | None = None,
 ) -> Call[Acknowledged]:
-    """Change the settings of a session, also while it is live. What is not given stays.
+    """Change the settings of a session, also while it is live. Fields that are not given are not changed.
 
     :param session_id: the session's UUID.
     :param chat_enabled: whether viewers may chat.
@@ -414,10 +414,10 @@ def get_stream_health(session_id: str) -> Call[StreamHealthResponse]:
 
 @api("POST", "/sessions/{session_id}/studio_url", documented=False, scoped=True)
 def generate_studio_url(session_id: str) -> Call[StudioURLResponse]:
-    """Make an address at which the host runs a session. Host only. It may carry a log-in code: a secret.
+    """Create an address at which the host runs a session. Host only. It may carry a login code: a secret.
 
     :param session_id: the session's UUID.
-    :raises PermissionDeniedError: the credential is no host's.
+    :raises PermissionDeniedError: the credential is not a host's.
     Source: VidInfra Live API, Generate studio URL; the method was seen, path and response are inferred.
     """
     return call(StudioURLResponse, unwrap=("data",))

@@ -9,7 +9,7 @@ from airflow_provider_sessions.platforms.instants import Instant
 from airflow_provider_sessions.platforms.vidinfra.api.base import NO_PAGES, Acknowledged, VidInfraModel, api, body_of
 from airflow_provider_sessions.platforms.vidinfra.api.sessions import JoinSessionResponse
 
-# The stage of a session: viewers who are seen and heard, and how they come there
+# Viewers on the stage
 
 
 class StageParticipantResponse(VidInfraModel):
@@ -87,7 +87,7 @@ def lower_hand(session_id: str) -> Call[Acknowledged]:
 
 @api("GET", "/sessions/{session_id}/stage/hand_raise/my", documented=False)
 def get_my_hand_raise(session_id: str) -> Call[HandRaiseResponse | None]:
-    """Get what became of the account's raised hand, or None where there is none.
+    """Get the account's raised hand, or None if there is none.
 
     :param session_id: the session's UUID.
     :raises NotFoundError: there is no such session.
@@ -142,7 +142,7 @@ def create_join_request(session_id: str) -> Call[JoinRequestResponse]:
 
 @api("GET", "/sessions/{session_id}/join_requests/my", documented=False)
 def get_my_join_request(session_id: str) -> Call[JoinRequestResponse | None]:
-    """Get what became of the account's request to join the stage, or None where there is none.
+    """Get the account's request to join the stage, or None if there is none.
 
     :param session_id: the session's UUID.
     :raises NotFoundError: there is no such session.
@@ -151,7 +151,7 @@ def get_my_join_request(session_id: str) -> Call[JoinRequestResponse | None]:
     return call(cast(type[JoinRequestResponse | None], JoinRequestResponse | None), unwrap=("data", "join_request"))
 
 
-# Managing the stage of a session, as its host or a moderator
+# Managing the stage, as a host or moderator
 
 
 @api("POST", "/sessions/{session_id}/stage/add", documented=False)
@@ -184,7 +184,7 @@ def add_to_stage(
 
 @api("POST", "/sessions/{session_id}/stage/remove", documented=False, repeatable=True)
 def remove_from_stage(session_id: str, participant_identity: str) -> Call[Acknowledged]:
-    """Take somebody off the stage.
+    """Remove somebody from the stage.
 
     :param session_id: the session's UUID.
     :param participant_identity: the viewer's identity in the stream.
@@ -207,7 +207,7 @@ def update_stage_permissions(
     can_publish_audio: bool | None = None,
     can_publish_video: bool | None = None,
 ) -> Call[StageParticipantResponse]:
-    """Change whether somebody on the stage is heard and seen. What is not given stays.
+    """Change whether somebody on the stage is heard and seen. Fields that are not given are not changed.
 
     :param session_id: the session's UUID.
     :param participant_identity: the viewer's identity in the stream.
@@ -258,7 +258,7 @@ def reject_join_request(session_id: str, request_id: str) -> Call[JoinRequestRes
 
 @api("GET", "/sessions/{session_id}/hand_raises", documented=False)
 def list_hand_raises(session_id: str) -> Paged[HandRaiseResponse]:
-    """List the raised hands that nobody has decided about.
+    """List the pending raised hands.
 
     :param session_id: the session's UUID.
     :raises PermissionDeniedError: the credential is neither a host's nor a moderator's.
@@ -269,7 +269,7 @@ def list_hand_raises(session_id: str) -> Paged[HandRaiseResponse]:
 
 @api("POST", "/sessions/{session_id}/hand_raises/{hand_raise_id}/approve", documented=False, repeatable=True)
 def approve_hand_raise(session_id: str, hand_raise_id: str) -> Call[HandRaiseResponse]:
-    """Let on the stage who raised a hand.
+    """Approve a raised hand.
 
     :param session_id: the session's UUID.
     :param hand_raise_id: UUID of the raised hand.

@@ -24,7 +24,7 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
 
 
 class VideoLibraryResponse(VidInfraModel):
-    """A library of the video API. Source: Vidinfra API, Create Library; what it answers beside that is inferred."""
+    """A library of the video API. Source: Vidinfra API, Create Library; its other responses are inferred."""
 
     id: str | None = None
     name: str | None = None
@@ -66,14 +66,14 @@ def create_video_library(
     default_privacy: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> Call[VideoLibraryResponse]:
-    """Make a library. Each call makes one more.
+    """Create a library. Each call creates another.
 
     :param name: its name.
     :param region: where it is stored, such as ``us-east-1``.
     :param usage_type: such as ``marketing``.
     :param description: a text.
     :param default_privacy: of its videos, such as ``unlisted``.
-    :param tags: words to find it by.
+    :param tags: its tags.
     :raises RejectedError: a field is missing or wrong.
     Source: Vidinfra API, Create Library; documented.
     """
@@ -107,7 +107,7 @@ def update_video_library(
     :param region: where it is stored.
     :param usage_type: such as ``marketing``.
     :param default_privacy: of its videos, such as ``unlisted``.
-    :param tags: words to find it by.
+    :param tags: its tags.
     :raises NotFoundError: there is no such library.
     Source: Vidinfra API, Update Library; documented.
     """
@@ -160,7 +160,7 @@ class FolderResponse(VidInfraModel):
 
 @api("POST", "/libraries/{library_id}/folders", documented=True, base="video")
 def create_folder(library_id: str, name: str, *, parent_id: str | None = None) -> Call[FolderResponse]:
-    """Make a folder. Each call makes one more.
+    """Create a folder. Each call creates another.
 
     :param library_id: the library's UUID.
     :param name: its name.
@@ -320,11 +320,11 @@ def update_security_settings(
     return call(SecuritySettingsResponse, body=body, unwrap=("data",))
 
 
-# Webhooks of a library: where the platform reports what happens to videos, and what it sent
+# Webhooks of a library, and their deliveries
 
 
 class WebhookEndpointResponse(VidInfraModel):
-    """An address that the platform sends events to."""
+    """A URL that the platform sends events to."""
 
     id: str | None = None
     library_id: str | None = None
@@ -338,7 +338,7 @@ class WebhookEndpointResponse(VidInfraModel):
 
 
 class WebhookDeliveryResponse(VidInfraModel):
-    """An event that was sent, or is to be sent again. The addresses of the video in it are left out."""
+    """An event that was sent, or is to be sent again. The video's URLs are left out."""
 
     id: str | None = None
     webhook_endpoint_id: str | None = None
@@ -354,7 +354,7 @@ class WebhookDeliveryResponse(VidInfraModel):
 def create_webhook_endpoint(
     library_id: str, url: str, name: str, events: Sequence[str], *, secret: str | None = None
 ) -> Call[WebhookEndpointResponse]:
-    """Have events sent to an address. Each call makes one more endpoint.
+    """Send events to a URL. Each call makes one more endpoint.
 
     :param library_id: the library's UUID.
     :param url: the address.
@@ -466,12 +466,12 @@ def retry_webhook_delivery(library_id: str, endpoint_id: str, delivery_id: str) 
     return call(Acknowledged)
 
 
-# Moving videos here from another platform
+# Migrations from another platform
 
 
 @api("POST", "/libraries/{library_id}/migration-jobs", documented=True, base="video")
 def create_migration_job(library_id: str, provider: str, access_token: str) -> Call[Acknowledged]:
-    """Begin to move the videos of an account elsewhere into a library. Each call begins one more job.
+    """Start to move the videos of another platform's account into a library. Each call starts another job.
 
     :param library_id: the library's UUID.
     :param provider: such as ``vimeo``.

@@ -16,11 +16,11 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
     check_names,
 )
 
-# Players, as they look and behave on pages
+# Players
 
 
 class PlayerSettings(TypedDict, total=False):
-    """What a player may set beside its name.
+    """The settings of a player, besides its name.
 
     ``custom_html`` is sent to a new player, ``custom_html_head`` and ``custom_html_footer`` to a change (documented).
     """
@@ -61,7 +61,7 @@ class PlayerResponse(VidInfraModel):
 
 @api("POST", "/libraries/{library_id}/players", documented=True, base="video")
 def create_player(library_id: str, name: str, *, settings: PlayerSettings | None = None) -> Call[PlayerResponse]:
-    """Make a player. Each call makes one more.
+    """Create a player. Each call creates another.
 
     :param library_id: the library's UUID.
     :param name: its name.
@@ -131,7 +131,7 @@ def delete_player(library_id: str, player_id: str) -> Call[Acknowledged]:
     repeatable=True,
 )
 def set_default_player(library_id: str, player_id: str) -> Call[Acknowledged]:
-    """Make a player the library's default.
+    """Set the library's default player.
 
     :param library_id: the library's UUID.
     :param player_id: the player's UUID.
@@ -145,7 +145,7 @@ def _check_player_settings(settings: PlayerSettings | None) -> dict[str, Any]:
     return check_names(settings or {}, PlayerSettings.__annotations__, "settings")
 
 
-# Profiles by which the videos of a library are transcoded
+# Transcoding profiles
 
 
 class DrmSettings(VidInfraModel):
@@ -155,7 +155,7 @@ class DrmSettings(VidInfraModel):
 
 
 class TranscodingSettings(VidInfraModel):
-    """How videos are transcoded. ``format`` is a list where it is sent, and a text where it is returned."""
+    """How videos are transcoded. ``format`` is a list in requests, and a text in responses."""
 
     format: list[str] | str | None = None
     resolution: list[str] | None = None
@@ -187,7 +187,7 @@ class TranscodingProfileResponse(VidInfraModel):
 def create_transcoding_profile(
     library_id: str, name: str, *, transcoding: Mapping[str, Any] | None = None, description: str | None = None
 ) -> Call[TranscodingProfileResponse]:
-    """Make a transcoding profile. Each call makes one more.
+    """Create a transcoding profile. Each call creates another.
 
     :param library_id: the library's UUID.
     :param name: its name.
@@ -266,7 +266,7 @@ def delete_transcoding_profile(library_id: str, profile_id: str) -> Call[Acknowl
     repeatable=True,
 )
 def set_default_transcoding_profile(library_id: str, profile_id: str) -> Call[Acknowledged]:
-    """Make a transcoding profile the library's default.
+    """Set the library's default transcoding profile.
 
     :param library_id: the library's UUID.
     :param profile_id: the profile's UUID.

@@ -30,7 +30,7 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
 
 
 class VideoResponse(VidInfraModel):
-    """A video. Its addresses are left out: they may give access. Source: Vidinfra API, Video.
+    """A video. Its URLs are left out: they may give access. Source: Vidinfra API, Video.
 
     ``metadata`` is an object in some responses, and a list of keys and values in others (both documented).
     """
@@ -115,14 +115,14 @@ def create_video(
     tags: Sequence[str] | None = None,
     folder_id: str | None = None,
 ) -> Call[VideoResponse]:
-    """Make a video. Each call makes one more. How this differs from :func:`pull_video` is not documented.
+    """Create a video. Each call creates another. How this differs from :func:`pull_video` is not documented.
 
     :param library_id: the library's UUID.
-    :param url: where its file is.
+    :param url: the URL of its file.
     :param name: its name.
     :param description: a text.
-    :param metadata: keys and values of the caller's own.
-    :param tags: words to find it by.
+    :param metadata: any keys and values.
+    :param tags: its tags.
     :param folder_id: UUID of the folder that it is in.
     :raises RejectedError: a field is wrong.
     Source: Vidinfra API, Create Video; documented.
@@ -143,14 +143,14 @@ def pull_video(
     tags: Sequence[str] | None = None,
     folder_id: str | None = None,
 ) -> Call[VideoResponse]:
-    """Have the platform fetch a video from an address. Each call makes one more.
+    """Let the platform download a video from a URL. Each call creates another.
 
     :param library_id: the library's UUID.
-    :param url: where its file is; the platform has to reach it.
+    :param url: the URL of the file; the platform must be able to reach it.
     :param name: its name.
     :param description: a text.
-    :param metadata: keys and values of the caller's own; :func:`get_video_by_custom_id` finds the video by one.
-    :param tags: words to find it by.
+    :param metadata: any keys and values; :func:`get_video_by_custom_id` finds the video by one.
+    :param tags: its tags.
     :param folder_id: UUID of the folder that it is in.
     :raises RejectedError: a field is wrong.
     Source: Vidinfra API, Pull Video; documented.
@@ -172,15 +172,15 @@ def update_video(
     tags: Sequence[str] | None = None,
     folder_id: str | None = None,
 ) -> Call[VideoResponse]:
-    """Change a video. What is not given stays.
+    """Change a video. Fields that are not given are not changed.
 
     :param library_id: the library's UUID.
     :param video_id: the video's UUID.
     :param name: its name.
     :param description: a text.
-    :param url: where its file is.
-    :param metadata: keys and values of the caller's own.
-    :param tags: words to find it by.
+    :param url: the URL of its file.
+    :param metadata: any keys and values.
+    :param tags: its tags.
     :param folder_id: UUID of the folder that it is in.
     :raises NotFoundError: there is no such video.
     Source: Vidinfra API, Update Video; documented.
@@ -339,7 +339,7 @@ class SubtitleResponse(VidInfraModel):
 
 @api("POST", "/libraries/{library_id}/videos/{video_id}/subtitles", documented=True, base="video")
 def create_subtitle(library_id: str, video_id: str, title: str, language: str, content: str) -> Call[SubtitleResponse]:
-    """Add subtitles to a video. Each call adds one more file.
+    """Add subtitles to a video. Each call adds another file.
 
     :param library_id: the library's UUID.
     :param video_id: the video's UUID.
@@ -394,7 +394,7 @@ def update_subtitle(
     language: str | None = None,
     content: str | None = None,
 ) -> Call[SubtitleResponse]:
-    """Change subtitles. What is not given stays.
+    """Change subtitles. Fields that are not given are not changed.
 
     :param library_id: the library's UUID.
     :param video_id: the video's UUID.
@@ -492,7 +492,7 @@ def _make_image_file(name: str, content: bytes | str) -> UploadFile:
         raise InputError("content: expected the bytes of an image, or these in base64") from None
 
 
-# Uploads of files in parts, for files without an address that the platform can reach
+# Uploads in parts, for files without a URL that the platform can reach
 
 
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -510,7 +510,7 @@ class _NamesOfStores(VidInfraModel):
 
 
 class MultipartUpload(_NamesOfStores):
-    """An upload that was begun."""
+    """An upload that was started."""
 
     upload_id: str | None = None
     key: str | None = None
@@ -542,14 +542,14 @@ def start_multipart_upload(
     source: str = "airflow",
     tags: Sequence[str] = (),
 ) -> Call[MultipartUpload]:
-    """Begin to upload a file in parts.
+    """Start an upload of a file in parts.
 
     :param library_id: the library's UUID.
     :param filename: the file's name.
     :param media_type: such as ``video/mp4``.
     :param folder_id: UUID of the folder that the video is to be in.
     :param source: where it comes from.
-    :param tags: words to find the video by.
+    :param tags: its tags.
     :raises RejectedError: a field is wrong.
     Source: Vidinfra API, Initialize Multipart Upload; documented, the response is inferred.
     """
@@ -566,7 +566,7 @@ def get_part_url(library_id: str, upload_id: str, part_number: int, *, key: str 
     :param library_id: the library's UUID.
     :param upload_id: the upload's id.
     :param part_number: from 1.
-    :param key: the key that the upload was begun with, where it has one (inferred).
+    :param key: the key that the upload was started with, if it has one (inferred).
     :raises NotFoundError: there is no such upload.
     Source: Vidinfra API, Get Part Upload URL; documented, the response is inferred.
     """
@@ -579,7 +579,7 @@ def list_uploaded_parts(library_id: str, upload_id: str, *, key: str | None = No
 
     :param library_id: the library's UUID.
     :param upload_id: the upload's id.
-    :param key: the key that the upload was begun with, where it has one (inferred).
+    :param key: the key that the upload was started with, if it has one (inferred).
     :raises NotFoundError: there is no such upload.
     Source: Vidinfra API, List Uploaded Parts; documented, the response is inferred.
     """
@@ -590,12 +590,12 @@ def list_uploaded_parts(library_id: str, upload_id: str, *, key: str | None = No
 def complete_multipart_upload(
     library_id: str, upload_id: str, parts: Sequence[Mapping[str, Any]], *, key: str | None = None
 ) -> Call[UndocumentedResponse]:
-    """Make a file of the parts that have arrived.
+    """Complete an upload: create the file from its parts.
 
     :param library_id: the library's UUID.
     :param upload_id: the upload's id.
     :param parts: for each part ``{"PartNumber": 1, "ETag": "..."}`` (inferred).
-    :param key: the key that the upload was begun with, where it has one (inferred).
+    :param key: the key that the upload was started with, if it has one (inferred).
     :raises NotFoundError: there is no such upload.
     Source: Vidinfra API, Complete Multipart Upload; documented, body and response are inferred.
     """
@@ -605,11 +605,11 @@ def complete_multipart_upload(
 
 @api("DELETE", "/libraries/{library_id}/uploads/s3/multipart/{upload_id}", documented=True, base="video")
 def abort_multipart_upload(library_id: str, upload_id: str, *, key: str | None = None) -> Call[Acknowledged]:
-    """Give up an upload, and delete its parts.
+    """Abort an upload and delete its parts.
 
     :param library_id: the library's UUID.
     :param upload_id: the upload's id.
-    :param key: the key that the upload was begun with, where it has one (inferred).
+    :param key: the key that the upload was started with, if it has one (inferred).
     :raises NotFoundError: there is no such upload.
     Source: Vidinfra API, Abort Multipart Upload; documented, the response is not.
     """

@@ -198,12 +198,12 @@ async def test_a_log_in_refused_by_another_status_is_an_authentication_error(ope
 @pytest.mark.parametrize(
     ("fault", "error", "text"),
     [
-        ({"kind": "status", "status": 503}, ServerError, "503 to the log-in"),
+        ({"kind": "status", "status": 503}, ServerError, "503 to the login"),
         ({"kind": "status", "status": 404}, NotFoundError, "no login at this address"),
-        ({"kind": "html", "status": 502}, ServerError, "502 to the log-in"),
+        ({"kind": "html", "status": 502}, ServerError, "502 to the login"),
         ({"kind": "html"}, MalformedResponseError, "login: the response is not JSON"),
         ({"kind": "edit", "changes": {"data.access_token": None}}, MalformedResponseError, "holds no access_token"),
-        ({"kind": "status", "status": 429, "headers": {"Retry-After": "3600"}}, RateLimitedError, "429 to the log-in"),
+        ({"kind": "status", "status": 429, "headers": {"Retry-After": "3600"}}, RateLimitedError, "429 to the login"),
     ],
 )
 async def test_a_log_in_that_fails_otherwise_is_no_matter_of_credentials(
