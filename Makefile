@@ -37,30 +37,30 @@ INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environme
 .venv-%/.ready-test: $(INPUTS) constraints/airflow-%.txt
 	@$(call install,test)
 
-demo: .venv/.ready ## run the example DAG in a real Airflow against the sandbox; files land in demo-output/
+demo: .venv/.ready ## run the example DAGs in a real Airflow against the sandbox; they write to demo-output/
 	@$(call with,.venv) python -m scripts.demo
 
-up: .venv/.ready ## leave that Airflow running, to look at in a browser; Ctrl-C stops all
+up: .venv/.ready ## run that Airflow for a browser, until Ctrl-C
 	@$(call with,.venv) python -m scripts.up
 
 test: .venv/.ready-dev ## run all tests (Airflow 3.3)
 	$(call with,.venv) python -m pytest $(ARGS)
 
-lint: .venv/.ready-dev ## check style, types and the arrows between the rooms
+lint: .venv/.ready-dev ## check style, types and the import contracts between layers
 	$(call with,.venv) ruff check .
 	$(call with,.venv) ruff format --check .
 	$(call with,.venv) mypy $(TYPED)
 	$(call with,.venv) lint-imports --no-logo
 
-format: .venv/.ready-dev ## put code and imports into the project's style
+format: .venv/.ready-dev ## format code and sort imports
 	$(call with,.venv) ruff check --fix .
 	$(call with,.venv) ruff format .
 
 matrix: test-3.1 test-3.2 test-3.4 ## test-3.1, test-3.2 and test-3.4
 
-test-3.1: .venv-3.1/.ready-test ## what Airflow sees of us, and waits in a real Airflow, on the newest Airflow 3.1
-test-3.2: .venv-3.2/.ready-test ## what Airflow sees of us, on the newest Airflow 3.2
-test-3.4: .venv-3.4/.ready-test ## what Airflow sees of us, and waits in a real Airflow, on Airflow 3.4
+test-3.1: .venv-3.1/.ready-test ## tests that import Airflow, and waits in a real Airflow, on the newest Airflow 3.1
+test-3.2: .venv-3.2/.ready-test ## tests that import Airflow, on the newest Airflow 3.2
+test-3.4: .venv-3.4/.ready-test ## tests that import Airflow, and waits in a real Airflow, on Airflow 3.4
 test-3.1 test-3.2 test-3.4: test-%:
 	$(call with,.venv-$*) python -m pytest $(FACE)
 	$(if $(filter 3.1 3.4,$*),$(call with,.venv-$*) python -m pytest tests/e2e -m matrix)
@@ -68,15 +68,15 @@ test-3.1 test-3.2 test-3.4: test-%:
 .venv/.ready-mutants: $(INPUTS) constraints/airflow-3.3.txt
 	@$(call install,mutants)
 
-mutants: .venv/.ready-dev .venv/.ready-mutants ## see whether tests notice small changes of the central modules; half an hour, before each release
+mutants: .venv/.ready-dev .venv/.ready-mutants ## mutation tests of the central modules; half an hour, before each release
 	$(call with,.venv) python -m scripts.mutants $(ARGS)
 
-audit: ## look for known faults in what this package depends on, before each release (needs uv and the network)
+audit: ## check dependencies for known vulnerabilities, before each release (needs uv and the network)
 	scripts/audit.sh
 
 constraints: ## resolve the pinned versions again (needs uv)
 	scripts/constraints.sh
 
-clean: ## remove the environments and everything that was built, run or cached
+clean: ## remove the environments, and all files of builds, runs and caches
 	rm -rf .venv .venv-* .azurite build dist demo-output .demo .up .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
