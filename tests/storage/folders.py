@@ -1,4 +1,4 @@
-"""A folder in each kind of store, as an operator is told about it, and seen past everything that is tested."""
+"""A folder in each kind of store: its arguments for an operator, and its files, read without this package."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class AzureFolder(Folder):
 class GcsFolder(Folder):
     """A folder of a new bucket.
 
-    gcsfs asks about a bucket's kind over gRPC, which the stand-in does not speak: it is told not to.
+    gcsfs requests the kind of a bucket over gRPC, which the simulation does not support; this is disabled.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -153,6 +153,6 @@ def _attached(protocol: str, conn_id: str, client: str, options: Mapping[str, An
 
 
 def _bytes_at(address: str) -> bytes:
-    answer = httpx.get(address)
-    answer.raise_for_status()
-    return answer.content
+    response = httpx.get(address)
+    response.raise_for_status()
+    return response.content

@@ -17,7 +17,7 @@ CONDITION = "HTTP_IF_NONE_MATCH"
 
 Environ = dict[str, Any]
 Before = Callable[[Environ], "tuple[str, bytes] | None"]
-"""Looks at a request, may change it, and may answer it with a status line and a body."""
+"""Inspects a request, may change it, and may respond with a status line and a body."""
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +78,12 @@ def s3_behind(before: Before) -> Iterator[str]:
     moto = DomainDispatcherApplication(create_backend_app)
 
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
-        answer = before(environ)
-        if answer is None:
+        response = before(environ)
+        if response is None:
             return moto(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        start_response(answer[0], [("Content-Type", "application/xml"), ("Content-Length", str(len(answer[1])))])
-        return [answer[1]]
+        start_response(response[0], [("Content-Type", "application/xml"), ("Content-Length", str(len(response[1])))])
+        return [response[1]]
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, app, threaded=True)

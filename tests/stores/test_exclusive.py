@@ -64,7 +64,7 @@ def claims(store: Store, run: str, clock: Any = None) -> list[bool]:
 
 
 def each_once(results: list[Any]) -> None:
-    """Each session was given to one who asked, and who got none was told so."""
+    """Each session was claimed by one run, and the others got none."""
     given = [result for result in results if isinstance(result, list)]
     assert [sum(of_session) for of_session in zip(*given, strict=True)] == [1] * len(SESSIONS)
 
@@ -338,7 +338,7 @@ def test_a_refused_write_says_what_to_do(reach, status: str, code: str, remedy: 
 
 
 def test_azures_errors_say_what_to_do(reach, azurite: str) -> None:
-    """Whoever ends an upload drops the blocks of all others for that blob."""
+    """The end of an upload discards the blocks of all other uploads of that blob."""
     folder = reach(AzureFolder(azurite))
     store = open_store(folder.path, folder.conn_id)
     with pytest.raises(ExportError, match=r"a\.bin: .*a retry goes on from here.*block list is invalid"):  # noqa: SIM117
@@ -350,7 +350,7 @@ def test_azures_errors_say_what_to_do(reach, azurite: str) -> None:
 
 
 def test_a_claim_whose_answer_was_lost_is_settled(reach) -> None:
-    """The store carried it out; the client asks again, and is told that there is such a file."""
+    """The store carried it out; the client repeats the request, and the response is that the file exists."""
     lost = iter([True])
 
     def before(environ: Environ) -> tuple[str, bytes] | None:

@@ -61,14 +61,14 @@ def test_a_second_try_that_fails_leaves_the_file_of_the_first(store_in, kind: st
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_can_be_begun_anew_while_it_is_written(store_in, kind: str) -> None:
+def test_a_file_can_be_started_again_while_it_is_written(store_in, kind: str) -> None:
     store, folder = store_in(kind)
     with store.write("a.bin") as file:
         file.write(b"x" * 9 * MIB)
         file.seek(0)
         file.truncate()
-        file.write(b"anew")
-    assert folder.everything() == {"a.bin": b"anew"}
+        file.write(b"second")
+    assert folder.everything() == {"a.bin": b"second"}
 
 
 WRITER = """
@@ -143,7 +143,7 @@ def test_a_connection_that_breaks_leaves_the_file_of_before(folder_in, ssh_serve
 def test_recordings_are_written_over_sftp(folder_in, vidinfra: Any, context, connect) -> None:
     folder = folder_in("sftp")
     [key] = vidinfra.create("Noon", started_at=NOON, ended_at=NOON + timedelta(hours=1), recording_bytes=3_000_000)
-    told = DownloadRecordingsOperator(
+    written = DownloadRecordingsOperator(
         task_id="download",
         conn_id="vidinfra_default",
         session_id=key,
@@ -151,7 +151,7 @@ def test_recordings_are_written_over_sftp(folder_in, vidinfra: Any, context, con
         object_storage_conn_id=folder.conn_id,
     ).execute(context)
     files = folder.everything()
-    assert {hashlib.sha256(data).hexdigest() for data in files.values()} == {one["sha256"] for one in told}
+    assert {hashlib.sha256(data).hexdigest() for data in files.values()} == {one["sha256"] for one in written}
     assert [len(data) for data in files.values()] == [3_000_000]
     assert hidden_in(folder) == []
 
@@ -159,8 +159,8 @@ def test_recordings_are_written_over_sftp(folder_in, vidinfra: Any, context, con
 def test_transcripts_are_written_over_sftp(store_in) -> None:
     store, folder = store_in("sftp")
     segments = tuple(TranscriptSegment(start=place, end=place + 1, text="word " * 100) for place in range(3000))
-    told = write_transcripts(store, session(), [Transcript(session_id="s1", segments=segments)], ["vtt", "json"])
-    assert [one["bytes"] for one in told] == [len(data) for _, data in sorted(folder.everything().items())][::-1]
+    written = write_transcripts(store, session(), [Transcript(session_id="s1", segments=segments)], ["vtt", "json"])
+    assert [one["bytes"] for one in written] == [len(data) for _, data in sorted(folder.everything().items())][::-1]
     assert hidden_in(folder) == []
 
 
@@ -168,7 +168,7 @@ def test_transcripts_are_written_over_sftp(store_in) -> None:
 def test_exports_are_written_over_sftp(folder_in, vidinfra: Any, context, form: str) -> None:
     folder = folder_in("sftp")
     vidinfra.create("Noon", started_at=NOON, ended_at=NOON + timedelta(hours=1), attendees=3000)
-    told = SessionsToObjectStorageOperator(
+    written = SessionsToObjectStorageOperator(
         task_id="export",
         conn_id="vidinfra_default",
         path=folder.path,
@@ -178,8 +178,8 @@ def test_exports_are_written_over_sftp(folder_in, vidinfra: Any, context, form: 
         end="2026-03-03T00:00:00Z",
     ).execute(context)
     files = {key: len(data) for key, data in folder.everything().items() if key.startswith("attendance/")}
-    assert list(files.values()) == [told["datasets"]["attendance"]["bytes"]]
-    assert told["datasets"]["attendance"]["rows"] > 3000
+    assert list(files.values()) == [written["datasets"]["attendance"]["bytes"]]
+    assert written["datasets"]["attendance"]["rows"] > 3000
     assert hidden_in(folder) == []
 
 
@@ -219,7 +219,7 @@ def test_a_store_that_can_do_neither_is_refused(reach, tmp_path: Path, client: A
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_what_renames_is_taken_whoever_made_it(reach, tmp_path: Path) -> None:
+def test_every_store_that_renames_is_accepted(reach, tmp_path: Path) -> None:
     from airflow.sdk.io import attach
 
     attach("sftp", "other_here", fs=LocalFileSystem())

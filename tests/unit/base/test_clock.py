@@ -119,7 +119,7 @@ async def test_a_jump_wakes_nobody_until_the_clock_is_advanced() -> None:
     assert task.done()
 
 
-def test_it_starts_where_it_is_told() -> None:
+def test_it_starts_at_the_given_time() -> None:
     start = datetime(2030, 1, 1, tzinfo=UTC)
     assert VirtualClock(start).now() == start
     assert VirtualClock().now().tzinfo is UTC

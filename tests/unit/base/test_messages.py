@@ -14,5 +14,5 @@ def test_a_count_agrees_with_its_noun(number: int, text: str) -> None:
     assert format_count(number, "session") == text
 
 
-def test_an_instant_is_told_to_the_second() -> None:
+def test_an_instant_is_formatted_to_the_second() -> None:
     assert format_instant(datetime(2026, 3, 2, 15, 0, 1, 999_999, UTC)) == "2026-03-02T15:00:01+00:00"

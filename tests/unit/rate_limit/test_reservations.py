@@ -35,7 +35,7 @@ class Platform:
         self.deferrals: list[int] = []
 
     def client(self, limiter: RateLimiter) -> Client:
-        def answer(request: httpx.Request) -> httpx.Response:
+        def respond(request: httpx.Request) -> httpx.Response:
             self.arrivals.append(self.clock.now().timestamp())
             return httpx.Response(200, json={"data": {"id": "t1"}})
 
@@ -44,7 +44,7 @@ class Platform:
             dialect=Dialect("testing"),
             limiter=limiter,
             clock=self.clock,
-            transport=httpx.MockTransport(answer),
+            transport=httpx.MockTransport(respond),
         )
 
     async def task(self, requests: int, usual: int, max_late: float) -> None:

@@ -691,7 +691,7 @@ def test_the_arrival_of_a_late_request_is_moved(arrivals: list[float], moved: fl
     assert set(state.arrivals) - set(arrivals) == {1001.5 + 0.5}
 
 
-def test_in_a_short_window_an_arrival_is_told_from_one_close_to_it() -> None:
+def test_in_a_short_window_close_arrivals_are_distinguished() -> None:
     state = make_state(10, 0.5)
     state.arrivals = array("d", [999.92, 1000.0])
     state.advance_to(1000.3)
