@@ -225,8 +225,8 @@ PREVAIL_TIMES = st.sampled_from(["02:30 AM", "1:30pm", "23:59", "24:00", "99:99"
 @MANY
 def test_planned_times_of_prevail(day: str | None, time: str | None, name: str | None, hours: float | None) -> None:
     try:
-        start = zones.read_time(day, time, name)
-        end = zones.end_of(start, hours)
+        start = zones.parse_time(day, time, name)
+        end = zones.add_hours(start, hours)
     except MalformedResponseError as unreadable:
         is_short(unreadable)
         return
@@ -238,8 +238,8 @@ def test_planned_times_of_prevail(day: str | None, time: str | None, name: str |
 @SOME
 def test_what_is_written_to_prevail_is_read_as_the_same_minute(instant: datetime, iana: str) -> None:
     if instant.year < 9890 and iana != "localtime":
-        written = zones.write_time(instant, iana)
-        read = zones.read_time(written["start_date"], written["start_time"], written["time_zone"])
+        written = zones.format_time(instant, iana)
+        read = zones.parse_time(written["start_date"], written["start_time"], written["time_zone"])
         assert read == instant.replace(second=0, microsecond=0)
 
 
