@@ -59,6 +59,7 @@ MODULES: dict[str, Sequence[str]] = {
     "platforms/prevail/mapping": ("platforms/prevail/test_mapping.py",),
     "platforms/vidinfra/mapping": ("platforms/vidinfra/test_mapping.py",),
     "platforms/vidinfra/artifacts": ("platforms/vidinfra/test_mapping.py",),
+    "platforms/sessions_us/mapping": ("platforms/sessions_us/test_mapping.py",),
     "platforms/sessions_us/artifacts": ("platforms/sessions_us/test_artifacts.py",),
     "operators/_record_stores": ("operators/test_send_record.py", "operators/test_session_id_store.py"),
     "operators/_send_record": ("operators/test_send_record.py",),
