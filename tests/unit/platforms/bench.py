@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 class Bench:
-    """A platform that is played, its time, and adapters that speak to it.
+    """A simulated platform, its time, and adapters for it.
 
     :param platform: connection type.
     :param settings: how the platform behaves where its documentation is silent.
@@ -33,7 +33,7 @@ class Bench:
         self._opened: list[Adapter] = []
 
     def adapter(self) -> Adapter:
-        """An adapter that knows nothing yet."""
+        """An adapter without any state."""
         fields = {name: value for name, value in self.platform.connection().items() if name != "conn_type"}
         account = Account("bench", self.platform.name, **fields)
         transport = httpx.ASGITransport(self.sandbox.app)
@@ -97,13 +97,13 @@ class SandboxFake:
         self.platform.script(session_id, artifacts_after=0)
 
     def break_record(self, session_id: str) -> None:
-        """Spoil what tells the state, in every response that holds the session."""
+        """Replace the state, in every response with the session."""
         build = self.platform.build_response
         self.platform.build_response = lambda result, asked: build(_spoiled(result, session_id), asked)
 
 
 def _spoiled(content: Any, session_id: str) -> Any:
-    """A response in which the state of one session is a word that nobody knows, or its end no time."""
+    """A response in which the state of one session is an unknown word, or its end is no time."""
     if isinstance(content, list):
         return [_spoiled(item, session_id) for item in content]
     if not isinstance(content, dict):

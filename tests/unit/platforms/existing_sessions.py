@@ -1,4 +1,4 @@
-"""What a create makes of the candidates that an adapter finds."""
+"""The sessions that a create would use, of those that an adapter finds."""
 
 from __future__ import annotations
 

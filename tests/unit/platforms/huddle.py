@@ -152,7 +152,7 @@ class HuddleAdapter(Adapter):
 
 
 class Huddle:
-    """The server: what it holds, and what it was asked for."""
+    """The server: its data, and the requests to it."""
 
     def __init__(self) -> None:
         self.meetings: dict[str, dict[str, Any]] = {}

@@ -115,14 +115,14 @@ def test_paths_that_do_not_fit_are_refused(given: Any, text: str) -> None:
         account(extra={"paths": given}).paths({"get": None})
 
 
-def test_accounts_are_told_apart_without_telling_the_credential() -> None:
+def test_accounts_are_identified_without_revealing_the_credential() -> None:
     one, other = account(password="key1"), account(password="key2")
     assert one.fingerprint("https://x") == account(password="key1").fingerprint("https://x")
     assert len({one.fingerprint("https://x"), other.fingerprint("https://x"), one.fingerprint("https://y")}) == 3
     assert "key1" not in one.fingerprint("https://x") + repr(one)
 
 
-def test_an_account_with_a_log_in_is_told_apart_by_that_alone() -> None:
+def test_an_account_with_a_login_is_identified_by_that_alone() -> None:
     """Else its password could be guessed at wherever the fingerprint stands."""
     one, changed = account(login="ada@x.example", password="a"), account(login="ada@x.example", password="b")
     assert one.fingerprint("https://x", one.login) == changed.fingerprint("https://x", one.login)

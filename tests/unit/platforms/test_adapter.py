@@ -182,7 +182,7 @@ async def test_takeaways_are_ready_when_there_are_some() -> None:
     assert (await adapter.artifact_status(over(), Artifact.TAKEAWAYS)).ready
 
 
-def test_the_connection_tells_the_page_of_a_session() -> None:
+def test_the_connection_gives_the_page_of_a_session() -> None:
     assert opened().page("s1") is None
     assert opened(session_url="https://x.example/{session_id}/live").page("a b") == "https://x.example/a%20b/live"
 

@@ -1,4 +1,4 @@
-"""Whatever a platform answers, only errors of ours leave an adapter."""
+"""Whatever a platform responds, an adapter raises only errors of this package."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "": [{"id": KEY, **MEETING}],
     },
 }
-"""By the end of their paths: good answers."""
+"""Valid responses, by the end of their paths."""
 
 NUMBERS = [0, -1, 2**63, -(2**63) - 1, 10**400, 1e308, float("nan"), 253402300800, 1e12]
 TEXTS = [
@@ -85,13 +85,13 @@ junk = st.recursive(
 
 
 def places(answer: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths to an answer and to each of its parts."""
+    """The paths to a response and to each of its parts."""
     inner = answer.items() if isinstance(answer, dict) else enumerate(answer) if isinstance(answer, list) else ()
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 
 def with_part(answer: Any, path: tuple[Any, ...], part: Any) -> Any:
-    """An answer with another part; where the path is no more it stays as it is."""
+    """A response with another part; unchanged if the path does not exist any more."""
     if not path:
         return part
     if not isinstance(answer, dict | list) or (isinstance(answer, list) and path[0] not in range(len(answer))):
@@ -120,7 +120,7 @@ def opened(platform: str, given: dict[str, Any]) -> Adapter:
 
 
 async def asked(question: Awaitable[Any]) -> Any:
-    """The answer to a question; None where an error of ours is."""
+    """The result of a call; None if it raises an error of this package."""
     try:
         return await question
     except SessionsError as error:
@@ -133,7 +133,7 @@ async def listed(items: AsyncIterator[Any]) -> list[Any]:
 
 
 async def ask_all(adapter: Adapter) -> None:
-    """Ask everything that can be asked."""
+    """Call every method."""
     await ask_about_session(adapter, await ask_for_sessions(adapter))
     await change_sessions(adapter)
 

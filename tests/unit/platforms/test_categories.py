@@ -51,7 +51,7 @@ async def test_the_accounts_limit_holds_for_a_category_too(huddle: Huddle, clock
         assert 60 <= sent[3] < 62
 
 
-async def test_an_adapter_knows_the_limits_of_its_platforms_categories(
+async def test_an_adapter_has_the_limits_of_its_platforms_categories(
     huddle: Huddle, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(HuddleAdapter, "category_limits", {"files": RateLimit(1, 60.0)})

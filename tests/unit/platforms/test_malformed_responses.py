@@ -28,7 +28,7 @@ Answers = Mapping[str, Any] | Callable[[httpx.Request], httpx.Response]
 
 
 def adapter_of(platform: str, answers: Answers, **fields: Any) -> Adapter:
-    """An adapter of a platform that gives each path that ends so the answer it has for it."""
+    """An adapter of a platform with a response for each end of a path."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if callable(answers):
@@ -121,7 +121,7 @@ class TestSessionsUs:
         assert (session.actual_end, session.updated_at) == (None, None)
         assert transcript.segments[0].speaker_key == "account:7"
 
-    async def test_people_are_told_apart_however_little_is_told_of_them(self) -> None:
+    async def test_people_are_identified_by_the_little_that_is_given(self) -> None:
         guests = [{"email": " Ada@X.org"}, {"firstName": "Kim"}, {"firstName": "Kim", "email": " "}, {"id": "x"}]
         people = [*({"guest": guest} for guest in guests), {"id": "p5", "guest": {"email": "ada@x.org"}}]
         async with adapter_of("sessions_us", {"/participants": people, ID: meeting()}) as adapter:
@@ -171,7 +171,7 @@ class TestVidInfra:
         keys = [("row:0", "Kim"), ("account:u1", "Ada"), ("row:3", "Kim"), ("row:4", "Lou")]
         assert [(one.participant_key, one.name) for one in told[0][1]] == keys
 
-    async def test_a_refused_log_in_that_quotes_the_password_does_not_show_it(self) -> None:
+    async def test_a_refused_login_that_quotes_the_password_does_not_show_it(self) -> None:
         def refuse(request: httpx.Request) -> httpx.Response:
             said = {"message": f"no account with {PASSWORD}", "errors": [{"field": "password", "message": PASSWORD}]}
             return httpx.Response(401, json=said)
@@ -277,7 +277,7 @@ class TestPrevail:
             self.of(extra={"end_grace": "soon"})
 
     @pytest.mark.parametrize("session_id", [None, 5, "", " ", "None", "..", "a/../b", "a\nb"])
-    async def test_what_is_nobodys_id_is_refused_before_any_request(self, session_id: Any) -> None:
+    async def test_an_invalid_id_is_refused_before_any_request(self, session_id: Any) -> None:
         def refuse(request: httpx.Request) -> httpx.Response:
             raise AssertionError(f"{request.url} was asked for")
 

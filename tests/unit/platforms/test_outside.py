@@ -165,7 +165,7 @@ def test_its_files_of_any_type_are_downloaded_and_their_list_is_read_once(
     assert FILE_TOKEN not in caplog.text
 
 
-async def test_a_link_that_has_expired_is_the_only_one_that_is_asked_for_again(huddle: Huddle, tmp_path: Path) -> None:
+async def test_a_link_that_has_expired_is_the_only_one_that_is_requested_again(huddle: Huddle, tmp_path: Path) -> None:
     huddle.add("m", SOON, "finished")
     huddle.files["m"] = [(name, "video/mp4", name.encode()) for name in "abc"]
     async with HuddleAdapter.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
@@ -345,7 +345,7 @@ async def test_a_poll_lists_where_that_costs_less_than_a_request_for_each(huddle
         assert huddle.requests == {"GET meetings/{id}": 4}, "the list has become longer than that"
 
 
-async def test_a_poll_asks_no_more_for_what_is_over(huddle: Huddle) -> None:
+async def test_a_poll_requests_no_session_that_is_over(huddle: Huddle) -> None:
     huddle.add("m", SOON, "finished")
     async with HuddleAdapter.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
         held = await adapter.get("m")

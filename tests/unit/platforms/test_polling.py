@@ -1,4 +1,4 @@
-"""What a look costs on each platform: pages of a list or single requests, whichever are fewer."""
+"""What a poll costs on each platform: pages of a list or single requests, whichever are fewer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Known = dict[str, Session | None]
 
 
 class Place:
-    """A platform of the sandbox, and an adapter that speaks to it."""
+    """A platform of the sandbox, and an adapter for it."""
 
     def __init__(self, name: str, clock: VirtualClock) -> None:
         self.sandbox = Sandbox(clock=SandboxClock(follow=clock))
@@ -47,7 +47,7 @@ class Place:
         return made
 
     async def poll_sessions(self, known: Known) -> tuple[Known, int]:
-        """What a look sees, and the requests that it took."""
+        """The polled sessions, and the number of requests."""
         self.sandbox.log.clear()
         seen = await self.adapter.poll_sessions(known)
         assert seen.keys() == known.keys()
@@ -67,7 +67,7 @@ def pages(place: Place, count: int) -> int:
 
 
 @pytest.mark.parametrize("count", [1, 100, 1000])
-async def test_a_look_costs_no_more_than_its_sessions_or_their_pages(place: Place, count: int) -> None:
+async def test_a_poll_costs_no_more_than_its_sessions_or_their_pages(place: Place, count: int) -> None:
     made = place.make(count)
     bound = min(count, pages(place, count))
 
@@ -135,7 +135,7 @@ class TestDepth:
     def items(self) -> list[str]:
         return [f"s{number}" for number in range(100)]
 
-    async def test_one_session_is_asked_for(self, items: list[str]) -> None:
+    async def test_one_session_is_requested(self, items: list[str]) -> None:
         assert await self.walk(PageSearch(10), {"s0"}, items) == (set(), 0)
 
     async def test_new_ones_are_expected_on_the_first_page(self, items: list[str]) -> None:
@@ -144,7 +144,7 @@ class TestDepth:
     async def test_fewer_pages_are_read_in_vain_than_there_are_sessions_missing(self, items: list[str]) -> None:
         search, wanted = PageSearch(10), {"s70", "s71", "s72"}
         assert await self.walk(search, wanted, items) == (set(), 2)
-        assert await self.walk(search, wanted, items) == (set(), 0), "asked for from now on"
+        assert await self.walk(search, wanted, items) == (set(), 0), "requested one by one from now on"
         assert search.estimate_requests(wanted) == 3
 
     async def test_deep_pages_are_read_where_many_are_on_them(self, items: list[str]) -> None:
@@ -153,7 +153,7 @@ class TestDepth:
             assert await self.walk(search, wanted, items) == (wanted, 6)
         assert search.estimate_requests(wanted) == 6
 
-    async def test_one_that_moved_down_is_asked_for_and_two_are_followed(self, items: list[str]) -> None:
+    async def test_one_that_moved_down_is_requested_and_two_are_followed(self, items: list[str]) -> None:
         search, wanted = PageSearch(10), {"s0", "s8", "s9"}
         await self.walk(search, wanted, items)
         assert await self.walk(search, wanted, ["new", *items]) == ({"s0", "s8"}, 1)

@@ -102,7 +102,7 @@ def test_two_packages_that_claim_one_platform_are_both_named(install: Install) -
     assert adapter_class("prevail") is PrevailAdapter
 
 
-def test_nobody_takes_the_name_of_one_of_ours(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_package_takes_the_name_of_a_built_in_platform(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     install("apache-huddle", {"prevail": "huddle_adapter:Huddle"}, {"huddle_adapter": ADAPTER})
     caplog.set_level(logging.WARNING)
     assert adapter_class("prevail") is PrevailAdapter
@@ -111,7 +111,7 @@ def test_nobody_takes_the_name_of_one_of_ours(install: Install, caplog: pytest.L
 
 
 @pytest.mark.parametrize(("provider_info", "is_hinted"), [("huddle_info:info", True), ("huddle_info:gone", False)])
-def test_a_misspelt_field_is_told_by_the_form_of_the_package(
+def test_a_misspelt_field_is_found_by_the_form_of_the_package(
     install: Install, caplog: pytest.LogCaptureFixture, provider_info: str, is_hinted: bool
 ) -> None:
     from airflow.providers.common.compat.sdk import Connection

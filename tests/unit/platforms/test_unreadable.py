@@ -118,7 +118,7 @@ async def listed(adapter: Adapter, **query: Any) -> dict[str, Session]:
 @pytest.mark.parametrize("junk", JUNK, ids=repr)
 @pytest.mark.parametrize("platform", PLATFORMS)
 async def test_no_field_of_one_session_costs_another(platform: str, junk: Any) -> None:
-    """Whatever stands in it. The list, a look and a get say the same of all."""
+    """Whatever it holds. The list, a poll and a get return the same of all."""
     opened, record = PLATFORMS[platform]
     async with opened() as adapter:
         whole = await listed(adapter)
@@ -212,7 +212,7 @@ async def test_a_warning_names_session_and_field_and_comes_once(
 
 
 @pytest.mark.parametrize("zone", ["Alberta/Nowhere", "Mars", 5, {"name": "UTC"}])
-async def test_a_zone_that_nobody_knows_costs_the_times_that_hang_on_it(zone: Any, caplog: Any) -> None:
+async def test_an_unknown_zone_costs_only_the_times_that_depend_on_it(zone: Any, caplog: Any) -> None:
     async with prevail({"time_zone": zone}, request={"remote_session": {**DEPOSITION, "time_zone": zone}}) as adapter:
         found = (await listed(adapter))["s1"]
         assert (found.scheduled_start, found.scheduled_end, found.time_zone) == (None, None, None)
@@ -318,7 +318,7 @@ class TestIds:
     async def test_a_session_that_comes_again_on_a_later_page_is_harmless_and_another_one_is_not(
         self, later: dict[str, str]
     ) -> None:
-        """What a session keeps tells them apart: its state may have changed between the two pages."""
+        """The fields that a session keeps identify it: its state may have changed between the two pages."""
 
         def answer(request: httpx.Request) -> httpx.Response:
             page = int(request.url.params["page"])
@@ -333,7 +333,7 @@ class TestIds:
             else:
                 assert (await listed(adapter)).keys() == {"s0", "s1", "s2"}
 
-    async def test_people_without_an_id_who_are_alike_are_as_many_as_the_platform_says(self) -> None:
+    async def test_people_without_an_id_who_are_equal_are_as_many_as_the_platform_says(self) -> None:
         rows = [{"username": "Kim"}, {"username": "Kim"}, {"id": "1", "username": "A"}, {"id": "1", "username": "B"}]
         answers = {
             "/attendance": {"data": {"attendance": rows}},
@@ -344,7 +344,7 @@ class TestIds:
         assert sorted(one.name or "" for one in stays) == ["A", "B", "Kim", "Kim"]
 
 
-async def test_a_session_of_no_length_is_looked_at_as_often_as_one_likes() -> None:
+async def test_a_session_of_no_length_can_be_polled_again() -> None:
     async with prevail({"estimated_duration": 0}) as adapter:
         for _ in range(3):
             looked = await adapter.poll_sessions({"s1": None})

@@ -1,4 +1,4 @@
-"""A Prevail adapter that speaks to the sandbox in process; both have one virtual clock."""
+"""A Prevail adapter that is connected to the sandbox in process; both have one virtual clock."""
 
 from __future__ import annotations
 

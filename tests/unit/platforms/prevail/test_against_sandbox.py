@@ -1,4 +1,4 @@
-"""The adapter's questions against the sandbox: answers in words of the model, and the requests they cost."""
+"""The adapter against the sandbox: results in the model, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ LISTS = ["list_session_requests", "list_sessions"]
 
 
 def asked(sandbox: Sandbox) -> list[str | None]:
-    """The operations asked for since this was last called, in order."""
+    """The operations requested since the last call, in order."""
     routes = [entry.route for entry in sandbox.log.entries()]
     sandbox.log.clear()
     return routes
 
 
 def seen(looked: dict[str, Session | SessionsError], session_id: str) -> Session:
-    """What a look saw of a session."""
+    """The polled session."""
     session = looked[session_id]
     assert isinstance(session, Session), session
     return session
@@ -83,7 +83,7 @@ def hour(before: float, after: float) -> Window:
     return Window(start=NOW - timedelta(hours=before), end=NOW + timedelta(hours=after))
 
 
-def test_the_registry_knows_the_adapter() -> None:
+def test_the_adapter_is_registered() -> None:
     assert adapter_class("prevail") is PrevailAdapter
 
 
@@ -104,7 +104,7 @@ async def test_what_prevail_cannot_do_says_what_to_use_instead(
     assert sandbox.log.count() == 0
 
 
-async def test_check_tells_host_and_count_in_one_request(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
+async def test_check_returns_host_and_count_in_one_request(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
     sandbox.prevail.create(count=3)
     assert await adapter.check() == "Prevail at sandbox.test answered: 3 sessions in the next 24 hours"
     assert asked(sandbox) == ["list_sessions"]
@@ -131,7 +131,7 @@ async def test_tokens_are_fresh_however_long_the_adapter_lives(
     assert sandbox.log.count(status=401) == 0
 
 
-async def test_a_token_that_the_platform_thinks_expired_is_made_anew_once(
+async def test_a_token_that_the_platform_thinks_expired_is_renewed_once(
     adapter: PrevailAdapter, sandbox: Sandbox
 ) -> None:
     await adapter.check()
@@ -208,7 +208,7 @@ async def test_a_keyed_create_whose_answer_is_lost_is_found(
 
 
 @pytest.mark.parametrize("title", ["Déposition de Zoë", "  Smith,  Jones & Sons ", "Straße_1"])
-async def test_find_knows_how_prevail_makes_a_slug_of_a_title(
+async def test_find_existing_makes_the_slug_of_a_title_as_prevail_does(
     adapter: PrevailAdapter, draft: Draft, title: str
 ) -> None:
     made = await adapter.create(draft(title))
@@ -226,7 +226,7 @@ async def test_find_takes_neither_another_slug_nor_a_canceled_session(
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-async def test_a_session_scheduled_anew_under_its_old_slug_is_the_one_that_counts(
+async def test_a_session_scheduled_again_under_its_old_slug_is_the_one_that_counts(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft, newest_first: bool
 ) -> None:
     sandbox.prevail.settings.newest_first = newest_first
@@ -251,7 +251,7 @@ async def test_people_are_sent_as_given_and_a_host_listed_twice_is_emailed(
     assert [email["to"] for email in sandbox.prevail.emails()] == [member, "guest@example.com"]
 
 
-async def test_what_prevail_refuses_is_told_field_by_field(adapter: PrevailAdapter, draft: Draft) -> None:
+async def test_what_prevail_refuses_is_reported_field_by_field(adapter: PrevailAdapter, draft: Draft) -> None:
     with pytest.raises(RejectedError, match=r"deponent\.email"):
         await adapter.create(draft(options={"deponent": {"name": "A", "email": "nobody"}}))
 
@@ -277,7 +277,7 @@ async def test_a_request_keeps_its_id_while_staff_schedule_it(
     assert scheduled.url == f"http://sandbox.test/prevail/sessions/{slug}"
 
 
-async def test_looking_at_many_requests_and_sessions_costs_two_lists(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
+async def test_polling_many_requests_and_sessions_costs_two_lists(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
     ids = sandbox.prevail.create(count=50) + sandbox.prevail.create(count=50, requested=True)
     known = dict.fromkeys(ids)
     first = await adapter.poll_sessions(known)
@@ -342,7 +342,7 @@ async def test_an_unknown_id_of_either_kind_is_not_found(adapter: PrevailAdapter
 # Looking, and how it is inferred that a session has ended
 
 
-async def test_looking_at_a_hundred_sessions_costs_one_request(
+async def test_polling_a_hundred_sessions_costs_one_request(
     adapter: PrevailAdapter, sandbox: Sandbox, clock: VirtualClock
 ) -> None:
     sandbox.prevail.settings.newest_first = False
@@ -428,7 +428,7 @@ async def test_one_that_was_live_and_is_so_no_more_has_ended(
 
 
 @pytest.mark.parametrize("after_end", ["ready", "gone"])
-async def test_without_an_earlier_look_recordings_or_the_planned_end_decide(
+async def test_without_an_earlier_poll_recordings_or_the_planned_end_decide(
     adapter: PrevailAdapter, sandbox: Sandbox, clock: VirtualClock, after_end: Any
 ) -> None:
     sandbox.prevail.settings.after_end = after_end
@@ -445,7 +445,7 @@ async def test_without_an_earlier_look_recordings_or_the_planned_end_decide(
     assert (await adapter.get(silent)).state is SessionState.ENDED
 
 
-async def test_one_that_nobody_started_has_ended_after_its_planned_end_and_the_grace(
+async def test_one_that_was_never_started_has_ended_after_its_planned_end_and_the_grace(
     open_adapter: Open, clock: VirtualClock, draft: Draft
 ) -> None:
     adapter = open_adapter(extra={"end_grace": 600})
@@ -525,7 +525,7 @@ async def test_what_cannot_be_changed_is_refused_before_any_request(
 
 
 @pytest.mark.parametrize(("notify", "emails"), [(True, 1), (False, 0)])
-async def test_cancel_emails_people_unless_told_not_to(
+async def test_cancel_emails_people_by_default(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft, notify: bool, emails: int
 ) -> None:
     await adapter.create(draft(participants=["a@example.com"]))
@@ -747,7 +747,7 @@ async def test_a_recording_is_downloaded_whole_and_the_store_is_sent_no_token(
     assert asked(sandbox) == ["get_file"]
 
 
-async def test_an_address_that_expires_on_the_way_is_asked_for_again(
+async def test_an_address_that_expires_on_the_way_is_requested_again(
     adapter: PrevailAdapter, sandbox: Sandbox, clock: VirtualClock, over: Session, tmp_path: Path
 ) -> None:
     (recording,) = await adapter.recordings(over)
@@ -833,7 +833,7 @@ async def test_rooms_are_refused_rather_than_never_found(adapter: PrevailAdapter
 
 
 class TestNeverListed:
-    """What a request alone tells."""
+    """The session of a request alone."""
 
     @pytest.fixture
     def clock(self) -> VirtualClock:

@@ -51,7 +51,7 @@ def test_a_clock_that_is_right(server: SandboxServer) -> None:
 
 
 def test_a_short_key_is_not_warned_of(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a process of its own, because Python tells a warning once."""
+    """In a process of its own, because Python shows a warning once."""
     connection: dict[str, Any] = server.sandbox.prevail.connection() | {"password": "short"}
     monkeypatch.setenv("AIRFLOW_CONN_PREVAIL_DEFAULT", json.dumps(connection))
     code = (

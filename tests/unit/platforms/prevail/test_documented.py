@@ -1,4 +1,4 @@
-"""What we send equals the vendor's documented examples, and its documented answers can be read."""
+"""Requests equal the vendor's documented examples, and its documented responses can be parsed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ REMOTE = {"title": "Example Remote Session", "case": "123-case-id-name", **WHEN}
 
 
 class Recorder:
-    """A platform that answers every request alike and remembers what came."""
+    """A platform that gives every request the same response and records it."""
 
     def __init__(self, answer: Any = ANSWER) -> None:
         self.requests: list[httpx.Request] = []
@@ -227,7 +227,7 @@ def test_bad_input_is_refused_before_any_request(
     assert platform.requests == []
 
 
-async def test_recordings_that_are_alike_are_still_two_files(clock: VirtualClock) -> None:
+async def test_recordings_that_are_equal_are_still_two_files(clock: VirtualClock) -> None:
     item = {"filename": "audio.mp4", "type": "audio", "user": "Recording", "size": "5"}
     answer = {"recordings": [{**item, "presigned_url": f"https://files.test/{number}"} for number in (1, 2)]}
     session = Session(platform="prevail", session_id="smith", title="Smith", state=SessionState.ENDED)

@@ -141,7 +141,7 @@ def test_a_session_of_unknown_length_may_take_eight_hours(mapper: Read, clock: V
     assert (over.state, over.ended_at) == (SessionState.ENDED, START + timedelta(hours=8))
 
 
-def test_a_session_that_nobody_planned_never_ends_by_plan(mapper: Read, clock: VirtualClock) -> None:
+def test_a_session_without_a_plan_never_ends_by_plan(mapper: Read, clock: VirtualClock) -> None:
     move(clock, START + timedelta(days=1000))
     unplanned = {"start_date": None, "start_time": None, "time_zone": None, "estimated_duration": None}
     assert mapper().map_record(listed(**unplanned), None).state is SessionState.SCHEDULED
@@ -187,7 +187,7 @@ def test_an_unknown_word_keeps_what_is_known_of_the_session(mapper: Read) -> Non
     assert unknown.value.session.scheduled_start == START
 
 
-def test_the_request_knows_the_case_and_how_to_join(mapper: Read) -> None:
+def test_the_request_has_the_case_and_how_to_join(mapper: Read) -> None:
     details = {"prevail_join_url": "https://prevail.ai/join/smith"}
     known = request({"case": "7"}, session_url="https://prevail.ai/s/smith", provider_specific_details=details)
     session = mapper().map_record(listed(), known)
@@ -246,12 +246,12 @@ def test_times_that_cannot_be_read_are_left_out_and_named(mapper: Read) -> None:
     assert mapper().map_record(listed(), None).unreadable == frozenset()
 
 
-def test_a_session_that_nobody_planned_has_no_times_that_cannot_be_read(mapper: Read) -> None:
+def test_a_session_without_a_plan_has_no_times_that_cannot_be_read(mapper: Read) -> None:
     unplanned = {"start_date": None, "start_time": None, "title": ["Smith"]}
     assert mapper().map_record(listed(**unplanned), None).unreadable == {"title"}
 
 
-def test_a_case_that_the_request_cannot_tell_is_unreadable_unless_the_list_tells_it(mapper: Read) -> None:
+def test_a_case_that_the_request_lacks_is_unreadable_unless_the_list_has_it(mapper: Read) -> None:
     lost = request({"case": ["7"]})
     assert mapper().map_record(listed(), lost).unreadable == {"case"}
     assert mapper().map_record(listed(case="8"), lost).unreadable == frozenset()
@@ -281,7 +281,7 @@ def test_a_session_changes_with_its_record_and_with_its_request(mapper: Read) ->
     assert before.title == "Smith v. Jones"
 
 
-def test_a_session_and_its_request_are_merged_once_and_again_when_nobody_holds_the_result(
+def test_a_session_and_its_request_are_merged_once_and_again_when_the_result_was_freed(
     clock: VirtualClock,
 ) -> None:
     merged = Counter[str]()

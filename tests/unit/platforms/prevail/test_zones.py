@@ -1,4 +1,4 @@
-"""Zones and times on the wire: the instant that was asked for comes to be, whatever the clocks do and the locale is."""
+"""Zones and times in requests: a session gets the time that was given, in any zone and locale."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TWICE = [
 
 
 def sent(sandbox: Sandbox) -> dict[str, Any]:
-    """What the last request with a body asked for."""
+    """The body of the last request that has one."""
     body = next(entry.body for entry in reversed(sandbox.log.entries()) if entry.body)
     return dict(body.get("session_request", body)["remote_session"])
 
@@ -51,7 +51,7 @@ def sent(sandbox: Sandbox) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("start", "zone"), TWICE)
 @pytest.mark.parametrize("flow", ["self_service", "request"])
-async def test_a_time_that_the_clocks_show_twice_is_the_one_that_was_asked_for(
+async def test_a_time_that_occurs_twice_is_the_one_that_was_given(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft, start: str, zone: str, flow: str
 ) -> None:
     wanted = datetime.fromisoformat(start)
@@ -61,7 +61,7 @@ async def test_a_time_that_the_clocks_show_twice_is_the_one_that_was_asked_for(
 
 
 @pytest.mark.parametrize(("start", "zone"), TWICE)
-async def test_a_session_is_moved_to_the_one_that_was_asked_for(
+async def test_a_session_is_moved_to_the_time_that_was_given(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft, start: str, zone: str
 ) -> None:
     await adapter.create(draft(time_zone=zone))
@@ -135,14 +135,12 @@ async def test_a_session_that_comes_to_start_at_another_time_is_moved(
     assert moved.scheduled_start == datetime(2026, 3, 3, 16, tzinfo=UTC)
 
 
-async def test_a_request_that_staff_cannot_be_asked_to_move_is_an_error(
-    elsewhere: PrevailAdapter, draft: Draft
-) -> None:
+async def test_a_request_that_cannot_be_moved_is_an_error(elsewhere: PrevailAdapter, draft: Draft) -> None:
     with pytest.raises(SessionsError, match=r"planned session request:\d+ for 2026-03-02 19:00.* instead of 2026"):
         await elsewhere.create(draft(options=REQUEST))
 
 
-async def test_one_that_was_moved_since_is_left_but_told_of(
+async def test_one_that_was_moved_since_is_left_with_a_warning(
     adapter: PrevailAdapter, draft: Draft, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = await adapter.create(draft())

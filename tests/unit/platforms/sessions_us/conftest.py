@@ -1,4 +1,4 @@
-"""A Sessions adapter that speaks to the sandbox in process; both have one virtual clock."""
+"""A Sessions adapter that is connected to the sandbox in process; both have one virtual clock."""
 
 from __future__ import annotations
 

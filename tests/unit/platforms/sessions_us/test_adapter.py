@@ -1,4 +1,4 @@
-"""Sessions through its adapter, against answers as public clients and webhooks showed them."""
+"""Sessions' adapter, with responses as seen in public clients and webhooks."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ async def test_lists_are_bare_arrays_of_twenty() -> None:
     assert [request.url.params.get("page") for request in platform.requests] == [None, "2", "3"] * 2
 
 
-async def test_one_page_serves_a_look_at_many_and_a_silent_item_is_asked_for_by_itself() -> None:
+async def test_one_page_serves_a_poll_of_many_and_an_item_without_a_state_is_requested_by_itself() -> None:
     silent = {key: value for key, value in SCHEDULED.items() if key != "actualStart"} | {"startAt": ENDED["startAt"]}
     silent["startAt"] = "2026-03-02T15:00:00.000Z"
     live = {**silent, "actualStart": "2026-03-02T15:00:01.000Z"}

@@ -1,4 +1,4 @@
-"""The adapter's questions against the sandbox: answers in words of the model, and the requests they cost."""
+"""The adapter against the sandbox: results in the model, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def draft(title: str = "Quarterly review", **fields: Any) -> SessionDraft:
 
 
 def asked(sandbox: Sandbox) -> list[str | None]:
-    """The operations asked for since the log was cleared, in order."""
+    """The operations requested since the log was cleared, in order."""
     return [entry.route for entry in sandbox.log.entries()]
 
 
@@ -78,7 +78,7 @@ async def ended(adapter: SessionsUsAdapter, sandbox: Sandbox, **fields: Any) -> 
     return session
 
 
-def test_the_registry_knows_the_adapter() -> None:
+def test_the_adapter_is_registered() -> None:
     assert adapter_class("sessions_us") is SessionsUsAdapter
 
 
@@ -161,7 +161,7 @@ async def test_a_bad_draft_is_refused_before_any_request(
     assert sandbox.log.count() == 0
 
 
-async def test_fields_that_only_the_user_knows_are_passed_on(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
+async def test_extra_fields_are_passed_on(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     room_id = sandbox.sessions_us.room_id
     made = await adapter.create(draft(options={"extra": {"roomId": room_id}}))
     assert made.room_id == room_id
@@ -273,15 +273,13 @@ async def test_hosts_start_and_end(adapter: SessionsUsAdapter, sandbox: Sandbox,
 # Look
 
 
-async def test_a_look_at_one_session_is_one_request(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
+async def test_a_poll_of_one_session_is_one_request(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     session_id = sandbox.sessions_us.create()[0]
     assert states(await adapter.poll_sessions({session_id: None})) == {session_id: SessionState.SCHEDULED}
     assert asked(sandbox) == ["get_session"]
 
 
-async def test_one_page_tells_of_all_its_sessions_whatever_their_state(
-    adapter: SessionsUsAdapter, sandbox: Sandbox
-) -> None:
+async def test_one_page_gives_all_its_sessions_in_any_state(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     platform = sandbox.sessions_us
     waiting, live, over = platform.create(count=3)
     platform.start(live)
@@ -295,7 +293,7 @@ async def test_one_page_tells_of_all_its_sessions_whatever_their_state(
     assert asked(sandbox) == ["list_sessions"]
 
 
-async def test_a_look_at_a_thousand_waiters_sessions_costs_its_pages(open_adapter: Open, sandbox: Sandbox) -> None:
+async def test_a_poll_of_a_thousand_sessions_costs_their_pages(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(extra={"rate_limit": "1000/s"})
     sandbox.sessions_us.remove_rate_limit()
     made = sandbox.sessions_us.create(count=70)
@@ -303,7 +301,7 @@ async def test_a_look_at_a_thousand_waiters_sessions_costs_its_pages(open_adapte
     assert asked(sandbox) == ["list_sessions"] * 4
 
 
-async def test_where_the_list_is_silent_only_sessions_that_may_be_live_are_asked_for(
+async def test_where_the_list_lacks_the_state_only_sessions_that_may_be_live_are_requested(
     adapter: SessionsUsAdapter, sandbox: Sandbox
 ) -> None:
     platform = sandbox.sessions_us
@@ -328,7 +326,7 @@ async def test_a_deleted_session_is_an_error_of_its_own(adapter: SessionsUsAdapt
     assert isinstance(seen[gone], NotFoundError)
 
 
-async def test_what_is_over_is_not_looked_at_again_unless_asked(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
+async def test_what_is_over_is_polled_again_only_on_request(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     over = await ended(adapter, sandbox)
     assert await adapter.poll_sessions({over.session_id: over}) == {over.session_id: over}
     assert sandbox.log.count() == 0
@@ -337,7 +335,7 @@ async def test_what_is_over_is_not_looked_at_again_unless_asked(adapter: Session
 
 
 @pytest.mark.parametrize("status", [401, 503])
-async def test_a_look_that_fails_as_a_whole_says_so(adapter: SessionsUsAdapter, sandbox: Sandbox, status: int) -> None:
+async def test_a_poll_that_fails_as_a_whole_says_so(adapter: SessionsUsAdapter, sandbox: Sandbox, status: int) -> None:
     made = sandbox.sessions_us.create(count=2)
     sandbox.faults.add("status", status=status, times=None)
     with pytest.raises(ApiError) as failure:
@@ -677,7 +675,7 @@ async def test_participants_are_changed_and_removed_by_name(adapter: SessionsUsA
 # Payloads that were observed
 
 
-def test_payloads_of_webhooks_read_in_our_words() -> None:
+def test_payloads_of_webhooks_are_mapped_to_the_model() -> None:
     session = known("webhook_booking_created")["data"]["session"]
     read = endpoints.get_session("x")
     item = map_session(read.response_type.model_validate(session), None)

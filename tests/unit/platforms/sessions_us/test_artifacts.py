@@ -102,7 +102,7 @@ def test_one_text_was_spoken_in_its_own_language_whatever_is_named() -> None:
     assert (original.language, original.is_translation) == ("de", False)
 
 
-def test_speakers_are_named_as_the_platform_knows_them() -> None:
+def test_speakers_are_named_as_on_the_platform() -> None:
     def person(name: str | None) -> Participant:
         return Participant(
             participant_key="account:9", name=name, email="ada@example.com", presence=Presence.PRESENT, source_id="7"

@@ -1,4 +1,4 @@
-"""The adapter's questions against the sandbox: answers in words of the model, and the requests they cost."""
+"""The adapter against the sandbox: results in the model, and the requests that they take."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ START = "2026-03-02T16:00:00Z"
 
 
 def asked(sandbox: Sandbox) -> list[str | None]:
-    """The operations asked for since the log was cleared, in order."""
+    """The operations requested since the log was cleared, in order."""
     return [entry.route for entry in sandbox.log.entries()]
 
 
 def state(seen: dict[str, Session | SessionsError], session_id: str) -> SessionState:
-    """The state a look saw."""
+    """The polled state."""
     session = seen[session_id]
     assert isinstance(session, Session)
     return session.state
@@ -70,7 +70,7 @@ async def listed(adapter: VidInfraAdapter, **query: Any) -> list[Session]:
     return [session async for session in adapter.sessions(SessionQuery(**query))]
 
 
-def test_the_registry_knows_the_adapter() -> None:
+def test_the_adapter_is_registered() -> None:
     assert adapter_class("vidinfra") is VidInfraAdapter
 
 
@@ -82,7 +82,7 @@ def test_every_question_has_its_capability() -> None:
         assert capability.note or capability.support is Support.YES
 
 
-async def test_check_tells_host_and_counts_in_one_request(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
+async def test_check_returns_host_and_counts_in_one_request(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
     sandbox.vidinfra.create(count=3)
     said = await adapter.check()
     assert said == "sandbox.test accepted the credential; the account has 3 sessions, 0 live and 3 scheduled"
@@ -251,7 +251,7 @@ async def test_the_page_of_a_session_follows_from_the_connection(open_adapter: O
 SCHEDULED = Session(platform="vidinfra", session_id="s0", title="Launch", state=SessionState.SCHEDULED)
 
 
-async def test_looking_at_one_session_costs_one_request_for_it(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
+async def test_polling_one_session_costs_one_request_for_it(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
     session_id = sandbox.vidinfra.create("Hello")[0]
     before = await adapter.get(session_id)
     sandbox.log.clear()
@@ -261,7 +261,7 @@ async def test_looking_at_one_session_costs_one_request_for_it(adapter: VidInfra
     assert asked(sandbox) == ["get_session"]
 
 
-async def test_looking_at_many_scheduled_sessions_costs_one_list(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
+async def test_polling_many_scheduled_sessions_costs_one_list(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
     ids = sandbox.vidinfra.create(count=50)
     known = {session.session_id: session for session in await listed(adapter)}
     sandbox.vidinfra.start(ids[7])
@@ -272,7 +272,7 @@ async def test_looking_at_many_scheduled_sessions_costs_one_list(adapter: VidInf
     assert set(seen) == set(ids)
 
 
-async def test_a_session_that_is_live_no_longer_is_asked_for_by_itself(
+async def test_a_session_that_is_live_no_longer_is_requested_by_itself(
     adapter: VidInfraAdapter, sandbox: Sandbox
 ) -> None:
     ids = sandbox.vidinfra.create(count=3)
@@ -287,7 +287,7 @@ async def test_a_session_that_is_live_no_longer_is_asked_for_by_itself(
     assert states == [SessionState.ENDED, SessionState.LIVE, SessionState.SCHEDULED]
 
 
-async def test_of_what_nothing_is_known_is_looked_at_closely(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
+async def test_sessions_that_are_unknown_are_polled_in_full(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
     ids = sandbox.vidinfra.create(count=20)
     known = {session.session_id: session for session in await listed(adapter)}
     sandbox.vidinfra.start(ids[0])
@@ -311,7 +311,7 @@ async def test_what_is_over_costs_nothing(adapter: VidInfraAdapter, sandbox: San
     assert asked(sandbox) == []
 
 
-async def test_a_session_that_is_gone_or_talks_gibberish_spoils_no_others(
+async def test_a_session_that_is_gone_or_malformed_affects_no_others(
     adapter: VidInfraAdapter, sandbox: Sandbox
 ) -> None:
     ids = sandbox.vidinfra.create(count=3)
@@ -335,7 +335,7 @@ async def test_a_strangers_unknown_state_is_no_matter_of_ours(adapter: VidInfraA
 
 
 @pytest.mark.parametrize("route", ["list_sessions", "get_session"])
-async def test_a_look_that_fails_as_a_whole_raises(adapter: VidInfraAdapter, sandbox: Sandbox, route: str) -> None:
+async def test_a_poll_that_fails_as_a_whole_raises(adapter: VidInfraAdapter, sandbox: Sandbox, route: str) -> None:
     ids = sandbox.vidinfra.create(count=3)
     sandbox.faults.add("status", status=500, times=None, route=route)
     with pytest.raises(ServerError):
@@ -368,7 +368,7 @@ async def test_a_live_list_that_repeats_its_page_is_refused(clock: VirtualClock)
             await adapter.poll_sessions(dict.fromkeys(("s1", "s2"), SCHEDULED))
 
 
-async def test_an_unchanged_look_is_not_parsed_again(
+async def test_an_unchanged_response_is_not_parsed_again(
     open_adapter: Open, sandbox: Sandbox, clock: VirtualClock, mocker: Any
 ) -> None:
     adapter = open_adapter(traffic_class=TrafficClass.POLL)
@@ -481,7 +481,7 @@ async def test_a_session_is_started_and_ended(adapter: VidInfraAdapter, clock: V
     assert (over.state, over.duration_seconds) == (SessionState.ENDED, 90)
 
 
-async def test_a_start_that_answers_without_a_session_is_looked_up(
+async def test_a_start_that_responds_without_a_session_is_followed_by_a_get(
     adapter: VidInfraAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft())
@@ -551,7 +551,7 @@ async def held(adapter: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock) 
     return await adapter.get(session_id)
 
 
-async def test_attendance_is_what_the_platform_knows(
+async def test_attendance_is_that_of_the_platform(
     adapter: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock, held: Session
 ) -> None:
     clock.jump(120)
@@ -655,7 +655,7 @@ async def test_a_recording_is_ready_when_its_file_is_there(
     assert (await adapter.artifact_status(held, Artifact.RECORDING)).ready
 
 
-async def test_the_address_of_a_recording_is_asked_for_anew_and_gives_its_file(
+async def test_the_address_of_a_recording_is_requested_each_time_and_gives_its_file(
     adapter: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock, held: Session
 ) -> None:
     clock.jump(600)

@@ -1,4 +1,4 @@
-"""Credentials against the sandbox: each request of a log-in is seen in its log."""
+"""Credentials against the sandbox: each request of a login is in its log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIFETIME = 900
 
 
 def routes(sandbox: Sandbox) -> list[str | None]:
-    """The operations asked for, in order."""
+    """The operations requested, in order."""
     return [entry.route for entry in sandbox.log.entries()]
 
 
@@ -78,14 +78,14 @@ async def test_a_key_without_host_rights_says_which_right_is_missing(open_adapte
 # Log-in
 
 
-async def test_a_log_in_comes_before_the_first_request_alone(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
+async def test_a_login_comes_before_the_first_request_alone(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
     await logged_in.check()
     await logged_in.check()
     assert routes(sandbox) == ["login", "get_dashboard_stats", "get_dashboard_stats"]
     assert [entry.credential for entry in sandbox.log.entries()] == [(), ("bearer",), ("bearer",)]
 
 
-async def test_new_tokens_are_told_before_they_are_used(
+async def test_new_tokens_are_reported_before_they_are_used(
     logged_in: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock, secrets: list[str]
 ) -> None:
     known_by_request: list[int] = []
@@ -133,7 +133,7 @@ async def test_a_refresh_token_serves_again_and_again(
     assert (sandbox.log.count(route="login"), sandbox.log.count(route="refresh_token")) == (1, 3)
 
 
-async def test_many_requests_at_once_log_in_and_refresh_once(
+async def test_many_requests_at_once_login_and_refresh_once(
     logged_in: VidInfraAdapter, sandbox: Sandbox, clock: VirtualClock
 ) -> None:
     await asyncio.gather(*(logged_in.check() for _ in range(20)))
@@ -188,7 +188,7 @@ async def test_a_wrong_password_says_which_fields_to_check(open_adapter: Open, s
     assert routes(sandbox) == ["login"]
 
 
-async def test_a_log_in_refused_by_another_status_is_an_authentication_error(open_adapter: Open) -> None:
+async def test_a_login_refused_by_another_status_is_an_authentication_error(open_adapter: Open) -> None:
     adapter = open_adapter(login="no address", password="hunter2", extra={"auth_mode": "login"})
     with pytest.raises(AuthenticationError, match="e-mail and its password field") as caught:
         await adapter.check()
@@ -206,7 +206,7 @@ async def test_a_log_in_refused_by_another_status_is_an_authentication_error(ope
         ({"kind": "status", "status": 429, "headers": {"Retry-After": "3600"}}, RateLimitedError, "429 to the login"),
     ],
 )
-async def test_a_log_in_that_fails_otherwise_is_no_matter_of_credentials(
+async def test_a_login_that_fails_otherwise_is_no_matter_of_credentials(
     logged_in: VidInfraAdapter, sandbox: Sandbox, fault: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     sandbox.faults.add(route="login", times=None, **fault)
@@ -215,29 +215,27 @@ async def test_a_log_in_that_fails_otherwise_is_no_matter_of_credentials(
     assert sandbox.log.count(route="get_dashboard_stats") == 0
 
 
-async def test_a_refused_log_in_is_not_tried_again_and_again(open_adapter: Open, sandbox: Sandbox) -> None:
+async def test_a_refused_login_is_not_tried_again_and_again(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(login=sandbox.vidinfra.host_email, password="hunter2", extra={"auth_mode": "login"})
     outcomes = await asyncio.gather(*(adapter.check() for _ in range(20)), return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {AuthenticationError}
     assert routes(sandbox) == ["login"]
 
 
-async def test_after_a_log_in_that_failed_by_itself_the_next_request_tries_anew(
-    logged_in: VidInfraAdapter, sandbox: Sandbox
-) -> None:
+async def test_after_a_failed_login_the_next_request_tries_again(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
     sandbox.faults.add("status", status=404, route="login")
     with pytest.raises(NotFoundError):
         await logged_in.check()
     await logged_in.check()
 
 
-async def test_a_log_in_refused_under_a_good_status_is_refused(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
+async def test_a_login_refused_under_a_good_status_is_refused(logged_in: VidInfraAdapter, sandbox: Sandbox) -> None:
     sandbox.faults.add("status", status=200, route="login", body={"success": False, "error": "wrong password"})
     with pytest.raises(AuthenticationError, match=r"wrong password.*login field holds"):
         await logged_in.check()
 
 
-async def test_paths_move_log_in_and_refresh(open_adapter: Open, sandbox: Sandbox) -> None:
+async def test_paths_move_login_and_refresh(open_adapter: Open, sandbox: Sandbox) -> None:
     adapter = open_adapter(
         login=sandbox.vidinfra.host_email,
         password=sandbox.vidinfra.host_password,
@@ -248,7 +246,7 @@ async def test_paths_move_log_in_and_refresh(open_adapter: Open, sandbox: Sandbo
     assert [entry.path for entry in sandbox.log.entries()] == [f"{sandbox.vidinfra.mount}/v2/login"]
 
 
-async def test_a_log_in_waits_no_longer_than_the_request_it_is_made_for(clock: VirtualClock) -> None:
+async def test_a_login_waits_no_longer_than_the_request_it_is_made_for(clock: VirtualClock) -> None:
     timeouts: list[Any] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

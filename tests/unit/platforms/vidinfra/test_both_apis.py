@@ -76,7 +76,7 @@ async def test_a_chat_comes_in_pages(send: Any, live: str, sandbox: Sandbox) -> 
         await send(e.delete_chat_message(live, messages[0].id))
 
 
-async def test_the_stage_is_asked_for_given_and_taken(send: Any, live: str) -> None:
+async def test_the_stage_is_requested_given_and_taken(send: Any, live: str) -> None:
     hand = await send(e.raise_hand(live, participant_identity="ada", message="A question"))
     assert [one.id for one in await send(e.list_hand_raises(live))] == [hand.id]
     assert (await send(e.approve_hand_raise(live, hand.id))).status == "approved"

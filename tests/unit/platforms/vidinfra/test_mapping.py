@@ -1,4 +1,4 @@
-"""VidInfra's answers in the words of the model."""
+"""VidInfra's responses, mapped to the model."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_session_without_an_id_is_refused() -> None:
         session(id=None)
 
 
-def test_a_session_keeps_what_the_platform_tells() -> None:
+def test_a_session_keeps_the_fields_of_the_platform() -> None:
     host = {"id": "u1", "username": "Ada"}
     found = session(
         title="Hello",
@@ -82,7 +82,7 @@ def test_a_missing_end_follows_from_the_duration() -> None:
     assert session(status="live", started_at=at(15), duration=1800).actual_end is None
 
 
-def test_a_session_that_ended_has_an_end_even_where_the_platform_tells_none() -> None:
+def test_a_session_that_ended_has_an_end_even_if_the_platform_gives_none() -> None:
     assert session(started_at=at(15), updated_at=at(16)).actual_end == at(16)
     assert session(duration=1800, updated_at=at(16)).ended_at == at(16)
     assert session(status="expired", updated_at=at(16)).actual_end is None
@@ -173,7 +173,7 @@ def test_an_unknown_recording_status_is_quoted() -> None:
         map_recording(RecordingResponse(id="x1", status="processing"), "s1")
 
 
-def test_a_recordings_size_is_told_when_it_is_finished() -> None:
+def test_a_recordings_size_is_given_when_it_is_finished() -> None:
     fields: dict[str, Any] = {"id": "x1", "file_path": "a/b.mp4", "file_size": 0, "duration": 0}
     running = map_recording(RecordingResponse(**fields, status="recording"), "s1")
     assert (running.size_bytes, running.duration_seconds, running.session_id) == (None, None, "s1")
@@ -187,7 +187,7 @@ def test_a_negative_duration_ends_no_session_before_it_began() -> None:
     assert session(status="ended", started_at=started, ended_at=None, duration=-60).actual_end == started
 
 
-def test_nobody_with_a_role_is_lost_for_want_of_an_id() -> None:
+def test_people_with_a_role_but_no_id_are_kept() -> None:
     assigned = [SessionParticipantResponse(username=name, role="moderator") for name in ("Ada", "Ben")]
     people = map_participants(session(), assigned, [row(id=None, username="Cem")])
     assert [(one.participant_key, one.name) for one in people] == [

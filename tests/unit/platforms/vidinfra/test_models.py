@@ -1,4 +1,4 @@
-"""The vendor's documented answers and field names."""
+"""The vendor's documented responses and field names."""
 
 from __future__ import annotations
 
