@@ -29,7 +29,7 @@ def is_fit(text: str) -> bool:
 
 
 @given(st.text(st.characters(exclude_categories=["Cn", "Co", "Cf"]), max_size=700))
-def test_any_text_is_made_fit_once_and_for_all(text: str) -> None:
+def test_sanitizing_a_text_twice_changes_nothing(text: str) -> None:
     fit = sanitize_text(text)
     assert len(fit) <= 500
     assert sanitize_text(fit) == fit
@@ -49,7 +49,7 @@ def test_any_text_is_made_fit_once_and_for_all(text: str) -> None:
         ("\n" * 500, r"\n" * 248 + "\\..."),
     ],
 )
-def test_what_is_escaped_and_cut(text: str, fit: str) -> None:
+def test_texts_are_escaped_and_cut(text: str, fit: str) -> None:
     assert sanitize_text(text) == fit
 
 
@@ -65,7 +65,7 @@ def test_what_is_escaped_and_cut(text: str, fit: str) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_every_error_is_fit_to_be_shown(error: errors.SessionsError) -> None:
+def test_every_error_has_a_safe_text(error: errors.SessionsError) -> None:
     assert is_fit(str(error))
     assert len(str(error)) <= SHOWN_AT_MOST
 
@@ -76,7 +76,7 @@ def modules() -> list[str]:
 
 
 @pytest.mark.parametrize("name", modules())
-def test_every_logger_makes_its_lines_fit(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_logger_writes_safe_lines(name: str, caplog: pytest.LogCaptureFixture) -> None:
     """Also that of the next module: it takes its logger from the one place."""
     try:
         log = getattr(importlib.import_module(name), "log", None)
@@ -97,14 +97,14 @@ def session(**fields: Any) -> Session:
     return Session(platform="vidinfra", session_id="s1", state=SessionState.LIVE, **({"title": "Town hall"} | fields))
 
 
-def test_a_title_in_xcom_and_in_events_is_fit() -> None:
+def test_a_title_in_xcom_and_in_events_is_safe() -> None:
     title = session(title=FOREIGN).summary()["title"]
     assert is_fit(title)
     assert len(title) <= 500
 
 
 @pytest.mark.parametrize("url", ["https://x.example/s/1?a=b#c", "http://127.0.0.1:8000/s", "https://münchen.example/ä"])
-def test_links_by_http_are_kept(url: str) -> None:
+def test_http_links_are_kept(url: str) -> None:
     assert session(url=url, join_url=url).summary()["join_url"] == url
     assert sanitize_link(url) == url
 
@@ -129,7 +129,7 @@ def test_links_by_http_are_kept(url: str) -> None:
         "",
     ],
 )
-def test_links_that_lead_elsewhere_are_dropped(url: str) -> None:
+def test_other_links_are_dropped(url: str) -> None:
     found = session(url=url, join_url=url)
     assert (found.url, found.join_url) == (None, None)
     assert found.summary()["url"] is None

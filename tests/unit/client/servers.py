@@ -31,15 +31,15 @@ class Received:
         return {name: values[-1] for name, values in parse_qs(urlsplit(self.target).query).items()}
 
 
-Answer = Callable[[Received, asyncio.StreamWriter], Awaitable[bool]]
-"""Answers a request; whether the connection may be used again."""
+Responder = Callable[[Received, asyncio.StreamWriter], Awaitable[bool]]
+"""Responds to a request; returns whether the connection may be reused."""
 
 
 @dataclass
 class RawServer:
-    """Answers the n-th request with the n-th answer, and all later ones with the last."""
+    """Responds to the n-th request with the n-th responder, and to all later ones with the last."""
 
-    answers: tuple[Answer, ...]
+    responders: tuple[Responder, ...]
     requests: list[Received] = field(default_factory=list)
     port: int = 0
     tls: ssl.SSLContext | None = None
@@ -69,8 +69,8 @@ class RawServer:
         try:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
-                answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
-                if not await answer(request, writer):
+                responder = self.responders[min(len(self.requests), len(self.responders)) - 1]
+                if not await responder(request, writer):
                     break
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client went away, or the test is over
@@ -96,28 +96,28 @@ def head(status: int, headers: dict[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def reply(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
-    """A whole answer; ``Retry_After`` is written ``Retry-After``."""
+def reply(status: int = 200, body: bytes = b"", **headers: str) -> Responder:
+    """A whole response; ``Retry_After`` is written ``Retry-After``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
-    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
         content = b"" if request.method == "HEAD" else body
         writer.write(head(status, {"Content-Length": str(len(body)), **named}) + content)
         await writer.drain()
         return True
 
-    return answer
+    return responder
 
 
-def says(content: Any, status: int = 200, **headers: str) -> Answer:
-    """A whole answer in JSON."""
+def says(content: Any, status: int = 200, **headers: str) -> Responder:
+    """A whole response in JSON."""
     return reply(status, json.dumps(content).encode(), **{"Content_Type": "application/json", **headers})
 
 
-def raw(*parts: bytes, pause: float = 0.0, end: str = "close") -> Answer:
+def raw(*parts: bytes, pause: float = 0.0, end: str = "close") -> Responder:
     """These bytes, ``pause`` seconds apart; then the connection is closed, reset or left open (``hang``)."""
 
-    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
         for part in parts:
             writer.write(part)
             await writer.drain()
@@ -128,16 +128,16 @@ def raw(*parts: bytes, pause: float = 0.0, end: str = "close") -> Answer:
             reset(writer)
         return False
 
-    return answer
+    return responder
 
 
-def by(choose: Callable[[Received], Answer]) -> Answer:
-    """An answer that depends on the request."""
+def by(choose: Callable[[Received], Responder]) -> Responder:
+    """A response that depends on the request."""
 
-    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
         return await choose(request)(request, writer)
 
-    return answer
+    return responder
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
@@ -148,4 +148,4 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 RESET = raw(end="reset")
-"""The connection breaks before a byte of the answer."""
+"""The connection breaks before the first byte of a response."""

@@ -37,7 +37,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
     known: dict[str, list[str]] = {}
     real = socket.getaddrinfo
 
-    def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+    def fake_getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         if name not in known:
             return real(host, port, *args, **kwargs)
@@ -46,7 +46,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
             found += real(address, port, *args, **kwargs)
         return found
 
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "getaddrinfo", fake_getaddrinfo)
     return known.__setitem__
 
 
@@ -88,7 +88,9 @@ async def fetch(client: Client, url: str) -> bytes:
     ],
     ids=" ".join,
 )
-async def test_a_name_that_leads_inside_is_not_connected_to(resolve: Resolve, addresses: list[str]) -> None:
+async def test_a_name_that_resolves_to_a_local_address_is_not_connected_to(
+    resolve: Resolve, addresses: list[str]
+) -> None:
     async with RawServer((reply(200, b"inside"),)) as inside, connect(OUT_THERE) as client:
         resolve("files.platform.test", addresses)
         with pytest.raises(RedirectRefusedError, match="an address of this machine or of its network segment"):
@@ -101,7 +103,9 @@ async def test_a_name_that_leads_inside_is_not_connected_to(resolve: Resolve, ad
     ["10.0.0.8", "172.16.3.4", "192.168.1.1", "100.64.0.1", "fd12::1", "fec0::1", "192.0.0.8", "224.0.0.1", "240.0.0.1",
      "::ffff:10.0.0.8", "64:ff9b::a00:8", "2002:a00:8::", "255.255.255.255"],
 )  # fmt: skip
-async def test_a_private_address_is_refused_and_the_field_named_that_allows_it(resolve: Resolve, address: str) -> None:
+async def test_a_private_address_is_refused_with_a_hint_at_the_field_that_allows_it(
+    resolve: Resolve, address: str
+) -> None:
     resolve("files.platform.test", [address])
     async with connect(OUT_THERE) as client:
         with pytest.raises(RedirectRefusedError, match=r"private network.*'allow_private_addresses' to true") as caught:
@@ -110,7 +114,7 @@ async def test_a_private_address_is_refused_and_the_field_named_that_allows_it(r
     assert "files.platform.test" in str(caught.value)
 
 
-async def test_a_private_address_is_connected_to_where_the_connection_allows_it(
+async def test_a_private_address_is_connected_to_if_the_connection_allows_it(
     resolve: Resolve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -127,18 +131,18 @@ async def test_a_private_address_is_connected_to_where_the_connection_allows_it(
     assert tried == ["10.0.0.8"]
 
 
-async def test_a_name_that_changes_its_mind_is_connected_to_where_it_was_judged(
+async def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """DNS rebinding: a second look at the name would find this machine."""
-    asked: list[str] = []
+    resolved: list[str] = []
     real = socket.getaddrinfo
 
-    def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+    def fake_getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         if host != "files.platform.test":
             return real(host, port, *args, **kwargs)
-        asked.append(host)
-        return real("8.8.8.8" if len(asked) == 1 else "127.0.0.1", port, *args, **kwargs)
+        resolved.append(host)
+        return real("8.8.8.8" if len(resolved) == 1 else "127.0.0.1", port, *args, **kwargs)
 
     tried = []
 
@@ -146,7 +150,7 @@ async def test_a_name_that_changes_its_mind_is_connected_to_where_it_was_judged(
         tried.extend(info[4][0] for info in found)
         raise OSError("nobody there")
 
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "getaddrinfo", fake_getaddrinfo)
     monkeypatch.setattr(network_backend.aiohappyeyeballs, "start_connection", start_connection)
     async with RawServer((GOOD,)) as inside, connect(OUT_THERE, attempts=1) as client:
         with pytest.raises(SessionsError):
@@ -157,7 +161,7 @@ async def test_a_name_that_changes_its_mind_is_connected_to_where_it_was_judged(
     assert inside.requests == []
 
 
-async def test_a_redirect_to_a_name_that_leads_inside_is_refused(resolve: Resolve) -> None:
+async def test_a_redirect_to_a_name_with_a_local_address_is_refused(resolve: Resolve) -> None:
     """The connection's own host is a name: it may be anywhere, but is no licence for what is beside it."""
     resolve("api.platform.test", ["127.0.0.1"])
     resolve("evil.test", ["127.0.0.1"])
@@ -172,7 +176,7 @@ async def test_a_redirect_to_a_name_that_leads_inside_is_refused(resolve: Resolv
 # What the connection names itself
 
 
-async def test_the_connections_own_host_may_be_anywhere(resolve: Resolve) -> None:
+async def test_the_connections_own_host_may_have_any_address(resolve: Resolve) -> None:
     resolve("api.platform.test", ["127.0.0.1"])
     async with (
         RawServer((GOOD, reply(200, b"file"))) as server,
@@ -182,7 +186,7 @@ async def test_the_connections_own_host_may_be_anywhere(resolve: Resolve) -> Non
         assert await fetch(client, f"http://api.platform.test:{server.port}/file") == b"file"
 
 
-async def test_another_base_of_the_connection_may_be_anywhere(resolve: Resolve) -> None:
+async def test_another_base_url_of_the_connection_may_have_any_address(resolve: Resolve) -> None:
     resolve("video.platform.test", ["127.0.0.1"])
     async with RawServer((reply(200, b"file"),)) as server:
         base = f"http://video.platform.test:{server.port}"
@@ -191,7 +195,7 @@ async def test_another_base_of_the_connection_may_be_anywhere(resolve: Resolve) 
 
 
 @pytest.mark.parametrize("name", ["files.platform.test", "localhost", "127.0.0.2", "0.0.0.0", "2130706433"])
-async def test_a_platform_on_this_machine_may_lead_to_others_on_it(resolve: Resolve, name: str) -> None:
+async def test_a_platform_on_this_machine_may_redirect_to_this_machine(resolve: Resolve, name: str) -> None:
     resolve("files.platform.test", ["127.0.0.1"])
     async with RawServer((reply(200, b"file"),)) as files, connect("http://127.0.0.1:9") as client:
         if name == "127.0.0.2":
@@ -202,13 +206,13 @@ async def test_a_platform_on_this_machine_may_lead_to_others_on_it(resolve: Reso
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "[fe80::1]", "10.0.0.8"])
-async def test_a_platform_on_this_machine_may_not_lead_beyond_it(address: str) -> None:
+async def test_a_platform_on_this_machine_may_not_redirect_to_the_private_network(address: str) -> None:
     async with connect("http://127.0.0.1:9") as client:
         with pytest.raises(RedirectRefusedError):
             await fetch(client, f"http://{address}/latest/meta-data")
 
 
-async def test_a_proxy_may_be_anywhere() -> None:
+async def test_a_proxy_may_have_any_address() -> None:
     async with RawServer((reply(200, b"file"),)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
         assert await fetch(client, "http://files.platform.test/file") == b"file"
 
@@ -225,7 +229,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
-async def test_an_address_inside_is_known_in_every_spelling(host: str) -> None:
+async def test_a_local_address_is_recognized_in_every_spelling(host: str) -> None:
     async with RawServer((reply(200, b"inside"),)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
         with pytest.raises(RedirectRefusedError, match="an address of this machine"):
             await fetch(client, f"http://{host}:{proxy.port}/file")
@@ -233,7 +237,7 @@ async def test_an_address_inside_is_known_in_every_spelling(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
-async def test_a_redirect_to_an_address_inside_is_refused_in_every_spelling(host: str) -> None:
+async def test_a_redirect_to_a_local_address_is_refused_in_every_spelling(host: str) -> None:
     away = reply(302, Location=f"http://{host}:1/file".encode().decode("latin-1"))
     async with RawServer((away,)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
         with pytest.raises(RedirectRefusedError, match="an address of this machine"):
@@ -242,7 +246,7 @@ async def test_a_redirect_to_an_address_inside_is_refused_in_every_spelling(host
 
 
 @pytest.mark.parametrize("host", ["0177.0.0.1", "\uff11\uff12\uff17.0.0.1", "[::1", "256.256.256.256"])
-async def test_an_address_that_cannot_be_read_is_not_requested(host: str) -> None:
+async def test_an_invalid_url_is_not_requested(host: str) -> None:
     async with RawServer((reply(200, b"inside"),)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
         with pytest.raises(SessionsError):
             await fetch(client, f"http://{host}/file")
@@ -251,7 +255,7 @@ async def test_an_address_that_cannot_be_read_is_not_requested(host: str) -> Non
 
 @pytest.mark.parametrize("host", ["10.0.0.8", "3232235777", "0x0a000008", "[fd12::1]", "[::ffff:10.0.0.8]"])
 @pytest.mark.parametrize("allowed", [False, True])
-async def test_a_private_address_behind_a_proxy_is_for_the_connection_to_allow(host: str, allowed: bool) -> None:
+async def test_a_private_address_behind_a_proxy_needs_the_connections_permission(host: str, allowed: bool) -> None:
     async with (
         RawServer((reply(200, b"file"),)) as proxy,
         connect(OUT_THERE, proxy=proxy.url, allow_private=allowed) as client,
@@ -265,13 +269,13 @@ async def test_a_private_address_behind_a_proxy_is_for_the_connection_to_allow(h
 
 
 @pytest.mark.parametrize("host", ["93.184.215.14", "[2606:4700::6810:84e5]", "1.1", "files.example", "7.example"])
-async def test_an_address_out_there_is_left_to_the_proxy(host: str) -> None:
+async def test_a_public_address_is_left_to_the_proxy(host: str) -> None:
     async with RawServer((reply(200, b"file"),)) as proxy, connect(OUT_THERE, proxy=proxy.url) as client:
         assert await fetch(client, f"http://{host}/file") == b"file"
 
 
 @pytest.mark.parametrize("url", ["http://files.test:99999/x", "http://a..b/x", f"http://{'a' * 70}.test/x"])
-async def test_a_host_that_cannot_be_looked_up_is_no_raw_error(url: str) -> None:
+async def test_a_host_that_cannot_be_resolved_is_a_connect_error(url: str) -> None:
     async with connect(OUT_THERE, attempts=1) as client:
         with pytest.raises(SessionsError) as caught:
             await fetch(client, url)
@@ -282,7 +286,7 @@ async def test_a_host_that_cannot_be_looked_up_is_no_raw_error(url: str) -> None
 
 
 @pytest.mark.parametrize("host", ["files.test", "api.platform.test", "198.51.100.4"])
-async def test_a_platform_with_https_leads_to_nothing_without(host: str) -> None:
+async def test_a_platform_with_https_may_not_redirect_to_plain_http(host: str) -> None:
     async with (
         RawServer((reply(200, b"file"),)) as proxy,
         connect("https://api.platform.test", proxy=proxy.url) as client,
@@ -292,7 +296,7 @@ async def test_a_platform_with_https_leads_to_nothing_without(host: str) -> None
     assert proxy.requests == []
 
 
-async def test_a_second_hop_without_https_is_refused_too() -> None:
+async def test_a_second_redirect_without_https_is_refused() -> None:
     class Hops(httpx.AsyncBaseTransport):
         def __init__(self) -> None:
             self.hosts: list[str] = []
@@ -309,7 +313,7 @@ async def test_a_second_hop_without_https_is_refused_too() -> None:
     assert hops.hosts == ["a.test", "b.test", "c.test"]
 
 
-async def test_a_base_without_https_that_the_connection_names_is_its_business() -> None:
+async def test_a_plain_http_base_url_of_the_connection_is_allowed() -> None:
     async with (
         RawServer((reply(200, b"file"),)) as video,
         connect("https://api.platform.test", bases={"video": video.url}) as client,
@@ -318,18 +322,18 @@ async def test_a_base_without_https_that_the_connection_names_is_its_business() 
 
 
 @pytest.mark.parametrize("hosts", [("http://plain-one.test:8080/api",), ("https://x.test", "http://plain-two.test")])
-async def test_plain_http_is_warned_of_once(hosts: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
+async def test_plain_http_logs_one_warning(hosts: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         async with connect(hosts[0], bases=dict(zip("a", hosts[1:], strict=False))):
             pass
-    told = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(told) == 1
-    assert "Requests to http://plain-" in told[0].getMessage()
-    assert "not encrypted" in told[0].getMessage()
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "Requests to http://plain-" in warnings[0].getMessage()
+    assert "not encrypted" in warnings[0].getMessage()
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://secure.test"])
-async def test_nothing_is_warned_of_on_this_machine_or_under_tls(host: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_this_machine_and_tls_log_no_warning(host: str, caplog: pytest.LogCaptureFixture) -> None:
     async with connect(host):
         pass
     assert caplog.records == []
@@ -339,7 +343,7 @@ async def test_nothing_is_warned_of_on_this_machine_or_under_tls(host: str, capl
 
 
 @pytest.mark.parametrize("header", ["X-Auth-Token", "X-Api-Secret", "Api-Key", "Private-Token", "X-API-Key", "Cookie"])
-async def test_a_credential_of_any_name_stays_with_the_connections_hosts(header: str) -> None:
+async def test_a_credential_in_any_header_stays_on_the_connections_hosts(header: str) -> None:
     async with (
         RawServer((GOOD,)) as other,
         RawServer((reply(302, Location=other.url),)) as server,
@@ -354,7 +358,7 @@ async def test_a_credential_of_any_name_stays_with_the_connections_hosts(header:
         assert request.headers["user-agent"].startswith("airflow-provider-sessions/")
 
 
-async def test_a_credential_of_any_name_is_hidden_where_the_platform_quotes_it() -> None:
+async def test_a_credential_in_any_header_is_hidden_if_the_platform_quotes_it() -> None:
     refused = says({"error": "no such key: hidden-key-4711"}, 400)
     async with (
         RawServer((refused,)) as server,

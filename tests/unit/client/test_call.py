@@ -22,12 +22,12 @@ def test_an_endpoint_returns_a_value_and_keeps_signature_and_docstring() -> None
     assert [route.name for route in api] == list(api.table)
 
 
-def test_reading_can_be_repeated_and_making_cannot() -> None:
+def test_get_can_be_repeated_and_post_cannot() -> None:
     assert get_thing("t1").route.repeatable
     assert not make_thing("x").route.repeatable
 
 
-def test_a_body_is_not_shown() -> None:
+def test_a_body_is_not_in_the_repr() -> None:
     assert "hush" not in repr(make_thing("hush"))
 
 
@@ -37,7 +37,7 @@ ELSEWHERE = [".", "..", "../a", "a/..", "a/../b", "a\\..\\b", "./a", "a\nb", "a\
 @pytest.mark.parametrize(
     "value", ["", " ", *ELSEWHERE, "None", None, True, 1.5, ["a"], b"a", pytest.param(10**5000, id="many digits")]
 )
-def test_an_argument_that_could_lead_elsewhere_is_refused(value: Any) -> None:
+def test_an_argument_that_could_change_the_path_is_refused(value: Any) -> None:
     with pytest.raises(InputError, match=r"get_thing: thing_id=.* cannot be part of /things/\{thing_id\}"):
         get_thing(value)
 
@@ -57,11 +57,11 @@ def test_an_argument_that_could_lead_elsewhere_is_refused(value: Any) -> None:
         (7, "7"),
     ],
 )
-def test_an_argument_is_encoded(value: Any, path: str) -> None:
+def test_an_argument_is_percent_encoded(value: Any, path: str) -> None:
     assert ClientConfig("https://a.example/v1/").url(get_thing(value)) == ("GET", f"https://a.example/v1/things/{path}")
 
 
-def test_calls_are_made_by_name_for_operators() -> None:
+def test_operators_make_calls_by_name() -> None:
     assert api.make_call("get_thing", {"thing_id": "t1"}) == get_thing("t1")
     with pytest.raises(InputError, match="testing has no endpoint 'get_thin'; it has get_thing, list_things"):
         api.make_call("get_thin", {})
@@ -71,7 +71,7 @@ def test_calls_are_made_by_name_for_operators() -> None:
         api.make_call("get_thing", {"thing_id": "t1", "thing": "t1"})
 
 
-def test_an_argument_of_another_type_is_an_input_error() -> None:
+def test_an_argument_of_the_wrong_type_is_an_input_error() -> None:
     strict = Endpoints("testing")
 
     @strict("POST", "/things", documented=True)
@@ -85,7 +85,7 @@ def test_an_argument_of_another_type_is_an_input_error() -> None:
     assert change_thing({"a": 1}).body == {"a": 1}
 
 
-def test_mistakes_in_a_table_are_found_when_it_is_read() -> None:
+def test_mistakes_in_a_table_fail_at_import() -> None:
     own = Endpoints("own")
     with pytest.raises(TypeError, match="thing_id"):
 
@@ -110,7 +110,7 @@ def test_mistakes_in_a_table_are_found_when_it_is_read() -> None:
         ("/{thing_id}/x/{thing_id}", "POST", "/t1/x/t1"),
     ],
 )
-def test_a_connection_can_correct_a_path(override: str, method: str, path: str) -> None:
+def test_a_connection_can_override_a_path(override: str, method: str, path: str) -> None:
     config = ClientConfig("https://a.example", paths={"poke_thing": override})
     assert config.url(poke_thing("t1")) == (method, f"https://a.example{path}")
 
@@ -136,19 +136,19 @@ def test_a_connection_can_correct_a_path(override: str, method: str, path: str) 
         "https://evil.example/{thing_id}",
     ],
 )
-def test_a_correction_that_does_not_fit_is_refused(override: str) -> None:
+def test_an_invalid_override_is_refused(override: str) -> None:
     config = ClientConfig("https://a.example", paths={"poke_thing": override})
     with pytest.raises(ConnectionConfigError, match=r"paths: invalid value poke_thing="):
         config.url(poke_thing("t1"))
 
 
-def test_a_correction_may_take_away_that_a_call_can_be_repeated() -> None:
+def test_an_override_with_post_makes_a_call_unrepeatable() -> None:
     route = get_thing("t1").route
     for override, repeatable in (("/x/{thing_id}", True), ("PUT /x/{thing_id}", True), ("POST /x/{thing_id}", False)):
         assert ClientConfig("https://a.example", paths={"get_thing": override}).is_repeatable(route) is repeatable
 
 
-def test_scope_and_other_bases() -> None:
+def test_scope_and_other_base_urls() -> None:
     own = Endpoints("own")
 
     @own("GET", "/rooms", documented=True, scoped=True)

@@ -32,7 +32,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
-from tests.unit.client.servers import RESET, Answer, RawServer, head, raw, reply, says
+from tests.unit.client.servers import RESET, RawServer, Responder, head, raw, reply, says
 from tests.unit.client.things import (
     SECRET,
     Thing,
@@ -49,7 +49,7 @@ BODY = json.dumps({"data": {"id": "t1"}}).encode()
 CHUNKED = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
 
 
-async def test_a_call_is_sent_and_read() -> None:
+async def test_a_call_is_sent_and_parsed() -> None:
     async with RawServer((GOOD,)) as server, connect(server.url + "/v1") as client:
         thing = await client.send(get_thing("a b", fields=["x", "y"], deep=True))
     assert thing == Thing(id="t1", name="one")
@@ -66,16 +66,16 @@ async def test_a_body_is_sent_as_json() -> None:
 
 
 @pytest.mark.parametrize("extra", [float("nan"), object(), {1, 2}, "\ud800"])
-async def test_a_body_that_is_no_json_is_refused_before_any_request(extra: Any) -> None:
+async def test_a_body_that_cannot_be_json_is_refused_before_any_request(extra: Any) -> None:
     async with RawServer((GOOD,)) as server, connect(server.url) as client:
         with pytest.raises(InputError, match="make_thing: the body cannot be written as JSON"):
             await client.send(make_thing("x", extra=extra))
     assert server.requests == []
 
 
-TRANSIENT: dict[str, Answer] = {
-    "reset before the answer": RESET,
-    "closed before the answer": raw(),
+TRANSIENT: dict[str, Responder] = {
+    "reset before the response": RESET,
+    "closed before the response": raw(),
     "reset within the headers": raw(b"HTTP/1.1 200 OK\r\nContent-", end="reset"),
     "reset within the body": raw(head(200, {"Content-Length": "100"}) + b"{", end="reset"),
     "shorter than its length": raw(head(200, {"Content-Length": "100"}) + BODY),
@@ -92,32 +92,32 @@ TRANSIENT: dict[str, Answer] = {
 }
 
 
-@pytest.mark.parametrize("answer", TRANSIENT.values(), ids=TRANSIENT)
-async def test_what_breaks_is_sent_again_if_it_can_be_repeated(answer: Answer) -> None:
+@pytest.mark.parametrize("responder", TRANSIENT.values(), ids=TRANSIENT)
+async def test_a_transient_error_of_a_repeatable_call_is_retried(responder: Responder) -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
-    async with RawServer((answer, answer, GOOD)) as server, connect(server.url, clock) as client:
+    async with RawServer((responder, responder, GOOD)) as server, connect(server.url, clock) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
     assert len(server.requests) == 3
     assert 0.75 <= (clock.now() - began).total_seconds() <= 1.5  # 0.25 to 0.5, then 0.5 to 1 second
 
 
-@pytest.mark.parametrize("answer", TRANSIENT.values(), ids=TRANSIENT)
-async def test_what_breaks_is_not_sent_again_if_it_may_have_been_carried_out(answer: Answer) -> None:
-    async with RawServer((answer, GOOD)) as server, connect(server.url) as client:
+@pytest.mark.parametrize("responder", TRANSIENT.values(), ids=TRANSIENT)
+async def test_a_transient_error_of_another_call_is_not_retried(responder: Responder) -> None:
+    async with RawServer((responder, GOOD)) as server, connect(server.url) as client:
         with pytest.raises((ServerError, BrokenConnectionError)):
             await client.send(make_thing("x"))
     assert len(server.requests) == 1
 
 
-async def test_attempts_are_bounded() -> None:
+async def test_attempts_are_limited() -> None:
     async with RawServer((RESET,)) as server, connect(server.url, attempts=3) as client:
         with pytest.raises(BrokenConnectionError, match=r"get_thing \(GET http://127.0.0.1:\d+/things/t1\)"):
             await client.send(get_thing("t1"))
     assert len(server.requests) == 3
 
 
-async def test_no_connection_means_that_nothing_was_sent_so_even_a_creation_is_tried_again() -> None:
+async def test_without_a_connection_even_a_create_is_retried() -> None:
     async with RawServer((GOOD,)) as server:
         port = server.port
 
@@ -139,7 +139,7 @@ async def test_no_connection_means_that_nothing_was_sent_so_even_a_creation_is_t
         await late.__aexit__()
 
 
-async def test_an_unknown_host_and_a_failed_handshake_say_so() -> None:
+async def test_an_unknown_host_and_a_failed_handshake_are_connect_errors() -> None:
     async with connect("http://no-such-host.invalid", attempts=1) as client:
         with pytest.raises(ConnectError, match="no connection"):
             await client.send(get_thing("t1"))
@@ -166,25 +166,25 @@ REFUSALS: list[tuple[Any, type[SessionsError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "kind"), REFUSALS)
-async def test_a_refusal_is_an_error_of_its_own_and_is_not_repeated(answer: Answer, kind: type[ApiError]) -> None:
-    async with RawServer((answer,)) as server, connect(server.url, auth=httpx.Auth()) as client:
+@pytest.mark.parametrize(("responder", "kind"), REFUSALS)
+async def test_an_error_status_raises_its_own_class_without_a_retry(responder: Responder, kind: type[ApiError]) -> None:
+    async with RawServer((responder,)) as server, connect(server.url, auth=httpx.Auth()) as client:
         with pytest.raises(kind, match=r"testing responded with .* to get_thing: .*no") as caught:
             await client.send(get_thing("t1"))
     assert caught.value.route == "get_thing"
     assert len(server.requests) == 1
 
 
-async def test_a_credential_that_is_refused_for_ever_is_tried_no_more_than_auth_says() -> None:
+async def test_a_refused_credential_is_sent_as_often_as_auth_does() -> None:
     async with RawServer((says({"error": "who?"}, 401),)) as server, connect(server.url) as client:
         with pytest.raises(AuthenticationError, match=r"who\?\. Check the key"):
             await client.send(get_thing("t1"))
     assert len(server.requests) == 2
 
 
-async def test_an_error_holds_what_the_platform_said() -> None:
-    answer = says({"code": "no_scope", "message": "Scope\n  missing"}, 403, X_Request_Id="r-1")
-    async with RawServer((answer,)) as server, connect(server.url) as client:
+async def test_an_error_holds_the_platforms_message() -> None:
+    responder = says({"code": "no_scope", "message": "Scope\n  missing"}, 403, X_Request_Id="r-1")
+    async with RawServer((responder,)) as server, connect(server.url) as client:
         with pytest.raises(PermissionDeniedError) as caught:
             await client.send(get_thing("t1"))
     error = caught.value
@@ -195,7 +195,7 @@ async def test_an_error_holds_what_the_platform_said() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 405])
-async def test_a_path_that_is_only_inferred_may_be_what_is_wrong(status: int) -> None:
+async def test_a_404_on_an_inferred_path_names_the_path(status: int) -> None:
     async with RawServer((says({"message": "no"}, status),)) as server:
         async with connect(server.url) as client:
             with pytest.raises(ApiError, match=r"The path of poke_thing is inferred.* the field 'paths'"):
@@ -208,16 +208,16 @@ async def test_a_path_that_is_only_inferred_may_be_what_is_wrong(status: int) ->
     assert "inferred" not in f"{documented.value} {corrected.value}"
 
 
-async def test_a_credential_that_the_platform_quotes_back_is_hidden() -> None:
-    answer = says({"error": f"API key {SECRET} is unknown", "errors": [{"field": "key", "message": SECRET}]}, 401)
-    async with RawServer((answer,)) as server, connect(server.url) as client:
+async def test_a_credential_that_the_platform_quotes_is_hidden() -> None:
+    responder = says({"error": f"API key {SECRET} is unknown", "errors": [{"field": "key", "message": SECRET}]}, 401)
+    async with RawServer((responder,)) as server, connect(server.url) as client:
         with pytest.raises(AuthenticationError, match=r"API key \*\*\* is unknown") as caught:
             await client.send(get_thing("t1"))
     assert SECRET not in str(caught.value) + repr(vars(caught.value))
 
 
 @pytest.mark.parametrize("secret", ["line\nbreak", "k\udc80y", "tail\r\n"])
-async def test_a_credential_that_no_header_can_hold_is_refused_without_being_shown(secret: str) -> None:
+async def test_a_credential_that_no_header_can_hold_is_refused_and_not_shown(secret: str) -> None:
     class Auth(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Any:
             request.headers["X-API-Key"] = secret
@@ -247,7 +247,7 @@ async def test_a_credential_that_no_header_can_hold_is_refused_without_being_sho
         ({"Retry_After": "soon"}, 10),
     ],
 )
-async def test_too_many_requests_are_sent_again_when_the_platform_says(headers: dict[str, str], wait: float) -> None:
+async def test_a_429_is_retried_after_the_time_it_names(headers: dict[str, str], wait: float) -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
     async with RawServer((reply(429, **headers), GOOD)) as server, connect(server.url, clock) as client:
@@ -256,7 +256,7 @@ async def test_too_many_requests_are_sent_again_when_the_platform_says(headers: 
     assert wait <= (clock.now() - began).total_seconds() <= wait + 0.5
 
 
-async def test_a_longer_wait_than_allowed_is_the_callers_business() -> None:
+async def test_a_429_with_a_longer_wait_than_allowed_is_raised() -> None:
     async with RawServer((reply(429, Retry_After="3600"), GOOD)) as server, connect(server.url, max_wait=60) as client:
         with pytest.raises(RateLimitedError) as caught:
             await client.send(get_thing("t1"))
@@ -268,14 +268,14 @@ async def test_a_longer_wait_than_allowed_is_the_callers_business() -> None:
     assert len(server.requests) == 1
 
 
-async def test_too_many_requests_for_ever_end() -> None:
+async def test_repeated_429s_end() -> None:
     async with RawServer((reply(429),)) as server, connect(server.url) as client:
         with pytest.raises(RateLimitedError):
             await client.send(get_thing("t1"))
     assert len(server.requests) == 3
 
 
-async def test_unavailable_says_when_to_come_back() -> None:
+async def test_a_503_is_retried_after_the_time_it_names() -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
     async with RawServer((reply(503, Retry_After="25"), GOOD)) as server, connect(server.url, clock) as client:
@@ -284,21 +284,21 @@ async def test_unavailable_says_when_to_come_back() -> None:
     assert len(server.requests) == 2
 
 
-# Answers that cannot be used
+# Responses that cannot be used
 
 
 HTML = b"<html><title>Log in to the guest Wi-Fi</title></html>"
 
 
 @pytest.mark.parametrize("call", [get_thing("t1"), poke_thing("t1"), thing_text("t1"), list_things()])
-async def test_a_web_page_is_no_answer(call: Any) -> None:
+async def test_a_web_page_is_a_malformed_response(call: Any) -> None:
     async with RawServer((reply(200, HTML, Content_Type="text/html"),)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match=r"the response is (not JSON \()?text/html"):
             await client.send(call)
     assert len(server.requests) == 1
 
 
-async def test_broken_json_is_not_quoted_because_it_may_hold_a_token() -> None:
+async def test_broken_json_is_not_quoted() -> None:
     async with RawServer((reply(200, b'{"access_token": "hush'),)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match="get_thing: the response is not JSON") as caught:
             await client.send(get_thing("t1"))
@@ -306,7 +306,7 @@ async def test_broken_json_is_not_quoted_because_it_may_hold_a_token() -> None:
 
 
 @pytest.mark.parametrize("half", [b"\\ud83d", b"\\uDE00", "\ud83d".encode("utf-8", "surrogatepass")])
-async def test_half_an_emoji_where_a_text_was_cut_is_replaced(half: bytes) -> None:
+async def test_half_of_a_surrogate_pair_is_replaced(half: bytes) -> None:
     body = b'{"data": {"id": "t1", "name": "Welcome \\ud83d\\ude00 all ' + half + b'"}}'
     async with RawServer((reply(200, body),)) as server, connect(server.url) as client:
         thing = await client.send(get_thing("t1"))
@@ -314,7 +314,7 @@ async def test_half_an_emoji_where_a_text_was_cut_is_replaced(half: bytes) -> No
     assert thing.name.endswith("\ufffd")
 
 
-async def test_another_shape_is_named_without_its_values() -> None:
+async def test_an_unexpected_shape_is_described_without_values() -> None:
     async with RawServer((says({"data": {"id": {"secret": "hush"}}}),)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match="an unexpected shape at id") as caught:
             await client.send(get_thing("t1"))
@@ -329,29 +329,29 @@ async def test_another_shape_is_named_without_its_values() -> None:
         ("br", BODY, "encoded as 'br'"),
     ],
 )
-async def test_a_corrupt_or_odd_encoding_is_named(encoding: str, body: bytes, text: str) -> None:
+async def test_a_corrupt_or_unknown_encoding_is_named(encoding: str, body: bytes, text: str) -> None:
     async with RawServer((reply(200, body, Content_Encoding=encoding),)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match=text):
             await client.send(get_thing("t1"))
 
 
 @pytest.mark.parametrize(("encoding", "body"), [("gzip", gzip.compress(BODY)), ("deflate", zlib.compress(BODY))])
-async def test_a_compressed_answer_is_read(encoding: str, body: bytes) -> None:
+async def test_a_compressed_response_is_read(encoding: str, body: bytes) -> None:
     async with RawServer((reply(200, body, Content_Encoding=encoding),)) as server, connect(server.url) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
 
 
 @pytest.mark.parametrize("packed", [False, True])
-async def test_an_answer_that_is_too_large_is_refused_as_it_comes(packed: bool) -> None:
+async def test_a_response_that_is_too_large_is_refused_before_its_end(packed: bool) -> None:
     body = b'{"data": "' + b"a" * 40_000_000 + b'"}'
-    answer = reply(200, gzip.compress(body, 1), Content_Encoding="gzip") if packed else reply(200, body)
-    async with RawServer((answer,)) as server, connect(server.url, max_json_bytes=1_000_000) as client:
+    responder = reply(200, gzip.compress(body, 1), Content_Encoding="gzip") if packed else reply(200, body)
+    async with RawServer((responder,)) as server, connect(server.url, max_json_bytes=1_000_000) as client:
         with pytest.raises(ResponseTooLargeError, match="larger than"):
             await client.send(get_thing("t1"))
     assert len(server.requests) == 1
 
 
-async def test_the_answers_that_httpx_reads_itself_are_bounded_too() -> None:
+async def test_responses_that_httpx_reads_itself_are_limited() -> None:
     class LogIn(httpx.Auth):
         requires_response_body = True
 
@@ -368,7 +368,7 @@ async def test_the_answers_that_httpx_reads_itself_are_bounded_too() -> None:
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
-async def test_a_slow_drip_ends_at_the_deadline_though_no_single_byte_is_late(part: str) -> None:
+async def test_slow_bytes_end_at_the_deadline(part: str) -> None:
     beginning = b"HTTP/1.1 200 OK\r\nX-A: " if part == "headers" else head(200, {"Content-Length": "100"})
     drip = raw(beginning, *[b"a"] * 100, pause=0.05)
     async with RawServer((drip,)) as server, connect(server.url, timeout=2, deadline=0.3, attempts=1) as client:
@@ -376,24 +376,24 @@ async def test_a_slow_drip_ends_at_the_deadline_though_no_single_byte_is_late(pa
             await client.send(get_thing("t1"))
 
 
-async def test_silence_ends_at_the_timeout() -> None:
+async def test_no_bytes_end_at_the_timeout() -> None:
     async with RawServer((raw(end="hang"),)) as server, connect(server.url, timeout=0.2, attempts=1) as client:
         with pytest.raises(BrokenConnectionError, match="ReadTimeout"):
             await client.send(make_thing("x"))
     assert len(server.requests) == 1
 
 
-async def test_waiting_for_a_slot_is_not_counted_against_the_deadline() -> None:
-    answers = (reply(429, Retry_After="50"), GOOD)
-    async with RawServer(answers) as server, connect(server.url, deadline=0.5, max_wait=60) as client:
+async def test_the_wait_for_the_rate_limit_does_not_count_for_the_deadline() -> None:
+    responders = (reply(429, Retry_After="50"), GOOD)
+    async with RawServer(responders) as server, connect(server.url, deadline=0.5, max_wait=60) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
 
 
-# Answers without content
+# Responses without content
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "responder",
     [
         reply(204),
         reply(200),
@@ -402,25 +402,25 @@ async def test_waiting_for_a_slot_is_not_counted_against_the_deadline() -> None:
         reply(200, b"Session ended", Content_Type="text/plain; charset=utf-8"),
     ],
 )
-async def test_an_action_may_answer_nothing(answer: Answer) -> None:
-    async with RawServer((answer,)) as server, connect(server.url) as client:
+async def test_the_response_to_an_action_may_be_empty(responder: Responder) -> None:
+    async with RawServer((responder,)) as server, connect(server.url) as client:
         await client.send(poke_thing("t1"))
     assert server.requests[0].target == "/things/t1/poke"
 
 
-async def test_an_action_that_failed_is_an_error_whatever_its_status() -> None:
+async def test_a_failed_action_is_an_error_whatever_its_status() -> None:
     async with RawServer((says({"success": False, "error": "not now"}),)) as server, connect(server.url) as client:
         with pytest.raises(RejectedError, match="testing responded with 200 to poke_thing: not now"):
             await client.send(poke_thing("t1"))
 
 
-async def test_an_answer_that_has_to_say_something_may_not_be_empty() -> None:
+async def test_an_expected_response_may_not_be_empty() -> None:
     async with RawServer((reply(200),)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match="get_thing: the response has an unexpected shape"):
             await client.send(get_thing("t1"))
 
 
-async def test_a_text_is_given_as_it_is() -> None:
+async def test_a_text_is_returned_unchanged() -> None:
     csv = "\ufeffname\r\nAda\r\n".encode()
     async with RawServer((reply(200, csv, Content_Type="text/csv"),)) as server, connect(server.url) as client:
         assert await client.send(thing_text("t1")) == "name\r\nAda\r\n"
@@ -430,56 +430,56 @@ async def test_a_text_is_given_as_it_is() -> None:
 # Looking again
 
 
-async def test_a_look_whose_bytes_did_not_change_gives_the_same_object() -> None:
+async def test_a_poll_with_the_same_bytes_returns_the_same_object() -> None:
     other = says({"success": True, "data": {"id": "t1", "name": "changed"}})
     async with (
         RawServer((GOOD, GOOD, other, GOOD)) as server,
         connect(server.url, traffic_class=TrafficClass.POLL) as client,
     ):
-        looks = [await client.send(get_thing("t1")) for _ in range(4)]
-    assert looks[0] is looks[1]
-    assert [look.name for look in looks] == ["one", "one", "changed", "one"]
+        polls = [await client.send(get_thing("t1")) for _ in range(4)]
+    assert polls[0] is polls[1]
+    assert [poll.name for poll in polls] == ["one", "one", "changed", "one"]
 
 
-async def test_looks_at_different_things_are_not_mixed_up() -> None:
+async def test_polls_of_different_objects_are_kept_apart() -> None:
     async with RawServer((GOOD,)) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
         calls = (get_thing("t1"), get_thing("t2"), get_thing("t1", deep=True), get_thing("t1", deep=False))
-        looks = [await client.send(call) for call in calls]
-    assert len({id(look) for look in looks}) == 4
+        polls = [await client.send(call) for call in calls]
+    assert len({id(poll) for poll in polls}) == 4
 
 
-async def test_of_a_page_whose_bytes_did_not_change_the_same_is_kept_that_was_made_of_its_items() -> None:
+async def test_a_page_with_the_same_bytes_returns_the_same_converted_items() -> None:
     @dataclass(frozen=True)
     class Made:
         place: str
         name: str
 
     page, other = ([{"id": "t1", "name": name}, {"id": "t2"}] for name in ("one", "changed"))
-    answers = tuple(says({"data": {"things": things, "total": 2}}) for things in (page, page, other))
+    responders = tuple(says({"data": {"things": things, "total": 2}}) for things in (page, page, other))
 
     def made(thing: Thing) -> Made:
         return Made(thing.id, thing.name or "nameless")
 
-    async with RawServer(answers) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
+    async with RawServer(responders) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
         call = list_things().map_items(made, key="place")
-        looks = [[item async for item in client.pages(call)] for _ in range(3)]
-    assert [[item.name for item in look] for look in looks] == [["one", "nameless"]] * 2 + [["changed", "nameless"]]
-    assert [one is two for one, two in zip(*looks[:2], strict=True)] == [True, True]
+        polls = [[item async for item in client.pages(call)] for _ in range(3)]
+    assert [[item.name for item in poll] for poll in polls] == [["one", "nameless"]] * 2 + [["changed", "nameless"]]
+    assert [one is two for one, two in zip(*polls[:2], strict=True)] == [True, True]
 
 
-async def test_other_work_is_given_objects_of_its_own() -> None:
+async def test_calls_return_objects_of_their_own() -> None:
     async with RawServer((GOOD,)) as server, connect(server.url) as client:
         first, second = await client.send(get_thing("t1")), await client.send(get_thing("t1"))
     assert first is not second
 
 
-async def test_what_was_made_is_never_remembered() -> None:
+async def test_responses_to_posts_are_not_cached() -> None:
     async with RawServer((GOOD,)) as server, connect(server.url, traffic_class=TrafficClass.POLL) as client:
         first = await client.send(make_thing("x"))
         assert await client.send(make_thing("x")) is not first
 
 
-async def test_an_override_that_turns_reading_into_a_post_is_not_sent_twice() -> None:
+async def test_an_override_with_post_is_not_sent_twice() -> None:
     paths = {"get_thing": "POST /v2/things/{thing_id}"}
     async with RawServer((RESET, GOOD)) as server, connect(server.url, paths=paths) as client:
         with pytest.raises(BrokenConnectionError):

@@ -26,7 +26,7 @@ from airflow_provider_sessions.errors import (
     ResponseTooLargeError,
     SessionsError,
 )
-from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply, says
+from tests.unit.client.servers import RawServer, Received, Responder, by, head, raw, reply, says
 from tests.unit.client.things import KeyAuth, connect, get_thing, list_things, poke_thing, thing_text
 
 TEXT = "".join(f"{n},{random.Random(n).random()}\n" for n in range(800))
@@ -48,15 +48,15 @@ PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 packers = pytest.mark.parametrize("packer", PACKERS)
 
 
-def packed(body: bytes, encoding: str = "gzip", **headers: str) -> Answer:
+def packed(body: bytes, encoding: str = "gzip", **headers: str) -> Responder:
     """Bytes that are compressed already."""
     return reply(200, body, Content_Encoding=encoding, **{"Content_Type": "text/csv", **headers})
 
 
-def chunked(body: bytes, size: int, encoding: str = "gzip") -> Answer:
+def chunked(body: bytes, size: int, encoding: str = "gzip") -> Responder:
     """The same in chunks, without a length."""
 
-    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
         writer.write(head(200, {"Content-Encoding": encoding, "Transfer-Encoding": "chunked"}))
         for start in range(0, len(body), size):
             part = body[start : start + size]
@@ -65,11 +65,11 @@ def chunked(body: bytes, size: int, encoding: str = "gzip") -> Answer:
         writer.write(b"0\r\n\r\n")
         return True
 
-    return answer
+    return responder
 
 
-async def read_text(*answers: Answer, attempts: int = 1) -> str:
-    async with RawServer(answers) as server, connect(server.url, attempts=attempts) as client:
+async def read_text(*responders: Responder, attempts: int = 1) -> str:
+    async with RawServer(responders) as server, connect(server.url, attempts=attempts) as client:
         return await client.send(thing_text("t1"))
 
 
@@ -80,9 +80,9 @@ async def fetch(client: Client, url: str, target: Any) -> DownloadResult:
     return await Download(client, address, target).run()
 
 
-async def download(*answers: Answer, attempts: int = 1) -> bytes:
+async def download(*responders: Responder, attempts: int = 1) -> bytes:
     target = io.BytesIO()
-    async with RawServer(answers) as server, connect(server.url, attempts=attempts) as client:
+    async with RawServer(responders) as server, connect(server.url, attempts=attempts) as client:
         await fetch(client, server.url, target)
     return target.getvalue()
 
@@ -109,7 +109,7 @@ async def test_all_members_of_a_gzip_body_are_read(members: list[int], size: int
     assert await download(chunked(body, size)) == text.encode()
 
 
-async def test_zeros_behind_a_gzip_body_and_between_members_mean_nothing() -> None:
+async def test_zeros_after_a_gzip_body_and_between_members_are_ignored() -> None:
     padded = gzip.compress(b"one,") + bytes(512) + gzip.compress(b"two") + bytes(700)
     assert await read_text(packed(padded)) == "one,two"
     assert await download(chunked(padded, 3)) == b"one,two"
@@ -117,7 +117,7 @@ async def test_zeros_behind_a_gzip_body_and_between_members_mean_nothing() -> No
 
 @pytest.mark.parametrize("behind", [b"\n", b"garbage", b"\x1f\x8c", b"PK\x03\x04", bytes(9) + b"x"])
 @pytest.mark.parametrize("packer", ["gzip", "deflate"])
-async def test_other_bytes_behind_the_end_are_refused(behind: bytes, packer: str) -> None:
+async def test_other_bytes_after_the_end_are_refused(behind: bytes, packer: str) -> None:
     encoding, pack = PACKERS[packer]
     body = pack(TEXT.encode()) + behind
     with pytest.raises(MalformedResponseError, match="compression is broken"):
@@ -135,7 +135,7 @@ def cuts(body: bytes) -> list[int]:
 
 
 @packers
-async def test_a_body_that_is_cut_inside_whole_framing_is_no_answer(packer: str) -> None:
+async def test_a_truncated_body_is_an_error(packer: str) -> None:
     encoding, pack = PACKERS[packer]
     body = pack(TEXT.encode())
     for end in cuts(body):
@@ -144,20 +144,20 @@ async def test_a_body_that_is_cut_inside_whole_framing_is_no_answer(packer: str)
                 await read(packed(body[:end], encoding))
 
 
-async def test_a_last_member_that_is_cut_is_no_answer() -> None:
+async def test_a_truncated_last_member_is_an_error() -> None:
     first, second = gzip.compress(b"one\n"), gzip.compress(b"two\n")
     for end in range(1, len(second)):
         with pytest.raises(BrokenConnectionError, match="the compressed body is truncated"):
             await read_text(packed(first + second[:end]))
 
 
-async def test_a_cut_body_is_requested_again() -> None:
+async def test_a_truncated_body_is_requested_again() -> None:
     body = gzip.compress(TEXT.encode())
     assert await read_text(packed(body[:-9]), packed(body), attempts=2) == TEXT
     assert await download(packed(body[:-9]), packed(body), attempts=2) == TEXT.encode()
 
 
-async def test_a_page_that_is_cut_is_requested_again() -> None:
+async def test_a_truncated_page_is_requested_again() -> None:
     page = gzip.compress(json.dumps({"data": {"things": [{"id": "a"}], "total": 1}}).encode())
     async with RawServer((packed(page[:-4]), packed(page))) as server, connect(server.url, attempts=2) as client:
         assert [thing.id async for thing in client.pages(list_things())] == ["a"]
@@ -165,7 +165,7 @@ async def test_a_page_that_is_cut_is_requested_again() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-async def test_an_action_may_be_answered_by_nothing_under_an_encoding(status: int) -> None:
+async def test_the_response_to_an_action_may_be_empty_and_have_an_encoding(status: int) -> None:
     async with (
         RawServer((reply(status, b"", Content_Encoding="gzip"),)) as server,
         connect(server.url, attempts=1) as client,
@@ -180,16 +180,16 @@ async def test_a_file_in_an_encoding_that_was_not_requested_is_refused(encoding:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content_Encoding": "identity"}, {"Content_Encoding": "aws-chunked"}])
-async def test_a_file_that_is_itself_a_gzip_file_stays_as_it_is(headers: dict[str, str]) -> None:
+async def test_a_gzip_file_is_not_decompressed(headers: dict[str, str]) -> None:
     archive = gzip.compress(TEXT.encode())
     assert await download(reply(200, archive, Content_Type="application/gzip", **headers)) == archive
 
 
-async def test_a_part_of_a_compressed_file_is_not_joined_to_what_is_there() -> None:
+async def test_a_part_of_a_compressed_file_is_not_appended() -> None:
     body = random.Random(1).randbytes(200_000)
     first = by(lambda request: _cut(body))
 
-    def later(request: Received) -> Answer:
+    def later(request: Received) -> Responder:
         if "range" not in request.headers:
             return reply(200, body, ETag='"v"')
         rest = gzip.compress(body[50_000:])
@@ -199,13 +199,13 @@ async def test_a_part_of_a_compressed_file_is_not_joined_to_what_is_there() -> N
     assert await download(first, by(later), attempts=3) == body
 
 
-def _cut(body: bytes) -> Answer:
-    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+def _cut(body: bytes) -> Responder:
+    async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
         writer.write(head(200, {"Content-Length": str(len(body)), "ETag": '"v"'}) + body[:50_000])
         await writer.drain()
         return False
 
-    return answer
+    return responder
 
 
 # In small steps
@@ -237,14 +237,14 @@ class LogIn(httpx.Auth):
         yield request
 
 
-async def test_a_call_inflates_no_more_than_an_answer_may_hold(bomb: bytes, memory: Callable[[], float]) -> None:
+async def test_a_call_decompresses_no_more_than_a_response_may_hold(bomb: bytes, memory: Callable[[], float]) -> None:
     async with RawServer((packed(bomb),)) as server, connect(server.url, max_json_bytes=4 * MIB) as client:
         with pytest.raises(ResponseTooLargeError, match="larger than 4194304 bytes"):
             await client.send(get_thing("t1"))
     assert memory() < 16
 
 
-async def test_a_log_in_inflates_no_more(bomb: bytes, memory: Callable[[], float]) -> None:
+async def test_a_log_in_decompresses_no_more(bomb: bytes, memory: Callable[[], float]) -> None:
     async with (
         RawServer((packed(bomb), GOOD)) as server,
         connect(server.url, max_json_bytes=4 * MIB, auth=LogIn(f"{server.url}/login")) as client,
@@ -254,7 +254,7 @@ async def test_a_log_in_inflates_no_more(bomb: bytes, memory: Callable[[], float
     assert memory() < 16
 
 
-async def test_the_body_of_a_refusal_inflates_no_more(bomb: bytes, memory: Callable[[], float]) -> None:
+async def test_the_body_of_a_4xx_decompresses_no_more(bomb: bytes, memory: Callable[[], float]) -> None:
     """httpx reads the body of a 401 itself, before the request is sent once more."""
     refused = reply(401, bomb, Content_Encoding="gzip")
     async with (
@@ -267,7 +267,7 @@ async def test_the_body_of_a_refusal_inflates_no_more(bomb: bytes, memory: Calla
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
-async def test_the_body_of_an_error_inflates_no_more(status: int, bomb: bytes, memory: Callable[[], float]) -> None:
+async def test_the_body_of_a_5xx_decompresses_no_more(status: int, bomb: bytes, memory: Callable[[], float]) -> None:
     async with (
         RawServer((reply(status, bomb, Content_Encoding="gzip"),)) as server,
         connect(server.url, max_json_bytes=4 * MIB) as client,
@@ -282,17 +282,15 @@ async def test_the_body_of_an_error_inflates_no_more(status: int, bomb: bytes, m
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity"])
 async def test_the_body_of_a_redirect_is_not_read(encoding: str, bomb: bytes, memory: Callable[[], float]) -> None:
     moved = reply(302, bomb, Content_Encoding=encoding, Location="/moved")
-    answers = by(lambda request: GOOD if request.path == "/moved" else moved)
-    async with RawServer((answers,)) as server, connect(server.url, max_json_bytes=100_000) as client:
+    responders = by(lambda request: GOOD if request.path == "/moved" else moved)
+    async with RawServer((responders,)) as server, connect(server.url, max_json_bytes=100_000) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
         with pytest.raises(MalformedResponseError, match="JSON came instead"):
             await fetch(client, server.url, io.BytesIO())
     assert memory() < 16
 
 
-async def test_a_file_that_comes_compressed_though_nobody_asked_takes_little_memory(
-    bomb: bytes, memory: Callable[[], float]
-) -> None:
+async def test_an_unexpectedly_compressed_file_takes_little_memory(bomb: bytes, memory: Callable[[], float]) -> None:
     class Nowhere(io.BytesIO):
         def write(self, data: Any, /) -> int:
             return len(data)
@@ -314,7 +312,7 @@ async def test_members_without_content_do_not_escape_the_limit() -> None:
             await client.send(get_thing("t1"))
 
 
-async def test_a_file_of_which_nothing_comes_to_be_ends_at_the_deadline() -> None:
+async def test_a_file_that_decompresses_to_nothing_ends_at_the_deadline() -> None:
     empty = gzip.compress(b"")
 
     async def drip(request: Received, writer: asyncio.StreamWriter) -> bool:
@@ -341,7 +339,7 @@ async def test_a_file_of_which_nothing_comes_to_be_ends_at_the_deadline() -> Non
     ids=["unknown", "corrupt", "cut", "broken off", "too large"],
 )
 @pytest.mark.parametrize(("status", "kind"), [(403, PermissionDeniedError), (429, RateLimitedError)])
-async def test_a_refusal_whose_body_cannot_be_read_is_still_a_refusal(
+async def test_an_error_status_with_an_unreadable_body_is_still_raised(
     status: int, kind: type[ApiError], body: bytes, headers: dict[str, str]
 ) -> None:
     """Its status says enough. A create that was refused with 429 must not seem to have been carried out, perhaps."""

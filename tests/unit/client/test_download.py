@@ -28,7 +28,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
-from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply, reset
+from tests.unit.client.servers import RawServer, Received, Responder, by, head, raw, reply, reset
 from tests.unit.client.things import connect
 
 CONTENT = random.Random(4711).randbytes(3_000_000)
@@ -37,7 +37,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 @dataclass
 class FileServer:
-    """Serves one file with ranges, and breaks off after ``cuts`` bytes of each answer in turn."""
+    """Serves one file with ranges, and breaks off after ``cuts`` bytes of each response in turn."""
 
     content: bytes = CONTENT
     etag: str | None = '"v1"'
@@ -47,7 +47,7 @@ class FileServer:
     on_cut: Callable[[FileServer], None] = lambda server: None
     sent: int = 0
 
-    def __call__(self, request: Received) -> Answer:
+    def __call__(self, request: Received) -> Responder:
         start = self._start(request)
         if start >= len(self.content) > 0:
             return reply(416, Content_Range=f"bytes */{len(self.content)}")
@@ -68,10 +68,10 @@ class FileServer:
             return 0
         return int(request.headers["range"].removeprefix("bytes=").removesuffix("-"))
 
-    def _body(self, status: int, headers: dict[str, str], rest: bytes) -> Answer:
+    def _body(self, status: int, headers: dict[str, str], rest: bytes) -> Responder:
         cut = self.cuts.pop(0) if self.cuts else None
 
-        async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+        async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
             body = rest if cut is None else rest[:cut]
             self.sent += len(body)
             writer.write(head(status, headers) + body)
@@ -81,7 +81,7 @@ class FileServer:
                 return False
             return True
 
-        return answer
+        return responder
 
 
 async def fetch(
@@ -96,25 +96,25 @@ async def fetch(
     return done, target.getvalue()
 
 
-async def test_a_file_is_fetched() -> None:
-    told: list[tuple[int, int | None]] = []
+async def test_a_file_is_downloaded() -> None:
+    progress: list[tuple[int, int | None]] = []
     async with RawServer((by(FileServer()),)) as server, connect(server.url) as client:
         done, content = await fetch(
-            client, server, expected_size=len(CONTENT), on_progress=lambda size, total: told.append((size, total))
+            client, server, expected_size=len(CONTENT), on_progress=lambda size, total: progress.append((size, total))
         )
     assert content == CONTENT
     assert done == DownloadResult(len(CONTENT), SHA, "video/mp4")
-    assert told[-1] == (len(CONTENT), len(CONTENT))
-    assert [size for size, _ in told] == sorted({size for size, _ in told})
+    assert progress[-1] == (len(CONTENT), len(CONTENT))
+    assert [size for size, _ in progress] == sorted({size for size, _ in progress})
 
 
-async def test_an_empty_file_is_a_file() -> None:
+async def test_an_empty_file_is_downloaded() -> None:
     async with RawServer((by(FileServer(content=b"")),)) as server, connect(server.url) as client:
         done, content = await fetch(client, server, expected_size=0)
     assert (done.size_bytes, content) == (0, b"")
 
 
-async def test_twenty_cuts_cost_no_more_than_twenty_resumptions() -> None:
+async def test_twenty_broken_connections_cost_twenty_resumptions() -> None:
     files = FileServer(cuts=[90_000 + 7 * n for n in range(20)])
     async with RawServer((by(files),)) as server, connect(server.url) as client:
         done, content = await fetch(client, server)
@@ -126,7 +126,7 @@ async def test_twenty_cuts_cost_no_more_than_twenty_resumptions() -> None:
     assert server.requests[1].headers["if-range"] == '"v1"'
 
 
-async def test_a_file_that_changed_meanwhile_begins_anew() -> None:
+async def test_a_file_that_changed_is_downloaded_from_the_start() -> None:
     new = bytes(reversed(CONTENT))
 
     def change(files: FileServer) -> None:
@@ -139,12 +139,12 @@ async def test_a_file_that_changed_meanwhile_begins_anew() -> None:
     assert done.sha256 == hashlib.sha256(new).hexdigest()
 
 
-async def test_a_server_that_gives_the_rest_of_a_changed_file_is_not_believed() -> None:
+async def test_the_rest_of_a_changed_file_is_not_appended() -> None:
     """It ignores If-Range, as some do; the ETag tells."""
     old, new = b"a" * 200_000, b"b" * 200_000
     first = raw(head(200, {"Content-Length": "200000", "ETag": '"old"'}) + old[:50_000])
 
-    def later(request: Received) -> Answer:
+    def later(request: Received) -> Responder:
         if "range" not in request.headers:
             return reply(200, new, ETag='"new"')
         return reply(206, new[50_000:], ETag='"new"', Content_Range="bytes 50000-199999/200000")
@@ -154,10 +154,10 @@ async def test_a_server_that_gives_the_rest_of_a_changed_file_is_not_believed() 
     assert content == new
 
 
-async def test_another_part_than_asked_for_is_not_joined() -> None:
+async def test_another_part_than_requested_is_not_appended() -> None:
     first = raw(head(200, {"Content-Length": "200000", "ETag": '"v"'}) + CONTENT[:50_000])
 
-    def later(request: Received) -> Answer:
+    def later(request: Received) -> Responder:
         if "range" not in request.headers:
             return reply(200, CONTENT[:200_000], ETag='"v"')
         return reply(206, CONTENT[40_000:200_000], ETag='"v"', Content_Range="bytes 40000-199999/200000")
@@ -182,7 +182,7 @@ JUST_NOW = {"Last-Modified": "Mon, 02 Mar 2026 15:00:00 GMT", "Date": "Mon, 02 M
         (None, JUST_NOW, False),
     ],
 )
-async def test_only_what_identifies_the_file_byte_for_byte_lets_it_be_resumed(
+async def test_only_a_strong_validator_allows_a_download_to_resume(
     etag: str | None, headers: dict[str, str], resumes: bool
 ) -> None:
     files = FileServer(content=CONTENT[:500_000], etag=etag, headers=headers, cuts=[200_000])
@@ -192,15 +192,15 @@ async def test_only_what_identifies_the_file_byte_for_byte_lets_it_be_resumed(
     assert ("range" in server.requests[1].headers) is resumes
 
 
-async def test_a_server_without_ranges_begins_anew() -> None:
+async def test_without_ranges_a_download_starts_again() -> None:
     files = FileServer(ranges=False, cuts=[200_000, 400_000])
     async with RawServer((by(files),)) as server, connect(server.url) as client:
         done, content = await fetch(client, server)
     assert (content, done.sha256) == (CONTENT, SHA)
 
 
-async def test_a_cut_after_the_last_byte_is_settled_by_416() -> None:
-    """Chunked, and broken off before the end is told."""
+async def test_a_416_after_the_last_byte_completes_the_download() -> None:
+    """Chunked, and broken off before the end."""
     headers = {"ETag": '"v1"', "Transfer-Encoding": "chunked"}
     first = raw(head(200, headers) + b"5\r\nhello\r\n")
     async with (
@@ -213,7 +213,7 @@ async def test_a_cut_after_the_last_byte_is_settled_by_416() -> None:
     assert [request.headers.get("range") for request in server.requests] == [None, "bytes=5-"]
 
 
-async def test_a_file_that_became_shorter_begins_anew() -> None:
+async def test_a_file_that_became_shorter_is_downloaded_from_the_start() -> None:
     first = raw(head(200, {"ETag": '"v1"', "Content-Length": "99"}) + b"hello, how are you")
     files = FileServer(content=b"hello")
     async with RawServer((first, by(files))) as server, connect(server.url) as client:
@@ -222,15 +222,15 @@ async def test_a_file_that_became_shorter_begins_anew() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-async def test_an_address_that_expired_is_asked_for_again(status: int) -> None:
+async def test_an_expired_url_is_replaced(status: int) -> None:
     files = FileServer(content=CONTENT[:300_000], cuts=[100_000])
     addresses = 0
 
-    def answer(request: Received) -> Answer:
+    def responder(request: Received) -> Responder:
         expired = request.path == "/file/1" and len(server.requests) > 1
         return reply(status, b"<Error><Code>AccessDenied</Code></Error>") if expired else files(request)
 
-    async with RawServer((by(answer),)) as server, connect(server.url) as client:
+    async with RawServer((by(responder),)) as server, connect(server.url) as client:
 
         async def address() -> tuple[str, dict[str, str]]:
             nonlocal addresses
@@ -244,43 +244,43 @@ async def test_an_address_that_expired_is_asked_for_again(status: int) -> None:
     assert server.requests[-1].headers["range"] == "bytes=100000-"
 
 
-async def test_a_new_address_that_is_refused_too_is_the_answer() -> None:
+async def test_a_second_refused_url_raises() -> None:
     async with RawServer((reply(403),)) as server, connect(server.url) as client:
         with pytest.raises(PermissionDeniedError, match="testing responded with 403 to a download"):
             await fetch(client, server)
     assert len(server.requests) == 2
 
 
-async def test_an_address_is_kept_while_it_works() -> None:
-    asked = 0
+async def test_a_url_is_kept_while_it_works() -> None:
+    link_count = 0
     files = FileServer(cuts=[100_000] * 5)
     async with RawServer((by(files),)) as server, connect(server.url) as client:
 
         async def address() -> tuple[str, dict[str, str]]:
-            nonlocal asked
-            asked += 1
+            nonlocal link_count
+            link_count += 1
             return f"{server.url}/file", {}
 
         await Download(client, address, io.BytesIO()).run()
-    assert asked == 1
+    assert link_count == 1
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("responder", "kind"),
     [(raw(), BrokenConnectionError), (reply(500), ServerError), (reply(429), RateLimitedError)],
 )
-async def test_no_progress_ends_it(answer: Answer, kind: type[Exception]) -> None:
-    async with RawServer((answer,)) as server, connect(server.url, attempts=4) as client:
+async def test_a_download_without_progress_fails(responder: Responder, kind: type[Exception]) -> None:
+    async with RawServer((responder,)) as server, connect(server.url, attempts=4) as client:
         with pytest.raises(kind):
             await fetch(client, server)
     assert len(server.requests) == 4
 
 
-async def test_a_busy_server_is_asked_again_when_it_says() -> None:
+async def test_a_busy_server_is_retried_after_the_time_it_names() -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
-    answers = (reply(503, Retry_After="20"), reply(429, Retry_After="30"), by(FileServer()))
-    async with RawServer(answers) as server, connect(server.url, clock) as client:
+    responders = (reply(503, Retry_After="20"), reply(429, Retry_After="30"), by(FileServer()))
+    async with RawServer(responders) as server, connect(server.url, clock) as client:
         done, _ = await fetch(client, server)
     assert done.sha256 == SHA
     assert 50 <= (clock.now() - began).total_seconds() <= 52
@@ -297,7 +297,7 @@ async def test_another_size_than_announced_is_an_error(expected: int, text: str)
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"),
+    ("responder", "text"),
     [
         (reply(200, b'{"error": "expired"}', Content_Type="application/json; charset=utf-8"), "JSON came instead"),
         (reply(200, b'{"title": "Gone"}', Content_Type="application/problem+json"), "JSON came instead"),
@@ -306,16 +306,16 @@ async def test_another_size_than_announced_is_an_error(expected: int, text: str)
     ],
     ids=["json", "problem", "not yet", "empty"],
 )
-async def test_an_answer_in_the_place_of_a_file_is_no_file(answer: Answer, text: str) -> None:
-    async with RawServer((answer,)) as server, connect(server.url) as client:
+async def test_a_response_instead_of_a_file_is_an_error(responder: Responder, text: str) -> None:
+    async with RawServer((responder,)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match=text):
             await fetch(client, server)
 
 
-async def test_a_server_that_gives_a_part_at_a_time_is_asked_for_the_next() -> None:
-    """A server may answer with less than the range that was asked for. Source: RFC 9110 14.2."""
+async def test_a_file_that_comes_in_parts_is_completed() -> None:
+    """A server may respond with less than the range that was requested. Source: RFC 9110 14.2."""
 
-    def part(request: Received) -> Answer:
+    def part(request: Received) -> Responder:
         start = int(request.headers.get("range", "bytes=0-")[6:-1])
         end = min(start + 500_000, len(CONTENT))
         content_range = f"bytes {start}-{end - 1}/{len(CONTENT)}"
@@ -327,14 +327,14 @@ async def test_a_server_that_gives_a_part_at_a_time_is_asked_for_the_next() -> N
     assert len(server.requests) == 6
 
 
-async def test_a_web_page_is_no_file() -> None:
+async def test_a_web_page_instead_of_a_file_is_an_error() -> None:
     page = reply(200, b"<html>expired</html>", Content_Type="text/html; charset=utf-8")
     async with RawServer((page,)) as server, connect(server.url) as client:
         with pytest.raises(MalformedResponseError, match="a web page came instead of the file"):
             await fetch(client, server)
 
 
-async def test_a_file_that_comes_compressed_though_nobody_asked_is_unpacked() -> None:
+async def test_an_unexpectedly_compressed_file_is_decompressed() -> None:
     packed = gzip.compress(CONTENT[:500_000])
     whole = reply(200, packed, Content_Encoding="gzip", ETag='"v1"')
     cut = raw(
@@ -348,7 +348,7 @@ async def test_a_file_that_comes_compressed_though_nobody_asked_is_unpacked() ->
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
-async def test_a_server_that_drips_is_given_up() -> None:
+async def test_a_server_that_is_too_slow_is_an_error() -> None:
     drip = raw(head(200, {"Content-Length": "1000"}), *[b"a"] * 100, pause=0.02)
     async with RawServer((drip,)) as server, connect(server.url, deadline=0.2) as client:
         with pytest.raises(IncompleteDownloadError, match="the server is too slow"):
@@ -363,13 +363,13 @@ class ShortWrites(io.BytesIO):
         return super().write(bytes(data)[:1000])
 
 
-async def test_a_target_that_takes_less_than_it_is_given_gets_all_of_it_once() -> None:
+async def test_a_target_that_writes_partially_gets_every_byte_once() -> None:
     async with RawServer((by(FileServer(cuts=[70_000])),)) as server, connect(server.url) as client:
         done, content = await fetch(client, server, ShortWrites())
     assert (done.sha256, content) == (SHA, CONTENT)
 
 
-async def test_a_target_that_fails_ends_it_at_once() -> None:
+async def test_a_target_that_fails_ends_the_download() -> None:
     class Full(io.BytesIO):
         def write(self, data: Any, /) -> int:
             raise OSError(28, "No space left on device")
@@ -380,7 +380,7 @@ async def test_a_target_that_fails_ends_it_at_once() -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_target_that_cannot_begin_anew_says_so() -> None:
+async def test_a_target_that_cannot_be_overwritten_is_an_error() -> None:
     class Pipe(io.BytesIO):
         def seek(self, *_: Any) -> int:
             raise io.UnsupportedOperation("seek")
@@ -390,7 +390,7 @@ async def test_a_target_that_cannot_begin_anew_says_so() -> None:
             await fetch(client, server, Pipe())
 
 
-async def test_a_download_from_another_host_gets_no_credential_and_its_address_is_not_told() -> None:
+async def test_a_download_from_another_host_gets_no_credential_and_no_log_of_its_url() -> None:
     async with RawServer((reply(404),)) as files, connect("http://127.0.0.1:9") as client:
         with pytest.raises(NotFoundError) as caught:
             await fetch(client, files, path="/hidden?X-Amz-Signature=hidden")
@@ -398,7 +398,7 @@ async def test_a_download_from_another_host_gets_no_credential_and_its_address_i
     assert "hidden" not in str(caught.value)
 
 
-async def test_the_address_is_not_told_when_the_connection_breaks() -> None:
+async def test_the_error_of_a_broken_connection_does_not_quote_the_url() -> None:
     async with RawServer((raw(),)) as files, connect("http://127.0.0.1:9", attempts=1) as client:
         with pytest.raises(BrokenConnectionError, match=rf"download from {files.url}/\.\.\.") as caught:
             await fetch(client, files, path="/hidden?X-Amz-Signature=hidden")
@@ -431,7 +431,7 @@ async def test_memory_does_not_grow_with_the_file() -> None:
     assert peak < 4 * 1024 * 1024
 
 
-async def test_a_reset_is_a_cut_as_well() -> None:
+async def test_a_reset_connection_is_resumed() -> None:
     async def cut(request: Received, writer: asyncio.StreamWriter) -> bool:
         writer.write(head(200, {"Content-Length": str(len(CONTENT)), "ETag": '"v1"'}) + CONTENT[:400_000])
         await writer.drain()
@@ -449,7 +449,7 @@ async def test_a_reset_is_a_cut_as_well() -> None:
     ["", "file", "/file", "ftp://files.test/f", "file:///etc/passwd", "data:,x", "http://", "http://[::1", "http://h:port",
      "http://h\x00/", "http://h/\ud800", "http://\ud800/", "http://xn--a/", "http://a..b/"],
 )  # fmt: skip
-async def test_an_address_that_is_none_is_the_platforms_fault(address: str) -> None:
+async def test_an_invalid_url_is_a_malformed_response(address: str) -> None:
     async def given() -> tuple[str, dict[str, str]]:
         return address, {}
 

@@ -18,14 +18,14 @@ from airflow_provider_sessions.errors import ConnectError, RateLimitedError, Red
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import ProcessLimiter
-from tests.unit.client.servers import Answer, RawServer, by, reply, says
+from tests.unit.client.servers import RawServer, Responder, by, reply, says
 from tests.unit.client.things import DIALECT, SECRET, KeyAuth, connect, get_thing, make_thing
 
 GOOD = says({"data": {"id": "t1"}})
 CREDENTIALS = {"authorization", "x-api-key", "cookie"}
 
 
-def to(location: str, status: int = 302, **headers: str) -> Answer:
+def to(location: str, status: int = 302, **headers: str) -> Responder:
     return reply(status, Location=location, **headers)
 
 
@@ -55,7 +55,7 @@ async def test_a_redirect_on_the_same_host_keeps_the_credential() -> None:
     assert server.requests[1].headers["x-api-key"] == SECRET
 
 
-async def test_a_way_back_from_another_host_has_lost_the_credential() -> None:
+async def test_a_redirect_back_from_another_host_gets_no_credential() -> None:
     async with (
         RawServer((by(lambda r: to(f"{server.url}/back")),)) as other,
         RawServer((to(other.url), GOOD)) as server,
@@ -65,7 +65,7 @@ async def test_a_way_back_from_another_host_has_lost_the_credential() -> None:
     assert CREDENTIALS & set(server.requests[1].headers) == set()
 
 
-async def test_another_base_of_the_connection_is_trusted() -> None:
+async def test_another_base_url_of_the_connection_gets_the_credential() -> None:
     async with (
         RawServer((GOOD,)) as second,
         RawServer((to(second.url),)) as server,
@@ -76,7 +76,7 @@ async def test_another_base_of_the_connection_is_trusted() -> None:
 
 
 @pytest.mark.parametrize("status", [307, 308])
-async def test_a_creation_never_leaves_its_host(status: int) -> None:
+async def test_a_post_never_leaves_its_host(status: int) -> None:
     async with (
         RawServer((GOOD,)) as other,
         RawServer((to(other.url, status),)) as server,
@@ -88,21 +88,21 @@ async def test_a_creation_never_leaves_its_host(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
-async def test_a_creation_is_not_turned_into_a_get(status: int) -> None:
+async def test_a_post_is_not_turned_into_a_get(status: int) -> None:
     async with RawServer((to("/other", status), GOOD)) as server, connect(server.url) as client:
         with pytest.raises(RedirectRefusedError, match=rf"POST /things got the redirect {status}"):
             await client.send(make_thing("x"))
     assert len(server.requests) == 1
 
 
-async def test_a_creation_follows_on_its_own_host_where_it_stays_one() -> None:
+async def test_a_post_follows_a_307_on_its_own_host() -> None:
     async with RawServer((to("/v2/things", 307), GOOD)) as server, connect(server.url) as client:
         await client.send(make_thing("x"))
     assert [(r.method, r.path) for r in server.requests] == [("POST", "/things"), ("POST", "/v2/things")]
     assert server.requests[0].body == server.requests[1].body != b""
 
 
-async def test_redirects_in_a_circle_end() -> None:
+async def test_a_loop_of_redirects_ends() -> None:
     async with RawServer((to("/again"),)) as server, connect(server.url) as client:
         with pytest.raises(RedirectRefusedError, match="too many redirects"):
             await client.send(get_thing("t1"))
@@ -110,7 +110,7 @@ async def test_redirects_in_a_circle_end() -> None:
 
 
 class Canned(httpx.AsyncBaseTransport):
-    """Answers without a network: for schemes and hosts that a test cannot serve."""
+    """Responds without a network: for schemes and hosts that a test cannot serve."""
 
     def __init__(self, *locations: str) -> None:
         self.locations = list(locations)
@@ -128,7 +128,7 @@ def canned_client(transport: httpx.AsyncBaseTransport, base_url: str = "https://
     return Client(ClientConfig(base_url), dialect=DIALECT, auth=KeyAuth(), transport=transport, **settings)
 
 
-async def test_nothing_goes_from_https_to_http() -> None:
+async def test_no_redirect_leads_from_https_to_http() -> None:
     transport = Canned("HTTP://api.example/things")
     async with canned_client(transport) as client:
         with pytest.raises(RedirectRefusedError, match="from https to http"):
@@ -139,7 +139,7 @@ async def test_nothing_goes_from_https_to_http() -> None:
 @pytest.mark.parametrize(
     "inside", ["https://169.254.169.254/latest", "https://127.0.0.1/x", "https://localhost/x", "https://[::1]/x"]
 )
-async def test_a_platform_out_there_cannot_send_us_to_addresses_inside(inside: str) -> None:
+async def test_a_public_platform_cannot_redirect_to_local_addresses(inside: str) -> None:
     transport = Canned(inside)
     async with canned_client(transport) as client:
         with pytest.raises(RedirectRefusedError, match="an address of this machine"):
@@ -147,7 +147,7 @@ async def test_a_platform_out_there_cannot_send_us_to_addresses_inside(inside: s
     assert len(transport.requests) == 1
 
 
-async def test_a_change_of_scheme_takes_the_credential_away() -> None:
+async def test_another_scheme_gets_no_credential() -> None:
     transport = Canned("https://api.example/things")
     async with canned_client(transport, "http://api.example") as client:
         await client.send(get_thing("t1"))
@@ -172,11 +172,11 @@ async def test_cookies_are_not_kept() -> None:
         ("https://a.example", "https://b.a.example", False),
     ],
 )
-def test_origin(one: str, other: str, same: bool) -> None:
+def test_origins_are_compared(one: str, other: str, same: bool) -> None:
     assert (parse_origin(httpx.URL(one)) == parse_origin(httpx.URL(other))) is same
 
 
-async def test_no_credential_is_made_for_another_host() -> None:
+async def test_no_token_is_requested_for_another_host() -> None:
     class Auth(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Any:
             raise AssertionError("a log-in would have been sent for nothing")
@@ -192,7 +192,7 @@ async def test_no_credential_is_made_for_another_host() -> None:
 # The rate limiter
 
 
-async def test_every_request_to_the_platform_is_counted_log_ins_and_redirects_too() -> None:
+async def test_log_ins_and_redirects_count_for_the_rate_limit() -> None:
     class LogIn(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Any:
             yield httpx.Request("POST", f"{server.url}/login")
@@ -201,14 +201,14 @@ async def test_every_request_to_the_platform_is_counted_log_ins_and_redirects_to
     clock = VirtualClock(auto=True)
     began = clock.now()
     limiter = ProcessLimiter(RateLimit(1, 10), clock, margin=0)
-    answers = by(lambda r: to("/moved") if r.path.startswith("/things") else GOOD)
-    async with RawServer((answers,)) as server, connect(server.url, clock, limiter=limiter, auth=LogIn()) as client:
+    responder = by(lambda r: to("/moved") if r.path.startswith("/things") else GOOD)
+    async with RawServer((responder,)) as server, connect(server.url, clock, limiter=limiter, auth=LogIn()) as client:
         await client.send(get_thing("t1"))
     assert [r.path for r in server.requests] == ["/login", "/things/t1", "/moved"]
     assert (clock.now() - began).total_seconds() == 20
 
 
-async def test_requests_to_other_hosts_are_not_counted() -> None:
+async def test_requests_to_other_hosts_do_not_count_for_the_rate_limit() -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
     limiter = ProcessLimiter(RateLimit(1, 10), clock, margin=0)
@@ -222,20 +222,20 @@ async def test_requests_to_other_hosts_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize(("period", "level"), [(4, logging.DEBUG), (20, logging.INFO)])
-async def test_a_long_wait_for_a_slot_is_told(period: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_wait_for_the_rate_limit_is_logged(period: int, level: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     clock = VirtualClock(auto=True)
     limiter = ProcessLimiter(RateLimit(1, period), clock, margin=0)
     async with RawServer((GOOD,)) as server, connect(server.url, clock, limiter=limiter) as client:
         await client.send(get_thing("t1"))
         await client.send(get_thing("t1"))
-    told = [(record.levelno, record.getMessage()) for record in caplog.records if "rate limit" in record.getMessage()]
-    assert len(told) == 1
-    assert told[0][0] == level
-    assert told[0][1].startswith(f"GET {server.url}/things/t1: rate limited; sending the request in {period:.1f} s")
+    logged = [(record.levelno, record.getMessage()) for record in caplog.records if "rate limit" in record.getMessage()]
+    assert len(logged) == 1
+    assert logged[0][0] == level
+    assert logged[0][1].startswith(f"GET {server.url}/things/t1: rate limited; sending the request in {period:.1f} s")
 
 
-async def test_no_room_in_the_budget_is_an_error_and_reserves_nothing() -> None:
+async def test_too_long_a_wait_for_the_rate_limit_is_an_error_and_reserves_nothing() -> None:
     clock = VirtualClock(auto=True)
     limiter = ProcessLimiter(RateLimit(1, 100), clock, margin=0)
     async with RawServer((GOOD,)) as server, connect(server.url, clock, limiter=limiter, max_wait=30) as client:
@@ -249,7 +249,7 @@ async def test_no_room_in_the_budget_is_an_error_and_reserves_nothing() -> None:
     assert len(server.requests) == 2
 
 
-async def test_whoever_waits_for_a_slot_hears_that_the_platform_closed() -> None:
+async def test_a_429_delays_requests_that_hold_reservations() -> None:
     clock = VirtualClock(auto=True)
     began = clock.now()
     times: list[float] = []
@@ -268,7 +268,7 @@ async def test_whoever_waits_for_a_slot_hears_that_the_platform_closed() -> None
     assert times == [0, 45, 55, 65]  # those that had slots at 10 and 20 seconds did not use them
 
 
-async def test_the_lane_of_a_client_reaches_the_budget_with_every_request() -> None:
+async def test_every_request_is_reserved_in_the_clients_traffic_class() -> None:
     class Noting(ProcessLimiter):
         lanes: list[TrafficClass] = []  # noqa: RUF012
 
@@ -302,7 +302,7 @@ async def test_no_credential_and_no_signature_is_logged_at_any_level(caplog: pyt
     assert "hidden" not in caplog.text
 
 
-async def test_other_users_of_httpx_keep_their_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_other_requests_by_httpx_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="httpx")
     async with RawServer((GOOD,)) as server, connect(server.url) as client, httpx.AsyncClient() as theirs:
         await client.send(get_thing("t1"))
@@ -324,11 +324,11 @@ async def test_the_limiter_learns_when_a_request_was_written_to_its_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What comes before that keeps a request from arriving, and is not the platform's."""
-    told: list[RateLimitInfo] = []
+    observed: list[RateLimitInfo] = []
     limiter = ProcessLimiter(RateLimit(100, 1), SYSTEM_CLOCK)
 
     async def observe(info: RateLimitInfo) -> None:
-        told.append(info)
+        observed.append(info)
 
     monkeypatch.setattr(limiter, "observe", observe)
     looked_up = 0.05
@@ -342,6 +342,6 @@ async def test_the_limiter_learns_when_a_request_was_written_to_its_connection(
         await client.send(get_thing("t1"))
         await client.send(get_thing("t1"))
 
-    first, second = told
+    first, second = observed
     assert looked_up <= first.send_delay <= (first.elapsed or 0)
     assert second.send_delay < looked_up, "its connection was there"

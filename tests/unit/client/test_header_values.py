@@ -20,7 +20,7 @@ from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ApiError, BrokenConnectionError, SessionsError
 from airflow_provider_sessions.rate_limit.headers import parse_rate_limit_headers
-from tests.unit.client.servers import Answer, RawServer, Received, by, head, raw, reply
+from tests.unit.client.servers import RawServer, Received, Responder, by, head, raw, reply
 from tests.unit.client.things import DIALECT, KeyAuth, connect, get_thing
 
 EXAMPLES = 2000
@@ -94,7 +94,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class Headers(httpx.AsyncBaseTransport):
-    """Answers every request with the drawn headers; the first half of a file breaks off."""
+    """Responds to every request with the drawn headers; the first half of a file breaks off."""
 
     def __init__(self, drawn: list[list[tuple[str, str]]], statuses: list[int]) -> None:
         self.drawn = drawn
@@ -149,7 +149,7 @@ async def _use(transport: Headers) -> None:
 @example(drawn=[[("Retry-After", "9" * 300)]], codes=[429, 200])
 @example(drawn=[[("Location", "http://xn--a/")]], codes=[302, 200])
 @example(drawn=[[("Location", "http://h:99999/")]], codes=[302, 200])
-def test_only_our_errors_leave_the_client_whatever_the_headers_say(
+def test_any_header_raises_only_errors_of_this_package(
     drawn: list[list[tuple[str, str]]], codes: list[int], runner: asyncio.Runner
 ) -> None:
     runner.run(_use(Headers(drawn, codes)))
@@ -161,7 +161,7 @@ def test_only_our_errors_leave_the_client_whatever_the_headers_say(
     drawn=headers,
     now=st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_what_is_read_of_a_rate_limit_can_be_computed_with(status: int, drawn: Any, now: datetime) -> None:
+def test_parsed_rate_limits_can_be_computed_with(status: int, drawn: Any, now: datetime) -> None:
     news = parse_rate_limit_headers(status, dict(drawn), now)
     for seconds in (news.reset, news.retry_after, news.blocked_for, news.retry_delay):
         assert seconds is None or now + timedelta(seconds=seconds) >= now
@@ -172,13 +172,13 @@ def test_what_is_read_of_a_rate_limit_can_be_computed_with(status: int, drawn: A
 # The same through a socket
 
 
-def answers(*, first: dict[str, str], second: dict[str, str], status: int = 206) -> tuple[Answer, Answer]:
+def make_responders(*, first: dict[str, str], second: dict[str, str], status: int = 206) -> tuple[Responder, Responder]:
     """Half a file, then what is said of its rest."""
     half = raw(head(200, {"Content-Length": "10", **first}) + b"hello")
     return half, raw(head(status, {"Content-Length": "5", **second}) + b"there")
 
 
-async def fetch(*given: Answer) -> bytes:
+async def fetch(*given: Responder) -> bytes:
     target = io.BytesIO()
     async with RawServer(given) as server, connect(server.url, attempts=2) as client:
 
@@ -190,10 +190,10 @@ async def fetch(*given: Answer) -> bytes:
 
 
 @pytest.mark.parametrize("etag", ['"é"', '"\xe9\xff"', '"' + "x" * 5000 + '"', 'w/"weak"'])
-async def test_a_file_whose_etag_cannot_be_sent_back_begins_anew(etag: str) -> None:
+async def test_a_file_with_an_invalid_etag_is_downloaded_from_the_start(etag: str) -> None:
     half = raw(head(200, {"Content-Length": "10", "ETag": etag}) + b"hello")
 
-    def whole(request: Received) -> Answer:
+    def whole(request: Received) -> Responder:
         assert "range" not in request.headers
         return reply(200, b"hellothere")
 
@@ -201,14 +201,16 @@ async def test_a_file_whose_etag_cannot_be_sent_back_begins_anew(etag: str) -> N
 
 
 @pytest.mark.parametrize("digits", [19, 310, 5000])
-async def test_a_number_without_end_in_content_range_is_no_part_of_the_file(digits: int) -> None:
+async def test_an_endless_number_in_content_range_is_an_error(digits: int) -> None:
     first = {"ETag": '"v"'}
     with pytest.raises(BrokenConnectionError, match="another part of the file"):
-        await fetch(*answers(first=first, second={"ETag": '"v"', "Content-Range": f"bytes {'9' * digits}-9/10"}))
+        await fetch(
+            *make_responders(first=first, second={"ETag": '"v"', "Content-Range": f"bytes {'9' * digits}-9/10"})
+        )
 
 
 @pytest.mark.parametrize("length", ["9" * 21, "9" * 5000, "-1", "5, 6", "\u0665", "5e0", ""])
-async def test_a_length_that_is_none_breaks_the_answer_and_nothing_else(length: str) -> None:
+async def test_an_invalid_length_is_an_error_of_this_package(length: str) -> None:
     bad = raw(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nhello".encode())
     async with RawServer((bad,)) as server, connect(server.url, attempts=1) as client:
         with pytest.raises(SessionsError):
@@ -216,7 +218,7 @@ async def test_a_length_that_is_none_breaks_the_answer_and_nothing_else(length: 
 
 
 @pytest.mark.parametrize("date", DATES)
-async def test_dates_at_the_ends_of_the_calendar_break_nothing(date: str) -> None:
+async def test_dates_outside_the_calendar_are_ignored(date: str) -> None:
     for first in ({"Last-Modified": date, "Date": DATES[-1]}, {"Last-Modified": DATES[-1], "Date": date}):
         half = raw(head(200, {"Content-Length": "10", **first}) + b"hello")
         assert await fetch(half, reply(200, b"hellothere")) == b"hellothere"
@@ -224,7 +226,7 @@ async def test_dates_at_the_ends_of_the_calendar_break_nothing(date: str) -> Non
 
 @pytest.mark.parametrize("status", [429, 503, 500])
 @pytest.mark.parametrize("said", ["9" * 300, "9" * 5000, *DATES[:6]])
-async def test_a_time_to_come_back_at_the_end_of_the_calendar_can_be_computed_with(status: int, said: str) -> None:
+async def test_a_retry_date_at_the_end_of_the_calendar_can_be_computed_with(status: int, said: str) -> None:
     async with (
         RawServer((reply(status, b"{}", Retry_After=said, X_RateLimit_Reset=said),)) as server,
         connect(server.url, attempts=1) as client,
@@ -234,7 +236,7 @@ async def test_a_time_to_come_back_at_the_end_of_the_calendar_can_be_computed_wi
     is_usable(caught.value, datetime.now(UTC))
 
 
-async def test_a_time_without_a_zone_is_utc_whatever_the_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     """Source: RFC 9110 5.6.7, of the form of asctime."""
     import time
 
@@ -251,7 +253,7 @@ async def test_a_time_without_a_zone_is_utc_whatever_the_machines_zone(monkeypat
 
 
 @pytest.mark.parametrize("body", [gzip.compress(b"{}"), b""])
-async def test_an_encoding_that_is_no_word_is_named(body: bytes) -> None:
+async def test_an_invalid_encoding_is_named(body: bytes) -> None:
     async with (
         RawServer((reply(200, body, Content_Encoding="\xff" * 300),)) as server,
         connect(server.url, attempts=1) as client,

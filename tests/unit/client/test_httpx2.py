@@ -21,7 +21,7 @@ __all__ = ["sandbox", "sandbox_server"]
 httpx2: Any = pytest.importorskip("httpx2", reason="httpx2 is not installed: it is part of the group test")
 
 
-async def test_both_send_requests_side_by_side(sandbox_server: SandboxServer) -> None:
+async def test_httpx_and_httpx2_send_requests_in_one_process(sandbox_server: SandboxServer) -> None:
     vidinfra = sandbox_server.sandbox.vidinfra
     session_id = vidinfra.create("Launch")[0]
     account = Account("vidinfra_default", **vidinfra.connection())
@@ -35,7 +35,7 @@ async def test_both_send_requests_side_by_side(sandbox_server: SandboxServer) ->
             await adapter.get("nowhere")
 
 
-async def test_the_errors_of_one_are_not_taken_for_those_of_the_other() -> None:
+async def test_errors_of_httpx2_are_not_translated() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{nobody.getsockname()[1]}"

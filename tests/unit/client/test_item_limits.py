@@ -1,4 +1,4 @@
-"""Small answers stay small: how many items they may hold, and what refusing one takes."""
+"""Small responses stay small: how many items they may hold, and what refusing one takes."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ MEASURED = (
 )
 
 
-def test_refusing_an_answer_takes_at_most_25_times_its_bytes() -> None:
+def test_rejecting_a_response_takes_at_most_25_times_its_bytes() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.unit.client.answer_memory", *MEASURED],
+        [sys.executable, "-m", "tests.unit.client.response_memory", *MEASURED],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -83,9 +83,9 @@ def attendance(count: int) -> bytes:
     return json.dumps({"success": True, "data": {"attendance": rows, "total": count}}).encode()
 
 
-async def test_an_answer_without_pages_holds_what_the_connection_allows() -> None:
-    answers = tuple(reply(200, attendance(count)) for count in (2_000, 2_001, 2_001))
-    async with RawServer(answers) as server:
+async def test_a_list_without_pages_holds_what_the_connection_allows() -> None:
+    responders = tuple(reply(200, attendance(count)) for count in (2_000, 2_001, 2_001))
+    async with RawServer(responders) as server:
         async with connect(server.url, max_items=2_000) as client:
             assert await read(client, vidinfra.list_attendance("s")) == 2_000
             with pytest.raises(ResponseTooLargeError, match=r"holds 2001 items; a list may hold 2000;.*'max_items'"):
@@ -94,7 +94,7 @@ async def test_an_answer_without_pages_holds_what_the_connection_allows() -> Non
             assert await read(client, vidinfra.list_attendance("s")) == 2_001
 
 
-async def test_an_answer_without_pages_holds_two_hundred_thousand_items_by_default() -> None:
+async def test_a_list_without_pages_holds_two_hundred_thousand_items_by_default() -> None:
     async with RawServer((reply(200, attendance(200_001)),)) as server, connect(server.url) as client:
         with pytest.raises(ResponseTooLargeError, match=r"holds 200001 items; a list may hold 200000;.*'max_items'"):
             await read(client, vidinfra.list_attendance("s"))
@@ -110,7 +110,7 @@ async def test_an_answer_without_pages_holds_two_hundred_thousand_items_by_defau
     ],
     ids=["segments", "invites", "words", "takeaways"],
 )
-async def test_a_list_inside_an_answer_is_counted_as_well(call: Any, envelope: str) -> None:
+async def test_a_list_inside_a_response_is_limited(call: Any, envelope: str) -> None:
     rows = json.dumps([{"text": "a", "email": "a@example.com"}] * 5_001)
     async with RawServer((reply(200, (envelope % rows).encode()),)) as server:
         async with connect(server.url, max_items=5_000) as client:
@@ -120,7 +120,7 @@ async def test_a_list_inside_an_answer_is_counted_as_well(call: Any, envelope: s
             await client.send(call)
 
 
-async def test_many_lists_and_objects_may_be_read_where_the_connection_allows_them() -> None:
+async def test_many_lists_and_objects_are_read_if_the_connection_allows_them() -> None:
     body = b'{"data": {"things": [], "x": [' + b"[]," * 100_000 + b"0]}}"
     async with RawServer((reply(200, body),)) as server:
         async with connect(server.url) as client:
@@ -141,12 +141,12 @@ async def test_many_lists_and_objects_may_be_read_where_the_connection_allows_th
     ],
     ids=str,
 )
-def test_what_a_platform_could_say_is_not_refused(record: Any) -> None:
+def test_realistic_responses_are_not_refused(record: Any) -> None:
     body = json.dumps({"data": [record] * 20_000}, separators=(",", ":")).encode()
     assert len(decode_json(body, "list", "")["data"]) == 20_000
 
 
-async def test_the_first_item_that_does_not_fit_is_named_wherever_it_stands() -> None:
+async def test_the_first_invalid_item_is_named() -> None:
     rows = [{"id": str(number)} for number in range(3000)]
     rows[2000] = {"id": []}  # type: ignore[dict-item]
     body = json.dumps({"data": {"things": rows, "total": 3000}}).encode()
@@ -155,7 +155,7 @@ async def test_the_first_item_that_does_not_fit_is_named_wherever_it_stands() ->
             await read(client, list_things())
 
 
-async def test_the_first_segment_that_does_not_fit_is_named_wherever_it_stands() -> None:
+async def test_the_first_invalid_segment_is_named() -> None:
     lines: list[Any] = [{"start": 1.5, "text": "We begin."}] * 3000
     lines[2000] = {"start": "soon", "text": "We begin."}
     body = json.dumps({"transcripts": [{"segments": []}, {"segments": lines}]}).encode()
@@ -170,13 +170,13 @@ async def test_the_first_segment_that_does_not_fit_is_named_wherever_it_stands()
 @pytest.mark.parametrize(
     ("given", "most"), [({}, 200_000), ({"max_items": 5}, 5), ({"max_items": " 7 "}, 7), ({"max_items": ""}, 200_000)]
 )
-def test_the_connection_says_how_many_items_a_list_may_hold(given: dict[str, Any], most: int) -> None:
+def test_a_connection_sets_max_items(given: dict[str, Any], most: int) -> None:
     adapter = VidInfraAdapter.open(Account("c", "vidinfra", password="key", extra=given))
     assert adapter.client.config.max_items == most
 
 
 @pytest.mark.parametrize("given", [0, -1, "many", 1.5, True, [], "9" * 5000, "\u0665"])
-def test_a_number_of_items_that_is_none_is_named(given: Any) -> None:
+def test_an_invalid_max_items_is_refused(given: Any) -> None:
     with pytest.raises(ConnectionConfigError, match=r"max_items is .*; expected a whole number above zero"):
         VidInfraAdapter.open(Account("c", "vidinfra", password="key", extra={"max_items": given}))
 
@@ -196,7 +196,7 @@ def test_every_connections_form_has_the_fields_that_errors_name(kind: dict[str, 
 )
 @example(["\\\\", "ud83d"])
 @example(["\\\\", "\\ud83d", "\\ude00", "\\ude00"])
-def test_halves_of_emojis_become_the_replacement_character_and_nothing_else_changes(parts: list[str]) -> None:
+def test_halves_of_surrogate_pairs_are_replaced_and_nothing_else(parts: list[str]) -> None:
     text = '["' + "".join(parts) + '"]'
     expected = json.loads(text)[0].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert decode_json(text.encode(), "list", "") == [expected]

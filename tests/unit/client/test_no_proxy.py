@@ -19,12 +19,12 @@ def _nothing_out_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is looked up or connected to but this machine: what goes directly fails."""
     real = socket.getaddrinfo
 
-    def answer(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+    def fake_getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
         if host == "127.0.0.1":
             return real(host, port, *args, **kwargs)
         raise socket.gaierror(socket.EAI_NONAME, "not in a test")
 
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    monkeypatch.setattr(socket, "getaddrinfo", fake_getaddrinfo)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -108,16 +108,16 @@ BY_PROXY = [
 
 
 @pytest.mark.parametrize(("exceptions", "url"), DIRECT)
-async def test_an_exception_is_reached_without_the_proxy(goes_directly: Any, exceptions: str, url: str) -> None:
+async def test_a_matching_host_is_requested_without_the_proxy(goes_directly: Any, exceptions: str, url: str) -> None:
     assert await goes_directly(url, exceptions)
 
 
 @pytest.mark.parametrize(("exceptions", "url"), BY_PROXY)
-async def test_everything_else_goes_by_the_proxy(goes_directly: Any, exceptions: str, url: str) -> None:
+async def test_every_other_host_is_requested_through_the_proxy(goes_directly: Any, exceptions: str, url: str) -> None:
     assert not await goes_directly(url, exceptions)
 
 
-async def test_the_connections_own_proxy_knows_no_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_connections_own_proxy_ignores_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
     good = reply(200, b'{"data": {"id": "t1"}}')
     async with RawServer((good,)) as proxy, connect(NAME, proxy=proxy.url) as client:

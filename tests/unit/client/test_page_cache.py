@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_sessions.client.page_cache import PageCache
 
 
-def test_the_newest_bytes_of_a_key_count() -> None:
+def test_the_latest_body_of_a_key_counts() -> None:
     cache: PageCache[str] = PageCache()
     cache.set("a", b"1", "one")
     assert cache.get("a", b"1") == "one"
@@ -15,7 +15,7 @@ def test_the_newest_bytes_of_a_key_count() -> None:
     assert cache.get("b", b"2") is None
 
 
-def test_it_does_not_grow_for_ever() -> None:
+def test_the_number_of_entries_is_limited() -> None:
     cache: PageCache[int] = PageCache(max_entries=3)
     for n in range(4):
         cache.set(n, b"", n)
@@ -23,7 +23,7 @@ def test_it_does_not_grow_for_ever() -> None:
     assert [cache.get(n, b"") for n in range(4)] == [0, None, 2, 3]
 
 
-def test_its_bytes_are_bounded() -> None:
+def test_the_number_of_bytes_is_limited() -> None:
     cache: PageCache[int] = PageCache(max_bytes=10)
     for n in range(1, 5):
         cache.set(n, b"aaaa", n)

@@ -13,28 +13,28 @@ from hypothesis import strategies as st
 from airflow_provider_sessions.client import paging as paging_module
 from airflow_provider_sessions.client.paging import LimitOffset, NumberedPages, Page, PageLimit, Paging, Walk
 from airflow_provider_sessions.errors import MalformedResponseError, NotFoundError, PagingError
-from tests.unit.client.servers import Answer, RawServer, Received, by, reply, says
+from tests.unit.client.servers import RawServer, Received, Responder, by, reply, says
 from tests.unit.client.things import connect, list_things
 
 ITEMS = [f"i{n}" for n in range(7)]
 
 
-def page_of(ids: Iterable[str], **meta: Any) -> Answer:
+def page_of(ids: Iterable[str], **meta: Any) -> Responder:
     return says({"success": True, "data": {"things": [{"id": i} for i in ids], **meta}})
 
 
 def lister(
     items: list[str], *, cap: int = 100, total: bool = True, size: int | None = None
-) -> Callable[[Received], Answer]:
+) -> Callable[[Received], Responder]:
     """A server that pages ``items`` as the query asks, at most ``cap`` a page."""
 
-    def answer(request: Received) -> Answer:
+    def responder(request: Received) -> Responder:
         query = request.query
         limit = min(int(query.get("limit", size or cap)), cap)
         offset = int(query["offset"]) if "offset" in query else (int(query.get("page", 1)) - 1) * limit
         return page_of(items[offset : offset + limit], **({"total": len(items)} if total else {}))
 
-    return answer
+    return responder
 
 
 async def walk(server: RawServer, paging: Paging, **query: Any) -> list[str]:
@@ -50,19 +50,19 @@ async def walk(server: RawServer, paging: Paging, **query: Any) -> list[str]:
         (PageLimit(7), ["page=1&limit=7"]),
     ],
 )
-async def test_all_pages_are_walked(paging: Paging, pages: list[str]) -> None:
+async def test_all_pages_are_read(paging: Paging, pages: list[str]) -> None:
     async with RawServer((by(lister(ITEMS)),)) as server:
         assert await walk(server, paging, room="r") == ITEMS
     assert [request.target for request in server.requests] == [f"/things?room=r&{page}" for page in pages]
 
 
-async def test_numbered_pages_end_with_the_first_that_is_not_full() -> None:
+async def test_numbered_pages_end_with_the_first_incomplete_one() -> None:
     async with RawServer((by(lister(ITEMS, total=False, size=3)),)) as server:
         assert await walk(server, NumberedPages(3)) == ITEMS
     assert [request.query for request in server.requests] == [{}, {"page": "2"}, {"page": "3"}]
 
 
-async def test_numbered_pages_that_end_with_a_full_one_cost_an_empty_page() -> None:
+async def test_numbered_pages_that_end_with_a_full_one_cost_one_more_request() -> None:
     async with RawServer((by(lister(ITEMS[:6], total=False, size=3)),)) as server:
         assert await walk(server, NumberedPages(3, name_first=True)) == ITEMS[:6]
     assert [request.query for request in server.requests] == [{"page": "1"}, {"page": "2"}, {"page": "3"}]
@@ -70,37 +70,37 @@ async def test_numbered_pages_that_end_with_a_full_one_cost_an_empty_page() -> N
 
 @pytest.mark.parametrize("paging", [PageLimit(100), LimitOffset(100)])
 @pytest.mark.parametrize("said", [{"total": 7}, {"limit": 2}, {"total": 7, "limit": 2}])
-async def test_a_platform_may_give_fewer_a_page_than_asked_for(paging: Paging, said: dict[str, int]) -> None:
-    def answer(request: Received) -> Answer:
+async def test_a_page_may_hold_fewer_items_than_requested(paging: Paging, said: dict[str, int]) -> None:
+    def responder(request: Received) -> Responder:
         start = int(request.query.get("offset", (int(request.query.get("page", 1)) - 1) * 2))
         return page_of(ITEMS[start : start + 2], **said)
 
-    async with RawServer((by(answer),)) as server:
+    async with RawServer((by(responder),)) as server:
         assert await walk(server, paging) == ITEMS
 
 
 @pytest.mark.parametrize("paging", [PageLimit(3), LimitOffset(3), NumberedPages(3)])
-async def test_a_platform_that_ignores_the_page_is_noticed(paging: Paging) -> None:
+async def test_a_platform_that_ignores_the_page_is_an_error(paging: Paging) -> None:
     async with RawServer((page_of(ITEMS[:3]),)) as server:
         with pytest.raises(PagingError, match="list_things: page 2 repeats an earlier page"):
             await walk(server, paging)
     assert len(server.requests) == 2
 
 
-async def test_pages_in_a_circle_are_noticed() -> None:
+async def test_a_loop_of_pages_is_an_error() -> None:
     pages = [page_of(ITEMS[0:2]), page_of(ITEMS[2:4])]
     async with RawServer(tuple(pages * 5)) as server:
         with pytest.raises(PagingError, match="page 3 repeats"):
             await walk(server, NumberedPages(2))
 
 
-async def test_an_empty_page_with_more_promised_is_an_error() -> None:
+async def test_an_empty_page_before_the_end_is_an_error() -> None:
     async with RawServer((page_of(ITEMS[:2], total=5), page_of([], total=5))) as server:
         with pytest.raises(PagingError, match=r"page 2 is empty, but more items were announced \(total 5\)"):
             await walk(server, PageLimit(2))
 
 
-async def test_a_list_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_list_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging_module, "MAX_PAGES", 5)
     async with RawServer(
         (by(lambda r: page_of([f"p{r.query['page']}a", f"p{r.query['page']}b"], total=10**9)),)
@@ -119,19 +119,19 @@ async def test_a_list_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -
         {"data": []},
     ],
 )
-async def test_an_empty_list_is_empty_however_it_is_written(content: Any) -> None:
+async def test_an_empty_list_may_be_null(content: Any) -> None:
     async with RawServer((says(content),)) as server:
         assert await walk(server, PageLimit(2)) == []
 
 
-@pytest.mark.parametrize("answer", [reply(200), says({"data": {}}), says({"data": None}), says({})])
-async def test_no_list_is_no_empty_list(answer: Answer) -> None:
-    async with RawServer((answer,)) as server:
+@pytest.mark.parametrize("responder", [reply(200), says({"data": {}}), says({"data": None}), says({})])
+async def test_a_missing_list_is_an_error(responder: Responder) -> None:
+    async with RawServer((responder,)) as server:
         with pytest.raises(MalformedResponseError):
             await walk(server, PageLimit(2))
 
 
-# Pages that are asked for before it is their turn
+# Pages that are requested before it is their turn
 
 
 async def walk_ahead(server: RawServer, paging: Paging) -> list[str]:
@@ -142,36 +142,36 @@ async def walk_ahead(server: RawServer, paging: Paging) -> list[str]:
 class Crowd:
     """Keeps requests after the first waiting until so many are there."""
 
-    def __init__(self, answer: Callable[[Received], Answer], together: int) -> None:
-        self._answer, self._together, self._asked = answer, together, 0
+    def __init__(self, responder: Callable[[Received], Responder], together: int) -> None:
+        self._responder, self._together, self._request_count = responder, together, 0
         self._there = asyncio.Event()
 
     async def __call__(self, request: Received, writer: asyncio.StreamWriter) -> bool:
-        self._asked += 1
-        if self._asked > self._together:
+        self._request_count += 1
+        if self._request_count > self._together:
             self._there.set()
-        if self._asked > 1:
+        if self._request_count > 1:
             await asyncio.wait_for(self._there.wait(), 10)
-        return await self._answer(request)(request, writer)
+        return await self._responder(request)(request, writer)
 
 
 @pytest.mark.parametrize("paging", [PageLimit(2), LimitOffset(2)])
-async def test_pages_of_a_list_whose_length_is_known_are_asked_for_side_by_side(paging: Paging) -> None:
+async def test_pages_of_a_list_with_a_total_are_requested_concurrently(paging: Paging) -> None:
     async with RawServer((Crowd(lister(ITEMS), together=3),)) as server:
         assert await walk_ahead(server, paging) == ITEMS
     assert len(server.requests) == 4  # none past the end
 
 
-async def test_nothing_is_asked_for_ahead_where_nobody_says_how_long_the_list_is() -> None:
+async def test_no_page_is_prefetched_if_the_length_is_unknown() -> None:
     async with RawServer((by(lister(ITEMS, total=False, size=3)),)) as server:
         assert await walk_ahead(server, NumberedPages(3)) == ITEMS
     assert len(server.requests) == 3
 
 
-async def test_what_was_asked_for_ahead_is_taken_back_when_nobody_wants_it() -> None:
+async def test_prefetching_is_canceled_when_the_caller_stops() -> None:
     hangs = asyncio.Event()
 
-    def answer(request: Received) -> Answer:
+    def responder(request: Received) -> Responder:
         async def later(request: Received, writer: asyncio.StreamWriter) -> bool:
             if "page=1&" not in request.target:
                 await hangs.wait()
@@ -179,19 +179,19 @@ async def test_what_was_asked_for_ahead_is_taken_back_when_nobody_wants_it() -> 
 
         return later
 
-    async with RawServer((by(answer),)) as server, connect(server.url) as client:
+    async with RawServer((by(responder),)) as server, connect(server.url) as client:
         pages = client.pages(list_things(paging=PageLimit(2)), prefetch=True)
         assert (await anext(pages)).id == "i0"
         await asyncio.wait_for(pages.aclose(), 10)
         hangs.set()
 
 
-async def test_a_failure_of_a_page_that_was_asked_for_ahead_is_told_when_it_is_its_turn() -> None:
-    def answer(request: Received) -> Answer:
+async def test_an_error_of_a_prefetched_page_is_raised_in_its_turn() -> None:
+    def responder(request: Received) -> Responder:
         return reply(404) if "page=3&" in request.target else lister(ITEMS)(request)
 
     found = []
-    async with RawServer((by(answer),)) as server, connect(server.url) as client:
+    async with RawServer((by(responder),)) as server, connect(server.url) as client:
         with pytest.raises(NotFoundError):
             async for item in client.pages(list_things(paging=PageLimit(2)), prefetch=True):
                 found.append(item.id)  # noqa: PERF401 - what came before the failure counts
@@ -205,13 +205,13 @@ class Changing:
     """A newest-first (or oldest-first) list that is changed after the n-th request."""
 
     def __init__(self, items: list[str], changes: dict[int, Callable[[list[str]], None]]) -> None:
-        self.items, self.changes, self.asked = list(items), changes, 0
+        self.items, self.changes, self.request_count = list(items), changes, 0
 
-    def __call__(self, request: Received) -> Answer:
-        answer = lister(list(self.items))(request)
-        self.asked += 1
-        self.changes.get(self.asked, lambda items: None)(self.items)
-        return answer
+    def __call__(self, request: Received) -> Responder:
+        responder = lister(list(self.items))(request)
+        self.request_count += 1
+        self.changes.get(self.request_count, lambda items: None)(self.items)
+        return responder
 
 
 @pytest.mark.parametrize("read", [walk, walk_ahead])
@@ -222,20 +222,20 @@ async def test_a_deletion_on_a_page_already_read_loses_nothing(read: Callable[..
     assert sorted(found) == ITEMS  # i3 moved to the first page after that was read: the second walk finds it
 
 
-async def test_items_put_in_front_make_nothing_come_twice_and_need_no_second_walk() -> None:
+async def test_items_inserted_before_cause_no_duplicates_and_no_second_pass() -> None:
     source = Changing(ITEMS, {1: lambda items: items.insert(0, "new1"), 2: lambda items: items.insert(0, "new2")})
     async with RawServer((by(source),)) as server:
         assert await walk(server, PageLimit(3)) == ITEMS
     assert len(server.requests) == 3
 
 
-async def test_a_whole_page_put_in_front_is_no_repetition() -> None:
+async def test_a_whole_page_inserted_before_is_no_repetition() -> None:
     source = Changing(ITEMS, {1: lambda items: items.__setitem__(slice(0, 0), ["n1", "n2", "n3"])})
     async with RawServer((by(source),)) as server:
         assert await walk(server, PageLimit(3)) == ITEMS
 
 
-async def test_items_added_at_the_end_come_too() -> None:
+async def test_items_added_at_the_end_are_read() -> None:
     source = Changing(ITEMS, {1: lambda items: items.append("new")})
     async with RawServer((by(source),)) as server:
         assert await walk(server, PageLimit(3)) == [*ITEMS, "new"]
@@ -249,7 +249,7 @@ async def test_a_list_that_keeps_shrinking_is_an_error_rather_than_incomplete() 
             await walk(server, PageLimit(10))
 
 
-async def test_a_list_that_keeps_growing_at_its_end_is_walked_to_an_end() -> None:
+async def test_a_list_that_keeps_growing_is_read_to_an_end() -> None:
     source = Changing(ITEMS, {n: lambda items: items.append(f"new{len(items)}") for n in (1, 4, 8)})
     async with RawServer((by(source),)) as server:
         found = await walk(server, PageLimit(3))
@@ -258,7 +258,7 @@ async def test_a_list_that_keeps_growing_at_its_end_is_walked_to_an_end() -> Non
 
 
 @given(st.data())
-def test_whatever_leaves_or_comes_in_front_what_stays_is_found_once(data: st.DataObject) -> None:
+def test_items_that_stay_are_found_once_whatever_else_changes(data: st.DataObject) -> None:
     items = [f"i{n}" for n in range(data.draw(st.integers(0, 20)))]
     size = data.draw(st.integers(1, 6))
     stay, found, fresh = set(items), [], 0
@@ -280,14 +280,14 @@ def test_whatever_leaves_or_comes_in_front_what_stays_is_found_once(data: st.Dat
             return
 
 
-def test_a_total_that_is_no_number_is_no_total() -> None:
+def test_an_invalid_total_is_ignored() -> None:
     for said in ("7", None, True, -1, 7.5):
         page = Page(query={}, items=2, seen=2, meta={"total": said})
         assert PageLimit(2).total(page) is None
         assert LimitOffset(2).total(page) is None
 
 
-def test_a_list_without_documented_pages_is_only_asked_for_more_where_some_are_missing() -> None:
+def test_a_list_without_documented_pages_is_continued_only_if_items_are_missing() -> None:
     unpaged = PageLimit(limit=None)
     assert unpaged.first() == {}
     assert unpaged.after(Page(query={}, items=5, seen=5, meta={})) is None
@@ -295,7 +295,7 @@ def test_a_list_without_documented_pages_is_only_asked_for_more_where_some_are_m
     assert unpaged.after(Page(query={}, items=5, seen=5, meta={"total": 9})) == {"page": 2}
 
 
-def test_pages_are_asked_for_ahead_as_far_as_a_caller_expects_them() -> None:
+def test_pages_are_prefetched_up_to_the_expected_total() -> None:
     known, unknown = (Walk("list_sessions", NumberedPages(size=20), expected_total=expected) for expected in (70, 0))
     page = tuple(f"s{number}" for number in range(20))
     for walk in (known, unknown):
@@ -304,7 +304,7 @@ def test_pages_are_asked_for_ahead_as_far_as_a_caller_expects_them() -> None:
     assert unknown.next_queries(8) == [{"page": 2}]
 
 
-def test_a_long_list_of_unknown_length_is_guessed_to_be_somewhat_longer() -> None:
+def test_more_pages_of_a_long_list_are_prefetched() -> None:
     walk = Walk("list_sessions", NumberedPages(size=20))
     query: Mapping[str, Any] | None = {}
     for number in range(40):
@@ -316,12 +316,12 @@ def test_a_long_list_of_unknown_length_is_guessed_to_be_somewhat_longer() -> Non
     assert walk.next_queries(8) == []
 
 
-async def test_pages_that_were_asked_for_in_vain_are_no_failure() -> None:
+async def test_prefetched_pages_after_the_end_are_no_error() -> None:
     items = [f"i{number}" for number in range(30)]
 
-    def answer(request: Received) -> Answer:
+    def responder(request: Received) -> Responder:
         beyond = int(request.query.get("page", 1)) > 11
         return reply(404) if beyond else lister(items, total=False, size=3)(request)
 
-    async with RawServer((by(answer),)) as server:
+    async with RawServer((by(responder),)) as server:
         assert await walk_ahead(server, NumberedPages(3)) == items

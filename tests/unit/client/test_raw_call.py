@@ -48,13 +48,13 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
+def test_a_path_out_of_the_base_url_is_refused(path: str) -> None:
     with pytest.raises(InputError, match="path: must be relative to the base URL"):
         raw_call("GET", path)
 
 
 @pytest.mark.parametrize("path", ["/rooms", "/rooms/my", "/a.b/c..d/~x", "/rooms/caf%C3%A9", "/rooms/a:b@c", "/rooms/"])
-def test_a_path_below_the_base_url_is_sent_as_it_is(path: str) -> None:
+def test_a_path_below_the_base_url_is_sent_unchanged(path: str) -> None:
     assert ClientConfig(BASE).url(raw_call("get", path)) == ("GET", BASE + path)
 
 
@@ -73,7 +73,7 @@ def test_no_path_leaves_the_base_url_however_often_it_is_encoded(parts: list[str
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE", "GET\r\n", ""])
-def test_a_method_beyond_the_usual_is_refused(method: str) -> None:
+def test_an_unusual_method_is_refused(method: str) -> None:
     with pytest.raises(InputError, match="method: must be one of GET, POST, PUT, PATCH, DELETE"):
         raw_call(method, "/rooms")
 
@@ -81,7 +81,7 @@ def test_a_method_beyond_the_usual_is_refused(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "repeatable"), [("GET", True), ("PUT", True), ("DELETE", True), ("POST", False), ("PATCH", False)]
 )
-def test_only_what_may_be_repeated_is_retried(method: str, repeatable: bool) -> None:
+def test_only_repeatable_methods_are_retried(method: str, repeatable: bool) -> None:
     assert ClientConfig(BASE).is_repeatable(raw_call(method, "/rooms").route) is repeatable
 
 

@@ -52,7 +52,7 @@ TELLING_NAMES = frozenset(
 """Names of headers and query parameters of which one can say that they are secret, or that they are not."""
 
 
-def test_one_module_knows_which_headers_and_query_parameters_are_secret() -> None:
+def test_only_redact_names_secret_headers_and_parameters() -> None:
     """The sandbox stands for servers, and shares nothing with the client."""
     package = Path(redact.__file__).parents[1]
     found = {

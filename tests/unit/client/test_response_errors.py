@@ -24,7 +24,7 @@ from airflow_provider_sessions.errors import (
     PermissionDeniedError,
     SessionsError,
 )
-from tests.unit.client.servers import Answer, RawServer, head, raw, reply, says
+from tests.unit.client.servers import RawServer, Responder, head, raw, reply, says
 from tests.unit.client.things import SECRET, connect, get_thing, make_thing
 
 api = Endpoints("testing")
@@ -49,8 +49,8 @@ def log_in(email: str, password: str) -> Call[None]:
     return call(type(None), body={"email": email, "password": password})
 
 
-async def refused(answer: Answer, sent: Call[Any], **config: Any) -> SessionsError:
-    async with RawServer((answer,)) as server, connect(server.url, attempts=1, **config) as client:
+async def refused(responder: Responder, sent: Call[Any], **config: Any) -> SessionsError:
+    async with RawServer((responder,)) as server, connect(server.url, attempts=1, **config) as client:
         with pytest.raises(SessionsError) as caught:
             await client.send(sent)
     return caught.value
@@ -58,7 +58,7 @@ async def refused(answer: Answer, sent: Call[Any], **config: Any) -> SessionsErr
 
 # --- credentials ------------------------------------------------------------------------------------------------------
 
-QUOTING: dict[str, Answer] = {
+QUOTING: dict[str, Responder] = {
     "a text": says({"error": f"the key {SECRET} is revoked"}, 403),
     "a key": says({"errors": {SECRET: ["is revoked"]}}, 403),
     "a nested key": says({"error": {"details": {f"key {SECRET}": {"state": "revoked"}}}}, 403),
@@ -80,9 +80,9 @@ QUOTING: dict[str, Answer] = {
 }
 
 
-@pytest.mark.parametrize("answer", QUOTING.values(), ids=QUOTING)
-async def test_no_error_quotes_the_credential_or_is_long(answer: Answer) -> None:
-    error = await refused(answer, get_thing("t1"))
+@pytest.mark.parametrize("responder", QUOTING.values(), ids=QUOTING)
+async def test_no_error_quotes_the_credential_or_is_long(responder: Responder) -> None:
+    error = await refused(responder, get_thing("t1"))
 
     shown = "".join(traceback.format_exception(error)) + repr(vars(error))
     for part in (SECRET, quote(SECRET), SECRET[:10]):
@@ -103,18 +103,18 @@ class Token(httpx.Auth):
         yield request
 
 
-async def answered_401(minutes: float, auth: httpx.Auth | None = None, **headers: str) -> SessionsError:
+async def get_401(minutes: float, auth: httpx.Auth | None = None, **headers: str) -> SessionsError:
     clock = VirtualClock(auto=True)
     date = format_datetime(clock.now() + timedelta(minutes=minutes), usegmt=True)
-    answer = says({"error": "The token has expired"}, 401, **({"Date": date} | headers))
-    return await refused(answer, get_thing("t1"), auth=auth or Token(), clock=clock)
+    responder = says({"error": "The token has expired"}, 401, **({"Date": date} | headers))
+    return await refused(responder, get_thing("t1"), auth=auth or Token(), clock=clock)
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(5, "5 min behind"), (-5, "5 min ahead of"), (1, "60 s behind")])
-async def test_a_clock_that_is_off_is_named_instead_of_the_credential(minutes: float, told: str) -> None:
-    error = await answered_401(minutes)
+@pytest.mark.parametrize(("minutes", "text"), [(5, "5 min behind"), (-5, "5 min ahead of"), (1, "60 s behind")])
+async def test_a_wrong_clock_is_named_instead_of_the_credential(minutes: float, text: str) -> None:
+    error = await get_401(minutes)
     assert isinstance(error, AuthenticationError)
-    assert f"This machine's clock is {told} the platform's" in str(error)
+    assert f"This machine's clock is {text} the platform's" in str(error)
     assert "Check the key" not in str(error)
 
 
@@ -122,19 +122,19 @@ async def test_a_clock_that_is_off_is_named_instead_of_the_credential(minutes: f
     "headers",
     [{}, {"Date": "soon"}, {"Date": ""}, {"Date": "Mon, 02 Mar 2026 15:05:00 GMT", "Age": "x"}],
 )
-async def test_a_credential_is_named_where_the_clock_is_right_or_unknown(headers: dict[str, str]) -> None:
-    error = await answered_401(0.2, **headers)
+async def test_the_credential_is_named_if_the_clock_is_right_or_unknown(headers: dict[str, str]) -> None:
+    error = await get_401(0.2, **headers)
     assert "Check the key" in str(error)
     assert "clock" not in str(error)
 
 
-async def test_a_key_that_holds_no_time_is_not_refused_for_the_clock() -> None:
+async def test_the_clock_is_not_named_for_a_key_without_times() -> None:
     class Key(httpx.Auth):
         def auth_flow(self, request: httpx.Request) -> Any:
             request.headers["X-API-Key"] = SECRET
             yield request
 
-    assert "Check the key" in str(await answered_401(5, Key()))
+    assert "Check the key" in str(await get_401(5, Key()))
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ async def downloaded(status: int, path: str = "/file") -> ApiError:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-async def test_a_link_that_a_storage_host_refuses_says_nothing_of_rights(status: int) -> None:
+async def test_a_link_refused_by_a_storage_host_is_not_a_missing_permission(status: int) -> None:
     error = await downloaded(status)
     assert f"127.0.0.1 responded with {status} to a download: the link was refused or has expired" in str(error)
     assert "Ask for the scope" not in str(error)
@@ -163,30 +163,30 @@ async def test_a_link_that_a_storage_host_refuses_says_nothing_of_rights(status:
     assert error.status == status
 
 
-async def test_a_redirect_to_a_host_that_refuses_says_nothing_of_rights() -> None:
+async def test_a_redirect_refused_by_a_host_is_not_a_missing_permission() -> None:
     async with RawServer((reply(403),)) as storage:
         error = await refused(reply(302, Location=f"{storage.url}/x?sig=hush"), get_thing("t1"))
     assert "the link was refused or has expired" in str(error)
     assert "Ask for the scope" not in str(error)
 
 
-async def test_a_file_that_is_gone_is_a_miss() -> None:
+async def test_a_missing_file_is_not_found() -> None:
     assert isinstance(await downloaded(404), NotFoundError)
 
 
-async def test_the_platforms_own_refusal_still_gives_its_hint() -> None:
+async def test_a_link_refused_by_the_platform_has_its_hint() -> None:
     error = await refused(reply(403), get_thing("t1"))
     assert isinstance(error, PermissionDeniedError)
     assert "Ask for the scope" in str(error)
 
 
-async def test_a_page_that_is_not_there_is_no_argument_that_is_wrong() -> None:
-    answer = reply(404, b"<html>nothing here</html>", Content_Type="text/html")
-    assert "check the connection's host and path" in str(await refused(answer, get_thing("t1")))
+async def test_a_missing_web_page_names_no_argument() -> None:
+    responder = reply(404, b"<html>nothing here</html>", Content_Type="text/html")
+    assert "check the connection's host and path" in str(await refused(responder, get_thing("t1")))
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_web_page_is_no_word_of_the_platform(status: int) -> None:
+async def test_a_web_page_is_not_the_platforms_message(status: int) -> None:
     """A proxy or a firewall refused, and may not the next time."""
     error = await refused(reply(status, b"<html>Access denied</html>", Content_Type="text/html"), get_thing("t1"))
     assert "The response is a web page" in str(error)
@@ -201,7 +201,7 @@ NOT_FOUND = {"message": "Resource not found", "success": False}
 
 
 @pytest.mark.parametrize(
-    ("sent", "answer", "told"),
+    ("sent", "responder", "text"),
     [
         (CREATE, says(NOT_FOUND, 404), "room_id='room-404' was not found"),
         (CREATE, says({"error": "Preset not found"}, 404), "preset_id='preset-1' was not found"),
@@ -226,13 +226,15 @@ NOT_FOUND = {"message": "Resource not found", "success": False}
         (get_session("r-1", "s-1"), says({"message": "Invalid Request"}, 400), "Check room_id='r-1', session_id='s-1'"),
     ],
 )
-async def test_an_error_says_which_argument_holds_which_value(sent: Call[Any], answer: Answer, told: str) -> None:
-    error = await refused(answer, sent)
-    assert told in str(error)
+async def test_an_error_names_the_rejected_argument_and_its_value(
+    sent: Call[Any], responder: Responder, text: str
+) -> None:
+    error = await refused(responder, sent)
+    assert text in str(error)
 
 
 @pytest.mark.parametrize(
-    ("sent", "answer"),
+    ("sent", "responder"),
     [
         (CREATE, says({"message": "Invalid Request"}, 400)),
         (CREATE, says({"message": "no"}, 409)),
@@ -242,8 +244,8 @@ async def test_an_error_says_which_argument_holds_which_value(sent: Call[Any], a
         (CREATE, reply(404, b"<html>nothing here</html>", Content_Type="text/html; charset=utf-8")),
     ],
 )
-async def test_no_argument_is_named_that_is_not_known_to_be_wrong(sent: Call[Any], answer: Answer) -> None:
-    error = await refused(answer, sent)
+async def test_no_other_argument_is_named(sent: Call[Any], responder: Responder) -> None:
+    error = await refused(responder, sent)
     assert "=" not in str(error).partition("Ask for")[0]
 
 

@@ -61,18 +61,18 @@ def limited(retry_after: float | None = None) -> RateLimitedError:
         (InputError(), None, None),
     ],
 )
-def test_decision(error: SessionsError, if_repeatable: float | None, if_not: float | None) -> None:
+def test_retry_decision(error: SessionsError, if_repeatable: float | None, if_not: float | None) -> None:
     assert wait(error, repeatable=True) == if_repeatable
     assert wait(error, repeatable=False) == if_not
 
 
-def test_waits_grow_and_spread() -> None:
+def test_delays_double_and_are_randomized() -> None:
     assert [wait(BrokenConnectionError(), attempt=n) for n in (1, 2, 3)] == [1, 2, 4]
     assert [wait(BrokenConnectionError(), attempt=n, chance=0.0) for n in (1, 2, 3)] == [0.5, 1, 2]
     assert [wait(limited(), attempt=n) for n in (1, 2, 3)] == [10, 20, 40]
 
 
-def test_attempts_end() -> None:
+def test_the_last_attempt_is_not_retried() -> None:
     assert wait(limited(1), attempt=3) == 4  # its own growing pause is the least
     assert wait(limited(1), attempt=4) is None
     assert wait(limited(1), attempt=99) is None

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_sessions.client.addresses import AddressPolicy
 from airflow_provider_sessions.client.network_backend import NetworkBackend
 from airflow_provider_sessions.client.transport import MAX_CONNECTIONS, ConnectionTransport, make_direct_connect
-from tests.unit.client.servers import RESET, Answer, RawServer, Received, head, raw, reply
+from tests.unit.client.servers import RESET, RawServer, Received, Responder, head, raw, reply
 
 WORD = b"x" * 65536
 FILE = 9 * 1024 * 1024
@@ -31,23 +31,23 @@ def ports(server: RawServer) -> list[str]:
     return [request.headers["x-port"] for request in server.requests]
 
 
-def noting(answer: Answer) -> Answer:
-    """The same answer; the port that the request came from is noted with it."""
+def noting(responder: Responder) -> Responder:
+    """Respond in the same way, and record the port that each request came from."""
 
-    async def answered(request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def respond(request: Received, writer: asyncio.StreamWriter) -> bool:
         request.headers["x-port"] = str(writer.get_extra_info("peername")[1])
-        return await answer(request, writer)
+        return await responder(request, writer)
 
-    return answered
+    return respond
 
 
-async def test_a_connection_is_used_again(direct: ConnectionTransport) -> None:
+async def test_a_connection_is_reused(direct: ConnectionTransport) -> None:
     async with RawServer((noting(reply(body=b"one")),)) as server, httpx.AsyncClient(transport=direct) as client:
         assert [(await client.get(server.url)).text for _ in range(3)] == ["one"] * 3
     assert len(set(ports(server))) == 1
 
 
-async def test_a_connection_that_the_platform_closed_meanwhile_is_not(direct: ConnectionTransport) -> None:
+async def test_a_closed_connection_is_not_reused(direct: ConnectionTransport) -> None:
     async with (
         RawServer((noting(raw(head(200, {"Content-Length": "3"}) + b"one")), noting(reply(body=b"two")))) as server,
         httpx.AsyncClient(transport=direct) as client,
@@ -69,7 +69,7 @@ async def test_another_host_gets_a_connection_of_its_own(direct: ConnectionTrans
     assert [len(server.requests) for server in (one, two)] == [2, 1]
 
 
-async def test_what_nobody_reads_is_left_to_the_platform(direct: ConnectionTransport) -> None:
+async def test_unread_bytes_stay_with_the_server(direct: ConnectionTransport) -> None:
     sent = 0
 
     async def film(request: Received, writer: asyncio.StreamWriter) -> bool:
@@ -85,7 +85,7 @@ async def test_what_nobody_reads_is_left_to_the_platform(direct: ConnectionTrans
     async with (
         RawServer((film,)) as server,
         httpx.AsyncClient(transport=direct) as client,
-        client.stream("GET", server.url) as answer,
+        client.stream("GET", server.url) as response,
     ):
         before = -1
         while sent > before:  # until the platform stands still
@@ -93,12 +93,12 @@ async def test_what_nobody_reads_is_left_to_the_platform(direct: ConnectionTrans
             for _ in range(1000):
                 await asyncio.sleep(0)
         held = sent
-        read = sum([len(chunk) async for chunk in answer.aiter_raw()])
+        read = sum([len(chunk) async for chunk in response.aiter_raw()])
     assert held < 500 * len(WORD), "the platform sent a file of 64 MiB that nobody read"
     assert read == 1000 * len(WORD)
 
 
-async def test_a_file_comes_as_it_is_and_nothing_that_stands_behind_it(direct: ConnectionTransport) -> None:
+async def test_a_file_ends_at_its_length(direct: ConnectionTransport) -> None:
     film = random.Random(1).randbytes(FILE)
     forged = head(200, {"Content-Length": "6"}) + b"forged"
     two = (
@@ -112,20 +112,20 @@ async def test_a_file_comes_as_it_is_and_nothing_that_stands_behind_it(direct: C
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_body_that_is_not_there_is_not_waited_for(direct: ConnectionTransport, method: str) -> None:
+async def test_a_response_without_a_body_ends_at_once(direct: ConnectionTransport, method: str) -> None:
     unchanged = reply(304 if method == "GET" else 200, Content_Length=str(FILE))
     async with RawServer((noting(unchanged),)) as server, httpx.AsyncClient(transport=direct) as client:
         assert [(await client.request(method, server.url)).content for _ in range(2)] == [b"", b""]
     assert len(set(ports(server))) == 1
 
 
-async def test_what_comes_before_an_answer_is_passed_over(direct: ConnectionTransport) -> None:
+async def test_informational_responses_are_skipped(direct: ConnectionTransport) -> None:
     hints = raw(head(103, {"Link": "</style.css>"}), head(200, {"Content-Length": "3"}) + b"one")
     async with RawServer((hints,)) as server, httpx.AsyncClient(transport=direct) as client:
         assert (await client.get(server.url)).text == "one"
 
 
-async def test_what_stands_behind_an_answer_is_never_taken_for_the_next(direct: ConnectionTransport) -> None:
+async def test_bytes_after_a_response_are_not_taken_for_the_next(direct: ConnectionTransport) -> None:
     forged = head(200, {"Content-Length": "6"}) + b"forged"
     two = (noting(raw(head(200, {"Content-Length": "3"}) + b"one" + forged, end="hang")), noting(reply(body=b"two")))
     async with RawServer(two) as server, httpx.AsyncClient(transport=direct) as client:
@@ -140,7 +140,7 @@ async def test_a_large_body_is_sent_whole_however_slowly_it_is_read(direct: Conn
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("responder", "error"),
     [
         (RESET, httpx.ReadError),
         (raw(head(200, {"Content-Length": "9"}), b"half", end="reset"), httpx.ReadError),
@@ -155,14 +155,14 @@ async def test_a_large_body_is_sent_whole_however_slowly_it_is_read(direct: Conn
         (raw(head(200, {"Content-Length": "9"}), b"half", end="hang"), httpx.ReadTimeout),
     ],
 )
-async def test_what_goes_wrong_on_the_way_is_told_in_httpxs_words(
-    direct: ConnectionTransport, answer: Answer, error: type[httpx.HTTPError]
+async def test_errors_of_httpcore_become_those_of_httpx(
+    direct: ConnectionTransport, responder: Responder, error: type[httpx.HTTPError]
 ) -> None:
-    async with RawServer((answer,)) as server, httpx.AsyncClient(transport=direct, timeout=0.2) as client:
-        with pytest.raises(error) as told:
+    async with RawServer((responder,)) as server, httpx.AsyncClient(transport=direct, timeout=0.2) as client:
+        with pytest.raises(error) as caught:
             await client.get(server.url)
-    assert type(told.value) is error
-    assert told.value.request.url == server.url
+    assert type(caught.value) is error
+    assert caught.value.request.url == server.url
 
 
 async def test_a_connection_that_is_refused(direct: ConnectionTransport) -> None:
@@ -179,19 +179,19 @@ async def test_a_host_that_cannot_be_found(direct: ConnectionTransport) -> None:
             await client.get("http://nowhere.invalid")
 
 
-async def test_who_does_not_speak_tls_is_no_https_platform(direct: ConnectionTransport) -> None:
+async def test_a_server_without_tls_is_a_connect_error(direct: ConnectionTransport) -> None:
     async with RawServer((raw(end="hang"),)) as server, httpx.AsyncClient(transport=direct, timeout=0.2) as client:
         with pytest.raises((httpx.ConnectTimeout, httpx.ConnectError)):
             await client.get(server.url.replace("http:", "https:"))
 
 
-async def test_an_address_that_is_no_web_address(direct: ConnectionTransport) -> None:
+async def test_a_url_of_another_scheme_is_refused(direct: ConnectionTransport) -> None:
     async with httpx.AsyncClient(transport=direct) as client:
         with pytest.raises(httpx.UnsupportedProtocol):
             await client.get("ftp://platform.test/file")
 
 
-async def test_a_host_of_which_only_one_address_answers(
+async def test_a_host_of_which_only_one_address_accepts(
     direct: ConnectionTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with RawServer((reply(body=b"one"),)) as server, httpx.AsyncClient(transport=direct) as client:
@@ -207,22 +207,22 @@ async def test_a_host_of_which_only_one_address_answers(
         assert (await client.get(f"http://platform.test:{server.port}")).text == "one"
 
 
-async def test_a_request_that_is_taken_back_leaves_nothing_behind(direct: ConnectionTransport) -> None:
+async def test_a_canceled_request_frees_its_connection(direct: ConnectionTransport) -> None:
     async with (
         RawServer((noting(raw(end="hang")), noting(reply(body=b"two")))) as server,
         httpx.AsyncClient(transport=direct) as client,
     ):
-        asked = asyncio.create_task(client.get(server.url))
+        task = asyncio.create_task(client.get(server.url))
         while not server.requests:  # noqa: ASYNC110 - a few turns of the loop
             await asyncio.sleep(0)
-        asked.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asked
+            await task
         assert (await client.get(server.url)).text == "two"
     assert len(set(ports(server))) == 2
 
 
-async def test_requests_at_once_have_a_connection_each_and_more_than_there_may_be_wait(
+async def test_concurrent_requests_have_a_connection_each_and_more_wait(
     direct: ConnectionTransport,
 ) -> None:
     may_answer = asyncio.Event()
@@ -233,19 +233,19 @@ async def test_requests_at_once_have_a_connection_each_and_more_than_there_may_b
 
     async with RawServer((wait,)) as server, httpx.AsyncClient(transport=direct) as client:
         count = MAX_CONNECTIONS + 2
-        asked = [asyncio.create_task(client.get(server.url, timeout=60)) for _ in range(count)]
+        tasks = [asyncio.create_task(client.get(server.url, timeout=60)) for _ in range(count)]
         while len(server.requests) < MAX_CONNECTIONS:  # noqa: ASYNC110 - a few turns of the loop
             await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
         assert len(server.requests) == MAX_CONNECTIONS
         may_answer.set()
-        await asyncio.gather(*asked)
+        await asyncio.gather(*tasks)
     assert len(server.requests) == count
     assert len(set(ports(server))) == MAX_CONNECTIONS
 
 
-async def test_a_connection_is_free_when_its_answer_is_closed_and_not_before(direct: ConnectionTransport) -> None:
+async def test_a_connection_is_idle_once_its_response_is_closed(direct: ConnectionTransport) -> None:
     async with RawServer((noting(reply(body=b"done")),)) as server, httpx.AsyncClient(transport=direct) as client:
         async with client.stream("GET", f"{server.url}/film") as film:
             await client.get(f"{server.url}/list")
@@ -256,7 +256,7 @@ async def test_a_connection_is_free_when_its_answer_is_closed_and_not_before(dir
     assert next_port == film_port
 
 
-async def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_used_again(
+async def test_a_connection_with_an_unread_response_is_not_reused(
     direct: ConnectionTransport,
 ) -> None:
     whole = noting(reply(body=b"done"))
@@ -267,7 +267,7 @@ async def test_a_connection_whose_answer_was_not_read_to_its_end_is_not_used_aga
     assert len(set(ports(server))) == 2
 
 
-async def test_a_connection_whose_request_was_taken_back_in_the_middle_of_its_answer_is_not_used_again(
+async def test_a_connection_of_a_canceled_request_is_not_reused(
     direct: ConnectionTransport,
 ) -> None:
     half = noting(raw(head(200, {"Content-Length": "8"}) + b"half", end="hang"))
@@ -278,8 +278,8 @@ async def test_a_connection_whose_request_was_taken_back_in_the_middle_of_its_an
         came = asyncio.Event()
 
         async def read() -> None:
-            async with client.stream("GET", server.url) as answer:
-                async for _ in answer.aiter_raw():
+            async with client.stream("GET", server.url) as response:
+                async for _ in response.aiter_raw():
                     came.set()
 
         reading = asyncio.create_task(read())
@@ -291,7 +291,7 @@ async def test_a_connection_whose_request_was_taken_back_in_the_middle_of_its_an
     assert len(set(ports(server))) == 2
 
 
-async def test_no_more_idle_connections_are_kept_than_there_may_be(
+async def test_the_number_of_idle_connections_is_limited(
     direct: ConnectionTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each recording may lie on a host of its own, and a client may live for a day."""
@@ -320,14 +320,14 @@ async def test_a_connection_whose_request_failed_is_replaced(direct: ConnectionT
 
 
 @pytest.mark.parametrize(("whole", "turns"), [(False, 1), (False, 2), (True, 1)])
-async def test_requests_that_are_canceled_while_their_response_is_closed_leave_nothing_behind(
+async def test_requests_canceled_while_closing_free_their_connections(
     direct: ConnectionTransport, whole: bool, turns: int
 ) -> None:
-    async def answer(request: Received, writer: asyncio.StreamWriter) -> bool:
+    async def responder(request: Received, writer: asyncio.StreamWriter) -> bool:
         rest = b"" if request.path == "/half" else b"half"
         return await raw(head(200, {"Content-Length": "8"}) + b"half" + rest, end="hang")(request, writer)
 
-    async with RawServer((answer,)) as server, httpx.AsyncClient(transport=direct) as client:
+    async with RawServer((responder,)) as server, httpx.AsyncClient(transport=direct) as client:
         for _ in range(MAX_CONNECTIONS):  # if each kept a place, the last request would wait for ever
             request = client.build_request("GET", f"{server.url}/{'whole' if whole else 'half'}")
             response = await client.send(request, stream=True)
@@ -343,7 +343,7 @@ async def test_requests_that_are_canceled_while_their_response_is_closed_leave_n
             assert (await client.get(f"{server.url}/next")).text == "halfhalf"
 
 
-async def test_a_connection_is_not_read_before_somebody_wants_to() -> None:
+async def test_a_connection_is_not_read_ahead() -> None:
     sent = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

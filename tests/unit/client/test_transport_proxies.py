@@ -48,7 +48,7 @@ async def test_the_environments_proxy_is_used(monkeypatch: pytest.MonkeyPatch, n
     assert proxy.requests[0].target == f"{FAR}/things/t1"
 
 
-async def test_an_https_platform_is_reached_by_a_tunnel_that_sees_no_credential(
+async def test_an_https_platform_is_requested_through_a_tunnel(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with RawServer((reply(403),)) as proxy:
@@ -61,7 +61,7 @@ async def test_an_https_platform_is_reached_by_a_tunnel_that_sees_no_credential(
 
 
 @pytest.mark.parametrize("spared", ["*", "far.example", ".far.example", "other.example,api.far.example"])
-async def test_hosts_that_no_proxy_names_are_reached_directly(monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
+async def test_hosts_in_no_proxy_are_connected_to_directly(monkeypatch: pytest.MonkeyPatch, spared: str) -> None:
     async with RawServer((GOOD,)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", spared)
@@ -71,13 +71,13 @@ async def test_hosts_that_no_proxy_names_are_reached_directly(monkeypatch: pytes
     assert proxy.requests == []
 
 
-async def test_this_machine_is_never_reached_through_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_environments_proxy_is_not_used_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.far.example:3128")
     async with RawServer((GOOD,)) as server, connect(server.url) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
 
 
-async def test_connections_through_a_proxy_are_used_again_for_the_same_host_alone(
+async def test_connections_through_a_proxy_are_reused_for_the_same_host_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ports = []
@@ -107,7 +107,7 @@ def test_another_machine(host: str) -> None:
 
 
 @pytest.mark.parametrize("proxy", ["ftp://ada:hush@proxy.example", "http://ada:hush@[::1", "socks9://ada:hush@x"])
-def test_a_proxy_that_cannot_be_used_is_named_without_its_password(proxy: str) -> None:
+def test_an_invalid_proxy_is_named_without_its_password(proxy: str) -> None:
     with pytest.raises(ConnectionConfigError, match=r"proxy: invalid value .*; use a form such as") as caught:
         open_transport(ClientConfig("https://x.example", proxy=proxy))
     assert "hush" not in str(caught.value)
@@ -115,7 +115,7 @@ def test_a_proxy_that_cannot_be_used_is_named_without_its_password(proxy: str) -
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
-def test_a_ca_bundle_that_cannot_be_read_is_named(tmp_path: Path, content: str | None) -> None:
+def test_an_unreadable_ca_bundle_is_named(tmp_path: Path, content: str | None) -> None:
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_text(content)
@@ -151,13 +151,13 @@ def tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_a_platform_is_trusted_that_the_ca_bundle_vouches_for(certificate: Path, tls: ssl.SSLContext) -> None:
+async def test_a_certificate_in_the_ca_bundle_is_trusted(certificate: Path, tls: ssl.SSLContext) -> None:
     async with RawServer((GOOD,), tls=tls) as server, connect(server.url, ca_bundle=str(certificate)) as client:
         assert (await client.send(get_thing("t1"))).id == "t1"
         assert (await client.send(get_thing("t1"))).id == "t1"
 
 
-async def test_a_platform_is_trusted_that_the_machine_vouches_for(
+async def test_a_certificate_of_the_machine_is_trusted(
     certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -170,7 +170,7 @@ async def test_a_platform_is_trusted_that_the_machine_vouches_for(
 
 
 @pytest.mark.parametrize("redirected", [False, True])
-async def test_a_platform_is_not_trusted_that_nobody_vouches_for(tls: ssl.SSLContext, redirected: bool) -> None:
+async def test_an_unknown_certificate_is_not_trusted(tls: ssl.SSLContext, redirected: bool) -> None:
     async with RawServer((GOOD,), tls=tls) as stranger:
         away = reply(302, Location=f"{stranger.url}/things/t1")
         async with (
@@ -182,9 +182,7 @@ async def test_a_platform_is_not_trusted_that_nobody_vouches_for(tls: ssl.SSLCon
     assert stranger.requests == []
 
 
-async def test_what_stands_behind_an_answer_by_tls_is_never_taken_for_the_next(
-    certificate: Path, tls: ssl.SSLContext
-) -> None:
+async def test_bytes_after_a_response_by_tls_are_not_taken_for_the_next(certificate: Path, tls: ssl.SSLContext) -> None:
     async def twice(request: Received, writer: asyncio.StreamWriter) -> bool:
         for thing in ("t1", "stray"):
             await says({"data": {"id": thing}})(request, writer)

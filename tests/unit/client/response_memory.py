@@ -1,6 +1,7 @@
-"""Measures what refused answers take, each in a process of its own: ``python -m tests.unit.client.answer_memory``.
+"""Measure how much memory rejected responses take: ``python -m tests.unit.client.response_memory``.
 
-Prints for each answer: what it is, the bytes of its JSON, how many times as much memory its refusal took, the error.
+Prints for each response, from a process of its own: what it is, the bytes of its JSON, how many times as much memory
+its rejection took, and the error.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ ENDPOINTS: dict[str, tuple[Call[Any], str]] = {
 }
 
 
-def answers() -> dict[str, tuple[Call[Any], str]]:
-    """All answers by name, and the call that each is for."""
+def make_responses() -> dict[str, tuple[Call[Any], str]]:
+    """All responses by name, and the call that each is for."""
     return {
         f"{what}: {name}": (wanted, envelope.format(content))
         for what, (wanted, envelope) in ENDPOINTS.items()
@@ -85,9 +86,9 @@ def answers() -> dict[str, tuple[Call[Any], str]]:
 
 
 async def refuse(wanted: Call[Any], body: bytes) -> tuple[int, str]:
-    """Send the call; the most memory that its answer took, and how it was refused."""
-    answer = reply(200, body, Content_Type="application/json", Content_Encoding="gzip")
-    async with RawServer((answer,)) as server, connect(server.url, attempts=1) as client:
+    """Send the call; the most memory that its response took, and how it was refused."""
+    responder = reply(200, body, Content_Type="application/json", Content_Encoding="gzip")
+    async with RawServer((responder,)) as server, connect(server.url, attempts=1) as client:
         before = _peak()
         try:
             if isinstance(wanted, Paged):
@@ -105,18 +106,18 @@ def _peak() -> int:
 
 
 def measure(wanted: Call[Any], body: str) -> tuple[float, str]:
-    """Refuse an answer in a process of its own; how many times as much memory as its JSON that took, and the error."""
+    """Refuse a response in a process of its own; how many times as much memory as its JSON that took, and the error."""
     packed, size = gzip.compress(body.encode()), len(body.encode())
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-        with os.fdopen(writer, "w") as told:
-            json.dump(asyncio.run(refuse(wanted, packed)), told)
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak
+        with os.fdopen(writer, "w") as pipe:
+            json.dump(asyncio.run(refuse(wanted, packed)), pipe)
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        taken, error = json.loads(told.read() or '[0, "the process died"]')
+    with os.fdopen(reader) as pipe:
+        taken, error = json.loads(pipe.read() or '[0, "the process died"]')
     os.waitpid(pid, 0)
     return taken / size, error
 
@@ -124,7 +125,7 @@ def measure(wanted: Call[Any], body: str) -> tuple[float, str]:
 if __name__ == "__main__":
     for one, envelope in ENDPOINTS.values():  # what is imported and built once is no matter here
         asyncio.run(refuse(one, gzip.compress(envelope.format('["a"]').encode())))
-    for name, (one, content) in answers().items():
+    for name, (one, content) in make_responses().items():
         if not sys.argv[1:] or any(word in name for word in sys.argv[1:]):
             sys.stdout.write(json.dumps([name, len(content.encode()), *measure(one, content)]) + "\n")
             sys.stdout.flush()
