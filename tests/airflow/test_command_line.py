@@ -196,5 +196,5 @@ def test_the_definition_of_the_commands_imports_nothing_else_of_ours() -> None:
         "print(json.dumps([n for n in sys.modules if n.startswith('airflow_provider_sessions')]))"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    names = ["", ".cli", ".cli.definition", ".get_provider_info"]  # Airflow's command line imports the last
-    assert sorted(json.loads(printed.splitlines()[-1])) == [f"airflow_provider_sessions{name}" for name in names]
+    imported = {name.removeprefix("airflow_provider_sessions") for name in json.loads(printed.splitlines()[-1])}
+    assert imported - {".get_provider_info"} == {"", ".cli", ".cli.definition"}  # Airflow may import that one
