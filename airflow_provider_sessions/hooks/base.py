@@ -174,6 +174,8 @@ class SessionsHook(BaseHook):
     def get_conn(self) -> Client:
         """Return a new asynchronous client of the platform, to be used and closed in one event loop.
 
+        The first use of the hook reads the connection, and blocks. Call it before you enter the event loop.
+
         ``async with hook.get_conn() as client: await client.send(call)``
         """
         return self._open().client
@@ -199,7 +201,9 @@ class SessionsHook(BaseHook):
         return True, ". ".join(filter(None, (result, outdated_zones())))
 
     def create_session(self, draft: SessionDraft) -> Session:
-        """Create a session; see :meth:`airflow_provider_sessions.platforms.adapter.Adapter.create`.
+        """Create a session and add its participants.
+
+        Each call creates another session. ``CreateSessionOperator`` finds the one of an earlier try.
 
         :param draft: made with ``SessionDraft.read(title=..., start=..., duration=...)``.
         :raises InputError: the platform cannot create it; nothing was sent.
@@ -207,7 +211,7 @@ class SessionsHook(BaseHook):
 
         async def create(adapter: Adapter) -> Session:
             adapter.validate(draft)
-            return await adapter.create(draft)
+            return await adapter.finish_create(await adapter.create(draft), draft)
 
         return self.run(create)
 

@@ -122,8 +122,8 @@ class FetchTranscriptOperator(DeferringOperator):
         (templated)
     :param formats: any of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
     :param object_storage_conn_id: connection for ``path``; overrides one in the URL. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises ExportError: there is no transcript yet.
     :raises UnsupportedError: the platform has no transcripts; nothing was sent.
     """

@@ -54,8 +54,8 @@ class BookSlotOperator(IdempotentOperator):
     :param name: that person's name; defaults to the e-mail address. (templated)
     :param time_zone: IANA name of the person's zone. (templated)
     :param guests: e-mail addresses of the guests. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises ConflictError: the slot is not free; the error names free slots.
     :raises UnsupportedError: the platform has no booking pages; nothing was sent.
     """
@@ -111,8 +111,8 @@ class RegisterParticipantsOperator(IdempotentOperator):
     :param session_id: the event's session. (templated)
     :param participants: who is registered: e-mail addresses, or mappings with ``email`` and optionally ``name``.
         (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises InputError: there are no participants, or an address is invalid; nothing was sent.
     :raises UnsupportedError: the platform has no events; nothing was sent.
     """

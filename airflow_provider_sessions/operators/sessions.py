@@ -86,8 +86,8 @@ class CreateSessionOperator(IdempotentOperator):
         create another. (templated)
     :param mark: whether the description may end with the marker. Without it VidInfra and Sessions recognize the session
         by its exact title and times, whichever task created it. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises InputError: an argument is invalid, or the platform does not support it; nothing was sent.
     :raises ConflictError: see ``on_existing``.
     """
@@ -107,7 +107,7 @@ class CreateSessionOperator(IdempotentOperator):
     )
     template_fields_renderers = {"options": "json", "participants": "json"}  # noqa: RUF012 - as Airflow declares it
     operator_extra_links = (SessionLink(), JoinLink())
-    usual_requests = 3  # a search, the create, and another search
+    usual_requests = 3  # reserved together after a deferral: the search, the create, and a search for duplicates
 
     def __init__(
         self,
@@ -160,11 +160,13 @@ class CreateSessionOperator(IdempotentOperator):
         since = get_earliest_attempt(context)
         draft = draft.model_copy(update={"key": key, "since": since, "mark": parse_bool(self.mark, "mark")})
         account, store = hook.account, hook.account.rate_store
-        place = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
+        platform = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
         with create_lock(key, store):
-            ids = SessionIdStore(context, self.conn_id, key, place, store)
+            ids = SessionIdStore(context, self.conn_id, key, platform, store)
             known = ids.load()
-            self._record = record = SendRecord(key, place, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends)
+            self._record = record = SendRecord(
+                key, platform, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends
+            )
             session = hook.run(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
             ids.save(session.session_id, draft.end)
             record.close()
@@ -206,8 +208,8 @@ class UpdateSessionOperator(_SessionOperator):
     :param description: its new description. (templated)
     :param add_participants: further people to invite. (templated)
     :param options: options of the platform. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises InputError: no field is set, or the platform cannot change it; nothing was sent.
     """
 
@@ -266,8 +268,8 @@ class StartSessionOperator(_SessionOperator):
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises ConflictError: the session has ended or was canceled.
     """
 
@@ -283,8 +285,8 @@ class EndSessionOperator(_SessionOperator):
 
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises ConflictError: the session is not live.
     """
 
@@ -298,11 +300,14 @@ class EndSessionOperator(_SessionOperator):
 class CancelSessionOperator(_SessionOperator):
     """Cancel a session that has not started. If it is canceled already, the task succeeds.
 
+    On VidInfra and Sessions, which delete a session to cancel it, one that does not exist counts as canceled: the task
+    succeeds with a warning.
+
     :param conn_id: the connection. (templated)
     :param session_id: the session. (templated)
     :param notify: whether to notify participants, if the platform offers the choice. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises ConflictError: the session is live or has ended.
     """
 
@@ -340,8 +345,8 @@ class CallApiOperator(DeferringOperator):
     :param body: with ``method``: a JSON body. (templated)
     :param base: with ``method``: the name of another base URL of the connection, such as ``video``. (templated)
     :param limit: the maximum number of items of a list; by default all. (templated)
-    :param deferrable: whether the task is deferred, without holding a worker, if its requests would have to wait long
-        for the account's rate limit. This needs a triggerer.
+    :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
+        than 10 s for the account's rate limit. This needs a triggerer.
     :raises InputError: there is no such endpoint, an argument is invalid, or the path leads out of the base URL;
         nothing was sent.
     :raises ResultTooLargeError: the result is larger than 48 KiB, too large for XCom.
@@ -392,8 +397,7 @@ class CallApiOperator(DeferringOperator):
         limit = parse_count(self.limit, "limit")
         call = self._make_call(hook)
         result = _send(hook, call, limit)
-        received = format_count(len(result), "item") if isinstance(result, list) else "one object"
-        log.info("Called %s of %s: received %s", call.route.name, hook.conn_type, received)
+        log.info("Called %s of %s: received %s", call.route.name, hook.conn_type, _describe_result(result))
         if isinstance(result, bytes):
             result = {"size": len(result), "sha256": hashlib.sha256(result).hexdigest()}
         return self._redact_for_xcom(redact_values(result) if self.endpoint is None else result, call.route.name)
@@ -420,6 +424,14 @@ class CallApiOperator(DeferringOperator):
                 f"request less, set limit, or use the hook's call() and pages() in a task of your own"
             )
         return content
+
+
+def _describe_result(result: Any) -> str:
+    if isinstance(result, list):
+        return format_count(len(result), "item")
+    if isinstance(result, bytes):
+        return f"a file of {len(result)} bytes"
+    return "no content" if result is None else "one object"
 
 
 def check_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, str | None]:

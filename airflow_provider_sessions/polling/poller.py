@@ -7,9 +7,11 @@ a wait: subscribers receive the result of every poll, errors included, and decid
 - There is always a pause between two polls: at least the poll interval, longer after failures, and as long as the
   platform demands. If a request fails in a way that the other requests of the poll would also fail, they are not sent.
 - For each subscriber's deadline there is a final poll, which begins at the deadline regardless of the intervals and is
-  a full poll. Long intervals therefore never delay the end of a wait. If the final poll takes longer than
+  a full poll, which fetches the session itself. (Other polls may take a session that is absent from the list of live
+  sessions as unchanged.) Long intervals therefore never delay the end of a wait. If the final poll takes longer than
   ``FINAL_POLL_TIMEOUT``, or the rate limit delays it for longer, the wait ends with the last known result.
-- No exception stops the poller. Subscribers receive them all, bugs in this package included.
+- A poll that fails does not stop the poller: subscribers receive its error. If the poller's own task fails, they
+  receive that exception, and the poller stops.
 - The poller's task has an empty context and logs nothing. Otherwise its messages would appear in the task log of the
   first subscriber.
 """
@@ -62,14 +64,16 @@ Connect = Callable[[Adapter | None], Awaitable[Adapter]]
 """Reads the connection and opens an adapter. The argument is the adapter in use, which may be returned if the
 connection has not changed; None after a 401 and for the first poll."""
 BeforePublish = Callable[[], Awaitable[None]]
-"""Awaited after each response and before subscribers receive the result, so that new secrets can be masked."""
+"""Awaited before subscribers receive a result, so that new secrets can be masked."""
 
 _PARALLEL_REQUESTS = 8
 """Requests sent at the same time, once the first request of a poll has succeeded."""
 _SHARED_ERRORS = (AuthenticationError, RateLimitedError, ServerError, NoResponseError)
 """Errors that the other requests of a poll would probably meet as well."""
-_MIN_SLEEP = 0.001
+_TIME_TOLERANCE = 0.001
+"""Seconds that a timer may fire too early."""
 _IDLE_SLEEP = 60.0
+"""Seconds to sleep while there is nothing to poll."""
 
 
 async def _do_nothing() -> None:
@@ -238,14 +242,14 @@ class Poller:
 
     def _explain_missed_final_poll(self, deadline: float, now: float) -> str | None:
         """Explain why a subscriber must not wait for the final poll at its deadline; None if it should."""
-        if now < deadline - _MIN_SLEEP:
+        if now < deadline - _TIME_TOLERANCE:
             return None
         if self._blocked_until > deadline + poll_schedule.FINAL_POLL_TIMEOUT:
             next_request = format_instant(datetime.fromtimestamp(self._blocked_until, UTC))
             return f"the platform accepts no request before {next_request}"
         if self._poll_began_at is not None and self._poll_began_at < deadline - poll_schedule.FINAL_POLL_TIMEOUT:
-            return f"a poll had been running for {now - self._poll_began_at:.0f} s without a response"
-        if now >= deadline + poll_schedule.FINAL_POLL_TIMEOUT - _MIN_SLEEP:
+            return f"the poll before the deadline is still running after {now - self._poll_began_at:.0f} s"
+        if now >= deadline + poll_schedule.FINAL_POLL_TIMEOUT - _TIME_TOLERANCE:
             return f"the final poll received no response within {poll_schedule.FINAL_POLL_TIMEOUT:.0f} s"
         return None
 
@@ -258,7 +262,7 @@ class Poller:
             if self._last_poll_at is not None:
                 next_deadline = max(next_deadline, self._last_poll_at + poll_schedule.FINAL_POLL_INTERVAL)
             seconds = min(max(due, self._paused_until), max(next_deadline, self._blocked_until)) - self._now()
-            if seconds < _MIN_SLEEP:
+            if seconds < _TIME_TOLERANCE:
                 return
             await wait_with_timeout(self._clock, seconds, self._schedule_changed.wait())
 
@@ -291,9 +295,9 @@ class Poller:
         deadline would cause a poll of all targets.
         """
         polls, now = list(self._polls()), self._now()
-        is_early = now + _MIN_SLEEP < max(min(poll.due for poll in polls), self._paused_until)
+        is_early = now + _TIME_TOLERANCE < max(min(poll.due for poll in polls), self._paused_until)
         soon = -math.inf if is_early else now + min(poll.poll_interval for poll in polls)
-        return [poll for poll in polls if poll.due < soon or poll.next_deadline <= now + _MIN_SLEEP]
+        return [poll for poll in polls if poll.due < soon or poll.next_deadline <= now + _TIME_TOLERANCE]
 
     def _note_requests_begin(self) -> None:
         responses = 0 if self._adapter is None else self._adapter.client.response_count
@@ -348,7 +352,7 @@ class Poller:
         adapter = await self._connected_adapter()
         self._note_requests_begin()
         session_polls = [poll for poll in due if isinstance(poll.target, PollTarget)]
-        now = self._now() + _MIN_SLEEP
+        now = self._now() + _TIME_TOLERANCE
         at_deadline = {poll.target.session_id for poll in session_polls if poll.next_deadline <= now}
         errors = await self._poll_sessions(
             adapter, {poll.target.session_id for poll in session_polls}, interval, at_deadline

@@ -340,7 +340,7 @@ class VidInfraAdapter(Adapter):
         try:
             await self.client.send(endpoints.delete_session(session_id))
         except NotFoundError:
-            log.info("Session %s is gone: the request to delete it was repeated after a lost response", session_id)
+            log.info("Session %s no longer exists; it counts as canceled", session_id)
         return session.model_copy(update={"state": SessionState.CANCELED})
 
     def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:

@@ -23,7 +23,7 @@ from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.hooks.vidinfra import VidInfraHook
 from airflow_provider_sessions.model import Artifact, SessionChanges, SessionDraft, SessionQuery, SessionState
 from airflow_provider_sessions.platforms.vidinfra import endpoints
-from airflow_provider_sessions.sandbox import Sandbox
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from tests.connected import Connect
 
 
@@ -275,3 +275,22 @@ async def test_a_hook_waits_no_longer_than_max_wait_in_an_event_loop_too(vidinfr
             await client.send(endpoints.list_rooms())
     with pytest.raises(InputError, match="max_wait: 'soon'"):
         await VidInfraHook(max_wait="soon").acall(endpoints.list_rooms())
+
+
+@pytest.mark.parametrize("platform", ["prevail", "sessions_us"])
+def test_the_participants_of_a_new_session_are_invited(
+    sandbox_server: SandboxServer, connect: Connect, platform: str
+) -> None:
+    sandbox = sandbox_server.sandbox
+    connect("invited", **getattr(sandbox, platform).connection())
+    hook = hook_for("invited")
+    draft = SessionDraft.read(
+        title="Kick-off",
+        start="2026-03-03T16:00:00Z",
+        duration="PT1H",
+        time_zone="America/New_York",
+        participants=["anna@example.com"],
+        options={"case": "24-cv-1138"} if platform == "prevail" else None,
+    )
+    created = hook.create_session(draft)
+    assert "anna@example.com" in {person.email for person in hook.participants(created)}
