@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import BrokenConnectionError, SessionsError
-from airflow_provider_sessions.operators import _create, _deferring, sessions
+from airflow_provider_sessions.operators import _create, _deferring_operator, sessions
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
@@ -131,7 +131,7 @@ class Task:
 def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     made = VirtualClock()
     monkeypatch.setattr(sessions, "SYSTEM_CLOCK", made, raising=False)
-    monkeypatch.setattr(_deferring, "SYSTEM_CLOCK", made)
+    monkeypatch.setattr(_deferring_operator, "SYSTEM_CLOCK", made)
     monkeypatch.setattr(_create, "_RECHECK_SECONDS", 0.0, raising=False)
     return made
 
