@@ -28,19 +28,19 @@ _START_TOLERANCE = timedelta(minutes=1)
 
 
 async def transition_to(
-    adapter: Adapter, session_id: str, state: SessionState, question: Feature, act: Callable[[], Awaitable[Session]]
+    adapter: Adapter, session_id: str, state: SessionState, feature: Feature, act: Callable[[], Awaitable[Session]]
 ) -> Session:
     """Bring a session into a state, unless it is in this state already.
 
     :param adapter: the platform.
     :param session_id: the session.
     :param state: the state.
-    :param question: what ``act`` requires of the platform.
+    :param feature: what ``act`` requires of the platform.
     :param act: sends the request.
     :raises UnsupportedError: the platform does not support this; nothing was sent.
     :raises ConflictError: the session is in a state from which this one cannot be reached.
     """
-    adapter.require(question)
+    adapter.require(feature)
     session = await adapter.get(session_id)
     if session.state is state:
         log.info("Session %s is already %s", session_id, state)

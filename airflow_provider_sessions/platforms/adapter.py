@@ -527,15 +527,15 @@ class Adapter(ABC):
         raise self.unsupported(Feature.CHAT_MESSAGES)
 
     async def bookings(self, session: Session) -> list[Booking]:
-        """Return the booking that the session was made for; an empty list where it was made otherwise."""
+        """Return the booking that the session was made for, if there is one."""
         raise self.unsupported(Feature.BOOKINGS)
 
     async def events(self, session: Session) -> list[Event]:
-        """Return the event that the session is held for; an empty list where there is none."""
+        """Return the event that the session is held for, if there is one."""
         raise self.unsupported(Feature.EVENTS)
 
     async def registrations(self, session: Session) -> list[Registration]:
-        """Return the registrations for the session's event; an empty list where there is none."""
+        """Return the registrations for the session's event, if it has one."""
         raise self.unsupported(Feature.REGISTRATIONS)
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:

@@ -1,8 +1,8 @@
-"""Friendly names of time zones, as Ruby on Rails has them, and the IANA names that they stand for.
+"""Friendly names of time zones from Ruby on Rails, and their IANA names.
 
-Source: ``ActiveSupport::TimeZone::MAPPING`` of Rails 7.0 to main, read in 2026; which zones keep the same clock: the
-IANA time zone database 2026f. Zones that Rails gave another name lately (Astana, Alberta, Pacific Time (Canada)) are
-read, but never written: an older Rails takes them for something else, or does not know them.
+Source: ``ActiveSupport::TimeZone::MAPPING`` of Rails 7.0 to main, read in 2026; which zones have the same clock: the
+IANA time zone database 2026f. Names that are new in Rails (Astana, Alberta, Pacific Time (Canada)) are parsed, but
+never sent: an older Rails has another zone for them, or none.
 """
 
 from __future__ import annotations
@@ -176,10 +176,9 @@ Tokelau Is.: Pacific/Fakaofo Pacific/Enderbury Pacific/Kanton
 Chatham Is.: Pacific/Chatham NZ-CHAT
 Samoa: Pacific/Apia
 """
-"""A friendly name, its own IANA name, and further IANA names of places that keep the same clock from 2026 on.
+"""A friendly name, its IANA name, and other IANA names with the same clock from 2026 on, older names among them.
 
-Older names of a zone are among them. Vancouver and Edmonton are not: they left the winter time of the US in 2026, and
-Rails has names for them that are too new to be sent.
+Vancouver and Edmonton are missing: they left the winter time of the US in 2026, and their names in Rails are too new.
 """
 
 OTHER_NAMES: Final[Mapping[str, str]] = {
@@ -201,7 +200,7 @@ OTHER_NAMES: Final[Mapping[str, str]] = {
     "St. Petersburg": "Europe/Moscow",
     "Wellington": "Pacific/Auckland",
 }
-"""Friendly names that are only read: of zones that have another one, or that not every Rails knows."""
+"""Friendly names that are parsed, but not sent: second names of zones, and names that an older Rails does not have."""
 
 
 def _rows() -> Iterator[tuple[str, list[str]]]:
@@ -211,6 +210,6 @@ def _rows() -> Iterator[tuple[str, list[str]]]:
 
 
 IANA: Final[Mapping[str, str]] = {friendly: places[0] for friendly, places in _rows()}
-"""Friendly names that are written, and what each stands for."""
+"""Friendly names that are sent, and their IANA names."""
 FRIENDLY: Final[Mapping[str, str]] = {place: friendly for friendly, places in _rows() for place in places}
-"""IANA names, and the friendly name of each that keeps the same clock."""
+"""IANA names, and the friendly name with the same clock."""

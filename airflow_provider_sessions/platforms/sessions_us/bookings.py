@@ -51,7 +51,7 @@ class SessionIndex(Generic[T]):
     """A list that is read whole, and kept for an hour, by the session that each item belongs to.
 
     :param pages: lists all items.
-    :param session_of: returns the id of an item's session, or None where it has none.
+    :param session_of: returns the id of an item's session, or None.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
 """Sessions' endpoints, as functions that return calls: the 45 operations that the vendor's help page lists.
 
-Methods, paths and one-line meanings are documented; bodies and answers are not, so what stands in a body here was seen
-in public clients (observed) or is inferred, as each docstring says. Where a guess turns out to be wrong, ``extra`` adds
-or replaces fields of the body under the vendor's names.
+Methods, paths and one-line descriptions are documented; bodies and responses are not. The fields of a body were seen in
+public clients (observed) or are inferred, as each docstring says. ``extra`` adds or replaces fields of the body, with
+the vendor's names.
 
-Times are texts in ISO 8601, best in UTC with milliseconds: ``2026-03-02T16:00:00.000Z``.
+Times are ISO 8601 texts, best in UTC with milliseconds: ``2026-03-02T16:00:00.000Z``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PAGES = NumberedPages(size=20)
 
 
 def _body(extra: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """A body of the fields that are not None; what ``extra`` holds goes before them."""
+    """Return a body of the fields that are not None; the fields of ``extra`` replace them."""
     return {name: value for name, value in fields.items() if value is not None} | dict(extra or {})
 
 
@@ -196,8 +196,8 @@ def clone_room(
 ) -> Call[RoomItem]:
     """Clone a room.
 
-    :param name: of the copy (inferred); the platform makes one up.
-    :param slug: of the copy (inferred); the platform makes one up.
+    :param name: of the copy (inferred); by default the platform chooses one.
+    :param slug: of the copy (inferred); by default the platform chooses one.
     :param extra: further fields of the body.
     Source: path documented.
     """
@@ -245,13 +245,13 @@ def create_event(
 
 @api("POST", "/events/{event_or_session_id}/publish", documented=True, repeatable=True)
 def publish_event(event_or_session_id: str) -> Call[object]:
-    """Publish an event; doing so twice does no harm (observed). Source: Public API help page (documented)."""
+    """Publish an event; this can be repeated (observed). Source: Public API help page (documented)."""
     return call(object)
 
 
 @api("POST", "/events/{event_or_session_id}/toggle-public", documented=True)
 def toggle_event_public(event_or_session_id: str) -> Call[object]:
-    """Make a public event not public, or the other way round: read how it is before. Source: documented."""
+    """Make a public event not public, or the reverse: read its state first. Source: documented."""
     return call(object)
 
 
@@ -259,7 +259,7 @@ def toggle_event_public(event_or_session_id: str) -> Call[object]:
 def clone_event(event_or_session_id: str, fields: Mapping[str, Any] | None = None) -> Call[EventItem]:
     """Clone an event.
 
-    :param fields: name, slug, startAt, plannedEnd, timeZone of the copy, as far as they are to differ (inferred).
+    :param fields: name, slug, startAt, plannedEnd, timeZone of the copy, if they differ (inferred).
     Source: path documented.
     """
     return call(EventItem, body=dict(fields or {}), unwrap=("data",))
@@ -399,14 +399,14 @@ def create_booking(
     guests: Sequence[str] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> Call[BookingItem]:
-    """Book a time on a booking page; the platform makes a session of it.
+    """Book a time on a booking page; the platform creates a session for it.
 
-    :param booking_page_id: the page (inferred, as all that follows).
+    :param booking_page_id: the page (inferred, as are the other parameters).
     :param start_at: when; one of the page's free slots.
-    :param time_zone: IANA name, of who books.
-    :param participant_name: who books.
-    :param participant_email: their address.
-    :param guests: addresses of whom they bring.
+    :param time_zone: IANA name of the person's zone.
+    :param participant_name: the person who books.
+    :param participant_email: the person's address.
+    :param guests: addresses of the guests.
     :param extra: further fields of the body, such as ``form``.
     :raises ConflictError: the time is not free (inferred).
     Source: path documented.
@@ -424,7 +424,7 @@ def _booking(
     guests: Sequence[str],
     extra: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The body of a booking; the same for users and guests (inferred)."""
+    """Return the body of a booking; the same for users and guests (inferred)."""
     return _body(
         extra,
         bookingPageId=booking_page_id,
@@ -464,7 +464,7 @@ def change_booking_collaborator(
 ) -> Call[object]:
     """Hand a booking to another collaborator of its page.
 
-    :param collaborator_id: who takes it (inferred).
+    :param collaborator_id: the new collaborator (inferred).
     :param extra: further fields of the body.
     Source: path documented.
     """
