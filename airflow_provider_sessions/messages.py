@@ -11,22 +11,22 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 _SIMILARITY = 0.6
-"""How alike two words are (0 to 1) before one is proposed for the other: a letter or two wrong, or a plural."""
-_SHOWN = 120
+"""From 0 to 1, how similar a choice must be to be suggested: one or two letters wrong, or a plural."""
+_MAX_QUOTED = 120
 """Characters of a value that an error quotes."""
 
 
 def quote_value(value: object) -> str:
-    """A value as an error quotes it: not at any length."""
+    """Return the ``repr`` of a value, cut to a length that fits into an error."""
     try:
         text = repr(value)
     except ValueError:  # Python writes no number of more than 4,300 digits
         text = "a number of too many digits"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED] + "..."
 
 
 def format_count(number: int, noun: str) -> str:
-    """A number and what it counts: ``1 session``, ``1,200 sessions``.
+    """Return a number and its noun: ``1 session``, ``1,200 sessions``.
 
     :param noun: in the singular; its plural ends in -s.
     """
@@ -34,19 +34,19 @@ def format_count(number: int, noun: str) -> str:
 
 
 def format_instant(instant: datetime) -> str:
-    """An instant as ISO 8601, without fractions of a second."""
+    """Return an instant as ISO 8601, without fractions of a second."""
     return instant.isoformat(timespec="seconds")
 
 
 def unknown_choice_error(
     field: str, words: Sequence[object], choices: Iterable[str], *, says: str = "is unknown; expected one of"
 ) -> InputError:
-    """Return the error for words that an argument does not take: it names them, all choices, and the likely ones.
+    """Return the error for invalid values of an argument: it quotes them, all choices, and the most similar ones.
 
-    :param field: the argument.
-    :param words: what was given and is unknown, at least one.
-    :param choices: the words that the argument takes.
-    :param says: what stands between the words and the choices.
+    :param field: name of the argument.
+    :param words: the invalid values, at least one.
+    :param choices: the valid values.
+    :param says: the text between the values and the choices.
     """
     known = [str(choice) for choice in choices]
     quoted = ", ".join(quote_value(str(word) if isinstance(word, str) else word) for word in words)
@@ -54,10 +54,10 @@ def unknown_choice_error(
 
 
 def suggest_choices(words: Iterable[object], choices: Iterable[str]) -> str:
-    """Return the end of an error that proposes the choices that were probably meant; empty if none is near.
+    """Return the end of an error that suggests the most similar choices; empty if none is similar.
 
-    :param words: what was given and is unknown.
-    :param choices: the words that would do.
+    :param words: the invalid values.
+    :param choices: the valid values.
     """
     from difflib import get_close_matches
 
@@ -68,12 +68,12 @@ def suggest_choices(words: Iterable[object], choices: Iterable[str]) -> str:
 
 
 class ProgressLog:
-    """Says every few seconds how far the work is.
+    """Logs the progress of long work every few seconds.
 
     :param what: what is counted, in the plural (``sessions``).
-    :param total: how many there are; None while that is not known.
+    :param total: how many there are; None if unknown.
     :param every: seconds between two lines.
-    :param seconds: a clock that never goes back.
+    :param seconds: a monotonic clock.
     """
 
     def __init__(
@@ -88,22 +88,22 @@ class ProgressLog:
         self._total = total
         self._every = every
         self._seconds = seconds
-        self._began = self._said = seconds()
+        self._started = self._logged = seconds()
 
-    def at(self, done: int, detail: str = "") -> None:
-        """Tell how much is done; a line is logged if it is time for one.
+    def update(self, done: int, detail: str = "") -> None:
+        """Log a line, unless the last one is too recent.
 
-        :param done: how many of ``what``.
-        :param detail: more words for the line.
+        :param done: how many of ``what`` are done.
+        :param detail: further text for the line.
         """
         now = self._seconds()
-        if now - self._said < self._every:
+        if now - self._logged < self._every:
             return
-        self._said = now
+        self._logged = now
         parts = [f"{done:,} {self._what}" if self._total is None else f"{done:,} of {self._total:,} {self._what}"]
         parts += [detail] if detail else []
-        if done > 0:  # before, there is nothing to estimate from
-            rate = done / (now - self._began)
+        if done > 0:
+            rate = done / (now - self._started)
             parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute")
             if self._total is not None and done <= self._total:
                 parts.append(f"about {_duration((self._total - done) / rate)} left")
@@ -111,7 +111,6 @@ class ProgressLog:
 
 
 def _duration(seconds: float) -> str:
-    """A duration as people say it, with two digits or three."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

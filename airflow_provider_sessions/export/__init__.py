@@ -1,5 +1,5 @@
-"""What is written: the rows of each dataset, transcript formats, and how files come to be whole or not at all.
+"""Export: the rows of each dataset, file formats and tables, and the ledger that makes an export complete.
 
-This room knows the model and the questions of an adapter. It writes through a small
-:class:`~airflow_provider_sessions.export.store.Store`, and knows nothing of Airflow.
+It requests through an adapter, and writes files through a small :class:`~airflow_provider_sessions.export.store.Store`.
+It imports no Airflow.
 """

@@ -1,4 +1,4 @@
-"""Whether what was asked of a session is all there is to come, dataset by dataset."""
+"""Checks each dataset of a session: whether its artifact is available, and what its rows are."""
 
 from __future__ import annotations
 
@@ -24,60 +24,57 @@ Rows = Mapping[str, Sequence[Row]]
 
 
 def check_datasets(
-    material: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction
+    artifacts: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction
 ) -> tuple[Rows, dict[str, CheckResult]]:
-    """The rows that a session would have, and what was seen of each dataset.
+    """Make the rows of a session, and check each dataset.
 
-    A dataset whose rows cannot be written, or would not be true, has none: it waits, and says why.
+    A dataset whose response is unreadable, or whose numbers cannot be stored, has no rows and is pending.
 
     :raises ExportError: the session has no end.
     """
     rows: dict[str, Sequence[Row]] = {}
-    unfit: dict[str, str] = {}
+    invalid: dict[str, str] = {}
     for dataset in datasets:
-        reason = material.unreadable.get(dataset.question)
+        reason = artifacts.unreadable.get(dataset.feature)
         if reason is None:
             try:
-                made = make_rows(material, [dataset], redaction)
-                reason = _unwritable(dataset, made.get(dataset.name, ()))
-            except ArithmeticError as unfitting:
-                reason = f"no rows can be made of it: {unfitting}"
+                made = make_rows(artifacts, [dataset], redaction)
+                reason = _find_unstorable(dataset, made.get(dataset.name, ()))
+            except ArithmeticError as error:
+                reason = f"its rows cannot be computed: {error}"
         if reason is None:
             rows |= made
             continue
-        unfit[dataset.name] = reason
-        log.warning("session %s: %s is pending: %s", material.session.session_id, dataset.name, reason)
-    seen = check_rows(material, datasets, rows)
+        invalid[dataset.name] = reason
+        log.warning("Session %s: %s is pending: %s", artifacts.session.session_id, dataset.name, reason)
+    seen = check_rows(artifacts, datasets, rows)
     return rows, seen | {
-        name: CheckResult(EntryStatus.PENDING, content="", reason=reason) for name, reason in unfit.items()
+        name: CheckResult(EntryStatus.PENDING, content="", reason=reason) for name, reason in invalid.items()
     }
 
 
-def make_rows(material: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
-    """The rows that a session would have, redacted, of version 1. Of a deleted one only the row that says so is left.
-
-    :param redaction: what becomes of what is personal.
-    """
+def make_rows(artifacts: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
+    """Make the redacted rows of a session, as version 1. Of a deleted session only the row in ``sessions`` is made."""
     made = {
-        dataset.name: dataset.make(material)
+        dataset.name: dataset.make(artifacts)
         for dataset in datasets
-        if not material.deleted or dataset.question is Feature.SESSIONS
+        if not artifacts.deleted or dataset.feature is Feature.SESSIONS
     }
     return redaction.rows(made)
 
 
-def check_rows(material: SessionArtifacts, datasets: Sequence[Dataset], rows: Rows) -> dict[str, CheckResult]:
-    """What was seen of each dataset of a session.
+def check_rows(artifacts: SessionArtifacts, datasets: Sequence[Dataset], rows: Rows) -> dict[str, CheckResult]:
+    """Check each dataset of a session.
 
     :raises ExportError: the session has no end.
     """
-    end = get_end(material.session)
+    end = get_end(artifacts.session)
     seen = {}
     for dataset in datasets:
-        if dataset.question in material.unreadable:
+        if dataset.feature in artifacts.unreadable:
             continue
         of_dataset = rows.get(dataset.name, ())
-        status, reason = _status(dataset.question, material, of_dataset)
+        status, reason = _check_dataset(dataset.feature, artifacts, of_dataset)
         content = checksum_rows(_values(dataset, of_dataset), end, status)
         seen[dataset.name] = CheckResult(status, content, reason=reason)
     return seen
@@ -86,47 +83,49 @@ def check_rows(material: SessionArtifacts, datasets: Sequence[Dataset], rows: Ro
 def check_unfinished(
     session: Session, datasets: Sequence[Dataset], reason: str | None = None
 ) -> dict[str, CheckResult]:
-    """What is seen of a session that should be over, or was, and is not.
+    """Return the results for a session that should have ended but has not, or that waits for another reason.
 
-    :param reason: why it waits for something else than its end.
+    :param reason: why it waits, if not for its end.
     """
     if reason is not None:
         seen = CheckResult(EntryStatus.PENDING, content="", reason=reason)
     elif session.state.is_final:
         seen = CheckResult(
-            EntryStatus.ABSENT, content="", reason=f"the session was not held: it is {session.state.value}"
+            EntryStatus.ABSENT, content="", reason=f"the session did not take place; its state is {session.state.value}"
         )
     else:
         seen = CheckResult(
-            EntryStatus.PENDING, content="", reason=f"the session is not known to be over: {session.state.value}"
+            EntryStatus.PENDING, content="", reason=f"the session has not ended; its state is {session.state.value}"
         )
     return {dataset.name: seen for dataset in datasets}
 
 
-def select_rows_to_write(rows: Rows, decisions: Mapping[str, EntryUpdate]) -> Rows:
-    """The rows that are to be written, with their versions."""
+def select_rows_to_write(rows: Rows, updates: Mapping[str, EntryUpdate]) -> Rows:
+    """Return the rows to write, with their versions."""
     return {
         name: [
-            one if (version := decision.entry.version) == one.version else replace(one, version=version)
+            one if (version := update.entry.version) == one.version else replace(one, version=version)
             for one in rows.get(name, ())
         ]
-        for name, decision in decisions.items()
-        if decision.write
+        for name, update in updates.items()
+        if update.write
     }
 
 
 def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
-    """What the rows say, whatever their version is."""
-    told = attrgetter(*(column.name for column in dataset.columns if column.name != "version"))
-    return [told(row) for row in rows]
+    """Return the values of rows, without their version."""
+    get_values = attrgetter(*(column.name for column in dataset.columns if column.name != "version"))
+    return [get_values(row) for row in rows]
 
 
-def _status(question: Feature, material: SessionArtifacts, rows: Sequence[Row]) -> tuple[EntryStatus, str | None]:
-    if material.deleted:
+def _check_dataset(
+    feature: Feature, artifacts: SessionArtifacts, rows: Sequence[Row]
+) -> tuple[EntryStatus, str | None]:
+    if artifacts.deleted:
         return EntryStatus.DELETED, None
-    if question in material.absent:
-        return EntryStatus.ABSENT, material.absent[question]
-    status = _artifact(question, material, rows)
+    if feature in artifacts.absent:
+        return EntryStatus.ABSENT, artifacts.absent[feature]
+    status = _get_artifact_status(feature, artifacts, rows)
     if status is None or status.ready:
         return EntryStatus.EXPORTED, None
     if status.absent is not None:
@@ -134,51 +133,50 @@ def _status(question: Feature, material: SessionArtifacts, rows: Sequence[Row]) 
     return EntryStatus.PENDING, status.detail or f"there is no {status.artifact.value} yet"
 
 
-def _artifact(question: Feature, material: SessionArtifacts, rows: Sequence[Row]) -> ArtifactStatus | None:
-    """The state of what a dataset is made of; None where it is there as soon as the session is over.
+def _get_artifact_status(feature: Feature, artifacts: SessionArtifacts, rows: Sequence[Row]) -> ArtifactStatus | None:
+    """Return the status of a dataset's artifact; None if it is available as soon as the session has ended.
 
-    :param rows: the dataset's, redacted: a reason quotes no more than they tell.
+    :param rows: the redacted rows of the dataset; a reason quotes no more than they hold.
     """
-    if question is Feature.ATTENDANCE:
-        return material.attendance_status
-    if question is Feature.TRANSCRIPTS:
-        segments = sum(len(one.segments) for one in material.transcripts)
+    if feature is Feature.ATTENDANCE:
+        return artifacts.attendance_status
+    if feature is Feature.TRANSCRIPTS:
+        segments = sum(len(one.segments) for one in artifacts.transcripts)
         return ArtifactStatus(artifact=Artifact.TRANSCRIPT, ready=segments > 0, count=segments)
-    if question is Feature.TAKEAWAYS:
+    if feature is Feature.TAKEAWAYS:
         return ArtifactStatus(
             artifact=Artifact.TAKEAWAYS,
-            ready=material.takeaways is not None,
+            ready=artifacts.takeaways is not None,
             detail="there are no takeaways yet",
         )
-    if question is Feature.RECORDINGS:
-        told = {row.recording_id: row.error for row in rows if isinstance(row, RecordingRow)}
+    if feature is Feature.RECORDINGS:
+        errors = {row.recording_id: row.error for row in rows if isinstance(row, RecordingRow)}
         recordings = [
-            one.model_copy(update={"error": told.get(one.recording_id)}) if one.error else one
-            for one in material.recordings
+            one.model_copy(update={"error": errors.get(one.recording_id)}) if one.error else one
+            for one in artifacts.recordings
         ]
-        return recordings_status(recordings, material.session)
+        return recordings_status(recordings, artifacts.session)
     return None
 
 
-def _unwritable(dataset: Dataset, rows: Sequence[Row]) -> str | None:
-    """Why rows can be written neither as Parquet nor into tables: a number has no place in 64 bits."""
+def _find_unstorable(dataset: Dataset, rows: Sequence[Row]) -> str | None:
+    """Return why rows fit neither Parquet nor tables: a number that exceeds 64 bits; None if all fit."""
     for column in dataset.columns:
         if column.kind not in _FITS or column.key or not rows:
             continue
         values = [value for value in map(attrgetter(column.name), rows) if value is not None]
-        fits = _FITS[column.kind]
         try:
-            is_fit = all(map(fits, values))
+            can_store = all(map(_FITS[column.kind], values))
         except OverflowError:
-            is_fit = False
-        if not is_fit:
+            can_store = False
+        if not can_store:
             return f"{column.name} holds a number that does not fit into 64 bits"
     return None
 
 
-def _is_short(value: int) -> bool:
+def _fits_64_bits(value: int) -> bool:
     return -_LARGEST <= value < _LARGEST
 
 
 _LARGEST: Final = 2**63
-_FITS: Final[Mapping[Kind, Callable[[Any], bool]]] = {Kind.INTEGER: _is_short, Kind.NUMBER: math.isfinite}
+_FITS: Final[Mapping[Kind, Callable[[Any], bool]]] = {Kind.INTEGER: _fits_64_bits, Kind.NUMBER: math.isfinite}

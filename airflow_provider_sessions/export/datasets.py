@@ -1,6 +1,6 @@
-"""The tables an export writes: for each its rows, what must be asked for them, and how they are made.
+"""The datasets of an export: the rows of each, the feature that they need, and the function that makes them.
 
-Making rows is pure: the same material gives the same rows in the same order, whatever order a platform answered in.
+The same artifacts give the same rows in the same order, whatever the order in a platform's response.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from airflow_provider_sessions.export.rows import (
 )
 from airflow_provider_sessions.export.session_artifacts import OPT_IN, SessionArtifacts
 from airflow_provider_sessions.export.summary import accounts_by_address, summarize_attendance
-from airflow_provider_sessions.export.takeaways import as_markdown, as_text
+from airflow_provider_sessions.export.takeaways import takeaways_to_markdown, takeaways_to_text
 from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import (
     Presence,
@@ -44,16 +44,16 @@ from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Suppor
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One table.
+    """One dataset.
 
     :param row: the type of its rows.
-    :param question: what a platform must be able to answer.
+    :param feature: what a platform must support for it.
     :param make: makes a session's rows.
     """
 
     name: str
     row: type[Row]
-    question: Feature
+    feature: Feature
     make: Callable[[SessionArtifacts], Sequence[Row]]
 
     @property
@@ -63,32 +63,32 @@ class Dataset:
 
     @property
     def opt_in(self) -> bool:
-        """Whether it is exported only where it is named."""
-        return self.question in OPT_IN
+        """Whether it is exported only if it is named."""
+        return self.feature in OPT_IN
 
     @property
     def description(self) -> str:
-        """What one row is."""
+        """What one row is, in a few words."""
         return (self.row.__doc__ or "").partition("\n")[0]
 
 
 def account_name(adapter: Adapter) -> str:
-    """What tells accounts apart in exported rows: the host, and the company where the connection's login names one.
+    """Return the name of the account in exported rows: the host, and the connection's login if it names a company.
 
-    It stays the same when a key is changed or a connection renamed, so that keys of rows are stable. An e-mail
-    address is left out: it is a person's, and the ids of such platforms are unique by themselves.
+    It does not change with a key or the connection's id, so the keys of rows are stable. A login that is an e-mail
+    address is left out: it is personal, and the ids of such platforms are unique without it.
     """
     host = urlsplit(adapter.client.config.base_url).hostname or ""
     login = (adapter.account.login or "").strip()
     return f"{host}/{login}" if login and "@" not in login else host
 
 
-def session_rows(material: SessionArtifacts) -> list[SessionRow]:
-    """The one row of a session."""
-    session = material.session
+def session_rows(artifacts: SessionArtifacts) -> list[SessionRow]:
+    """Return the row of a session."""
+    session = artifacts.session
     return [
         SessionRow(
-            *_key(material),
+            *_key(artifacts),
             title=session.title or "",
             description=session.description,
             state=session.state.value,
@@ -109,21 +109,21 @@ def session_rows(material: SessionArtifacts) -> list[SessionRow]:
             join_url=session.join_url,
             created_at=session.created_at,
             updated_at=session.updated_at,
-            deleted=material.deleted,
+            deleted=artifacts.deleted,
         )
     ]
 
 
-def participant_rows(material: SessionArtifacts) -> list[ParticipantRow]:
-    """One row for each way in which a person is known. Who was there has the key that the attendance gives them."""
-    key = _key(material)
-    accounts = accounts_by_address(one for one in material.participants if one.presence is Presence.PRESENT)
+def participant_rows(artifacts: SessionArtifacts) -> list[ParticipantRow]:
+    """Return one row per presence of each person. Who was present has the same key as in the attendance."""
+    key = _key(artifacts)
+    accounts = accounts_by_address(one for one in artifacts.participants if one.presence is Presence.PRESENT)
     ordered = sorted(
         (
             one.model_copy(update={"participant_key": accounts[one.participant_key]})
             if one.participant_key in accounts
             else one
-            for one in material.participants
+            for one in artifacts.participants
         ),
         key=lambda one: (one.participant_key, one.presence, one.role or "", one.source_id or "", one.name or ""),
     )
@@ -143,11 +143,11 @@ def participant_rows(material: SessionArtifacts) -> list[ParticipantRow]:
     ]
 
 
-def attendance_rows(material: SessionArtifacts) -> list[AttendanceRow]:
-    """One row for each stretch of presence."""
-    key = _key(material)
+def attendance_rows(artifacts: SessionArtifacts) -> list[AttendanceRow]:
+    """Return one row per interval of presence."""
+    key = _key(artifacts)
     rows: list[AttendanceRow] = []
-    for one in material.presence:
+    for one in artifacts.presence:
         follows = rows and rows[-1].participant_key == one.participant_key
         rows.append(
             AttendanceRow(
@@ -170,9 +170,9 @@ def attendance_rows(material: SessionArtifacts) -> list[AttendanceRow]:
     return rows
 
 
-def attendance_summary_rows(material: SessionArtifacts) -> list[AttendanceSummaryRow]:
-    """One row for each person who was there."""
-    key = _key(material)
+def attendance_summary_rows(artifacts: SessionArtifacts) -> list[AttendanceSummaryRow]:
+    """Return one row per person who was present."""
+    key = _key(artifacts)
     return [
         AttendanceSummaryRow(
             *key,
@@ -188,17 +188,16 @@ def attendance_summary_rows(material: SessionArtifacts) -> list[AttendanceSummar
             rejoins=one.rejoins,
             from_totals=one.from_totals,
         )
-        for one in summarize_attendance(material.presence, material.session)
+        for one in summarize_attendance(artifacts.presence, artifacts.session)
     ]
 
 
-def transcript_segment_rows(material: SessionArtifacts) -> list[TranscriptSegmentRow]:
-    """One row for each segment of the transcript and of its translations.
+def transcript_segment_rows(artifacts: SessionArtifacts) -> list[TranscriptSegmentRow]:
+    """Return one row per segment of the transcript and of its translations.
 
-    Most of an export's rows come from here. The values stand in the order of the columns, without their names, which
-    takes an eighth of the time.
+    These are most of an export's rows. Positional arguments in the order of the columns take an eighth of the time.
     """
-    key = _key(material)
+    key = _key(artifacts)
     return [
         TranscriptSegmentRow(
             *key,
@@ -214,32 +213,32 @@ def transcript_segment_rows(material: SessionArtifacts) -> list[TranscriptSegmen
             segment.speaker_name,
             segment.text,
         )
-        for track, transcript in enumerate(sort_transcripts(material.transcripts))
+        for track, transcript in enumerate(sort_transcripts(artifacts.transcripts))
         for seq, segment in enumerate(transcript.segments)
     ]
 
 
-def takeaways_rows(material: SessionArtifacts) -> list[TakeawaysRow]:
-    """The one row of a session's takeaways, if there are any."""
-    takeaways = material.takeaways
+def takeaways_rows(artifacts: SessionArtifacts) -> list[TakeawaysRow]:
+    """Return the row of a session's takeaways, if there are any."""
+    takeaways = artifacts.takeaways
     if takeaways is None:
         return []
     document = takeaways.document
     return [
         TakeawaysRow(
-            *_key(material),
-            text=as_text(takeaways),
-            markdown=as_markdown(takeaways),
+            *_key(artifacts),
+            text=takeaways_to_text(takeaways),
+            markdown=takeaways_to_markdown(takeaways),
             document=None if document is None else json.dumps(document, ensure_ascii=False, sort_keys=True),
         )
     ]
 
 
-def recording_rows(material: SessionArtifacts) -> list[RecordingRow]:
-    """One row for each recording, the oldest first."""
-    key = _key(material)
-    # The same id twice is one recording: the list may have moved while it was read.
-    recordings = {one.recording_id: one for one in material.recordings}.values()
+def recording_rows(artifacts: SessionArtifacts) -> list[RecordingRow]:
+    """Return one row per recording, the oldest first."""
+    key = _key(artifacts)
+    # An id that occurs twice is one recording: the list may have changed while its pages were read.
+    recordings = {one.recording_id: one for one in artifacts.recordings}.values()
     return [
         RecordingRow(
             *key,
@@ -258,10 +257,10 @@ def recording_rows(material: SessionArtifacts) -> list[RecordingRow]:
     ]
 
 
-def poll_rows(material: SessionArtifacts) -> list[PollRow]:
+def poll_rows(artifacts: SessionArtifacts) -> list[PollRow]:
     """Make one row for each option of each poll, the oldest poll first."""
-    key = _key(material)
-    polls = {one.poll_id: one for one in material.polls}.values()
+    key = _key(artifacts)
+    polls = {one.poll_id: one for one in artifacts.polls}.values()
     return [
         PollRow(
             *key,
@@ -281,11 +280,11 @@ def poll_rows(material: SessionArtifacts) -> list[PollRow]:
     ]
 
 
-def chat_message_rows(material: SessionArtifacts) -> list[ChatMessageRow]:
+def chat_message_rows(artifacts: SessionArtifacts) -> list[ChatMessageRow]:
     """Make one row for each message, the oldest first."""
-    key = _key(material)
+    key = _key(artifacts)
     # Pages may have moved while they were read, so that one id came twice.
-    messages = {one.message_id: one for one in material.chat_messages}.values()
+    messages = {one.message_id: one for one in artifacts.chat_messages}.values()
     return [
         ChatMessageRow(
             *key,
@@ -302,11 +301,11 @@ def chat_message_rows(material: SessionArtifacts) -> list[ChatMessageRow]:
     ]
 
 
-def booking_rows(material: SessionArtifacts) -> list[BookingRow]:
+def booking_rows(artifacts: SessionArtifacts) -> list[BookingRow]:
     """Make the row of the booking that a session was made for."""
     return [
         BookingRow(
-            *_key(material),
+            *_key(artifacts),
             booking_id=one.booking_id,
             booking_page_id=one.booking_page_id,
             title=one.title,
@@ -320,15 +319,15 @@ def booking_rows(material: SessionArtifacts) -> list[BookingRow]:
             answers=_as_json(one.answers),
             created_at=one.created_at,
         )
-        for one in sorted(material.bookings, key=lambda one: one.booking_id)
+        for one in sorted(artifacts.bookings, key=lambda one: one.booking_id)
     ]
 
 
-def event_rows(material: SessionArtifacts) -> list[EventRow]:
+def event_rows(artifacts: SessionArtifacts) -> list[EventRow]:
     """Make the row of the event that a session is held as."""
     return [
         EventRow(
-            *_key(material),
+            *_key(artifacts),
             event_id=one.event_id,
             title=one.title,
             slug=one.slug,
@@ -337,16 +336,16 @@ def event_rows(material: SessionArtifacts) -> list[EventRow]:
             published_at=one.published_at,
             created_at=one.created_at,
         )
-        for one in sorted(material.events, key=lambda one: one.event_id)
+        for one in sorted(artifacts.events, key=lambda one: one.event_id)
     ]
 
 
-def registration_rows(material: SessionArtifacts) -> list[RegistrationRow]:
+def registration_rows(artifacts: SessionArtifacts) -> list[RegistrationRow]:
     """Make one row for each person registered."""
-    ordered = sorted(material.registrations, key=lambda one: (one.participant_key, one.registration_id))
+    ordered = sorted(artifacts.registrations, key=lambda one: (one.participant_key, one.registration_id))
     return [
         RegistrationRow(
-            *_key(material),
+            *_key(artifacts),
             seq=seq,
             event_id=one.event_id,
             registration_id=one.registration_id,
@@ -364,12 +363,12 @@ def _as_json(values: Sequence[object]) -> str | None:
 
 
 def sort_transcripts(transcripts: Iterable[Transcript]) -> list[Transcript]:
-    """The original first, then its translations by language."""
+    """Return the original first, then its translations by language."""
     return sorted(transcripts, key=lambda one: (one.is_translation, one.language or ""))
 
 
-def _key(material: SessionArtifacts) -> tuple[str, str, str, int]:
-    return material.session.platform, material.account, material.session.session_id, material.version
+def _key(artifacts: SessionArtifacts) -> tuple[str, str, str, int]:
+    return artifacts.session.platform, artifacts.account, artifacts.session.session_id, artifacts.version
 
 
 DATASETS: Final[Mapping[str, Dataset]] = MappingProxyType(
@@ -406,44 +405,44 @@ DatasetName = Literal[
     "events",
     "registrations",
 ]
-"""The names of :data:`DATASETS`, for the types of arguments."""
+"""The names of :data:`DATASETS`, for type hints of arguments."""
 
 
 def parse_datasets(names: str | Iterable[str] | None) -> tuple[Dataset, ...] | None:
-    """Read which datasets a user wants; None for all that the platform can give without those that are opt-in.
+    """Parse the argument ``datasets`` of an export; None for all that the platform supports, except opt-in ones.
 
-    :param names: names, or one text with names between commas, as templates give them.
-    :raises InputError: an unknown name, none at all, or something else than names.
+    :param names: names, or one text with commas between them, as templates render it.
+    :raises InputError: a name is unknown, the list is empty, or it is not a list of names.
     """
     if names is None or names == "":
         return None
     if not isinstance(names, Iterable):
-        raise InputError(f"datasets: {names!r} is no list of names; there are {', '.join(DATASETS)}")
+        raise InputError(f"datasets: {names!r} must be a list of names; choose from {', '.join(DATASETS)}")
     given = names.split(",") if isinstance(names, str) else names
     listed = [name.strip() if isinstance(name, str) else name for name in given]
     if unknown := [name for name in listed if not isinstance(name, str) or name not in DATASETS]:
-        raise unknown_choice_error("datasets", unknown, DATASETS, says="unknown; there are")
+        raise unknown_choice_error("datasets", unknown, DATASETS)
     if not listed:
-        raise InputError(f"datasets: an empty list exports nothing; there are {', '.join(DATASETS)}")
+        raise InputError(f"datasets: the list is empty; choose from {', '.join(DATASETS)}")
     return tuple(dataset for name, dataset in DATASETS.items() if name in listed)
 
 
 def list_available_datasets(adapter: Adapter) -> tuple[Dataset, ...]:
-    """Return the datasets that a platform has, those that are opt-in too."""
-    able = {question for question, answer in adapter.capabilities.items() if answer.support is not Support.NO}
-    return tuple(dataset for dataset in DATASETS.values() if dataset.question in able)
+    """Return all datasets that a platform supports."""
+    supported = {name for name, capability in adapter.capabilities.items() if capability.support is not Support.NO}
+    return tuple(dataset for dataset in DATASETS.values() if dataset.feature in supported)
 
 
 def select_datasets(adapter: Adapter, wanted: Sequence[Dataset] | None) -> tuple[Dataset, ...]:
-    """The datasets to export from a platform.
+    """Return the datasets to export from a platform.
 
-    :param wanted: datasets that were named; None for all that the platform can give, without those that are opt-in.
-    :raises UnsupportedError: one that was named cannot be had.
+    :param wanted: None for all that the platform supports, except opt-in ones.
+    :raises UnsupportedError: the platform does not support one of them.
     """
-    able = list_available_datasets(adapter)
+    available = list_available_datasets(adapter)
     if wanted is None:
-        return tuple(dataset for dataset in able if not dataset.opt_in)
+        return tuple(dataset for dataset in available if not dataset.opt_in)
     for dataset in wanted:
-        if dataset not in able:
-            raise adapter.unsupported(dataset.question)
+        if dataset not in available:
+            raise adapter.unsupported(dataset.feature)
     return tuple(wanted)

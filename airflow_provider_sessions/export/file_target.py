@@ -1,7 +1,6 @@
-"""An export into files, day by day: one file a dataset and day, and the record of the run.
+"""Export to files: one file per dataset and day, and a record of the run.
 
-Which of a run's sessions are written is decided by the ledger beside the files; see
-:mod:`~airflow_provider_sessions.export.ledger`.
+The ledger beside the files decides which sessions a run writes; see :mod:`~airflow_provider_sessions.export.ledger`.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ if TYPE_CHECKING:
 
 
 _BATCH: Final = 16
-"""Sessions that are claimed side by side."""
-_PATHS_TOLD: Final = 10
+"""Sessions that are claimed in parallel."""
+_MAX_PATHS: Final = 10
 
 
 class FileTarget:
@@ -70,83 +69,84 @@ class FileTarget:
         self._give_up = give_up_after
         self._clock = clock
         self._ledger: ObjectLedger
-        """There from :meth:`begin` on, which knows of which account."""
+        """Set by :meth:`begin`, since each account has a ledger of its own."""
         self._guarded = GuardedStore(store, self._check_lease)
-        """The store, for what another try of the run may have written meanwhile."""
-        self._found = read_record(store, run)
-        """The run's record of before this try."""
+        """The store, for files that another try of the run may have written meanwhile."""
+        self._first_record = read_record(store, run)
+        """The run's record when this try began."""
 
-    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
-        """What the ledger of the plan's account holds, by session id.
+    def read_ledger(self, plan: ExportPlan) -> dict[str, LedgerSession]:
+        """Return the sessions in the ledger of the plan's account, by id.
 
-        :raises ExportError: it cannot be read.
+        :raises ExportError: the ledger cannot be read.
         """
-        return self._ledger_of(work.account, self._form.name).held()
+        return self._open_ledger(plan.account, self._form.name).read_sessions()
 
-    def begin(self, work: ExportPlan) -> dict[str, DueSession]:
-        """Recover what died, and tell which sessions to look at besides those that were found.
+    def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
+        """Recover killed runs, and return the sessions that are due or owned, by id.
 
-        What an earlier try of this run owned in another format, of another account or of datasets that are not wanted
-        any more is given up: :meth:`write` removes those files.
+        Entries that an earlier try of this run owns in another format, of another account, or of datasets that are no
+        longer exported are released: :meth:`write` deletes those files.
 
-        :raises ExportError: another try of the run came to its end since this one began, its record cannot be read, or
-            the store takes one writer at a time.
+        :raises ExportError: another try of the run was completed since this one began, its record cannot be read, or
+            the store allows one writer at a time.
         """
-        before = self._record_now()
-        here = (work.account, self._form.name)
-        there = here if before is None else (before.account, before.format)
-        self._ledger = self._ledger_of(*here, work.views)
-        late = self._ledger.begin(before.owned if before is not None and there == here else ())
-        if before is not None and there == here:
-            self._ledger.release(before.owned, keep=[dataset.name for dataset in work.datasets])
+        before = self._read_current_record()
+        new = (plan.account, self._form.name)
+        old = new if before is None else (before.account, before.format)
+        self._ledger = self._open_ledger(*new, plan.views)
+        due = self._ledger.begin(before.owned if before is not None and old == new else ())
+        if before is not None and old == new:
+            self._ledger.release(before.owned, keep=[dataset.name for dataset in plan.datasets])
         elif before is not None:
-            self._ledger_of(*there).release(before.owned, keep=())
-        return late
+            self._open_ledger(*old).release(before.owned, keep=())
+        return due
 
-    def write(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
+    def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
         """Write the files day by day, and the run's record.
 
-        Files of an earlier try of the same run are replaced; those that are not written again are removed.
+        Files of an earlier try of the same run are replaced; those that are not written again are deleted.
 
-        :raises ExportError: another try of the run took the place of this one, the lease is lost, the record of an
-            earlier try cannot be read, or sessions are missing.
+        :raises ExportError: another try of the run replaced this one, the lease is lost, the record of an earlier try
+            cannot be read, or sessions are missing.
         """
         try:
-            return self._written(work, known)
+            return self._write(plan, fetched)
         except SessionsError:
             self._ledger.release_claims()
             raise
 
-    def _written(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
-        owned = {session.session_id for session in (*work.sessions, *work.unfinished)}
+    def _write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
+        owned = {session.session_id for session in (*plan.sessions, *plan.unfinished)}
         self._ledger.expect_sessions(owned)
-        record = self._record(work)
-        left_over = self._start_upload(record, self._planned(work), owned)
-        tally = ExportCounter("sessions exported", work)
-        self._put_off(work, tally)
+        record = self._make_record(plan)
+        possible = self._write_running_record(record, self._plan_keys(plan), owned)
+        counter = ExportCounter("sessions exported", plan)
+        self._record_unfinished(plan, counter)
         files: list[WrittenFile] = []
-        for day, of_day in groupby(known, key=lambda material: utc_day(get_end(material.session))):
+        for day, of_day in groupby(fetched, key=lambda artifacts: utc_day(get_end(artifacts.session))):
             with open_day_files(self._guarded, day, self._run.stem, self._form) as open_files:
-                self._fill(open_files, of_day, work, tally)
+                self._write_day(open_files, of_day, plan, counter)
                 written = open_files.finish()
                 self._ledger.announce_files(written)
             self._ledger.finish_writes()
             files += written
-        outcome = tally.outcome()
+        outcome = counter.outcome()
         self._ledger.announce_files(())
-        remove_stale_files(self._guarded, self._run, left_over - {file.key for file in files})
-        whole = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
-        write_record(self._guarded, self._run, whole)
-        self._ledger.finish()
-        where = {"record": self._store.location(self._run.record_key)}
-        return ExportResult(outcome, self._told(whole), where, {name: self._asset(name) for name in whole.datasets})
+        remove_stale_files(self._guarded, self._run, possible - {file.key for file in files})
+        complete = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
+        write_record(self._guarded, self._run, complete)
+        self._ledger.release_lease()
+        locations = {"record": self._store.location(self._run.record_key)}
+        assets = {name: self._make_uri(name) for name in complete.datasets}
+        return ExportResult(outcome, self._summarize(complete), locations, assets)
 
-    def _start_upload(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
-        """Let the record say that the run goes on; the keys of all files that may be there."""
-        before = self._record_now()
+    def _write_running_record(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
+        """Record that the run is active, and return the keys of all files that may exist because of it."""
+        before = self._read_current_record()
         keys = planned | (before.keys if before else set())
-        told = {"status": "running", "may_exist": tuple(sorted(keys)), "owned": tuple(sorted(owned))}
-        running = record.model_copy(update=told)
+        state = {"status": "running", "may_exist": tuple(sorted(keys)), "owned": tuple(sorted(owned))}
+        running = record.model_copy(update=state)
         if before is None and self._store.creates_exclusively:
             if not create_record(self._guarded, self._run, running):
                 raise self._replaced_by_other_try()
@@ -154,10 +154,10 @@ class FileTarget:
             write_record(self._guarded, self._run, running)
         return keys
 
-    def _record_now(self) -> RunRecord | None:
-        """The run's record, which no other try has completed since this one began."""
+    def _read_current_record(self) -> RunRecord | None:
+        """Return the run's record; raise if another try has completed it since this one began."""
         record = read_record(self._store, self._run)
-        if record is not None and record.status == "complete" and record != self._found:
+        if record is not None and record.status == "complete" and record != self._first_record:
             raise self._replaced_by_other_try()
         return record
 
@@ -165,54 +165,56 @@ class FileTarget:
         self._ledger.check_lease()
 
     def _replaced_by_other_try(self) -> ExportError:
-        return ExportError("another try of this run took its place after it had begun: this one writes nothing more")
+        return ExportError("another try of this run replaced this one, which writes nothing more")
 
-    def _fill(self, files: DayFiles, known: Iterable[SessionArtifacts], work: ExportPlan, tally: ExportCounter) -> None:
-        """Claim what the sessions of a day bring, and write it."""
-        for batch in _batches(known):
-            made = [(material, *self._made(material, work)) for material in batch]
-            claimed = self._ledger.claim([(material.session, seen) for material, _, seen in made])
-            for (material, rows, _), decisions in zip(made, claimed, strict=True):
-                tally.add(material, decisions, self._run.stem, files.add(select_rows_to_write(rows, decisions)))
+    def _write_day(
+        self, files: DayFiles, fetched: Iterable[SessionArtifacts], plan: ExportPlan, counter: ExportCounter
+    ) -> None:
+        """Claim the entries of a day's sessions, and write their rows."""
+        for batch in _batches(fetched):
+            made = [(artifacts, *self._check(artifacts, plan)) for artifacts in batch]
+            claimed = self._ledger.claim([(artifacts.session, seen) for artifacts, _, seen in made])
+            for (artifacts, rows, _), updates in zip(made, claimed, strict=True):
+                counter.add(artifacts, updates, self._run.stem, files.add(select_rows_to_write(rows, updates)))
 
-    def _made(self, material: SessionArtifacts, work: ExportPlan) -> tuple[Rows, dict[str, CheckResult]]:
-        """The rows of a session, and what was seen with the files that they belong into."""
-        datasets = work.datasets_for(material.session.session_id)
-        rows, seen = check_datasets(material, datasets, work.redaction)
+    def _check(self, artifacts: SessionArtifacts, plan: ExportPlan) -> tuple[Rows, dict[str, CheckResult]]:
+        """Return the rows of a session, and the results with the files for the rows."""
+        datasets = plan.datasets_for(artifacts.session.session_id)
+        rows, seen = check_datasets(artifacts, datasets, plan.redaction)
         return rows, {
-            name: replace(one, file=self._key(name, material.session)) if rows.get(name) else one
+            name: replace(one, file=self._key(name, artifacts.session)) if rows.get(name) else one
             for name, one in seen.items()
         }
 
-    def _put_off(self, work: ExportPlan, tally: ExportCounter) -> None:
-        """Let wait what goes on again."""
+    def _record_unfinished(self, plan: ExportPlan, counter: ExportCounter) -> None:
+        """Update the entries of sessions that have not ended."""
         batch = [
-            (session, check_unfinished(session, work.datasets_for(key), work.reasons.get(key)))
-            for session in work.unfinished
+            (session, check_unfinished(session, plan.datasets_for(key), plan.reasons.get(key)))
+            for session in plan.unfinished
             if (key := session.session_id)
         ]
-        for session, decisions in zip(work.unfinished, self._ledger.claim(batch), strict=True):
-            tally.note(session.session_id, decisions)
-        self._ledger.finish_writes()  # what never comes is noted like this; there are no rows to wait for
+        for session, updates in zip(plan.unfinished, self._ledger.claim(batch), strict=True):
+            counter.note(session.session_id, updates)
+        self._ledger.finish_writes()  # absent entries are claimed, too, but have no rows
 
-    def _planned(self, work: ExportPlan) -> set[str]:
-        """The keys of all files that may come to exist."""
-        return {self._key(dataset.name, session) for session in work.sessions for dataset in work.datasets}
+    def _plan_keys(self, plan: ExportPlan) -> set[str]:
+        """Return the keys of all files that this run may write."""
+        return {self._key(dataset.name, session) for session in plan.sessions for dataset in plan.datasets}
 
     def _key(self, dataset: str, session: Session) -> str:
         return data_key(dataset, utc_day(get_end(session)), self._run.stem, self._form.extension)
 
-    def _asset(self, dataset: str) -> str:
-        """The URI of the folder of a dataset."""
+    def _make_uri(self, dataset: str) -> str:
+        """Return the URI of a dataset's folder."""
         location = self._store.location(dataset)
         return location if "://" in location else f"file://{location}"
 
-    def _ledger_of(self, account: str, form: str, views: frozenset[str] = frozenset()) -> ObjectLedger:
+    def _open_ledger(self, account: str, form: str, views: frozenset[str] = frozenset()) -> ObjectLedger:
         return ObjectLedger(
             self._store, account, form, self._run, views=views, clock=self._clock, give_up_after=self._give_up
         )
 
-    def _record(self, work: ExportPlan) -> RunRecord:
+    def _make_record(self, plan: ExportPlan) -> RunRecord:
         return RunRecord(
             status="complete",
             dag_id=self._run.dag_id,
@@ -220,30 +222,30 @@ class FileTarget:
             task_id=self._run.task_id,
             map_index=self._run.map_index,
             loop_index=self._run.loop_index,
-            platform=work.platform,
-            account=work.account,
-            query=work.recorded_query,
-            redaction={word.value: mode.value for word, mode in work.redaction.modes.items()},
+            platform=plan.platform,
+            account=plan.account,
+            query=plan.recorded_query,
+            redaction={word.value: mode.value for word, mode in plan.redaction.modes.items()},
             format=self._form.name,
-            datasets=tuple(dataset.name for dataset in work.datasets),
+            datasets=tuple(dataset.name for dataset in plan.datasets),
         )
 
-    def _told(self, record: RunRecord) -> dict[str, dict[str, Any]]:
-        """Rows, bytes, files and the first paths of each dataset; zeros where nothing was written."""
-        told: dict[str, dict[str, Any]] = {}
+    def _summarize(self, record: RunRecord) -> dict[str, dict[str, Any]]:
+        """Return by dataset the numbers of rows, bytes and files, and the first paths."""
+        summary: dict[str, dict[str, Any]] = {}
         for name in record.datasets:
             files = [file for file in record.files if file.dataset == name]
-            told[name] = {
+            summary[name] = {
                 "rows": sum(file.rows for file in files),
                 "bytes": sum(file.bytes for file in files),
                 "files": len(files),
-                "paths": [self._store.location(file.key) for file in files[:_PATHS_TOLD]],
+                "paths": [self._store.location(file.key) for file in files[:_MAX_PATHS]],
             }
-        return told
+        return summary
 
 
-def _batches(known: Iterable[SessionArtifacts]) -> Iterator[list[SessionArtifacts]]:
-    iterator = iter(known)
+def _batches(fetched: Iterable[SessionArtifacts]) -> Iterator[list[SessionArtifacts]]:
+    iterator = iter(fetched)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
 
@@ -255,8 +257,8 @@ class _DataFile:
         self._dataset = dataset
         self._day = day
         self._key = key
-        self._tally = HashingWriter(target)
-        self._writer = form.open(cast(BinaryIO, self._tally), dataset)
+        self._target = HashingWriter(target)
+        self._writer = form.open(cast(BinaryIO, self._target), dataset)
         self._rows = 0
 
     def finish(self) -> WrittenFile:
@@ -266,21 +268,21 @@ class _DataFile:
             day=self._day,
             key=self._key,
             rows=self._rows,
-            bytes=self._tally.size,
-            sha256=self._tally.sha256,
+            bytes=self._target.size,
+            sha256=self._target.sha256,
         )
 
     def write(self, rows: Sequence[Row]) -> None:
         self._writer.write(rows)
         self._rows += len(rows)
 
-    def leave(self) -> None:
-        """Take nothing more: Arrow writes the end of a file that is given up when it is collected, long after."""
-        self._tally.close()
+    def close(self) -> None:
+        """Ignore further writes: Arrow writes the footer of an abandoned file when the writer is garbage-collected."""
+        self._target.close()
 
 
 class DayFiles:
-    """Takes the sessions of one day; made by :func:`open_day_files`."""
+    """The files of one day, each opened with its first row. Use :func:`open_day_files`."""
 
     def __init__(self, stack: ExitStack, store: Store, day: date, stem: str, form: Format) -> None:
         self._stack = stack
@@ -291,14 +293,14 @@ class DayFiles:
         self._open: dict[str, _DataFile] = {}
 
     def add(self, rows: Mapping[str, Sequence[Row]]) -> int:
-        """Write the rows of one session, by dataset; how many there were."""
+        """Write the rows of one session, and return their number."""
         for name, of_dataset in rows.items():
             if of_dataset:
                 self._file(DATASETS[name]).write(of_dataset)
         return sum(len(of_dataset) for of_dataset in rows.values())
 
     def finish(self) -> list[WrittenFile]:
-        """Write what the formats hold back, and tell what the files will be once they appear."""
+        """Write what the formats have buffered, and return what the files will be once they are published."""
         return [file.finish() for file in self._open.values()]
 
     def _file(self, dataset: Dataset) -> _DataFile:
@@ -306,12 +308,12 @@ class DayFiles:
             key = data_key(dataset.name, self._day, self._stem, self._format.extension)
             target = self._stack.enter_context(self._store.write(key))
             self._open[dataset.name] = file = _DataFile(dataset, self._day, key, self._format, target)
-            self._stack.callback(file.leave)
+            self._stack.callback(file.close)
         return self._open[dataset.name]
 
 
 @contextmanager
 def open_day_files(store: Store, day: date, stem: str, form: Format) -> Iterator[DayFiles]:
-    """Open the files of a day. They appear when the block ends, and do not if it ends with an error."""
+    """Open the files of a day. They are published when the block ends, unless it ends with an error."""
     with ExitStack() as stack:
         yield DayFiles(stack, store, day, stem, form)

@@ -1,4 +1,4 @@
-"""File formats for rows: streamed, and the same bytes for the same rows."""
+"""File formats for rows: JSON Lines, CSV and Parquet. Rows are streamed, and the same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, Protocol
+from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import msgspec
 
@@ -16,25 +16,22 @@ from airflow_provider_sessions.export.datasets import Dataset
 from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Kind, Row, value_getter
 from airflow_provider_sessions.messages import unknown_choice_error
 
-if TYPE_CHECKING:
-    from airflow_provider_sessions.export.datasets import Dataset
-
 
 class RowWriter(Protocol):
-    """Writes rows of one dataset into one open file."""
+    """Writes the rows of one dataset to an open file."""
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add rows."""
 
     def finish(self) -> None:
-        """Write what is still held back. The file itself stays open."""
+        """Write what is still buffered. The file stays open."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
 class JsonLinesWriter:
-    """Writes rows as JSON Lines."""
+    """JSON Lines: one object per row, UTF-8, a line feed after each; times in ISO 8601 with ``Z``."""
 
     def __init__(self, file: BinaryIO, dataset: Dataset) -> None:
         self._file = file
@@ -44,34 +41,39 @@ class JsonLinesWriter:
         self._file.write(_ENCODER.encode_lines(rows))
 
     def finish(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
 
 _FORMULA: Final = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  full-width signs count as well
 _SPACES: Final = frozenset(" \u00a0\u3000")
 _SUSPICIOUS: Final = _FORMULA | _SPACES
-_AT_ONCE: Final = 1000
-"""Rows whose cells are in memory at once."""
+_BATCH: Final = 1000
+"""Rows whose cells are in memory together."""
 
 
 class CsvWriter:
-    """Writes rows as CSV."""
+    r"""CSV as in RFC 4180: commas, ``\r\n``, quotes where needed, a header, UTF-8.
+
+    Spreadsheets execute a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and names and titles come
+    from strangers; so an apostrophe is put before such a text. Numbers are not changed. Null and an empty text are
+    both an empty cell; booleans are ``true`` and ``false``; times are ISO 8601 with ``Z``.
+    """
 
     def __init__(self, file: BinaryIO, dataset: Dataset) -> None:
         self._file = file
         self._values = value_getter(dataset.row)
-        self._columns = [_COLUMNS.get(column.kind) for column in dataset.columns]
+        self._columns = [_CELL_MAKERS.get(column.kind) for column in dataset.columns]
         self._put([[column.name for column in dataset.columns]])
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Add rows. Cells are made column by column: that takes half the time of making them row by row."""
-        for first in range(0, len(rows), _AT_ONCE):
-            columns = zip(*map(self._values, rows[first : first + _AT_ONCE]), strict=True)
+        """Add rows. Their cells are made column by column, which takes half the time of row by row."""
+        for first in range(0, len(rows), _BATCH):
+            columns = zip(*map(self._values, rows[first : first + _BATCH]), strict=True)
             cells = [make(column) if make else column for make, column in zip(self._columns, columns, strict=True)]
             self._put(zip(*cells, strict=True))
 
     def finish(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is buffered."""
 
     def _put(self, lines: Iterable[Iterable[Any]]) -> None:
         text = io.StringIO(newline="")
@@ -80,37 +82,40 @@ class CsvWriter:
 
 
 def escape_formula(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """Return a text that no spreadsheet executes as a formula."""
     first = text[:1]
     if first in _SPACES:
         first = text.lstrip()[:1]
     return f"'{text}" if first in _FORMULA else text
 
 
-def _texts(column: Sequence[str | None]) -> Sequence[str | None]:
+def _escape_texts(column: Sequence[str | None]) -> Sequence[str | None]:
     changed = {text: escape_formula(text) for text in set(column) if text and text[0] in _SUSPICIOUS}
     return [changed.get(text, text) if text else text for text in column] if changed else column
 
 
-def _booleans(column: Sequence[bool | None]) -> list[str | None]:
+def _format_booleans(column: Sequence[bool | None]) -> list[str | None]:
     words = {True: "true", False: "false", None: None}
     return [words[value] for value in column]
 
 
-def _instants(column: Sequence[datetime | None]) -> list[str | None]:
+def _format_instants(column: Sequence[datetime | None]) -> list[str | None]:
     return [None if instant is None else f"{instant.isoformat()[:-6]}Z" for instant in column]  # all end in +00:00
 
 
-_COLUMNS: Final[dict[Kind, Callable[[Any], Sequence[str | None]]]] = {
-    Kind.TEXT: _texts,
-    Kind.BOOLEAN: _booleans,
-    Kind.INSTANT: _instants,
+_CELL_MAKERS: Final[dict[Kind, Callable[[Any], Sequence[str | None]]]] = {
+    Kind.TEXT: _escape_texts,
+    Kind.BOOLEAN: _format_booleans,
+    Kind.INSTANT: _format_instants,
 }
 ROWS_IN_GROUP: Final = 16_384
 
 
 class ParquetWriter:
-    """Writes rows as Parquet. Holds back at most one row group.
+    """Parquet, with Arrow types derived from the row types. Buffers at most one row group.
+
+    The bytes depend only on the rows and the version of pyarrow: row groups have a fixed number of rows, and the file
+    contains no time of writing.
 
     :raises ExportError: pyarrow is not installed.
     """
@@ -122,27 +127,27 @@ class ParquetWriter:
         self._name = dataset.name
         self._schema = arrow_schema(dataset)
         self._values = value_getter(dataset.row)
-        self._held: list[tuple[Any, ...]] = []
+        self._buffer: list[tuple[Any, ...]] = []
         self._writer = parquet.ParquetWriter(file, self._schema, version="2.6", compression="snappy")
 
     def write(self, rows: Sequence[Row]) -> None:
         """Add rows.
 
-        :raises ExportError: a number fits into no column; the text names the column.
+        :raises ExportError: a number does not fit its column; the text names the column.
         """
-        self._held += map(self._values, rows)
-        while len(self._held) >= ROWS_IN_GROUP:
-            self._put(self._held[:ROWS_IN_GROUP])
-            del self._held[:ROWS_IN_GROUP]
+        self._buffer += map(self._values, rows)
+        while len(self._buffer) >= ROWS_IN_GROUP:
+            self._put(self._buffer[:ROWS_IN_GROUP])
+            del self._buffer[:ROWS_IN_GROUP]
 
     def finish(self) -> None:
         """Write the last group and the footer.
 
         :raises ExportError: see :meth:`write`.
         """
-        if self._held:
-            self._put(self._held)
-        self._held = []
+        if self._buffer:
+            self._put(self._buffer)
+        self._buffer = []
         self._writer.close()
 
     def _put(self, rows: list[tuple[Any, ...]]) -> None:
@@ -153,12 +158,14 @@ class ParquetWriter:
             try:
                 arrays.append(pyarrow.array(values, type=field.type))
             except (OverflowError, pyarrow.ArrowInvalid) as unfit:
-                raise ExportError(f"{self._name}.{field.name} holds what no {field.type} can: {unfit}") from None
+                raise ExportError(
+                    f"{self._name}.{field.name} has a value that does not fit {field.type}: {unfit}"
+                ) from None
         self._writer.write_batch(pyarrow.record_batch(arrays, schema=self._schema), row_group_size=ROWS_IN_GROUP)
 
 
 def check_pyarrow() -> None:
-    """Make sure that Parquet can be written.
+    """Check that Parquet can be written.
 
     :raises ExportError: pyarrow is not installed.
     """
@@ -171,7 +178,7 @@ def check_pyarrow() -> None:
 
 
 def arrow_schema(dataset: Dataset) -> Any:
-    """A dataset's columns as a ``pyarrow.Schema``."""
+    """Return a dataset's columns as a ``pyarrow.Schema``."""
     import pyarrow
 
     types = {
@@ -191,8 +198,8 @@ def arrow_schema(dataset: Dataset) -> Any:
 class Format:
     """One file format.
 
-    :param open: makes the writer for a file opened for binary writing.
-    :param check: raises an error if the format cannot be used here.
+    :param open: makes the writer for a binary file.
+    :param check: raises an error if a package is missing.
     """
 
     name: str
@@ -211,24 +218,24 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 """All formats by name."""
 FormatName = Literal["jsonl", "csv", "parquet"]
-"""The names of :data:`FORMATS`, for the types of arguments."""
+"""The names of :data:`FORMATS`, for type hints of arguments."""
 
 
 def find_format(name: str) -> Format:
-    """Return the format of a name, whether or not it can be used here.
+    """Return the format of a name, even if a package for it is missing.
 
-    :raises InputError: there is none.
+    :raises InputError: the name is unknown.
     """
     if not isinstance(name, str) or name not in FORMATS:
-        raise unknown_choice_error("format", [name], FORMATS, says="is unknown; there are")
+        raise unknown_choice_error("format", [name], FORMATS)
     return FORMATS[name]
 
 
 def get_format(name: str) -> Format:
     """Return the format of a name.
 
-    :raises InputError: there is none.
-    :raises ExportError: it needs a package that is not installed.
+    :raises InputError: the name is unknown.
+    :raises ExportError: a package for it is not installed.
     """
     found = find_format(name)
     found.check()

@@ -1,12 +1,13 @@
-"""Recordings and transcripts of one session, as files: ``{session}/{recording}.mp4``, ``{session}/transcript.vtt``.
+"""Recordings and transcripts of one session as files: ``{session}/{recording}.mp4``, ``{session}/transcript.vtt``.
 
-Names are made of ids, so that a repeated download replaces its own file even where a recording was renamed.
+File names are made of ids, so that a repeated download replaces its own file even if a recording was renamed.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_WORD = 100
-"""Characters of a media type or a language that a task returns."""
+_MAX_WORD = 100
+"""Characters of a media type or a language in a task's result."""
 
 _NO_URL: Final[dict[str, None]] = {"download_url": None}
 _MIB = 1024 * 1024
@@ -63,16 +64,16 @@ EXTENSIONS: Final = MappingProxyType(
         "application/zip": "zip",
     }
 )
-"""File name extensions by media type. None that a system would run; Python's own table depends on the machine."""
+"""Extensions by media type; none is of an executable. The table of ``mimetypes`` depends on the machine."""
 
 
 async def list_ready_recordings(adapter: Adapter, session: Session) -> list[Recording]:
-    """The recordings of a session that can be downloaded, the oldest first. The others are named in the log."""
+    """Return a session's recordings that are ready, the oldest first, and log the others."""
     found = await adapter.recordings(session)
     others = [f"{one.recording_id} ({one.status})" for one in found if one.status is not RecordingStatus.READY]
     if others:
         log.warning(
-            "Left out, because not ready: %s (%d of %s)",
+            "Skipping recordings that are not ready: %s (%d of %s)",
             ", ".join(others),
             len(others),
             format_count(len(found), "recording"),
@@ -84,37 +85,36 @@ async def list_ready_recordings(adapter: Adapter, session: Session) -> list[Reco
 async def download_recordings(
     adapter: Adapter, store: Store, recordings: Sequence[Recording], concurrency: int
 ) -> list[dict[str, Any]]:
-    """Download recordings, several at once. Each file appears whole or not at all, whatever becomes of the others.
+    """Download recordings in parallel. Each file appears whole or not at all, even if others fail.
 
-    :param concurrency: how many at once.
-    :returns: for each recording, in their order: ``recording_id``, ``path``, ``bytes``, ``sha256``, ``media_type``.
-    :raises ExportError: a file has another size or checksum than announced.
-    :raises SessionsError: a file could not be had; a note says which.
+    :returns: for each recording, in the same order: ``recording_id``, ``path``, ``bytes``, ``sha256``, ``media_type``.
+    :raises ExportError: a file has another size or checksum than the platform reports.
+    :raises SessionsError: a download failed; a note names the recording.
     """
     limit = asyncio.Semaphore(concurrency)
     sizes = [one.size_bytes for one in recordings]
     total = None if None in sizes else sum(size or 0 for size in sizes) // _MIB
     progress = ProgressLog("MiB downloaded", total)
-    so_far: dict[str, int] = {}
+    received: dict[str, int] = {}
 
-    async def one(recording: Recording) -> dict[str, Any]:
-        def note(size: int, _: int | None) -> None:
-            so_far[recording.recording_id] = size
-            progress.at(sum(so_far.values()) // _MIB, f"{len(so_far)} of {len(recordings)} recordings begun")
+    async def download(recording: Recording) -> dict[str, Any]:
+        def report(size: int, _: int | None) -> None:
+            received[recording.recording_id] = size
+            progress.update(sum(received.values()) // _MIB, f"{len(received)} of {len(recordings)} recordings started")
 
         async with limit:
             key = recording_key(recording)
-            downloaded = await _download(adapter, store, key, recording, note)
+            downloaded = await _download(adapter, store, key, recording, report)
         log.info("Recording %s: %d bytes", recording.recording_id, downloaded.size_bytes)
         return {
             "recording_id": recording.recording_id,
             "path": store.location(key),
             "bytes": downloaded.size_bytes,
             "sha256": downloaded.sha256,
-            "media_type": sanitize_text(recording.media_type or downloaded.media_type or "", _WORD) or None,
+            "media_type": sanitize_text(recording.media_type or downloaded.media_type or "", _MAX_WORD) or None,
         }
 
-    tasks = [asyncio.create_task(one(recording)) for recording in recordings]
+    tasks = [asyncio.create_task(download(recording)) for recording in recordings]
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -124,7 +124,7 @@ async def download_recordings(
 
 
 def recording_key(recording: Recording) -> str:
-    """Where a recording's file lies."""
+    """Return the key of a recording's file."""
     known = EXTENSIONS.get((recording.media_type or "").partition(";")[0].strip().lower())
     suffix = PurePosixPath(recording.name or "").suffix[1:].lower()
     extension = known or (suffix if suffix in EXTENSIONS.values() else "bin")
@@ -138,16 +138,16 @@ def write_transcripts(
 
     :param formats: names of :data:`~airflow_provider_sessions.captions.FORMATS`.
     :returns: for each file: ``path``, ``format``, ``language``, ``segments``, ``bytes``, ``sha256``.
-    :raises ExportError: there is nothing to write yet.
+    :raises ExportError: the session has no transcript yet.
     """
-    said = [transcript for transcript in sort_transcripts(transcripts) if transcript.segments]
-    if not said:
+    available = [transcript for transcript in sort_transcripts(transcripts) if transcript.segments]
+    if not available:
         raise ExportError(
             f"session {session.session_id} has no transcript yet; wait for it with "
-            "ArtifactSensor(artifact='transcript'), or see whether the platform makes one for this session"
+            "ArtifactSensor(artifact='transcript'), or check whether the platform makes one for this session"
         )
     written, taken = [], set[str]()
-    for transcript in said:
+    for transcript in available:
         stem = _stem(session, transcript, taken)
         for name in formats:
             written.append(_write_transcript(store, f"{stem}.{name}", transcript, name))  # noqa: PERF401
@@ -155,7 +155,7 @@ def write_transcripts(
 
 
 def _stem(session: Session, transcript: Transcript, taken: set[str]) -> str:
-    """``transcript`` for the original, ``transcript.de`` for a translation; a number where that is taken."""
+    """Return ``transcript`` for the original, ``transcript.de`` for a translation; with a number if that is taken."""
     folder = safe_name(session.session_id)
     language = f".{safe_name(transcript.language or 'und', 20)}" if transcript.is_translation else ""
     stem = wanted = f"{folder}/transcript{language}"
@@ -169,34 +169,30 @@ def _stem(session: Session, transcript: Transcript, taken: set[str]) -> str:
 
 def _write_transcript(store: Store, key: str, transcript: Transcript, name: str) -> dict[str, Any]:
     with store.write(key) as file:
-        tally = HashingWriter(file)
-        held: list[str] = []
-        for piece in FORMATS[name](transcript):
-            held.append(piece)
-            if len(held) == _PIECES:
-                tally.write("".join(held).encode())
-                held.clear()
-        tally.write("".join(held).encode())
+        target = HashingWriter(file)
+        pieces = iter(FORMATS[name](transcript))
+        while batch := list(islice(pieces, _PIECES)):
+            target.write("".join(batch).encode())
     return {
         "path": store.location(key),
         "format": name,
-        "language": sanitize_text(transcript.language or "", _WORD) or None,
+        "language": sanitize_text(transcript.language or "", _MAX_WORD) or None,
         "segments": len(transcript.segments),
-        "bytes": tally.size,
-        "sha256": tally.sha256,
+        "bytes": target.size,
+        "sha256": target.sha256,
     }
 
 
 async def _download(
-    adapter: Adapter, store: Store, key: str, recording: Recording, note: Callable[[int, int | None], None]
+    adapter: Adapter, store: Store, key: str, recording: Recording, on_progress: Callable[[int, int | None], None]
 ) -> DownloadResult:
     from airflow_provider_sessions.client.download import Download
 
-    known = [recording]
+    listed = [recording]
 
     async def request() -> tuple[str, Mapping[str, str]]:
-        """What the list of recordings told serves once: an address that was refused may have expired."""
-        return await adapter.recording_request(known.pop() if known else recording.model_copy(update=_NO_URL))
+        """Use the URL of the list of recordings once, since it may have expired when it was refused."""
+        return await adapter.recording_request(listed.pop() if listed else recording.model_copy(update=_NO_URL))
 
     try:
         with store.write(key) as file:
@@ -206,10 +202,10 @@ async def _download(
                 file,
                 expected_size=recording.size_bytes,
                 expected_type=recording.media_type,
-                on_progress=note,
+                on_progress=on_progress,
             ).run()
             if recording.sha256 is not None and recording.sha256.lower() != downloaded.sha256:
-                raise IncompleteDownloadError("the file came whole, but its checksum is not the platform's")
+                raise IncompleteDownloadError("the file is complete, but its checksum differs from the platform's")
     except SessionsError as error:
         error.add_note(f"while downloading recording {recording.recording_id} of session {recording.session_id}")
         raise

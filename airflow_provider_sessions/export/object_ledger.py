@@ -1,16 +1,16 @@
 """A ledger of small objects beside the files of an export.
 
-All lie below ``_ledger/{format}/{account}/``, because two formats, and two accounts, are exports of their own:
+All are below ``_ledger/{format}/{account}/``, because each format and each account is an export of its own:
 
-- ``sessions/{two letters}/{session}/{number}.json``: what is known of a session, in numbered states. The next state
-  is created only if there is none of that number yet; of two writers one succeeds, and the other decides anew. It is
-  reached by the session's id and never listed as a whole, so years of settled sessions cost nothing.
-- ``pending/{time}~{session}~{number}.json``: when to look again. Written before the state of that number, removed
-  after the next one. Listing them costs what is pending or was exported in the last days, whatever has been settled.
-- ``open/{run}.json``: the lease of a run that goes on or died, and the files it was about to write. A claim counts
-  only while its run has a lease: one that a try made after it lost its own is nobody's.
+- ``sessions/{two letters}/{session}/{number}.json``: the numbered states of a session. The next state is created only
+  if there is none of that number; of two writers one succeeds, and the other decides again. A state is found by the
+  session's id, and the folder is never listed as a whole, so a run costs the same however many sessions were exported.
+- ``pending/{time}~{session}~{number}.json``: a marker of when the session is due. It is written before the state of
+  that number and deleted after the next one. The folder lists only what is pending or was exported in the last days.
+- ``open/{run}.json``: the lease of an active or killed run, and the files that it was about to publish. A claim counts
+  only while its run has a lease: one made after the lease was lost belongs to nobody.
 - ``expected/{run}.json``: the sessions that such a run was going to claim.
-- ``lock/``: only where a store cannot create exclusively. Then one run at a time may write; see
+- ``lock/``: only if the store cannot create exclusively. Then one run at a time writes; see
   :mod:`~airflow_provider_sessions.export.ledger_lock`.
 """
 
@@ -64,7 +64,7 @@ _TIME: Final = "%Y%m%dT%H%M%SZ"
 
 
 class LedgerState(BaseModel):
-    """One state of one session."""
+    """One numbered state of a session."""
 
     number: int = 0
     session: Session
@@ -73,22 +73,22 @@ class LedgerState(BaseModel):
 
     @property
     def seen_by(self) -> frozenset[str]:
-        """The views that showed it."""
+        """The views that showed the session."""
         return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
 
 
 class UnpublishedFile(BaseModel):
-    """A file that was about to appear, and whose rows it has."""
+    """A file that a run is about to publish, and the sessions whose rows it contains."""
 
     sha256: str
     sessions: frozenset[str]
 
 
 class Lease(BaseModel):
-    """A run that goes on, or died.
+    """The lease of an active or killed run.
 
-    :param tokens: its tries, the present one last.
-    :param files: those that were about to appear and are not settled, by key.
+    :param tokens: the tries of the run, the present one last.
+    :param files: by key, files to be published whose entries are not updated yet.
     """
 
     tokens: tuple[str, ...]
@@ -103,14 +103,14 @@ class ExpectedSessions(BaseModel):
 
 
 class ObjectLedger:
-    """See the module. It is made for one account and one try of a run; its methods are used in this order.
+    """The ledger of one account, for one try of a run. The public methods are called in the order in which they stand.
 
-    :param store: where the export's files lie.
+    :param store: the store of the export's files.
     :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
     :param form: name of the files' format.
     :param run: the run that this try belongs to.
     :param views: see :class:`~airflow_provider_sessions.export.ledger.RunTry`.
-    :param give_up_after: how long after a session's end its artifacts are waited for.
+    :param give_up_after: how long after a session's end to wait for its artifacts.
     """
 
     def __init__(
@@ -129,36 +129,36 @@ class ObjectLedger:
         self._clock = clock
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
-        self.me = RunTry(run.stem, self._lease.tokens[0], views)
-        self._lock = LedgerLock(store, self._base, self.me.token, clock)
-        self._locks = False
-        """Whether one try at a time may write here; known from :meth:`begin` on."""
+        self.run_try = RunTry(run.stem, self._lease.tokens[0], views)
+        self._lock = LedgerLock(store, self._base, self.run_try.token, clock)
+        self._is_locking = False
+        """Whether only one try at a time may write; set by :meth:`begin`."""
         self._claimed: dict[str, LedgerState] = {}
-        self._claims = False
-        """Whether anything may have been claimed."""
+        self._has_claims = False
+        """Whether entries may have been claimed."""
 
     def begin(self, owned: Collection[str]) -> dict[str, DueSession]:
-        """Recover what died, and tell which sessions to look at besides those of the window, by id.
+        """Recover killed runs, and return the sessions that are due or owned, by id.
 
-        :param owned: sessions that earlier tries of this run wrote.
-        :raises ExportError: the store takes one writer at a time, and there is another.
+        :param owned: ids of the sessions that earlier tries of this run wrote.
+        :raises ExportError: the store allows one writer at a time, and another one is active.
         """
-        mine = self._open_key(self.me.run)
+        mine = self._open_key(self.run_try.run)
         before = self._read(mine, Lease)
         self._take_lock(before.tokens if before else ())
-        owned = set(owned) | self._expected(self.me.run)
+        owned = set(owned) | self._expected(self.run_try.run)
         if before is not None:
-            self._lease = before.model_copy(update={"tokens": (*before.tokens, self.me.token)})
+            self._lease = before.model_copy(update={"tokens": (*before.tokens, self.run_try.token)})
         self._take_lease()
         if before is not None:
-            self._recover(self.me.run, before)
+            self._recover(self.run_try.run, before)
             self._lease = self._lease.model_copy(update={"files": {}})
         for key in self._leases():
             if key != mine:
-                self._take_over(key)
+                self._recover_expired(key)
         found: dict[str, DueSession] = {}
         now = self._clock.now()
-        for state in self._each(self._of_marker, self._due(now)):
+        for state in self._each(self._read_due_state, self._due(now)):
             if state is not None:
                 due = {name for name, entry in state.entries.items() if is_due(entry, now)}
                 found[state.session.session_id] = DueSession(
@@ -166,7 +166,7 @@ class ObjectLedger:
                 )
         for state in self._each(self._latest, sorted(owned)):
             if state is not None:
-                names = {name for name, entry in state.entries.items() if entry.run == self.me.run}
+                names = {name for name, entry in state.entries.items() if entry.run == self.run_try.run}
                 if names:
                     known = found.get(state.session.session_id)
                     names |= known.datasets if known else frozenset()
@@ -175,8 +175,8 @@ class ObjectLedger:
                     )
         return found
 
-    def held(self) -> dict[str, LedgerSession]:
-        """All that is known, by session id. It is listed as a whole: nothing that a nightly run should do."""
+    def read_sessions(self) -> dict[str, LedgerSession]:
+        """Return the entries of all sessions, by id. It lists every state, which is too slow for nightly runs."""
         latest: dict[str, str] = {}
         for key in self._store.list(f"{self._base}/sessions"):  # sorted, so that the last of a session is the latest
             latest[key.rpartition("/")[0]] = key
@@ -185,47 +185,42 @@ class ObjectLedger:
         return {one.session.session_id: LedgerSession(one.session, one.entries) for one in by_age}
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
-        """Give up what this run owns of datasets that it does not write any more.
+        """Release the entries that this run owns, of datasets that it no longer writes.
 
-        :param keep: the datasets that it writes.
+        :param keep: names of the datasets that it writes.
         """
 
-        def one(session_id: str) -> None:
-            self._change(
-                session_id,
-                lambda name, entry: (
-                    release_entry(entry, self._clock.now(), "its run does not write it any more")
-                    if entry.run == self.me.run and name not in keep
-                    else entry
-                ),
-            )
+        def change(name: str, entry: LedgerEntry) -> LedgerEntry:
+            if entry.run != self.run_try.run or name in keep:
+                return entry
+            return release_entry(entry, self._clock.now(), "its run no longer exports it")
 
-        self._each(one, sorted(session_ids))
+        self._each(lambda session_id: self._change(session_id, change), sorted(session_ids))
 
     def expect_sessions(self, session_ids: Collection[str]) -> None:
-        """Note which sessions are going to be claimed, so that others find them if this run dies.
+        """Record which sessions are going to be claimed, so that other runs find them if this run is killed.
 
-        The lease begins anew: nothing is claimed yet, and finding the sessions may have taken longer than it lasts.
+        The lease starts again: nothing is claimed yet, and listing the sessions may have taken longer than it lasts.
         """
-        held = self._read(self._open_key(self.me.run), Lease)
-        if held is not None and held.tokens[-1] != self.me.token:
+        held = self._read(self._open_key(self.run_try.run), Lease)
+        if held is not None and held.tokens[-1] != self.run_try.token:
             raise self._lease_lost()
         self._take_lease()
-        sessions = self._expected(self.me.run) | frozenset(session_ids)
-        self._write(self._expected_key(self.me.run), ExpectedSessions(sessions=sessions))
+        sessions = self._expected(self.run_try.run) | frozenset(session_ids)
+        self._write(self._expected_key(self.run_try.run), ExpectedSessions(sessions=sessions))
 
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, CheckResult]]]) -> list[dict[str, EntryUpdate]]:
-        """Decide about sessions, and note it; for each the decisions by dataset."""
+        """Decide about sessions and record it; return for each session the updates by dataset."""
         self.check_lease()
-        self._claims = True
+        self._has_claims = True
         if self._lease.until - self._clock.now() < LEASE / 2:
             self._renew()
         return self._each(lambda one: self._claim(*one), batch)
 
     def announce_files(self, files: Sequence[WrittenFile]) -> None:
-        """Note which files are about to appear.
+        """Record which files are about to be published.
 
-        :raises ExportError: the lease is lost; they must not appear.
+        :raises ExportError: the lease is lost; they must not be published.
         """
         noted = dict(self._lease.files)
         for file in files:
@@ -239,41 +234,40 @@ class ObjectLedger:
         self._renew()
 
     def finish_writes(self) -> None:
-        """Note that what was claimed since the last time is written.
+        """Record that the files with the rows of all present claims are published.
 
-        :raises ExportError: somebody else took a claim.
+        :raises ExportError: another try took over a claim.
         """
         self._each(self._settle, list(self._claimed.values()))
         self._claimed.clear()
         self._lease = self._lease.model_copy(update={"files": {}})
 
-    def finish(self) -> None:
-        """Give the lease back: all that was expected is settled or pending."""
+    def release_lease(self) -> None:
+        """Release the lease: no entry is claimed any more."""
         self.check_lease()
         self._drop_lease()
 
     def release_claims(self) -> None:
-        """Leave nothing that nobody would ever settle, now that this try ends with an error.
+        """Release what no other run would recover, because this try ends with an error.
 
-        A lease that was lost keeps nobody from taking what was claimed under it, but what was claimed after that would
-        not be looked at by anyone whose window does not hold it. One that is held is left to the retry, unless there is
-        nothing to recover.
+        Claims made before the lease was lost are recovered by others. Claims made after that would never be due, so
+        they are released. A lease that is still held is left to the retry, unless there is nothing to recover.
         """
-        held = self._read(self._open_key(self.me.run), Lease)
-        if held is None or held.tokens[-1] != self.me.token:
+        held = self._read(self._open_key(self.run_try.run), Lease)
+        if held is None or held.tokens[-1] != self.run_try.token:
             self._each(self._release, list(self._claimed))
-        elif not self._claims:
+        elif not self._has_claims:
             self._drop_lease()
         if held is None:
-            self._store.delete(self._expected_key(self.me.run))
+            self._store.delete(self._expected_key(self.run_try.run))
 
     def check_lease(self) -> None:
-        """Make sure of the lease: nothing may appear, or go, without it.
+        """Check that this try still holds the lease: without it nothing may be published or deleted.
 
-        :raises ExportError: it is lost.
+        :raises ExportError: the lease is lost.
         """
-        held = self._read(self._open_key(self.me.run), Lease)
-        if held is None or held.tokens[-1] != self.me.token:
+        held = self._read(self._open_key(self.run_try.run), Lease)
+        if held is None or held.tokens[-1] != self.run_try.token:
             raise self._lease_lost()
         self._check_not_expired()
 
@@ -286,51 +280,51 @@ class ObjectLedger:
             before = self._latest(session.session_id)
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
-            decisions = {
-                name: update_entry(old, one, self.me, now, expected_end(session, now, old), self._give_up)
+            updates = {
+                name: update_entry(old, one, self.run_try, now, expected_end(session, now, old), self._give_up)
                 for name, one in seen.items()
                 for old in (valid.get(name),)
             }
-            entries = {**known, **{name: decision.entry for name, decision in decisions.items()}}
+            entries = {**known, **{name: update.entry for name, update in updates.items()}}
             if entries == known:
                 if before is not None:
-                    self._note_claim(before)  # it may be of a create whose answer was lost
-                return decisions
-            # Of one that goes on again the end is kept: should it be deleted, its rows are there and have to say so.
+                    self._note_claim(before)  # the claim of a create whose response was lost
+                return updates
+            # If the session continues, keep its end: if it is deleted later, its exported rows must record that.
             last = kept if before is None or session.ended_at is not None else before.session
             after = self._append(before, last, entries)
             if after is not None:
                 self._note_claim(after)
-                return decisions
+                return updates
 
     def _note_claim(self, state: LedgerState) -> None:
-        if any(entry.claim == self.me.token for entry in state.entries.values()):
+        if any(entry.claim == self.run_try.token for entry in state.entries.values()):
             self._claimed[state.session.session_id] = state
 
     def _release(self, session_id: str) -> None:
         now = self._clock.now()
 
-        def one(_: str, entry: LedgerEntry) -> LedgerEntry:
-            mine = entry.status is EntryStatus.WRITING and entry.claim == self.me.token
-            return release_entry(entry, now, "the try that claimed it had lost its lease") if mine else entry
+        def change(_: str, entry: LedgerEntry) -> LedgerEntry:
+            is_mine = entry.status is EntryStatus.WRITING and entry.claim == self.run_try.token
+            return release_entry(entry, now, "the try that claimed it had lost its lease") if is_mine else entry
 
-        self._change(session_id, one)
+        self._change(session_id, change)
 
     def _without_orphan(self, entry: LedgerEntry) -> LedgerEntry:
-        """An entry, as it counts: a claim whose try is over, and was recovered before it made it, is nobody's."""
-        if entry.status is not EntryStatus.WRITING or entry.claim == self.me.token or entry.run is None:
+        """Return the entry, released if its claim belongs to nobody: its try was recovered before it made the claim."""
+        if entry.status is not EntryStatus.WRITING or entry.claim == self.run_try.token or entry.run is None:
             return entry
-        if entry.run != self.me.run and self._store.exists(self._open_key(entry.run)):
+        if entry.run != self.run_try.run and self._store.exists(self._open_key(entry.run)):
             return entry
-        return release_entry(entry, self._clock.now(), "the try that claimed it was over")
+        return release_entry(entry, self._clock.now(), "the try that claimed it had ended")
 
     def _settle(self, state: LedgerState) -> None:
-        mine = {name for name, entry in state.entries.items() if entry.claim == self.me.token}
+        mine = {name for name, entry in state.entries.items() if entry.claim == self.run_try.token}
 
         def done(name: str, entry: LedgerEntry) -> LedgerEntry:
             if name not in mine:
                 return entry
-            if entry.claim != self.me.token:
+            if entry.claim != self.run_try.token:
                 raise ExportError(f"another try took over session {state.session.session_id} while it was written")
             return finish_write(entry)
 
@@ -339,7 +333,7 @@ class ObjectLedger:
             self._change(state.session.session_id, done)
 
     def _change(self, session_id: str, change: Callable[[str, LedgerEntry], LedgerEntry]) -> None:
-        """Change the entries of a session that has some; anew, if somebody else does so at the same time."""
+        """Change the entries of a session, if it has any; repeat if another writer does so at the same time."""
         while (before := self._latest(session_id)) is not None:
             entries = {name: change(name, entry) for name, entry in before.entries.items()}
             if entries == before.entries or self._append(before, before.session, entries) is not None:
@@ -348,11 +342,11 @@ class ObjectLedger:
     def _append(
         self, before: LedgerState | None, session: Session, entries: dict[str, LedgerEntry]
     ) -> LedgerState | None:
-        """Create the next state of a session; None if somebody else was quicker."""
+        """Create the next state of a session; return None if another writer has created it."""
         number = before.number + 1 if before else 0
         folder = self._folder(session.session_id)
-        settled_ones = (entry for entry in entries.values() if entry.status is not EntryStatus.WRITING)
-        times = [entry.next_check for entry in settled_ones if entry.next_check is not None]
+        unclaimed = (entry for entry in entries.values() if entry.status is not EntryStatus.WRITING)
+        times = [entry.next_check for entry in unclaimed if entry.next_check is not None]
         marker = None
         if times:
             name = folder.rpartition("/")[2]
@@ -367,7 +361,7 @@ class ObjectLedger:
         return state
 
     def _latest(self, session_id: str) -> LedgerState | None:
-        # States of before the name changed lie in the other folder, and are followed by those of this one.
+        # Earlier versions of this package named some folders differently; later states are in the new folder.
         for folder in dict.fromkeys((self._folder(session_id), self._folder(session_id, former_safe_name))):
             keys = list(self._store.list(folder))
             state = self._read(keys[-1], LedgerState) if keys else None
@@ -375,31 +369,31 @@ class ObjectLedger:
                 return state
         return None
 
-    # -- what is pending, and what died ------------------------------------------------------------------------------
+    # -- due sessions, and recovery ------------------------------------------------------------------------------------
 
     def _due(self, now: datetime) -> list[str]:
         until = f"{now:{_TIME}}"
         listed = self._store.list(f"{self._base}/pending")
         return [key for key in listed if key.rpartition("/")[2][: len(until)] <= until]
 
-    def _of_marker(self, key: str) -> LedgerState | None:
-        """The session that is due; a marker that a later state left behind is removed."""
+    def _read_due_state(self, key: str) -> LedgerState | None:
+        """Return the state of a due session. A marker that belongs to an earlier state is deleted."""
         noted = self._read(key, LedgerState)
         state = self._latest(noted.session.session_id) if noted else None
         if noted is None or state is None or state.marker == key:
             return state
-        if noted.number <= state.number:  # one of a higher number belongs to a state that is just being written
+        if noted.number <= state.number:  # a higher number belongs to a state that is being written
             self._store.delete(key)
         return None
 
-    def _take_over(self, key: str) -> None:
-        """Recover what a run left whose lease is over."""
+    def _recover_expired(self, key: str) -> None:
+        """Recover a run whose lease has expired."""
         lease = self._read(key, Lease)
         if lease is None or self._clock.now() < lease.until + LEASE_MARGIN:
             return
         run = key.rpartition("/")[2].removesuffix(".json")
-        log.warning("the run %s broke off; what it had claimed is taken over", run)
-        taken = lease.model_copy(update={"tokens": (*lease.tokens, f"taken by {self.me.token}")})
+        log.warning("Run %s was interrupted; recovering what it had claimed", run)
+        taken = lease.model_copy(update={"tokens": (*lease.tokens, f"taken by {self.run_try.token}")})
         self._write(key, taken)
         self._recover(run, lease)
         held = self._read(key, Lease)
@@ -408,20 +402,20 @@ class ObjectLedger:
             self._store.delete(self._expected_key(run))
 
     def _recover(self, run: str, lease: Lease) -> None:
-        there = {key: self._checksum(key) for key in lease.files}
+        checksums = {key: self._checksum(key) for key in lease.files}
 
-        def one(session_id: str) -> None:
+        def recover(session_id: str) -> None:
             published = {
                 key
-                for key, intent in lease.files.items()
-                if there[key] == intent.sha256 and session_id in intent.sessions
+                for key, file in lease.files.items()
+                if checksums[key] == file.sha256 and session_id in file.sessions
             }
             now = self._clock.now()
             self._change(session_id, lambda name, entry: recover_entry(entry, lease.tokens, published, now))
 
         expected = self._expected(run)
-        self._each(one, sorted(expected))
-        log.info("recovered %s of the run %s", format_count(len(expected), "session"), run)
+        self._each(recover, sorted(expected))
+        log.info("Recovered %s of run %s", format_count(len(expected), "session"), run)
 
     def _expected(self, run: str) -> frozenset[str]:
         noted = self._read(self._expected_key(run), ExpectedSessions)
@@ -435,44 +429,44 @@ class ObjectLedger:
 
     def _take_lease(self) -> None:
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
-        self._write(self._open_key(self.me.run), self._lease)
-        self._lock.prolong(self._lease.until)
+        self._write(self._open_key(self.run_try.run), self._lease)
+        self._lock.extend(self._lease.until)
 
     def _renew(self) -> None:
-        """Note the lease, and that it lasts longer; not if it is lost."""
+        """Extend the lease, unless it is lost."""
         self._check_not_expired()
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
-        self._write(self._open_key(self.me.run), self._lease, GuardedStore(self._store, self.check_lease))
-        self._lock.prolong(self._lease.until)
+        self._write(self._open_key(self.run_try.run), self._lease, GuardedStore(self._store, self.check_lease))
+        self._lock.extend(self._lease.until)
 
     def _check_not_expired(self) -> None:
         if self._clock.now() >= self._lease.until:
             raise self._lease_lost()
 
     def _drop_lease(self) -> None:
-        self._store.delete(self._open_key(self.me.run))
-        self._store.delete(self._expected_key(self.me.run))
-        self._lock.leave()
+        self._store.delete(self._open_key(self.run_try.run))
+        self._store.delete(self._expected_key(self.run_try.run))
+        self._lock.release()
 
     def _lease_lost(self) -> ExportError:
         return ExportError(
-            f"this try of the run lost its lease, to another try of it or after standing still for more than {LEASE}; "
-            "it writes nothing more, and a retry goes on from here"
+            f"this try of the run lost its lease, to another try or because it was suspended for more than {LEASE}; "
+            "it writes nothing more, and a retry continues from here"
         )
 
     def _take_lock(self, own: Collection[str]) -> None:
-        """Where one try at a time may write: be that one, also beside those who think that the store is exclusive."""
-        self._locks = self._lock.is_needed()
-        if not self._locks:
+        """If only one try at a time may write, become that one, also among tries that do not take the lock."""
+        self._is_locking = self._lock.is_needed()
+        if not self._is_locking:
             return
-        self._lock.take(self._clock.now() + LEASE, own)
+        self._lock.acquire(self._clock.now() + LEASE, own)
         for key in self._leases():
             lease = self._read(key, Lease)
-            if key != self._open_key(self.me.run) and lease is not None and self._clock.now() < lease.until:
-                self._lock.leave()
+            if key != self._open_key(self.run_try.run) and lease is not None and self._clock.now() < lease.until:
+                self._lock.release()
                 raise ExportError(
                     f"{self._store.location(key)}: another export is writing here, until {lease.until.isoformat()} at "
-                    "the latest, and this store takes one at a time; retry later"
+                    "the latest, and this store allows one at a time; retry later"
                 )
 
     def _leases(self) -> list[str]:
@@ -492,7 +486,7 @@ class ObjectLedger:
 
     def _create(self, key: str, content: BaseModel) -> bool:
         data = content.model_dump_json(exclude_none=True).encode()
-        if not self._locks:
+        if not self._is_locking:
             return self._store.create(key, data)
         if self._store.exists(key):
             return False
@@ -511,12 +505,12 @@ class ObjectLedger:
             return kind.model_validate_json(data)
         except ValidationError as unreadable:
             raise ExportError(
-                f"{self._store.location(key)} is no part of a ledger ({unreadable.error_count()} errors): it was "
-                "damaged, or written by a later version of this package; restore it, or begin anew in another folder"
+                f"{self._store.location(key)} is no part of a ledger ({unreadable.error_count()} errors): it is "
+                "damaged, or was written by a later version of this package; restore it, or export to another folder"
             ) from None
 
     def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
-        """Do something for each item, some at once."""
+        """Call a function for each item, some in parallel."""
         listed = list(items)
         if len(listed) < 2 or self._store.max_parallel == 1:
             return [do(item) for item in listed]

@@ -1,4 +1,4 @@
-"""Which sessions an export is about."""
+"""The plan of an export: which sessions, which of their datasets, and which of them must wait."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.platforms.list_items import ListedSession
 from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
@@ -35,15 +34,16 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """What is to be exported. ``sessions`` are in the order in which they are written.
+    """What a run exports.
 
-    :param unfinished: sessions that should be over by plan, or were when they were looked at before, and are not; and
-        those that wait for another reason.
-    :param reasons: by session id: why it waits, if not because it goes on.
-    :param only: by session id: the datasets of a session that is not looked at for its own window.
-    :param deleted: ids of sessions that the platform does not know any more.
-    :param redaction: what becomes of what is personal.
-    :param conn_id: the connection that the sessions are seen through.
+    :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
+    :param sessions: sessions that ended, in the order in which they are written.
+    :param unfinished: sessions that should have ended but have not, and those that wait for another reason.
+    :param only_datasets: by session id, the datasets of a session that was added because it is due.
+    :param deleted: ids of sessions that the platform no longer has.
+    :param reasons: by session id, why it waits, if not for its end.
+    :param redaction: what happens to personal data.
+    :param conn_id: the connection that shows the sessions.
     """
 
     platform: str
@@ -60,15 +60,15 @@ class ExportPlan:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether the query leaves out sessions, whatever its window."""
+        """Whether the query has filters besides its window."""
         return self.query.model_copy(update={"window": None}) != SessionQuery(by=self.query.by)
 
     @property
     def view(self) -> str:
-        """Which sessions this export can see at all: what its connection shows, and its query does not leave out.
+        """Identifies the sessions that this export can see: those that its connection shows and its filters match.
 
-        What an export has seen, and the platform no longer knows through the same connection, was deleted. What it has
-        not seen may be another organization's, or beside its filters.
+        A session that an export has seen, and that its connection no longer shows, was deleted. One that it has not
+        seen may belong to another organization, or not match the filters.
         """
         if not self.is_filtered:
             return self.conn_id
@@ -77,17 +77,17 @@ class ExportPlan:
 
     @property
     def views(self) -> frozenset[str]:
-        """All views that show what this one shows."""
+        """All views that show the sessions of this plan."""
         return frozenset({self.conn_id, self.view})
 
     @property
     def recorded_query(self) -> dict[str, Any]:
-        """The query as a record tells it: a filter by what may be personal is left out where that is not kept."""
-        kept = self.redaction.mode([PersonalData.TITLE]) is RedactionMode.KEEP
-        return self.query.model_dump(mode="json", exclude_none=True, exclude=set() if kept else {"title", "case"})
+        """The query as recorded: without filters on titles, which may be personal, unless titles are kept."""
+        is_kept = self.redaction.mode([PersonalData.TITLE]) is RedactionMode.KEEP
+        return self.query.model_dump(mode="json", exclude_none=True, exclude=set() if is_kept else {"title", "case"})
 
     def datasets_for(self, session_id: str) -> tuple[Dataset, ...]:
-        """The datasets that are wanted of a session."""
+        """Return the datasets to export of a session."""
         only = self.only_datasets.get(session_id)
         return self.datasets if only is None else tuple(one for one in self.datasets if one.name in only)
 
@@ -98,27 +98,28 @@ async def plan_export(
     wanted: Sequence[Dataset] | None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
 ) -> ExportPlan:
-    """Find the sessions that are meant.
+    """List the sessions that ended in a window.
 
-    The list is read to its end before anything else is asked, because page tokens expire while a slow consumer works.
-    Sessions that should have ended in the window, as far as anybody knows, are meant too: where a platform has no word
-    for the end, it may become known only when the window of no other run holds it.
+    The list is read to its end before any other request, because page tokens expire while a slow consumer works.
+    Sessions that should have ended in the window are included as unfinished: a platform may report an end so late that
+    no later run's window contains it.
 
-    :param query: must be about the time at which sessions ended.
-    :param wanted: datasets that were named; None for all that the platform can give.
-    :param redaction: what becomes of what is personal.
-    :raises UnsupportedError: a dataset that was named cannot be had. Nothing was sent.
+    :param query: its window is about the time at which sessions ended.
+    :param wanted: the datasets to export; None for all that the platform supports.
+    :param redaction: what happens to personal data.
+    :raises UnsupportedError: the platform does not support one of the datasets. Nothing was sent.
     """
     datasets = select_datasets(adapter, wanted)
     found: dict[str, Session] = {}
     reasons: dict[str, str] = {}
-    meant = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
+    listed = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
     progress = ProgressLog("sessions listed")
-    async for outcome in adapter.sessions_and_errors(meant):
-        session, reason = _read_listed(outcome, meant)
+    async for item in adapter.sessions_and_errors(listed):
+        session = item if isinstance(item, Session) else item.session
+        reason = _find_doubt(listed, item) if isinstance(item, Session) else str(item)
         found[session.session_id] = session
         reasons |= {} if reason is None else {session.session_id: reason}
-        progress.at(len(found))
+        progress.update(len(found))
     now = adapter.client.clock.now()
     waiting = {key: one for key, one in found.items() if key in reasons or one.ended_at is None}
     _log_waiting(reasons)
@@ -135,30 +136,33 @@ async def plan_export(
     )
 
 
-async def add_due_sessions(adapter: Adapter, work: ExportPlan, late: Mapping[str, DueSession]) -> ExportPlan:
-    """Add the sessions that the ledger names, as they are now; they are asked for together.
+async def add_due_sessions(adapter: Adapter, plan: ExportPlan, due: Mapping[str, DueSession]) -> ExportPlan:
+    """Add the sessions that the ledger names, as they are now.
 
-    Those that the query would leave out, whatever its window, are left to other exports, and so are those that the
-    platform does not know and that this export never saw. Of one that is deleted all datasets are looked at, whichever
-    was due: each is to say so.
+    Not added are sessions that the query's filters do not match, and sessions that the platform does not have and this
+    export never saw: they belong to other exports. Of a deleted session all datasets are added, whichever was due,
+    because each entry records the deletion.
+
+    :param due: what :meth:`~airflow_provider_sessions.export.run.Target.begin` returned.
+    :raises SessionsError: a session cannot be requested; a note names it.
     """
-    listed = {session.session_id for session in (*work.sessions, *work.unfinished)}
-    wanted = {dataset.name for dataset in work.datasets}
-    meant = {key: one for key, one in late.items() if key not in listed and one.datasets & wanted}
-    anywhere = work.query.model_copy(update={"window": None})
-    sessions, unfinished = list(work.sessions), list(work.unfinished)
+    listed = {session.session_id for session in (*plan.sessions, *plan.unfinished)}
+    wanted = {dataset.name for dataset in plan.datasets}
+    added = {key: one for key, one in due.items() if key not in listed and one.datasets & wanted}
+    anywhere = plan.query.model_copy(update={"window": None})
+    sessions, unfinished = list(plan.sessions), list(plan.unfinished)
     only, deleted = dict[str, frozenset[str]](), set[str]()
     reasons: dict[str, str] = {}
-    for key, session in (await _as_they_are(adapter, meant, work.conn_id)).items():
-        one = meant[key]
-        if not (one.owned or work.view in one.seen_by or (isinstance(session, Session) and anywhere.matches(session))):
+    for key, session in (await _poll_due_sessions(adapter, added, plan.conn_id)).items():
+        one = added[key]
+        if not (one.owned or plan.view in one.seen_by or (isinstance(session, Session) and anywhere.matches(session))):
             continue
         if isinstance(session, ResponseError):
             only[key], reasons[key] = one.datasets & wanted, str(session)
             unfinished.append(one.session)
             continue
         if session is None and one.session.ended_at is None:
-            # It was never known to be over, so nothing of it was exported: for us it was called off.
+            # It was never seen to have ended, so nothing of it was exported: record it as canceled.
             unfinished.append(one.session.model_copy(update={"state": SessionState.CANCELED}))
             continue
         if session is None:
@@ -171,50 +175,44 @@ async def add_due_sessions(adapter: Adapter, work: ExportPlan, late: Mapping[str
         (unfinished if session.ended_at is None or reason else sessions).append(session)
     _log_waiting(reasons)
     return replace(
-        work,
+        plan,
         sessions=sort_sessions(sessions),
         unfinished=tuple(unfinished),
         only_datasets=only,
         deleted=frozenset(deleted),
-        reasons={**work.reasons, **reasons},
+        reasons={**plan.reasons, **reasons},
     )
 
 
-def _read_listed(outcome: ListedSession, query: SessionQuery) -> tuple[Session, str | None]:
-    """A session of a list, and why it has to wait, if it cannot be told whether its time has come."""
-    if not isinstance(outcome, Session):
-        return outcome.session, str(outcome)
-    return outcome, _find_doubt(query, outcome)
-
-
 def _find_doubt(query: SessionQuery, session: Session) -> str | None:
+    """Return why it is unknown whether a session belongs to an export; None if it is known."""
     if session.state is SessionState.ENDED and session.ended_at is None:
-        return "the session is over, but since when cannot be told"
+        return "the session has ended, but its end is unknown"
     doubts = query.doubts(session)
-    return f"whether the session is meant cannot be told: {', '.join(doubts)} cannot be read" if doubts else None
+    return f"{', '.join(doubts)} cannot be read, so it is unknown whether the session matches" if doubts else None
 
 
 def _log_waiting(reasons: Mapping[str, str]) -> None:
     for key, reason in reasons.items():
-        log.warning("session %s is not exported yet, but pending: %s", key, reason)
+        log.warning("Session %s is pending: %s", key, reason)
 
 
-async def _as_they_are(
-    adapter: Adapter, late: Mapping[str, DueSession], conn_id: str
+async def _poll_due_sessions(
+    adapter: Adapter, due: Mapping[str, DueSession], conn_id: str
 ) -> dict[str, Session | ResponseError | None]:
-    """Sessions by id; the error of one that cannot be read.
+    """Return by id the session, the error of one that cannot be read, or None.
 
-    None where the platform does not know one any more, or never showed it to this connection.
+    None means that the platform no longer has the session, or never showed it to this connection.
     """
-    seen = await adapter.poll_sessions(dict.fromkeys(late)) if late else {}
+    polled = await adapter.poll_sessions(dict.fromkeys(due)) if due else {}
     found: dict[str, Session | ResponseError | None] = {}
-    for key, one in late.items():
-        session = seen[key]
-        refused = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
+    for key, one in due.items():
+        session = polled[key]
+        is_foreign = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
         if (
             isinstance(session, SessionsError)
             and not isinstance(session, NotFoundError | ResponseError)
-            and not refused
+            and not is_foreign
         ):
             session.add_note(f"while exporting session {key}")
             raise session
@@ -223,5 +221,5 @@ async def _as_they_are(
 
 
 def sort_sessions(sessions: Iterable[Session]) -> tuple[Session, ...]:
-    """Sessions in the order in which they are written: that of their ends."""
+    """Return sessions in the order in which they are written: by their ends."""
     return tuple(sorted(sessions, key=lambda session: (get_end(session), session.session_id)))

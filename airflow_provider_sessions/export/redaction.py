@@ -1,10 +1,10 @@
-"""What becomes of what is personal in exported rows: it is kept, dropped, or replaced by a keyed hash.
+"""Redaction of personal data in exported rows: it is kept, dropped, or replaced by a keyed hash.
 
-Rows are redacted after they were made and before anything else is done with them: people are told apart and their time
-is added up by what the platform gave, while neither files, tables nor the ledger's checksums ever see it. So a session
-that is exported with another redaction than before counts as changed, and is written anew as a higher version.
+Rows are redacted right after they are made. So people are distinguished, and their presence is summed up, by the
+original data, while files, tables and the ledger's checksums never contain it. A session that is exported with another
+redaction than before counts as changed and is written as a higher version.
 
-Spoken and written text is kept or dropped as a whole: no names are looked for in it.
+Spoken and written text is kept or dropped as a whole: it is not searched for names.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ RedactionModeName = Literal["keep", "hash", "drop"]
 
 
 class RedactionMode(StrEnum):
-    """What becomes of something personal, the mildest first."""
+    """What happens to personal data, in the order of strictness."""
 
     KEEP = "keep"
     HASH = "hash"
-    """The HMAC-SHA256 of it, in hexadecimal: the same for the same value wherever it occurs."""
+    """Replaced by its HMAC-SHA256 in hexadecimal, which is the same wherever the value occurs."""
     DROP = "drop"
-    """Null; an empty text in a column that is never null."""
+    """Replaced by null, or by an empty text in a column that is never null."""
 
 
 W = TypeVar("W", bound=StrEnum)
@@ -52,17 +52,17 @@ _KINDS: Final = {
     "role": PersonalData.USER_ID,
     "row": PersonalData.USER_ID,
 }
-"""What the keys of people are made of, by what they begin with."""
+"""By prefix of a person's key, the kind of data after the prefix."""
 _MAY_BE_ADDRESS: Final = frozenset({PersonalData.NAME, PersonalData.USER_ID})
 
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """What becomes of what is personal. What is not named is kept.
+    """How to redact each kind of personal data.
 
-    :param modes: by what it is.
-    :param key: the key of the hashes; it serves for dropped keys of people too.
-    :raises InputError: something is to be hashed, and there is no key, or one that could be guessed.
+    :param modes: by kind; kinds that are not named are kept.
+    :param key: the key of the hashes, also of those that replace dropped keys of people.
+    :raises InputError: something is to be hashed, but there is no key, or it is too short.
     """
 
     modes: Mapping[PersonalData, RedactionMode] = field(default_factory=dict)
@@ -72,16 +72,16 @@ class Redaction:
         if RedactionMode.HASH in self.modes.values() and not self.key:
             hashed = ", ".join(word for word, mode in self.modes.items() if mode is RedactionMode.HASH)
             raise InputError(
-                f"redact: hashing {hashed} takes a key; give redact_conn_id, a connection whose password it is"
+                f"redact: hashing {hashed} requires a key; set redact_conn_id to a connection whose password is the key"
             )
         if self.key and len(self.key.strip()) < _SHORTEST_KEY:
             raise InputError(
-                f"redact_conn_id: the key has fewer than {_SHORTEST_KEY} characters, so that it could be guessed, and "
-                f"with it every address; give a random one, such as secrets.token_urlsafe(32) makes"
+                f"redact_conn_id: the key has fewer than {_SHORTEST_KEY} characters, so it could be guessed, and with "
+                "it every address; use a random one, such as secrets.token_urlsafe(32) returns"
             )
 
     def mode(self, words: Iterable[PersonalData]) -> RedactionMode:
-        """What becomes of what may be any of several things: the strictest of what is asked for."""
+        """Return the strictest mode of several kinds of personal data."""
         return max(
             (self.modes.get(word, RedactionMode.KEEP) for word in words),
             key=_STRICTNESS.index,
@@ -89,52 +89,52 @@ class Redaction:
         )
 
     def rows(self, made: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
-        """The rows of one session by dataset, redacted.
+        """Return the redacted rows of one session, by dataset.
 
-        A person's key is redacted as what it is made of, and stays different from all others. Where that is dropped,
-        the person gets a new one that is good for this session alone: ``person:`` and a hash, if there is a key to
-        hash with, and then all datasets join. Else ``attendance:3``, the third of the dataset's people: a number says
-        nothing, but only what is asked for together joins, ``attendance`` and ``attendance_summary``.
+        A person's key is redacted like the data that it is made of, and stays unique. If that data is dropped, the
+        person gets a new key for this session alone: ``person:`` and a hash, if there is a key to hash with; then all
+        datasets can be joined. Without one it is a number, such as ``attendance:3``; then only datasets that are made
+        from the same feature can be joined, ``attendance`` and ``attendance_summary``.
         """
         if self.mode(self.modes) is RedactionMode.KEEP:
             return made
         return {name: self._rows(DATASETS[name], rows) for name, rows in made.items()}
 
     def _rows(self, dataset: Dataset, rows: Sequence[Row]) -> Sequence[Row]:
-        columns = [one for one in dataset.columns if self.mode(_possible(one.personal)) is not RedactionMode.KEEP]
+        columns = [one for one in dataset.columns if self.mode(_add_email(one.personal)) is not RedactionMode.KEEP]
         people: dict[str, str] = {}
 
         def value(row: Row, column: Column) -> Any:
-            told = getattr(row, column.name)
-            if not told:
-                return told
+            original = getattr(row, column.name)
+            if not original:
+                return original
             if column.person:
-                return self._person(told) or self._person_here(told, row, dataset.question, people)
-            hidden = self._hidden(column.personal, told)
-            return "" if hidden is None and not column.nullable else hidden
+                return self._redact_person(original) or self._make_person_key(original, row, dataset.feature, people)
+            redacted = self._redact(column.personal, original)
+            return "" if redacted is None and not column.nullable else redacted
 
         if not columns:
             return rows
         return [replace(row, **{one.name: value(row, one) for one in columns}) for row in rows]
 
-    def _person(self, key: str) -> str | None:
-        """The key of a person. What is hashed of it is not normalised, so that different keys stay different."""
-        kind, word, told = _parts(key)
-        hidden = self._hidden((word,), told, exactly=True)
-        return None if hidden is None else kind + hidden
+    def _redact_person(self, key: str) -> str | None:
+        """Redact a person's key. It is not normalised before it is hashed, so that different keys stay different."""
+        prefix, word, value = _split_key(key)
+        redacted = self._redact((word,), value, exactly=True)
+        return None if redacted is None else prefix + redacted
 
-    def _person_here(self, key: str, row: Row, question: Feature, numbered: dict[str, str]) -> str | None:
-        """The new key of somebody whose own is dropped."""
-        if question is Feature.SESSIONS:  # there it is no key of rows: null, as asked for
+    def _make_person_key(self, key: str, row: Row, feature: Feature, numbered: dict[str, str]) -> str | None:
+        """Return a new key for a person whose own is dropped."""
+        if feature is Feature.SESSIONS:  # host_id, which no rows are joined by
             return None
         if self.key:
             return f"person:{self._hash(json.dumps([row.platform, row.account, row.session_id, key]))}"
-        return numbered.setdefault(key, f"{question}:{len(numbered) + 1}")
+        return numbered.setdefault(key, f"{feature}:{len(numbered) + 1}")
 
-    def _hidden(self, words: tuple[PersonalData, ...], value: str, *, exactly: bool = False) -> str | None:
-        """What is written instead of a value; None where it is dropped."""
+    def _redact(self, words: tuple[PersonalData, ...], value: str, *, exactly: bool = False) -> str | None:
+        """Return a redacted value; None if it is dropped."""
         if "@" in value.strip()[1:]:
-            words = _possible(words)
+            words = _add_email(words)
         mode = self.mode(words)
         if mode is RedactionMode.KEEP:
             return value
@@ -149,34 +149,34 @@ class Redaction:
 
 
 def parse_redaction_modes(redact: object) -> dict[PersonalData, RedactionMode]:
-    """Read what a user wants redacted.
+    """Parse the argument ``redact`` of an export.
 
-    :param redact: a mapping of :class:`PersonalData` words to :class:`RedactionMode` words, or nothing.
-    :raises InputError: it is something else, or has an unknown word.
+    :param redact: a mapping of the values of :class:`PersonalData` to those of :class:`RedactionMode`, or None.
+    :raises InputError: it is not a mapping, or has an unknown value.
     """
     if redact is None:
         return {}
     if not isinstance(redact, Mapping):
-        raise InputError(f"redact: {redact!r} is no mapping; write for example {{'email': 'hash', 'name': 'drop'}}")
+        raise InputError(f"redact: {redact!r} is not a mapping; use for example {{'email': 'hash', 'name': 'drop'}}")
     return {
-        _known(PersonalData, word, "redact"): _known(RedactionMode, mode, f"redact: {word}")
+        _parse(PersonalData, word, "redact"): _parse(RedactionMode, mode, f"redact: {word}")
         for word, mode in redact.items()
     }
 
 
-def _known(words: type[W], word: Any, field: str) -> W:
+def _parse(words: type[W], word: Any, field: str) -> W:
     try:
         return words(word)
     except ValueError:
-        raise unknown_choice_error(field, [word], words, says="is unknown; there are") from None
+        raise unknown_choice_error(field, [word], words) from None
 
 
-def _possible(words: tuple[PersonalData, ...]) -> tuple[PersonalData, ...]:
-    """What may be told where people, and platforms that know nothing better, put e-mail addresses too."""
+def _add_email(words: tuple[PersonalData, ...]) -> tuple[PersonalData, ...]:
+    """Add e-mail addresses to the kinds of data of a column into which people or platforms may put them."""
     return (*words, PersonalData.EMAIL) if _MAY_BE_ADDRESS.intersection(words) else words
 
 
-def _parts(key: str) -> tuple[str, PersonalData, str]:
-    """What a person's key begins with, what the rest is, and the rest."""
-    kind, colon, told = key.partition(":")
-    return (kind + colon, _KINDS[kind], told) if colon and kind in _KINDS else ("", PersonalData.USER_ID, key)
+def _split_key(key: str) -> tuple[str, PersonalData, str]:
+    """Return the prefix of a person's key, the kind of data after it, and that data."""
+    kind, colon, value = key.partition(":")
+    return (kind + colon, _KINDS[kind], value) if colon and kind in _KINDS else ("", PersonalData.USER_ID, key)

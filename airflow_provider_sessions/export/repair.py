@@ -1,12 +1,13 @@
-"""Finding, and mending, what a target lacks although its ledger takes it for done or forgot it.
+"""Find and repair what a target lacks although its ledger considers it exported or absent.
 
-An export looks at a session until ``give_up_after`` has passed, and trusts its ledger afterwards. If a session was read
-wrongly meanwhile (by an earlier version of this package, say), its rows stay wrong, or never come. :func:`verify`
-compares the ledger with what the platform says now of every session in it; :func:`repair` writes what differs, as a run
-of its own, by the same rules as every run: a changed session becomes the next version, others stay as they are.
+An export rechecks a session until ``give_up_after`` has passed, and trusts its ledger from then on. If a session was
+read wrongly until then, by an earlier version of this package for example, its rows stay wrong or missing.
+:func:`verify` compares every session in the ledger with what the platform reports now; :func:`repair` writes what
+differs, in a run of its own and by the same rules as every run: a changed session gets a new version, others stay as
+they are.
 
-Both ask one question for all sessions, and further ones only for datasets that are compared or still pending. A session
-that the platform no longer knows is left as it is.
+Both send one request for all sessions, and further ones only for datasets that are compared or pending. A session that
+the platform no longer has is left as it is.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from airflow_provider_sessions.safe_text import get_logger
 
 log = get_logger(__name__)
 DEFAULT_COMPARED = ("sessions",)
-"""Datasets that are compared if nobody says which: their rows cost no further requests."""
+"""The datasets that are compared by default: their rows need no further requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A dataset of a session that is not in the target as it should be.
+    """A dataset of a session whose rows in the target are wrong or missing.
 
-    :param status: what the ledger says: ``exported`` where rows differ from what the platform says now, ``pending``
-        where they never came although they are there.
-    :param reason: in a sentence.
+    :param status: the status in the ledger: ``exported`` if rows differ from what the platform reports now,
+        ``pending`` if they are missing although they are available.
+    :param reason: the same in words.
     """
 
     session_id: str
@@ -53,7 +54,7 @@ def read_ledger(platform: Platform, target: Target) -> dict[str, LedgerSession]:
     :param target: what was written into.
     :raises ExportError: the ledger cannot be read.
     """
-    return target.held(_plan_all(platform, SessionQuery(), None, Redaction()))
+    return target.read_ledger(_plan_all(platform, SessionQuery(), None, Redaction()))
 
 
 def verify(
@@ -64,19 +65,18 @@ def verify(
     datasets: Sequence[Dataset] | None = None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
 ) -> list[Finding]:
-    """Find what a target lacks, or holds differently from what the platform says now. Nothing is written.
+    """Find what a target lacks, or what differs from what the platform reports now. Nothing is written.
 
     :param platform: the hook of the connection that was exported.
-    :param target: what was written into.
-    :param query: the export's filters; its window counts nothing.
-    :param datasets: whose rows are compared; ``sessions`` if not given. Of others only what is pending is looked at.
+    :param query: the export's filters; its window is ignored.
+    :param datasets: the datasets to compare, by default ``sessions``. Of all others only what is pending is checked.
     :param redaction: the export's.
-    :returns: in the order of the sessions' ends.
-    :raises UnsupportedError: a dataset cannot be had from the platform.
+    :returns: the findings, in the order of the sessions' ends.
+    :raises UnsupportedError: the platform does not support a dataset.
     :raises ExportError: the ledger cannot be read.
     """
-    work, held = _compared(platform, target, query, datasets, redaction)
-    return [finding for _, findings in _compare(platform, work, held) for finding in findings]
+    plan, held = _plan_comparison(platform, target, query, datasets, redaction)
+    return [finding for _, findings in _compare(platform, plan, held) for finding in findings]
 
 
 def repair(
@@ -87,46 +87,44 @@ def repair(
     datasets: Sequence[Dataset] | None = None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
 ) -> ExportResult:
-    """Write what :func:`verify` finds, and nothing else.
+    """Write what :func:`verify` finds, and nothing else. The parameters are the same.
 
-    The target is that of a run of its own: give it a run id that no other run has. Parameters and errors are those of
-    :func:`verify`.
-
+    :param target: a target of a run of its own, with a run id that no other run has.
     :raises ExportError: the target cannot be written.
     """
-    work, held = _compared(platform, target, query, datasets, redaction)
-    found = {key: findings for key, findings in _compare(platform, work, held) if findings}
+    plan, held = _plan_comparison(platform, target, query, datasets, redaction)
+    found = {key: findings for key, findings in _compare(platform, plan, held) if findings}
     for finding in (one for findings in found.values() for one in findings):
-        log.info("repairing %s of session %s: %s", finding.dataset, finding.session_id, finding.reason)
+        log.info("Repairing %s of session %s: %s", finding.dataset, finding.session_id, finding.reason)
     wrong = replace(
-        work,
-        sessions=tuple(one for one in work.sessions if one.session_id in found),
+        plan,
+        sessions=tuple(one for one in plan.sessions if one.session_id in found),
         only_datasets={key: frozenset(one.dataset for one in findings) for key, findings in found.items()},
     )
     target.begin(wrong)
-    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, wrong, DEFAULT_CONCURRENCY))) as known:
-        return target.write(wrong, known)
+    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, wrong, DEFAULT_CONCURRENCY))) as fetched:
+        return target.write(wrong, fetched)
 
 
-def _compared(
+def _plan_comparison(
     platform: Platform,
     target: Target,
     query: SessionQuery,
     datasets: Sequence[Dataset] | None,
     redaction: Redaction,
 ) -> tuple[ExportPlan, dict[str, LedgerSession]]:
-    """What is to be compared: the sessions of the ledger that are over, as they are now."""
-    compared = frozenset(DEFAULT_COMPARED) if datasets is None else frozenset(one.name for one in datasets)
+    """Return the ledger, and a plan with its sessions that have ended, as they are now."""
+    names = frozenset(DEFAULT_COMPARED) if datasets is None else frozenset(one.name for one in datasets)
 
-    work = _plan_all(platform, query, datasets, redaction)
-    held = target.held(work)
-    noted = {name for one in held.values() for name in one.entries}
-    work = replace(work, datasets=tuple(one for one in work.datasets if not one.opt_in or one.name in noted))
-    only = {key: _to_compare(one, compared) for key, one in held.items()}
+    plan = _plan_all(platform, query, datasets, redaction)
+    held = target.read_ledger(plan)
+    exported = {name for one in held.values() for name in one.entries}
+    plan = replace(plan, datasets=tuple(one for one in plan.datasets if not one.opt_in or one.name in exported))
+    only = {key: _datasets_to_compare(one, names) for key, one in held.items()}
     seen = platform.run(
-        lambda adapter: _as_they_are(adapter, work, held, [key for key, names in only.items() if names])
+        lambda adapter: _poll_ended_sessions(adapter, plan, held, [key for key, names in only.items() if names])
     )
-    return replace(work, sessions=sort_sessions(seen), only_datasets=only), held
+    return replace(plan, sessions=sort_sessions(seen), only_datasets=only), held
 
 
 def _plan_all(
@@ -143,43 +141,45 @@ def _plan_all(
     return platform.run(make_plan)
 
 
-def _to_compare(held: LedgerSession, compared: frozenset[str]) -> frozenset[str]:
-    """The datasets of a session that are compared: what is exported, and what is pending in any case."""
+def _datasets_to_compare(held: LedgerSession, names: frozenset[str]) -> frozenset[str]:
+    """Return the datasets of a session to compare: those that are exported, and all that are pending."""
     return frozenset(
         name
         for name, entry in held.entries.items()
-        if entry.status is EntryStatus.PENDING or (entry.status is EntryStatus.EXPORTED and name in compared)
+        if entry.status is EntryStatus.PENDING or (entry.status is EntryStatus.EXPORTED and name in names)
     )
 
 
-async def _as_they_are(
-    adapter: Adapter, work: ExportPlan, held: Mapping[str, LedgerSession], keys: Collection[str]
+async def _poll_ended_sessions(
+    adapter: Adapter, plan: ExportPlan, held: Mapping[str, LedgerSession], keys: Collection[str]
 ) -> list[Session]:
-    """Sessions of the ledger that are over, and that the export's filters do not leave out."""
-    anywhere = work.query.model_copy(update={"window": None})
+    """Return the sessions of the ledger that have ended and match the export's filters."""
+    anywhere = plan.query.model_copy(update={"window": None})
     seen = await adapter.poll_sessions(dict.fromkeys(keys)) if keys else {}
     return [
         session
         for key, session in seen.items()
         if isinstance(session, Session)
         and session.ended_at is not None
-        and (work.view in held[key].seen_by or anywhere.matches(session))
+        and (plan.view in held[key].seen_by or anywhere.matches(session))
     ]
 
 
 def _compare(
-    platform: Platform, work: ExportPlan, held: Mapping[str, LedgerSession]
+    platform: Platform, plan: ExportPlan, held: Mapping[str, LedgerSession]
 ) -> Iterator[tuple[str, list[Finding]]]:
-    """Findings by session."""
-    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, work, DEFAULT_CONCURRENCY))) as known:
-        for material in known:
-            key = material.session.session_id
-            yield key, [] if material.deleted else _findings(material, work, held[key].entries)
+    """Yield the findings of each session."""
+    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, plan, DEFAULT_CONCURRENCY))) as fetched:
+        for artifacts in fetched:
+            key = artifacts.session.session_id
+            yield key, [] if artifacts.deleted else _find_differences(artifacts, plan, held[key].entries)
 
 
-def _findings(material: SessionArtifacts, work: ExportPlan, entries: Mapping[str, LedgerEntry]) -> list[Finding]:
-    key = material.session.session_id
-    _, seen = check_datasets(material, work.datasets_for(key), work.redaction)
+def _find_differences(
+    artifacts: SessionArtifacts, plan: ExportPlan, entries: Mapping[str, LedgerEntry]
+) -> list[Finding]:
+    key = artifacts.session.session_id
+    _, seen = check_datasets(artifacts, plan.datasets_for(key), plan.redaction)
     findings = []
     for name, one in seen.items():
         entry = entries[name]
@@ -188,7 +188,11 @@ def _findings(material: SessionArtifacts, work: ExportPlan, entries: Mapping[str
             one.content,
         ):
             continue
-        is_late = entry.status is EntryStatus.PENDING
-        reason = "it is there, but was never written" if is_late else "its rows differ from what the platform says"
+        is_missing = entry.status is EntryStatus.PENDING
+        reason = (
+            "it is available, but was never exported"
+            if is_missing
+            else "its rows differ from what the platform reports"
+        )
         findings.append(Finding(key, name, entry.status, reason))
     return findings

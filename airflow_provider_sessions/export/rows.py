@@ -1,10 +1,13 @@
-"""The one written schema: a frozen type for the rows of each dataset.
+"""The schema of an export: a frozen type for the rows of each dataset, from which everything else is derived.
 
-They are structs of msgspec, which Airflow itself is built on: an export makes hundreds of thousands of rows, and making
-and writing one takes a tenth of what a frozen dataclass does.
+A column is a field whose type is ``Annotated`` with a description, and with :data:`KEY`, :data:`INDEX`, :data:`PERSON`
+or kinds of :class:`PersonalData`. Formats, tables, redaction and the documentation read the columns from here.
+
+Rows are msgspec structs, since an export makes hundreds of thousands of them, and making and writing one takes a tenth
+of the time of a frozen dataclass. Airflow itself depends on msgspec.
 
 Order, names and types of the columns are stable. A new column comes at the end of its dataset and raises
-:data:`SCHEMA_VERSION`; none is renamed or removed. Files, tables and the documentation are derived from these types.
+:data:`SCHEMA_VERSION`; none is renamed or removed.
 
 All instants are UTC, durations seconds, sizes bytes. The names avoid words that SQL reserves.
 """
@@ -35,27 +38,24 @@ class Kind(StrEnum):
 
 
 PersonalDataName = Literal["email", "name", "user_id", "device", "title", "text", "link"]
-"""The words of :class:`PersonalData`, for the types of arguments."""
+"""The values of :class:`PersonalData`, for type hints of arguments."""
 
 
 class PersonalData(StrEnum):
-    """What a column may tell about people: the words by which users say what is to become of it.
-
-    A column that is marked with several of them may hold any.
-    """
+    """Kinds of personal data, as in the argument ``redact``. A column with several kinds may contain any of them."""
 
     EMAIL = "email"
     NAME = "name"
     """Names of people, and of files that are named after them."""
     USER_ID = "user_id"
-    """Ids by which the platform knows a person: those of accounts, guests and rows."""
+    """A platform's ids of accounts, guests and their rows."""
     DEVICE = "device"
     TITLE = "title"
-    """What a session or its case is called, which may be after a person."""
+    """Titles of sessions and cases, which may be named after a person."""
     TEXT = "text"
-    """What was written or said freely, also by the platform: it may quote names."""
+    """Text that was written or spoken freely, also by the platform; it may contain names."""
     LINK = "link"
-    """Addresses of pages, which may be made of names."""
+    """URLs of pages, which may contain names."""
 
 
 class _Mark:
@@ -72,13 +72,13 @@ KEY: Final = _Mark("KEY")
 """Marks a column of the primary key."""
 
 INDEX: Final = _Mark("INDEX")
-"""Marks a column by which people look for rows: tables have an index on it."""
+"""Marks a column on which tables have an index."""
 
 PERSON: Final = _Mark("PERSON")
-"""Marks a column that tells who somebody is, as ``account:...``, ``email:...`` or ``name:...``, or by a bare id."""
+"""Marks a column that identifies a person: ``account:...``, ``email:...``, ``name:...``, or an id alone."""
 
-_OF_PERSON: Final = (PersonalData.EMAIL, PersonalData.NAME, PersonalData.USER_ID)
-"""What a column may hold that tells who somebody is."""
+_PERSON_DATA: Final = (PersonalData.EMAIL, PersonalData.NAME, PersonalData.USER_ID)
+"""What a column that identifies a person may contain."""
 
 _KINDS: Final = {str: Kind.TEXT, int: Kind.INTEGER, float: Kind.NUMBER, bool: Kind.BOOLEAN, datetime: Kind.INSTANT}
 
@@ -90,7 +90,7 @@ class Column:
     :param key: whether it belongs to the primary key.
     :param indexed: whether tables have an index on it.
     :param person: whether it is marked with :data:`PERSON`.
-    :param personal: what it may tell about people.
+    :param personal: the personal data that it may contain.
     """
 
     name: str
@@ -104,21 +104,21 @@ class Column:
 
 
 def get_columns(row: type) -> tuple[Column, ...]:
-    """The columns of a row type, in the order in which they are written.
+    """Return the columns of a row type, in the order in which they are written.
 
-    :raises TypeError: the row type is written wrongly.
+    :raises TypeError: the row type is invalid.
     """
-    return _read_listed(row)
+    return _read_columns(row)
 
 
 def value_getter(row: type) -> Callable[[object], tuple[Any, ...]]:
-    """A function that gives a row's values in the order of its columns."""
+    """Return a function that returns a row's values in the order of its columns."""
     return attrgetter(*(column.name for column in get_columns(row)))
 
 
 @cache
-def _read_listed(row: Any) -> tuple[Column, ...]:
-    """Read once: this is asked for with every session."""
+def _read_columns(row: Any) -> tuple[Column, ...]:
+    # Cached, because it is called for every session.
     return tuple(_column(name, hint) for name, hint in get_type_hints(row, include_extras=True).items())
 
 
@@ -132,9 +132,9 @@ def _column(name: str, hint: Any) -> Column:
         raise TypeError(f"column {name} must be of one type, or of one type or None")
     key, nullable = KEY in notes, NoneType in options
     if key and nullable:
-        raise TypeError(f"column {name} belongs to the primary key and cannot be None")
+        raise TypeError(f"column {name} belongs to the primary key and must not be None")
     person = PERSON in notes
-    personal = _OF_PERSON if person else tuple(note for note in notes if isinstance(note, PersonalData))
+    personal = _PERSON_DATA if person else tuple(note for note in notes if isinstance(note, PersonalData))
     if personal and kinds[0] is not Kind.TEXT:
         raise TypeError(f"column {name} is personal and must be a text")
     return Column(name, kinds[0], nullable, key, notes[0], INDEX in notes, person, personal)

@@ -1,10 +1,7 @@
-"""One run of an export: fetch the artifacts of the planned sessions and hand them to a target that writes them.
+"""One run of an export: fetch the artifacts of the planned sessions, and let a target write them.
 
-:func:`~airflow_provider_sessions.export.plan.plan_export`, ``add_due_sessions`` and :func:`fetch_artifacts` call the
-platform and belong to an event loop; a :class:`Target` writes in the caller's thread. So a slow target never holds up
-the requests, and only a bounded number of sessions is fetched ahead of what has been written. In order:
-``plan_export``, ``Target.begin``, ``add_due_sessions`` if that named sessions, ``fetch_artifacts`` into
-``Target.write``.
+:func:`fetch_artifacts` sends requests on the event loop; a :class:`Target` writes in the caller's thread. So a slow
+target never holds up the requests, and only a bounded number of sessions is fetched ahead of what has been written.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -27,7 +25,7 @@ from airflow_provider_sessions.errors import (
     InputError,
 )
 from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate, LedgerSession
-from airflow_provider_sessions.export.plan import ExportPlan
+from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, fetch_session_artifacts
 from airflow_provider_sessions.messages import ProgressLog
 from airflow_provider_sessions.model import (
@@ -40,19 +38,19 @@ T = TypeVar("T")
 log = get_logger(__name__)
 DEFAULT_CONCURRENCY = 16
 MAX_CONCURRENCY = 32
-"""More would not be faster: the client opens no more connections."""
+"""The number of connections that the client opens; a higher value would not be faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOutcome:
     """What a run did.
 
-    :param sessions: how many have rows that this run wrote.
-    :param unchanged: how many other runs had written as they are.
-    :param pending: by session and dataset: why it is not there yet.
-    :param absent: by session and dataset: why it never comes.
-    :param deleted_sessions: ids of those that the platform lost.
-    :param owned: ids of those that a rerun looks at again, whatever its window says.
+    :param sessions: number of sessions of which this run wrote rows.
+    :param unchanged: number of sessions that other runs had exported and that did not change.
+    :param pending: by session and dataset, why it is not available yet.
+    :param absent: by session and dataset, why it never will be.
+    :param deleted_sessions: ids of sessions that the platform no longer has.
+    :param owned: ids of sessions that a rerun exports again, whatever its window.
     """
 
     sessions: int
@@ -65,16 +63,16 @@ class ExportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What a target tells once all is there.
+    """What a target has written.
 
-    :param datasets: for each dataset its ``rows``, and what else this kind of target counts.
-    :param where: what else helps to find it.
-    :param assets: for each dataset the URI of the folder or table that holds its rows, without a secret.
+    :param datasets: by dataset, the number of ``rows``, and what else this kind of target reports.
+    :param locations: where further information is, such as ``{"record": path}`` or ``{"ledger": table}``.
+    :param assets: by dataset, the URI of the folder or table that holds its rows, without a secret.
     """
 
     outcome: ExportOutcome
     datasets: Mapping[str, Mapping[str, Any]]
-    where: Mapping[str, Any]
+    locations: Mapping[str, Any]
     assets: Mapping[str, str]
 
 
@@ -89,50 +87,64 @@ class Platform(Protocol):
 
 
 class Target(Protocol):
-    """What is written into: files or tables. It is made for one try of a run, and keeps the ledger of what it holds."""
+    """Files or tables, and the ledger of what they hold. A target serves one try of a run."""
 
-    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
+    def read_ledger(self, plan: ExportPlan) -> dict[str, LedgerSession]:
         """Return what the ledger holds of the plan's account, by session id.
 
         :raises ExportError: it cannot be read.
         """
 
-    def begin(self, work: ExportPlan) -> dict[str, DueSession]:
-        """Recover what died, and tell which sessions to look at besides those that were found, by id.
+    def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
+        """Recover what failed runs left, and return the sessions that are due, by id.
 
-        :raises ExportError: nothing can be written there now.
+        :raises ExportError: the target cannot be written now.
         """
 
-    def write(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
-        """Write what belongs to this run, and note it.
+    def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
+        """Write the rows that belong to this run, and record them in the ledger.
 
-        :param work: the plan, with the sessions that :meth:`begin` named.
-        :param known: the material of ``work.sessions``, in their order.
-        :raises ExportError: it is not complete.
+        :param plan: the plan, with the sessions that :meth:`begin` returned.
+        :param fetched: the artifacts of ``plan.sessions``, in the same order.
+        :raises ExportError: the export is incomplete.
         """
+
+
+def run_export(
+    platform: Platform, plan: ExportPlan, target: Target, concurrency: int = DEFAULT_CONCURRENCY
+) -> tuple[ExportPlan, ExportResult]:
+    """Export the sessions of a plan and those that the target's ledger names.
+
+    :param platform: the hook of the connection.
+    :returns: the plan with the sessions that were added, and what was written.
+    """
+    due = target.begin(plan)
+    whole = platform.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
+    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, whole, concurrency))) as fetched:
+        return whole, target.write(whole, fetched)
 
 
 async def fetch_artifacts(
-    adapter: Adapter, work: ExportPlan, concurrency: int = DEFAULT_CONCURRENCY
+    adapter: Adapter, plan: ExportPlan, concurrency: int = DEFAULT_CONCURRENCY
 ) -> AsyncIterator[SessionArtifacts]:
-    """Ask for all that the datasets need, and give it session by session in the plan's order.
+    """Fetch what the datasets need, and yield it session by session in the plan's order.
 
-    :param concurrency: how many sessions are asked about at once. As many more may wait to be taken.
-    :raises SessionsError: a session could not be had; a note says which.
+    :param concurrency: how many sessions are fetched in parallel. As many again may wait to be taken.
+    :raises SessionsError: a session cannot be fetched; a note names it.
     """
     limit = asyncio.Semaphore(check_concurrency(concurrency))
 
-    async def one(session: Session) -> SessionArtifacts:
-        if session.session_id in work.deleted:
-            return SessionArtifacts(session, work.account, deleted=True)
-        questions = {dataset.question for dataset in work.datasets_for(session.session_id)}
+    async def fetch(session: Session) -> SessionArtifacts:
+        if session.session_id in plan.deleted:
+            return SessionArtifacts(session, plan.account, deleted=True)
+        features = {dataset.feature for dataset in plan.datasets_for(session.session_id)}
         async with limit:
-            return await fetch_session_artifacts(adapter, session, work.account, questions)
+            return await fetch_session_artifacts(adapter, session, plan.account, features)
 
     running: deque[asyncio.Task[SessionArtifacts]] = deque()
     try:
-        for session in work.sessions:
-            running.append(asyncio.create_task(one(session)))
+        for session in plan.sessions:
+            running.append(asyncio.create_task(fetch(session)))
             if len(running) >= 2 * concurrency:
                 yield await _first(running)
         while running:
@@ -144,14 +156,13 @@ async def fetch_artifacts(
 
 
 class ExportCounter:
-    """Counts what a run did, and tells in the log how far it is.
+    """Counts what a run does, and logs its progress.
 
-    :param what: what is counted, for the log.
-    :param work: what is to be done.
+    :param what: what is counted, for the log, such as ``sessions exported``.
     """
 
-    def __init__(self, what: str, work: ExportPlan) -> None:
-        self._expected = len(work.sessions)
+    def __init__(self, what: str, plan: ExportPlan) -> None:
+        self._expected = len(plan.sessions)
         self._progress = ProgressLog(what, self._expected)
         self._done = self._rows = self._written = self._unchanged = 0
         self._pending: dict[str, dict[str, str]] = {}
@@ -159,40 +170,40 @@ class ExportCounter:
         self._deleted: list[str] = []
         self._owned: list[str] = []
 
-    def add(self, material: SessionArtifacts, decisions: Mapping[str, EntryUpdate], stem: str, rows: int) -> None:
+    def add(self, artifacts: SessionArtifacts, updates: Mapping[str, EntryUpdate], stem: str, rows: int) -> None:
         """Count one session.
 
-        :param stem: the run's.
-        :param rows: how many were written.
+        :param stem: the stem of the run.
+        :param rows: number of rows written.
         """
-        key = material.session.session_id
+        key = artifacts.session.session_id
         self._done += 1
         self._rows += rows
-        self.note(key, decisions)
-        self._deleted += [key] if material.deleted else []
-        self._owned += [key] if any(decision.entry.run == stem for decision in decisions.values()) else []
-        if any(decision.write for decision in decisions.values()):
+        self.note(key, updates)
+        self._deleted += [key] if artifacts.deleted else []
+        self._owned += [key] if any(update.entry.run == stem for update in updates.values()) else []
+        if any(update.write for update in updates.values()):
             self._written += 1
         elif key not in self._pending:
             self._unchanged += 1
         counts = {"rows": self._rows, "unchanged": self._unchanged, "pending": len(self._pending)}
-        self._progress.at(self._done, ", ".join(f"{count:,} {what}" for what, count in counts.items() if count))
+        self._progress.update(self._done, ", ".join(f"{count:,} {what}" for what, count in counts.items() if count))
 
-    def note(self, session_id: str, decisions: Mapping[str, EntryUpdate]) -> None:
-        """Note why datasets of a session are not there."""
-        entries = {name: decision.entry for name, decision in decisions.items()}
+    def note(self, session_id: str, updates: Mapping[str, EntryUpdate]) -> None:
+        """Note why datasets of a session are pending or absent."""
+        entries = {name: update.entry for name, update in updates.items()}
         for status, noted in ((EntryStatus.PENDING, self._pending), (EntryStatus.ABSENT, self._absent)):
             found = {name: one.reason or "" for name, one in entries.items() if status in (one.status, one.becomes)}
             if found:
                 noted[session_id] = found
 
     def outcome(self) -> ExportOutcome:
-        """What the run did, now that it is over.
+        """Return what the run did.
 
-        :raises ExportError: not every session of the plan came.
+        :raises ExportError: sessions of the plan are missing.
         """
         if self._done != self._expected:
-            raise ExportError(f"{self._done} of {self._expected} sessions came: the export is not complete")
+            raise ExportError(f"only {self._done} of {self._expected} sessions were exported")
         return ExportOutcome(
             sessions=self._written,
             unchanged=self._unchanged,
@@ -204,17 +215,17 @@ class ExportCounter:
 
 
 def check_concurrency(concurrency: int) -> int:
-    """A bound that is allowed.
+    """Return the number of sessions to fetch in parallel.
 
-    :raises InputError: it is not.
+    :raises InputError: it is out of range.
     """
     if not 1 <= concurrency <= MAX_CONCURRENCY:
-        raise InputError(f"concurrency: {concurrency!r} is not a number from 1 to {MAX_CONCURRENCY}")
+        raise InputError(f"concurrency: {concurrency!r} must be from 1 to {MAX_CONCURRENCY}")
     return concurrency
 
 
 async def _first(running: deque[asyncio.Task[SessionArtifacts]]) -> SessionArtifacts:
-    """Wait for the oldest task; it stays in the queue until then, so that it is canceled with the others."""
-    material = await running[0]
+    """Return the result of the oldest task, which stays in the queue until then to be canceled with the others."""
+    artifacts = await running[0]
     running.popleft()
-    return material
+    return artifacts

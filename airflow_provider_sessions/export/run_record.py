@@ -1,7 +1,7 @@
-"""The record of a run: what it wrote, so that its rerun can replace that, and no more.
+"""The record of a run: which files it wrote, so that a rerun replaces exactly these.
 
-It is written before the first file, naming every file that may come to exist, and again as the last thing. So after a
-crash at any moment the next try of the same run knows what to remove.
+It is written before the first file, with all files that the run may write, and again at the end. So after a crash at
+any moment the next try of the run knows what to delete.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from airflow_provider_sessions.export.store import Store
 class WrittenFile(BaseModel):
     """One file of a run.
 
-    ``day`` is the UTC day its sessions ended, ``key`` where it lies below the export's path.
+    :param day: UTC day on which its sessions ended.
+    :param key: its key in the store.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,12 +35,15 @@ class WrittenFile(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """What a run was asked for, and what it wrote. It holds no time of writing: a rerun's is the same.
+    """What a run exported. It contains no time of writing, so that the record of a rerun is the same.
 
-    ``sessions`` counts those with rows in the run's files. ``pending`` and ``absent`` tell for each session which
-    datasets are not there, and why. ``unchanged`` counts the sessions that other runs had written as they are.
-    ``owned`` are the sessions that a rerun looks at again, whatever its window says. ``redaction`` tells what became of
-    what is personal; ``query`` leaves out filters that are so themselves.
+    :param query: the query, without filters that are personal and not kept.
+    :param redaction: what happens to personal data.
+    :param sessions: number of sessions with rows in the run's files.
+    :param pending: by session and dataset, why it is not available yet; ``absent``: why it never will be.
+    :param unchanged: number of sessions that other runs had exported and that did not change.
+    :param owned: ids of sessions that a rerun exports again, whatever its window.
+    :param may_exist: while ``running``, keys of all files that the run may have written.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,14 +72,14 @@ class RunRecord(BaseModel):
 
     @property
     def keys(self) -> set[str]:
-        """Every file that may be there because of this run."""
+        """Keys of all files that may exist because of this run."""
         return {file.key for file in self.files} | set(self.may_exist)
 
 
 def read_record(store: Store, run: RunId) -> RunRecord | None:
-    """What an earlier try of this run recorded; None where there was none.
+    """Return the record of a run, or None if there is none.
 
-    :raises ExportError: it cannot be read.
+    :raises ExportError: it is invalid.
     """
     data = store.read(run.record_key)
     if data is None:
@@ -84,19 +88,19 @@ def read_record(store: Store, run: RunId) -> RunRecord | None:
         return RunRecord.model_validate_json(data)
     except ValidationError as unreadable:
         raise ExportError(
-            f"{store.location(run.record_key)} is no record of a run ({unreadable.error_count()} errors); "
-            "files of an earlier try may be left over: look at them, then remove the record"
+            f"{store.location(run.record_key)} is no record of a run ({unreadable.error_count()} errors); files of an "
+            "earlier try may be left: check them, then delete the record"
         ) from None
 
 
 def write_record(store: Store, run: RunId, record: RunRecord) -> None:
-    """Put the record in its place."""
+    """Write or replace the record of a run."""
     with store.write(run.record_key) as file:
         file.write(_bytes_of(record))
 
 
 def create_record(store: Store, run: RunId, record: RunRecord) -> bool:
-    """Put the first record of a run in its place, unless there is one; whether there was none."""
+    """Create the record of a run; return False if there is one."""
     return store.create(run.record_key, _bytes_of(record))
 
 
@@ -105,7 +109,7 @@ def _bytes_of(record: RunRecord) -> bytes:
 
 
 def remove_stale_files(store: Store, run: RunId, keys: set[str]) -> None:
-    """Remove files of an earlier try. What does not bear the run's own name is never touched."""
+    """Delete files of an earlier try. Files that are not named after the run are never touched."""
     for key in sorted(keys):
         if key.rpartition("/")[2].startswith(f"{run.stem}."):
             store.delete(key)

@@ -1,4 +1,4 @@
-"""What is known of one session: itself and its artifacts, from which the rows of an export are made."""
+"""A session with its artifacts, fetched from the platform; the rows of an export are made from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_sessions.errors import (
     ResponseError,
     SessionsError,
 )
-from airflow_provider_sessions.export.summary import presence
+from airflow_provider_sessions.export.summary import resolve_presence
 from airflow_provider_sessions.model import (
     ArtifactStatus,
     AttendanceInterval,
@@ -50,14 +50,14 @@ OPT_IN: Final = frozenset(
 
 @dataclass(frozen=True)
 class SessionArtifacts:
-    """All that is known of one session, from which rows are made. What was not asked for is empty.
+    """A session and its artifacts. What was not requested is empty.
 
-    :param account: see :func:`account_name`.
+    :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
     :param version: see :class:`~airflow_provider_sessions.export.rows.Row`.
-    :param deleted: whether the platform lost the session after it had named it.
-    :param attendance_status: whether the attendance is all there; None where nobody asked, because it is.
-    :param unreadable: by question: why its answer cannot be read.
-    :param absent: by feature: why the platform has no such thing.
+    :param deleted: whether the platform no longer has the session.
+    :param attendance_status: whether the attendance is complete; None if that needed no request.
+    :param unreadable: by feature, why its response cannot be read.
+    :param absent: by feature, why the platform does not have it.
     """
 
     session: Session
@@ -80,17 +80,17 @@ class SessionArtifacts:
 
     @cached_property
     def presence(self) -> list[AttendanceInterval]:
-        """The attendance by person, which two datasets are made of."""
-        return presence(self.attendance, self.session)
+        """The attendance by person, from which two datasets are made."""
+        return resolve_presence(self.attendance, self.session)
 
 
 def get_end(session: Session) -> datetime:
-    """When a session ended.
+    """Return when a session ended.
 
-    :raises ExportError: it has not.
+    :raises ExportError: its end is unknown.
     """
     if session.ended_at is None:
-        raise ExportError(f"session {session.session_id!r} is to be exported, but has no time at which it ended")
+        raise ExportError(f"session {session.session_id!r} cannot be exported: its end is unknown")
     return session.ended_at
 
 
@@ -192,21 +192,21 @@ async def _is_deleted(adapter: Adapter, session: Session) -> bool:
 async def fetch_transcripts(
     adapter: Adapter, session: Session, participants: Sequence[Participant] | None = None
 ) -> list[Transcript]:
-    """A session's transcripts, speakers named through its participants where the platform names them by key only.
+    """Fetch a session's transcripts. Speakers of whom only a key is known get the names of the session's participants.
 
-    :param participants: where they are known already; else they are asked for if they are needed.
+    :param participants: None to request them if they are needed.
     """
     transcripts = await adapter.transcripts(session)
     if not _lacks_names(transcripts):
         return transcripts
     if participants is None:
-        able = adapter.capabilities[Feature.PARTICIPANTS].support is not Support.NO
-        participants = await adapter.participants(session) if able else ()
+        has_participants = adapter.capabilities[Feature.PARTICIPANTS].support is not Support.NO
+        participants = await adapter.participants(session) if has_participants else ()
     return name_speakers(transcripts, participants)
 
 
 def name_speakers(transcripts: Iterable[Transcript], participants: Iterable[Participant]) -> list[Transcript]:
-    """The same transcripts, with speakers named as the participants of their key. What has a name keeps it."""
+    """Return the transcripts, with the names of the participants whose keys the unnamed speakers have."""
     names = {one.participant_key: one.name for one in participants if one.name}
     return [
         transcript.model_copy(update={"segments": tuple(_with_names(transcript.segments, names))})
@@ -225,5 +225,5 @@ def _lacks_names(transcripts: Iterable[Transcript]) -> bool:
 def _with_names(segments: Sequence[TranscriptSegment], names: dict[str, str]) -> Iterator[TranscriptSegment]:
     for segment in segments:
         name = None if segment.speaker_key is None else names.get(segment.speaker_key)
-        unnamed = segment.speaker_name is None and name is not None
-        yield segment.model_copy(update={"speaker_name": name}) if unnamed else segment
+        is_unnamed = segment.speaker_name is None and name is not None
+        yield segment.model_copy(update={"speaker_name": name}) if is_unnamed else segment

@@ -1,4 +1,4 @@
-"""Where files are kept: the few things that an export asks of a folder, a bucket or anything like them.
+"""Stores of files: the few operations that an export needs of a folder or a bucket.
 
 A file appears whole or not at all.
 """
@@ -24,95 +24,93 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 STALE_AFTER_SECONDS = 24 * 3600.0
-"""After so long nobody is writing a temporary file any more."""
+"""Age at which a temporary file was left by a killed writer."""
 TEMPORARY_PATTERN = r"\..*\.[0-9a-f]{12}\.part"
-"""What temporary files are called: a dot hides them."""
+"""The names of temporary files, which a dot hides."""
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""How file systems refuse hard links that have none: those of SMB shares, and most that show a bucket as a folder."""
+"""Errors of file systems without hard links: SMB shares, and most that mount a bucket as a folder."""
 
 
 def temporary_name(name: str) -> str:
-    """What a file is called beside its own name while it is written; like no other writer's."""
+    """Return a unique name for a file while it is written."""
     return f".{safe_name(name, 100)}.{secrets.token_hex(6)}.part"
 
 
 class Writable(Protocol):
-    """A file that is being written. It begins anew with ``seek(0)`` and ``truncate()``; no other seek is possible."""
+    """A file that is being written. ``seek(0)`` and ``truncate()`` restart it; no other seek is possible."""
 
     def write(self, data: ReadableBuffer, /) -> object:
-        """Take the next bytes."""
+        """Write the next bytes."""
 
     def seek(self, position: int, /) -> object:
-        """Go back to the beginning."""
+        """Go back to the beginning; the only position is 0."""
 
     def truncate(self) -> object:
-        """Drop what follows the position."""
+        """Drop what was written."""
 
 
 class Store(Protocol):
-    """A place for files. Keys are relative and use slashes; one that could leave the place is an ``InputError``."""
+    """A place for files. Keys are relative, with slashes; a key that could leave the store raises ``InputError``."""
 
     @property
     def creates_exclusively(self) -> bool:
-        """Whether :meth:`create` can promise what it says. Where only a trial tells, this is one.
+        """Whether :meth:`create` is supported. A store that has to find out by a trial makes one.
 
-        :raises Exception: the place cannot be written; whatever its client raises.
+        :raises Exception: the store cannot be written; whatever its client raises.
         """
 
     @property
     def max_parallel(self) -> int:
-        """How many small files are best read or written side by side."""
+        """How many small files to read or write in parallel."""
 
     def location(self, key: str) -> str:
-        """The full address of a file, for people and other tasks."""
+        """Return the full address of a file, for people and other tasks."""
 
     def write(self, key: str) -> AbstractContextManager[Writable]:
-        """Write a file, replacing one of that name. It appears when the block ends, unless that is by an error."""
+        """Write or replace a file. It appears when the block ends, unless it ends with an error."""
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a small file whole, unless there is one of that name: then nothing changes and False is returned.
+        """Create a small file; return False, and change nothing, if it exists.
 
-        Of several who do this at once, one gets True.
+        If several callers do this at once, one gets True.
 
-        :raises ExportError: this place cannot promise that.
+        :raises ExportError: this store does not support it.
         """
 
     def read(self, key: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """Return the content of a small file; None if it does not exist."""
 
     def list(self, folder: str) -> Iterator[str]:
-        """The keys of all files below a folder, sorted."""
+        """Return the sorted keys of all files below a folder."""
 
     def delete(self, key: str) -> None:
-        """Remove a file; nothing happens where there is none."""
+        """Delete a file, if it exists."""
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file."""
+        """Return whether a file exists."""
 
 
 class LocalStore:
-    """A folder of this machine.
+    """A folder of this machine. A file is written under a temporary name in its folder, and then renamed.
 
-    A file is written under a temporary name in its folder and then put in its place in one step.
-
-    :param root: the folder; it is made when something is written.
+    :param root: the folder; it is created when the first file is written.
     """
 
     creates_exclusively = True
-    max_parallel = 1  # each takes no time; threads would only get into each other's way
+    max_parallel = 1  # threads would only slow down such fast operations
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._ready: set[Path] = set()
+        self._prepared: set[Path] = set()
 
     def location(self, key: str) -> str:
-        """The path of a file."""
+        """Return the path of a file."""
         return str(self._path(key))
 
     @contextmanager
     def write(self, key: str) -> Iterator[Writable]:
-        """Write a file, replacing one of that name."""
+        """Write or replace a file."""
         path = self._path(key)
         with self._temporary(path) as temporary:
             with temporary.open("xb") as file:
@@ -120,7 +118,7 @@ class LocalStore:
             temporary.replace(path)
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a small file whole, unless there is one of that name."""
+        """Create a small file; return False if it exists."""
         path = self._path(key)
         with self._temporary(path) as temporary:
             temporary.write_bytes(data)
@@ -132,29 +130,29 @@ class LocalStore:
                 if refused.errno not in _NO_LINKS:
                     raise
                 raise ExportError(
-                    f"{path.parent}: this file system has no hard links, which an export cannot do without; write to "
-                    "a local disk or NFS, or to an object store by its own address, such as 's3://bucket/folder'"
+                    f"{path.parent}: this file system has no hard links, which exports need; write to a local disk or "
+                    "NFS, or to an object store by its own address, such as 's3://bucket/folder'"
                 ) from refused
         return True
 
     def read(self, key: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """Return the content of a small file; None if it does not exist."""
         try:
             return self._path(key).read_bytes()
         except FileNotFoundError:
             return None
 
     def list(self, folder: str) -> Iterator[str]:
-        """The keys of all files below a folder, sorted; temporary ones are none."""
+        """Return the sorted keys of all files below a folder, without temporary files."""
         files = (path for path in self._path(folder).rglob("*") if path.is_file() and not path.name.startswith("."))
         return iter(sorted(path.relative_to(self._root).as_posix() for path in files))
 
     def delete(self, key: str) -> None:
-        """Remove a file; nothing happens where there is none."""
+        """Delete a file, if it exists."""
         self._path(key).unlink(missing_ok=True)
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file."""
+        """Return whether a file exists."""
         return self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
@@ -162,7 +160,7 @@ class LocalStore:
 
     @contextmanager
     def _temporary(self, path: Path) -> Iterator[Path]:
-        """A name beside ``path`` for a while. A dot hides it."""
+        """Return a temporary path beside ``path``, and delete it at the end of the block."""
         self._prepare_folder(path.parent)
         temporary = path.parent / temporary_name(path.name)
         try:
@@ -171,80 +169,79 @@ class LocalStore:
             temporary.unlink(missing_ok=True)
 
     def _prepare_folder(self, folder: Path) -> None:
-        """Make a folder, and remove what killed writers left in it: once, because it may hold thousands of files."""
-        if folder in self._ready:
+        """Create a folder, and delete what killed writers left in it: once, since it may contain thousands of files."""
+        if folder in self._prepared:
             return
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob(".*.part"):
-            with contextlib.suppress(FileNotFoundError):  # another writer was quicker
+            with contextlib.suppress(FileNotFoundError):  # another writer deleted it
                 if (
                     re.fullmatch(TEMPORARY_PATTERN, old.name)
                     and time.time() - old.stat().st_mtime > STALE_AFTER_SECONDS
                 ):
                     old.unlink()
-        self._ready.add(folder)
+        self._prepared.add(folder)
 
 
 class GuardedStore:
-    """A store in which nothing appears and nothing goes before a last question, asked in that moment.
+    """A store that calls a function right before a file is published or deleted.
 
-    :param store: the store.
-    :param allowed: raises where that must not happen any more.
+    :param check: raises if that is not allowed any more.
     """
 
-    def __init__(self, store: Store, allowed: Callable[[], None]) -> None:
+    def __init__(self, store: Store, check: Callable[[], None]) -> None:
         self._store = store
-        self._allowed = allowed
+        self._check = check
 
     @property
     def creates_exclusively(self) -> bool:
-        """Whether :meth:`create` can promise what it says."""
+        """Whether :meth:`create` is supported."""
         return self._store.creates_exclusively
 
     @property
     def max_parallel(self) -> int:
-        """How many small files are best read or written side by side."""
+        """How many small files to read or write in parallel."""
         return self._store.max_parallel
 
     def location(self, key: str) -> str:
-        """The full address of a file."""
+        """Return the full address of a file."""
         return self._store.location(key)
 
     @contextmanager
     def write(self, key: str) -> Iterator[Writable]:
-        """Write a file. It does not appear if that is not allowed once it is whole."""
+        """Write or replace a file. It does not appear if the check raises when it is complete."""
         with self._store.write(key) as file:
             yield file
-            self._allowed()
+            self._check()
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a small file whole, unless there is one of that name."""
-        self._allowed()
+        """Create a small file; return False if it exists."""
+        self._check()
         return self._store.create(key, data)
 
     def read(self, key: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """Return the content of a small file; None if it does not exist."""
         return self._store.read(key)
 
     def list(self, folder: str) -> Iterator[str]:
-        """The keys of all files below a folder, sorted."""
+        """Return the sorted keys of all files below a folder."""
         return self._store.list(folder)
 
     def delete(self, key: str) -> None:
-        """Remove a file. Where there is none nothing is asked."""
+        """Delete a file; there is no check if it does not exist."""
         if self._store.exists(key):
-            self._allowed()
+            self._check()
             self._store.delete(key)
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file."""
+        """Return whether a file exists."""
         return self._store.exists(key)
 
 
 class HashingWriter(io.RawIOBase):
-    """Passes bytes on to a file, and counts and hashes them on the way. What comes after it was closed goes nowhere.
+    """Writes to a file, and counts and hashes the bytes. Writes after it was closed are ignored.
 
-    :param target: the file. It is left open.
+    :param target: the file, which is not closed.
     """
 
     def __init__(self, target: Writable) -> None:
@@ -254,11 +251,11 @@ class HashingWriter(io.RawIOBase):
         self.size = 0
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Pass bytes on."""
+        """Write bytes."""
         view = memoryview(data)
         if self.closed:
             return view.nbytes
@@ -268,10 +265,10 @@ class HashingWriter(io.RawIOBase):
         return view.nbytes
 
     def tell(self) -> int:
-        """How many bytes were written."""
+        """Return the number of bytes written."""
         return self.size
 
     @property
     def sha256(self) -> str:
-        """The checksum of all bytes so far."""
+        """The checksum of all bytes written."""
         return self._hash.hexdigest()

@@ -1,10 +1,11 @@
-"""Who was there, and for how long.
+"""Attendance summaries: who attended a session, and for how long.
 
-Three steps, each a pure function: :func:`attribute_to_people` decides which stretches belong to one person,
-:func:`infer_leave_times` infers times of leaving that the platform did not give, :func:`summarize_attendance` adds up.
+Three pure functions: :func:`attribute_to_people` decides which intervals belong to one person,
+:func:`infer_leave_times` adds times of leaving that the platform did not give, and :func:`summarize_attendance` adds
+up.
 
-People are told apart by account, then by e-mail. A name alone never makes two rows one person: each stretch of which
-only a name is known stays a row of its own.
+People are distinguished by account, then by e-mail address. Two intervals with the same name never count as one person:
+an interval of which only a name is known has a row of its own.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _SURENESS = (Attribution.NAME_ONLY, Attribution.PROBABLE, Attribution.EXACT)
 
 
-def presence(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
-    """All stretches of a session, each with its person's key and with its time of leaving, in a stable order."""
+def resolve_presence(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
+    """Return the intervals of a session in a stable order, with the keys of people and with times of leaving."""
     return infer_leave_times(attribute_to_people(intervals), session)
 
 
 def attribute_to_people(intervals: Iterable[AttendanceInterval]) -> list[AttendanceInterval]:
-    """Give each stretch the key of its person, in a stable order.
+    """Set the key of each interval's person, and return the intervals in a stable order.
 
-    Someone who came once with an account and once as a guest with the account's e-mail address is one person, unless
-    several accounts share that address. Stretches known by name only get keys of their own.
+    Someone who joined once with an account and once as a guest with the account's e-mail address is one person, unless
+    several accounts share that address. Intervals of which only a name is known get keys of their own.
     """
     ordered = sorted(intervals, key=_order)
     accounts = accounts_by_address(ordered)
@@ -53,10 +54,10 @@ def attribute_to_people(intervals: Iterable[AttendanceInterval]) -> list[Attenda
 
 
 def infer_leave_times(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceInterval]:
-    """Let those who never left leave with the end of the session, and mark that.
+    """Set missing times of leaving to the end of the session, marked as inferred.
 
-    A platform's own total needs no such guess for the sum, but gets it too. Where the end is not known, or lies before
-    the join (clocks differ), nothing is inferred.
+    That includes totals of the platform, whose sum does not depend on it. If the end is unknown, or before the time of
+    joining because clocks differ, nothing is inferred.
     """
     end = session.actual_end
     return [
@@ -68,17 +69,17 @@ def infer_leave_times(intervals: Iterable[AttendanceInterval], session: Session)
 
 
 def summarize_attendance(intervals: Iterable[AttendanceInterval], session: Session) -> list[AttendanceSummary]:
-    """One row a person, from stretches as :func:`presence` gives them, in the order of their keys."""
+    """Return one row per person, in the order of their keys, from the intervals of :func:`resolve_presence`."""
     people: defaultdict[str, list[AttendanceInterval]] = defaultdict(list)
     for one in intervals:
         people[one.participant_key].append(one)
     return [_summary(key, people[key], _length(session)) for key in sorted(people)]
 
 
-def union_seconds(stretches: Iterable[tuple[datetime, datetime]]) -> float:
-    """How long at least one of the stretches lasted. A stretch that ends before it starts counts nothing."""
+def union_seconds(intervals: Iterable[tuple[datetime, datetime]]) -> float:
+    """Return for how long at least one interval lasted. An interval that ends before it starts does not count."""
     total, covered = 0.0, None
-    for start, end in sorted(stretches):
+    for start, end in sorted(intervals):
         if covered is None or start > covered:
             covered = start
         if end > covered:
@@ -88,7 +89,7 @@ def union_seconds(stretches: Iterable[tuple[datetime, datetime]]) -> float:
 
 
 def accounts_by_address(known: Iterable[AttendanceInterval | Participant]) -> dict[str, str]:
-    """The accounts that keys made of e-mail addresses stand for: those of addresses that one account alone has."""
+    """Return the account by the key of its e-mail address, for addresses that only one account has."""
     accounts: defaultdict[str, set[str]] = defaultdict(set)
     for one in known:
         if (key := email_key(one.email)) and one.participant_key.startswith(_ACCOUNT):
@@ -97,38 +98,38 @@ def accounts_by_address(known: Iterable[AttendanceInterval | Participant]) -> di
 
 
 def _order(one: AttendanceInterval) -> tuple[datetime, datetime, str, str, str]:
-    """By time; the rest only serves to have the same order whatever order the platform answered in."""
+    """By time; the other values make the order independent of that of the response."""
     return (one.joined_at or _NEVER, one.left_at or _NEVER, one.participant_key, one.source_id or "", one.device or "")
 
 
 def _length(session: Session) -> float | None:
-    """How long a session lasted; None where nobody knows, as of one that ended before it began, by two clocks."""
+    """Return how long a session lasted; None if unknown, or if its end is before its start because clocks differ."""
     if session.actual_start is None or session.actual_end is None or session.actual_end < session.actual_start:
         return None
     return (session.actual_end - session.actual_start).total_seconds()
 
 
 def _count_seconds(intervals: Iterable[AttendanceInterval]) -> tuple[float, float] | None:
-    """How long a person was present, and connected; None where no row tells.
+    """Return how long a person was present, and how long connected; None if unknown.
 
-    A total lies somewhere between its first join and its last leave. So what rows tell together is at most the union of
-    these, and what totals have beyond their own.
+    A total of the platform lies somewhere between its first join and its last leave. So the presence is at most the
+    union of the spans plus what totals exceed their own span by.
     """
     connected = beyond = 0.0
-    stretches: list[tuple[datetime, datetime]] = []
-    told = False
+    spans: list[tuple[datetime, datetime]] = []
+    is_known = False
     for one in intervals:
-        stretch = 0.0
+        span = 0.0
         if one.joined_at is not None and one.left_at is not None:
-            stretches.append((one.joined_at, one.left_at))
-            stretch = max(0.0, (one.left_at - one.joined_at).total_seconds())
+            spans.append((one.joined_at, one.left_at))
+            span = max(0.0, (one.left_at - one.joined_at).total_seconds())
         elif one.reported_seconds is None:
             continue
-        told = True
-        seconds = stretch if one.reported_seconds is None else max(0.0, one.reported_seconds)
+        is_known = True
+        seconds = span if one.reported_seconds is None else max(0.0, one.reported_seconds)
         connected += seconds
-        beyond += max(0.0, seconds - stretch)
-    return (min(connected, union_seconds(stretches) + beyond), connected) if told else None
+        beyond += max(0.0, seconds - span)
+    return (min(connected, union_seconds(spans) + beyond), connected) if is_known else None
 
 
 def _summary(key: str, intervals: list[AttendanceInterval], longest: float | None) -> AttendanceSummary:
@@ -136,7 +137,7 @@ def _summary(key: str, intervals: list[AttendanceInterval], longest: float | Non
     if present is not None and longest is not None:
         present = min(present, longest)
     joined = [one.joined_at for one in intervals if one.joined_at is not None]
-    # A leave before its own join comes from two clocks: the person was there at the join.
+    # If a time of leaving is before its join because clocks differ, the person was there at the join.
     left = [max(one.left_at, one.joined_at or one.left_at) for one in intervals if one.left_at is not None]
     return AttendanceSummary(
         participant_key=key,

@@ -1,11 +1,11 @@
-"""The base class of operators that export, whatever they write into."""
+"""The base class of operators that export, regardless of what they write into."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import DatasetName, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
-from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions, plan_export
+from airflow_provider_sessions.export.plan import ExportPlan, plan_export
 from airflow_provider_sessions.export.redaction import (
     Redaction,
     RedactionMode,
@@ -27,7 +27,7 @@ from airflow_provider_sessions.export.run import (
     ExportResult,
     Target,
     check_concurrency,
-    fetch_artifacts,
+    run_export,
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import get_password
@@ -60,14 +60,13 @@ SHARED_TEMPLATE_FIELDS = (
 
 
 class BaseExportOperator(DeferringOperator):
-    """Export datasets of the sessions that ended in a window of time. A subclass says into what.
+    """Export datasets of the sessions that ended in a window of time; a subclass provides the target.
 
-    The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. The parameters
-    are described with each subclass.
+    The parameters are documented with each subclass.
     """
 
     usual_requests = 1
-    # Once it has begun it goes on at the account's pace: from the beginning it might never come to an end.
+    # An export that has begun waits for the rate limit on the worker: repeated from the beginning it might never end.
     repeated_after = ()
     template_fields: Sequence[str] = SHARED_TEMPLATE_FIELDS
 
@@ -108,11 +107,11 @@ class BaseExportOperator(DeferringOperator):
 
     @abstractmethod
     def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[Target]:
-        """What is written into, open for the time of the block. Called before the platform is asked.
+        """Open the target. Called before the first request to the platform.
 
-        :param run: whose export it is.
-        :param give_up_after: how long after a session's end its artifacts are waited for.
-        :raises InputError: an argument cannot be meant.
+        :param run: the run that exports.
+        :param give_up_after: how long after a session's end to wait for its artifacts.
+        :raises InputError: an argument is invalid.
         """
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
@@ -130,25 +129,15 @@ class BaseExportOperator(DeferringOperator):
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = parse_redaction(self.redact, self.redact_conn_id)
         with frozen_heap(), self.target(_get_run_id(context), give_up_after) as target:
-            _warn_of_open_end(window)
+            _warn_if_window_is_open(window)
             with preload_lineage_collector():
-                work = hook.run(lambda adapter: plan_export(adapter, query, wanted, redaction))
-            _log_plan(work, window)
-            whole, written = _exported(hook, work, target, concurrency)
-        told = _make_xcom_summary(whole, window, written)
-        report_lineage(hook, whole, written)
-        emit_outlet_events(self.outlets, context, written, told)
-        return told
-
-
-def _exported(
-    hook: SessionsHook, work: ExportPlan, target: Target, concurrency: int
-) -> tuple[ExportPlan, ExportResult]:
-    """Add to a plan what the target's ledger names, and let all of it be written."""
-    late = target.begin(work)
-    whole = hook.run(lambda adapter: add_due_sessions(adapter, work, late)) if late else work
-    with closing(hook.stream(lambda adapter: fetch_artifacts(adapter, whole, concurrency))) as known:
-        return whole, target.write(whole, known)
+                plan = hook.run(lambda adapter: plan_export(adapter, query, wanted, redaction))
+            _log_plan(plan, window)
+            plan, result = run_export(hook, plan, target, concurrency)
+        summary = _summarize(plan, window, result)
+        report_lineage(hook, plan, result)
+        emit_outlet_events(self.outlets, context, result, summary)
+        return summary
 
 
 def _get_run_id(context: Context) -> RunId:
@@ -174,94 +163,92 @@ def parse_redaction(redact: Any, conn_id: Any) -> Redaction:
     return redaction
 
 
-def _warn_of_open_end(window: Window) -> None:
+def _warn_if_window_is_open(window: Window) -> None:
     if window.end > datetime.now(UTC):
-        log.warning("The window ends in the future: sessions that end after now are not in this export")
+        log.warning("The window ends in the future; sessions that have not ended yet are not in this export")
 
 
-def _log_plan(work: ExportPlan, window: Window) -> None:
+def _log_plan(plan: ExportPlan, window: Window) -> None:
     log.info(
         "%s of %s ended from %s to %s; exporting %s",
-        format_count(len(work.sessions), "session"),
-        work.platform,
+        format_count(len(plan.sessions), "session"),
+        plan.platform,
         format_instant(window.start),
         format_instant(window.end),
-        ", ".join(dataset.name for dataset in work.datasets),
+        ", ".join(dataset.name for dataset in plan.datasets),
     )
 
 
-def _make_xcom_summary(work: ExportPlan, window: Window, written: ExportResult) -> dict[str, Any]:
-    """What goes into XCom, and into the log."""
-    outcome = written.outcome
-    _log_written(written)
-    if not work.sessions:
-        log.warning("No session ended in this window, and none of before was due: there was nothing to write")
+def _summarize(plan: ExportPlan, window: Window, result: ExportResult) -> dict[str, Any]:
+    """Log what was exported, and return it for XCom."""
+    outcome = result.outcome
+    _log_result(result)
+    if not plan.sessions:
+        log.warning("No session ended in this window, and no earlier one was due; nothing was written")
     return {
-        "platform": work.platform,
+        "platform": plan.platform,
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
         "sessions": outcome.sessions,
         "unchanged": outcome.unchanged,
-        "pending": _by_dataset("pending", outcome.pending),
-        "absent": _by_dataset("absent", outcome.absent),
+        "pending": _count_by_dataset("pending", outcome.pending),
+        "absent": _count_by_dataset("absent", outcome.absent),
         "deleted": len(outcome.deleted_sessions),
-        "datasets": {name: dict(sums) for name, sums in written.datasets.items()},
-        **written.where,
+        "datasets": {name: dict(sums) for name, sums in result.datasets.items()},
+        **result.locations,
     }
 
 
-def _log_written(written: ExportResult) -> None:
-    outcome = written.outcome
-    # Zeros would look like a loss where all is there already.
-    for name, sums in written.datasets.items() if outcome.sessions else ():
+def _log_result(result: ExportResult) -> None:
+    outcome = result.outcome
+    # If every session is unchanged, zero rows would look like a loss.
+    for name, sums in result.datasets.items() if outcome.sessions else ():
         counts = [format_count(value, noun.removesuffix("s")) for noun, value in sums.items() if type(value) is int]
         log.info("%s: %s", name, ", ".join(counts) if sums["rows"] else "no new rows")
     if outcome.unchanged:
-        log.info("%s unchanged since an earlier run wrote them", format_count(outcome.unchanged, "session"))
+        log.info("%s unchanged since an earlier run exported them", format_count(outcome.unchanged, "session"))
     if outcome.deleted_sessions:
-        log.info("%s deleted at the source", format_count(len(outcome.deleted_sessions), "session"))
-    for name, place in written.where.items():
-        log.info("%s: %s", name, place)
+        log.info("%s deleted on the platform", format_count(len(outcome.deleted_sessions), "session"))
+    for name, location in result.locations.items():
+        log.info("%s: %s", name, location)
 
 
-def _by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+def _count_by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
     counts = Counter(name for reasons in noted.values() for name in reasons)
     for name, sessions in sorted(counts.items()):
         log.info("%s: %s %s", name, format_count(sessions, "session"), status)
     return dict(sorted(counts.items()))
 
 
-_REMEDIES = (
+_WINDOW_HINT = (
     "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "
     "airflow.timetables.interval.CronDataIntervalTimetable, whose runs have an interval"
 )
 
 
 def resolve_window(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
-    """The window from ``start`` to ``end``, else the run's data interval.
+    """Return the window from ``start`` to ``end``, or the run's data interval if both are empty.
 
-    :param start: as the user gave it: an aware datetime, ISO 8601, seconds since 1970, or nothing.
-    :param end: the same.
-    :param context: the task's context.
-    :raises InputError: one of the two is missing, the window has no length, or there is neither it nor an interval.
+    :param start: an aware datetime, ISO 8601, or seconds since 1970.
+    :raises InputError: only one of the two is given, the window is empty, or there is no data interval.
     """
     start, end = none_if_empty(start), none_if_empty(end)
     if (start is None) != (end is None):
         raise InputError(f"start and end belong together, but {'start' if start is None else 'end'} is missing")
     if start is not None and end is not None:
-        begins, ends = parse_instant(start, "start"), parse_instant(end, "end")
-        if ends <= begins:
-            raise InputError(f"end: {ends.isoformat()} is not after the start, {begins.isoformat()}")
-        return Window(start=begins, end=ends)
+        starts_at, ends_at = parse_instant(start, "start"), parse_instant(end, "end")
+        if ends_at <= starts_at:
+            raise InputError(f"end: {ends_at.isoformat()} is not after the start, {starts_at.isoformat()}")
+        return Window(start=starts_at, end=ends_at)
     return _data_interval(context)
 
 
 def _data_interval(context: Mapping[str, Any]) -> Window:
-    begins, ends = context.get("data_interval_start"), context.get("data_interval_end")
-    if not isinstance(begins, datetime) or not isinstance(ends, datetime):
-        raise InputError(f"this run has no data interval, so there is no window to export: {_REMEDIES}")
-    if ends <= begins:
+    starts_at, ends_at = context.get("data_interval_start"), context.get("data_interval_end")
+    if not isinstance(starts_at, datetime) or not isinstance(ends_at, datetime):
+        raise InputError(f"this run has no data interval, so there is no window to export: {_WINDOW_HINT}")
+    if ends_at <= starts_at:
         raise InputError(
-            f"this run's data interval has no length (it starts and ends at {begins.isoformat()}; schedules such as "
-            f"'@daily' make such runs), so there is no window to export: {_REMEDIES}"
+            f"this run's data interval has no length (it starts and ends at {starts_at.isoformat()}; schedules such as "
+            f"'@daily' make such runs), so there is no window to export: {_WINDOW_HINT}"
         )
-    return Window(start=begins, end=ends)
+    return Window(start=starts_at, end=ends_at)

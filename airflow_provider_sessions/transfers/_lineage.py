@@ -38,7 +38,7 @@ def preload_lineage_collector() -> Iterator[None]:
         making.join()
 
 
-def report_lineage(hook: SessionsHook, work: ExportPlan, written: ExportResult) -> None:
+def report_lineage(hook: SessionsHook, plan: ExportPlan, written: ExportResult) -> None:
     """Tell the collector of hook lineage what was read, and into which folders or tables it went.
 
     What was read is ``{platform}://{account}/{question}``: ``vidinfra://api.tenbyte.io/attendance``.
@@ -47,9 +47,9 @@ def report_lineage(hook: SessionsHook, work: ExportPlan, written: ExportResult) 
     """
     collector = get_hook_lineage_collector()
     # An underscore may stand in a connection type, but not in the scheme of an address.
-    account = f"{work.platform.replace('_', '-')}://{work.account}"
-    for question in dict.fromkeys(dataset.question for dataset in work.datasets):
-        collector.add_input_asset(context=hook, uri=f"{account}/{question}")
+    account = f"{plan.platform.replace('_', '-')}://{plan.account}"
+    for feature in dict.fromkeys(dataset.feature for dataset in plan.datasets):
+        collector.add_input_asset(context=hook, uri=f"{account}/{feature}")
     for asset in _with_rows(written).values():
         collector.add_output_asset(context=hook, uri=asset.uri)
 

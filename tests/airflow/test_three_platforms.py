@@ -238,7 +238,7 @@ def test_all_datasets_are_exported_in_all_formats(
     run = run_dag(FILE, "export", **place.conf, **window)
 
     assert run.tasks == {"export": ["success"] * len(FORMATS)}
-    supported = [name for name, dataset in DATASETS.items() if not place.lacks(dataset.question)]
+    supported = [name for name, dataset in DATASETS.items() if not place.lacks(dataset.feature)]
     results = run.xcom("export")
     for result in results:
         assert (result["platform"], result["sessions"]) == (place.case.platform, 2)

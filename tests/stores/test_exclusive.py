@@ -175,7 +175,7 @@ def test_the_lock_is_free_again_once_a_run_is_over_or_dead(tmp_path) -> None:
     first.begin(())
     with pytest.raises(ExportError, match=r"another export is writing here, until 20.*retry"):
         claims(store, "second", clock)
-    first.finish()
+    first.release_lease()
     claims(store, "third, which dies", clock)
     with pytest.raises(ExportError, match="another export is writing here"):
         claims(store, "fourth", clock)
@@ -190,7 +190,7 @@ def test_a_retry_takes_the_lock_of_the_try_before(tmp_path) -> None:
     retry.begin(())
     with pytest.raises(ExportError, match="another export is writing here"):
         claims(store, "another", clock)
-    retry.finish()
+    retry.release_lease()
     claims(store, "another", clock)
 
 
@@ -208,7 +208,7 @@ def test_who_takes_the_store_for_exclusive_is_seen_by_those_who_take_the_lock(tm
     lucky.begin(())
     with pytest.raises(ExportError, match="another export is writing here"):
         claims(Plain(tmp_path), "careful", clock)
-    lucky.finish()
+    lucky.release_lease()
     claims(Plain(tmp_path), "careful", clock)
     with pytest.raises(ExportError, match="another export is writing here"):
         claims(LocalStore(tmp_path), "lucky again", clock)
@@ -371,6 +371,6 @@ def test_a_claim_whose_answer_was_lost_is_settled(reach) -> None:
         [decisions] = one.claim([(SESSIONS[0], READY)])
         assert decisions["sessions"].write
         one.finish_writes()
-        one.finish()
+        one.release_lease()
         [state] = [data for key, data in sorted(folder.everything().items()) if "/sessions/" in key][-1:]
         assert b'"status":"exported"' in state

@@ -1,4 +1,4 @@
-"""The types of columns in each database, and values as databases take them."""
+"""The types of columns in each database, and values that databases can store."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from airflow_provider_sessions.export.rows import Column, Kind
 
 MYSQL_CHARSET: Final = "utf8mb4"
 LONGEST_KEY: Final = 180
-"""Characters of a text by which rows are found. Of a longer one the end is replaced by a checksum of the whole."""
+"""Characters of a text in a key or index. The end of a longer one is replaced by a checksum of the whole text."""
 
 
 def column_type(column: Column) -> TypeEngine[Any]:
-    """The type of a column. Databases limit the length of texts in keys and indexes."""
+    """Return the type of a column. Databases limit the length of texts in keys and indexes."""
     is_key = column.kind is Kind.TEXT and (column.key or column.indexed)
     return _KEY if is_key else _TYPES[column.kind]
 
 
 class Instant(TypeDecorator[datetime]):
-    """An instant in UTC. Where a database has no type for it, it is text that sorts by time and names its offset."""
+    """An instant in UTC. In SQLite, which has no type for it, it is a text with its offset, which sorts by time."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type that the database has for it."""
+        """Return the type of the database."""
         if dialect.name == "sqlite":
-            return dialect.type_descriptor(sqlite.DATETIME(storage_format=_TEXT))
+            return dialect.type_descriptor(sqlite.DATETIME(storage_format=_SQLITE_FORMAT))
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Hand it over in UTC."""
+        """Convert a parameter to UTC."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Read it as UTC."""
+        """Convert a result to UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-_TEXT: Final = "%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d.%(microsecond)06d+00:00"
+_SQLITE_FORMAT: Final = "%(year)04d-%(month)02d-%(day)02d %(hour)02d:%(minute)02d:%(second)02d.%(microsecond)06d+00:00"
 
 
 class ExactText(TypeDecorator[str]):
     """A text of any characters, compared character by character.
 
-    MySQL by itself takes the database's character set, which may lack characters, and a collation for which ``aB`` and
-    ``Ab ``, with a blank at its end, are the same.
+    By default MySQL uses the database's character set, which may lack characters, and a collation in which ``aB`` and
+    ``Ab ``, with a trailing space, are equal.
 
-    :param length: how long it may be; None for as long as the database can.
+    :param length: maximum length; None for the maximum of the database.
     """
 
     impl = sa.Text
@@ -70,7 +70,7 @@ class ExactText(TypeDecorator[str]):
         self.length = length
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The type that the database has for it."""
+        """Return the type of the database."""
         if isinstance(dialect, MySQLDialect):
             options = {"charset": MYSQL_CHARSET, "collation": mysql_collation(dialect)}
             return mysql.LONGTEXT(**options) if self.length is None else mysql.VARCHAR(self.length, **options)
@@ -78,7 +78,7 @@ class ExactText(TypeDecorator[str]):
 
 
 def mysql_collation(dialect: MySQLDialect) -> str:
-    """The collation in which every character counts, at the end of a text too: MySQL does not know MariaDB's."""
+    """Return the collation that compares every character, including trailing spaces."""
     return "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
 
 
@@ -95,7 +95,7 @@ _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def storable_text(text: str) -> str:
-    """A text as databases take it."""
+    """Return a text that databases can store."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -104,7 +104,7 @@ def storable_text(text: str) -> str:
 
 
 def storable_key(text: str) -> str:
-    """A text by which rows are found: not too long for an index, and still like no other."""
+    """Return a text for a key or index: short enough, and still unique."""
     text = storable_text(text)
     if len(text) <= LONGEST_KEY:
         return text

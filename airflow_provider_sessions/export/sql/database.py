@@ -1,4 +1,4 @@
-"""Transactions that are done again when another one was quicker."""
+"""Transactions that are retried if a concurrent transaction prevented them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 _WRONG_OPTIONS: Final = (OSError, RuntimeError, TypeError, ValueError)
-"""What drivers raise besides their own errors where they cannot use an option of the connection."""
+"""What drivers raise, besides their own errors, for an invalid option of the connection."""
 
 
 class Database:
-    """A database that is written to.
+    """A database to write to.
 
-    :param engine: how it is reached. It must not have been used: its connections are set up for exports.
-    :param allow_untested: whether it may be a server that exports were never run on.
-    :param pause: waits for seconds before a transaction is done again.
+    :param engine: must not have been used yet, because its connections are configured for exports.
+    :param allow_untested: whether to allow a server on which exports were never tested.
+    :param pause: sleeps for some seconds before a retry.
     """
 
     def __init__(
@@ -48,24 +48,24 @@ class Database:
     def check(self) -> None:
         """Connect once.
 
-        :raises InputError: the server is none that is supported.
+        :raises InputError: the server is not supported.
         :raises ExportError: it cannot be reached.
         """
         self.transaction("preparing the tables", lambda connection: None)
 
     def transaction(self, what: str, do: Callable[[Connection], T]) -> T:
-        """Do something in one transaction; anew from the beginning where another was quicker, or the connection broke.
+        """Run a function in a transaction; retry it after a conflict, or if the connection broke.
 
-        :param what: what it is about, for an error.
+        :param what: what the transaction is about, for an error.
         :param do: must do the same each time it is called.
-        :raises ExportError: the database does not do it. Nothing of it is there. The text holds no value of a row.
+        :raises ExportError: the transaction failed and was rolled back. The text contains no values of rows.
         """
         pauses = {is_held: iter(LOCKED_FILE_PAUSES if is_held else PAUSES) for is_held in (True, False)}
         is_waiting = False
         while isinstance(result := self._attempt(do), _Failure):
             pause = next(pauses[result.is_locked_file], None) if result.is_transient else None
             if pause is None:
-                # Not in an except clause: the driver's exception, which may quote rows, is no context of this one.
+                # Outside of the except clause, so that the driver's exception, which may quote rows, is no context.
                 raise ExportError(f"{what}: the database refused: {result.text}")
             if result.is_locked_file and not is_waiting:
                 is_waiting = True
@@ -86,7 +86,7 @@ class Database:
             text = self._backend.describe(error, connecting=connecting)
             if connecting and is_locked_file(self._engine, error):
                 return _Failure(
-                    f"another process has the DuckDB file open, which lets in one at a time: {text}", True, True
+                    f"another process has the DuckDB file open, which allows one at a time: {text}", True, True
                 )
             return _Failure(text, self._backend.is_transient(error))
         except _WRONG_OPTIONS as error:
@@ -97,10 +97,10 @@ class Database:
             if self._engine.dialect.name == "duckdb":
                 self._engine.dispose()  # which closes the file, so that other processes can open it
 
-    def uri(self, table: Table) -> str:
-        """The address of a table, without a secret: ``postgresql://host:port/database/schema/table``.
+    def make_uri(self, table: Table) -> str:
+        """Return the URI of a table, without a secret: ``postgresql://host:port/database/schema/table``.
 
-        Without the schema where a database has none besides itself: ``mysql://host:port/database/table``.
+        MySQL has no schemas besides databases: ``mysql://host:port/database/table``.
         """
         url, schema = self._engine.url, table.schema or self._engine.dialect.default_schema_name
         host = f"{url.host or ''}:{url.port}" if url.port else url.host or ""
@@ -117,8 +117,8 @@ class Database:
 class _Failure:
     """Why a transaction failed.
 
-    :param text: what is said of it.
-    :param is_transient: whether it goes away by itself.
+    :param text: the error message.
+    :param is_transient: whether a retry may succeed.
     :param is_locked_file: whether another process has the database's file open.
     """
 

@@ -1,7 +1,7 @@
-"""The tables of an export: one for each dataset, and the ledger's. They follow from the row types.
+"""The tables of an export: one for each dataset, and the ledger's. They are derived from the row types.
 
-Tables are made when they are first needed. When the schema has grown, its new columns are added to tables that are
-there, and allow nulls, because rows of before have no value for them. Nothing is ever dropped or changed.
+Tables are created when they are first needed. If the schema of a later version has more columns, these are added to
+existing tables, and allow nulls, because older rows have no value for them. Nothing is ever dropped or changed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NAMES: Final = {"ix": "%(table_name)s_%(column_0_N_name)s_ix", "pk": "%(table_n
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """What is known of one dataset of one session: an entry of the ledger, and whose it is."""
+    """An entry of the ledger: the state of one dataset of one session."""
 
     platform: Annotated[str, "Connection type of the platform.", KEY]
     account: Annotated[str, "Account on the platform.", KEY]
@@ -52,46 +52,46 @@ class LedgerRow:
 
 
 class Tables:
-    """The tables of one place.
+    """The tables of one export.
 
-    :param schema: the database's schema that they are in; None for the connection's own.
-    :param prefix: what their names begin with.
-    :raises InputError: the prefix cannot be part of a name.
+    :param schema: the database's schema for the tables; None for the connection's default.
+    :param prefix: prefix of their names.
+    :raises InputError: the prefix is invalid.
     """
 
     def __init__(self, schema: str | None = None, prefix: str = "") -> None:
         if not _PREFIX.fullmatch(prefix):
-            raise InputError(f"table_prefix: {prefix!r} is not up to 20 letters, digits and underscores")
+            raise InputError(f"table_prefix: {prefix!r} must be up to 20 letters, digits and underscores")
         metadata = sa.MetaData(schema=schema, naming_convention=_NAMES)
         self._of_dataset = {
             name: _table(metadata, f"{prefix}{name}", dataset.columns) for name, dataset in DATASETS.items()
         }
         self.ledger = _table(metadata, f"{prefix}{LEDGER}", get_columns(LedgerRow))
 
-    def of(self, dataset: str) -> sa.Table:
-        """The table of a dataset."""
+    def get(self, dataset: str) -> sa.Table:
+        """Return the table of a dataset."""
         return self._of_dataset[dataset]
 
     def prepare(self, connection: Connection, datasets: Iterable[str]) -> None:
-        """Make the tables of datasets and the ledger's, or add the columns that they lack.
+        """Create the tables of datasets and of the ledger, or add missing columns.
 
-        :raises ExportError: there is no such schema, or a table of that name is not one of an export.
+        :raises ExportError: the schema does not exist, or a table of that name does not belong to an export.
         """
         schema = self.ledger.schema
         if schema is not None and not sa.inspect(connection).has_schema(schema):
-            raise ExportError(f"the database has no schema {schema!r}: make it first, or name another one")
-        wanted = (self.ledger, *(self.of(name) for name in datasets))
-        # All are looked at before one is made: on MySQL no transaction takes back a table.
-        there = {table: _columns_there(connection, table) for table in wanted}
-        for table, names in there.items():
+            raise ExportError(f"the database has no schema {schema!r}: create it first, or set another one")
+        wanted = (self.ledger, *(self.get(name) for name in datasets))
+        # All are checked before one is created, because MySQL cannot roll back the creation of a table.
+        existing = {table: _list_columns(connection, table) for table in wanted}
+        for table, names in existing.items():
             if names is None:
                 table.create(connection)
                 continue
             _add_columns(connection, table, names)
             if alter := suggest_alter(connection, table):
                 log.warning(
-                    "The table %s is used as it is, but keeps less than an export could: characters that its character "
-                    "set lacks are refused, or ids that differ count as equal. To change that, run: %s",
+                    "Table %s has limitations: it refuses characters that its character set lacks, or treats different "
+                    "ids as equal, or has no transactions. To remove them, run: %s",
                     table.fullname,
                     OwnText(alter),
                 )
@@ -104,7 +104,7 @@ def _table(metadata: sa.MetaData, name: str, columns: Iterable[Column]) -> sa.Ta
     return made
 
 
-# Transactions, and keys of up to 3072 bytes, whatever the server's defaults are.
+# For transactions and keys of up to 3072 bytes, regardless of the server's defaults.
 _MYSQL_OPTIONS: Final[dict[str, Any]] = {
     f"{dialect}_{option}": value
     for dialect in ("mysql", "mariadb")
@@ -124,27 +124,27 @@ def _column(column: Column) -> sa.Column[Any]:
     )
 
 
-def _columns_there(connection: Connection, table: sa.Table) -> set[str] | None:
-    """The names of the columns that a table has in the database; None where it is not there.
+def _list_columns(connection: Connection, table: sa.Table) -> set[str] | None:
+    """Return the names of a table's columns in the database; None if the table does not exist.
 
-    :raises ExportError: it is not one of an export.
+    :raises ExportError: the table does not belong to an export.
     """
-    if not _is_there(connection, table):
+    if not _has_table(connection, table):
         return None
-    # Asked of the table itself: not every dialect can reflect what its database holds.
+    # From the result of a query, because not every dialect can reflect columns.
     names = set(connection.execute(sa.select(sa.text("*")).select_from(table).where(sa.false())).keys())
     if not {column.name for column in table.primary_key} <= names:
         raise ExportError(
-            f"there is a table {table.fullname!r} that is not one of an export: give schema or table_prefix, "
-            "so that the export has tables of its own"
+            f"the table {table.fullname!r} exists and does not belong to an export: set schema or table_prefix, so "
+            "that the export has tables of its own"
         )
     return names
 
 
-def _is_there(connection: Connection, table: sa.Table) -> bool:
+def _has_table(connection: Connection, table: sa.Table) -> bool:
     if connection.dialect.name != "duckdb":
         return sa.inspect(connection).has_table(table.name, schema=table.schema)
-    # Its dialect looks into all schemas where none is named.
+    # Its dialect searches all schemas if none is set.
     return bool(connection.scalar(_ON_DUCKDB, {"schema": table.schema, "name": table.name}))
 
 
@@ -154,14 +154,14 @@ _ON_DUCKDB: Final = sa.text(
 )
 
 
-def _add_columns(connection: Connection, table: sa.Table, there: set[str]) -> None:
+def _add_columns(connection: Connection, table: sa.Table, existing: set[str]) -> None:
     """Add the columns that a table lacks.
 
-    :param there: the columns that it has.
+    :param existing: the columns that it has.
     """
     preparer = connection.dialect.identifier_preparer
     for column in table.columns:
-        if column.name not in there:
+        if column.name not in existing:
             kind = column.type.compile(connection.dialect)
             name = preparer.format_column(column)
             connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {name} {kind}")
@@ -181,24 +181,25 @@ _HAS_TRANSACTIONS = sa.text(
 
 
 def suggest_alter(connection: Connection, table: sa.Table) -> str | None:
-    """The statement that makes a table that is there as an export makes it now; None where nothing is wrong with it.
+    """Return the statement that changes an existing table to what an export creates now; None if nothing is wrong.
 
-    Wrong are a character set that lacks characters, a collation of a key that takes different ids for the same, and an
-    engine without transactions.
+    On MariaDB and MySQL, what can be wrong is a character set that lacks characters, a collation of a key in which
+    different ids are equal, and an engine without transactions. The statement rewrites the whole table, so its owner
+    has to run it, while nothing is exported.
     """
     if not isinstance(connection.dialect, MySQLDialect):
         return None
     place = {"schema": table.schema, "name": table.name}
-    clauses = list(_modified(connection, table, connection.dialect))
+    clauses = list(_modify_columns(connection, table, connection.dialect))
     if connection.scalar(_HAS_TRANSACTIONS, place) == "NO":
         clauses.append("ENGINE=InnoDB")
     name = connection.dialect.identifier_preparer.format_table(table)
     return f"ALTER TABLE {name} {', '.join(clauses)};" if clauses else None
 
 
-def _modified(connection: Connection, table: sa.Table, dialect: MySQLDialect) -> Iterator[str]:
-    there = connection.execute(_COLUMNS, {"schema": table.schema, "name": table.name})
-    known = {name: (charset, collation) for name, charset, collation in there if charset is not None}
+def _modify_columns(connection: Connection, table: sa.Table, dialect: MySQLDialect) -> Iterator[str]:
+    found = connection.execute(_COLUMNS, {"schema": table.schema, "name": table.name})
+    known = {name: (charset, collation) for name, charset, collation in found if charset is not None}
     compiler = dialect.ddl_compiler(dialect, None)  # type: ignore[arg-type]  # no statement, but its columns
     for column in table.columns:
         if not isinstance(column.type, ExactText) or column.name not in known:

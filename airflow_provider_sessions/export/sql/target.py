@@ -1,4 +1,4 @@
-"""Writing an export into tables, session by session."""
+"""Write an export to tables, session by session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.sql.column_types import storable_key
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.insert import insert_rows
-from airflow_provider_sessions.export.sql.table_ledger import TableLedger, rows_of_session
+from airflow_provider_sessions.export.sql.table_ledger import TableLedger, match_session
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.model import Session
 
@@ -42,11 +42,11 @@ from airflow_provider_sessions.model import Session
 class SqlTarget:
     """Tables in a database; see :class:`~airflow_provider_sessions.export.run.Target`.
 
-    The tables hold the newest version of each session. Of a session that the platform lost, all that was exported
-    stays, and its row in ``sessions`` says that it is deleted.
+    The tables hold the newest version of each session. All rows of a session that was deleted on the platform stay, and
+    its row in ``sessions`` is marked as deleted.
 
-    :param run: whose export it is.
-    :param give_up_after: how long after a session's end its artifacts are waited for.
+    :param run: the run that exports.
+    :param give_up_after: how long after a session's end to wait for its artifacts.
     """
 
     def __init__(
@@ -60,94 +60,98 @@ class SqlTarget:
     ) -> None:
         self._database = database
         self._tables = tables
-        self._me = RunTry(storable_key(run.stem), token="")
+        self._run_try = RunTry(storable_key(run.stem), token="")
         self._give_up = give_up_after
         self._clock = clock
 
-    def held(self, work: ExportPlan) -> dict[str, LedgerSession]:
-        """What the ledger of the plan's account holds, by session id.
+    def read_ledger(self, plan: ExportPlan) -> dict[str, LedgerSession]:
+        """Return the sessions in the ledger of the plan's account, by id.
 
-        :raises ExportError: it cannot be read.
+        :raises ExportError: the ledger cannot be read.
         """
-        return self._database.transaction("reading the ledger", self._ledger(work).all)
+        return self._database.transaction("reading the ledger", self._ledger(plan).read_sessions)
 
-    def begin(self, work: ExportPlan) -> dict[str, DueSession]:
-        """Make the tables, and tell which sessions to look at besides those that were found.
+    def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
+        """Create or extend the tables, and return the sessions that are due or owned, by id.
 
-        :raises ExportError: the tables cannot be made or read.
+        :raises ExportError: the tables cannot be created or read.
         """
-        self._me = replace(self._me, views=work.views)
-        names = [dataset.name for dataset in work.datasets]
-        self._database.transaction("preparing the tables", lambda one: self._tables.prepare(one, names))
-        ledger, now = self._ledger(work), self._clock.now()
-        return self._database.transaction("reading the ledger", lambda one: ledger.late(one, self._me.run, now))
+        self._run_try = replace(self._run_try, views=plan.views)
+        names = [dataset.name for dataset in plan.datasets]
+        self._database.transaction("preparing the tables", lambda connection: self._tables.prepare(connection, names))
+        ledger, now = self._ledger(plan), self._clock.now()
+        return self._database.transaction(
+            "reading the ledger", lambda connection: ledger.list_due(connection, self._run_try.run, now)
+        )
 
-    def write(self, work: ExportPlan, known: Iterable[SessionArtifacts]) -> ExportResult:
-        """Replace the rows of each session, each with its entries of the ledger in one transaction.
+    def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
+        """Replace the rows of each session, with its ledger entries, in a transaction per session.
 
-        :raises ExportError: the database refused a session, or sessions are missing. Those before it are there.
+        :raises ExportError: the database refused a session, or sessions are missing. The sessions before are committed.
         """
-        tally = ExportCounter("sessions loaded", work)
+        counter = ExportCounter("sessions loaded", plan)
         counts: Counter[str] = Counter()
-        for session in work.unfinished:
+        for session in plan.unfinished:
             key = session.session_id
-            seen = check_unfinished(session, work.datasets_for(key), work.reasons.get(key))
-            tally.note(session.session_id, self._store(work, session, seen, rows={}))
-        for material in known:
-            datasets = work.datasets_for(material.session.session_id)
-            rows, seen = check_datasets(material, datasets, work.redaction)
-            decisions = self._store(work, material.session, seen, rows)
-            stored = {name: len(made) for name, made in select_rows_to_write(rows, decisions).items()}
+            seen = check_unfinished(session, plan.datasets_for(key), plan.reasons.get(key))
+            counter.note(session.session_id, self._store(plan, session, seen, rows={}))
+        for artifacts in fetched:
+            datasets = plan.datasets_for(artifacts.session.session_id)
+            rows, seen = check_datasets(artifacts, datasets, plan.redaction)
+            updates = self._store(plan, artifacts.session, seen, rows)
+            stored = {name: len(made) for name, made in select_rows_to_write(rows, updates).items()}
             counts.update(stored)
-            tally.add(material, decisions, self._me.run, sum(stored.values()))
-        tables = {dataset.name: self._tables.of(dataset.name) for dataset in work.datasets}
-        told = {name: {"rows": counts[name], "table": table.fullname} for name, table in tables.items()}
-        assets = {name: self._database.uri(table) for name, table in tables.items()}
-        return ExportResult(tally.outcome(), told, {"ledger": self._tables.ledger.fullname}, assets)
+            counter.add(artifacts, updates, self._run_try.run, sum(stored.values()))
+        tables = {dataset.name: self._tables.get(dataset.name) for dataset in plan.datasets}
+        summary = {name: {"rows": counts[name], "table": table.fullname} for name, table in tables.items()}
+        assets = {name: self._database.make_uri(table) for name, table in tables.items()}
+        return ExportResult(counter.outcome(), summary, {"ledger": self._tables.ledger.fullname}, assets)
 
     def _store(
-        self, work: ExportPlan, session: Session, seen: Mapping[str, CheckResult], rows: Rows
+        self, plan: ExportPlan, session: Session, seen: Mapping[str, CheckResult], rows: Rows
     ) -> dict[str, EntryUpdate]:
-        """Decide about a session, note it, and replace the rows that are this run's."""
-        replace_rows = partial(self._replace, ledger=self._ledger(work), session=session, seen=seen, rows=rows)
+        """Decide about a session, update its ledger entries, and replace the rows that this run writes."""
+        replace_rows = partial(self._replace, ledger=self._ledger(plan), session=session, seen=seen, rows=rows)
         return self._database.transaction(f"session {session.session_id!r}", replace_rows)
 
     def _replace(
         self, connection: Connection, ledger: TableLedger, session: Session, seen: Mapping[str, CheckResult], rows: Rows
     ) -> dict[str, EntryUpdate]:
-        before, now = ledger.held(connection, session.session_id), self._clock.now()
-        decisions = {
-            name: _finish_claim(update_entry(old, one, self._me, now, expected_end(session, now, old), self._give_up))
+        before, now = ledger.lock_entries(connection, session.session_id), self._clock.now()
+        updates = {
+            name: _finish_claim(
+                update_entry(old, one, self._run_try, now, expected_end(session, now, old), self._give_up)
+            )
             for name, one in seen.items()
             for old in (before.get(name),)
         }
-        # First of all: where two runs meet at a new session, one of them goes no further.
-        ledger.note(connection, session, before, {name: one.entry for name, one in decisions.items()})
+        # First, because of two runs that insert the first entries of a session one fails here.
+        ledger.write_entries(connection, session, before, {name: one.entry for name, one in updates.items()})
         key = {**ledger.key, "session_id": session.session_id}
-        for name, made in select_rows_to_write(rows, decisions).items():
-            table = self._tables.of(name)
-            if decisions[name].entry.status is EntryStatus.DELETED:
+        for name, made in select_rows_to_write(rows, updates).items():
+            table = self._tables.get(name)
+            if updates[name].entry.status is EntryStatus.DELETED:
                 self._mark_deleted(connection, name, key, made)
-            elif name in rows:  # else nobody asked what there is now, and what is there stays
-                connection.execute(sa.delete(table).where(*rows_of_session(table, key)))
+            elif name in rows:  # else nothing was fetched, and the rows stay
+                connection.execute(sa.delete(table).where(*match_session(table, key)))
                 insert_rows(connection, table, DATASETS[name], made)
-        return decisions
+        return updates
 
     def _mark_deleted(self, connection: Connection, name: str, key: Mapping[str, str], made: Sequence[Row]) -> None:
-        """Let a session's row say that it is deleted, and keep what else was known."""
-        table = self._tables.of(name)
+        """Mark a session's row as deleted, and keep its other columns."""
+        table = self._tables.get(name)
         for row in made:
-            here = rows_of_session(table, key)
-            # Not the count of updated rows: not every driver has one.
-            if connection.scalar(sa.select(sa.func.count()).select_from(table).where(*here)):
-                connection.execute(sa.update(table).where(*here).values(deleted=True, version=row.version))
+            condition = match_session(table, key)
+            # Not every driver returns the number of updated rows.
+            if connection.scalar(sa.select(sa.func.count()).select_from(table).where(*condition)):
+                connection.execute(sa.update(table).where(*condition).values(deleted=True, version=row.version))
             else:
                 insert_rows(connection, table, DATASETS[name], [row])
 
-    def _ledger(self, work: ExportPlan) -> TableLedger:
-        return TableLedger(self._tables.ledger, work.platform, work.account)
+    def _ledger(self, plan: ExportPlan) -> TableLedger:
+        return TableLedger(self._tables.ledger, plan.platform, plan.account)
 
 
-def _finish_claim(decision: EntryUpdate) -> EntryUpdate:
-    """A decision whose rows appear together with its entry: a claim is settled as soon as it is made."""
-    return replace(decision, entry=finish_write(decision.entry))
+def _finish_claim(update: EntryUpdate) -> EntryUpdate:
+    """Finish the claim of an update at once, because rows and entries are committed together."""
+    return replace(update, entry=finish_write(update.entry))

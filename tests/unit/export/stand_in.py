@@ -61,12 +61,12 @@ def interval(
 
 
 class StandIn(Adapter):
-    """Answers from attributes; counts how many questions it answers at the same time."""
+    """Answers from attributes; counts how many features it answers at the same time."""
 
     platform = "stand_in"
     endpoints = Endpoints("stand_in")
     dialect = Dialect("stand_in")
-    capabilities: ClassVar = {question: Capability(Support.YES) for question in Feature}
+    capabilities: ClassVar = {feature: Capability(Support.YES) for feature in Feature}
 
     def __init__(self, account: Account, client: Any) -> None:
         super().__init__(account, client)
@@ -85,7 +85,7 @@ class StandIn(Adapter):
         conn_id: str = "stand_in_default",
         **answers: dict[str, Any],
     ) -> StandIn:
-        """A platform with these sessions; answers are by question and session id."""
+        """A platform with these sessions; answers are by feature and session id."""
         made = cls.open(
             Account(conn_id, "stand_in", host="https://live.example.com/api", login=login),
             transport=httpx.MockTransport(lambda request: httpx.Response(500)),
@@ -148,15 +148,15 @@ class StandIn(Adapter):
     async def registrations(self, session: Session) -> Any:
         return await self._answer("registrations", session, [])
 
-    async def _answer(self, question: str, session: Session, otherwise: Any) -> Any:
-        self.requests.append((question, session.session_id))
+    async def _answer(self, feature: str, session: Session, otherwise: Any) -> Any:
+        self.requests.append((feature, session.session_id))
         self.parallel += 1
         self.max_parallel = max(self.max_parallel, self.parallel)
         await asyncio.sleep(0)
         self.parallel -= 1
         if session.session_id in self.deleted:
             raise NotFoundError("no such session", status=404)
-        answer = self.answers.get(question, {}).get(session.session_id, otherwise)
+        answer = self.answers.get(feature, {}).get(session.session_id, otherwise)
         if isinstance(answer, Exception):
             raise answer
         return answer

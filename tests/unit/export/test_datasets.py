@@ -172,22 +172,22 @@ def test_values_are_of_the_type_the_schema_says(dataset) -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
 def test_rows_do_not_depend_on_the_order_of_the_platforms_answer(dataset) -> None:
-    material = full()
+    artifacts = full()
     turned = SessionArtifacts(
-        material.session,
-        material.account,
-        participants=material.participants[::-1],
-        attendance=material.attendance[::-1],
-        transcripts=material.transcripts[::-1],
-        takeaways=material.takeaways,
-        recordings=material.recordings[::-1],
-        polls=material.polls[::-1],
-        chat_messages=material.chat_messages[::-1],
-        bookings=material.bookings[::-1],
-        events=material.events[::-1],
-        registrations=material.registrations[::-1],
+        artifacts.session,
+        artifacts.account,
+        participants=artifacts.participants[::-1],
+        attendance=artifacts.attendance[::-1],
+        transcripts=artifacts.transcripts[::-1],
+        takeaways=artifacts.takeaways,
+        recordings=artifacts.recordings[::-1],
+        polls=artifacts.polls[::-1],
+        chat_messages=artifacts.chat_messages[::-1],
+        bookings=artifacts.bookings[::-1],
+        events=artifacts.events[::-1],
+        registrations=artifacts.registrations[::-1],
     )
-    assert dataset.make(turned) == dataset.make(material)
+    assert dataset.make(turned) == dataset.make(artifacts)
 
 
 def test_the_session_row_says_when_it_ended_and_how_long_it_was() -> None:

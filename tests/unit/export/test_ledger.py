@@ -37,12 +37,12 @@ READY = CheckResult(EntryStatus.EXPORTED, "abc", "recordings/dt=2026-03-02/mine.
 NOT_YET = CheckResult(EntryStatus.PENDING, "", reason="no recording yet")
 
 
-def at(before: LedgerEntry | None, seen: CheckResult, me: RunTry = ME, hours: float = 0) -> EntryUpdate:
-    return update_entry(before, seen, me, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
+def at(before: LedgerEntry | None, seen: CheckResult, run_try: RunTry = ME, hours: float = 0) -> EntryUpdate:
+    return update_entry(before, seen, run_try, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
 
 
-def exported(me: RunTry = ME, seen: CheckResult = READY) -> LedgerEntry:
-    return finish_write(at(None, seen, me).entry)
+def exported(run_try: RunTry = ME, seen: CheckResult = READY) -> LedgerEntry:
+    return finish_write(at(None, seen, run_try).entry)
 
 
 def test_what_is_ready_is_claimed_and_then_exported() -> None:
@@ -82,7 +82,10 @@ def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> 
     assert looked[:6] == [1, 2, 4, 8, 16, 20]
     assert set(looked[5:]) == {20}
     assert now - ENDED >= GIVE_UP_AFTER > now - ENDED - timedelta(days=1)
-    assert (entry.becomes, entry.reason) == (EntryStatus.ABSENT, "not ready 14 days after the end: no recording yet")
+    assert (entry.becomes, entry.reason) == (
+        EntryStatus.ABSENT,
+        "not available 14 days after the end: no recording yet",
+    )
 
 
 def test_looking_before_it_is_time_changes_nothing() -> None:
@@ -94,8 +97,8 @@ def test_looking_before_it_is_time_changes_nothing() -> None:
 def test_what_comes_after_it_was_given_up_is_exported_after_all() -> None:
     absent = finish_write(at(None, NOT_YET, OTHER, hours=24 * 15).entry)
     assert absent.status is EntryStatus.ABSENT
-    late = at(absent, READY, hours=24 * 16)
-    assert (late.write, late.entry.becomes, late.entry.version) == (True, EntryStatus.EXPORTED, 2)
+    due = at(absent, READY, hours=24 * 16)
+    assert (due.write, due.entry.becomes, due.entry.version) == (True, EntryStatus.EXPORTED, 2)
 
 
 def test_a_deleted_session_is_a_new_version_that_says_so() -> None:
@@ -124,7 +127,7 @@ def nights(entry: LedgerEntry, seen: CheckResult, count: int) -> list[tuple[int,
 def test_what_is_exported_is_looked_at_again_after_1_3_and_7_days() -> None:
     looks = nights(exported(), READY, 100)
     assert [night for night, _ in looks] == [1, 3, 7]
-    assert not any(decision.write for _, decision in looks)
+    assert not any(update.write for _, update in looks)
     assert looks[-1][1].entry == exported().model_copy(update={"looks": 3, "next_check": None})
 
 
@@ -132,12 +135,12 @@ def test_what_was_revised_in_the_meantime_is_exported_by_the_run_that_looks_agai
     [(night, revised), *later] = nights(exported(), CheckResult(EntryStatus.EXPORTED, "revised", READY.file), 100)
     assert (night, revised.write, revised.entry.version) == (1, True, 2)
     assert [night for night, _ in later] == [2, 4, 8]
-    assert not any(decision.write for _, decision in later)
+    assert not any(update.write for _, update in later)
 
 
 def test_a_look_that_finds_what_was_exported_gone_for_now_leaves_it_and_takes_the_next_in_its_time() -> None:
     looks = nights(exported(OTHER), NOT_YET, 100)
-    assert [(night, decision.entry.status) for night, decision in looks] == [
+    assert [(night, update.entry.status) for night, update in looks] == [
         (1, EntryStatus.EXPORTED), (3, EntryStatus.EXPORTED), (7, EntryStatus.EXPORTED)
     ]  # fmt: skip
 
@@ -196,7 +199,7 @@ def test_an_artifact_is_given_up_at_the_very_moment() -> None:
         for passed in (timedelta(seconds=-1), timedelta(0))
     )
     assert before.status is EntryStatus.PENDING
-    assert (after.becomes, after.reason) == (EntryStatus.ABSENT, "not ready 1 day after the end: no recording yet")
+    assert (after.becomes, after.reason) == (EntryStatus.ABSENT, "not available 1 day after the end: no recording yet")
 
 
 def test_an_entry_is_due_from_the_very_moment() -> None:
@@ -271,14 +274,14 @@ def test_each_version_is_written_by_one_run_alone(steps: list[tuple[CheckResult,
     now = NOON
     for number, (seen, run, hours, dies) in enumerate(steps):
         now += timedelta(hours=hours)
-        me = RunTry(run, f"token {number}")
-        before, decision = entry, update_entry(entry, seen, me, now, ENDED, GIVE_UP_AFTER)
-        entry = decision.entry
+        run_try = RunTry(run, f"token {number}")
+        before, update = entry, update_entry(entry, seen, run_try, now, ENDED, GIVE_UP_AFTER)
+        entry = update.entry
         assert entry.version >= (before.version if before else 0)
-        if entry.claim == me.token and dies:
-            entry = recover_entry(entry, [me.token], set(), now)
+        if entry.claim == run_try.token and dies:
+            entry = recover_entry(entry, [run_try.token], set(), now)
             assert entry.status is EntryStatus.PENDING
-        elif decision.write:
+        elif update.write:
             entry = finish_write(entry)
             assert owners.setdefault(entry.version, run) == run
         assert entry.status is not EntryStatus.WRITING

@@ -55,27 +55,27 @@ def night(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path, sqlite: 
         now = bench.clock.now()
         query = SessionQuery(window=Window(start=now - DAY, end=now), **filters)
         adapter, into = bench.adapter(), target(number)
-        work = await plan_export(adapter, query, parse_datasets(datasets))
-        work = await add_due_sessions(adapter, work, into.begin(work))
-        written = into.write(work, [material async for material in fetch_artifacts(adapter, work)])
+        plan = await plan_export(adapter, query, parse_datasets(datasets))
+        plan = await add_due_sessions(adapter, plan, into.begin(plan))
+        written = into.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
         bench.clock.jump(DAY.total_seconds())
         return written
 
     return export
 
 
-def held(bench: Bench, late: float = 0.0) -> list[str]:
+def held(bench: Bench, due: float = 0.0) -> list[str]:
     """Two cases' sessions of the day before; what they leave behind comes late, in hours."""
     now = bench.clock.now()
     made: list[str] = []
     for case in ("7", "8"):
         ended = {"ended_between": (now - DAY / 2, now - DAY / 4), "duration": 1800}
-        made += bench.platform.create(count=2, case=case, script={"artifacts_after": late * 3600}, **ended)
+        made += bench.platform.create(count=2, case=case, script={"artifacts_after": due * 3600}, **ended)
     return made
 
 
 async def test_a_filtered_export_has_what_came_30_hours_late(bench: Bench, night: Night) -> None:
-    held(bench, late=30)
+    held(bench, due=30)
     first = await night(1, case="7")
     assert (first.datasets["transcript_segments"]["rows"], len(first.outcome.pending)) == (0, 2)
     written = [await night(number, case="7") for number in range(2, 5)]
@@ -129,9 +129,9 @@ class TestTwoConnections:
             )
             window = QUERY.window if day == 0 else Window(start=NOON + 99 * DAY, end=NOON + 100 * DAY)
             query = QUERY.model_copy(update={"window": window, **filters})
-            work = await plan_export(adapter, query, parse_datasets(datasets))
-            work = await add_due_sessions(adapter, work, into.begin(work))
-            return into.write(work, [material async for material in fetch_artifacts(adapter, work)])
+            plan = await plan_export(adapter, query, parse_datasets(datasets))
+            plan = await add_due_sessions(adapter, plan, into.begin(plan))
+            return into.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
 
         return export
 
@@ -156,13 +156,13 @@ class TestTwoConnections:
 
     async def test_one_that_is_over_since_nobody_knows_when_waits_and_is_given_up(self, export: Night) -> None:
         adapter = self.of("first", session(actual_end=None))
-        reason = "the session is over, but since when cannot be told"
+        reason = "the session has ended, but its end is unknown"
         assert (await export(adapter, "a")).outcome.pending["s1"]["sessions"] == reason
         assert (await export(adapter, "b", day=1)).outcome.pending["s1"]["sessions"] == reason
         last = await export(adapter, "c", day=15)
         assert (last.outcome.pending, last.outcome.absent["s1"]["sessions"]) == (
             {},
-            f"not ready 14 days after the end: {reason}",
+            f"not available 14 days after the end: {reason}",
         )
 
     async def test_a_session_is_not_taken_as_deleted_by_who_never_saw_it(self, export: Night) -> None:

@@ -53,11 +53,11 @@ def test_of_many_runs_at_once_each_session_is_claimed_by_one(store, clock) -> No
 def test_what_is_pending_is_due_when_its_time_has_come(store, clock) -> None:
     run = begun(store, clock)
     run.claim([(session(), NOT_YET)])
-    run.finish()
+    run.release_lease()
     assert begun(store, clock, "too soon").begin(()) == {}
     clock.jump(3600)
-    [late] = begun(store, clock, "later").begin(()).values()
-    assert (late.session.session_id, late.datasets, late.owned) == ("s1", {"recordings"}, False)
+    [due] = begun(store, clock, "later").begin(()).values()
+    assert (due.session.session_id, due.datasets, due.owned) == ("s1", {"recordings"}, False)
 
 
 def test_what_is_kept_of_a_session_is_its_id_and_its_times(store, clock, tmp_path: Path) -> None:
@@ -69,15 +69,15 @@ def test_what_is_exported_is_due_again_a_day_later_whatever_the_window(store, cl
     run = begun(store, clock)
     run.claim([(session(), READY)])
     run.finish_writes()
-    run.finish()
+    run.release_lease()
     assert begun(store, clock, "too soon").begin(()) == {}
     clock.jump(24 * 3600)
     next_night = ledger(store, clock, "next night")
-    [late] = next_night.begin(()).values()
-    assert (late.datasets, late.owned) == ({"sessions"}, False)
-    [decisions] = next_night.claim([(session(), READY)])
-    assert not decisions["sessions"].write
-    next_night.finish()
+    [due] = next_night.begin(()).values()
+    assert (due.datasets, due.owned) == ({"sessions"}, False)
+    [updates] = next_night.claim([(session(), READY)])
+    assert not updates["sessions"].write
+    next_night.release_lease()
     assert begun(store, clock, "once more").begin(()) == {}
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_listed_of_sessions_that_are_done_with(store, clock, tmp_path
         run.begin(())
         run.claim([(session(), READY)])
         run.finish_writes()
-        run.finish()
+        run.release_lease()
         clock.jump(24 * 3600)
     assert [path for path in (tmp_path / "_ledger").rglob("*/pending/*") if path.is_file()] == []
 
@@ -96,7 +96,7 @@ def test_a_marker_of_a_state_that_is_just_being_written_is_left_alone(store, clo
     """A marker appears before its state: who finds it in between must not remove it, or nobody would look again."""
     first = begun(store, clock)
     first.claim([(session(), NOT_YET)])
-    first.finish()
+    first.release_lease()
     clock.jump(3600)
 
     second = begun(store, clock, "second")
@@ -105,13 +105,13 @@ def test_a_marker_of_a_state_that_is_just_being_written_is_left_alone(store, clo
     def while_another_lists_what_is_due(key: str, content: Any) -> bool:
         if "/sessions/" in key:  # the marker of this state is there, the state is not
             another = ledger(store, VirtualClock(clock.now() + timedelta(days=1)), "third")
-            mocker.patch.object(another, "_take_over")  # that clock is there to make the marker due, not the lease
+            mocker.patch.object(another, "_recover_expired")  # its clock makes the marker due, not the lease
             assert set(another.begin(())) == {"s1"}
         return create(key, content)
 
     mocker.patch.object(second, "_create", while_another_lists_what_is_due)
     second.claim([(session(), NOT_YET)])
-    second.finish()
+    second.release_lease()
     clock.jump(24 * 3600)
     assert set(begun(store, clock, "fourth").begin(())) == {"s1"}
 
@@ -120,7 +120,7 @@ def test_settled_sessions_are_not_read_to_find_what_is_pending(store, clock, moc
     run = begun(store, clock)
     run.claim([(session(f"s{number}"), READY) for number in range(50)])
     run.finish_writes()
-    run.finish()
+    run.release_lease()
     read = mocker.spy(store, "read")
     assert begun(store, clock, "next").begin(()) == {}
     assert read.call_count <= 6
@@ -138,10 +138,10 @@ def test_finding_the_sessions_may_take_longer_than_a_lease(store, clock) -> None
     slow = begun(store, clock)
     clock.jump(2 * LEASE.total_seconds())
     slow.expect_sessions(["s1"])
-    [decisions] = slow.claim([(session(), READY)])
-    assert decisions["sessions"].write
+    [updates] = slow.claim([(session(), READY)])
+    assert updates["sessions"].write
     slow.finish_writes()
-    slow.finish()
+    slow.release_lease()
 
 
 def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, clock) -> None:
@@ -152,8 +152,8 @@ def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, 
     clock.jump((LEASE + LEASE_MARGIN).total_seconds())
     other = ledger(store, clock, "third")
     assert set(other.begin(())) == {"s1"}
-    [decisions] = other.claim([(session(), READY)])
-    assert decisions["sessions"].write
+    [updates] = other.claim([(session(), READY)])
+    assert updates["sessions"].write
     with pytest.raises(ExportError, match="lost its lease"):
         died.announce_files(())
 
@@ -167,8 +167,8 @@ def test_a_claim_that_a_try_made_after_it_lost_its_lease_is_nobodys(store, clock
     mocker.patch.object(old, "check_lease")  # it asked just before the retry began
     retry = begun(store, clock)
     old.claim([(session(), READY)])
-    [decisions] = retry.claim([(session(), READY)])
-    assert decisions["sessions"].write
+    [updates] = retry.claim([(session(), READY)])
+    assert updates["sessions"].write
 
 
 class Plain(LocalStore):
@@ -186,10 +186,10 @@ def test_a_store_without_exclusive_create_takes_one_writer_at_a_time(tmp_path: P
     first.claim([(session(), READY)])
     with pytest.raises(ExportError, match="another export is writing here"):
         begun(plain, clock, "second")
-    begun(plain, clock).finish()
+    begun(plain, clock).release_lease()
     second = begun(plain, clock, "second")
-    [decisions] = second.claim([(session(), READY)])
-    assert decisions["sessions"].write
+    [updates] = second.claim([(session(), READY)])
+    assert updates["sessions"].write
 
     clock.jump(LEASE.total_seconds() + 1)
     begun(plain, clock, "after a crash")
@@ -199,5 +199,5 @@ def test_an_object_that_is_no_part_of_a_ledger_is_an_error_that_names_it(store, 
     begun(store, clock)
     [lease] = (tmp_path / "_ledger").rglob("open/*.json")
     lease.write_bytes(b"{}")
-    with pytest.raises(ExportError, match=rf"{lease.name} .*restore it, or begin anew in another folder"):
+    with pytest.raises(ExportError, match=rf"{lease.name} .*restore it, or export to another folder"):
         begun(store, clock)

@@ -210,10 +210,10 @@ class World:
         )
         transport = httpx.ASGITransport(self.sandbox.app)
         async with VidInfraAdapter.open(account, clock=self.clock, transport=transport, attempts=2) as adapter:
-            work = await plan_export(adapter, SessionQuery(window=window), None)
+            plan = await plan_export(adapter, SessionQuery(window=window), None)
             target = FileTarget(store, FORMATS["jsonl"], run, clock=self.clock)
-            work = await add_due_sessions(adapter, work, target.begin(work))
-            target.write(work, [material async for material in fetch_artifacts(adapter, work)])
+            plan = await add_due_sessions(adapter, plan, target.begin(plan))
+            target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
 
     def attempt(self, run: RunId, window: Window, what: Attempt) -> bool:
         """One try with what happens in it; whether it came to its end."""

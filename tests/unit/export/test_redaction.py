@@ -45,7 +45,7 @@ def segment(key: str | None, name: str | None = None, text: str = "Hello") -> Tr
     return TranscriptSegment(start=0, end=1, speaker_key=key, speaker_name=name, text=text)
 
 
-def material(**fields: Any) -> SessionArtifacts:
+def artifacts(**fields: Any) -> SessionArtifacts:
     """A session with all that there is, of two people."""
     held = session(
         title="Ada and Bo", description="Ada asked", host_id="email:ada@example.com", host_name="Ada", case="Ada v. Bo"
@@ -82,7 +82,7 @@ def material(**fields: Any) -> SessionArtifacts:
 def redacted(modes: dict[str, str], of: SessionArtifacts | None = None, *only: str, key: str | None = KEY) -> Any:
     """Rows by dataset, redacted as a user asks for."""
     datasets = [DATASETS[name] for name in only or DATASETS]
-    return make_rows(of or material(), datasets, Redaction(parse_redaction_modes(modes), key))
+    return make_rows(of or artifacts(), datasets, Redaction(parse_redaction_modes(modes), key))
 
 
 def column(rows: Any, dataset: str, name: str) -> list[Any]:
@@ -170,7 +170,7 @@ def test_every_word_has_its_columns() -> None:
 
 
 def test_nothing_changes_where_nothing_is_asked_for() -> None:
-    rows = {name: dataset.make(material()) for name, dataset in DATASETS.items()}
+    rows = {name: dataset.make(artifacts()) for name, dataset in DATASETS.items()}
     assert redacted({}) == redacted(dict.fromkeys(PersonalData, "keep")) == rows
 
 
@@ -200,14 +200,14 @@ def test_an_address_in_the_place_of_a_name_counts_as_one() -> None:
     [("a@b", True), (" ada@example.com ", True), ("@ada", False), (" @ada", False), ("Ada", False)],
 )
 def test_a_name_is_an_address_where_something_stands_before_the_sign(name: str, is_address: bool) -> None:
-    of = material(participants=[participant("account:b2", name=name)])
+    of = artifacts(participants=[participant("account:b2", name=name)])
     assert column(redacted({"email": "drop"}, of, "participants"), "participants", "name") == [
         None if is_address else name
     ]
 
 
 def test_names_that_differ_have_hashes_that_differ() -> None:
-    of = material(participants=[participant("account:1", name="Ada"), participant("account:2", name=" ada")])
+    of = artifacts(participants=[participant("account:1", name="Ada"), participant("account:2", name=" ada")])
     assert column(redacted({"name": "hash"}, of, "participants"), "participants", "name") == [
         hashed("Ada"),
         hashed(" ada"),
@@ -216,13 +216,13 @@ def test_names_that_differ_have_hashes_that_differ() -> None:
 
 @pytest.mark.parametrize("word", ["email", "user_id"])
 def test_keys_that_hold_an_address_are_hashed_as_they_are(word: str) -> None:
-    of = material(participants=[participant("account:Ada@example.com"), participant("account:ada@example.com")])
+    of = artifacts(participants=[participant("account:Ada@example.com"), participant("account:ada@example.com")])
     keys = column(redacted({word: "hash"}, of, "participants"), "participants", "participant_key")
     assert keys == [f"account:{hashed('Ada@example.com')}", f"account:{hashed('ada@example.com')}"]
 
 
 def test_a_key_of_a_kind_that_nobody_knows_is_an_id_as_a_whole() -> None:
-    of = material(participants=[participant("device:7"), participant("7")])
+    of = artifacts(participants=[participant("device:7"), participant("7")])
     keys = column(redacted({"user_id": "hash"}, of, "participants"), "participants", "participant_key")
     assert set(keys) == {hashed("device:7"), hashed("7")}
     kept = column(redacted({"name": "hash"}, of, "participants"), "participants", "participant_key")
@@ -233,7 +233,7 @@ def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:
     rows = redacted(dict.fromkeys(PersonalData, "drop"))
     [one] = rows["sessions"]
     assert (one.title, one.description, one.host_id, one.host_name, one.case_name) == ("", None, None, None, None)
-    assert (one.session_id, one.actual_end) == ("s1", material().session.actual_end)
+    assert (one.session_id, one.actual_end) == ("s1", artifacts().session.actual_end)
     assert column(rows, "transcript_segments", "text") == [""] * 4
     assert [(row.text, row.markdown, row.document) for row in rows["takeaways"]] == [("", "", None)]
     assert column(rows, "recordings", "name") == [None]
@@ -247,7 +247,7 @@ PEOPLE = ("email", "name", "user_id")
 @pytest.mark.parametrize(("mode", "reason"), [("keep", "Ada hung up"), ("drop", "no reason given")])
 def test_the_reason_why_recordings_never_come_quotes_no_more_than_their_rows(mode: str, reason: str) -> None:
     failed = Recording(recording_id="r1", session_id="s1", status=RecordingStatus.FAILED, error="Ada hung up")
-    of = material(recordings=[failed])
+    of = artifacts(recordings=[failed])
     seen = check_rows(of, [DATASETS["recordings"]], redacted({"text": mode}, of, "recordings"))
     assert seen["recordings"].reason == f"all 1 recordings failed: {reason}"
 
@@ -278,7 +278,7 @@ def test_with_a_key_datasets_join_whenever_they_were_asked_for(mode: str) -> Non
 
 def test_only_hashes_follow_a_person_from_session_to_session() -> None:
     def keys(mode: str, session_id: str) -> set[str]:
-        there = material()
+        there = artifacts()
         of = SessionArtifacts(session(session_id), there.account, attendance=there.attendance)
         return set(column(redacted(dict.fromkeys(PEOPLE, mode), of), "attendance", "participant_key"))
 
@@ -288,7 +288,7 @@ def test_only_hashes_follow_a_person_from_session_to_session() -> None:
 
 def test_time_is_added_up_before_people_are_hidden() -> None:
     guest = interval("email:bo@example.com", joined=90, left=120, email="bo@example.com")
-    twice = material(attendance=[interval("account:b2", email="Bo@example.com"), guest])
+    twice = artifacts(attendance=[interval("account:b2", email="Bo@example.com"), guest])
     whole = redacted({}, twice)["attendance_summary"]
     hidden = redacted(dict.fromkeys(PersonalData, "drop"), twice)["attendance_summary"]
     figures = ("attribution", "present_seconds", "connected_seconds", "rejoins", "first_join", "last_leave")
@@ -306,7 +306,7 @@ def test_time_is_added_up_before_people_are_hidden() -> None:
     key=st.sampled_from([KEY, None]),
 )
 def test_different_people_stay_different(keys: list[str], mode: str, key: str | None) -> None:
-    people = material(attendance=[interval(key) for key in keys], participants=[participant(key) for key in keys])
+    people = artifacts(attendance=[interval(key) for key in keys], participants=[participant(key) for key in keys])
     rows = redacted({"email": mode, "name": mode}, people, key=KEY if mode == "hash" else key)
     found = column(rows, "attendance_summary", "participant_key")
     assert len(set(found)) == len(keys) == len(set(column(rows, "participants", "participant_key")))
@@ -315,9 +315,12 @@ def test_different_people_stay_different(keys: list[str], mode: str, key: str | 
 @pytest.mark.parametrize(
     ("redact", "told"),
     [
-        ({"phone": "drop"}, "redact: 'phone' is unknown; there are email, name, user_id, device, title, text, link"),
-        ({"email": "mask"}, "redact: email: 'mask' is unknown; there are keep, hash, drop"),
-        ("email", "redact: 'email' is no mapping"),
+        (
+            {"phone": "drop"},
+            "redact: 'phone' is unknown; expected one of email, name, user_id, device, title, text, link",
+        ),
+        ({"email": "mask"}, "redact: email: 'mask' is unknown; expected one of keep, hash, drop"),
+        ("email", "redact: 'email' is not a mapping"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_choices(redact: Any, told: str) -> None:
@@ -328,7 +331,7 @@ def test_what_cannot_be_meant_is_refused_with_the_choices(redact: Any, told: str
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_hashes_take_a_key(key: str | None) -> None:
-    with pytest.raises(InputError, match="hashing email takes a key; give redact_conn_id"):
+    with pytest.raises(InputError, match="hashing email requires a key; set redact_conn_id"):
         Redaction(parse_redaction_modes({"email": "hash", "name": "drop"}), key)
     assert Redaction(parse_redaction_modes({"name": "drop"}), key).modes == {PersonalData.NAME: RedactionMode.DROP}
 

@@ -76,9 +76,9 @@ class Nights:
         now = self.bench.clock.now()
         query = SessionQuery(window=Window(start=now - DAY, end=now), **filters)
         adapter, into = self.bench.adapter(), self.target(f"night {number}")
-        work = await plan_export(adapter, query, parse_datasets("sessions,recordings"))
-        work = await add_due_sessions(adapter, work, into.begin(work))
-        into.write(work, [material async for material in fetch_artifacts(adapter, work)])
+        plan = await plan_export(adapter, query, parse_datasets("sessions,recordings"))
+        plan = await add_due_sessions(adapter, plan, into.begin(plan))
+        into.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
         self.bench.clock.jump(DAY.total_seconds())
 
     def cases(self) -> dict[str, str | None]:
@@ -93,9 +93,9 @@ class Nights:
             return [json.loads(line) for file in files for line in file.read_text().splitlines()]
         return [dict(row._mapping) for row in self._place.rows(f"select * from {{schema}}{dataset}")]
 
-    def hold(self, case: str, late: float = 0.0) -> list[str]:
+    def hold(self, case: str, due: float = 0.0) -> list[str]:
         now = self.bench.clock.now()
-        script = {"artifacts_after": late * 3600}
+        script = {"artifacts_after": due * 3600}
         made: list[str] = self.bench.platform.create(
             count=2, case=case, ended_between=(now - DAY / 2, now - DAY / 4), duration=1800, script=script
         )
@@ -150,15 +150,15 @@ async def test_rows_that_lost_their_case_are_found_and_get_it_back(nights: Night
 
 async def test_what_a_filter_dropped_is_found_and_written(nights: Nights) -> None:
     """The export is no longer run, so nothing would ever look at it again."""
-    ids = nights.hold("7", late=30)
-    nights.hold("8", late=30)
+    ids = nights.hold("7", due=30)
+    nights.hold("8", due=30)
     await nights.export(1, case="7")
     nights.bench.clock.jump(20 * DAY.total_seconds())
     assert nights.rows("recordings") == []
 
     platform = Asking(nights.bench)
     found = verify(platform, nights.target("verify"), query=SessionQuery(case="7"))
-    reason = "it is there, but was never written"
+    reason = "is available, but was never exported"
     assert {one for one in found if one.dataset == "recordings"} == {
         Finding(key, "recordings", EntryStatus.PENDING, reason) for key in ids
     }
@@ -170,7 +170,7 @@ async def test_what_a_filter_dropped_is_found_and_written(nights: Nights) -> Non
 
 async def test_what_is_right_or_not_there_yet_is_left_alone(nights: Nights) -> None:
     nights.hold("7")
-    nights.hold("8", late=1000)
+    nights.hold("8", due=1000)
     await nights.export(1)
     before = nights.rows("sessions"), nights.rows("recordings")
     platform = Asking(nights.bench)

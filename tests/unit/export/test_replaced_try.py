@@ -90,16 +90,16 @@ async def _export(store: LocalStore, clock: VirtualClock, attendance: dict[str, 
     held = [session(f"s{number}", start=NOON + timedelta(days=number)) for number in range(len(attendance))]
     adapter = StandIn.of(*held, attendance=attendance)
     target = FileTarget(store, FORMATS["jsonl"], RUN, clock=clock)
-    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
-    work = await add_due_sessions(adapter, work, target.begin(work))
-    known = [material async for material in fetch_artifacts(adapter, work)]
+    plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    plan = await add_due_sessions(adapter, plan, target.begin(plan))
+    known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
 
     def given() -> Iterator[SessionArtifacts]:
         yield from known
         if fails:
             raise ServerError("it failed", status=503)
 
-    target.write(work, given())
+    target.write(plan, given())
 
 
 def files(root: Path) -> dict[str, bytes]:

@@ -33,10 +33,10 @@ async def export(
     adapter: StandIn, store: Store, datasets: str | None = None, form: str = "jsonl", run: RunId = RUN, **more: Any
 ) -> RunRecord:
     """Export, and read the record of it."""
-    work = await plan_export(adapter, QUERY, parse_datasets(datasets))
+    plan = await plan_export(adapter, QUERY, parse_datasets(datasets))
     target = FileTarget(store, FORMATS[form], run)
-    work = await add_due_sessions(adapter, work, target.begin(work))
-    target.write(work, [material async for material in fetch_artifacts(adapter, work, **more)])
+    plan = await add_due_sessions(adapter, plan, target.begin(plan))
+    target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan, **more)])
     record = read_record(store, run)
     assert record is not None
     return record
@@ -60,8 +60,8 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 async def test_files_lie_by_dataset_and_the_utc_day_a_session_ended(store: LocalStore, tmp_path: Path) -> None:
-    late = session("late", start=datetime(2026, 3, 2, 23, 30, tzinfo=UTC))
-    adapter = StandIn.of(session("early"), late, attendance={"late": [interval()]})
+    due = session("late", start=datetime(2026, 3, 2, 23, 30, tzinfo=UTC))
+    adapter = StandIn.of(session("early"), due, attendance={"late": [interval()]})
     record = await export(adapter, store, "sessions,attendance")
     assert sorted(data_files(tmp_path)) == [
         f"attendance/dt=2026-03-03/{RUN.stem}.jsonl",
@@ -149,16 +149,16 @@ async def test_a_store_that_fails_leaves_no_part_of_a_file_and_a_retry_cleans_up
 
 async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore, tmp_path: Path) -> None:
     adapter = StandIn.of(*days(3), attendance={"s1": ServerError("it failed", status=503)})
-    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
-    given = fetch_artifacts(adapter, work)
+    plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    given = fetch_artifacts(adapter, plan)
     known = [await anext(given)]
     with pytest.raises(ServerError) as failure:
         await anext(given)
     assert failure.value.__notes__ == ["while exporting session s1"]
     target = FileTarget(store, FORMATS["jsonl"], RUN)
-    target.begin(work)
-    with pytest.raises(ExportError, match="1 of 3 sessions came"):
-        target.write(work, known)
+    target.begin(plan)
+    with pytest.raises(ExportError, match="only 1 of 3 sessions were exported"):
+        target.write(plan, known)
     assert json.loads(store.read(RUN.record_key) or b"")["status"] == "running"
 
 
@@ -199,8 +199,8 @@ async def test_sessions_are_asked_about_at_once_up_to_the_bound(store: LocalStor
 
 async def test_no_more_is_asked_than_the_writer_can_take(store: LocalStore) -> None:
     adapter = StandIn.of(*days(25))
-    work = await plan_export(adapter, QUERY, parse_datasets("attendance"))
-    given = fetch_artifacts(adapter, work, 3)
+    plan = await plan_export(adapter, QUERY, parse_datasets("attendance"))
+    given = fetch_artifacts(adapter, plan, 3)
     await anext(given)
     for _ in range(50):
         await asyncio.sleep(0)
@@ -210,9 +210,9 @@ async def test_no_more_is_asked_than_the_writer_can_take(store: LocalStore) -> N
 
 @pytest.mark.parametrize("bound", [0, 33, -1])
 async def test_a_bound_out_of_range_is_refused(bound: int) -> None:
-    work = await plan_export(StandIn.of(), QUERY, None)
+    plan = await plan_export(StandIn.of(), QUERY, None)
     with pytest.raises(InputError, match="from 1 to 32"):
-        await anext(fetch_artifacts(StandIn.of(), work, bound))
+        await anext(fetch_artifacts(StandIn.of(), plan, bound))
 
 
 async def test_a_session_deleted_meanwhile_is_a_row_that_says_so(store: LocalStore, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: p
     with caplog.at_level("INFO"):
         for done in range(1, 21):
             now[0] += 1
-            progress.at(done, "7 rows")
+            progress.update(done, "7 rows")
     assert caplog.messages[0] == "5 of 100 sessions exported, 7 rows, 1.0 a second, about 95 s left"
     assert len(caplog.messages) == 4
 
@@ -293,7 +293,7 @@ def test_rate_and_estimate_are_told_when_there_is_something_to_estimate_from(
     progress = ProgressLog("sessions exported", total, seconds=lambda: now[0])
     now[0] = seconds
     with caplog.at_level("INFO"):
-        progress.at(done)
+        progress.update(done)
     assert caplog.messages == [told]
 
 
@@ -302,5 +302,5 @@ def test_progress_without_a_total_counts(caplog: pytest.LogCaptureFixture) -> No
     progress = ProgressLog("sessions listed", seconds=lambda: now[0])
     now[0] = 10
     with caplog.at_level("INFO"):
-        progress.at(1200)
+        progress.update(1200)
     assert caplog.messages == ["1,200 sessions listed, 120.0 a second"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_sessions.export.takeaways import as_markdown, as_text
+from airflow_provider_sessions.export.takeaways import takeaways_to_markdown, takeaways_to_text
 from airflow_provider_sessions.model import Takeaways
 
 
@@ -24,7 +24,7 @@ def paragraph(*content: dict) -> dict:
 
 
 def markdown(*content: dict) -> str:
-    return as_markdown(takeaways(*content))
+    return takeaways_to_markdown(takeaways(*content))
 
 
 def test_paragraphs_and_headings() -> None:
@@ -84,7 +84,7 @@ def test_links_cannot_break_out_of_their_address() -> None:
 def test_nothing_of_an_unknown_node_is_lost() -> None:
     strange = node("callout", node("calloutBody", paragraph(text("still here")), text("and here")))
     assert markdown(strange) == "still here\n\nand here\n"
-    assert "still here" in as_text(takeaways(strange))
+    assert "still here" in takeaways_to_text(takeaways(strange))
 
 
 def test_mentions_are_written_by_their_label() -> None:
@@ -94,7 +94,7 @@ def test_mentions_are_written_by_their_label() -> None:
 
 @pytest.mark.parametrize("broken", [{}, {"type": "doc", "content": None}, {"type": "doc", "content": ["text", 7]}])
 def test_a_broken_document_is_empty_and_no_error(broken: dict) -> None:
-    assert as_markdown(Takeaways(session_id="s1", text="", document=broken)) == "\n"
+    assert takeaways_to_markdown(Takeaways(session_id="s1", text="", document=broken)) == "\n"
 
 
 @pytest.mark.parametrize("marks", [True, 1, "bold", {"type": "bold"}, [None, "bold", []]])
@@ -108,6 +108,6 @@ def test_words_that_are_null_are_none() -> None:
 
 def test_the_platforms_own_text_is_kept_and_made_where_it_is_missing() -> None:
     content = paragraph(text("We "), text("ship.", "bold"), {"type": "hardBreak"}, text("Soon."))
-    assert as_text(takeaways(content, text="Own words")) == "Own words"
-    assert as_text(takeaways(content)) == "We ship.\nSoon.\n"
-    assert as_markdown(Takeaways(session_id="s1", text="Plain", document=None)) == "Plain"
+    assert takeaways_to_text(takeaways(content, text="Own words")) == "Own words"
+    assert takeaways_to_text(takeaways(content)) == "We ship.\nSoon.\n"
+    assert takeaways_to_markdown(Takeaways(session_id="s1", text="Plain", document=None)) == "Plain"

@@ -148,10 +148,10 @@ def test_a_recording_that_cannot_be_written_truly_waits_alone(
     [
         ({"status": "paused"}, "unknown session state 'paused'"),
         ({"status": None}, "unknown session state None"),
-        ({"ended_at": "yesterday"}, "since when cannot be told"),
-        ({"ended_at": 10**40}, "since when cannot be told"),
-        ({"ended_at": None, "started_at": []}, "since when cannot be told"),
-        ({"ended_at": None, "duration": 10**17}, "since when cannot be told"),
+        ({"ended_at": "yesterday"}, "its end is unknown"),
+        ({"ended_at": 10**40}, "its end is unknown"),
+        ({"ended_at": None, "started_at": []}, "its end is unknown"),
+        ({"ended_at": None, "duration": 10**17}, "its end is unknown"),
     ],
 )
 def test_a_session_of_which_state_or_end_cannot_be_told_waits_alone(

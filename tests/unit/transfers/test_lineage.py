@@ -22,7 +22,7 @@ from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymys
 __all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite", "warehouse"]
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-READ = [f"vidinfra://127.0.0.1/{question}" for question in ("sessions", "participants", "attendance", "recordings")]
+READ = [f"vidinfra://127.0.0.1/{feature}" for feature in ("sessions", "participants", "attendance", "recordings")]
 WRITTEN = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
 
 Told = Callable[[], tuple[list[str], list[str]]]
@@ -64,9 +64,9 @@ def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(mocker: Any, 
     was_made: list[bool] = []
     begin = FileTarget.begin
 
-    def noted(target: FileTarget, work: Any) -> Any:
+    def noted(target: FileTarget, plan: Any) -> Any:
         was_made.append(made.is_set())
-        return begin(target, work)
+        return begin(target, plan)
 
     mocker.patch.object(FileTarget, "begin", noted)
     SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)

@@ -41,7 +41,7 @@ Export = Callable[..., dict[str, Any]]
 def datasets_for(platform: str) -> list[str]:
     """All datasets of a platform."""
     able = adapter_class(platform).capabilities
-    return [name for name, one in DATASETS.items() if able[one.question].support is not Support.NO]
+    return [name for name, one in DATASETS.items() if able[one.feature].support is not Support.NO]
 
 
 @pytest.fixture
@@ -192,8 +192,12 @@ def test_another_redaction_is_a_new_version_and_a_cleared_run_leaves_nothing_of_
 @pytest.mark.parametrize(
     ("fields", "error", "told"),
     [
-        ({"redact": {"phone": "drop"}}, InputError, "redact: 'phone' is unknown; there are email, name"),
-        ({"redact": {"email": "mask"}}, InputError, "redact: email: 'mask' is unknown; there are keep, hash, drop"),
+        ({"redact": {"phone": "drop"}}, InputError, "redact: 'phone' is unknown; expected one of email, name"),
+        (
+            {"redact": {"email": "mask"}},
+            InputError,
+            "redact: email: 'mask' is unknown; expected one of keep, hash, drop",
+        ),
         ({"redact": {"email": "hash"}, "redact_conn_id": ""}, InputError, "give redact_conn_id"),
         ({"redact": {"email": "hash"}, "redact_conn_id": "empty"}, ConnectionConfigError, "has no password"),
         ({"redact": {"email": "hash"}, "redact_conn_id": "none"}, Exception, "none"),

@@ -110,7 +110,7 @@ def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
     caplog.clear()
     caplog.set_level("INFO")
     export()
-    assert "2 sessions unchanged since an earlier run wrote them" in caplog.messages
+    assert "2 sessions unchanged since an earlier run exported them" in caplog.messages
     assert not [message for message in caplog.messages if "0 rows" in message or "no new rows" in message]
 
     vidinfra.create("Early", started_at=DAY + timedelta(hours=6), ended_at=DAY + timedelta(hours=7))
@@ -118,7 +118,7 @@ def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
     caplog.clear()
     export(datasets="sessions,recordings")
     assert [text for text in caplog.messages if text.startswith("sessions: 1 row, ")]
-    assert "2 sessions unchanged since an earlier run wrote them" in caplog.messages
+    assert "2 sessions unchanged since an earlier run exported them" in caplog.messages
 
 
 def test_a_late_recording_is_brought_by_a_later_run(
@@ -195,7 +195,7 @@ def test_what_never_comes_is_given_up_and_told(export, vidinfra: Any, two_days, 
     assert (result["pending"], result["absent"]) == ({}, {"recordings": 1})
     assert "recordings: 1 session absent" in caplog.text
     record = json.loads(Path(result["record"]).read_text())
-    assert "not ready 1 day after the end" in record["absent"][two_days[0]]["recordings"]
+    assert "not available 1 day after the end" in record["absent"][two_days[0]]["recordings"]
 
 
 def test_it_writes_to_s3(export, two_days, bucket: Any) -> None:
@@ -239,7 +239,7 @@ def test_a_window_that_is_not_over_is_warned_of(export, caplog) -> None:
 @pytest.mark.parametrize(
     ("fields", "error", "reason"),
     [
-        ({"datasets": ["session"]}, InputError, "'session' unknown; there are sessions"),
+        ({"datasets": ["session"]}, InputError, "'session' is unknown; expected one of sessions"),
         ({"datasets": "sessions,chat"}, InputError, "'chat'"),
         ({"datasets": []}, InputError, "empty list"),
         ({"format": "xlsx"}, InputError, "jsonl, csv, parquet"),

@@ -93,7 +93,7 @@ def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
     caplog.clear()
     caplog.set_level("INFO")
     load()
-    assert "2 sessions unchanged since an earlier run wrote them" in caplog.messages
+    assert "2 sessions unchanged since an earlier run exported them" in caplog.messages
     assert not [message for message in caplog.messages if "0 rows" in message or "no new rows" in message]
 
 
@@ -180,7 +180,7 @@ def test_what_is_redacted_is_never_there(load, two_days, connect, warehouse: Pla
         ({"case": [1.5]}, InputError, r"case: \[1\.5\] is not a text"),
         ({"title": {}}, InputError, "title: {} is not a text"),
         ({"datasets": ["session"]}, InputError, "'session' unknown"),
-        ({"datasets": 5}, InputError, "datasets: 5 is no list of names; there are sessions, "),
+        ({"datasets": 5}, InputError, "datasets: 5 must be a list of names; choose from sessions, "),
         ({"datasets": [5]}, InputError, "datasets: 5 unknown"),
         ({"datasets": ["transcript_segments"]}, UnsupportedError, "download the recording"),
         ({"start": "2026-03-02", "end": "2026-03-03"}, InputError, "no time zone"),

@@ -35,10 +35,10 @@ def held(count: int, prefix: str) -> StandIn:
 async def load(url: str, schema: str, run: str, prefix: str = "s") -> None:
     """Load everything, as one try of a run."""
     adapter, database = held(sessions_for(url), prefix), Database(sa.create_engine(url))
-    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
     target = SqlTarget(database, Tables(schema or None), RunId("nightly", run, "load"))
-    work = await add_due_sessions(adapter, work, target.begin(work))
-    target.write(work, [material async for material in fetch_artifacts(adapter, work)])
+    plan = await add_due_sessions(adapter, plan, target.begin(plan))
+    target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
     database.close()
 
 

@@ -268,6 +268,6 @@ def test_an_error_that_lasts_is_not_tried_again(database: Place) -> None:
 def test_addresses_of_tables_hold_no_secret(postgres: Place) -> None:
     table = sa.Table("sessions", sa.MetaData(schema="reports"))
     mine = Database(sa.create_engine("postgresql+psycopg2://ada:hunter2@db.example.com:5433/sales"))
-    assert mine.uri(table) == "postgresql://db.example.com:5433/sales/reports/sessions"
+    assert mine.make_uri(table) == "postgresql://db.example.com:5433/sales/reports/sessions"
     file = Database(sa.create_engine("sqlite:////var/lib/sessions.db"))
-    assert file.uri(sa.Table("sessions", sa.MetaData())) == "sqlite:///var/lib/sessions.db/sessions"
+    assert file.make_uri(sa.Table("sessions", sa.MetaData())) == "sqlite:///var/lib/sessions.db/sessions"

@@ -45,17 +45,17 @@ def load() -> Load:
             session(session_id, title=title), participants={session_id: [ADA]}, recordings={session_id: [recording]}
         )
         engine = database.engine()
-        work = await plan_export(adapter, QUERY, parse_datasets("sessions,participants,recordings"))
+        plan = await plan_export(adapter, QUERY, parse_datasets("sessions,participants,recordings"))
         target = SqlTarget(
             Database(engine, pause=lambda seconds: None),
             Tables(database.schema),
             RunId("nightly", f"run of {session_id}", "load"),
             clock=VirtualClock(NOON + timedelta(hours=12)),
         )
-        work = await add_due_sessions(adapter, work, target.begin(work))
-        known = [material async for material in fetch_artifacts(adapter, work)]
+        plan = await add_due_sessions(adapter, plan, target.begin(plan))
+        known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
         try:
-            target.write(work, known)
+            target.write(plan, known)
         finally:
             engine.dispose()
 

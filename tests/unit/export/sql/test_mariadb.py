@@ -41,13 +41,13 @@ def load(place: Place) -> Load:
 
     async def load(adapter: StandIn, datasets: str | None = None, run: str = "night") -> ExportResult:
         engine = place.engine()
-        work = await plan_export(adapter, QUERY, parse_datasets(datasets))
+        plan = await plan_export(adapter, QUERY, parse_datasets(datasets))
         clock = VirtualClock(NOON + timedelta(hours=12))
         target = SqlTarget(Database(engine), Tables(place.schema), RunId("nightly", run, "load"), clock=clock)
-        work = await add_due_sessions(adapter, work, target.begin(work))
-        known = [material async for material in fetch_artifacts(adapter, work)]
+        plan = await add_due_sessions(adapter, plan, target.begin(plan))
+        known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
         try:
-            return target.write(work, known)
+            return target.write(plan, known)
         finally:
             engine.dispose()
 
@@ -98,10 +98,10 @@ async def test_numbers_and_times_come_back_to_the_last_digit(load: Load, place: 
     with engine.connect() as connection:
         connection.exec_driver_sql("SET SESSION time_zone = '-05:00'")
         began = connection.scalars(
-            sa.select(tables.of("sessions").c.actual_start).order_by(sa.text("session_id"))
+            sa.select(tables.get("sessions").c.actual_start).order_by(sa.text("session_id"))
         ).all()
         kept = connection.execute(
-            sa.select(tables.of("recordings").c["duration_seconds", "size_bytes"]).order_by(sa.text("recording_id"))
+            sa.select(tables.get("recordings").c["duration_seconds", "size_bytes"]).order_by(sa.text("recording_id"))
         ).all()
     engine.dispose()
     assert list(began) == starts

@@ -67,7 +67,7 @@ def export(database: Place, clock: VirtualClock) -> Export:
         give_up_after: timedelta = timedelta(days=14),
     ) -> ExportResult:
         engine = database.engine()
-        work = await plan_export(adapter, QUERY.model_copy(update={"window": window}), parse_datasets(datasets))
+        plan = await plan_export(adapter, QUERY.model_copy(update={"window": window}), parse_datasets(datasets))
         target = SqlTarget(
             Database(engine),
             Tables(database.schema, prefix),
@@ -75,10 +75,10 @@ def export(database: Place, clock: VirtualClock) -> Export:
             give_up_after=give_up_after,
             clock=clock,
         )
-        work = await add_due_sessions(adapter, work, target.begin(work))
-        known = [material async for material in fetch_artifacts(adapter, work)]
+        plan = await add_due_sessions(adapter, plan, target.begin(plan))
+        known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
         try:
-            return target.write(work, known)
+            return target.write(plan, known)
         finally:
             engine.dispose()
 
@@ -120,7 +120,7 @@ async def test_values_come_back_as_they_were(export: Export, database: Place) ->
     with engine.connect() as connection:
 
         def one(name: str) -> Any:
-            return connection.execute(sa.select(tables.of(name))).one()
+            return connection.execute(sa.select(tables.get(name))).one()
 
         assert one("sessions").title == 'Smith v. "Jones"; DROP TABLE sessions; %s %(x)s :y'
         assert one("sessions").actual_start == start
@@ -200,7 +200,7 @@ async def test_what_never_comes_is_given_up_with_the_reason(export: Export, data
         f"select status, reason from {{schema}}{LEDGER} where dataset = 'transcript_segments'"
     )
     assert status == "absent"
-    assert reason == "not ready 0.0416667 days after the end: there is no transcript yet"
+    assert reason == "not available 0.0416667 days after the end: there is no transcript yet"
 
 
 async def test_a_deleted_session_is_marked_and_what_was_exported_stays(
@@ -339,10 +339,10 @@ async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, d
 
 
 async def test_a_schema_that_is_not_there_is_told(clock: VirtualClock, postgres: Place) -> None:
-    work = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
+    plan = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(postgres.engine()), Tables("nowhere"), RunId("a", "b", "c"), clock=clock)
     with pytest.raises(ExportError, match="no schema 'nowhere'"):
-        target.begin(work)
+        target.begin(plan)
 
 
 @pytest.mark.parametrize("prefix", ['a"; drop table', "x" * 21, "a-b", "ü"])
@@ -407,16 +407,16 @@ async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_writt
         *(session(f"s{number}", minutes=number + 1) for number in range(sessions)),
         attendance={f"s{number}": [interval(), interval("account:b")] for number in range(sessions)},
     )
-    work = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
-    known = [material async for material in fetch_artifacts(adapter, work)]
+    plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
+    known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
     meet = threading.Barrier(runs)
 
     def load(run: int) -> ExportResult:
         one = Database(database.engine())
         target = SqlTarget(one, Tables(database.schema), RunId("nightly", f"run {run}", "load"), clock=clock)
         meet.wait()
-        target.begin(work)  # which makes the tables, in all of them at once
-        written = target.write(work, known)
+        target.begin(plan)  # which makes the tables, in all of them at once
+        written = target.write(plan, known)
         one.close()
         return written
 
@@ -430,9 +430,9 @@ async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_writt
 
 async def test_a_database_that_cannot_be_reached_is_told_without_its_password(clock: VirtualClock) -> None:
     engine = sa.create_engine("postgresql+psycopg2://ada:hunter2@127.0.0.1:1/test")
-    work = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
+    plan = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     with pytest.raises(ExportError, match="preparing the tables: the database refused") as caught:
-        SqlTarget(Database(engine), Tables(), RunId("a", "b", "c"), clock=clock).begin(work)
+        SqlTarget(Database(engine), Tables(), RunId("a", "b", "c"), clock=clock).begin(plan)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -455,21 +455,21 @@ async def test_a_value_that_does_not_fit_a_column_of_others_is_not_quoted(clock:
     postgres.run(
         f"CREATE TABLE {{schema}}sessions ({keys}, title INTEGER, PRIMARY KEY (platform, account, session_id))"
     )
-    work = await plan_export(StandIn.of(session(title="Ada's")), QUERY, parse_datasets("sessions"))
+    plan = await plan_export(StandIn.of(session(title="Ada's")), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(postgres.engine()), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
-    target.begin(work)
+    target.begin(plan)
     with pytest.raises(
         ExportError, match="session 's1': the database refused: a value does not fit its column"
     ) as told:
-        target.write(work, [SessionArtifacts(one, work.account) for one in work.sessions])
+        target.write(plan, [SessionArtifacts(one, plan.account) for one in plan.sessions])
     assert "Ada" not in str(told.value)
 
 
 async def test_a_letter_that_the_databases_encoding_lacks_is_told(clock: VirtualClock, postgres: Place) -> None:
     engine = sa.create_engine(postgres.url, connect_args={"client_encoding": "latin1"})
-    work = await plan_export(StandIn.of(session(title="Fun 👋")), QUERY, parse_datasets("sessions"))
+    plan = await plan_export(StandIn.of(session(title="Fun 👋")), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(engine), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
-    target.begin(work)
+    target.begin(plan)
     with pytest.raises(ExportError, match="session 's1': the database refused: 'latin-1' codec can't encode"):
-        target.write(work, [SessionArtifacts(one, work.account) for one in work.sessions])
+        target.write(plan, [SessionArtifacts(one, plan.account) for one in plan.sessions])
     assert postgres.rows(f"select * from {{schema}}{LEDGER}") == []
