@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_sessions.export.summary import presence, summarize_attendance, union_seconds
+from airflow_provider_sessions.export.summary import resolve_presence, summarize_attendance, union_seconds
 from airflow_provider_sessions.model import AttendanceInterval, AttendanceSummary, Attribution, Session
 from tests.unit.export.stand_in import NOON, interval, session
 
 
 def summary(*intervals: AttendanceInterval, of: Session | None = None) -> list[AttendanceSummary]:
     of = of or session()
-    return summarize_attendance(presence(intervals, of), of)
+    return summarize_attendance(resolve_presence(intervals, of), of)
 
 
 def summarize_one(*intervals: AttendanceInterval, of: Session | None = None) -> AttendanceSummary:
@@ -44,7 +44,7 @@ def test_nobody_is_present_longer_than_the_session_lasted() -> None:
 
 
 def test_who_never_left_leaves_with_the_session_and_the_row_says_so() -> None:
-    [completed] = presence([interval(joined=15, left=None)], session())
+    [completed] = resolve_presence([interval(joined=15, left=None)], session())
     assert completed.left_at == NOON + timedelta(minutes=60)
     assert completed.left_at_inferred
     assert summarize_one(interval(joined=15, left=None)).present_seconds == 45 * 60
@@ -56,13 +56,13 @@ def test_without_an_end_of_the_session_nothing_is_inferred() -> None:
 
 
 def test_joining_after_the_end_by_another_clock_is_no_negative_presence() -> None:
-    [completed] = presence([interval(joined=65, left=None)], session())
+    [completed] = resolve_presence([interval(joined=65, left=None)], session())
     assert (completed.left_at, completed.left_at_inferred) == (None, False)
 
 
 def test_leaving_before_joining_by_two_clocks_counts_nothing_but_keeps_what_was_given() -> None:
     skewed = interval(joined=10, left=8)
-    assert presence([skewed], session()) == [skewed]
+    assert resolve_presence([skewed], session()) == [skewed]
     row = summarize_one(skewed)
     assert (row.present_seconds, row.connected_seconds) == (0, 0)
     assert row.first_join == row.last_leave == NOON + timedelta(minutes=10)
@@ -100,7 +100,7 @@ def test_people_of_the_same_name_are_never_merged_on_their_name() -> None:
     assert [row.participant_key for row in rows] == ["name:Kim#1", "name:Kim#2"]
     assert [row.present_seconds for row in rows] == [600, 600]
     assert {row.attribution for row in rows} == {Attribution.NAME_ONLY}
-    assert [one.participant_key for one in presence([second, first], session())] == ["name:Kim#1", "name:Kim#2"]
+    assert [one.participant_key for one in resolve_presence([second, first], session())] == ["name:Kim#1", "name:Kim#2"]
 
 
 def test_an_account_and_a_guest_with_its_address_are_one_person() -> None:
@@ -204,15 +204,15 @@ def test_a_stretch_cut_in_two_is_the_same_presence(cut: int) -> None:
 def test_rows_that_are_known_by_name_get_keys_of_their_own_only_where_there_are_several() -> None:
     alone = interval(participant_key="row:1", attribution=Attribution.NAME_ONLY)
     known = interval(participant_key="account:7")
-    assert [one.participant_key for one in presence([alone, known, known], session())] == [
+    assert [one.participant_key for one in resolve_presence([alone, known, known], session())] == [
         *("account:7", "account:7"),
         "row:1",
     ]
-    assert [one.participant_key for one in presence([alone, alone], session())] == ["row:1#1", "row:1#2"]
+    assert [one.participant_key for one in resolve_presence([alone, alone], session())] == ["row:1#1", "row:1#2"]
 
 
 def test_who_joins_in_the_moment_of_the_end_leaves_in_it() -> None:
-    [completed] = presence([interval(joined=60, left=None)], session())
+    [completed] = resolve_presence([interval(joined=60, left=None)], session())
     assert (completed.left_at, completed.left_at_inferred) == (session().actual_end, True)
 
 
@@ -230,7 +230,7 @@ def test_who_joins_in_the_moment_of_the_end_leaves_in_it() -> None:
 def test_stretches_of_one_person_come_in_one_order_whatever_the_platforms(differing: tuple[dict, dict]) -> None:
     first, second = (interval(**fields) for fields in differing)
     open_end = session(actual_end=None)
-    assert presence([first, second], open_end) == presence([second, first], open_end) == [first, second]
+    assert resolve_presence([first, second], open_end) == resolve_presence([second, first], open_end) == [first, second]
 
 
 def test_nobody_is_present_in_a_session_that_lasted_no_time() -> None:
