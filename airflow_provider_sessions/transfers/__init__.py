@@ -1,1 +1,1 @@
-"""Airflow's transfers: from a platform into files and tables."""
+"""Airflow's transfers: from a platform to files or tables."""

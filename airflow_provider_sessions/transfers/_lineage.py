@@ -1,4 +1,4 @@
-"""What Airflow is told about an export: its lineage, and what its asset events carry."""
+"""The lineage of an export, and its asset events."""
 
 from __future__ import annotations
 
@@ -24,64 +24,63 @@ log = get_logger(__name__)
 
 @contextmanager
 def preload_lineage_collector() -> Iterator[None]:
-    """Let Airflow make its collector of hook lineage while the block waits for the network.
+    """Create Airflow's hook lineage collector in a thread, while the block waits for the network.
 
-    At first use it imports the asset factories of all providers that are installed, Amazon's with all of boto3: up to
-    half a second, which each export would pay at its end. It is there when the block is left, and not before: who asks
-    for it at the same time might get another one.
+    The first use imports the asset factories of all installed providers, Amazon's with all of boto3, and takes up to
+    half a second. The collector must not be used inside of the block, because that could create a second one.
     """
-    making = threading.Thread(target=get_hook_lineage_collector, name="lineage", daemon=True)
-    making.start()
+    thread = threading.Thread(target=get_hook_lineage_collector, name="lineage", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        making.join()
+        thread.join()
 
 
-def report_lineage(hook: SessionsHook, plan: ExportPlan, written: ExportResult) -> None:
-    """Tell the collector of hook lineage what was read, and into which folders or tables it went.
+def report_lineage(hook: SessionsHook, plan: ExportPlan, result: ExportResult) -> None:
+    """Report to the hook lineage collector what was read, and to which folders or tables it was written.
 
-    What was read is ``{platform}://{account}/{question}``: ``vidinfra://api.tenbyte.io/attendance``.
+    The inputs are ``{platform}://{account}/{feature}``, such as ``vidinfra://api.tenbyte.io/attendance``.
 
-    :param hook: that of the platform, which is the context of both.
+    :param hook: the platform's hook, which is the context of inputs and outputs.
     """
     collector = get_hook_lineage_collector()
-    # An underscore may stand in a connection type, but not in the scheme of an address.
+    # A connection type may contain an underscore, the scheme of a URI may not.
     account = f"{plan.platform.replace('_', '-')}://{plan.account}"
     for feature in dict.fromkeys(dataset.feature for dataset in plan.datasets):
         collector.add_input_asset(context=hook, uri=f"{account}/{feature}")
-    for asset in _with_rows(written).values():
+    for asset in _list_written_assets(result).values():
         collector.add_output_asset(context=hook, uri=asset.uri)
 
 
 def emit_outlet_events(
-    outlets: Iterable[Any], context: Context, written: ExportResult, told: Mapping[str, Any]
+    outlets: Iterable[Any], context: Context, result: ExportResult, summary: Mapping[str, Any]
 ) -> None:
-    """Give the events of the task's outlets what was written; a task without outlets emits none.
+    """Add what was written to the events of the task's outlets.
 
-    The event of an asset carries what the task returns, and in ``rows`` the rows of each dataset. An asset alias gets
-    an event for each folder or table that rows were written into, with its ``dataset``, and its own ``rows``.
+    The event of an asset has the task's result as ``extra``, and in ``rows`` the rows of each dataset. An asset alias
+    gets an event for each folder or table to which rows were written, with its ``dataset`` and ``rows``.
 
-    :param outlets: of the task: assets, references to some, and aliases; others are passed over.
-    :param told: what the task returns.
+    :param outlets: the task's outlets: assets, asset references and aliases; others are ignored.
+    :param summary: the task's result.
     """
-    about = {name: value for name, value in told.items() if name != "datasets"}
-    rows = {name: sums["rows"] for name, sums in written.datasets.items()}
+    extra = {name: value for name, value in summary.items() if name != "datasets"}
+    rows = {name: sums["rows"] for name, sums in result.datasets.items()}
     for outlet in outlets:
         if isinstance(outlet, AssetAlias):
-            for name, asset in _with_rows(written).items():
-                context["outlet_events"][outlet].add(asset, extra={**about, "dataset": name, "rows": rows[name]})
+            for name, asset in _list_written_assets(result).items():
+                context["outlet_events"][outlet].add(asset, extra={**extra, "dataset": name, "rows": rows[name]})
         elif isinstance(outlet, Asset | AssetRef):
-            context["outlet_events"][outlet].extra.update(about, rows=rows)
+            context["outlet_events"][outlet].extra.update(extra, rows=rows)
 
 
-def _with_rows(written: ExportResult) -> dict[str, Asset]:
-    """The folder or table of each dataset that rows were written into."""
+def _list_written_assets(result: ExportResult) -> dict[str, Asset]:
+    """Return the asset of each dataset's folder or table to which rows were written."""
     assets = {}
-    for name, uri in written.assets.items():
-        if written.datasets[name]["rows"]:
+    for name, uri in result.assets.items():
+        if result.datasets[name]["rows"]:
             try:
                 assets[name] = Asset(uri=uri)
-            except ValueError as refused:  # a provider has rules for its scheme, such as that there is a host
-                log.warning("%s: Airflow takes %s for no asset: %s", name, uri, refused)
+            except ValueError as error:  # a provider may require a host, for example, in URIs of its scheme
+                log.warning("%s: %s is no valid asset URI: %s", name, uri, error)
     return assets

@@ -15,8 +15,8 @@ from airflow_provider_sessions.errors import ExportError, SessionsError
 from airflow_provider_sessions.export.sql.dialects import (
     LOCKED_FILE_PAUSES,
     PAUSES,
-    backend_of,
     configure_engine,
+    get_backend,
     is_locked_file,
 )
 from airflow_provider_sessions.safe_text import get_logger
@@ -41,7 +41,7 @@ class Database:
         self, engine: Engine, *, allow_untested: bool = False, pause: Callable[[float], None] = time.sleep
     ) -> None:
         self._engine = engine
-        self._backend = backend_of(engine)
+        self._backend = get_backend(engine)
         self._pause = pause
         configure_engine(engine, allow_untested=allow_untested)
 

@@ -1,7 +1,7 @@
-"""What differs between databases: which ones an export supports, how their connections are set up, and their errors.
+"""What differs between databases: which ones are supported, how their connections are configured, and their errors.
 
-A database is known by the name of its SQLAlchemy dialect. An error is known by its number alone (SQLSTATE, MySQL's
-error number, SQLite's result code, the name of DuckDB's exception), since drivers do not agree on exception classes.
+A database is identified by the name of its SQLAlchemy dialect; an error by its code alone (SQLSTATE, MySQL's error
+number, SQLite's result code, the name of DuckDB's exception), since drivers do not agree on exception classes.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ Code = str | int | None
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each retry of a transaction."""
 LOCKED_FILE_PAUSES: Final = 300 * (0.2,)
-"""The same while another process has a DuckDB file open: a minute of many attempts, since nobody queues for it."""
-_DOES_NOT_FIT: Final = "a value does not fit its column, which is not as an export makes it"
-_NOT_UNIQUE: Final = "a row that must be unique is there already"
+"""The same while another process has the DuckDB file open: frequent attempts for a minute, as there is no queue."""
+_DOES_NOT_FIT: Final = "a value does not fit its column, which differs from the one that an export creates"
+_NOT_UNIQUE: Final = "a row that must be unique exists already"
 _CONSTRAINT: Final = "a constraint does not allow a row"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """One kind of database.
+    """A kind of database.
 
     :param name: its name, for errors.
-    :param code: reads the code of an error from the driver's exception.
-    :param transient: whether an error with this code goes away by itself, so that a retry makes sense.
-    :param is_plain: whether the driver's text of an error with this code is about objects, rights and connections
-        alone. All other texts may quote the values of rows, which are about people and belong into no log.
-    :param meanings: what errors with other codes are about, by code or by its first two letters.
-    :param place: names the constraint or column that an error is about, if it can be read without a value.
+    :param code: returns the code of an error from the driver's exception.
+    :param transient: whether a retry may succeed after an error with this code.
+    :param is_plain: whether the driver's text of an error with this code is only about objects, rights and connections.
+        All other texts may quote values of rows, which are personal and must not be logged.
+    :param meanings: descriptions of errors with other codes, by code or by its first two characters.
+    :param place: returns the constraint or column that an error is about, if that is possible without a value.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Backend:
     place: Callable[[BaseException, Code], str | None] = lambda cause, code: None
 
     def is_transient(self, error: BaseException) -> bool:
-        """Whether it makes sense to do a transaction again that failed with this error."""
+        """Return whether a transaction that failed with this error should be retried."""
         if not isinstance(error, DBAPIError):
             return False
         if isinstance(error, IntegrityError) or error.connection_invalidated:
@@ -58,15 +58,15 @@ class Backend:
         return error.orig is not None and self.transient(self.code(error.orig))
 
     def describe(self, error: BaseException, *, connecting: bool) -> str:
-        """Say what went wrong, without any value of a row.
+        """Return a message for an error, without values of rows.
 
-        :param connecting: whether the connection was being opened, so that no row had been sent.
+        :param connecting: whether the connection was being opened, so that no rows had been sent.
         """
         if isinstance(error, UnicodeError):
             encoding = getattr(error, "encoding", "")
             return f"{encoding!r} codec can't encode a character: the connection's encoding must be UTF-8"
         if not isinstance(error, DBAPIError) or error.orig is None:
-            # A StatementError has met a value that SQLAlchemy cannot convert; it quotes all of them.
+            # A StatementError is about a value that SQLAlchemy cannot convert, and quotes all values.
             return type(error.orig).__name__ if isinstance(error, StatementError) else _first_line(error)
         cause = error.orig
         code = self.code(cause)
@@ -78,12 +78,12 @@ class Backend:
         known = f"{self.name} {kind}" if code in (None, kind) else f"{self.name} error {code}, {kind}"
         meaning = self.meanings.get(code) or self.meanings.get(str(code)[:2])
         place = self.place(cause, code)
-        about = ", ".join(part for part in (meaning, place) if part) or "its text is left out, since it may quote rows"
+        about = ", ".join(part for part in (meaning, place) if part) or "its text is omitted, because it may quote rows"
         return f"{about} ({known})"
 
 
 def _first_line(error: BaseException) -> str:
-    """The first line of a text: drivers put values into the others."""
+    """Return the first line of an error's text: drivers put values into the others."""
     message = getattr(error, "msg", None) or (error.args[1] if _is_numbered(error) else str(error))
     lines = str(message).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
@@ -91,7 +91,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _is_numbered(error: BaseException) -> bool:
-    """Whether an exception holds a number and a text, as those of MySQL's drivers do."""
+    """Return whether an exception has a number and a text, like those of MySQL's drivers."""
     return len(error.args) >= 2 and isinstance(error.args[0], int) and isinstance(error.args[1], str)
 
 
@@ -100,14 +100,14 @@ def _is_numbered(error: BaseException) -> bool:
 _POSTGRES_TRANSIENT: Final = {
     "40001",  # serialization failure
     "40P01",  # deadlock
-    "55P03",  # a lock is not to be had
-    "42P07",  # the table has been made meanwhile
-    "42701",  # the column has
-    "42710",  # the index has
+    "55P03",  # lock not available
+    "42P07",  # the table was created meanwhile
+    "42701",  # the column was
+    "42710",  # the index was
 }
 _POSTGRES_PLAIN: Final = {"08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"}
 _SYNTAX_ERROR: Final = "42601"
-"""The one of class 42 whose text quotes the statement, into which psycopg2 puts the values."""
+"""The only code of class 42 whose text quotes the statement, into which psycopg2 puts the values."""
 
 
 def _sqlstate(cause: BaseException) -> Code:
@@ -125,27 +125,27 @@ _NOT_POSTGRES: Final = ("Redshift", "CockroachDB", "Greenplum", "-YB-", "Materia
 
 
 def check_postgres_version(version: str) -> None:
-    """Refuse a server that speaks PostgreSQL's protocol and is another database.
+    """Raise if a server with PostgreSQL's protocol is another database.
 
-    :param version: what ``version()`` gives.
-    :raises InputError: it is one.
+    :param version: the result of ``version()``.
+    :raises InputError: it is another database.
     """
-    posing = next((word.strip("-") for word in _NOT_POSTGRES if word in version), None)
-    if posing or not _POSTGRES_VERSION.match(version):
-        raise InputError(explain_unsupported((posing or version.partition(" ")[0] or "nameless").lower()))
+    other = next((word.strip("-") for word in _NOT_POSTGRES if word in version), None)
+    if other or not _POSTGRES_VERSION.match(version):
+        raise InputError(explain_unsupported((other or version.partition(" ")[0] or "nameless").lower()))
 
 
 # MariaDB and MySQL
 
 _MYSQL_TRANSIENT: Final = {
-    1020,  # the row has been changed since it was read (MariaDB's snapshot isolation)
+    1020,  # the row was changed since it was read (MariaDB's snapshot isolation)
     1040,  # too many connections
-    1050,  # the table has been made meanwhile
-    1060,  # the column has
-    1061,  # the index has
-    1205,  # a lock is not to be had
+    1050,  # the table was created meanwhile
+    1060,  # the column was
+    1061,  # the index was
+    1205,  # lock wait timeout
     1213,  # deadlock
-    1412,  # the table has been changed meanwhile
+    1412,  # the table was changed meanwhile
     1684,  # the table is being changed
 }
 _MYSQL_PLAIN: Final = frozenset(
@@ -158,7 +158,7 @@ _MYSQL_PLACES: Final = {
     1062: re.compile(r" for key '([^']*)'$"),
     1366: re.compile(r" for column [`'](?:[^`']*`\.`)*([^`']*)[`'] at row \d+$"),
 }
-"""Where a text whose value comes first ends with a name."""
+"""For texts that begin with a value: the name at their end."""
 _MYSQL_MODE: Final = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 _OLDEST_MYSQL: Final = (8, 0, 17)
 """The first with the collation ``utf8mb4_0900_bin``."""
@@ -168,7 +168,7 @@ _NOT_MYSQL: Final = ("TiDB", "Vitess", "SingleStore", "MemSQL", "Doris", "StarRo
 
 
 def _mysql_number(cause: BaseException) -> Code:
-    """The number: an attribute of mysql-connector-python's exceptions, the first argument of all others'."""
+    """Return the number: an attribute in mysql-connector-python, the first argument in all other drivers."""
     number = getattr(cause, "errno", None) or (cause.args[0] if cause.args else None)
     return number if isinstance(number, int) else None
 
@@ -180,22 +180,22 @@ def _mysql_place(cause: BaseException, code: Code) -> str | None:
 
 
 def check_mysql_version(version: str, comment: str) -> None:
-    """Refuse a server that speaks MySQL's protocol and is another database, or is too old.
+    """Raise if a server with MySQL's protocol is another database, or too old.
 
-    :param version: what ``version()`` gives.
-    :param comment: what ``@@version_comment`` is.
-    :raises InputError: it is one.
+    :param version: the result of ``version()``.
+    :param comment: the value of ``@@version_comment``.
+    :raises InputError: it is another database, or too old.
     """
-    posing = next((word for word in _NOT_MYSQL if word.lower() in f"{version} {comment}".lower()), None)
-    if posing:
-        raise InputError(explain_unsupported(posing.lower()))
+    other = next((word for word in _NOT_MYSQL if word.lower() in f"{version} {comment}".lower()), None)
+    if other:
+        raise InputError(explain_unsupported(other.lower()))
     is_mariadb = "mariadb" in version.lower()
     numbers = tuple(int(number) for number in re.findall(r"\d+", version.removeprefix("5.5.5-"))[:3])
     name, oldest = ("MariaDB", _OLDEST_MARIADB) if is_mariadb else ("MySQL", _OLDEST_MYSQL)
     if numbers < oldest:
         wanted = ".".join(map(str, oldest))
         raise InputError(
-            f"the database is {name} {version}, in which keys that differ by a trailing blank are equal; "
+            f"the database is {name} {version}, in which keys that differ by a trailing space are equal; "
             f"exports need {name} {wanted} or newer"
         )
 
@@ -203,9 +203,9 @@ def check_mysql_version(version: str, comment: str) -> None:
 # SQLite
 
 _SQLITE_BUSY: Final = {5, 6}
-"""SQLite's primary result codes for a database or table that another connection holds."""
+"""SQLite's primary result codes for a database or table that another connection has locked."""
 _SQLITE_TRIGGER: Final = 1811
-"""A trigger of the user's has refused, in words of its own."""
+"""A user's trigger has refused, with a text of its own."""
 
 
 def _sqlite_code(cause: BaseException) -> Code:
@@ -222,8 +222,8 @@ _DUCKDB_PLAIN: Final = {
     "OutOfMemoryException",
     "ResourceInUseException",
 }
-_DUCKDB_HELD: Final = {"BinderException", "IOException", "ResourceInUseException"}
-"""What it may raise when a file is opened that is held; the first where DuckDB is older than 2.0."""
+_DUCKDB_LOCKED: Final = {"BinderException", "IOException", "ResourceInUseException"}
+"""Exceptions for a file that is locked; the first one in versions before 2.0."""
 
 
 def _duckdb_code(cause: BaseException) -> Code:
@@ -268,7 +268,7 @@ BACKENDS: Final[dict[str, Backend]] = {
             "ConstraintException": _CONSTRAINT,
             "ConversionException": _DOES_NOT_FIT,
             "OutOfRangeException": _DOES_NOT_FIT,
-            "TransactionException": "another transaction was quicker",
+            "TransactionException": "a conflict with another transaction",
         },
     ),
 }
@@ -279,100 +279,98 @@ _UNTESTED: Final = Backend(
 )
 
 _NO_KEYS: Final = "its primary keys are not enforced, and the ledger relies on them"
+_UNTRIED: Final = "exports were never tested on it"
 _REASONS: Final = {
     "awsathena": _NO_KEYS,
     "bigquery": _NO_KEYS,
     "clickhouse": "its tables need an engine, and it has no transactions",
-    "cockroachdb": "exports were never run on it",
+    "cockroachdb": _UNTRIED,
     "databricks": _NO_KEYS,
-    "mssql": "its VARCHAR columns hold no Unicode",
-    "oracle": "its DATE columns hold no microseconds",
+    "mssql": "its VARCHAR columns do not store Unicode",
+    "oracle": "its DATE columns do not store microseconds",
     "redshift": _NO_KEYS,
     "snowflake": _NO_KEYS,
     "trino": _NO_KEYS,
 }
-"""By dialect, why an export does not load into it."""
+"""By dialect, why exports do not support it."""
 _ALSO_CALLED: Final = {"clickhousedb": "clickhouse", "gcpbigquery": "bigquery", "presto": "trino"}
 """Other names of dialects, and types of Airflow's connections."""
 
 
 def is_supported(dialect: str) -> bool:
-    """Whether exports load into a database.
-
-    :param dialect: its SQLAlchemy dialect.
-    """
+    """Return whether exports support the database of an SQLAlchemy dialect."""
     return dialect in BACKENDS
 
 
 def is_refused_type(conn_type: str) -> bool:
-    """Whether connections of this type are known to lead to a database that is not supported."""
+    """Return whether connections of this type are known to be of a database that is not supported."""
     return _ALSO_CALLED.get(conn_type, conn_type) in _REASONS
 
 
 def explain_unsupported(dialect: str) -> str:
-    """Say that a database is not supported, why, and what can be done.
+    """Return why a database is not supported, and the alternatives.
 
     :param dialect: its SQLAlchemy dialect, or its name.
     """
     name = _ALSO_CALLED.get(dialect, dialect)
-    reason = _REASONS.get(name, "exports were never run on it")
+    reason = _REASONS.get(name, _UNTRIED)
     return (
         f"the database is {name}, which is not supported: {reason}. Supported are PostgreSQL, MariaDB and MySQL, "
-        "SQLite, and DuckDB; elsewhere, export files and load these. allow_untested_database=True tries it all the same"
+        "SQLite, and DuckDB; for others, export files and load these, or try it with allow_untested_database=True"
     )
 
 
-def backend_of(engine: Engine) -> Backend:
-    """The kind of database behind an engine; one of which nothing is known where it is not supported."""
+def get_backend(engine: Engine) -> Backend:
+    """Return the kind of database of an engine; a generic one if it is not supported."""
     return BACKENDS.get(engine.dialect.name, _UNTESTED)
 
 
 def has_row_locks(dialect: Dialect) -> bool:
-    """Whether ``SELECT ... FOR UPDATE`` can be sent. SQLite's dialect leaves it out; DuckDB's sends what fails."""
+    """Return whether ``SELECT ... FOR UPDATE`` works. SQLite's dialect omits it; in DuckDB it fails."""
     return dialect.name != "duckdb"
 
 
 def can_have_indexes(dialect: Dialect) -> bool:
-    """Whether tables can have indexes besides their key. DuckDB adds no column to a table that has one."""
+    """Return whether tables can have indexes. DuckDB cannot add a column to a table with an index."""
     return dialect.name != "duckdb"
 
 
 def is_locked_file(engine: Engine, error: BaseException) -> bool:
-    """Whether a DuckDB file is there and cannot be opened: then another process has it open, or a thread closes it.
+    """Return whether a DuckDB file exists but cannot be opened, because another process or thread has it open.
 
-    :param error: why no connection was opened.
+    :param error: why the connection failed.
     """
     if engine.dialect.name != "duckdb" or not isinstance(error, DBAPIError):
         return False
-    return type(error.orig).__name__ in _DUCKDB_HELD and Path(engine.url.database or "").is_file()
+    return type(error.orig).__name__ in _DUCKDB_LOCKED and Path(engine.url.database or "").is_file()
 
 
 def is_remote_duckdb(url: URL) -> bool:
-    """Whether an address is one of MotherDuck, which is no file."""
+    """Return whether a URL is of MotherDuck, and not of a file."""
     return (url.database or "").startswith(("md:", "motherduck:"))
 
 
 def configure_engine(engine: Engine, *, allow_untested: bool) -> None:
-    """Let an engine open its connections as exports need them.
+    """Configure the connections that an engine opens.
 
-    :param engine: must not have been used.
-    :param allow_untested: whether its server may be one that exports were never run on.
+    :param engine: must not have been used yet.
+    :param allow_untested: whether to allow a server on which exports were never tested.
     """
     name = engine.dialect.name
     if name == "sqlite":
-        event.listen(engine, "begin", _hold_back_writers)
+        event.listen(engine, "begin", _begin_immediate)
     if name == "postgresql" and not allow_untested:
         event.listen(engine, "connect", _check_postgres, insert=True)
     if name in ("mysql", "mariadb"):
-        # The last one is the first to be called. SQLAlchemy comes after both, and reads the mode that was set.
+        # Listeners are called in reverse order. SQLAlchemy's own follows, and reads the mode that was set.
         event.listen(engine, "connect", _set_up_mysql_session, insert=True)
         if not allow_untested:
             event.listen(engine, "connect", _check_mysql, insert=True)
         event.listen(engine, "do_connect", _use_utf8mb4)
 
 
-def _hold_back_writers(connection: Connection) -> None:
-    """SQLite has no locks on rows: who is going to write takes the database from the beginning."""
+def _begin_immediate(connection: Connection) -> None:
+    """Lock the database at the beginning of a transaction: SQLite has no row locks."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -387,18 +385,18 @@ def _check_mysql(dbapi_connection: Any, record: object) -> None:
 
 
 def _set_up_mysql_session(dbapi_connection: Any, record: object) -> None:
-    """READ COMMITTED locks no gaps, in which loads of other sessions meet. Values that do not fit must fail."""
+    """Set READ COMMITTED, which has no gap locks that block other sessions, and reject values that do not fit."""
     _execute(dbapi_connection, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
     _execute(dbapi_connection, f"SET SESSION time_zone = '+00:00', sql_mode = '{_MYSQL_MODE}'")
 
 
 def _use_utf8mb4(dialect: Any, record: Any, args: Any, options: dict[str, Any]) -> None:
-    """Let all drivers send all characters, whatever the connection says: MySQL's ``utf8`` has no emoji."""
+    """Let all drivers send all characters, whatever the connection's charset: MySQL's ``utf8`` has no emoji."""
     options["charset"] = "utf8mb4"
 
 
 def _execute(dbapi_connection: Any, statement: str) -> Any:
-    """Execute a statement; give the first row of what comes back, if anything does."""
+    """Execute a statement, and return the first row of its result, if there is one."""
     cursor = dbapi_connection.cursor()
     try:
         cursor.execute(statement)

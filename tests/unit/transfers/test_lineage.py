@@ -110,4 +110,4 @@ def test_what_airflow_takes_for_no_asset_fails_no_export(context: Any, caplog: p
 
     written = SimpleNamespace(assets={"sessions": "postgres:///test/sessions"}, datasets={"sessions": {"rows": 1}})
     emit_outlet_events([AssetAlias("loaded")], context, written, {})
-    assert "Airflow takes postgres:///test/sessions for no asset" in caplog.text
+    assert "postgres:///test/sessions is no valid asset URI" in caplog.text

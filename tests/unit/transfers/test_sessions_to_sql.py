@@ -203,7 +203,10 @@ def test_bad_input_is_refused_before_any_request(
     ("fields", "reason"),
     [
         ({"conn_type": "mssql", "host": "here"}, "the database is mssql, which is not supported: its VARCHAR columns"),
-        ({"conn_type": "oracle", "host": "here"}, "the database is oracle, .*: its DATE columns hold no microseconds"),
+        (
+            {"conn_type": "oracle", "host": "here"},
+            "the database is oracle, .*: its DATE columns do not store microseconds",
+        ),
         ({"conn_type": "clickhousedb", "host": "here"}, "the database is clickhouse, .*: its tables need an engine"),
         (
             {"conn_type": "snowflake", "host": "here"},

@@ -56,7 +56,7 @@ def test_mariadb_and_mysql_are_taken(version: str, comment: str) -> None:
 @pytest.mark.parametrize(
     ("version", "comment", "reason"),
     [
-        ("8.0.16", "MySQL Community Server - GPL", r"MySQL 8\.0\.16, in which keys that differ by a trailing blank"),
+        ("8.0.16", "MySQL Community Server - GPL", r"MySQL 8\.0\.16, in which keys that differ by a trailing space"),
         ("5.7.44-log", "MySQL Community Server (GPL)", r"exports need MySQL 8\.0\.17 or newer"),
         ("10.1.48-MariaDB", "Source distribution", r"exports need MariaDB 10\.2 or newer"),
         ("8.0.11-TiDB-v8.1.0", "TiDB Server (Apache License 2.0) Community Edition", "tidb, which is not supported"),

@@ -71,12 +71,12 @@ UNIQUE = ["CREATE UNIQUE INDEX one_of_each ON {schema}participants (email, name)
 NUMBER, DATE = retyped("sessions", "title", "INTEGER"), retyped("sessions", "title", "DATE")
 SHORT, SMALL = retyped("sessions", "title", "VARCHAR(5)"), retyped("recordings", "size_bytes", "INTEGER")
 CHECK = retyped("participants", "role", "VARCHAR(20) CHECK (role < 'a')")
-UNFIT = "a value does not fit its column, which is not as an export makes it"
+UNFIT = "a value does not fit its column, which differs from the one that an export creates"
 FAULTS: dict[str, dict[str, tuple[list[str], str]]] = {
     "postgresql": {
         "a unique index": (
             UNIQUE,
-            "a row that must be unique is there already, table participants, constraint one_of_each "
+            "a row that must be unique exists already, table participants, constraint one_of_each "
             "(PostgreSQL error 23505, UniqueViolation)",
         ),
         "a number for a text": (NUMBER, f"{UNFIT} (PostgreSQL error 22P02, InvalidTextRepresentation)"),
@@ -103,11 +103,11 @@ FAULTS: dict[str, dict[str, tuple[list[str], str]]] = {
                 "CREATE TRIGGER guard BEFORE INSERT ON {schema}participants "
                 "FOR EACH ROW EXECUTE FUNCTION {schema}guard()",
             ],
-            "its text is left out, since it may quote rows (PostgreSQL error P0001, RaiseException)",
+            "its text is omitted, because it may quote rows (PostgreSQL error P0001, RaiseException)",
         ),
         "a unique constraint that is checked at the end": (
             ["ALTER TABLE {schema}participants ADD CONSTRAINT one_name UNIQUE (name) DEFERRABLE INITIALLY DEFERRED"],
-            "a row that must be unique is there already, table participants, constraint one_name "
+            "a row that must be unique exists already, table participants, constraint one_name "
             "(PostgreSQL error 23505, UniqueViolation)",
         ),
         "a view in the place of a table": (
@@ -123,7 +123,7 @@ FAULTS: dict[str, dict[str, tuple[list[str], str]]] = {
     "mysql": {
         "a unique index": (
             ["CREATE UNIQUE INDEX one_of_each ON {schema}participants (email(50), name(50))"],
-            "a row that must be unique is there already, key one_of_each (MySQL error 1062, IntegrityError)",
+            "a row that must be unique exists already, key one_of_each (MySQL error 1062, IntegrityError)",
         ),
         "a number for a text": (NUMBER, f"{UNFIT}, column title (MySQL error 1366, "),
         "a date for a text": (DATE, f"{UNFIT} (MySQL error 1292, "),
@@ -143,7 +143,7 @@ FAULTS: dict[str, dict[str, tuple[list[str], str]]] = {
                 "CREATE TRIGGER {schema}guard BEFORE INSERT ON {schema}participants FOR EACH ROW "
                 "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'Ada Lovelace is not wanted'"
             ],
-            "its text is left out, since it may quote rows (MySQL error 1644, ",
+            "its text is omitted, because it may quote rows (MySQL error 1644, ",
         ),
     },
     "sqlite": {
