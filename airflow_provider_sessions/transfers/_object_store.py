@@ -1,4 +1,4 @@
-"""Object stores, in which a file appears when its upload ends: S3, Google's, Azure's."""
+"""Object stores in which a file appears when its upload ends: S3, Google Cloud Storage, Azure Blob Storage."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _PART_BYTES: Final = 8 * 1024 * 1024
-"""What is held in memory of a file that is being uploaded; S3 takes 10,000 parts, so files of up to 80 GiB."""
+"""Size of an upload's buffer. S3 allows 10,000 parts, so files of up to 80 GiB."""
 _TRIALS: Final = 3
-"""The first opens the connections, so that the creates of the others meet."""
+"""The first trial opens the connections, so that the requests of the others are concurrent."""
 _CONFLICTS: Final = 5
 _PAUSE: Final = 0.1
 
@@ -36,11 +36,11 @@ _PAUSE: Final = 0.1
 class ObjectStore:
     """A folder of an object store, over its fsspec file system.
 
-    Nothing is renamed: a file is written under its final name, where it appears when it is closed. One that fails is
-    discarded instead of being closed, because closing would publish what there is of it.
+    A file is written under its final name, and appears when it is closed. A file that fails is discarded and not
+    closed, because closing would publish an incomplete file.
 
     :param file_system: the fsspec file system.
-    :param folder: the folder's path in it.
+    :param folder: the folder's path in the file system.
     :param address: the folder's address, for people and other tasks.
     """
 
@@ -48,28 +48,28 @@ class ObjectStore:
         self._fs = file_system
         self._folder = folder.rstrip("/")
         self._address = address.rstrip("/")
-        # A store answers slowly, but many at once. Clients that are not asynchronous take one thread at a time.
+        # Requests are slow, but can be parallel. Clients that are not asynchronous allow one thread at a time.
         self.max_parallel = 8 if isinstance(file_system, AsyncFileSystem) else 1
 
     @cached_property
     def creates_exclusively(self) -> bool:
-        """Whether of two creates of one key that begin together exactly one succeeds. It is tried, once.
+        """Whether exactly one of two concurrent creates of a key succeeds; found out once, by a trial.
 
-        A store that passes over the condition, or looks before it writes, lets both succeed, and some refuse requests
-        that have one. A store that cannot be written at all is no answer: that error is raised.
+        In a store that ignores the condition, or checks before it writes, both succeed; some reject requests with a
+        condition. If the store cannot be written at all, that error is raised.
         """
         creates_exclusively = self._supports_conditions and all(self._try_exclusive_create() for _ in range(_TRIALS))
         if not creates_exclusively:
-            log.info("%s: this store cannot create a file only if there is none", self._address)
+            log.info("%s: this store cannot create files exclusively", self._address)
         return creates_exclusively
 
     def location(self, key: str) -> str:
-        """The address of a file, without a connection id."""
+        """Return the address of a file, without a connection id."""
         return f"{self._address}/{check_key(key)}"
 
     @contextmanager
     def write(self, key: str) -> Iterator[Writable]:
-        """Write a file, replacing one of that name."""
+        """Write or replace a file."""
         upload = self._start_upload(key)
         try:
             yield upload
@@ -79,19 +79,17 @@ class ObjectStore:
         upload.publish()
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write a small file whole, unless there is one of that name.
+        """Create a small file; return False if it exists.
 
-        :raises ExportError: this store cannot promise that.
+        :raises ExportError: this store does not support it.
         """
         if not self.creates_exclusively:
-            raise ExportError(
-                f"{self._address}: this store cannot create a file only if there is none (no conditional writes)"
-            )
+            raise ExportError(f"{self._address}: this store cannot create files exclusively (no conditional writes)")
         with translate_store_errors(self.location(key)):
             return self._create(self._path(key), data)
 
     def read(self, key: str) -> bytes | None:
-        """A small file; None where there is none."""
+        """Return the content of a small file; None if it does not exist."""
         with translate_store_errors(self.location(key)):
             try:
                 data: bytes = self._fs.cat_file(self._path(key))
@@ -100,25 +98,25 @@ class ObjectStore:
         return data
 
     def list(self, folder: str) -> Iterator[str]:
-        """The keys of all files below a folder, sorted. What consoles and Spark put there to show a folder is none."""
-        self._fs.invalidate_cache()  # what other workers wrote counts as well
-        place = self._path(folder)
+        """Return the sorted keys of all files below a folder, without folder markers of consoles and Spark."""
+        self._fs.invalidate_cache()  # other workers write, too
+        root = self._path(folder)
         with translate_store_errors(self.location(folder)):
-            found: Any = self._fs.find(place, detail=True)
-        if not isinstance(found, dict):  # adlfs names what is there instead of a folder
+            found: Any = self._fs.find(root, detail=True)
+        if not isinstance(found, dict):  # adlfs returns a list if the path is a file
             return iter(())
         start = len(self._folder.strip("/")) + 1
         files = (path.lstrip("/") for path, info in found.items() if _is_file(path, info))
-        return iter(sorted(path[start:] for path in files if path != place.lstrip("/")))
+        return iter(sorted(path[start:] for path in files if path != root.lstrip("/")))
 
     def delete(self, key: str) -> None:
-        """Remove a file; nothing happens where there is none."""
+        """Delete a file, if it exists."""
         if self.exists(key):
-            with translate_store_errors(self.location(key)), suppress(FileNotFoundError):  # another worker was quicker
+            with translate_store_errors(self.location(key)), suppress(FileNotFoundError):  # another worker deleted it
                 self._fs.rm_file(self._path(key))
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file."""
+        """Return whether a file exists."""
         self._fs.invalidate_cache()
         with translate_store_errors(self.location(key)):
             return bool(self._fs.isfile(self._path(key)))
@@ -133,13 +131,13 @@ class ObjectStore:
 
     @property
     def _supports_conditions(self) -> bool:
-        """Whether the client sends the condition to the server."""
+        """Whether the client sends conditions to the server."""
         return True
 
     def _create(self, path: str, data: bytes) -> bool:
-        """Create a file on the condition that there is none.
+        """Create a file on the condition that it does not exist.
 
-        A conflict is no answer: the store saw two such requests at once, and wants one of them again.
+        After a conflict, which the store reports for concurrent requests, the request is retried.
         """
         for attempt in range(_CONFLICTS):
             try:
@@ -148,7 +146,7 @@ class ObjectStore:
                 return False
             except Exception as error:
                 status = find_http_status(error)
-                if status == HTTPStatus.PRECONDITION_FAILED:  # s3fs knows it by a word that only some stores say
+                if status == HTTPStatus.PRECONDITION_FAILED:  # s3fs recognizes it by a text that not all stores send
                     return False
                 if status != HTTPStatus.CONFLICT or attempt == _CONFLICTS - 1:
                     raise
@@ -168,60 +166,58 @@ class ObjectStore:
         try:
             with ThreadPoolExecutor(2) as pool:
                 made = sum(pool.map(create, [b"1", b"2"]))
-            # Where an answer was lost, the client asked again and was told that there is such a file: its own.
+            # If a response was lost, the client has retried, and found the file that it had created itself.
             return made == 1 or (made == 0 and self.exists(key))
         except Exception as error:
             if not is_refusal(error):
                 raise
-            with self.write(key) as file:  # raises if it is not the condition that is refused
+            with self.write(key) as file:  # raises unless the condition was the reason
                 file.write(b"0")
-            log.info("%s: conditions are refused: %s", self._address, error)
+            log.info("%s: the store rejects conditions: %s", self._address, error)
             return False
         finally:
             self.delete(key)
 
 
 class Upload:
-    """A file on its way into an object store. Beginning anew discards what was sent so far.
-
-    What is small is sent whole, by one request.
+    """A file that is being uploaded; a small one with a single request. Restarting it discards what was sent.
 
     :param fs: the file system.
-    :param path: the file's place in it.
-    :param address: the same, for people.
+    :param path: the file's path in the file system.
+    :param address: the file's address, for errors.
     """
 
     def __init__(self, fs: Any, path: str, address: str) -> None:
         self._fs = fs
         self._path = path
         self._address = address
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._file: Any = None
 
     def write(self, data: ReadableBuffer, /) -> object:
-        """Take the next bytes."""
-        self._held += data
-        if len(self._held) >= _PART_BYTES:
+        """Write the next bytes."""
+        self._buffer += data
+        if len(self._buffer) >= _PART_BYTES:
             self._send()
         return memoryview(data).nbytes
 
     def seek(self, position: int, /) -> object:
-        """Go back to the beginning: :meth:`truncate` follows."""
+        """Go back to the beginning; :meth:`truncate` must follow."""
         if position:
-            raise ValueError("an upload can only begin anew")
+            raise ValueError("an upload can only be restarted")
         return position
 
     def truncate(self) -> object:
-        """Begin anew."""
+        """Restart the upload."""
         self.discard()
         return 0
 
     def publish(self) -> None:
-        """Let the file appear; if that fails, discard it."""
+        """Finish the upload, so that the file appears; discard it if that fails."""
         try:
             with translate_store_errors(self._address):
                 if self._file is None:
-                    self._fs.pipe_file(self._path, bytes(self._held))
+                    self._fs.pipe_file(self._path, bytes(self._buffer))
                 else:
                     self._send()
                     self._file.close()
@@ -230,8 +226,8 @@ class Upload:
             raise
 
     def discard(self) -> None:
-        """Drop the file. It is marked as closed without being closed, which would publish it."""
-        self._held.clear()
+        """Discard the file. It is only marked as closed, because closing it would publish it."""
+        self._buffer.clear()
         file, self._file = self._file, None
         if file is not None:
             try:
@@ -242,42 +238,41 @@ class Upload:
     def _send(self) -> None:
         with translate_store_errors(self._address):
             self._file = self._file or self._open_file()
-            self._file.write(bytes(self._held))
-        self._held.clear()
+            self._file.write(bytes(self._buffer))
+        self._buffer.clear()
 
     def _open_file(self) -> Any:
         return self._fs.open(self._path, "wb", block_size=_PART_BYTES)
 
 
 def _is_file(path: str, info: Mapping[str, Any]) -> bool:
-    """Whether what was listed is a file, and no marker of a folder and nothing hidden.
+    """Return whether a listed object is a file, and neither a folder marker nor hidden.
 
-    adlfs drops the slash at the end of a marker's name, but notes of each file that it writes that it is no folder.
+    adlfs removes the slash at the end of a marker's name, but marks each file that it writes as no directory.
     """
     if info["type"] == "directory" or path.endswith("/") or path.rpartition("/")[2].startswith("."):
         return False
-    noted_by_adlfs = (info["metadata"] or {}).get("is_directory") == "false" if "metadata" in info else True
-    return bool(info["size"]) or noted_by_adlfs
+    is_marked_as_file = (info["metadata"] or {}).get("is_directory") == "false" if "metadata" in info else True
+    return bool(info["size"]) or is_marked_as_file
 
 
 _REMEDIES = {
-    HTTPStatus.NOT_IMPLEMENTED: "this store does not know a part of the protocol that is needed; update it, or write "
-    "into another one",
-    HTTPStatus.CONFLICT: "the store saw another request for the same file in the same moment; a retry goes on from "
-    "here. If it says so again, nobody else writing, let runs follow each other (max_active_runs=1)",
+    HTTPStatus.NOT_IMPLEMENTED: "this store lacks a required part of the protocol; update it, or write to another one",
+    HTTPStatus.CONFLICT: "the store received another request for the same file at the same time; a retry continues "
+    "from here. If it fails again although nobody else writes, run exports one after the other (max_active_runs=1)",
 }
-_PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+_TRANSIENT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 _REFUSALS = ("ParamValidationError", "SFTPFailure", "SFTPOpUnsupported", "SFTPPermissionDenied")
-"""Of botocore and asyncssh, which need not be installed."""
-_OTHERWISE = "the store did not do it; a retry goes on from here"
+"""Exceptions of botocore and asyncssh, which need not be installed."""
+_DEFAULT_REMEDY = "the request failed; a retry continues from here"
 
 
 def find_http_status(error: BaseException | None) -> int | None:
-    """The HTTP status that an error of a store's client tells of, or one that it came from."""
+    """Return the HTTP status of an error of a store's client, or of one of its causes."""
     while error is not None:
         response = getattr(error, "response", None)  # botocore's is a mapping
-        told = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
-        for status in (told, getattr(error, "status_code", None), getattr(error, "code", None)):
+        code = response.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(response, dict) else None
+        for status in (code, getattr(error, "status_code", None), getattr(error, "code", None)):
             if str(status).isdecimal() and 400 <= int(str(status)) < 600:
                 return int(str(status))
         error = error.__cause__
@@ -285,16 +280,16 @@ def find_http_status(error: BaseException | None) -> int | None:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether a request was understood and refused, or cannot be made at all, so that it is no use to repeat it."""
+    """Return whether a request was rejected, or cannot be sent at all, so that a retry is useless."""
     status = find_http_status(error)
     if status is not None:
-        return status == HTTPStatus.NOT_IMPLEMENTED or (status < 500 and status not in _PASSING)
+        return status == HTTPStatus.NOT_IMPLEMENTED or (status < 500 and status not in _TRANSIENT)
     return isinstance(error, TypeError | NotImplementedError) or type(error).__name__ in _REFUSALS
 
 
 @contextmanager
 def translate_store_errors(address: str) -> Iterator[None]:
-    """Turn what only a store's client can raise into an :class:`ExportError` that says what to do."""
+    """Raise errors of a store's client as an :class:`ExportError` with a remedy. Other ``OSError`` are not changed."""
     try:
         yield
     except SessionsError:
@@ -303,6 +298,6 @@ def translate_store_errors(address: str) -> Iterator[None]:
         status = find_http_status(error)
         if isinstance(error, OSError) and status not in _REMEDIES:
             raise
-        remedy = _REMEDIES.get(HTTPStatus(status), _OTHERWISE) if status in _REMEDIES else _OTHERWISE
+        remedy = _REMEDIES.get(HTTPStatus(status), _DEFAULT_REMEDY) if status in _REMEDIES else _DEFAULT_REMEDY
         first_line = (str(error).splitlines() or [""])[0][:300]
         raise ExportError(f"{address}: {remedy} ({type(error).__name__}: {first_line})") from error

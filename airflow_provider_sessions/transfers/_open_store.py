@@ -1,4 +1,4 @@
-"""Airflow's object storage as a :class:`~airflow_provider_sessions.export.store.Store`."""
+"""Opens the :class:`~airflow_provider_sessions.export.store.Store` of a path, through Airflow's object storage."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from airflow_provider_sessions.transfers._renaming_store import RenamingStore, S
 _LOCAL = ("", "file", "local")
 """Protocols of the worker's own file system."""
 _WITH_BUCKETS = ("s3", "s3a", "gs", "gcs")
-"""Protocols whose addresses begin with a bucket; without one, the first folder would be taken for it."""
+"""Protocols whose addresses begin with a bucket; without a check, the first folder would be used as one."""
 
 _APPEAR_WHEN_CLOSED = frozenset({"adlfs", "gcsfs", "s3fs"})
-"""Clients of stores in which a file appears when its upload ends, and which send the condition of a create."""
+"""Clients of stores in which a file appears when its upload ends, and which support conditional creates."""
 
 
 Folder = str | Path | ObjectStoragePath
-"""What users give as a folder. A path of Airflow's bears its connection in its text."""
+"""Types of a folder argument. An ``ObjectStoragePath`` has its connection in its text."""
 
 
 def open_store(path: Folder, conn_id: str | None = None) -> Store:
-    """The store at an address. It connects here, on the caller's thread: other threads may not ask Airflow.
+    """Open the store of a folder. It connects in the caller's thread, because other threads cannot use the Airflow SDK.
 
     :param path: a folder: ``s3://bucket/folder``, ``s3://conn_id@bucket/folder``, ``file:///folder``, ``/folder``,
-        or a path object that stands for one.
-    :param conn_id: Airflow connection to use for it; goes before one that the address names.
-    :raises InputError: it is no such address.
-    :raises ExportError: files would be seen there before they are whole.
+        or a path object.
+    :param conn_id: Airflow connection; takes precedence over one in the address.
+    :raises InputError: the address is invalid.
+    :raises ExportError: incomplete files would be visible in this store.
     """
     text = check_folder(path)
     parts = urlsplit(text)
@@ -42,13 +42,13 @@ def open_store(path: Folder, conn_id: str | None = None) -> Store:
     try:
         root = ObjectStoragePath(text, conn_id=conn_id) if conn_id else ObjectStoragePath(text)
         file_system = root.fs
-    except ValueError as unusable:
-        raise InputError(f"path: {text!r} cannot be used: {unusable}") from unusable
+    except ValueError as error:
+        raise InputError(f"path: {text!r} cannot be used: {error}") from error
     without_conn_id = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return _kind_of(file_system)(file_system, str(root.path), without_conn_id)
+    return _get_store_class(file_system)(file_system, str(root.path), without_conn_id)
 
 
-def _kind_of(file_system: Any) -> type[ObjectStore]:
+def _get_store_class(file_system: Any) -> type[ObjectStore]:
     clients = {kind.__module__.partition(".")[0] for kind in type(file_system).__mro__}
     if clients & _APPEAR_WHEN_CLOSED:
         return ObjectStore
@@ -56,23 +56,23 @@ def _kind_of(file_system: Any) -> type[ObjectStore]:
 
 
 def check_folder(path: object) -> str:
-    """Return the address of a folder, as far as can be told without connecting.
+    """Return the address of a folder, checked without connecting.
 
-    :raises InputError: it is no address that :func:`open_store` takes.
+    :raises InputError: the address is invalid.
     """
     text = str(path).strip() if isinstance(path, Folder) else ""
     if not text:
-        raise InputError(f"path: {path!r} is not a folder; give for example 's3://bucket/folder' or '/data/folder'")
+        raise InputError(f"path: {path!r} is not a folder; use for example 's3://bucket/folder' or '/data/folder'")
     parts = urlsplit(text)
     if ":" in parts.netloc.rpartition("@")[0]:
-        raise InputError("path: holds a user name and password; name a connection: 's3://conn_id@bucket/folder'")
+        raise InputError("path: contains a user name and password; use a connection: 's3://conn_id@bucket/folder'")
     if parts.scheme in _LOCAL and not _local_folder(text).is_absolute():
-        raise InputError(f"path: {text!r} depends on the worker's working directory; give an absolute path")
+        raise InputError(f"path: {text!r} depends on the worker's working directory; use an absolute path")
     if parts.scheme in _WITH_BUCKETS and not parts.netloc.rpartition("@")[2]:
-        raise InputError(f"path: {text!r} names no bucket; give for example 's3://bucket/folder'")
+        raise InputError(f"path: {text!r} has no bucket; use for example 's3://bucket/folder'")
     return text
 
 
 def _local_folder(text: str) -> Path:
-    """Not the parsed path: a "#" or "?" belongs to a folder's name."""
+    # Not the parsed path, because "#" and "?" may be part of a folder's name.
     return Path(text.partition(":")[2].removeprefix("//") if urlsplit(text).scheme else text)

@@ -1,6 +1,6 @@
-"""Servers of files, in which a file is seen while it is written: SFTP, and what else can rename.
+"""File servers, on which a file is visible while it is written: SFTP, and others that can rename files.
 
-A file is written under a temporary name beside its own, and then renamed over it in one step.
+A file is written under a temporary name in the same folder, and then renamed, replacing the old file in one step.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from airflow_provider_sessions.transfers._object_store import ObjectStore, Uploa
 
 
 class RenamingStore(ObjectStore):
-    """A folder of a server whose files are renamed when they are whole.
+    """A folder of a server whose files are renamed when they are complete.
 
-    It cannot create exclusively: looking first and renaming then are two steps.
+    It cannot create exclusively, because checking and renaming are two steps.
 
-    :raises ExportError: the server does not rename, or does it by copying.
+    :raises ExportError: the server cannot rename files, or copies them instead.
     """
 
     def __init__(self, file_system: Any, folder: str, address: str) -> None:
         super().__init__(file_system, folder, address)
-        self._ready: set[str] = set()
-        self._renames = False
-        """Whether that was tried."""
+        self._prepared: set[str] = set()
+        self._can_rename = False
+        """Whether renaming was tried successfully."""
         if type(file_system).mv is AbstractFileSystem.mv and not hasattr(file_system, "_mv"):
-            raise self._refuse()
+            raise self._make_error()
 
     @property
     def _supports_conditions(self) -> bool:
@@ -47,8 +47,8 @@ class RenamingStore(ObjectStore):
             return _RenamedUpload(self._fs, path, self.location(key), f"{folder}/{temporary_name(name)}")
 
     def _check_rename(self) -> None:
-        """Rename an open file over another one, once: what is written afterwards is in it, unless it was copied."""
-        if self._renames:
+        """Try once to rename an open file over another one. What is written afterwards is lost if it was copied."""
+        if self._can_rename:
             return
         self._prepare_folder(self._folder)
         old, new = (f"{self._folder}/{temporary_name('trial')}" for _ in range(2))
@@ -60,25 +60,25 @@ class RenamingStore(ObjectStore):
                 try:
                     self._fs.mv(old, new)
                 except Exception as error:
-                    self._fs.exists(new)  # raises if it is the connection that is broken
-                    raise self._refuse() from error
+                    self._fs.exists(new)  # raises if the connection is broken
+                    raise self._make_error() from error
                 file.write(b"2")
-            self._renames = self._fs.cat_file(new) == b"12" and not self._fs.exists(old)
+            self._can_rename = self._fs.cat_file(new) == b"12" and not self._fs.exists(old)
         finally:
             for path in (old, new):
                 with suppress(Exception):
                     self._fs.rm_file(path)
-        if not self._renames:
-            raise self._refuse()
+        if not self._can_rename:
+            raise self._make_error()
 
     def _prepare_folder(self, folder: str) -> None:
-        """Make a folder, and remove what killed writers left in it: once, because it may hold thousands of files."""
-        if folder in self._ready:
+        """Create a folder, and delete what killed writers left in it: once, since it may contain thousands of files."""
+        if folder in self._prepared:
             return
         try:
             self._fs.makedirs(folder, exist_ok=True)
         except Exception:
-            if not self._fs.isdir(folder):  # another writer was quicker
+            if not self._fs.isdir(folder):  # else another writer created it
                 raise
         now = time.time()
         for info in self._fs.ls(folder, detail=True):
@@ -88,15 +88,15 @@ class RenamingStore(ObjectStore):
                 and re.fullmatch(TEMPORARY_PATTERN, name)
                 and now - _count_seconds(changed) > STALE_AFTER_SECONDS
             ):
-                with suppress(FileNotFoundError):  # another writer was quicker
+                with suppress(FileNotFoundError):  # another writer deleted it
                     self._fs.rm_file(f"{folder}/{name}")
-        self._ready.add(folder)
+        self._prepared.add(folder)
 
-    def _refuse(self) -> ExportError:
+    def _make_error(self) -> ExportError:
         return ExportError(
-            f"{self._address}: files would be seen there before they are whole: this store neither lets a file appear "
-            "in one step nor renames one over another in one step. Write to S3, to Google's or Azure's storage, to a "
-            "local disk, or over SFTP to a server that knows posix-rename@openssh.com, as OpenSSH does"
+            f"{self._address}: incomplete files would be visible, because this store can neither publish nor replace a "
+            "file in one step. Write to S3, Google Cloud Storage, Azure Blob Storage, a local disk, or over SFTP to a "
+            "server that supports posix-rename@openssh.com, such as OpenSSH"
         )
 
 
@@ -105,17 +105,17 @@ class SshStore(RenamingStore):
 
     @property
     def _supports_conditions(self) -> bool:
-        """SFTP's own rename refuses a name that is taken. sshfs has the one that replaces it, its channels both."""
+        """Whether SFTP's own rename can be used, which fails if the name exists; sshfs itself replaces the file."""
         return hasattr(self._fs, "_pool")
 
     def _create(self, path: str, data: bytes) -> bool:
-        """Create a file whole. Opened with "xb" it would be seen empty, and stay so where its writer is killed."""
+        """Create a complete file. The mode "xb" would leave an empty one if the writer is killed."""
         folder, _, name = path.rpartition("/")
         self._prepare_folder(folder)
         temporary = f"{folder}/{temporary_name(name)}"
         try:
             self._fs.pipe_file(temporary, data)
-            sync(self._fs.loop, self._rename_unless_taken, temporary, path)
+            sync(self._fs.loop, self._rename_unless_exists, temporary, path)
         except Exception:
             if not self._fs.exists(path):
                 raise
@@ -125,23 +125,20 @@ class SshStore(RenamingStore):
                 self._fs.rm_file(temporary)
         return True
 
-    async def _rename_unless_taken(self, old: str, new: str) -> None:
+    async def _rename_unless_exists(self, old: str, new: str) -> None:
         async with self._fs._pool.get() as channel:
             await channel.rename(old, new)
 
 
 class _RenamedUpload(Upload):
-    """A file that is written under a temporary name.
-
-    :param temporary: the temporary path.
-    """
+    """A file that is written to a temporary path."""
 
     def __init__(self, fs: Any, path: str, address: str, temporary: str) -> None:
         super().__init__(fs, path, address)
         self._temporary = temporary
 
     def publish(self) -> None:
-        """Rename the file, now that it is whole; if that fails, discard it."""
+        """Finish and rename the file; discard it if that fails."""
         try:
             with translate_store_errors(self._address):
                 self._send()
@@ -152,8 +149,8 @@ class _RenamedUpload(Upload):
             raise
 
     def discard(self) -> None:
-        """Remove the temporary file. Over a connection that broke that fails; a later writer does it."""
-        self._held.clear()
+        """Delete the temporary file. If the connection is broken, a later writer does so."""
+        self._buffer.clear()
         file, self._file = self._file, None
         if file is not None:
             with suppress(Exception):
@@ -162,7 +159,7 @@ class _RenamedUpload(Upload):
                 self._fs.rm_file(self._temporary)
 
     def _open_file(self) -> Any:
-        """The temporary file. sshfs would take a block size for that of its packets, which servers limit."""
+        """Open the temporary file. sshfs would use a block size as the size of packets, which servers limit."""
         return self._fs.open(self._temporary, "wb")
 
 

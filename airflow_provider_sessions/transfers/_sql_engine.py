@@ -1,4 +1,4 @@
-"""How a database is reached: through the hook of its Airflow connection."""
+"""The SQLAlchemy engine of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 _EXTRAS = {"postgres": "postgres", "mysql": "mysql", "duckdb": "duckdb"}
-"""By type of connection: the extra of this package that brings what it needs."""
+"""By connection type, the extra of this package with what it needs."""
 
 
 def resolve_engine(conn_id: Any, *, allow_untested: bool = False) -> Engine:
-    """An SQLAlchemy engine for a connection. Nothing is sent yet.
+    """Return the SQLAlchemy engine of a connection. Nothing is sent yet.
 
     :param conn_id: the operator's ``sql_conn_id``.
-    :param allow_untested: whether any database will do, also one that exports were never run on.
-    :raises InputError: it is no connection of a database that is supported, or what is needed for it is not installed.
-    :raises AirflowNotFoundException: there is no such connection.
+    :param allow_untested: whether to allow databases on which exports were never tested.
+    :raises InputError: the database is not supported, or a package for it is missing.
+    :raises AirflowNotFoundException: the connection does not exist.
     """
     conn_id = parse_id(conn_id, "sql_conn_id")
     try:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
         from sqlalchemy.exc import NoSuchModuleError
     except ImportError as missing:
-        raise InputError(f"exports into databases need {missing.name}: {_install('sql')}") from None
+        raise InputError(f"exports to databases need {missing.name}: {_install('sql')}") from None
     from airflow_provider_sessions.export.sql.dialects import (
         explain_unsupported,
         is_refused_type,
@@ -45,9 +45,9 @@ def resolve_engine(conn_id: Any, *, allow_untested: bool = False) -> Engine:
     if is_refused_type(conn_type) and not allow_untested:
         raise InputError(f"{kind}: {explain_unsupported(conn_type)}")
     try:
-        hook = _hook(connection)
+        hook = _get_hook(connection)
         if not isinstance(hook, DbApiHook):
-            raise InputError(f"{kind}, which is no database with a DbApiHook")
+            raise InputError(f"{kind}, which has no DbApiHook")
         engine = hook.get_sqlalchemy_engine(_engine_options(hook, connection))
     except AirflowNotFoundException:
         raise
@@ -60,7 +60,7 @@ def resolve_engine(conn_id: Any, *, allow_untested: bool = False) -> Engine:
     if is_remote_duckdb(engine.url) and not allow_untested:
         raise InputError(f"{kind}: {explain_unsupported('motherduck')}")
     if engine.dialect.name in ("sqlite", "duckdb") and engine.url.database in (None, "", ":memory:"):
-        raise InputError(f"{kind} and names no file: what is written would be gone with the task; give one as host")
+        raise InputError(f"{kind} and has no file: the tables would be lost at the end of the task; set a file as host")
     return engine
 
 
@@ -68,26 +68,26 @@ def _install(extra: str) -> str:
     return f"pip install 'airflow-provider-sessions[{extra}]'"
 
 
-def _hook(connection: Connection) -> Any:
-    """The hook of a connection; None where its type has none, such as ``generic``."""
+def _get_hook(connection: Connection) -> Any:
+    """Return the hook of a connection; None if its type has none, such as ``generic``."""
     try:
         return connection.get_hook()
-    except AttributeError:  # Airflow imports a name that is not there
+    except AttributeError:  # Airflow imports a class that does not exist
         return None
 
 
 def _engine_options(hook: DbApiHook, connection: Connection) -> dict[str, Any] | None:
-    """What the connection's extra says, and the hook heeds only where it connects by itself, not in its engines.
+    """Return options in the connection's extra that the hook uses for its own connections, but not for engines.
 
-    :raises InputError: nothing can be written through the connection.
+    :raises InputError: the connection is read-only.
     """
-    # PostgreSQL's: options of the driver, such as ``sslmode``.
+    # PostgreSQL: options of the driver, such as ``sslmode``.
     if (others := getattr(hook, "ignored_extra_options", None)) is not None:
         options = {name: value for name, value in connection.extra_dejson.items() if name not in others}
         return {"connect_args": options} if options else None
-    # DuckDB's: memory, threads, extensions.
+    # DuckDB: memory, threads, extensions.
     if (configuration := getattr(hook, "get_connect_config", None)) is not None:
         if getattr(hook, "read_only", False):
-            raise InputError("sql_conn_id: the connection's extra says read_only, and an export writes")
+            raise InputError("sql_conn_id: the connection is read_only in its extra, but an export writes")
         return {"connect_args": {"config": configuration(), "preload_extensions": hook.get_extensions()}}
     return None

@@ -150,7 +150,7 @@ def half_an_s3(request: pytest.FixtureRequest, reach, s3_server: str) -> Any:
 def test_a_store_without_conditions_is_found_out_by_one_trial(half_an_s3: S3Folder) -> None:
     store = open_store(half_an_s3.path, half_an_s3.conn_id)
     assert not store.creates_exclusively
-    with pytest.raises(ExportError, match="cannot create a file only if there is none"):
+    with pytest.raises(ExportError, match="cannot create files exclusively"):
         store.create("claim", b"1")
     assert half_an_s3.everything() == {}
 
@@ -341,7 +341,7 @@ def test_azures_errors_say_what_to_do(reach, azurite: str) -> None:
     """The end of an upload discards the blocks of all other uploads of that blob."""
     folder = reach(AzureFolder(azurite))
     store = open_store(folder.path, folder.conn_id)
-    with pytest.raises(ExportError, match=r"a\.bin: .*a retry goes on from here.*block list is invalid"):  # noqa: SIM117
+    with pytest.raises(ExportError, match=r"a\.bin: .*a retry continues from here.*block list is invalid"):  # noqa: SIM117
         with store.write("a.bin") as late:
             late.write(b"1" * 9_000_000)
             with store.write("a.bin") as quick:

@@ -117,8 +117,8 @@ def test_a_finding_names_file_dag_task_and_argument(check: Check, tmp_path: Path
             "has no time zone",
         ),
         # Paths, people, options, calls.
-        ('DownloadRecordingsOperator(task_id="t", session_id="s", path="here")', "path", "give an absolute path"),
-        ('DownloadRecordingsOperator(task_id="t", session_id="s", path="s3:///x")', "path", "names no bucket"),
+        ('DownloadRecordingsOperator(task_id="t", session_id="s", path="here")', "path", "use an absolute path"),
+        ('DownloadRecordingsOperator(task_id="t", session_id="s", path="s3:///x")', "path", "has no bucket"),
         ('DownloadRecordingsOperator(task_id="t", session_id="s", path="s3://a:b@c/x")', "path", "user name and pass"),
         ('CreateSessionOperator(task_id="t", title="x", participants=["a@b.c", "nobody"])', "participants", "'nobody'"),
         ('CreateSessionOperator(task_id="t", title="x", options={"rom_id": "x"})', "options", "did you mean 'room_id'"),

@@ -141,7 +141,7 @@ def test_a_folder_may_be_a_path_object(tmp_path: Path, bucket: Any) -> None:
 
 @pytest.mark.parametrize("address", ["s3://", "s3:///folder", "s3:/folder", "s3a:///folder", "s3://conn_id@/folder"])
 def test_an_address_without_a_bucket_is_refused(address: str) -> None:
-    with pytest.raises(InputError, match="names no bucket"):
+    with pytest.raises(InputError, match="has no bucket"):
         open_store(address)
 
 

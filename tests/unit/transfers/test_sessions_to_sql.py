@@ -167,10 +167,10 @@ def test_what_is_redacted_is_never_there(load, two_days, connect, warehouse: Pla
     ("fields", "error", "reason"),
     [
         ({"sql_conn_id": ""}, InputError, "sql_conn_id"),
-        ({"sql_conn_id": "vidinfra_default"}, InputError, r"type 'vidinfra', which is no database with a DbApiHook"),
-        ({"sql_conn_id": "plain"}, InputError, r"type 'generic', which is no database with a DbApiHook"),
-        ({"sql_conn_id": "vanishing"}, InputError, r"type 'sqlite' and names no file: what is written would be gone"),
-        ({"sql_conn_id": "memory"}, InputError, r"type 'sqlite' and names no file: what is written would be gone"),
+        ({"sql_conn_id": "vidinfra_default"}, InputError, r"type 'vidinfra', which has no DbApiHook"),
+        ({"sql_conn_id": "plain"}, InputError, r"type 'generic', which has no DbApiHook"),
+        ({"sql_conn_id": "vanishing"}, InputError, r"type 'sqlite' and has no file: the tables would be lost"),
+        ({"sql_conn_id": "memory"}, InputError, r"type 'sqlite' and has no file: the tables would be lost"),
         ({"sql_conn_id": "strange"}, InputError, r"type 'strange_base', for which a package is missing"),
         ({"sql_conn_id": "erased"}, AirflowNotFoundException, "erased"),
         ({"table_prefix": "a;b"}, InputError, "table_prefix"),
@@ -214,7 +214,7 @@ def test_bad_input_is_refused_before_any_request(
         ),
         ({"conn_type": "gcpbigquery"}, "the database is bigquery, .*: its primary keys are not enforced"),
         ({"conn_type": "redshift", "host": "here"}, "the database is redshift, .*: its primary keys"),
-        ({"conn_type": "duckdb"}, "type 'duckdb' and names no file: what is written would be gone"),
+        ({"conn_type": "duckdb"}, "type 'duckdb' and has no file: the tables would be lost"),
         (
             {"conn_type": "duckdb", "password": "a-token"},
             "the database is motherduck, .*: exports were never",
