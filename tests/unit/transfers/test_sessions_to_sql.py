@@ -221,7 +221,7 @@ def test_bad_input_is_refused_before_any_request(
         ),
         (
             {"conn_type": "duckdb", "host": "/tmp/a.duckdb", "extra": {"read_only": True}},
-            "read_only, and an export writes",
+            "read_only in its extra, but an export writes",
         ),
     ],
     ids=lambda value: value["conn_type"] if isinstance(value, dict) else "",
