@@ -36,7 +36,7 @@ from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, pars
 from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
 from airflow_provider_sessions.safe_text import get_logger
-from airflow_provider_sessions.transfers._gc_tuning import tuned_gc
+from airflow_provider_sessions.transfers._gc_tuning import tune_gc
 from airflow_provider_sessions.transfers._lineage import emit_outlet_events, preload_lineage_collector, report_lineage
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class BaseExportOperator(DeferringOperator):
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = parse_redaction(self.redact, self.redact_conn_id)
-        with tuned_gc(), self.target(_get_run_id(context), give_up_after) as target:
+        with tune_gc(), self.target(_get_run_id(context), give_up_after) as target:
             _warn_if_window_is_open(window)
             with preload_lineage_collector():
                 plan = hook.run(lambda adapter: plan_export(adapter, query, wanted, redaction))

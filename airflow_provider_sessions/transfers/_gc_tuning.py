@@ -11,7 +11,7 @@ _THRESHOLD = 30_000
 
 
 @contextmanager
-def tuned_gc() -> Iterator[None]:
+def tune_gc() -> Iterator[None]:
     """Exclude existing objects from garbage collections, and collect new objects less often, inside of the block.
 
     Airflow alone is half a million objects, and every full collection scans them all. The objects of an export are

@@ -1,4 +1,4 @@
-"""The sessions of a window of time, as files."""
+"""Export the sessions of a window of time to files."""
 
 from __future__ import annotations
 
@@ -21,54 +21,53 @@ from airflow_provider_sessions.transfers._open_store import Folder, open_store
 
 
 class SessionsToObjectStorageOperator(BaseExportOperator):
-    """Write datasets of the sessions that ended in a window of time to a folder or an object store.
+    """Export datasets of the sessions that ended in a window of time to a folder or an object store.
 
-    The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. Files lie at
-    ``{path}/{dataset}/dt=YYYY-MM-DD/{run}.{format}``, where ``dt`` is the UTC day a session ended; each appears whole
-    or not at all. ``{path}/_runs/{run}.json`` tells what a run wrote.
+    The window is ``start`` to ``end``, or the run's data interval. Files are written to
+    ``{path}/{dataset}/dt=YYYY-MM-DD/{run}.{format}``, where ``dt`` is the UTC day on which a session ended. Each file
+    appears whole or not at all. ``{path}/_runs/{run}.json`` records what a run wrote.
 
-    Nothing is lost and nothing is there twice: a ledger at ``{path}/_ledger`` knows what was exported. What is not
-    ready yet (a transcript, a recording) stays pending, and the next run whose time has come brings it, whatever its
-    window. Runs may overlap, break off, be cleared, and go on at the same time where the store creates a file only if
-    there is none; elsewhere one at a time writes. A rerun replaces its own files, with the
-    same bytes while the platform's data is unchanged. What changed at the source is exported again as a higher
-    ``version`` by the run that sees it; a session that was deleted becomes a row that says so.
+    A ledger at ``{path}/_ledger`` makes the export complete and free of duplicates. What is not available yet (a
+    transcript, a recording) is pending, and exported by the next run after it is due, whatever that run's window. Runs
+    may overlap, be interrupted and be cleared; they may write at the same time if the store can create files
+    exclusively, else one at a time writes. A rerun replaces its own files, with the same bytes while the platform's
+    data is unchanged. A change on the platform is exported as a higher ``version`` by the run that notices it; a deletion
+    becomes a row that says so.
 
-    Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows in this run's files), ``unchanged`` (those
-    that other runs had exported), ``pending`` and ``absent`` (sessions by dataset), ``deleted``, ``record`` (the
-    address of the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the first ten
-    ``paths``.
+    Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows in this run's files), ``unchanged``
+    (exported by other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``deleted``, ``record`` (path of
+    the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the first ten ``paths``.
 
-    The event of an asset among ``outlets`` carries the same, with ``rows`` by dataset; an asset alias gets an event for
-    each folder that rows were written into.
+    The event of an asset in ``outlets`` has the same content, with ``rows`` by dataset; an asset alias gets an event
+    for each folder to which rows were written.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param path: where to write: ``s3://bucket/folder``, ``file:///folder``, any address that Airflow's
-        ``ObjectStoragePath`` knows, or such a path itself. (templated)
+        ``ObjectStoragePath`` supports, or such a path. (templated)
     :param datasets: some of ``sessions``, ``participants``, ``attendance``, ``attendance_summary``,
-        ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as text with commas. By default all that
-        the platform can give. Only where they are named: ``polls``, ``chat_messages``, ``bookings``, ``events``,
-        ``registrations``. (templated)
+        ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as a text with commas. By default all of
+        these that the platform supports. ``polls``, ``chat_messages``, ``bookings``, ``events`` and ``registrations``
+        are only exported if they are named. (templated)
     :param format: ``jsonl``, ``csv`` or ``parquet`` (which needs the extra ``parquet``). (templated)
-    :param start: begin of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
-    :param end: end of the window; goes with ``start``. (templated)
+    :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
+    :param end: end of the window, exclusive; required with ``start``. (templated)
     :param room_id: only sessions of this room. (templated)
     :param case: only sessions of this case, on platforms with cases. (templated)
-    :param title: only sessions whose title holds this text. (templated)
-    :param object_storage_conn_id: connection for ``path``; goes before one that the address names. (templated)
-    :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
+    :param title: only sessions whose title contains this text. (templated)
+    :param object_storage_conn_id: connection for ``path``; takes precedence over one in the address. (templated)
+    :param give_up_after: how long after a session's end to wait for artifacts that are not available yet: a timedelta,
         ISO 8601, or seconds. (templated)
-    :param concurrency: how many sessions are asked about at once, at most 32.
-    :param deferrable: whether the task is deferred, without holding a worker, if its first request would have to wait
-        long for the account's rate limit. Once it has started, its requests wait within the task.
-    :param redact: what becomes of what is personal: a mapping of ``email``, ``name``, ``user_id``, ``device``,
-        ``title``, ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see
-        :mod:`~airflow_provider_sessions.export.redaction`. What is not named is kept. (templated)
+    :param concurrency: how many sessions are fetched in parallel, at most 32.
+    :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
+        Later requests wait on the worker.
+    :param redact: what happens to personal data: a mapping of ``email``, ``name``, ``user_id``, ``device``, ``title``,
+        ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see :mod:`~airflow_provider_sessions.export.redaction`.
+        What is not named is kept. (templated)
     :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
-    :raises InputError: an argument cannot be meant, or there is no window; nothing was sent.
-    :raises ExportError: files would be seen at ``path`` before they are whole, or another run is writing where one at a
-        time may.
-    :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
+    :raises InputError: an argument is invalid, or there is no window; nothing was sent.
+    :raises ExportError: incomplete files would be visible at ``path``, or another run is writing although the store
+        allows one at a time.
+    :raises UnsupportedError: the platform does not support a dataset; nothing was sent.
     """
 
     template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "path", "format", "object_storage_conn_id")
@@ -115,7 +114,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
 
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
-        """Files at ``path``."""
+        """Open the store at ``path``."""
         form = get_format(self.format)
         store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
         yield FileTarget(store, form, run, give_up_after=give_up_after)

@@ -1,4 +1,4 @@
-"""The sessions of a window of time, as rows in a database."""
+"""Export the sessions of a window of time to the tables of a database."""
 
 from __future__ import annotations
 
@@ -19,58 +19,58 @@ from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
 
 class SessionsToSqlOperator(BaseExportOperator):
-    """Write datasets of the sessions that ended in a window of time into tables of a database.
+    """Export datasets of the sessions that ended in a window of time to the tables of a database.
 
-    The window is ``start`` to ``end`` (the end does not belong to it), or else the run's data interval. There is one
-    table for each dataset, named like it; they are made when they are first needed, and get new columns when a later
-    version of this package brings some. Each has a primary key that begins with ``platform``, ``account`` and
-    ``session_id``, so several connections may share the tables. Times are ``TIMESTAMP WITH TIME ZONE``; on MariaDB and
-    MySQL ``DATETIME(6)`` in UTC; on SQLite text such as ``2026-03-02 08:00:00.000000+00:00``, which sorts by time.
+    The window is ``start`` to ``end``, or the run's data interval. There is one table for each dataset, with the same
+    name. Tables are created when they are first needed, and columns of later versions are added. The primary keys begin
+    with ``platform``, ``account`` and ``session_id``, so several connections may share the tables. Times are
+    ``TIMESTAMP WITH TIME ZONE``; on MariaDB and MySQL ``DATETIME(6)`` in UTC; on SQLite a text that sorts by time, such
+    as ``2026-03-02 08:00:00.000000+00:00``.
 
-    Nothing is lost and nothing is there twice: the rows of a session are replaced in one transaction, together with
-    what the table ``sessions_export_ledger`` says of it. What is not ready yet (a transcript, a recording) stays
-    pending, and the next run whose time has come brings it, whatever its window. Runs may overlap, go on at the same
-    time, break off and be cleared. What changed at the source replaces the rows as a higher ``version``. Of a session
-    that was deleted at the source, all rows stay, and the one in ``sessions`` gets ``deleted``.
+    A ledger in the table ``sessions_export_ledger`` makes the export complete and free of duplicates: the rows of a
+    session are replaced in one transaction together with its entries. What is not available yet (a transcript, a
+    recording) is pending, and exported by the next run after it is due, whatever that run's window. Runs may overlap,
+    write at the same time, be interrupted and be cleared. After a change on the platform the rows are replaced, with a
+    higher ``version``. The rows of a session that was deleted on the platform stay, with ``deleted`` set in
+    ``sessions``.
 
-    Supported are PostgreSQL, MariaDB 10.2 and MySQL 8.0.17 (or newer), SQLite, and DuckDB: exports are tested on all of
-    them but MySQL, which was never run. Other databases are refused before any request.
+    Supported are PostgreSQL, MariaDB 10.2 and MySQL 8.0.17 (or newer), SQLite, and DuckDB. Exports are tested on all of
+    them except MySQL. Other databases are rejected before any request.
 
-    Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows that this run wrote), ``unchanged`` (those
-    that other runs had written), ``pending`` and ``absent`` (sessions by dataset), ``deleted``, ``ledger`` (its table),
+    Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows of this run), ``unchanged`` (exported by
+    other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``deleted``, ``ledger`` (its table),
     and in ``datasets`` for each dataset ``rows`` and ``table``.
 
-    The event of an asset among ``outlets`` carries the same, with ``rows`` by dataset; an asset alias gets an event for
-    each table that rows were written into.
+    The event of an asset in ``outlets`` has the same content, with ``rows`` by dataset; an asset alias gets an event
+    for each table to which rows were written.
 
     :param conn_id: the connection to read from, of any of this provider's types. (templated)
     :param sql_conn_id: the connection of the database. (templated)
-    :param schema: the schema that the tables are in, which must exist; by default the connection's own. (templated)
-    :param table_prefix: what the names of all tables begin with: up to 20 letters, digits and underscores. (templated)
+    :param schema: an existing schema for the tables; by default the connection's own. (templated)
+    :param table_prefix: prefix of all table names: up to 20 letters, digits and underscores. (templated)
     :param datasets: some of ``sessions``, ``participants``, ``attendance``, ``attendance_summary``,
-        ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as text with commas. By default all that
-        the platform can give. Only where they are named: ``polls``, ``chat_messages``, ``bookings``, ``events``,
-        ``registrations``. (templated)
-    :param start: begin of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
-    :param end: end of the window; goes with ``start``. (templated)
+        ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as a text with commas. By default all of
+        these that the platform supports. ``polls``, ``chat_messages``, ``bookings``, ``events`` and ``registrations``
+        are only exported if they are named. (templated)
+    :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
+    :param end: end of the window, exclusive; required with ``start``. (templated)
     :param room_id: only sessions of this room. (templated)
     :param case: only sessions of this case, on platforms with cases. (templated)
-    :param title: only sessions whose title holds this text. (templated)
-    :param redact: what becomes of what is personal: a mapping of ``email``, ``name``, ``user_id``, ``device``,
-        ``title``, ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see
-        :mod:`~airflow_provider_sessions.export.redaction`. What is not named is kept. (templated)
+    :param title: only sessions whose title contains this text. (templated)
+    :param redact: what happens to personal data: a mapping of ``email``, ``name``, ``user_id``, ``device``, ``title``,
+        ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see :mod:`~airflow_provider_sessions.export.redaction`.
+        What is not named is kept. (templated)
     :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
-    :param give_up_after: how long after a session's end artifacts that are not ready are waited for: a timedelta,
+    :param give_up_after: how long after a session's end to wait for artifacts that are not available yet: a timedelta,
         ISO 8601, or seconds. (templated)
-    :param concurrency: how many sessions are asked about at once, at most 32.
-    :param allow_untested_database: whether to load into any database with a ``DbApiHook`` and an SQLAlchemy dialect. It
-        needs transactions, primary keys that are enforced, Unicode in its texts and microseconds in its times.
-    :param deferrable: whether the task is deferred, without holding a worker, if its first request would have to wait
-        long for the account's rate limit. Once it has started, its requests wait within the task.
-    :raises InputError: an argument cannot be meant, the connection is none of a database that is supported, or there
-        is no window; nothing was sent.
-    :raises UnsupportedError: the platform cannot give a dataset that was named; nothing was sent.
-    :raises ExportError: the database refused; sessions before that are there, and a retry goes on from here.
+    :param concurrency: how many sessions are fetched in parallel, at most 32.
+    :param allow_untested_database: whether to allow any database with a ``DbApiHook`` and an SQLAlchemy dialect. It
+        needs transactions, enforced primary keys, texts in Unicode and times with microseconds.
+    :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
+        Later requests wait on the worker.
+    :raises InputError: an argument is invalid, the database is not supported, or there is no window; nothing was sent.
+    :raises UnsupportedError: the platform does not support a dataset; nothing was sent.
+    :raises ExportError: the database rejected a transaction; earlier sessions are committed, and a retry continues.
     """
 
     template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "sql_conn_id", "schema", "table_prefix")
@@ -118,14 +118,14 @@ class SessionsToSqlOperator(BaseExportOperator):
 
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
-        """Tables behind ``sql_conn_id``."""
+        """Open the database of ``sql_conn_id``."""
         engine = resolve_engine(self.sql_conn_id, allow_untested=self.allow_untested_database)
-        # Only now: importing this module must not take SQLAlchemy, which comes with the extra.
+        # Imported here, because SQLAlchemy comes with an extra of this package.
         from airflow_provider_sessions.export.sql.database import Database
         from airflow_provider_sessions.export.sql.tables import Tables
         from airflow_provider_sessions.export.sql.target import SqlTarget
 
         tables = Tables(parse_text(self.schema, "schema"), parse_text(self.table_prefix, "table_prefix") or "")
         with closing(Database(engine, allow_untested=self.allow_untested_database)) as database:
-            database.check()  # before the platform is asked for anything
+            database.check()  # before the first request to the platform
             yield SqlTarget(database, tables, run, give_up_after=give_up_after)

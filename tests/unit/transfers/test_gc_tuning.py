@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from airflow_provider_sessions.transfers._gc_tuning import tuned_gc
+from airflow_provider_sessions.transfers._gc_tuning import tune_gc
 
 
 class Cycle:
@@ -18,7 +18,7 @@ class Cycle:
 def test_existing_objects_are_not_collected_and_new_ones_are() -> None:
     old = Cycle()
     old_reference = weakref.ref(old)
-    with tuned_gc():
+    with tune_gc():
         new = Cycle()
         new_reference = weakref.ref(new)
         del old, new
@@ -31,7 +31,7 @@ def test_existing_objects_are_not_collected_and_new_ones_are() -> None:
 
 def test_an_error_restores_the_settings() -> None:
     default = gc.get_threshold()
-    with pytest.raises(ValueError, match="broken"), tuned_gc():
+    with pytest.raises(ValueError, match="broken"), tune_gc():
         assert gc.get_threshold()[0] > default[0]
         raise ValueError("broken")
     assert gc.get_freeze_count() == 0
