@@ -31,12 +31,13 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     transcript, a recording) is pending, and exported by the next run after it is due, whatever that run's window. Runs
     may overlap, be interrupted and be cleared; they may write at the same time if the store can create files
     exclusively, else one at a time writes. A rerun replaces its own files, with the same bytes while the platform's
-    data is unchanged. A change on the platform is exported as a higher ``version`` by the run that notices it; a deletion
-    becomes a row that says so.
+    data is unchanged. A change on the platform is exported as a higher ``version`` by the run that notices it; a
+    deletion becomes a row that says so.
 
     Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows in this run's files), ``unchanged``
-    (exported by other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``deleted``, ``record`` (path of
-    the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the first ten ``paths``.
+    (exported by other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``deleted``,
+    ``record`` (path of the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the
+    first ten ``paths``.
 
     The event of an asset in ``outlets`` has the same content, with ``rows`` by dataset; an asset alias gets an event
     for each folder to which rows were written.
