@@ -15,7 +15,7 @@ from airflow_provider_sessions.client.httpx_api import translate_httpx_errors
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.header_values import parse_http_date
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
-from airflow_provider_sessions.model.time_zones import outdated_zones
+from airflow_provider_sessions.model.time_zones import describe_outdated_zones
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.rate_limit.fallback import FallbackLimiter
@@ -94,7 +94,7 @@ def _check_triggerer() -> str:
 
 
 def _check_time_zones() -> str:
-    if outdated := outdated_zones():
+    if outdated := describe_outdated_zones():
         raise CheckWarned(outdated)
     return "the zones of this machine are up to date"
 

@@ -189,10 +189,6 @@ def _find_differences(
         ):
             continue
         is_missing = entry.status is EntryStatus.PENDING
-        reason = (
-            "it is available, but was never exported"
-            if is_missing
-            else "its rows differ from what the platform reports"
-        )
+        reason = "is available, but was never exported" if is_missing else "has rows that differ from the platform"
         findings.append(Finding(key, name, entry.status, reason))
     return findings

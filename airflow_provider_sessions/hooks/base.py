@@ -29,7 +29,7 @@ from airflow_provider_sessions.model import (
     Transcript,
     parse_seconds,
 )
-from airflow_provider_sessions.model.time_zones import outdated_zones
+from airflow_provider_sessions.model.time_zones import describe_outdated_zones
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
@@ -198,7 +198,7 @@ class SessionsHook(BaseHook):
             result = get_process_portal().run(check)
         except (SessionsError, AirflowNotFoundException) as error:
             return False, str(error)
-        return True, ". ".join(filter(None, (result, outdated_zones())))
+        return True, ". ".join(filter(None, (result, describe_outdated_zones())))
 
     def create_session(self, draft: SessionDraft) -> Session:
         """Create a session and add its participants.

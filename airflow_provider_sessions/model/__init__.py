@@ -1,7 +1,6 @@
-"""The words of this package as frozen values: no input or output happens here.
+"""The model: sessions, people and artifacts of all platforms as frozen values, without any input or output.
 
-All times are aware UTC datetimes, durations are seconds, sizes are bytes. Each value has one module; this one
-gathers the public names.
+All times are aware UTC datetimes, durations are seconds, sizes are bytes.
 """
 
 from airflow_provider_sessions.model.artifacts import (

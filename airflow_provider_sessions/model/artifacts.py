@@ -1,4 +1,4 @@
-"""What a session leaves behind: transcript, takeaways, recordings."""
+"""Artifacts of a session: transcript, takeaways, recordings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pydantic import AfterValidator, Field, SecretStr
 from airflow_provider_sessions.model.values import UtcDatetime, Value
 
 ArtifactName = Literal["attendance", "transcript", "takeaways", "recording"]
-"""The words of :class:`Artifact`, for the types of arguments."""
+"""The values of :class:`Artifact`, for type hints of arguments."""
 
 
 class Artifact(StrEnum):
-    """The kinds of things a session leaves behind."""
+    """What a session produces."""
 
     ATTENDANCE = "attendance"
     TRANSCRIPT = "transcript"
@@ -25,10 +25,10 @@ class Artifact(StrEnum):
 
 
 class ArtifactStatus(Value):
-    """Whether an artifact of a session is there.
+    """Whether an artifact of a session is available.
 
-    ``ready`` ends a wait; ``absent`` gives the reason why it will never come (None: it may still come).
-    ``count`` is how many there are (recordings, people, segments).
+    ``ready`` ends a wait; ``absent`` is why it never will be available, None if it still may be. ``count`` is the
+    number of recordings, people or segments.
     """
 
     artifact: Artifact
@@ -39,21 +39,21 @@ class ArtifactStatus(Value):
 
 
 MAX_SESSION_SECONDS = 1e9
-"""Seconds that no session lasts: a time within a transcript is below."""
-_SPOKEN_A_SECOND = 15
-"""Characters, at an ordinary pace."""
+"""Upper bound of times within a transcript; no session lasts that long."""
+_CHARACTERS_PER_SECOND = 15
+"""At an ordinary pace of speech."""
 
 Seconds = Annotated[float, Field(gt=-MAX_SESSION_SECONDS, lt=MAX_SESSION_SECONDS, allow_inf_nan=False)]
-"""A time within a transcript, from its beginning."""
+"""Seconds from the beginning of a transcript."""
 
 
 def to_milliseconds(seconds: float) -> int:
-    """A time within a transcript, as captions hold it."""
+    """Return a time within a transcript in milliseconds, as captions have it; at least 0."""
     return round(seconds * 1000) if seconds > 0 else 0
 
 
 def later_starts(starts: Sequence[float]) -> list[float | None]:
-    """For each start the next later one, by a millisecond or more and in whatever order; None where there is none."""
+    """Return for each start, in any order, the next one that is a millisecond or more later; None if there is none."""
     by_time = {to_milliseconds(start): start for start in starts}
     times = sorted(by_time)
     places = (bisect_right(times, to_milliseconds(start)) for start in starts)
@@ -61,7 +61,7 @@ def later_starts(starts: Sequence[float]) -> list[float | None]:
 
 
 class TranscriptSegment(Value):
-    """One stretch of speech. ``start`` and ``end`` are seconds from the transcript's beginning."""
+    """One segment of speech. ``start`` and ``end`` are seconds from the transcript's beginning."""
 
     start: Seconds
     end: Seconds
@@ -76,50 +76,50 @@ def _has_length(segment: TranscriptSegment) -> bool:
     return to_milliseconds(segment.end) > to_milliseconds(segment.start)
 
 
-def _with_lengths(segments: tuple[TranscriptSegment, ...]) -> tuple[TranscriptSegment, ...]:
+def _infer_ends(segments: tuple[TranscriptSegment, ...]) -> tuple[TranscriptSegment, ...]:
     if all(map(_has_length, segments)):
         return segments
     following = later_starts([segment.start for segment in segments])
     return tuple(
-        segment if _has_length(segment) else _ending(segment, later)
+        segment if _has_length(segment) else _set_end(segment, later)
         for segment, later in zip(segments, following, strict=True)
     )
 
 
-def _ending(segment: TranscriptSegment, later: float | None) -> TranscriptSegment:
+def _set_end(segment: TranscriptSegment, later: float | None) -> TranscriptSegment:
     if later is None:
-        later = round(max(segment.start, 0.0) + min(1 + len(segment.text) / _SPOKEN_A_SECOND, 10.0), 3)
+        later = round(max(segment.start, 0.0) + min(1 + len(segment.text) / _CHARACTERS_PER_SECOND, 10.0), 3)
     return segment.model_copy(update={"end": later, "end_inferred": True})
 
 
 class TranscriptFile(Value):
-    """A transcript as the platform wrote it: a file's text, and its media type (``text/vtt``)."""
+    """A transcript in the platform's own format: the file's text, and its media type (``text/vtt``)."""
 
     text: str = Field(repr=False)
     media_type: str
 
 
 class Transcript(Value):
-    """The ordered segments of one language of a session's transcript; translations are transcripts of their own.
+    """The ordered segments of a session's transcript in one language; a translation is a transcript of its own.
 
-    ``started_at`` is the instant of second zero, where it is known. ``original`` is the file that the segments were
-    read from, where the platform gives one; it is never exported.
+    ``started_at`` is the time of second zero, if known. ``original`` is the file from which the segments were read, if
+    the platform provides one; it is never exported.
 
-    Every segment ends later than it starts, by a millisecond or more, since players never show a caption that does not:
-    where that is not given, it ends at the next later start, the last one after as long as its text takes to say, up to
-    ten seconds, and is marked as inferred. Source: WebVTT, W3C.
+    Each segment ends a millisecond or more after its start, because players do not show other captions. If the platform
+    reports no such end, it is inferred: the next later start, or for the last segment the time to say its text, up to
+    ten seconds. Source: WebVTT, W3C.
     """
 
     session_id: str
     language: str | None = None
     is_translation: bool = False
     started_at: UtcDatetime | None = None
-    segments: Annotated[tuple[TranscriptSegment, ...], AfterValidator(_with_lengths)] = ()
+    segments: Annotated[tuple[TranscriptSegment, ...], AfterValidator(_infer_ends)] = ()
     original: TranscriptFile | None = Field(default=None, exclude=True, repr=False)
 
 
 class Takeaways(Value):
-    """What a platform sums a session up to. ``document`` is a ProseMirror document, where the platform has one."""
+    """A platform's summary of a session. ``document`` is a ProseMirror document, if the platform provides one."""
 
     session_id: str
     text: str
@@ -127,7 +127,7 @@ class Takeaways(Value):
 
 
 class RecordingStatus(StrEnum):
-    """Whether a recording's file can be had."""
+    """Whether a recording's file can be downloaded."""
 
     IN_PROGRESS = "in_progress"
     READY = "ready"
@@ -137,7 +137,7 @@ class RecordingStatus(StrEnum):
 class Recording(Value):
     """One media file of a session, of any media type.
 
-    ``download_url`` is where a list of recordings tells it: it is never written or shown, and may have expired.
+    ``download_url`` is set if the list of recordings contains it. It is never exported or logged, and may have expired.
     """
 
     recording_id: str

@@ -1,7 +1,7 @@
-"""People and their presence.
+"""Participants and their attendance.
 
-A platform gives either intervals of presence, or one row a person that sums several joins up. Both are kept as they
-came: an interval that stands for several joins says so in ``joins``, and carries the platform's own total.
+A platform reports either intervals of presence, or one row per person that sums up several joins. Both are kept: an
+interval of several joins has their number in ``joins``, and the platform's total.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from pydantic import AfterValidator
 from airflow_provider_sessions.model.values import UtcDatetime, Value
 
 
-def _address(email: str | None) -> str | None:
+def _strip_email(email: str | None) -> str | None:
     return (email or "").strip() or None
 
 
-Email = Annotated[str | None, AfterValidator(_address)]
-"""An e-mail address, without the spaces that people and platforms leave around it; one of spaces alone is none."""
+Email = Annotated[str | None, AfterValidator(_strip_email)]
+"""An e-mail address without surrounding spaces; None if it is empty."""
 
 
 def email_key(email: str | None) -> str | None:
-    """The key of somebody who is known by an e-mail address; None where there is none.
+    """Return the key of a person with this e-mail address; None if it is empty.
 
-    However it is spelt: capital letters, and spaces around it, make nobody else of anybody.
+    It depends neither on upper and lower case nor on surrounding spaces.
     """
-    address = _address(email)
+    address = _strip_email(email)
     return f"email:{address.casefold()}" if address else None
 
 
 class Presence(StrEnum):
-    """How a participant came to be known."""
+    """Why somebody is a participant."""
 
     INVITED = "invited"
     REGISTERED = "registered"
     PRESENT = "present"
     ASSIGNED = "assigned"
-    """Given a role in the session by its host (co-host, moderator), whether or not they came."""
+    """Given a role in the session by its host (co-host, moderator), whether present or not."""
 
 
 class Attribution(StrEnum):
-    """How sure it is that the intervals of one summary belong to one person."""
+    """How certain it is that the intervals of one summary belong to one person."""
 
     EXACT = "exact"
-    """The platform names an account, or the e-mail address is the same."""
+    """The platform reports an account, or the e-mail address is the same."""
     PROBABLE = "probable"
     """The same device or guest identity."""
     NAME_ONLY = "name_only"
@@ -53,9 +53,9 @@ class Attribution(StrEnum):
 
 
 class Participant(Value):
-    """A person invited, registered or present.
+    """A person invited, registered, present or given a role.
 
-    ``participant_key`` is stable for a person within an account where the platform allows it (``account:...``,
+    ``participant_key`` is stable for a person within an account if the platform allows it (``account:...``,
     ``email:...``), else only within a session.
     """
 
@@ -69,10 +69,10 @@ class Participant(Value):
 
 
 class AttendanceInterval(Value):
-    """One stretch of presence, or an envelope of several where the platform gives only totals.
+    """One interval of presence, or the span of several if the platform reports only totals.
 
-    ``joins`` is how often the person joined within it (1 for a true interval); ``reported_seconds`` is the presence
-    the platform itself reports for it. ``left_at_inferred`` is true where the platform gave no time of leaving.
+    ``joins`` is how often the person joined within it (1 for a single interval); ``reported_seconds`` is the presence
+    that the platform reports for it. ``left_at_inferred`` is true if the platform reported no time of leaving.
     """
 
     participant_key: str
@@ -90,10 +90,10 @@ class AttendanceInterval(Value):
 
 
 class AttendanceSummary(Value):
-    """One person in one session.
+    """One person's attendance of one session.
 
-    ``present_seconds`` is the union of the intervals, never more than the session lasted; ``connected_seconds`` their
-    sum. ``from_totals`` is true where the platform gave totals instead of intervals and those were kept.
+    ``present_seconds`` is the union of the intervals, at most the length of the session; ``connected_seconds`` is their
+    sum. ``from_totals`` is true if the platform reported totals instead of intervals.
     """
 
     participant_key: str

@@ -1,4 +1,4 @@
-"""What a user asks for: a session to be made, or changes to one."""
+"""What a user requests: a session to create, or changes to one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_provider_sessions.model.values import (
 
 
 class Invitee(Value):
-    """A person to be invited. ``role`` is the platform's own word (``host``, ``participant``), if any."""
+    """A person to invite. ``role`` is a role of the platform (``host``, ``participant``), if any."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -34,7 +34,7 @@ class Invitee(Value):
 
     @field_validator("email")
     @classmethod
-    def _looks_like_an_address(cls, email: str) -> str:
+    def _check_email(cls, email: str) -> str:
         email = email.strip()
         if email.count("@") != 1 or not all(email.split("@")) or any(c.isspace() for c in email):
             raise ValueError(f"{email!r} is not an e-mail address")
@@ -42,13 +42,12 @@ class Invitee(Value):
 
 
 class SessionDraft(Value):
-    """A session that is to be made. Use :meth:`read` to make one from what a user gave.
+    """A session to create. Use :meth:`read` to make one from a user's arguments.
 
-    The last five fields are no part of what is asked for: they tell this create from others. ``key`` stands for one
-    logical create: every attempt at it has the same, so that a later attempt finds what an earlier one made.
-    ``attempt`` is this very attempt's own. ``turn`` counts how often the session was made and called off again.
-    ``since`` is a time before which no attempt made anything. ``mark`` allows to leave the key where people may read
-    it.
+    The last five fields are not part of the request, but identify this create. ``key`` identifies one logical create:
+    all its attempts have the same key, so that a later attempt finds the session of an earlier one. ``attempt``
+    identifies this attempt. ``turn`` counts how often the session was created and canceled again. ``since`` is a time
+    before all attempts. ``mark`` is whether the key may be left in a field that people can read.
     """
 
     title: str
@@ -66,12 +65,12 @@ class SessionDraft(Value):
 
     @property
     def requested_fields(self) -> dict[str, Any]:
-        """What is asked for, without what tells this create from others, and without what was not given."""
+        """The fields that were given, without those that identify this create."""
         return self.model_dump(exclude={"key", "attempt", "turn", "since", "mark"}, exclude_defaults=True)
 
     @property
     def end(self) -> datetime | None:
-        """The planned end, where both start and duration are given."""
+        """The planned end, if both start and duration are given."""
         if self.start is None or self.duration_seconds is None:
             return None
         return self.start + timedelta(seconds=self.duration_seconds)
@@ -90,28 +89,28 @@ class SessionDraft(Value):
         options: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> SessionDraft:
-        """Read what a user gave (templates included) and refuse what cannot be meant.
+        """Parse a user's arguments, including rendered templates.
 
-        An optional field that is empty, or the text ``None``, was not given: that is what a template leaves that found
-        nothing. Only of the description an empty text is a value.
+        An optional field that is empty, or the text ``None``, counts as not given, because that is how a template
+        renders a missing value. Only an empty description is a value.
 
         :param title: the session's title.
-        :param start: planned start; without an offset it is a wall clock time of ``time_zone``.
+        :param start: planned start; without an offset it is a local time in ``time_zone``.
         :param duration: planned duration in seconds, as a timedelta, or as ISO 8601.
         :param end: planned end, instead of ``duration``.
         :param time_zone: IANA name.
         :param description: text for the session's page.
-        :param participants: addresses, or mappings with ``email`` and perhaps ``name`` and ``role``.
-        :param options: what only the platform knows.
-        :param key: what stands for this one logical create.
-        :raises InputError: a field cannot be meant; the text names it.
+        :param participants: addresses, or mappings with ``email`` and optionally ``name`` and ``role``.
+        :param options: options of the platform.
+        :param key: identifies this logical create.
+        :raises InputError: a field is invalid; the text names it.
         """
-        fields = _read_fields(start, duration, end, time_zone, description, options)
-        return cls(title=_title(title), participants=parse_invitees(participants), key=key, **fields)
+        fields = _parse_fields(start, duration, end, time_zone, description, options)
+        return cls(title=_parse_title(title), participants=parse_invitees(participants), key=key, **fields)
 
 
 class SessionChanges(Value):
-    """What is to change in a session; a field that is None stays as it is."""
+    """Changes to a session; a field that is None is not changed."""
 
     title: str | None = None
     start: UtcDatetime | None = None
@@ -133,13 +132,13 @@ class SessionChanges(Value):
         add_participants: object = None,
         options: Mapping[str, Any] | None = None,
     ) -> SessionChanges:
-        """Read what a user gave. Parameters are those of :meth:`SessionDraft.read`; at least one must be given.
+        """Parse a user's arguments. The parameters are those of :meth:`SessionDraft.read`; at least one is required.
 
-        :raises InputError: a field cannot be meant, or none is given.
+        :raises InputError: a field is invalid, or none is given.
         """
-        fields = _read_fields(start, duration, None, time_zone, description, options)
+        fields = _parse_fields(start, duration, None, time_zone, description, options)
         if is_given(title):
-            fields["title"] = _title(title)
+            fields["title"] = _parse_title(title)
         changes = cls(add_participants=parse_invitees(add_participants), **fields)
         if changes == cls():
             raise InputError(
@@ -149,7 +148,7 @@ class SessionChanges(Value):
         return changes
 
     def are_applied_to(self, session: Session) -> bool:
-        """Whether a session is as wanted already; False where that cannot be seen (people, a platform's options)."""
+        """Return whether a session has these values already; False for participants and options, which are unknown."""
         if self.add_participants or self.options:
             return False
         wanted = {
@@ -165,13 +164,13 @@ class SessionChanges(Value):
             "title": session.title,
             "scheduled_start": start and start.replace(microsecond=0),
             "duration_seconds": planned.duration_seconds,
-            "time_zone": session.time_zone or self.time_zone,  # where none is kept, it only said when the start is
+            "time_zone": session.time_zone or self.time_zone,  # if none is stored, it only served to parse the start
             "description": session.description or "",
         }
         return all(value is None or value == known[name] for name, value in wanted.items())
 
 
-def _read_fields(
+def _parse_fields(
     start: datetime | str | float | None,
     duration: timedelta | str | float | None,
     end: datetime | str | float | None,
@@ -179,44 +178,44 @@ def _read_fields(
     description: str | float | None,
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The fields that a draft and changes to a session have in common."""
-    place = time_zone if is_given(time_zone) else None
-    if place is not None:
-        find_zone(place)
+    """Parse the fields that a draft and changes to a session have in common."""
+    zone_name = time_zone if is_given(time_zone) else None
+    if zone_name is not None:
+        find_zone(zone_name)
     text = as_text(description)
     if description is not None and text is None:
         raise InputError(f"description: expected a text, got {quote_value(description)}")
-    begins = parse_instant(start, "start", time_zone=place) if start is not None and is_given(start) else None
+    starts_at = parse_instant(start, "start", time_zone=zone_name) if start is not None and is_given(start) else None
     return {
-        "start": begins,
-        "duration_seconds": _duration(begins, duration, end, place),
-        "time_zone": place,
+        "start": starts_at,
+        "duration_seconds": _parse_duration(starts_at, duration, end, zone_name),
+        "time_zone": zone_name,
         "description": text if is_given(text) or text == "" else None,
-        "options": _options(options),
+        "options": _parse_options(options),
     }
 
 
-def _title(title: object) -> str:
+def _parse_title(title: object) -> str:
     text = as_text(title)
     if text is None or not is_given(text):
         raise InputError(f"title: {quote_value(title)} is not a title")
     return text.strip()
 
 
-def _options(options: object) -> dict[str, Any]:
+def _parse_options(options: object) -> dict[str, Any]:
     if not is_given(options):
         return {}
     if not isinstance(options, Mapping):
         raise InputError(f"options: expected a mapping, got {type(options).__name__}: {quote_value(options)}")
-    if strange := [name for name in options if not isinstance(name, str)]:
-        raise InputError(f"options: expected names as texts, got {quote_value(strange[0])}")
+    if invalid := [name for name in options if not isinstance(name, str)]:
+        raise InputError(f"options: expected names as texts, got {quote_value(invalid[0])}")
     return dict(options)
 
 
 def parse_invitees(participants: object) -> tuple[Invitee, ...]:
-    """Read invitees: addresses or mappings, also as JSON, as a template gives a list. Order and repetitions are kept.
+    """Parse invitees: addresses or mappings, also as JSON, as templates render a list. Order and repetitions are kept.
 
-    :raises InputError: something is neither.
+    :raises InputError: an item is neither an address nor a mapping.
     """
     if not is_given(participants):
         return ()
@@ -225,7 +224,7 @@ def parse_invitees(participants: object) -> tuple[Invitee, ...]:
             participants = json.loads(participants)
         except ValueError:
             raise InputError(
-                f"participants: {quote_value(participants)} is no JSON; in a template write {{{{ people | tojson }}}}"
+                f"participants: {quote_value(participants)} is not JSON; in a template use {{{{ people | tojson }}}}"
             ) from None
     if isinstance(participants, str | Mapping | Invitee):
         participants = [participants]
@@ -233,10 +232,10 @@ def parse_invitees(participants: object) -> tuple[Invitee, ...]:
         participants = sorted(participants, key=str)
     if not isinstance(participants, list | tuple):
         raise InputError(f"participants: expected a list of addresses, got {type(participants).__name__}")
-    return tuple(_invitee(item) for item in participants)
+    return tuple(_parse_invitee(item) for item in participants)
 
 
-def _invitee(item: object) -> Invitee:
+def _parse_invitee(item: object) -> Invitee:
     if isinstance(item, Invitee):
         return item
     fields = {"email": item} if isinstance(item, str) else item
@@ -250,7 +249,7 @@ def _invitee(item: object) -> Invitee:
         raise InputError(f"participants: {quote_value(item)} cannot be read: {where}: {first['msg']}") from None
 
 
-def _duration(
+def _parse_duration(
     start: datetime | None,
     duration: timedelta | str | float | None,
     end: datetime | str | float | None,
@@ -262,9 +261,9 @@ def _duration(
         return parse_seconds(duration, "duration")
     if end is None or not is_given(end):
         return None
-    ends = parse_instant(end, "end", time_zone=time_zone)
+    ends_at = parse_instant(end, "end", time_zone=time_zone)
     if start is None:
         raise InputError(f"end: an end ({quote_value(end)}) without a start has no duration")
-    if ends <= start:
+    if ends_at <= start:
         raise InputError(f"end: {quote_value(end)} is not after the start, {start.isoformat()}")
-    return (ends - start).total_seconds()
+    return (ends_at - start).total_seconds()

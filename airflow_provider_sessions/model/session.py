@@ -12,11 +12,11 @@ from airflow_provider_sessions.model.values import Link, UtcDatetime, Value, Win
 from airflow_provider_sessions.safe_text import sanitize_text
 
 StateName = Literal["requested", "scheduled", "live", "ended", "canceled", "expired"]
-"""The words of :class:`SessionState`, for the types of arguments."""
+"""The values of :class:`SessionState`, for type hints of arguments."""
 
 
 class SessionState(StrEnum):
-    """Where a session is in its life: the same six words for every platform."""
+    """The state of a session, the same for all platforms."""
 
     REQUESTED = "requested"
     SCHEDULED = "scheduled"
@@ -27,17 +27,17 @@ class SessionState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether no other state can follow."""
+        """Whether this state is the last one."""
         return self in (SessionState.ENDED, SessionState.CANCELED, SessionState.EXPIRED)
 
 
 class Session(Value):
     """One scheduled or held event on a platform.
 
-    ``time_zone`` is the IANA name the session was planned in, where the platform keeps it. ``state_inferred`` is true
-    where the platform has no word for the state and a written rule found it. ``unreadable`` names the fields of this
-    class that the platform gave, but not so that they can be read: they are None. ``mark`` is what a create of this
-    package left in the description, where ``description`` is given without it; it is never written anywhere.
+    ``time_zone`` is the IANA name of the zone in which the session was planned, if the platform stores it.
+    ``state_inferred`` is true if the platform has no such state, and a documented rule determined it. ``unreadable``
+    names the fields whose values in the response could not be read; they are None. ``mark`` is the marker that a create
+    of this package left in the description; ``description`` does not contain it, and it is never exported.
     """
 
     platform: str
@@ -65,7 +65,7 @@ class Session(Value):
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long it lasted, or is planned to last, in seconds; an end before its start tells nothing."""
+        """How long it lasted, or is planned to last; None if unknown, or if its end is before its start."""
         for start, end in ((self.actual_start, self.actual_end), (self.scheduled_start, self.scheduled_end)):
             if start is not None and end is not None and end >= start:
                 return (end - start) / timedelta(seconds=1)
@@ -73,16 +73,16 @@ class Session(Value):
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it ended: the actual end, else the planned one where the session is over and nobody says more.
+        """When it ended: the actual end, or the planned end if the session has ended and no actual end is known.
 
-        None also where it is over, and nobody can tell since when.
+        None if it has not ended, or if its end is unknown.
         """
         if self.actual_end is not None or self.state is not SessionState.ENDED or "actual_end" in self.unreadable:
             return self.actual_end
         return self.scheduled_end
 
     def summary(self) -> dict[str, Any]:
-        """What an operator returns through XCom: small, JSON, and free of secrets."""
+        """Return the session as operators push it to XCom: small, JSON-serializable, and without secrets."""
         return {
             "session_id": self.session_id,
             "platform": self.platform,
@@ -96,25 +96,24 @@ class Session(Value):
 
 
 class WindowBy(StrEnum):
-    """The instant of a session that a window is about."""
+    """The time of a session that a window is compared with."""
 
     SCHEDULED_START = "scheduled_start"
     ENDED = "ended"
     ENDED_OR_DUE = "ended_or_due"
-    """When it ended; of one that is not known to be over its planned end, or its start where that is not planned."""
+    """Its end; if it is not known to have ended, its planned end, or else its planned start."""
     BEGINNING = "beginning"
-    """Its planned start; where nobody planned one, the actual start, or else its creation: every session has this."""
+    """Its planned start, or else its actual start, or else its creation, which every session has."""
 
 
 class SessionQuery(Value):
-    """Sessions of a window, narrowed down.
+    """Selects sessions by a window of time and by filters.
 
-    :param window: None for all there are.
-    :param by: whether sessions planned to start in the window are meant, those that begin, those that ended in it, or
-        also those that should have.
+    :param window: None for all sessions.
+    :param by: which time of a session must be in the window.
     :param room_id: only sessions of this room.
     :param case: only sessions of this case.
-    :param title: only sessions whose title holds this text, whatever its case.
+    :param title: only sessions whose title contains this text, regardless of upper and lower case.
     :param states: only sessions in these states; all if empty.
     """
 
@@ -126,10 +125,7 @@ class SessionQuery(Value):
     states: tuple[SessionState, ...] = ()
 
     def matches(self, session: Session) -> bool:
-        """Whether a session is meant. What the platform filtered already passes here too.
-
-        One of which that cannot be told passes as well: see :meth:`doubts`.
-        """
+        """Return whether a session matches, or might match because a field is unreadable; see :meth:`doubts`."""
         window = self.window
         return (
             (window is None or bool(self._undated(session)) or _instant(session, self.by) in window)
@@ -140,11 +136,11 @@ class SessionQuery(Value):
         )
 
     def has_instant(self, session: Session) -> bool:
-        """Whether it is known of a session when the instant was, or is to be, that the window is about."""
+        """Return whether the time that is compared with the window is known of a session."""
         return _instant(session, self.by) is not None
 
     def doubts(self, session: Session) -> list[str]:
-        """What cannot be read of a session, so that nobody can tell whether it is meant: fields, or ``ended_at``."""
+        """Return the unreadable fields, or ``ended_at``, because of which it is unknown whether a session matches."""
         filtered = [name for name in ("room_id", "case", "title") if getattr(self, name) is not None]
         undated = self._undated(session) if self.window is not None else []
         return undated + [name for name in filtered if name in session.unreadable]
@@ -153,9 +149,9 @@ class SessionQuery(Value):
         return self.title is not None and self.title.casefold() in (session.title or "").casefold()
 
     def _undated(self, session: Session) -> list[str]:
-        """Why it cannot be told where a session lies in time, if it cannot.
+        """Return the unreadable fields because of which a session's time is unknown.
 
-        One that is over must have an end: in no window, it would never be exported.
+        A session that has ended must have an end, because without one it would be in no window and never be exported.
         """
         if _instant(session, self.by) is not None:
             return []
@@ -170,11 +166,11 @@ _DATES = {
     WindowBy.ENDED_OR_DUE: ("scheduled_end", "scheduled_start"),
     WindowBy.BEGINNING: ("scheduled_start", "actual_start", "created_at"),
 }
-"""The fields that an instant is taken from."""
+"""The fields from which a time is taken."""
 
 
 def _may_have(session: Session, by: WindowBy) -> bool:
-    """Whether there is such an instant of a session in its state."""
+    """Return whether a session in its state can have this time."""
     if by is WindowBy.ENDED:
         return session.state is SessionState.ENDED
     return by is not WindowBy.ENDED_OR_DUE or session.state in (SessionState.SCHEDULED, SessionState.LIVE)

@@ -1,6 +1,6 @@
-"""The two time zone databases of a machine: the system's, which Python prefers, and the one of the package ``tzdata``.
+"""Checks whether the system's time zone data is older than that of the package ``tzdata``.
 
-Python takes a zone from the system wherever that has it, however old its data are. Source: Python's ``zoneinfo``.
+Python prefers the system's data of a zone, however old it is. Source: Python's ``zoneinfo``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ log = get_logger(__name__)
 
 _BEFORE, _AHEAD = timedelta(days=365), timedelta(days=3 * 365)
 _SHOWN = 20
-_REMEDY = "update the system's package tzdata, or set PYTHONTZPATH to an empty text, so that Python takes its own"
+_REMEDY = "update the system's tzdata, or set PYTHONTZPATH to an empty text, so that Python uses the package"
 
 
 def warn_if_outdated(key: str) -> None:
-    """Say once in the log that a zone's data, which are used, are not those of the newer package.
+    """Log a warning, once per zone, if the data in use differs from that of the newer package.
 
-    :param key: the zone's IANA name.
+    :param key: IANA name of the zone.
     """
     _warn(key, zoneinfo.TZPATH)
 
@@ -36,8 +36,8 @@ def _warn(key: str, path: tuple[str, ...]) -> None:
         log.warning("Time zone %s: %s; %s", key, _difference(_folder(key, path)), _REMEDY)
 
 
-def outdated_zones() -> str | None:
-    """What there is to say of zones whose data on the system are not those of the newer package; None for nothing."""
+def describe_outdated_zones() -> str | None:
+    """Return a warning about the zones whose data in use differs from that of the newer package; None if all agree."""
     path = zoneinfo.TZPATH
     found = [key for key in _packaged_keys() if _is_outdated(key, path, timedelta(days=7))]
     if not found:
@@ -48,13 +48,13 @@ def outdated_zones() -> str | None:
 
 def _difference(folder: Path | None) -> str:
     return (
-        f"the system's database ({_version(folder) or 'of unknown version'} in {folder}) is used, and differs from "
+        f"the system's database ({_version(folder) or 'of unknown version'} in {folder}) is in use, and differs from "
         f"that of the Python package tzdata ({_packaged_version()})"
     )
 
 
 def _is_outdated(key: str, path: tuple[str, ...], step: timedelta) -> bool:
-    """Whether the system's data differ from newer ones of the package, from a year ago until three years from now."""
+    """Return whether the system's data differs from newer data of the package, from a year ago to three years ahead."""
     folder = _folder(key, path)
     packaged = _packaged(key)
     if folder is None or packaged is None or (_version(folder) or "") >= _packaged_version():
@@ -69,13 +69,13 @@ def _is_outdated(key: str, path: tuple[str, ...], step: timedelta) -> bool:
 
 
 def _folder(key: str, path: tuple[str, ...]) -> Path | None:
-    """The folder of the system's database that has a zone."""
+    """Return the folder of the system's database that contains a zone."""
     return next((Path(folder) for folder in path if Path(folder, key).is_file()), None)
 
 
 @lru_cache(maxsize=16)
 def _version(folder: Path | None) -> str | None:
-    """Such as ``2026a``, where the database says so."""
+    """Return the version of a database, such as ``2026a``, if it is known."""
     try:
         with Path(folder or "", "tzdata.zi").open(encoding="utf-8") as data:
             return data.readline().removeprefix("# version").strip() or None

@@ -1,4 +1,4 @@
-"""What all values share: frozen models, UTC times, and reading times and durations as users write them."""
+"""The base class of values, UTC times, and the parsing of users' times and durations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_provider_sessions.safe_text import sanitize_link
 
 _CENTURY = 100 * 365.25 * 86400
 _YEARS = range(102, 9898)
-"""More than a century within the ends of the calendar: no duration leads from an instant out of it."""
+"""At least a century from both ends of the calendar, so that adding a duration never overflows."""
 _UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 _EPOCH = re.compile(r"-?\d{9,}(?:\.\d+)?")
 _AMOUNT = r"\d+(?:\.\d+)?"
@@ -29,15 +29,15 @@ _CLOCK_DURATION = re.compile(r"(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<second
 
 
 class Value(BaseModel):
-    """A frozen model that refuses fields it does not know."""
+    """A frozen model that rejects unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def utc(instant: datetime) -> datetime:
-    """The instant in UTC, as a plain datetime whatever kind of one it was (Airflow's are pendulum's).
+    """Return an instant in UTC, as a plain datetime and not, for example, a pendulum one.
 
-    :raises ValueError: it has no time zone, or is near one of the ends of the calendar.
+    :raises ValueError: it has no time zone, or its year is out of range.
     """
     if instant.utcoffset() is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
@@ -54,19 +54,19 @@ def utc(instant: datetime) -> datetime:
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(utc)]
-"""An aware datetime, turned to UTC. Years lie between 102 and 9897, so that it can be reckoned with."""
+"""An aware datetime, converted to UTC. Years are from 102 to 9897, so that durations can be added."""
 Link = Annotated[str | None, AfterValidator(sanitize_link)]
-"""An http(s) address that a person may be led to; anything else is None."""
+"""An http(s) URL that is safe to show as a link; anything else is None."""
 
 
 class Window(Value):
-    """A half-open span of time: ``start`` belongs to it, ``end`` does not. It is never empty."""
+    """A half-open interval of time: ``start`` is included, ``end`` is not. It is never empty."""
 
     start: UtcDatetime
     end: UtcDatetime
 
     @model_validator(mode="after")
-    def _ends_after_it_starts(self) -> Self:
+    def _check_order(self) -> Self:
         if self.end <= self.start:
             raise ValueError(f"end: {self.end.isoformat()} is not after the start, {self.start.isoformat()}")
         return self
@@ -75,73 +75,72 @@ class Window(Value):
     def read(
         cls, start: datetime | str | float, end: datetime | str | float, *, time_zone: str | None = None
     ) -> Window:
-        """Read a window as users write it; see :func:`parse_instant`.
+        """Parse a user's window; see :func:`parse_instant`.
 
         :raises InputError: one of the two is not a time, or the end is not after the start.
         """
-        begins = parse_instant(start, "start", time_zone=time_zone)
-        ends = parse_instant(end, "end", time_zone=time_zone)
-        if ends <= begins:
+        starts_at = parse_instant(start, "start", time_zone=time_zone)
+        ends_at = parse_instant(end, "end", time_zone=time_zone)
+        if ends_at <= starts_at:
             raise InputError(f"end: {quote_value(end)} is not after the start, {quote_value(start)}")
-        return cls(start=begins, end=ends)
+        return cls(start=starts_at, end=ends_at)
 
     def __contains__(self, instant: object) -> bool:
         return isinstance(instant, datetime) and self.start <= instant < self.end
 
 
 def is_given(value: object) -> bool:
-    """Whether an optional field was given: not where it is None, or what a template leaves that found nothing.
+    """Return whether an optional field was given: it is neither None nor a template that rendered to nothing.
 
-    Templates turn None into the text ``None``, and a missing default into an empty one.
+    Templates render None as the text ``None``, and a missing default as an empty text.
     """
     return value is not None and not (isinstance(value, str) and value.strip() in ("", "None"))
 
 
 def as_text(value: object) -> str | None:
-    """Return a text, or None where the value is none. A number is one: native rendering makes it of a text of digits.
+    """Return a text or number as text, and None for anything else, including booleans.
 
-    Truth values are refused, although Python counts them as numbers.
+    Numbers are accepted because native template rendering turns a text of digits into one.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return str(value) if math.isfinite(value) else None
-        except (OverflowError, ValueError):  # more digits than any text has that is meant
+        except (OverflowError, ValueError):  # too many digits to be intended
             return None
     return value if isinstance(value, str) else None
 
 
 def find_zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name. A warning is logged where the system's data on it are outdated.
+    """Return the time zone of an IANA name, and log a warning if the system's data of it is outdated.
 
-    :raises InputError: there is no such zone.
+    :raises InputError: the zone does not exist.
     """
     try:
         found = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
         raise InputError(
-            f"time_zone: {quote_value(name)} is not an IANA time zone; write for example 'Europe/Berlin'"
+            f"time_zone: {quote_value(name)} is not an IANA time zone; use for example 'Europe/Berlin'"
         ) from None
     warn_if_outdated(name)
     return found
 
 
 def parse_instant(value: datetime | date | str | float, field: str, *, time_zone: str | None = None) -> datetime:
-    """Read an instant as users write it, as an aware UTC datetime.
+    """Parse a user's time to an aware UTC datetime.
 
     :param value: an aware datetime, an ISO 8601 string with an offset or ``Z``, or seconds since 1970 (a number, or a
-        string of one with at least nine digits, as templates give them). A value without a zone is taken as a wall
-        clock time of ``time_zone`` where that is given: of the two that a change of the clocks makes from one, the
-        first, unless its ``fold`` says otherwise. A date alone is its midnight.
-    :param field: the name that an error quotes.
+        string of one with at least nine digits, as templates render it). A value without a zone is a local time in
+        ``time_zone``; one that occurs twice is the first one, unless its ``fold`` is 1. A date is its midnight.
+    :param field: the name for an error.
     :param time_zone: IANA name for values without a zone.
-    :raises InputError: not a time, or naive without ``time_zone``, or a wall clock time that daylight saving skips.
+    :raises InputError: it is not a time, has no zone, or does not exist in ``time_zone`` because the clocks skip it.
     """
-    instant = _read_instant(value, field)
+    instant = _to_datetime(value, field)
     try:
         return utc(instant if instant.utcoffset() is not None else _from_wall_clock(instant, value, field, time_zone))
-    except (ValueError, OverflowError) as unfit:
+    except (ValueError, OverflowError) as error:
         raise (
-            unfit if isinstance(unfit, InputError) else InputError(f"{field}: {quote_value(value)} is out of range")
+            error if isinstance(error, InputError) else InputError(f"{field}: {quote_value(value)} is out of range")
         ) from None
 
 
@@ -158,7 +157,7 @@ def _from_wall_clock(instant: datetime, value: object, field: str, time_zone: st
     return aware
 
 
-def _read_instant(value: object, field: str) -> datetime:
+def _to_datetime(value: object, field: str) -> datetime:
     if isinstance(value, datetime):
         return value
     try:
@@ -170,22 +169,22 @@ def _read_instant(value: object, field: str) -> datetime:
             text = value.strip()
             return datetime.fromtimestamp(float(text), UTC) if _EPOCH.fullmatch(text) else datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError):
-        pass  # told below, together with what is no time at all
+        pass  # raised below, like values of other types
     raise InputError(
         f"{field}: {quote_value(value)} is not a time; give ISO 8601 such as '2026-03-02T15:00:00Z', or epoch seconds"
     )
 
 
 def parse_seconds(value: timedelta | str | float, field: str, *, allow_zero: bool = False) -> float:
-    """Read a duration as users write it, in seconds.
+    """Parse a user's duration to seconds.
 
     :param value: a timedelta, a number of seconds, or a string: of a number, ISO 8601 (``PT1H30M``) or
         ``hours:minutes[:seconds]``.
-    :param field: the name that an error quotes.
-    :param allow_zero: whether zero is a duration.
-    :raises InputError: not a duration, negative, not finite, longer than a century, or zero where that makes no sense.
+    :param field: the name for an error.
+    :param allow_zero: whether to allow zero.
+    :raises InputError: it is not a duration, negative, zero if that is not allowed, not finite, or over a century.
     """
-    seconds = _read_seconds(value)
+    seconds = _to_seconds(value)
     if seconds is None or not math.isfinite(seconds):
         raise InputError(
             f"{field}: {quote_value(value)} is not a duration; give a timedelta, seconds, or ISO 8601 such as 'PT1H30M'"
@@ -197,7 +196,7 @@ def parse_seconds(value: timedelta | str | float, field: str, *, allow_zero: boo
     return seconds
 
 
-def _read_seconds(value: object) -> float | None:
+def _to_seconds(value: object) -> float | None:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -205,7 +204,7 @@ def _read_seconds(value: object) -> float | None:
     try:
         return float(value)
     except (ValueError, OverflowError):
-        pass  # no plain number: one of the two notations below, or none
+        pass  # not a plain number, but maybe one of the notations below
     text = value.strip().upper() if isinstance(value, str) else ""
     found = _ISO_DURATION.fullmatch(text) or _CLOCK_DURATION.fullmatch(text)
     if found is None:

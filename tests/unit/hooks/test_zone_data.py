@@ -53,9 +53,9 @@ def test_the_test_button_names_the_zones(conn_id: str, system: System, version: 
     passed, message = hook_for(conn_id).test_connection()
     assert passed
     assert message.endswith(
-        f". Time zones: the system's database ({named} in {folder}) is used, and differs from that of the Python "
-        f"package tzdata ({tzdata.IANA_VERSION}) for America/New_York; update the system's package tzdata, or set "
-        f"PYTHONTZPATH to an empty text, so that Python takes its own"
+        f". Time zones: the system's database ({named} in {folder}) is in use, and differs from that of the Python "
+        f"package tzdata ({tzdata.IANA_VERSION}) for America/New_York; update the system's tzdata, or set "
+        f"PYTHONTZPATH to an empty text, so that Python uses the package"
     )
 
 
@@ -83,7 +83,7 @@ def test_the_log_says_so_once_of_the_zone_in_use(
     create("Three", "America/New_York")
     messages = [text for text in caplog.messages if text.startswith("Time zone")]
     assert messages == [
-        f"Time zone America/New_York: the system's database (2020a in {folder}) is used, and differs from that of the "
-        f"Python package tzdata ({tzdata.IANA_VERSION}); update the system's package tzdata, or set PYTHONTZPATH to an "
-        f"empty text, so that Python takes its own"
+        f"Time zone America/New_York: the system's database (2020a in {folder}) is in use, and differs from that of "
+        f"the Python package tzdata ({tzdata.IANA_VERSION}); update the system's tzdata, or set PYTHONTZPATH to an "
+        f"empty text, so that Python uses the package"
     ]

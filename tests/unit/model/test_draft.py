@@ -111,7 +111,7 @@ def test_a_description_may_be_emptied() -> None:
         ),
         ({"participants": [{"mail": "ada@example.com"}]}, "email: Field required"),
         ({"participants": [{"email": "ada@example.com", "rol": "host"}]}, "rol: Extra inputs are not permitted"),
-        ({"participants": "['ada@example.com']"}, "is no JSON; in a template write {{ people | tojson }}"),
+        ({"participants": "['ada@example.com']"}, "is not JSON; in a template use {{ people | tojson }}"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(fields: dict[str, Any], text: str) -> None:

@@ -130,7 +130,7 @@ def test_a_time_that_utc_cannot_hold_is_refused(value: str) -> None:
 def test_an_unknown_zone_is_refused(name: Any) -> None:
     if name is None:
         return
-    with pytest.raises(InputError, match=r"time_zone: .* is not an IANA time zone; write for example 'Europe/Berlin'"):
+    with pytest.raises(InputError, match=r"time_zone: .* is not an IANA time zone; use for example 'Europe/Berlin'"):
         parse_instant("2026-03-02T15:00", "start", time_zone=name)
 
 

@@ -184,6 +184,6 @@ def test_what_is_pending_on_s3_is_found_when_it_is_due(s3: Store) -> None:
         assert set(ledger.begin(())) == expected
         if run == "first":
             ledger.claim([(session(), not_yet)])
-        ledger.finish()
+        ledger.release_lease()
         if run == "too soon":
             clock.jump(3600)

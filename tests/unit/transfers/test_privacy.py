@@ -198,7 +198,7 @@ def test_another_redaction_is_a_new_version_and_a_cleared_run_leaves_nothing_of_
             InputError,
             "redact: email: 'mask' is unknown; expected one of keep, hash, drop",
         ),
-        ({"redact": {"email": "hash"}, "redact_conn_id": ""}, InputError, "give redact_conn_id"),
+        ({"redact": {"email": "hash"}, "redact_conn_id": ""}, InputError, "set redact_conn_id"),
         ({"redact": {"email": "hash"}, "redact_conn_id": "empty"}, ConnectionConfigError, "has no password"),
         ({"redact": {"email": "hash"}, "redact_conn_id": "none"}, Exception, "none"),
     ],

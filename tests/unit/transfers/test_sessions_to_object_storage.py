@@ -241,7 +241,7 @@ def test_a_window_that_is_not_over_is_warned_of(export, caplog) -> None:
     [
         ({"datasets": ["session"]}, InputError, "'session' is unknown; expected one of sessions"),
         ({"datasets": "sessions,chat"}, InputError, "'chat'"),
-        ({"datasets": []}, InputError, "empty list"),
+        ({"datasets": []}, InputError, "the list is empty"),
         ({"format": "xlsx"}, InputError, "jsonl, csv, parquet"),
         ({"path": "relative/folder"}, InputError, "absolute"),
         ({"path": ""}, InputError, "path"),
