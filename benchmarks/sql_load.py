@@ -117,7 +117,7 @@ def insert(meter: Meter, url: str, schema: str, sessions: int) -> None:
                 raw = connection.connection.cursor()
                 _note_in_ledger(raw, schema, one.session.session_id, list(checked))
                 for dataset in plan.datasets:
-                    table, values = tables.of(dataset.name), value_getter(dataset.row)
+                    table, values = tables.get(dataset.name), value_getter(dataset.row)
                     names = [column.name for column in dataset.columns]
                     connection.execute(sa.delete(table).where(table.c.session_id == one.session.session_id))
                     made: list[dict[str, Any]] = [

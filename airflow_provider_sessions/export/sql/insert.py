@@ -1,6 +1,6 @@
-"""Inserting rows: each database by its fastest way that a transaction of one session allows.
+"""Insert rows in the fastest way that a database offers within a transaction.
 
-Rows are made into columns first, because a check or a conversion of a whole column is a loop in C.
+Rows are converted to columns first, because checking or converting a whole column is a loop in C.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_provider_sessions.export.datasets import Dataset
 from airflow_provider_sessions.export.rows import Column, Kind, Row, value_getter
 from airflow_provider_sessions.export.sql.column_types import LONGEST_KEY, storable_key, storable_text
 
-_ROWS_AT_ONCE: Final = 5000
+_BATCH: Final = 5000
 _LARGEST: Final = 2**63
 _NULL: Final = "\\N"
 _ESCAPES: Final = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
@@ -38,19 +38,19 @@ Values = Sequence[Any]
 def insert_rows(connection: Connection, table: sa.Table, dataset: Dataset, rows: Sequence[Row]) -> None:
     """Insert rows of a dataset into its table, in the connection's transaction.
 
-    Characters that no database stores (NUL, halves of a pair of surrogates) are replaced by the replacement character.
+    Characters that no database stores (NUL, lone surrogates) are replaced by the replacement character.
 
-    :raises ExportError: a number fits into no column; the text names session and column.
-    :raises DBAPIError: the database refuses a row.
+    :raises ExportError: a number does not fit its column; the text names session and column.
+    :raises DBAPIError: the database rejects a row.
     """
     insert = {"postgresql": _copy, "duckdb": _insert_columns}.get(connection.dialect.name, _insert_many)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        batch = rows[start : start + _ROWS_AT_ONCE]
+    for start in range(0, len(rows), _BATCH):
+        batch = rows[start : start + _BATCH]
         insert(connection, table, dataset, _make_columns(dataset, batch))
 
 
 def _make_columns(dataset: Dataset, rows: Sequence[Row]) -> list[Values]:
-    """Return the values of rows as a database takes them, one sequence for each column."""
+    """Return the values of rows as databases can store them, one sequence for each column."""
     columns = zip(*map(value_getter(dataset.row), rows), strict=True)
     made: list[Values] = []
     for column, values in zip(dataset.columns, columns, strict=True):
@@ -64,13 +64,13 @@ def _make_columns(dataset: Dataset, rows: Sequence[Row]) -> list[Values]:
                 if not _fits(column.kind, [value])
             )
             where = f"{dataset.name}.{column.name}"
-            raise ExportError(f"session {session_id!r}: {where} is {value!r}, which no column holds")
+            raise ExportError(f"session {session_id!r}: {where} is {value!r}, which does not fit its column")
         made.append(values)
     return made
 
 
 def _fits(kind: Kind, values: Values) -> bool:
-    """Whether a column of a kind holds all values."""
+    """Return whether all values fit a column of a kind."""
     present = filter(_is_given, values)
     if kind is Kind.INTEGER:
         numbers = list(present)
@@ -96,7 +96,7 @@ def _convert(values: Values, convert: Callable[[Any], Any], null: str | None = N
 
 
 def _insert_many(connection: Connection, table: sa.Table, dataset: Dataset, columns: Sequence[Values]) -> None:
-    """Insert with the driver's ``executemany``, past what SQLAlchemy does for each row."""
+    """Insert with the driver's ``executemany``, without SQLAlchemy's processing of each row."""
     dialect = connection.dialect
     compiled = sa.insert(table).compile(dialect=dialect)
     names = [column.name for column in dataset.columns]
@@ -105,13 +105,13 @@ def _insert_many(connection: Connection, table: sa.Table, dataset: Dataset, colu
         convert = table.columns[name].type.dialect_impl(dialect).bind_processor(dialect)
         converted.append(values if convert is None else list(map(convert, values)))
     if compiled.positiontup is None:
-        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in _rows_of(converted)])
+        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in _zip_rows(converted)])
         return
     ordered = [converted[names.index(name)] for name in compiled.positiontup]
-    connection.exec_driver_sql(str(compiled), list(_rows_of(ordered)))
+    connection.exec_driver_sql(str(compiled), list(_zip_rows(ordered)))
 
 
-def _rows_of(columns: Sequence[Values]) -> Iterator[tuple[Any, ...]]:
+def _zip_rows(columns: Sequence[Values]) -> Iterator[tuple[Any, ...]]:
     return zip(*columns, strict=True)
 
 
@@ -120,7 +120,7 @@ def _insert_columns(connection: Connection, table: sa.Table, dataset: Dataset, c
     lists = ", ".join(
         f"unnest(${number}::{_DUCKDB_TYPES[column.kind]}[])" for number, column in enumerate(dataset.columns, 1)
     )
-    statement = f"INSERT INTO {_target(connection, table, dataset)} SELECT {lists}"
+    statement = f"INSERT INTO {_format_target(connection, table, dataset)} SELECT {lists}"
     connection.exec_driver_sql(statement, tuple(map(list, columns)))
 
 
@@ -131,30 +131,30 @@ def _copy(connection: Connection, table: sa.Table, dataset: Dataset, columns: Se
         _insert_many(connection, table, dataset, columns)
         return
     texts = [_encode(column.kind, values) for column, values in zip(dataset.columns, columns, strict=True)]
-    text = "\n".join(map("\t".join, _rows_of(texts))) + "\n"
-    statement = f"COPY {_target(connection, table, dataset)} FROM STDIN"
+    text = "\n".join(map("\t".join, _zip_rows(texts))) + "\n"
+    statement = f"COPY {_format_target(connection, table, dataset)} FROM STDIN"
     cursor: Any = connection.connection.cursor()
     error_class = connection.dialect.loaded_dbapi.Error
     try:
         if driver == "psycopg2":
-            # Encoded here: the driver reports a letter that the encoding lacks as an error of the server.
+            # Encoded here, because the driver reports a character that the encoding lacks as an error of the server.
             codec = connection.dialect.loaded_dbapi.extensions.encodings[cursor.connection.encoding]
             cursor.copy_expert(statement, BytesIO(text.encode(codec)))
         else:
             with cursor.copy(statement) as copy:
                 copy.write(text)
     except error_class as error:
-        is_gone = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
-        if is_gone:
+        is_broken = connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+        if is_broken:
             connection.invalidate(error)
         raise DBAPIError.instance(
-            statement, None, error, error_class, hide_parameters=True, connection_invalidated=is_gone
+            statement, None, error, error_class, hide_parameters=True, connection_invalidated=is_broken
         ) from None
     finally:
         cursor.close()
 
 
-def _target(connection: Connection, table: sa.Table, dataset: Dataset) -> str:
+def _format_target(connection: Connection, table: sa.Table, dataset: Dataset) -> str:
     preparer = connection.dialect.identifier_preparer
     names = ", ".join(preparer.format_column(table.columns[column.name]) for column in dataset.columns)
     return f"{preparer.format_table(table)} ({names})"

@@ -66,7 +66,7 @@ def inserted(place: Place, rows: Sequence[TranscriptSegmentRow], url: str | None
     """Insert rows into the table, empty before, and read what is there."""
     tables = Tables(place.schema)
     opened = Database(sa.create_engine(url) if url else place.engine())
-    table = tables.of(SEGMENTS.name)
+    table = tables.get(SEGMENTS.name)
 
     def insert(connection: sa.Connection) -> list[tuple[Any, ...]]:
         tables.prepare(connection, [SEGMENTS.name])
@@ -141,7 +141,7 @@ def test_a_row_that_postgresql_refuses_is_not_quoted(postgres: Place) -> None:
 
     def insert_twice(connection: sa.Connection) -> None:
         tables.prepare(connection, [SEGMENTS.name])
-        insert_rows(connection, tables.of(SEGMENTS.name), SEGMENTS, rows)
+        insert_rows(connection, tables.get(SEGMENTS.name), SEGMENTS, rows)
 
     opened = Database(postgres.engine(), pause=lambda seconds: None)
     with pytest.raises(ExportError, match="the database refused") as refused:
@@ -162,7 +162,7 @@ def test_a_connection_that_breaks_in_a_copy_is_made_again(postgres: Place) -> No
         if len(attempts) == 1:
             pid = connection.scalar(sa.text("select pg_backend_pid()"))
             postgres.rows(f"select pg_terminate_backend({pid})")
-        insert_rows(connection, tables.of(SEGMENTS.name), SEGMENTS, rows)
+        insert_rows(connection, tables.get(SEGMENTS.name), SEGMENTS, rows)
 
     opened.transaction("inserting", insert)
     opened.close()
