@@ -201,11 +201,11 @@ def test_each_argument_that_takes_a_text_names_its_words_or_may_be_any(kind: typ
             r"datasets: 'attendence' .*; did you mean 'attendance'",
         ),
         (SessionsToSqlOperator, {"datasets": "attendence"}, "datasets: 'attendence'"),
-        (SessionsToSqlOperator, {"datasets": ["sessions", "{{ x }}", "weather"]}, "datasets: 'weather' unknown"),
+        (SessionsToSqlOperator, {"datasets": ["sessions", "{{ x }}", "weather"]}, "datasets: 'weather' is unknown"),
         (
             SessionsToSqlOperator,
             {"datasets": ["atendance", "session"]},
-            "'session' unknown; .* 'attendance', 'sessions'",
+            "'session' is unknown; .* 'attendance', 'sessions'",
         ),
         (SessionsToSqlOperator, {"redact": {"e_mail": "hash"}}, r"redact: 'e_mail' .*; did you mean 'email'\?"),
         (SessionsToSqlOperator, {"redact": {"e_mail": "{{ x }}"}}, r"redact: 'e_mail' .*; did you mean 'email'\?"),
