@@ -29,6 +29,8 @@ def sandbox() -> Iterator[Sandbox]:
 def api(sandbox: Sandbox) -> Iterator[AirflowApi]:
     with Standalone(Path(__file__).parent / "dags", parallelism=2) as airflow:
         airflow.api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
+        meetings = sandbox.sessions_us.connection() | {"extra": {"rate_limit": "999/second"}}
+        airflow.api.add_connection("sessions_us_default", meetings)
         yield airflow.api
 
 
@@ -95,6 +97,58 @@ def test_a_cleared_create_returns_its_session_though_people_have_rewritten_it(
     assert task["try_number"] == 2
     assert session_ids(sandbox) - before == {session_id}
     assert session_id in str(api.get_xcom("one_create", run_id, "create"))
+
+
+@pytest.mark.needs_airflow("3.3")  # as above
+def test_cleared_tasks_leave_one_booking_one_registration_of_each_person_and_one_video(
+    api: AirflowApi, sandbox: Sandbox
+) -> None:
+    meetings, webinars = sandbox.sessions_us, sandbox.vidinfra
+    meetings.remove_rate_limit()
+    now = sandbox.clock.now()
+    [event] = meetings.create("Open day", scheduled_start=now + timedelta(days=2), attendees=0, is_event=True)
+    [held] = webinars.create("Recorded", ended_at=now - timedelta(hours=2))
+    weekday = now + timedelta(days=max(7 - now.weekday(), 1))  # next Monday, in the page's office hours
+    start_at = weekday.replace(hour=10, minute=0, second=0, microsecond=0)
+    run_id = start(
+        api,
+        "once",
+        booking_page_id=meetings.booking_page_id,
+        start=start_at.isoformat(),
+        event_session_id=event,
+        session_id=held,
+        library_id=webinars.library_id,
+    )
+
+    def created() -> tuple[list[str], list[str], list[str]]:
+        bookings = [one.participant_email for one in meetings.bookings.values()]
+        people = meetings.all_sessions[event].current_participants()
+        videos = [one["name"] for one in webinars.objects.find_all("videos", {})]
+        return bookings, [one.email for one in people if not one.is_owner], videos
+
+    def is_pulled() -> bool:
+        return bool(created()[2]) or api.get_run_state("once", run_id) == "failed"
+
+    api.wait_for("the video", is_pulled, timeout=60)
+    sandbox.clock.advance(120)  # the video can be played
+    assert api.wait_for_run("once", run_id, timeout=60) == "success"
+    once = created()
+    assert once == (["ada@example.com"], ["ada@example.com", "grace@example.com"], ["Recorded"])
+    results = {task: str(api.get_xcom("once", run_id, task)) for task in ("book", "publish")}
+
+    api.request(
+        "POST",
+        "dags/once/clearTaskInstances",
+        {"dag_run_id": run_id, "task_ids": ["book", "register", "publish"], "dry_run": False, "only_failed": False},
+    )
+    assert api.wait_for_run("once", run_id, timeout=60) == "success"
+
+    assert [task["try_number"] >= 2 for task in api.list_tasks("once", run_id)] == [True] * 3
+    assert created() == once
+    assert {task: str(api.get_xcom("once", run_id, task)) for task in results} == results
+    assert "'already_registered': 2" in str(api.get_xcom("once", run_id, "register"))
+    routes = [entry.route for entry in sandbox.log.entries()]
+    assert [routes.count(name) for name in ("create_booking", "register_participant", "pull_video")] == [1, 2, 1]
 
 
 @pytest.mark.needs_airflow("3.4.0b1")
