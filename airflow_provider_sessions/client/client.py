@@ -61,6 +61,17 @@ class _NoCookies(httpx.Cookies):
         """Ignore the cookies of a response."""
 
 
+class _PartBody:
+    """A request's body that its sender can empty: requests are in reference cycles, which keep what they hold."""
+
+    def __init__(self, part: bytes) -> None:
+        self.part = part
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.part), _CHUNK):
+            yield self.part[start : start + _CHUNK]
+
+
 class _HttpxClient(httpx.AsyncClient):
     """httpx's client without cookies."""
 
@@ -71,6 +82,8 @@ class _HttpxClient(httpx.AsyncClient):
 
 
 _NO_COOKIES = _NoCookies()
+_CHUNK = 64 * 1024
+"""Bytes of a body that are written at a time."""
 
 
 class Client:
@@ -220,6 +233,26 @@ class Client:
             # Neither quoted nor chained: it may be signed.
             raise MalformedResponseError("the platform returned an invalid URL") from None
         return self._open(request)
+
+    @asynccontextmanager
+    async def put(self, url: str, part: bytes) -> AsyncIterator[httpx.Response]:
+        """Send a part of a file to a URL; for :mod:`airflow_provider_sessions.client.upload`.
+
+        :param url: an absolute URL.
+        :param part: the bytes.
+        :raises MalformedResponseError: it is not a URL; the platform returned it.
+        """
+        body = _PartBody(part)
+        try:
+            request = self._http.build_request("PUT", url, content=body, headers={"Content-Length": str(len(part))})
+        except (httpx.InvalidURL, UnicodeError):
+            # Neither quoted nor chained: it may be signed.
+            raise MalformedResponseError("the platform returned an invalid URL") from None
+        try:
+            async with self._open(request) as response:
+                yield response
+        finally:
+            body.part = b""
 
     @asynccontextmanager
     async def _open(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import mimetypes
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +15,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_json, parse_text
 from airflow_provider_sessions.client.redact import hide_secrets_in_errors
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import ExportError, InputError, UnsupportedError
+from airflow_provider_sessions.errors import ExportError, InputError, SessionsError, UnsupportedError
 from airflow_provider_sessions.export.media import list_ready_recordings
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.portal import get_process_portal
@@ -46,20 +49,26 @@ _UNKNOWN_LANGUAGE = "und"
 
 
 class PublishRecordingOperator(IdempotentOperator):
-    """Publish a recording of a session in VidInfra's video library, once.
+    """Publish a recording of a session, or a file, in VidInfra's video library, once.
 
     The platform fetches the recording from its download URL; the worker transfers no media. If another task has created
     a video of this recording, it is found by its ``custom_id`` and updated instead. The task is deferred until the
     video can be played; then it sets title, folder, tags, chapters and subtitles.
 
+    ``file`` is for media that the platform cannot fetch: the worker sends it in parts of 16 MiB, one after the other.
+    That the platform takes and completes the parts as S3 does is inferred, as the vendor documents no responses. A file
+    of the same path and size counts as the same video, unless ``recording_id`` says which one it is.
+
     Returns ``{"video_id", "library_id", "recording_id", "session_id", "title", "status"}``, and pushes ``video_id`` to
     XCom.
 
     :param conn_id: the connection, of the type ``vidinfra``, with ``video_host``. (templated)
-    :param session_id: the session. (templated)
+    :param session_id: the session; required without ``file``. (templated)
     :param recording_id: the recording; required if several are ready. (templated)
+    :param file: instead of a recording: a path, or a URL of Airflow's object storage, such as ``s3://bucket/talk.mp4``.
+        (templated)
     :param library_id: the library; defaults to that of the connection. (templated)
-    :param title: the video's title; defaults to that of the session. (templated)
+    :param title: the video's title; defaults to that of the session, or to the file's name. (templated)
     :param description: the video's description. (templated)
     :param folder_id: the folder of the video. (templated)
     :param tags: the video's tags. (templated)
@@ -68,7 +77,7 @@ class PublishRecordingOperator(IdempotentOperator):
         ``language`` and optionally ``title``, as
         :class:`~airflow_provider_sessions.operators.artifacts.FetchTranscriptOperator` returns it; files of other
         formats in the list are ignored. (templated)
-    :param object_storage_conn_id: connection for the paths of ``subtitles``. (templated)
+    :param object_storage_conn_id: connection for ``file`` and the paths of ``subtitles``. (templated)
     :param timeout: maximum time until the video can be played: a timedelta, seconds, or ISO 8601. (templated)
     :param poll_interval: seconds between polls of the video.
     :param deferrable: whether the task is deferred, without holding a worker, while it waits. This needs a triggerer.
@@ -80,6 +89,7 @@ class PublishRecordingOperator(IdempotentOperator):
         "conn_id",
         "session_id",
         "recording_id",
+        "file",
         "library_id",
         "title",
         "description",
@@ -97,8 +107,9 @@ class PublishRecordingOperator(IdempotentOperator):
         self,
         *,
         conn_id: str,
-        session_id: str,
+        session_id: str | None = None,
         recording_id: str | None = None,
+        file: str | None = None,
         library_id: str | None = None,
         title: str | None = None,
         description: str | None = None,
@@ -115,6 +126,7 @@ class PublishRecordingOperator(IdempotentOperator):
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         self.session_id = session_id
         self.recording_id = recording_id
+        self.file = file
         self.library_id = library_id
         self.title = title
         self.description = description
@@ -147,7 +159,8 @@ class PublishRecordingOperator(IdempotentOperator):
         """
         self._deadline = deadline
         if isinstance(event, Mapping) and event.get("status") not in (None, "playable"):
-            raise ExportError(f"the recording of session {self.session_id} is not published: {event.get('message')}")
+            what = f"the recording of session {self.session_id}" if none_if_empty(self.file) is None else "the file"
+            raise ExportError(f"{what} is not published: {event.get('message')}")
         return super().execute_in_slot(context, event, slots=slots, began=began, times=times, sends=sends)
 
     def get_resume_arguments(self) -> dict[str, Any]:
@@ -163,26 +176,32 @@ class PublishRecordingOperator(IdempotentOperator):
                 "publish",
                 "Only VidInfra has a video library; download with DownloadRecordingsOperator.",
             )
-        from airflow_provider_sessions.platforms.vidinfra.video_library import VideoProgress, finish_video, get_progress
+        from airflow_provider_sessions.platforms.vidinfra.video_library import (
+            CUSTOM_ID,
+            VideoProgress,
+            finish_video,
+            get_progress,
+        )
 
         publication = self._parse_arguments(hook)
-        session, recording = hook.run(lambda adapter: _find_recording(adapter, publication))
-        push_links(context, session)
-        publication.title = publication.title or session.title
+        source = self._find_source(context, hook, publication)
+        custom_id = source.custom_id
 
-        async def pull(adapter: Adapter, record: SendRecord) -> VideoResponse:
-            return await _pull_once(adapter, publication, recording, record)
+        async def create(adapter: Adapter, record: SendRecord) -> VideoResponse:
+            return await source.create_once(adapter, publication, record)
 
-        video = self.run_once(context, hook, ("video", publication.library_id, recording.recording_id), pull)
+        video = self.run_once(context, hook, ("video", publication.library_id, custom_id), create)
         if get_progress(video) is VideoProgress.FAILED:
             raise ExportError(
-                f"video {video.id} of recording {recording.recording_id} has the status {video.status}; delete it, and "
+                f"video {video.id} of recording {custom_id} has the status {video.status}; delete it, and "
                 f"clear the task to create it again"
             )
         while get_progress(video) is VideoProgress.PENDING:
             self._wait(publication, video)
             video = hook.run(lambda adapter: _get_video(adapter, publication, video))  # noqa: B023 - runs at once
         changes = {name: value for name, value in publication.fields().items() if value != getattr(video, name, None)}
+        if CUSTOM_ID not in (video.metadata or {}):
+            changes["metadata"] = {**(video.metadata or {}), CUSTOM_ID: custom_id}
         hook.run(
             lambda adapter: finish_video(
                 adapter.client,
@@ -193,13 +212,13 @@ class PublishRecordingOperator(IdempotentOperator):
                 subtitles=publication.subtitles,
             )
         )
-        log.info("Published recording %s as video %s", recording.recording_id, video.id)
+        log.info("Published recording %s as video %s", custom_id, video.id)
         context["ti"].xcom_push(key="video_id", value=video.id)
         return {
             "video_id": video.id,
             "library_id": publication.library_id,
-            "recording_id": recording.recording_id,
-            "session_id": session.session_id,
+            "recording_id": custom_id,
+            "session_id": publication.session_id,
             "title": publication.title,
             "status": video.status,
         }
@@ -211,10 +230,13 @@ class PublishRecordingOperator(IdempotentOperator):
         if not library_id:
             raise InputError("library_id: set it here or in the connection")
         storage = parse_text(none_if_empty(self.object_storage_conn_id), "object_storage_conn_id")
+        file = parse_text(none_if_empty(self.file), "file")
         subtitles = parse_subtitles(parse_json(self.subtitles, "subtitles"))
         return _Publication(
-            session_id=parse_id(self.session_id),
+            session_id=None if file and self.session_id is None else parse_id(self.session_id),
             recording_id=parse_text(none_if_empty(self.recording_id), "recording_id"),
+            file=file,
+            storage=storage,
             library_id=parse_id(library_id, "library_id"),
             title=parse_text(none_if_empty(self.title), "title"),
             description=parse_text(none_if_empty(self.description), "description"),
@@ -223,6 +245,19 @@ class PublishRecordingOperator(IdempotentOperator):
             chapters=parse_chapters(parse_json(self.chapters, "chapters")),
             subtitles=[Subtitles(language, title, _read_file(path, storage)) for language, title, path in subtitles],
         )
+
+    def _find_source(
+        self, context: Context, hook: SessionsHook, publication: _Publication
+    ) -> _RecordingSource | _FileSource:
+        """Return what the video is made of, and set the title if none is set."""
+        if publication.file is not None:
+            file = _FileSource.open(publication.file, publication.storage, publication.recording_id)
+            publication.title = publication.title or file.path.stem
+            return file
+        session, recording = hook.run(lambda adapter: _find_recording(adapter, publication))
+        push_links(context, session)
+        publication.title = publication.title or session.title
+        return _RecordingSource(recording)
 
     def _wait(self, publication: _Publication, video: VideoResponse) -> None:
         """Wait for one poll interval, or defer until the video can be played.
@@ -261,8 +296,10 @@ class PublishRecordingOperator(IdempotentOperator):
 class _Publication:
     """The parsed arguments of a publication."""
 
-    session_id: str
+    session_id: str | None
     recording_id: str | None
+    file: str | None
+    storage: str | None
     library_id: str
     title: str | None
     description: str | None
@@ -283,7 +320,7 @@ async def _find_recording(adapter: Adapter, publication: _Publication) -> tuple[
     :raises ExportError: no recording is ready, or several are and ``recording_id`` is not set.
     """
     adapter.require(Feature.RECORDINGS)
-    session = await adapter.get(publication.session_id)
+    session = await adapter.get(parse_id(publication.session_id))
     ready = await list_ready_recordings(adapter, session)
     wanted = publication.recording_id
     matching = [recording for recording in ready if wanted in (None, recording.recording_id)]
@@ -305,35 +342,118 @@ async def _get_video(adapter: Adapter, publication: _Publication, video: VideoRe
     return await adapter.client.send(endpoints.get_video(publication.library_id, video.id or ""))
 
 
-async def _pull_once(
-    adapter: Adapter, publication: _Publication, recording: Recording, record: SendRecord
-) -> VideoResponse:
-    """Return the video of a recording; create it if it does not exist.
+@dataclass(frozen=True)
+class _RecordingSource:
+    """A recording, which the platform fetches itself."""
 
-    :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
-    """
-    from airflow_provider_sessions.platforms.vidinfra import endpoints
-    from airflow_provider_sessions.platforms.vidinfra.video_library import CUSTOM_ID, find_video
+    recording: Recording
 
-    client, custom_id = adapter.client, recording.recording_id
-    if found := await find_video(client, publication.library_id, custom_id):
-        log.info("Video %s of recording %s exists already", found.id, custom_id)
-        return found
-    check_no_send_pending(record)
-    url, headers = await adapter.recording_request(recording)
-    if headers:
-        raise ExportError(f"recording {custom_id} cannot be downloaded without headers")
-    metadata = {CUSTOM_ID: custom_id}
-    call = endpoints.pull_video(
-        publication.library_id, url, tags=publication.tags, metadata=metadata, **publication.fields()
-    )
-    try:
-        with hide_secrets_in_errors(lambda: (url,)):  # a platform may quote the URL that it could not fetch
-            return await send_with_record(adapter, record, custom_id, call)
-    except UNCLEAR_ERRORS:
+    @property
+    def custom_id(self) -> str:
+        """What the video is recognized by."""
+        return self.recording.recording_id
+
+    async def create_once(self, adapter: Adapter, publication: _Publication, record: SendRecord) -> VideoResponse:
+        """Return the video of the recording; create it if it does not exist.
+
+        :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+        """
+        from airflow_provider_sessions.platforms.vidinfra import endpoints
+        from airflow_provider_sessions.platforms.vidinfra.video_library import CUSTOM_ID, find_video
+
+        client, custom_id = adapter.client, self.custom_id
         if found := await find_video(client, publication.library_id, custom_id):
+            log.info("Video %s of recording %s exists already", found.id, custom_id)
             return found
-        raise
+        check_no_send_pending(record)
+        url, headers = await adapter.recording_request(self.recording)
+        if headers:
+            raise ExportError(f"recording {custom_id} cannot be downloaded without headers")
+        metadata = {CUSTOM_ID: custom_id}
+        call = endpoints.pull_video(
+            publication.library_id, url, tags=publication.tags, metadata=metadata, **publication.fields()
+        )
+        try:
+            with hide_secrets_in_errors(lambda: (url,)):  # a platform may quote the URL that it could not fetch
+                return await send_with_record(adapter, record, custom_id, call)
+        except UNCLEAR_ERRORS:
+            if found := await find_video(client, publication.library_id, custom_id):
+                return found
+            raise
+
+
+@dataclass(frozen=True)
+class _FileSource:
+    """A file, which the worker sends in parts."""
+
+    path: ObjectStoragePath
+    size: int
+    custom_id: str
+
+    @classmethod
+    def open(cls, path: str, storage: str | None, custom_id: str | None) -> _FileSource:
+        """Look at a file.
+
+        :raises InputError: there is none.
+        """
+        file = ObjectStoragePath(path, conn_id=storage)
+        try:
+            size = file.stat().st_size
+        except OSError as error:
+            raise InputError(f"file: {path} cannot be read: {error}") from None
+        digest = hashlib.sha256(f"{file}\n{size}".encode("utf-8", "surrogatepass")).hexdigest()
+        return cls(file, size, custom_id or f"file-{digest[:32]}")
+
+    @property
+    def filename(self) -> str:
+        """The video's name until its custom id is set: an upload has no field for that."""
+        return f"{self.custom_id}{self.path.suffix}"
+
+    async def create_once(self, adapter: Adapter, publication: _Publication, record: SendRecord) -> VideoResponse:
+        """Return the video of the file; upload it if it does not exist.
+
+        :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+        """
+        from airflow_provider_sessions.platforms.vidinfra import endpoints
+        from airflow_provider_sessions.platforms.vidinfra.video_library import find_video, upload_parts
+
+        client, library_id = adapter.client, publication.library_id
+
+        async def find() -> VideoResponse | None:
+            return await find_video(client, library_id, self.custom_id, self.filename)
+
+        if found := await find():
+            log.info("Video %s of %s exists already", found.id, self.custom_id)
+            return found
+        check_no_send_pending(record)
+        media_type = mimetypes.guess_type(self.filename)[0] or "video/mp4"
+        upload = await client.send(
+            endpoints.start_multipart_upload(
+                library_id,
+                self.filename,
+                media_type,
+                folder_id=publication.folder_id or "",
+                tags=publication.tags or (),
+            )
+        )
+        upload_id = upload.upload_id or ""
+        try:
+            with self.path.open("rb") as opened:
+                parts = await upload_parts(client, library_id, opened, self.size, upload)
+        except BaseException:
+            with contextlib.suppress(SessionsError):
+                await client.send(endpoints.abort_multipart_upload(library_id, upload_id, key=upload.key))
+            raise
+        call = endpoints.complete_multipart_upload(library_id, upload_id, parts, key=upload.key)
+        try:
+            await send_with_record(adapter, record, self.custom_id, call)
+        except UNCLEAR_ERRORS:
+            if found := await find():
+                return found
+            raise
+        if found := await find():
+            return found
+        raise ExportError(f"{self.path.name} is uploaded, but the library does not list it; a retry looks for it again")
 
 
 def parse_tags(value: Any) -> list[str] | None:
