@@ -5,7 +5,7 @@ The DAG has no schedule: somebody triggers it, from the UI or through the REST A
 
 1. ``prepare`` finds preset, room and video library by their names, and creates preset and room if they do not exist.
 2. ``create_webinar`` creates the session, ``wait_until_live`` waits deferred until its host starts it.
-3. ``ask`` creates a poll, ``greet`` writes into the chat.
+3. ``create_poll`` creates a poll, ``send_message`` writes into the chat.
 4. ``wait_until_ended`` and ``wait_for_recording`` wait deferred for the end and for the recording.
 5. ``export`` writes the tables, with those that are exported only where they are named: ``polls``, ``chat_messages``.
 6. ``write_subtitles`` writes a WebVTT file; put your transcription here.
@@ -111,14 +111,14 @@ with DAG(
         "poll_interval": POLL_INTERVAL,
     }
     live = SessionStateSensor(task_id="wait_until_live", state="live", timeout=timedelta(days=90), **waiting)
-    ask = CallApiOperator(
-        task_id="ask",
+    create_poll = CallApiOperator(
+        task_id="create_poll",
         conn_id="{{ params.conn_id }}",
         endpoint="create_poll",
         arguments=CALL % "'question': params.question, 'options': params.answers",
     )
-    greet = CallApiOperator(
-        task_id="greet",
+    send_message = CallApiOperator(
+        task_id="send_message",
         conn_id="{{ params.conn_id }}",
         endpoint="send_chat_message",
         arguments=CALL % "'message': params.greeting",
@@ -143,4 +143,4 @@ with DAG(
         subtitles=subtitles,
     )
 
-    webinar >> live >> [ask, greet] >> ended >> recorded >> [export, subtitles]
+    webinar >> live >> [create_poll, send_message] >> ended >> recorded >> [export, subtitles]

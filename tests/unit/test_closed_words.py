@@ -42,6 +42,7 @@ OPEN = {
         "email",
         "guests",
         "name",
+        "file",
         "folder_id",
         "library_id",
         "method",
