@@ -131,7 +131,9 @@ def test_two_keys_that_differ_only_beyond_the_longest_key_are_told_apart(databas
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_a_number_that_no_column_holds_is_named_with_its_session(database: Place, value: float) -> None:
-    with pytest.raises(ExportError, match=r"session 's1': transcript_segments.end_seconds is (inf|nan), which does not fit"):
+    with pytest.raises(
+        ExportError, match=r"session 's1': transcript_segments.end_seconds is (inf|nan), which does not fit"
+    ):
         inserted(database, rows_of([{}, {"end_seconds": value}]))
 
 
