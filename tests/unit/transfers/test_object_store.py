@@ -152,7 +152,7 @@ def test_what_is_no_place_is_refused(address: Any) -> None:
 
 
 def test_a_password_in_an_address_is_refused_and_not_quoted() -> None:
-    with pytest.raises(InputError, match="name a connection") as caught:
+    with pytest.raises(InputError, match="use a connection") as caught:
         open_store("s3://ada:hunter2@bucket/folder")
     assert "hunter2" not in str(caught.value)
 

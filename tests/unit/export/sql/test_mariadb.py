@@ -122,7 +122,7 @@ async def test_tables_that_are_there_are_used_and_the_log_gives_what_makes_them_
 ) -> None:
     place.run(OLD)
     await load(StandIn.of(session(title="Plain")), "sessions")
-    alters = re.findall(r"To change that, run: (ALTER TABLE .*;)", caplog.text)
+    alters = re.findall(r"To remove them, run: (ALTER TABLE .*;)", caplog.text)
     assert len(alters) == 1
     assert "notes" not in alters[0], "a column of the user's is theirs"
     with pytest.raises(ExportError, match=r"session 's2': .* column title \(MySQL error 1366"):

@@ -332,7 +332,7 @@ async def test_columns_that_came_later_are_added_and_old_rows_stay(export: Expor
 
 async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, database: Place) -> None:
     database.run("CREATE TABLE {schema}sessions (id INTEGER PRIMARY KEY, token TEXT)")
-    with pytest.raises(ExportError, match=r"not one of an export: give schema or table_prefix"):
+    with pytest.raises(ExportError, match=r"does not belong to an export: set schema or table_prefix"):
         await export(StandIn.of(session()), "sessions")
     assert database.columns("sessions") == ["id", "token"]
     assert database.tables() == {"sessions"}
