@@ -14,7 +14,7 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, EntryStatus
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.repair import read_ledger, repair, verify
-from airflow_provider_sessions.export.run import Target
+from airflow_provider_sessions.export.run import ExportTarget
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, parse_redaction
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
@@ -83,7 +83,7 @@ def repair_ledger(arguments: Namespace) -> None:
 
 
 @contextmanager
-def _open_target(arguments: Namespace) -> Iterator[Target]:
+def _open_target(arguments: Namespace) -> Iterator[ExportTarget]:
     """Open what an export writes into, as a run of its own."""
     run = RunId("sessions_ledger", f"cli__{datetime.now(UTC).isoformat()}", "ledger")
     with _operator(arguments).target(run, GIVE_UP_AFTER) as target:

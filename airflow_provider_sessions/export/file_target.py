@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ExportError, SessionsError
@@ -35,17 +35,13 @@ from airflow_provider_sessions.export.session_artifacts import SessionArtifacts,
 from airflow_provider_sessions.export.store import GuardedStore, HashingWriter, Store, Writable
 from airflow_provider_sessions.model import Session
 
-if TYPE_CHECKING:
-    pass
-
-
 _BATCH: Final = 16
 """Sessions that are claimed in parallel."""
 _MAX_PATHS: Final = 10
 
 
 class FileTarget:
-    """Files in a store; see :class:`~airflow_provider_sessions.export.run.Target`.
+    """Files in a store; see :class:`~airflow_provider_sessions.export.run.ExportTarget`.
 
     :param store: where they lie.
     :param form: their format.
@@ -194,7 +190,7 @@ class FileTarget:
             if (key := session.session_id)
         ]
         for session, updates in zip(plan.unfinished, self._ledger.claim(batch), strict=True):
-            counter.note(session.session_id, updates)
+            counter.add_reasons(session.session_id, updates)
         self._ledger.finish_writes()  # absent entries are claimed, too, but have no rows
 
     def _plan_keys(self, plan: ExportPlan) -> set[str]:

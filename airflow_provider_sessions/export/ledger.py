@@ -169,26 +169,26 @@ class LedgerSession:
         return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
 
 
-def update_entry(
+def decide_update(
     before: LedgerEntry | None, seen: CheckResult, run_try: RunTry, now: datetime, ended: datetime, give_up: timedelta
 ) -> EntryUpdate:
     """Decide what a run does about one dataset of a session.
 
     :param before: the present entry, if there is one.
     :param seen: what the run found out.
-    :param ended: when the session ended; see :func:`expected_end`.
+    :param ended: when the session ended; see :func:`get_give_up_start`.
     :param give_up: how long after that a pending entry becomes absent.
     """
     if before is not None and before.status is EntryStatus.WRITING and before.claim != run_try.token:
         return EntryUpdate(before, write=False)
-    update = _update_entry(before, seen, run_try, now, ended, give_up)
+    update = _decide_by_status(before, seen, run_try, now, ended, give_up)
     seen_by = run_try.views | (before.seen_by if before is not None else frozenset())
     if update.entry.seen_by == seen_by:
         return update
     return EntryUpdate(update.entry.model_copy(update={"seen_by": seen_by}), update.write)
 
 
-def _update_entry(
+def _decide_by_status(
     before: LedgerEntry | None, seen: CheckResult, run_try: RunTry, now: datetime, ended: datetime, give_up: timedelta
 ) -> EntryUpdate:
     if seen.status is EntryStatus.PENDING:
@@ -210,7 +210,7 @@ def _update_entry(
     return EntryUpdate(_claim_entry(before, seen, run_try, now, ended, give_up), write=True)
 
 
-def expected_end(session: Session, now: datetime, before: LedgerEntry | None = None) -> datetime:
+def get_give_up_start(session: Session, now: datetime, before: LedgerEntry | None = None) -> datetime:
     """Return the time from which ``give_up_after`` counts: the session's end, else its planned end, else its start.
 
     If all of these are unknown, it is when the session was first seen.
@@ -277,12 +277,12 @@ def strip_session(session: Session) -> Session:
     return Session.model_validate({**session.model_dump(include=_KEPT_FIELDS), "title": ""})
 
 
-def next_check(attempts: int, now: datetime) -> datetime:
+def compute_pending_check(attempts: int, now: datetime) -> datetime:
     """Return when to check a pending entry again: after an hour, then after twice as long each time, up to a day."""
     return now + min(_FIRST_CHECK * (1 << min(attempts - 1, 10)), _DAY - _SLACK)
 
 
-def next_recheck(looks: int, now: datetime, ended: datetime, give_up: timedelta) -> datetime | None:
+def compute_exported_check(looks: int, now: datetime, ended: datetime, give_up: timedelta) -> datetime | None:
     """Return when to recheck an exported entry after so many rechecks; None if ``give_up`` will have passed."""
     due = now + _DAY * (1 << min(looks, 10)) - _SLACK
     return due if due - ended < give_up else None
@@ -298,7 +298,7 @@ def _record_recheck(before: LedgerEntry, now: datetime, ended: datetime, give_up
     if not is_due(before, now):
         return before
     looks = before.looks + 1
-    return before.model_copy(update={"looks": looks, "next_check": next_recheck(looks, now, ended, give_up)})
+    return before.model_copy(update={"looks": looks, "next_check": compute_exported_check(looks, now, ended, give_up)})
 
 
 def _update_pending(before: LedgerEntry | None, seen: CheckResult, now: datetime) -> LedgerEntry:
@@ -311,7 +311,7 @@ def _update_pending(before: LedgerEntry | None, seen: CheckResult, now: datetime
         reason=seen.reason,
         attempts=attempts,
         first_seen=before.first_seen if before else now,
-        next_check=next_check(attempts, now),
+        next_check=compute_pending_check(attempts, now),
     )
 
 
@@ -330,5 +330,5 @@ def _claim_entry(
         reason=seen.reason,
         attempts=before.attempts if before else 0,
         first_seen=before.first_seen if before else now,
-        next_check=None if seen.status is EntryStatus.DELETED else next_recheck(0, now, ended, give_up),
+        next_check=None if seen.status is EntryStatus.DELETED else compute_exported_check(0, now, ended, give_up),
     )

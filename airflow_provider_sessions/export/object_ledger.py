@@ -39,13 +39,13 @@ from airflow_provider_sessions.export.ledger import (
     LedgerEntry,
     LedgerSession,
     RunTry,
-    expected_end,
+    decide_update,
     finish_write,
+    get_give_up_start,
     is_due,
     recover_entry,
     release_entry,
     strip_session,
-    update_entry,
 )
 from airflow_provider_sessions.export.ledger_lock import LedgerLock
 from airflow_provider_sessions.export.run_record import WrittenFile
@@ -281,7 +281,7 @@ class ObjectLedger:
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             updates = {
-                name: update_entry(old, one, self.run_try, now, expected_end(session, now, old), self._give_up)
+                name: decide_update(old, one, self.run_try, now, get_give_up_start(session, now, old), self._give_up)
                 for name, one in seen.items()
                 for old in (valid.get(name),)
             }

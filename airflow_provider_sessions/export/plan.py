@@ -15,7 +15,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
-from airflow_provider_sessions.export.ledger import DueSession, expected_end
+from airflow_provider_sessions.export.ledger import DueSession, get_give_up_start
 from airflow_provider_sessions.export.redaction import Redaction, RedactionMode
 from airflow_provider_sessions.export.rows import PersonalData
 from airflow_provider_sessions.export.session_artifacts import get_end
@@ -129,7 +129,7 @@ async def plan_export(
         query,
         datasets,
         sort_sessions(one for key, one in found.items() if key not in waiting),
-        unfinished=tuple(one for one in waiting.values() if expected_end(one, now) <= now),
+        unfinished=tuple(one for one in waiting.values() if get_give_up_start(one, now) <= now),
         reasons=reasons,
         redaction=redaction,
         conn_id=adapter.account.conn_id,
@@ -143,7 +143,7 @@ async def add_due_sessions(adapter: Adapter, plan: ExportPlan, due: Mapping[str,
     export never saw: they belong to other exports. Of a deleted session all datasets are added, whichever was due,
     because each entry records the deletion.
 
-    :param due: what :meth:`~airflow_provider_sessions.export.run.Target.begin` returned.
+    :param due: what :meth:`~airflow_provider_sessions.export.run.ExportTarget.begin` returned.
     :raises SessionsError: a session cannot be requested; a note names it.
     """
     listed = {session.session_id for session in (*plan.sessions, *plan.unfinished)}

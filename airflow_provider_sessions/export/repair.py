@@ -21,7 +21,13 @@ from airflow_provider_sessions.export.datasets import Dataset, account_name, lis
 from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry, LedgerSession
 from airflow_provider_sessions.export.plan import ExportPlan, sort_sessions
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportResult, Platform, Target, fetch_artifacts
+from airflow_provider_sessions.export.run import (
+    DEFAULT_CONCURRENCY,
+    AdapterRunner,
+    ExportResult,
+    ExportTarget,
+    fetch_artifacts,
+)
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import Session, SessionQuery
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -47,19 +53,19 @@ class Finding:
     reason: str
 
 
-def read_ledger(platform: Platform, target: Target) -> dict[str, LedgerSession]:
+def read_ledger(runner: AdapterRunner, target: ExportTarget) -> dict[str, LedgerSession]:
     """Return what a target's ledger holds of the account, by session id.
 
-    :param platform: the hook of the connection that was exported.
+    :param runner: the hook of the connection that was exported.
     :param target: what was written into.
     :raises ExportError: the ledger cannot be read.
     """
-    return target.read_ledger(_plan_all(platform, SessionQuery(), None, Redaction()))
+    return target.read_ledger(_plan_all(runner, SessionQuery(), None, Redaction()))
 
 
 def verify(
-    platform: Platform,
-    target: Target,
+    runner: AdapterRunner,
+    target: ExportTarget,
     *,
     query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
     datasets: Sequence[Dataset] | None = None,
@@ -67,7 +73,7 @@ def verify(
 ) -> list[Finding]:
     """Find what a target lacks, or what differs from what the platform reports now. Nothing is written.
 
-    :param platform: the hook of the connection that was exported.
+    :param runner: the hook of the connection that was exported.
     :param query: the export's filters; its window is ignored.
     :param datasets: the datasets to compare, by default ``sessions``. Of all others only what is pending is checked.
     :param redaction: the export's.
@@ -75,13 +81,13 @@ def verify(
     :raises UnsupportedError: the platform does not support a dataset.
     :raises ExportError: the ledger cannot be read.
     """
-    plan, held = _plan_comparison(platform, target, query, datasets, redaction)
-    return [finding for _, findings in _compare(platform, plan, held) for finding in findings]
+    plan, ledger = _plan_comparison(runner, target, query, datasets, redaction)
+    return [finding for _, findings in _compare(runner, plan, ledger) for finding in findings]
 
 
 def repair(
-    platform: Platform,
-    target: Target,
+    runner: AdapterRunner,
+    target: ExportTarget,
     *,
     query: SessionQuery = SessionQuery(),  # noqa: B008 - frozen
     datasets: Sequence[Dataset] | None = None,
@@ -92,8 +98,8 @@ def repair(
     :param target: a target of a run of its own, with a run id that no other run has.
     :raises ExportError: the target cannot be written.
     """
-    plan, held = _plan_comparison(platform, target, query, datasets, redaction)
-    found = {key: findings for key, findings in _compare(platform, plan, held) if findings}
+    plan, ledger = _plan_comparison(runner, target, query, datasets, redaction)
+    found = {key: findings for key, findings in _compare(runner, plan, ledger) if findings}
     for finding in (one for findings in found.values() for one in findings):
         log.info("Repairing %s of session %s: %s", finding.dataset, finding.session_id, finding.reason)
     wrong = replace(
@@ -102,13 +108,13 @@ def repair(
         only_datasets={key: frozenset(one.dataset for one in findings) for key, findings in found.items()},
     )
     target.begin(wrong)
-    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, wrong, DEFAULT_CONCURRENCY))) as fetched:
+    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, wrong, DEFAULT_CONCURRENCY))) as fetched:
         return target.write(wrong, fetched)
 
 
 def _plan_comparison(
-    platform: Platform,
-    target: Target,
+    runner: AdapterRunner,
+    target: ExportTarget,
     query: SessionQuery,
     datasets: Sequence[Dataset] | None,
     redaction: Redaction,
@@ -116,19 +122,19 @@ def _plan_comparison(
     """Return the ledger, and a plan with its sessions that have ended, as they are now."""
     names = frozenset(DEFAULT_COMPARED) if datasets is None else frozenset(one.name for one in datasets)
 
-    plan = _plan_all(platform, query, datasets, redaction)
-    held = target.read_ledger(plan)
-    exported = {name for one in held.values() for name in one.entries}
+    plan = _plan_all(runner, query, datasets, redaction)
+    ledger = target.read_ledger(plan)
+    exported = {name for one in ledger.values() for name in one.entries}
     plan = replace(plan, datasets=tuple(one for one in plan.datasets if not one.opt_in or one.name in exported))
-    only = {key: _datasets_to_compare(one, names) for key, one in held.items()}
-    seen = platform.run(
-        lambda adapter: _poll_ended_sessions(adapter, plan, held, [key for key, names in only.items() if names])
+    only = {key: _datasets_to_compare(one, names) for key, one in ledger.items()}
+    seen = runner.run(
+        lambda adapter: _poll_ended_sessions(adapter, plan, ledger, [key for key, names in only.items() if names])
     )
-    return replace(plan, sessions=sort_sessions(seen), only_datasets=only), held
+    return replace(plan, sessions=sort_sessions(seen), only_datasets=only), ledger
 
 
 def _plan_all(
-    platform: Platform, query: SessionQuery, datasets: Sequence[Dataset] | None, redaction: Redaction
+    runner: AdapterRunner, query: SessionQuery, datasets: Sequence[Dataset] | None, redaction: Redaction
 ) -> ExportPlan:
     """Return the plan of all datasets that the platform supports, without sessions."""
 
@@ -138,20 +144,20 @@ def _plan_all(
         account, conn_id = account_name(adapter), adapter.account.conn_id
         return ExportPlan(adapter.platform, account, query, supported, (), redaction=redaction, conn_id=conn_id)
 
-    return platform.run(make_plan)
+    return runner.run(make_plan)
 
 
-def _datasets_to_compare(held: LedgerSession, names: frozenset[str]) -> frozenset[str]:
+def _datasets_to_compare(session: LedgerSession, names: frozenset[str]) -> frozenset[str]:
     """Return the datasets of a session to compare: those that are exported, and all that are pending."""
     return frozenset(
         name
-        for name, entry in held.entries.items()
+        for name, entry in session.entries.items()
         if entry.status is EntryStatus.PENDING or (entry.status is EntryStatus.EXPORTED and name in names)
     )
 
 
 async def _poll_ended_sessions(
-    adapter: Adapter, plan: ExportPlan, held: Mapping[str, LedgerSession], keys: Collection[str]
+    adapter: Adapter, plan: ExportPlan, ledger: Mapping[str, LedgerSession], keys: Collection[str]
 ) -> list[Session]:
     """Return the sessions of the ledger that have ended and match the export's filters."""
     anywhere = plan.query.model_copy(update={"window": None})
@@ -161,18 +167,18 @@ async def _poll_ended_sessions(
         for key, session in seen.items()
         if isinstance(session, Session)
         and session.ended_at is not None
-        and (plan.view in held[key].seen_by or anywhere.matches(session))
+        and (plan.view in ledger[key].seen_by or anywhere.matches(session))
     ]
 
 
 def _compare(
-    platform: Platform, plan: ExportPlan, held: Mapping[str, LedgerSession]
+    runner: AdapterRunner, plan: ExportPlan, ledger: Mapping[str, LedgerSession]
 ) -> Iterator[tuple[str, list[Finding]]]:
     """Yield the findings of each session."""
-    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, plan, DEFAULT_CONCURRENCY))) as fetched:
+    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, plan, DEFAULT_CONCURRENCY))) as fetched:
         for artifacts in fetched:
             key = artifacts.session.session_id
-            yield key, [] if artifacts.deleted else _find_differences(artifacts, plan, held[key].entries)
+            yield key, [] if artifacts.deleted else _find_differences(artifacts, plan, ledger[key].entries)
 
 
 def _find_differences(

@@ -1,56 +1,45 @@
 """One run of an export: fetch the artifacts of the planned sessions, and let a target write them.
 
-:func:`fetch_artifacts` sends requests on the event loop; a :class:`Target` writes in the caller's thread. So a slow
-target never holds up the requests, and only a bounded number of sessions is fetched ahead of what has been written.
+:func:`fetch_artifacts` sends requests on the event loop; an :class:`ExportTarget` writes in the caller's thread. So a
+slow target does not delay the requests, and a limited number of sessions is fetched ahead of what has been written.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
-    Iterable,
-    Mapping,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from airflow_provider_sessions.errors import (
-    ExportError,
-    InputError,
-)
+from airflow_provider_sessions.errors import ExportError, InputError
 from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate, LedgerSession
 from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, fetch_session_artifacts
 from airflow_provider_sessions.messages import ProgressLog
-from airflow_provider_sessions.model import (
-    Session,
-)
+from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.platforms.adapter import Adapter
-from airflow_provider_sessions.safe_text import get_logger
 
 T = TypeVar("T")
-log = get_logger(__name__)
 DEFAULT_CONCURRENCY = 16
 MAX_CONCURRENCY = 32
-"""The number of connections that the client opens; a higher value would not be faster."""
+"""Limits memory, as up to twice as many sessions are fetched ahead, and the load on the platform.
+
+Each session sends one request at a time, so this leaves half of the client's connections to others.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOutcome:
     """What a run did.
 
-    :param sessions: number of sessions of which this run wrote rows.
-    :param unchanged: number of sessions that other runs had exported and that did not change.
-    :param pending: by session and dataset, why it is not available yet.
-    :param absent: by session and dataset, why it never will be.
+    :param sessions: number of sessions with rows that this run wrote.
+    :param unchanged: number of sessions that were exported before, have not changed since, and have nothing pending.
+    :param pending: ``{session id: {dataset: reason}}`` of what is not available yet.
+    :param absent: the same of what never became available.
     :param deleted_sessions: ids of sessions that the platform no longer has.
-    :param owned: ids of sessions that a rerun exports again, whatever its window.
+    :param owned: ids of sessions with entries that this run owns: a rerun exports them again, whatever its window.
     """
 
     sessions: int
@@ -63,10 +52,12 @@ class ExportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What a target has written.
+    """The result of a completed write.
 
-    :param datasets: by dataset, the number of ``rows``, and what else this kind of target reports.
-    :param locations: where further information is, such as ``{"record": path}`` or ``{"ledger": table}``.
+    :param outcome: what the run did, by session.
+    :param datasets: by dataset, the number of ``rows``; with files also ``bytes``, ``files`` and ``paths``, with tables
+        ``table``.
+    :param locations: with files ``{"record": path}``, with tables ``{"ledger": table}``.
     :param assets: by dataset, the URI of the folder or table that holds its rows, without a secret.
     """
 
@@ -76,8 +67,8 @@ class ExportResult:
     assets: Mapping[str, str]
 
 
-class Platform(Protocol):
-    """Runs functions with a platform's adapter; a hook does."""
+class AdapterRunner(Protocol):
+    """What an export needs of a hook: it runs functions with the platform's adapter."""
 
     def run(self, function: Callable[[Adapter], Awaitable[T]]) -> T:
         """Run a coroutine function with the adapter and return its result."""
@@ -86,7 +77,7 @@ class Platform(Protocol):
         """Iterate over the items that a function yields, one after the other."""
 
 
-class Target(Protocol):
+class ExportTarget(Protocol):
     """Files or tables, and the ledger of what they hold. A target serves one try of a run."""
 
     def read_ledger(self, plan: ExportPlan) -> dict[str, LedgerSession]:
@@ -96,32 +87,32 @@ class Target(Protocol):
         """
 
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
-        """Recover what failed runs left, and return the sessions that are due, by id.
+        """Recover the entries of killed tries, and return by id the sessions that are due or owned by this run.
 
         :raises ExportError: the target cannot be written now.
         """
 
     def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
-        """Write the rows that belong to this run, and record them in the ledger.
+        """Write the rows that this run owns, and update the ledger.
 
-        :param plan: the plan, with the sessions that :meth:`begin` returned.
+        :param plan: the plan, with the due sessions that were added to it.
         :param fetched: the artifacts of ``plan.sessions``, in the same order.
         :raises ExportError: the export is incomplete.
         """
 
 
 def run_export(
-    platform: Platform, plan: ExportPlan, target: Target, concurrency: int = DEFAULT_CONCURRENCY
+    runner: AdapterRunner, plan: ExportPlan, target: ExportTarget, concurrency: int = DEFAULT_CONCURRENCY
 ) -> tuple[ExportPlan, ExportResult]:
     """Export the sessions of a plan and those that the target's ledger names.
 
-    :param platform: the hook of the connection.
-    :returns: the plan with the sessions that were added, and what was written.
+    :param runner: the hook of the connection.
+    :returns: the plan with the due sessions, and the result.
     """
     due = target.begin(plan)
-    whole = platform.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
-    with closing(platform.stream(lambda adapter: fetch_artifacts(adapter, whole, concurrency))) as fetched:
-        return whole, target.write(whole, fetched)
+    full_plan = runner.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
+    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, full_plan, concurrency))) as fetched:
+        return full_plan, target.write(full_plan, fetched)
 
 
 async def fetch_artifacts(
@@ -146,9 +137,9 @@ async def fetch_artifacts(
         for session in plan.sessions:
             running.append(asyncio.create_task(fetch(session)))
             if len(running) >= 2 * concurrency:
-                yield await _first(running)
+                yield await _take_first(running)
         while running:
-            yield await _first(running)
+            yield await _take_first(running)
     finally:
         for task in running:
             task.cancel()
@@ -158,52 +149,58 @@ async def fetch_artifacts(
 class ExportCounter:
     """Counts what a run does, and logs its progress.
 
-    :param what: what is counted, for the log, such as ``sessions exported``.
+    :param label: plural noun for the log, such as ``sessions exported``.
+    :param plan: the plan with the due sessions.
     """
 
-    def __init__(self, what: str, plan: ExportPlan) -> None:
+    def __init__(self, label: str, plan: ExportPlan) -> None:
         self._expected = len(plan.sessions)
-        self._progress = ProgressLog(what, self._expected)
+        self._progress = ProgressLog(label, self._expected)
         self._done = self._rows = self._written = self._unchanged = 0
         self._pending: dict[str, dict[str, str]] = {}
         self._absent: dict[str, dict[str, str]] = {}
         self._deleted: list[str] = []
         self._owned: list[str] = []
 
-    def add(self, artifacts: SessionArtifacts, updates: Mapping[str, EntryUpdate], stem: str, rows: int) -> None:
+    def add(self, artifacts: SessionArtifacts, updates: Mapping[str, EntryUpdate], run_stem: str, rows: int) -> None:
         """Count one session.
 
-        :param stem: the stem of the run.
-        :param rows: number of rows written.
+        :param updates: its updated entries, by dataset.
+        :param run_stem: see :attr:`~airflow_provider_sessions.export.layout.RunId.stem`.
+        :param rows: number of its rows that were written.
         """
         key = artifacts.session.session_id
         self._done += 1
         self._rows += rows
-        self.note(key, updates)
-        self._deleted += [key] if artifacts.deleted else []
-        self._owned += [key] if any(update.entry.run == stem for update in updates.values()) else []
+        self.add_reasons(key, updates)
+        if artifacts.deleted:
+            self._deleted.append(key)
+        if any(update.entry.run == run_stem for update in updates.values()):
+            self._owned.append(key)
         if any(update.write for update in updates.values()):
             self._written += 1
         elif key not in self._pending:
             self._unchanged += 1
         counts = {"rows": self._rows, "unchanged": self._unchanged, "pending": len(self._pending)}
-        self._progress.update(self._done, ", ".join(f"{count:,} {what}" for what, count in counts.items() if count))
+        self._progress.update(self._done, ", ".join(f"{count:,} {noun}" for noun, count in counts.items() if count))
 
-    def note(self, session_id: str, updates: Mapping[str, EntryUpdate]) -> None:
-        """Note why datasets of a session are pending or absent."""
+    def add_reasons(self, session_id: str, updates: Mapping[str, EntryUpdate]) -> None:
+        """Record why datasets of a session are pending or absent."""
         entries = {name: update.entry for name, update in updates.items()}
-        for status, noted in ((EntryStatus.PENDING, self._pending), (EntryStatus.ABSENT, self._absent)):
-            found = {name: one.reason or "" for name, one in entries.items() if status in (one.status, one.becomes)}
+        for status, reasons in ((EntryStatus.PENDING, self._pending), (EntryStatus.ABSENT, self._absent)):
+            found = {
+                name: entry.reason or "" for name, entry in entries.items() if status in (entry.status, entry.becomes)
+            }
             if found:
-                noted[session_id] = found
+                reasons[session_id] = found
 
     def outcome(self) -> ExportOutcome:
         """Return what the run did.
 
-        :raises ExportError: sessions of the plan are missing.
+        :raises ExportError: the artifacts of sessions of the plan are missing.
         """
         if self._done != self._expected:
-            raise ExportError(f"only {self._done} of {self._expected} sessions were exported")
+            raise ExportError(f"export incomplete: received {self._done} of {self._expected} sessions; retry the task")
         return ExportOutcome(
             sessions=self._written,
             unchanged=self._unchanged,
@@ -224,8 +221,11 @@ def check_concurrency(concurrency: int) -> int:
     return concurrency
 
 
-async def _first(running: deque[asyncio.Task[SessionArtifacts]]) -> SessionArtifacts:
-    """Return the result of the oldest task, which stays in the queue until then to be canceled with the others."""
+async def _take_first(running: deque[asyncio.Task[SessionArtifacts]]) -> SessionArtifacts:
+    """Return the result of the first task, and remove it from the queue.
+
+    It stays there until it is done, so that it is canceled with the others.
+    """
     artifacts = await running[0]
     running.popleft()
     return artifacts

@@ -25,7 +25,7 @@ from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import (
     DEFAULT_CONCURRENCY,
     ExportResult,
-    Target,
+    ExportTarget,
     check_concurrency,
     run_export,
 )
@@ -106,7 +106,7 @@ class BaseExportOperator(DeferringOperator):
         self.redact_conn_id = redact_conn_id
 
     @abstractmethod
-    def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[Target]:
+    def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[ExportTarget]:
         """Open the target. Called before the first request to the platform.
 
         :param run: the run that exports.

@@ -15,7 +15,7 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.redaction import RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
-from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Target
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
 
@@ -114,7 +114,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         self.object_storage_conn_id = object_storage_conn_id
 
     @contextmanager
-    def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
+    def target(self, run: RunId, give_up_after: timedelta) -> Iterator[ExportTarget]:
         """Open the store at ``path``."""
         form = get_format(self.format)
         store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))

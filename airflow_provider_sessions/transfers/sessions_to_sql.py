@@ -13,7 +13,7 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.redaction import RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
-from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, Target
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
@@ -117,7 +117,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         self.allow_untested_database = parse_untemplated_bool(allow_untested_database, "allow_untested_database")
 
     @contextmanager
-    def target(self, run: RunId, give_up_after: timedelta) -> Iterator[Target]:
+    def target(self, run: RunId, give_up_after: timedelta) -> Iterator[ExportTarget]:
         """Open the database of ``sql_conn_id``."""
         engine = resolve_engine(self.sql_conn_id, allow_untested=self.allow_untested_database)
         # Imported here, because SQLAlchemy comes with an extra of this package.

@@ -119,7 +119,7 @@ IDENTIFIERS = {
     "mask_soon": "mask_in_background",
     "must_run": "check_running",
     "named_transcripts": "fetch_transcripts",
-    "next_look": "next_recheck",
+    "next_look": "compute_exported_check",
     "not_over": "unfinished",
     "orderly_end": "interrupt_on_signals",
     "our_errors": "translate_httpx_errors",

@@ -23,9 +23,9 @@ from airflow_provider_sessions.export.ledger import (
     EntryUpdate,
     LedgerSession,
     RunTry,
-    expected_end,
+    decide_update,
     finish_write,
-    update_entry,
+    get_give_up_start,
 )
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.rows import Row
@@ -40,7 +40,7 @@ from airflow_provider_sessions.model import Session
 
 
 class SqlTarget:
-    """Tables in a database; see :class:`~airflow_provider_sessions.export.run.Target`.
+    """Tables in a database; see :class:`~airflow_provider_sessions.export.run.ExportTarget`.
 
     The tables hold the newest version of each session. All rows of a session that was deleted on the platform stay, and
     its row in ``sessions`` is marked as deleted.
@@ -94,7 +94,7 @@ class SqlTarget:
         for session in plan.unfinished:
             key = session.session_id
             seen = check_unfinished(session, plan.datasets_for(key), plan.reasons.get(key))
-            counter.note(session.session_id, self._store(plan, session, seen, rows={}))
+            counter.add_reasons(session.session_id, self._store(plan, session, seen, rows={}))
         for artifacts in fetched:
             datasets = plan.datasets_for(artifacts.session.session_id)
             rows, seen = check_datasets(artifacts, datasets, plan.redaction)
@@ -120,7 +120,7 @@ class SqlTarget:
         before, now = ledger.lock_entries(connection, session.session_id), self._clock.now()
         updates = {
             name: _finish_claim(
-                update_entry(old, one, self._run_try, now, expected_end(session, now, old), self._give_up)
+                decide_update(old, one, self._run_try, now, get_give_up_start(session, now, old), self._give_up)
             )
             for name, one in seen.items()
             for old in (before.get(name),)

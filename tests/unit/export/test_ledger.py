@@ -18,15 +18,15 @@ from airflow_provider_sessions.export.ledger import (
     LedgerEntry,
     RunTry,
     checksum_rows,
-    expected_end,
+    compute_exported_check,
+    compute_pending_check,
+    decide_update,
     finish_write,
+    get_give_up_start,
     is_due,
-    next_check,
-    next_recheck,
     recover_entry,
     release_entry,
     strip_session,
-    update_entry,
 )
 from airflow_provider_sessions.model import Session
 from tests.unit.export.stand_in import NOON, session
@@ -38,7 +38,7 @@ NOT_YET = CheckResult(EntryStatus.PENDING, "", reason="no recording yet")
 
 
 def at(before: LedgerEntry | None, seen: CheckResult, run_try: RunTry = ME, hours: float = 0) -> EntryUpdate:
-    return update_entry(before, seen, run_try, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
+    return decide_update(before, seen, run_try, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
 
 
 def exported(run_try: RunTry = ME, seen: CheckResult = READY) -> LedgerEntry:
@@ -73,7 +73,7 @@ def test_what_another_run_exported_is_left_alone_until_it_changes() -> None:
 def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> None:
     entry, looked = None, []
     now = NOON
-    while (entry := update_entry(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is EntryStatus.PENDING:
+    while (entry := decide_update(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is EntryStatus.PENDING:
         assert entry.next_check is not None
         assert entry.reason == "no recording yet"
         looked.append((entry.next_check - now) / timedelta(hours=1))
@@ -118,7 +118,7 @@ def nights(entry: LedgerEntry, seen: CheckResult, count: int) -> list[tuple[int,
         now = NOON + timedelta(days=night, minutes=-night)  # each begins a little sooner than the one before
         if is_due(entry, now):
             looks.append(
-                (night, update_entry(entry, seen, RunTry(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER))
+                (night, decide_update(entry, seen, RunTry(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER))
             )
             entry = finish_write(looks[-1][1].entry)
     return looks
@@ -146,7 +146,7 @@ def test_a_look_that_finds_what_was_exported_gone_for_now_leaves_it_and_takes_th
 
 
 def test_what_ended_long_ago_is_not_looked_at_again() -> None:
-    old = update_entry(None, READY, ME, NOON, NOON - timedelta(days=30), GIVE_UP_AFTER).entry
+    old = decide_update(None, READY, ME, NOON, NOON - timedelta(days=30), GIVE_UP_AFTER).entry
     assert old.next_check is None
 
 
@@ -195,7 +195,7 @@ def test_looks_that_found_nothing_are_counted_and_not_forgotten() -> None:
 
 def test_an_artifact_is_given_up_at_the_very_moment() -> None:
     before, after = (
-        update_entry(None, NOT_YET, ME, ENDED + timedelta(days=1) + passed, ENDED, timedelta(days=1)).entry
+        decide_update(None, NOT_YET, ME, ENDED + timedelta(days=1) + passed, ENDED, timedelta(days=1)).entry
         for passed in (timedelta(seconds=-1), timedelta(0))
     )
     assert before.status is EntryStatus.PENDING
@@ -210,15 +210,15 @@ def test_an_entry_is_due_from_the_very_moment() -> None:
 
 
 def test_the_last_look_comes_before_artifacts_are_given_up() -> None:
-    due = next_recheck(0, NOON, NOON, GIVE_UP_AFTER)
+    due = compute_exported_check(0, NOON, NOON, GIVE_UP_AFTER)
     assert due is not None
-    assert next_recheck(0, NOON, due - timedelta(days=5), timedelta(days=5)) is None
-    assert next_recheck(0, NOON, due - timedelta(days=5), timedelta(days=5, seconds=1)) == due
+    assert compute_exported_check(0, NOON, due - timedelta(days=5), timedelta(days=5)) is None
+    assert compute_exported_check(0, NOON, due - timedelta(days=5), timedelta(days=5, seconds=1)) == due
 
 
 def test_looks_are_never_much_more_than_a_thousand_days_apart() -> None:
     century = timedelta(days=36_500)
-    apart = {looks: next_recheck(looks, NOON, NOON, century) for looks in (9, 10, 11, 5000)}
+    apart = {looks: compute_exported_check(looks, NOON, NOON, century) for looks in (9, 10, 11, 5000)}
     days = {looks: (due - NOON + timedelta(hours=4)).days for looks, due in apart.items() if due is not None}
     assert days == {9: 512, 10: 1024, 11: 1024, 5000: 1024}
 
@@ -249,12 +249,12 @@ def test_waiting_is_counted_from_the_end_as_far_as_anybody_knows_it() -> None:
     start, planned, later = NOON - timedelta(hours=2), NOON - timedelta(hours=1), NOON + timedelta(hours=5)
     live = session(scheduled_start=start, scheduled_end=planned, actual_start=None, actual_end=None, state="live")
     first_seen = LedgerEntry(status=EntryStatus.PENDING, first_seen=NOON)
-    assert expected_end(session(), later) == session().ended_at
-    assert expected_end(live, later) == planned
-    assert expected_end(live.model_copy(update={"scheduled_end": None, "actual_start": NOON}), later) == NOON
-    assert expected_end(live.model_copy(update={"scheduled_end": None}), later) == start
+    assert get_give_up_start(session(), later) == session().ended_at
+    assert get_give_up_start(live, later) == planned
+    assert get_give_up_start(live.model_copy(update={"scheduled_end": None, "actual_start": NOON}), later) == NOON
+    assert get_give_up_start(live.model_copy(update={"scheduled_end": None}), later) == start
     unplanned = live.model_copy(update={"scheduled_end": None, "scheduled_start": None})
-    assert (expected_end(unplanned, later), expected_end(unplanned, later, first_seen)) == (later, NOON)
+    assert (get_give_up_start(unplanned, later), get_give_up_start(unplanned, later, first_seen)) == (later, NOON)
 
 
 SEEN = st.builds(
@@ -275,7 +275,7 @@ def test_each_version_is_written_by_one_run_alone(steps: list[tuple[CheckResult,
     for number, (seen, run, hours, dies) in enumerate(steps):
         now += timedelta(hours=hours)
         run_try = RunTry(run, f"token {number}")
-        before, update = entry, update_entry(entry, seen, run_try, now, ENDED, GIVE_UP_AFTER)
+        before, update = entry, decide_update(entry, seen, run_try, now, ENDED, GIVE_UP_AFTER)
         entry = update.entry
         assert entry.version >= (before.version if before else 0)
         if entry.claim == run_try.token and dies:
@@ -290,7 +290,7 @@ def test_each_version_is_written_by_one_run_alone(steps: list[tuple[CheckResult,
 
 @given(st.integers(1, 10_000))
 def test_the_next_look_is_never_more_than_a_day_away(attempts: int) -> None:
-    assert timedelta(hours=1) <= next_check(attempts, NOON) - NOON <= timedelta(days=1)
+    assert timedelta(hours=1) <= compute_pending_check(attempts, NOON) - NOON <= timedelta(days=1)
 
 
 def test_the_content_tells_rows_and_the_end_apart() -> None:
@@ -343,16 +343,16 @@ def test_attempts_are_counted_and_kept(seen: CheckResult) -> None:
 
 def test_waiting_is_counted_from_the_first_look_where_nothing_tells_when_a_session_was() -> None:
     unknown = session(actual_start=None, actual_end=None)
-    assert expected_end(unknown, NOON) == NOON
-    first = update_entry(None, NOT_YET, ME, NOON, expected_end(unknown, NOON), GIVE_UP_AFTER).entry
+    assert get_give_up_start(unknown, NOON) == NOON
+    first = decide_update(None, NOT_YET, ME, NOON, get_give_up_start(unknown, NOON), GIVE_UP_AFTER).entry
     later = NOON + GIVE_UP_AFTER
-    assert expected_end(unknown, later, first) == NOON
+    assert get_give_up_start(unknown, later, first) == NOON
     assert (
-        update_entry(first, NOT_YET, ME, later, expected_end(unknown, later, first), GIVE_UP_AFTER).entry.becomes
+        decide_update(first, NOT_YET, ME, later, get_give_up_start(unknown, later, first), GIVE_UP_AFTER).entry.becomes
         is EntryStatus.ABSENT
     )
     planned = session(actual_start=None, actual_end=None, scheduled_end=ENDED)
-    assert expected_end(planned, later, first) == ENDED
+    assert get_give_up_start(planned, later, first) == ENDED
 
 
 def test_a_ledger_keeps_nothing_that_names_a_person() -> None:

@@ -15,7 +15,7 @@ from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import ExportResult, Target, fetch_artifacts
+from airflow_provider_sessions.export.run import ExportResult, ExportTarget, fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -43,7 +43,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
 def night(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path, sqlite: Place) -> Night:
     """Export the day before now, then let a day pass: ``await night(1, case="7")``."""
 
-    def target(number: int) -> Target:
+    def target(number: int) -> ExportTarget:
         run = RunId("nightly", f"night {number}", "export")
         if request.param == "files":
             return FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], run, clock=bench.clock)
@@ -122,7 +122,7 @@ class TestTwoConnections:
             clock = VirtualClock(NOON + timedelta(days=day, hours=12))
             adapter.client.clock = clock
             of = RunId("nightly", run, "export")
-            into: Target = (
+            into: ExportTarget = (
                 FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], of, clock=clock)
                 if request.param == "files"
                 else SqlTarget(Database(sqlite.engine()), Tables(None), of, clock=clock)

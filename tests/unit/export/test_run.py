@@ -157,7 +157,7 @@ async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore,
     assert failure.value.__notes__ == ["while exporting session s1"]
     target = FileTarget(store, FORMATS["jsonl"], RUN)
     target.begin(plan)
-    with pytest.raises(ExportError, match="only 1 of 3 sessions were exported"):
+    with pytest.raises(ExportError, match="export incomplete: received 1 of 3 sessions; retry the task"):
         target.write(plan, known)
     assert json.loads(store.read(RUN.record_key) or b"")["status"] == "running"
 
