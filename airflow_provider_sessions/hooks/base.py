@@ -19,8 +19,13 @@ from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
     AttendanceInterval,
+    Booking,
+    ChatMessage,
+    Event,
     Participant,
+    Poll,
     Recording,
+    Registration,
     Session,
     SessionChanges,
     SessionDraft,
@@ -270,6 +275,26 @@ class SessionsHook(BaseHook):
     def recordings(self, session: Session | str) -> list[Recording]:
         """Return the session's recordings, including unfinished ones."""
         return self._run_for_session(session, lambda adapter, found: adapter.recordings(found))
+
+    def polls(self, session: Session | str) -> list[Poll]:
+        """Return the session's polls, with the votes of each option."""
+        return self._run_for_session(session, lambda adapter, found: adapter.polls(found))
+
+    def chat_messages(self, session: Session | str) -> list[ChatMessage]:
+        """Return the messages of the session's chat."""
+        return self._run_for_session(session, lambda adapter, found: adapter.chat_messages(found))
+
+    def bookings(self, session: Session | str) -> list[Booking]:
+        """Return the booking that the session was made for."""
+        return self._run_for_session(session, lambda adapter, found: adapter.bookings(found))
+
+    def events(self, session: Session | str) -> list[Event]:
+        """Return the event that the session is held for."""
+        return self._run_for_session(session, lambda adapter, found: adapter.events(found))
+
+    def registrations(self, session: Session | str) -> list[Registration]:
+        """Return the registrations for the session's event."""
+        return self._run_for_session(session, lambda adapter, found: adapter.registrations(found))
 
     def artifact_status(self, session: Session | str, artifact: Artifact) -> ArtifactStatus:
         """Return whether an artifact of a session is ready."""

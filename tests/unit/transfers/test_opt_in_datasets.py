@@ -189,6 +189,20 @@ def test_what_a_platform_lacks_is_refused_before_any_request(
 
 
 @pytest.mark.parametrize("export", ["jsonl"], indirect=True)
+def test_a_hook_returns_the_same(export: Any, sandbox: Sandbox) -> None:
+    webinar, meeting = ids(sandbox, "vidinfra")[0], ids(sandbox, "sessions_us")[0]
+    hook = hook_for("vidinfra_here")
+    assert [poll.poll_id for poll in hook.polls(webinar["id"])] == [one["id"] for one in webinar["content"]["polls"]]
+    assert len(hook.chat_messages(webinar["id"])) == 120
+    hook = hook_for("sessions_us_here")
+    [booking], [event] = hook.bookings(meeting["id"]), hook.events(meeting["id"])
+    assert booking.booking_id == meeting["content"]["bookings"][0]["id"]
+    registered = hook.registrations(meeting["id"])
+    assert registered
+    assert {one.event_id for one in registered} == {event.event_id}
+
+
+@pytest.mark.parametrize("export", ["jsonl"], indirect=True)
 def test_a_repair_writes_what_came_late_and_what_changed(export: Any, sandbox: Sandbox, tmp_path: Path) -> None:
     """Also what is opt-in, as far as it was exported."""
     sandbox.faults.add("edit", route="list_polls", changes={"data.polls.*.status": "paused"}, times=None)
