@@ -1,5 +1,12 @@
 """The entries of an export's ledger, and the rules by which a run changes them.
 
+- A run is one task instance (:class:`~airflow_provider_sessions.export.layout.RunId`): a retry and a cleared task are
+  the same run. Its stem is its name in entries and in the names of its files.
+- A try is one execution of a run. It has a token of its own.
+- A run owns the entries whose ``run`` is its stem.
+- A view is what an export can see: its connection, and its filters if it has any
+  (:attr:`~airflow_provider_sessions.export.plan.ExportPlan.view`).
+
 The rules make an export complete and free of duplicates. Each implementation follows them: small objects beside the
 files, or a table.
 
@@ -9,12 +16,13 @@ files, or a table.
 2. A run owns the entries that it claims. The claim is part of the entry and is made before a row is written; if several
    runs claim at once, one succeeds. So windows may overlap, and runs may be active at the same time.
 3. A run checks the sessions that ended in its window, those that it owns, and all that are due, whatever their window.
-   A pending entry is checked again after an hour at first and at most a day later, until ``give_up_after`` has passed
-   since the session's end; then it is absent. An exported entry is rechecked too, because transcripts are corrected,
-   attendance is completed late and sessions are deleted: after one day, then after twice as long each time, until the
-   same ``give_up_after``. With its default these are three rechecks, 1, 3 and 7 days after the export. So each nightly
-   run requests the sessions of four days instead of one, however old the export is; reading the whole last week each
-   night would request seven. Later changes are found by a run whose window contains the session, or that owns it.
+   A pending entry is checked again after an hour at first and at most 20 hours later, until ``give_up_after`` has
+   passed since the session's end; then it is absent. An exported entry is rechecked too, because transcripts are
+   corrected, attendance is completed late and sessions are deleted: after one day, then after twice as long each time,
+   until the same ``give_up_after``. With its default these are three rechecks, 1, 3 and 7 days after the export. So
+   each nightly run requests the sessions of four days instead of one, however old the export is; reading the whole last
+   week each night would request seven. Later changes are found by a run whose window contains the session, or that owns
+   it.
 4. An entry that another run exported stays as it is while its content is unchanged. If the content changed, the run
    that notices writes it as the next ``version`` and owns it from then on. A deletion is a new version as well; a
    deleted session is not rechecked. A session that a connection does not show counts as deleted only if it was seen
@@ -25,13 +33,13 @@ files, or a table.
 6. A run holds a lease. Before a file appears, the run checks its lease and records the file's checksum and whose rows
    it contains. If the run is killed, its next try, or any other run after the lease has expired, compares: the entries
    of a file with that checksum are exported; all other claims become pending again and are due at once.
-7. A try that lost its lease, or whose run was completed by another try, never replaces or removes what that try wrote,
-   including the run's record: it checks its lease before each file that it publishes or deletes. What it claimed after
-   losing the lease it releases.
+7. A try that lost its lease, or whose run another try has completed, never replaces or deletes what the other try
+   wrote, including the run's record. So it checks its lease before it publishes or deletes a file. Entries that it
+   claimed after it lost the lease it releases.
 
-These rules assume that the clocks of two workers differ by less than :data:`LEASE_MARGIN`, and that between the check
-of a lease and the next file that appears or is deleted no process is suspended for longer than that, or while a retry
-of it begins.
+The rules assume that the clocks of two workers differ by less than :data:`LEASE_MARGIN`. They also assume that a
+process that has checked its lease publishes or deletes the file before :data:`LEASE_MARGIN` has passed, and before a
+retry of its run begins.
 """
 
 from __future__ import annotations
@@ -71,16 +79,18 @@ class EntryStatus(StrEnum):
 class LedgerEntry(BaseModel):
     """The state of one dataset of one session. The fields are stored under these names.
 
+    :param status: the state; see rule 1.
     :param version: version of the rows that were written last; 0 if there never were any.
     :param becomes: while ``writing``, the status after that.
     :param content: checksum of the rows and of the session's end.
-    :param run: stem of the run that owns the entry.
+    :param run: stem of the run that owns the entry; None for no run.
     :param claim: while ``writing``, the token of the try that claimed the entry.
     :param file: key of the file with the rows, if there are any.
     :param reason: why it is pending or absent.
     :param attempts: number of checks at which it was not available.
-    :param looks: number of rechecks since it was exported.
-    :param next_check: when it is due; None for never. It does not count while ``writing``.
+    :param looks: number of rechecks since its present content was exported.
+    :param first_seen: when a run first made an entry.
+    :param next_check: when it is due; None for never. Ignored while ``writing``.
     :param seen_by: the views that showed the session; see
         :attr:`~airflow_provider_sessions.export.plan.ExportPlan.view`.
     """
@@ -123,7 +133,7 @@ class RunTry:
     """One try of a run.
 
     :param run: stem of the run.
-    :param token: unique to the try.
+    :param token: unique to the try; empty in a table, where no claim is ever unfinished.
     :param views: the views through which it sees sessions.
     """
 
@@ -134,7 +144,11 @@ class RunTry:
 
 @dataclass(frozen=True, slots=True)
 class EntryUpdate:
-    """The next state of an entry; ``write`` is whether this run writes its rows."""
+    """What a run decided about an entry.
+
+    :param entry: its next state.
+    :param write: whether the run writes its rows.
+    """
 
     entry: LedgerEntry
     write: bool
@@ -142,7 +156,7 @@ class EntryUpdate:
 
 @dataclass(frozen=True, slots=True)
 class DueSession:
-    """A session that a run checks whatever its window: it is due, or the run owns it.
+    """A session that a run checks whatever its window, because entries of it are due or owned by the run.
 
     :param session: its id and times, as last known.
     :param datasets: names of its datasets that are due or owned.
@@ -158,7 +172,10 @@ class DueSession:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSession:
-    """The entries of one session, by dataset."""
+    """The entries of one session, by dataset.
+
+    :param session: its id and times, as last known.
+    """
 
     session: Session
     entries: Mapping[str, LedgerEntry]
@@ -174,10 +191,24 @@ def decide_update(
 ) -> EntryUpdate:
     """Decide what a run does about one dataset of a session.
 
+    ====================================== ============= ================================= =====
+    before                                 seen          entry                             write
+    ====================================== ============= ================================= =====
+    claimed by another try                 any           unchanged                         no
+    written by another run and not pending pending       unchanged; a due recheck counts   no
+    any other, or none                     pending       pending; a due check counts       no
+    the same status and content            not pending   unchanged; a due recheck counts   if own
+    any other, or none                     not pending   claimed, with the next version    yes
+    ====================================== ============= ================================= =====
+
+    When ``give_up`` has passed, ``pending`` in the third row counts as ``absent``. Except in the first row, the views
+    of the run are added to the entry.
+
     :param before: the present entry, if there is one.
     :param seen: what the run found out.
-    :param ended: when the session ended; see :func:`get_give_up_start`.
-    :param give_up: how long after that a pending entry becomes absent.
+    :param run_try: the try that decides.
+    :param ended: the time from which ``give_up`` counts; see :func:`get_give_up_start`.
+    :param give_up: how long after ``ended`` a pending entry becomes absent.
     """
     if before is not None and before.status is EntryStatus.WRITING and before.claim != run_try.token:
         return EntryUpdate(before, write=False)
@@ -249,7 +280,11 @@ def recover_entry(
 
 
 def release_entry(entry: LedgerEntry, now: datetime, reason: str) -> LedgerEntry:
-    """Return an entry without its owner: pending, and due at once."""
+    """Return an entry without its owner: pending, and due at once.
+
+    :param reason: why it was released.
+    """
+    # A claim raises the version before the rows are written. Those rows were never published.
     version = entry.version - 1 if entry.status is EntryStatus.WRITING else entry.version
     return LedgerEntry(
         status=EntryStatus.PENDING,
@@ -278,12 +313,19 @@ def strip_session(session: Session) -> Session:
 
 
 def compute_pending_check(attempts: int, now: datetime) -> datetime:
-    """Return when to check a pending entry again: after an hour, then after twice as long each time, up to a day."""
+    """Return when to check a pending entry again: after an hour, then after twice as long each time, at most 20 hours.
+
+    :param attempts: number of checks so far, including the present one.
+    """
     return now + min(_FIRST_CHECK * (1 << min(attempts - 1, 10)), _DAY - _SLACK)
 
 
 def compute_exported_check(looks: int, now: datetime, ended: datetime, give_up: timedelta) -> datetime | None:
-    """Return when to recheck an exported entry after so many rechecks; None if ``give_up`` will have passed."""
+    """Return when to recheck an exported entry: after a day less 4 hours at first, then 2 days less 4 hours, and so on.
+
+    :param looks: number of rechecks so far.
+    :returns: None if ``give_up`` will have passed by then.
+    """
     due = now + _DAY * (1 << min(looks, 10)) - _SLACK
     return due if due - ended < give_up else None
 
@@ -319,6 +361,7 @@ def _claim_entry(
     before: LedgerEntry | None, seen: CheckResult, run_try: RunTry, now: datetime, ended: datetime, give_up: timedelta
 ) -> LedgerEntry:
     is_claimed = before is not None and before.status is EntryStatus.WRITING
+    # looks starts at 0 again: new content is rechecked as often as the first.
     return LedgerEntry(
         status=EntryStatus.WRITING,
         becomes=seen.status,

@@ -2,9 +2,10 @@
 
 All are below ``_ledger/{format}/{account}/``, because each format and each account is an export of its own:
 
-- ``sessions/{two letters}/{session}/{number}.json``: the numbered states of a session. The next state is created only
-  if there is none of that number; of two writers one succeeds, and the other decides again. A state is found by the
-  session's id, and the folder is never listed as a whole, so a run costs the same however many sessions were exported.
+- ``sessions/{two hex digits}/{session}/{number}.json``: the numbered states of a session, whose id's SHA-256 begins
+  with the two digits. The next state is created only if there is none of that number; of two writers one succeeds, and
+  the other decides again. A state is found by the session's id. No run lists all sessions, so a run costs the same
+  however many were exported.
 - ``pending/{time}~{session}~{number}.json``: a marker of when the session is due. It is written before the state of
   that number and deleted after the next one. The folder lists only what is pending or was exported in the last days.
 - ``open/{run}.json``: the lease of an active or killed run, and the files that it was about to publish. A claim counts
@@ -103,7 +104,12 @@ class ExpectedSessions(BaseModel):
 
 
 class ObjectLedger:
-    """The ledger of one account, for one try of a run. The public methods are called in the order in which they stand.
+    """The ledger of one account, for one try of a run.
+
+    A try calls :meth:`begin`, then :meth:`release` and :meth:`expect_sessions`; then, for the files of each day,
+    :meth:`claim`, :meth:`announce_files` and :meth:`finish_writes`; and at the end :meth:`release_lease`. After
+    :meth:`begin` it may call :meth:`check_lease` and :meth:`release_claims` at any time. The repair of an export and
+    the command line call :meth:`read_sessions` without :meth:`begin`.
 
     :param store: the store of the export's files.
     :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
