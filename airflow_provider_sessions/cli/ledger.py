@@ -16,7 +16,7 @@ from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.repair import read_ledger, repair, verify
 from airflow_provider_sessions.export.run import ExportTarget
 from airflow_provider_sessions.hooks.base import hook_for
-from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, parse_redaction
+from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_redaction
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
 
@@ -113,4 +113,4 @@ def _operator(arguments: Namespace) -> BaseExportOperator:
 def _read_redaction(arguments: Namespace) -> Redaction:
     """Read the export's redaction. With another one than the export's, every row would differ."""
     modes = None if arguments.redact == KEEP_ALL else arguments.redact
-    return parse_redaction(modes, arguments.redact_conn_id)
+    return resolve_redaction(modes, arguments.redact_conn_id)

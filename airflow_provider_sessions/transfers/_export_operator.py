@@ -59,6 +59,12 @@ SHARED_TEMPLATE_FIELDS = (
 )
 
 
+_WINDOW_HINT = (
+    "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "
+    "airflow.timetables.interval.CronDataIntervalTimetable, whose runs have an interval"
+)
+
+
 class BaseExportOperator(DeferringOperator):
     """Export datasets of the sessions that ended in a window of time; a subclass provides the target.
 
@@ -66,7 +72,8 @@ class BaseExportOperator(DeferringOperator):
     """
 
     usual_requests = 1
-    # An export that has begun waits for the rate limit on the worker: repeated from the beginning it might never end.
+    # An export that has sent a request is not deferred, but waits for the rate limit on the worker: a deferred task
+    # starts again from the beginning, so a long export might never end.
     repeated_after = ()
     template_fields: Sequence[str] = SHARED_TEMPLATE_FIELDS
 
@@ -107,7 +114,9 @@ class BaseExportOperator(DeferringOperator):
 
     @abstractmethod
     def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[ExportTarget]:
-        """Open the target. Called before the first request to the platform.
+        """Return a context manager that opens and closes the files or tables to write into.
+
+        It is entered before the first request to the platform.
 
         :param run: the run that exports.
         :param give_up_after: how long after a session's end to wait for its artifacts.
@@ -117,7 +126,7 @@ class BaseExportOperator(DeferringOperator):
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Export the window."""
         window = resolve_window(self.start, self.end, context)
-        wanted = parse_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
+        datasets = parse_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
         concurrency = check_concurrency(parse_count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
         query = SessionQuery(
             window=window,
@@ -127,15 +136,16 @@ class BaseExportOperator(DeferringOperator):
             title=parse_text(self.title, "title"),
         )
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
-        redaction = parse_redaction(self.redact, self.redact_conn_id)
+        redaction = resolve_redaction(self.redact, self.redact_conn_id)
         with tune_gc(), self.target(_get_run_id(context), give_up_after) as target:
             _warn_if_window_is_open(window)
             with preload_lineage_collector():
-                plan = hook.run(lambda adapter: plan_export(adapter, query, wanted, redaction))
+                plan = hook.run(lambda adapter: plan_export(adapter, query, datasets, redaction))
             _log_plan(plan, window)
-            plan, result = run_export(hook, plan, target, concurrency)
-        summary = _summarize(plan, window, result)
-        report_lineage(hook, plan, result)
+            full_plan, result = run_export(hook, plan, target, concurrency)
+        _log_result(full_plan, result)
+        summary = _make_xcom_summary(full_plan, window, result)
+        report_lineage(hook, full_plan, result)
         emit_outlet_events(self.outlets, context, result, summary)
         return summary
 
@@ -151,10 +161,12 @@ def _get_run_id(context: Context) -> RunId:
     )
 
 
-def parse_redaction(redact: Any, conn_id: Any) -> Redaction:
-    """Parse the arguments ``redact`` and ``redact_conn_id`` of an export.
+def resolve_redaction(redact: Any, conn_id: Any) -> Redaction:
+    """Return the redaction that the arguments ``redact`` and ``redact_conn_id`` of an export describe.
 
-    :raises InputError: one of them is invalid.
+    The key of hashes is the password of the connection ``redact_conn_id``, which is read if anything is redacted.
+
+    :raises InputError: one of the arguments is invalid.
     """
     modes, conn_id = parse_redaction_modes(parse_json(redact, "redact")), parse_text(conn_id, "redact_conn_id")
     redaction = Redaction(modes, get_password(conn_id) if conn_id is not None and modes else None)
@@ -179,26 +191,22 @@ def _log_plan(plan: ExportPlan, window: Window) -> None:
     )
 
 
-def _summarize(plan: ExportPlan, window: Window, result: ExportResult) -> dict[str, Any]:
-    """Log what was exported, and return it for XCom."""
+def _make_xcom_summary(plan: ExportPlan, window: Window, result: ExportResult) -> dict[str, Any]:
     outcome = result.outcome
-    _log_result(result)
-    if not plan.sessions:
-        log.warning("No session ended in this window, and no earlier one was due; nothing was written")
     return {
         "platform": plan.platform,
         "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
         "sessions": outcome.sessions,
         "unchanged": outcome.unchanged,
-        "pending": _count_by_dataset("pending", outcome.pending),
-        "absent": _count_by_dataset("absent", outcome.absent),
+        "pending": _count_by_dataset(outcome.pending),
+        "absent": _count_by_dataset(outcome.absent),
         "deleted": len(outcome.deleted_sessions),
         "datasets": {name: dict(sums) for name, sums in result.datasets.items()},
         **result.locations,
     }
 
 
-def _log_result(result: ExportResult) -> None:
+def _log_result(plan: ExportPlan, result: ExportResult) -> None:
     outcome = result.outcome
     # If every session is unchanged, zero rows would look like a loss.
     for name, sums in result.datasets.items() if outcome.sessions else ():
@@ -210,19 +218,20 @@ def _log_result(result: ExportResult) -> None:
         log.info("%s deleted on the platform", format_count(len(outcome.deleted_sessions), "session"))
     for name, location in result.locations.items():
         log.info("%s: %s", name, location)
+    if not plan.sessions:
+        log.warning("No session ended in this window, and no earlier one was due; nothing was written")
+    for status, reasons in (("pending", outcome.pending), ("absent", outcome.absent)):
+        for name, sessions in _count_by_dataset(reasons).items():
+            log.info("%s: %s %s", name, format_count(sessions, "session"), status)
 
 
-def _count_by_dataset(status: str, noted: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
-    counts = Counter(name for reasons in noted.values() for name in reasons)
-    for name, sessions in sorted(counts.items()):
-        log.info("%s: %s %s", name, format_count(sessions, "session"), status)
+def _count_by_dataset(reasons: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """Return the number of sessions for each dataset, by name.
+
+    :param reasons: ``{session id: {dataset: reason}}``.
+    """
+    counts = Counter(name for by_dataset in reasons.values() for name in by_dataset)
     return dict(sorted(counts.items()))
-
-
-_WINDOW_HINT = (
-    "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "
-    "airflow.timetables.interval.CronDataIntervalTimetable, whose runs have an interval"
-)
 
 
 def resolve_window(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
@@ -239,10 +248,14 @@ def resolve_window(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
         if ends_at <= starts_at:
             raise InputError(f"end: {ends_at.isoformat()} is not after the start, {starts_at.isoformat()}")
         return Window(start=starts_at, end=ends_at)
-    return _data_interval(context)
+    return _get_data_interval(context)
 
 
-def _data_interval(context: Mapping[str, Any]) -> Window:
+def _get_data_interval(context: Mapping[str, Any]) -> Window:
+    """Return the data interval of the run.
+
+    :raises InputError: it has none, or one without length.
+    """
     starts_at, ends_at = context.get("data_interval_start"), context.get("data_interval_end")
     if not isinstance(starts_at, datetime) or not isinstance(ends_at, datetime):
         raise InputError(f"this run has no data interval, so there is no window to export: {_WINDOW_HINT}")
