@@ -18,7 +18,7 @@ import psutil
 from scripts._airflow_api import AirflowApi
 from scripts._processes import ChildProcess, ChildProcessFailed, find_free_ports, kill, list_process_tree
 
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 """Seconds until all components must be healthy. They need about 20."""
 
 

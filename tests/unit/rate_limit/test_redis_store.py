@@ -120,7 +120,7 @@ real = time.time
 time.time = lambda: real() + skew
 
 async def main():
-    limit = RateLimit(5, 0.5)
+    limit = RateLimit(5, 5.0)
     limiter = WindowLimiter(RedisStore(RedisAddress("127.0.0.1"), sys.argv[1], limit), limit)
     times = []
     for _ in range(8):
@@ -134,11 +134,12 @@ asyncio.run(main())
 def test_processes_whose_clocks_differ_keep_to_the_limit_together(account: str) -> None:
     running = [
         subprocess.Popen([sys.executable, "-c", WORKER, account, str(skew)], stdout=subprocess.PIPE)
-        for skew in (0, 0.4, -0.4, 3600)
+        for skew in (0, 2, -2, 3600)
     ]
     times = sorted(time for process in running for time in json.loads(process.communicate(timeout=60)[0]))
     assert len(times) == 32
-    assert count_busiest_window(times, 0.5) <= 5
+    # Half a second for processes that are paused between the reservation and reading the clock.
+    assert count_busiest_window(times, 4.5) <= 5
 
 
 def free_port() -> int:
