@@ -331,7 +331,7 @@ def end_session(session_id: str) -> Call[Acknowledged]:
 
 @api("PATCH", "/sessions/{session_id}/reschedule", documented=True, scoped=True)
 def reschedule_session(session_id: str, scheduled_start_time: datetime | str) -> Call[Acknowledged]:
-    """Move a session that has not begun. Host only. Whether viewers are told each time is not documented.
+    """Move a session that has not begun. Host only. Whether viewers are notified each time is not documented.
 
     :param session_id: the session's UUID.
     :param scheduled_start_time: aware; the new planned start.
