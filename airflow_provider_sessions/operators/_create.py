@@ -1,16 +1,24 @@
-"""Create a session exactly once. No other module decides whether a create request is sent.
+"""Create a session exactly once, on behalf of ``CreateSessionOperator``.
 
-An attempt searches for a session that an earlier attempt created, and creates one only if there is none. If it is not
-clear whether a request was carried out, the attempt searches again instead of sending it again. After creating a
-session it searches once more, because another attempt may have created one at the same time on a host that does not
-share the lock (see :mod:`airflow_provider_sessions.operators._create_lock`). Then the oldest session counts for both,
-and the attempt that created the other one cancels it. An attempt cancels only sessions that it created itself, or that
-an earlier attempt created without knowing. To recreate a session, it cancels only those whose marker proves that they
-belong to this create. Sessions created elsewhere are never touched.
+- A *create* is what a task has to do with certain arguments. Its key is part of the marker of the session that results.
+- A *try* is one call of :func:`create_once`: a try of the task, or its continuation after a deferral.
+- A *send* is one create request. Its id is the draft's ``attempt``, which the marker holds as well. A try
+  sends none or one, or several if the platform refuses a name and another is used.
+
+A try searches for a session that an earlier try created, and sends a request only if there is none. If it is not clear
+whether the request was carried out, the try searches again instead of sending it again. After creating a session it
+searches once more, because another try may have created one at the same time on a host that does not share the lock
+(see :mod:`airflow_provider_sessions.operators._create_lock`). Then both return the oldest session, and the try that
+created the other one cancels it.
+
+As a duplicate, a try cancels only a session that it created itself, or one that results from an earlier send without a
+response. To recreate a session, it cancels those whose marker proves that they belong to this create, and the one
+whose id was recorded as created by this task. Sessions created elsewhere are never canceled.
 
 A request without a response may be carried out up to a minute after its sender gave up. Until then nothing is sent
-again, unless the platform itself refuses a second session; nor does another attempt's session count as the only one
-(see :mod:`airflow_provider_sessions.operators._send_record`).
+again, unless the platform itself refuses a second session. Nor is the session of another send returned until then, if
+markers name the send: the duplicate that may still be created would never be canceled (see
+:mod:`airflow_provider_sessions.operators._send_record`).
 """
 
 from __future__ import annotations
@@ -64,7 +72,7 @@ OnExistingName = Literal["return", "fail", "recreate"]
 
 
 class TooEarlyError(Exception):
-    """An earlier request may still be carried out, so the task must resume later. The operators handle it.
+    """A request without a response may still be carried out, so the task must resume later. The operators handle it.
 
     :param until: when to resume, in seconds since 1970.
     """
@@ -78,11 +86,11 @@ class OnExisting(StrEnum):
     """What to do if the session exists already."""
 
     RETURN = "return"
-    """Return the session that an earlier attempt created; ignore sessions created elsewhere."""
+    """Return the session that an earlier try created; ignore sessions created elsewhere."""
     FAIL = "fail"
     """The same, but fail if a session with this title and these times was created elsewhere."""
     RECREATE = "recreate"
-    """Cancel the session that an earlier attempt created, and create another."""
+    """Cancel the session that an earlier try created, and create another."""
 
     @classmethod
     def parse(cls, value: object) -> OnExisting:
@@ -102,15 +110,16 @@ class _FoundSessions:
     :param candidates: the sessions of this create, the one that counts first.
     :param proven: ids of those whose marker proves that they belong to this create.
     :param others: sessions created elsewhere with the same title and times.
-    :param turn: how many sessions this create has ever had, as far as the platform shows.
-    :param by_attempt: ids of the sessions of this attempt, and of earlier ones without a response, by attempt.
+    :param last_turn: the number of the last session among all that this create has ever had, canceled ones included, as
+        far as the platform shows; 0 if there was none.
+    :param by_send: ids of the sessions of the draft's send, and of earlier ones without a response, by the send's id.
     """
 
     candidates: tuple[Candidate, ...]
     proven: frozenset[str]
     others: tuple[Session, ...]
-    turn: int
-    by_attempt: Mapping[str, str]
+    last_turn: int
+    by_send: Mapping[str, str]
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -126,15 +135,16 @@ async def create_once(
     record: SendRecord,
     known: str | None = None,
 ) -> Session:
-    """Create a session, unless an earlier attempt has done so.
+    """Create a session, unless an earlier try has done so.
 
     :param adapter: the platform.
     :param draft: the session to create, with the key of this create.
     :param on_existing: what to do if it exists.
-    :param record: what earlier attempts sent.
-    :param known: the id of the session that an earlier attempt is known to have created.
+    :param record: what earlier tries sent.
+    :param known: the id of the session that an earlier try is known to have created.
     :raises InputError: the platform cannot create it; nothing was sent.
-    :raises TooEarlyError: an earlier request may still be carried out; nothing was sent.
+    :raises TooEarlyError: a request without a response may still be carried out: one of an earlier try, and nothing was
+        sent; or one of this try, and only the session of another send was found.
     :raises ConflictError: the session exists and ``on_existing`` is ``fail``, or it cannot be canceled any more.
     """
     adapter.require(Feature.CREATE)
@@ -144,37 +154,37 @@ async def create_once(
         log.info("Session %s exists already and is %s", known_session.session_id, known_session.state)
         return known_session
 
-    found = await _find_settled(adapter, draft, record, known_session)
+    found = await _find_before_send(adapter, draft, record, known_session)
     if found.sessions:
-        await _settle_and_cancel_late(adapter, record, found)
+        await _record_found_and_cancel_duplicates(adapter, record, found)
     if on_existing is OnExisting.RECREATE:
         return await _recreate(adapter, draft, record, found, known_session)
     if on_existing is OnExisting.FAIL:
         _fail_if_others_exist(draft, found)
     if found.sessions:
         return _choose_oldest(found)
-    return await _create(adapter, draft.model_copy(update={"turn": found.turn + 1}), record)
+    return await _create(adapter, draft.model_copy(update={"turn": found.last_turn + 1}), record)
 
 
 # --- searching --------------------------------------------------------------------------------------------------------
 
 
 async def _get_known_session(adapter: Adapter, session_id: str | None) -> Session | None:
-    """Return the session that an earlier attempt created, or None if it was canceled or is gone."""
+    """Return the session that an earlier try created, or None if it was canceled or is gone."""
     if session_id is None:
         return None
     try:
         session = await adapter.get(session_id)
     except NotFoundError:
-        log.info("Session %s, which an earlier attempt created, is gone", session_id)
+        log.info("Session %s, which an earlier try created, is gone", session_id)
         return None
     if session.state in _GONE:
-        log.info("Session %s, which an earlier attempt created, is %s", session_id, session.state)
+        log.info("Session %s, which an earlier try created, is %s", session_id, session.state)
         return None
     return session
 
 
-async def _find_settled(
+async def _find_before_send(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, known_session: Session | None
 ) -> _FoundSessions:
     """Search for the sessions of a create, once no earlier request can be carried out any more.
@@ -195,19 +205,19 @@ def _is_send_pending(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, found: _FoundSessions, known_session: Session | None
 ) -> bool:
     """Whether an earlier request, whose session was not found, may still be carried out and create a duplicate."""
-    if adapter.has_unique_names(draft) or record.is_quiet(_LATE_REQUEST_SECONDS):
+    if adapter.has_unique_names(draft) or not record.has_pending_send(_LATE_REQUEST_SECONDS):
         return False
     exists = bool(found.sessions) or known_session is not None
-    return not exists or bool(record.open_sends - found.by_attempt.keys() and _has_attempts(found))
+    return not exists or bool(record.open_sends - found.by_send.keys() and _has_send_ids(found))
 
 
-def _has_attempts(found: _FoundSessions) -> bool:
-    """Whether markers name the attempt that created a session; otherwise the session counts for all attempts."""
+def _has_send_ids(found: _FoundSessions) -> bool:
+    """Whether markers name the send that created a session; otherwise the session counts for all sends."""
     return any(candidate.marker and candidate.marker.attempt for candidate in found.candidates)
 
 
 def _make_too_early_error(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> TooEarlyError:
-    until = record.quiet_until(_LATE_REQUEST_SECONDS)
+    until = record.pending_until(_LATE_REQUEST_SECONDS)
     return TooEarlyError(
         f"{adapter.platform} may still carry out an earlier try's request for {draft.title!r}, which got no response; "
         f"no other is sent before {format_clock_time(until)}, and then only if the session does not exist",
@@ -227,7 +237,7 @@ async def _find_sessions(
 
     :param without: ids of sessions that were canceled just now; lists may still show them.
     """
-    attempts = record.open_sends | {draft.attempt}
+    sends = record.open_sends | {draft.attempt}
     candidates = [
         candidate
         for candidate in await adapter.find_existing(draft, everywhere=everywhere)
@@ -243,8 +253,8 @@ async def _find_sessions(
         others=tuple(
             candidate.session for candidate in _sort_by_age(alive) if candidate.is_similar and candidate not in found
         ),
-        turn=max((candidate.marker.turn for candidate in of_create if candidate.marker), default=0),
-        by_attempt={t.marker.attempt: t.session.session_id for t in found if t.marker and t.marker.attempt in attempts},
+        last_turn=max((candidate.marker.turn for candidate in of_create if candidate.marker), default=0),
+        by_send={t.marker.attempt: t.session.session_id for t in found if t.marker and t.marker.attempt in sends},
     )
 
 
@@ -262,7 +272,7 @@ async def _find_sessions_with_wait(
 
 
 def _sort_by_age(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    """Sort sessions by age, the oldest first, each once, so that every attempt sees them in the same order.
+    """Sort sessions by age, the oldest first, each once, so that every try sees them in the same order.
 
     Of sessions created at the same time, as far as the platform shows, the one requested first counts as older.
     Otherwise the ids decide, shorter ones first: if they are numbers, these are the lower ones.
@@ -276,8 +286,8 @@ def _sort_by_age(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(sorted({candidate.session.session_id: candidate for candidate in candidates}.values(), key=age))
 
 
-def _make_attempt_id(clock: Clock) -> str:
-    """Return the id of an attempt. Ids sort by when the attempts began, within 49 days."""
+def _make_send_id(clock: Clock) -> str:
+    """Return the id of a send. Ids sort by time, unless their 8 hex digits overflow in between, as every 49 days."""
     milliseconds = int(clock.now().timestamp() * 1000)
     return f"{milliseconds % 2**32:08x}{secrets.token_hex(2)}"
 
@@ -300,7 +310,8 @@ def _fail_if_others_exist(draft: SessionDraft, found: _FoundSessions) -> None:
     """
     if found.proven:
         return
-    for session in (*found.others, *found.sessions):
+    session = next(iter((*found.others, *found.sessions)), None)
+    if session is not None:
         raise ConflictError(
             f"{session.platform} already has a session with this title and these times: {session.session_id}, "
             f"{draft.title!r}, {session.state}; on_existing='return' ignores it",
@@ -348,7 +359,7 @@ async def _recreate(
     for session in sessions.values():
         log.info("Canceling session %s to recreate it", session.session_id)
         await cancel_session(adapter, session.session_id, notify=True)
-    draft = draft.model_copy(update={"turn": found.turn + 1})
+    draft = draft.model_copy(update={"turn": found.last_turn + 1})
     return await _create(adapter, draft, record, without=frozenset(sessions))
 
 
@@ -360,23 +371,23 @@ async def _create(
     :param without: ids of sessions that were canceled just now.
     """
     clock = adapter.client.clock
-    # Older sessions have been searched for.
-    draft = draft.model_copy(update={"since": clock.now(), "attempt": _make_attempt_id(clock)})
+    # The next searches need only sessions created from now on: the search before found no older one.
+    draft = draft.model_copy(update={"since": clock.now(), "attempt": _make_send_id(clock)})
     warn_if_start_is_past(draft.start, clock)
     await asyncio.to_thread(record.record_send, draft.attempt)
     try:
         created = await adapter.create(draft)
     except UNCLEAR_ERRORS as create_error:
-        record_outcome = record.settle if _is_final_response(create_error) else record.record_give_up
-        await asyncio.to_thread(record_outcome, draft.attempt)
+        record_result = record.record_outcome if _is_final_response(create_error) else record.record_give_up
+        await asyncio.to_thread(record_result, draft.attempt)
         log.warning("The session may have been created or not (%s); searching for it", create_error)
         return await _find_after_unclear(adapter, draft, record, without, create_error)
     except SessionsError as refusal:
-        await asyncio.to_thread(record.settle, draft.attempt)
+        await asyncio.to_thread(record.record_outcome, draft.attempt)
         if not isinstance(refusal, ConflictError | RejectedError) or not adapter.has_unique_names(draft):
             raise
         return await _find_after_conflict(adapter, draft, record, without, refusal)
-    await asyncio.to_thread(record.settle, draft.attempt)
+    await asyncio.to_thread(record.record_outcome, draft.attempt)
     log.info("Created session %s", created.session_id)
     return created if adapter.has_unique_names(draft) else await _resolve_race(adapter, draft, record, without, created)
 
@@ -387,7 +398,7 @@ async def _find_after_unclear(
     """Return the session of a create whose outcome is unclear.
 
     :raises SessionsError: ``create_error``, if there is no session.
-    :raises TooEarlyError: there is another attempt's session, and this one's may still be created.
+    :raises TooEarlyError: only another send's session was found, and this one's may still be created.
     """
     try:
         found = await _find_sessions(adapter, draft, record, without=without)
@@ -405,7 +416,7 @@ async def _find_after_unclear(
     if _is_send_pending(adapter, draft, record, found, None):
         raise _make_too_early_error(adapter, draft, record)
     log.info("The session was created: %s", found.sessions[0].session_id)
-    await _settle_and_cancel_late(adapter, record, found)
+    await _record_found_and_cancel_duplicates(adapter, record, found)
     return found.sessions[0]
 
 
@@ -424,7 +435,7 @@ def _log_retry_advice(adapter: Adapter, draft: SessionDraft, record: SendRecord)
         "Without a retry, search for it on the platform before you clear the task",
         adapter.platform,
         draft.title,
-        format_clock_time(record.quiet_until(_LATE_REQUEST_SECONDS)),
+        format_clock_time(record.pending_until(_LATE_REQUEST_SECONDS)),
     )
 
 
@@ -443,7 +454,7 @@ async def _find_after_conflict(
         await adapter.client.clock.sleep(delay)
         found = await _find_sessions(adapter, draft, record, without=without, everywhere=True)
         if found.sessions:
-            log.info("Another attempt has created the session: %s", found.sessions[0].session_id)
+            log.info("Another try has created the session: %s", found.sessions[0].session_id)
             return found.sessions[0]
         if not isinstance(refusal, ConflictError):
             raise refusal
@@ -457,11 +468,11 @@ async def _find_after_conflict(
 async def _resolve_race(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], created: Session
 ) -> Session:
-    """Return the oldest session of all attempts that ran at the same time, and cancel this attempt's if it is not."""
+    """Return the oldest session of all tries that ran at the same time, and cancel this try's if it is another."""
     try:
         found = await _find_sessions_with_wait(adapter, draft, record, without)
     except SessionsError as search_error:
-        log.warning("Could not check whether another attempt created the session at the same time: %s", search_error)
+        log.warning("Could not check whether another try created the session at the same time: %s", search_error)
         return created
     candidates = found.candidates
     if created.session_id not in {session.session_id for session in found.sessions}:  # lists may be late
@@ -470,20 +481,20 @@ async def _resolve_race(
     oldest = candidates[0].session
     if oldest.session_id == created.session_id:
         return created
-    log.warning("Another attempt created session %s at the same time; using it", oldest.session_id)
+    log.warning("Another try created session %s at the same time; using it", oldest.session_id)
     await _cancel_duplicates(adapter, {created.session_id})
     return oldest
 
 
-async def _settle_and_cancel_late(adapter: Adapter, record: SendRecord, found: _FoundSessions) -> None:
-    """Settle the attempts whose sessions were found, and cancel these sessions, except the one that counts."""
-    for attempt in found.by_attempt:
-        await asyncio.to_thread(record.settle, attempt)
-    await _cancel_duplicates(adapter, set(found.by_attempt.values()) - {found.sessions[0].session_id})
+async def _record_found_and_cancel_duplicates(adapter: Adapter, record: SendRecord, found: _FoundSessions) -> None:
+    """Record the outcome of sends whose sessions were found; cancel these sessions, except the one that counts."""
+    for send_id in found.by_send:
+        await asyncio.to_thread(record.record_outcome, send_id)
+    await _cancel_duplicates(adapter, set(found.by_send.values()) - {found.sessions[0].session_id})
 
 
 async def _cancel_duplicates(adapter: Adapter, session_ids: Set[str]) -> None:
-    """Cancel sessions that this attempt created, or one without a response, later than another attempt's."""
+    """Cancel sessions that result from this try's send or from sends without a response, and do not count."""
     for session_id in session_ids:
         try:
             await cancel_session(adapter, session_id, notify=False)

@@ -91,9 +91,9 @@ async def send_with_record(adapter: Adapter, record: SendRecord, attempt: str, c
         record.record_give_up(attempt)
         raise
     except SessionsError:
-        record.settle(attempt)
+        record.record_outcome(attempt)
         raise
-    record.settle(attempt)
+    record.record_outcome(attempt)
     return response
 
 
@@ -102,8 +102,8 @@ def check_no_send_pending(record: SendRecord) -> None:
 
     :raises TooEarlyError: a request may still be carried out.
     """
-    if not record.is_quiet():
-        until = record.quiet_until()
+    if record.has_pending_send():
+        until = record.pending_until()
         raise TooEarlyError(
             f"the platform may still carry out an earlier try's request, which got no response; no other is sent "
             f"before {format_clock_time(until)}",

@@ -68,7 +68,7 @@ class SendRecord:
         """The attempts that may have been carried out, or may still be."""
         return frozenset(self._sends)
 
-    def quiet_until(self, latest: float = LATE_REQUEST_SECONDS) -> float:
+    def pending_until(self, latest: float = LATE_REQUEST_SECONDS) -> float:
         """Return until when an earlier request may be carried out, in seconds since 1970.
 
         :param latest: seconds for which a request may be carried out after its sender gave up.
@@ -78,9 +78,9 @@ class SendRecord:
             gave_up.append(self._tries[self._try])
         return max(gave_up, default=-latest) + latest
 
-    def is_quiet(self, latest: float = LATE_REQUEST_SECONDS) -> bool:
-        """Whether no earlier request can be carried out any more."""
-        return self.quiet_until(latest) <= self._now()
+    def has_pending_send(self, latest: float = LATE_REQUEST_SECONDS) -> bool:
+        """Whether an earlier request may still be carried out."""
+        return self.pending_until(latest) > self._now()
 
     def record_send(self, attempt: str) -> None:
         """Record that an attempt is about to be sent."""
@@ -92,7 +92,7 @@ class SendRecord:
         self._sends[attempt] = self._now()
         self._write()
 
-    def settle(self, attempt: str) -> None:
+    def record_outcome(self, attempt: str) -> None:
         """Record that the outcome of an attempt is known."""
         if attempt in self._sends:
             del self._sends[attempt]

@@ -666,7 +666,7 @@ def test_the_created_session_is_returned_although_the_search_failed(
     platform.before_search = [None, search_error]
     assert make(platform) == "made-1"
     assert elapsed(platform) == 0
-    assert "Could not check whether another attempt" in caplog.text
+    assert "Could not check whether another try" in caplog.text
 
 
 def attempt_at(clock: VirtualClock) -> str:

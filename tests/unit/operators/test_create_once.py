@@ -399,7 +399,7 @@ def test_a_stored_session_that_was_canceled_is_not_returned(
         second = make(try_number=2, store=store)
 
     assert second != first
-    assert f"Session {first}, which an earlier attempt created, is" in caplog.text
+    assert f"Session {first}, which an earlier try created, is" in caplog.text
     assert make(try_number=3, store=store) == second
 
 

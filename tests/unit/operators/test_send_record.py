@@ -41,14 +41,14 @@ def record(clock: VirtualClock, try_number: int = 1, **more: Any) -> SendRecord:
 
 def test_a_first_try_waits_for_nothing(clock: VirtualClock) -> None:
     first = record(clock)
-    assert first.is_quiet()
-    assert first.quiet_until() == 0
+    assert not first.has_pending_send()
+    assert first.pending_until() == 0
     assert first.open_sends == frozenset()
 
 
 def test_a_try_after_one_that_sent_nothing_waits_for_nothing(clock: VirtualClock) -> None:
     record(clock)
-    assert record(clock, 2).is_quiet()
+    assert not record(clock, 2).has_pending_send()
 
 
 def test_a_request_is_waited_for_from_when_its_sender_gave_up(clock: VirtualClock) -> None:
@@ -60,27 +60,27 @@ def test_a_request_is_waited_for_from_when_its_sender_gave_up(clock: VirtualCloc
     clock.jump(20)
     second = record(clock, 2)
     assert second.open_sends == {"a"}
-    assert second.quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS
-    assert second.quiet_until(5) == NOW + 15
-    assert not second.is_quiet()
-    assert second.is_quiet(20)
-    assert not second.is_quiet(20.1)
+    assert second.pending_until() == NOW + 10 + LATE_REQUEST_SECONDS
+    assert second.pending_until(5) == NOW + 15
+    assert second.has_pending_send()
+    assert not second.has_pending_send(20)
+    assert second.has_pending_send(20.1)
 
 
-def test_a_settled_request_is_not_waited_for(clock: VirtualClock) -> None:
+def test_a_request_with_an_outcome_is_not_waited_for(clock: VirtualClock) -> None:
     first = record(clock)
     first.record_send("a")
-    first.settle("a")
-    first.settle("never sent")
-    assert record(clock, 2).is_quiet()
+    first.record_outcome("a")
+    first.record_outcome("never sent")
+    assert not record(clock, 2).has_pending_send()
 
 
 def test_a_sender_that_died_counts_as_giving_up_at_the_next_try(clock: VirtualClock) -> None:
     record(clock).record_send("a")
     clock.jump(30)
-    assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS
+    assert record(clock, 2).pending_until() == NOW + 30 + LATE_REQUEST_SECONDS
     clock.jump(30)
-    assert record(clock, 2).quiet_until() == NOW + 30 + LATE_REQUEST_SECONDS, "not by the try after that"
+    assert record(clock, 2).pending_until() == NOW + 30 + LATE_REQUEST_SECONDS, "not by the try after that"
 
 
 def test_the_last_of_several_requests_counts(clock: VirtualClock) -> None:
@@ -88,7 +88,7 @@ def test_the_last_of_several_requests_counts(clock: VirtualClock) -> None:
     first.record_give_up("a")
     clock.jump(10)
     first.record_give_up("b")
-    assert record(clock, 2).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS
+    assert record(clock, 2).pending_until() == NOW + 10 + LATE_REQUEST_SECONDS
 
 
 def test_an_unknown_try_may_have_sent_something_until_this_one_began(clock: VirtualClock) -> None:
@@ -96,9 +96,9 @@ def test_an_unknown_try_may_have_sent_something_until_this_one_began(clock: Virt
     clock.jump(100)
     third = record(clock, 3)
     assert third.open_sends == frozenset()
-    assert third.quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS
+    assert third.pending_until() == NOW + 100 + LATE_REQUEST_SECONDS
     clock.jump(50)
-    assert record(clock, 3).quiet_until() == NOW + 100 + LATE_REQUEST_SECONDS, "the start of the try counts"
+    assert record(clock, 3).pending_until() == NOW + 100 + LATE_REQUEST_SECONDS, "the start of the try counts"
 
 
 def test_a_created_session_needs_no_record(clock: VirtualClock, folder: Path) -> None:
@@ -110,10 +110,10 @@ def test_a_created_session_needs_no_record(clock: VirtualClock, folder: Path) ->
 
 def test_creates_and_platforms_have_records_of_their_own(clock: VirtualClock) -> None:
     record(clock).record_send("a")
-    assert record(clock, key="other").is_quiet()
-    assert record(clock, place=("sessions_us", PLACE[1])).is_quiet()
-    assert record(clock, place=(PLACE[0], "https://other.example")).is_quiet()
-    assert not record(clock).is_quiet()
+    assert not record(clock, key="other").has_pending_send()
+    assert not record(clock, place=("sessions_us", PLACE[1])).has_pending_send()
+    assert not record(clock, place=(PLACE[0], "https://other.example")).has_pending_send()
+    assert record(clock).has_pending_send()
 
 
 def test_a_deferral_carries_the_record_to_another_host(
@@ -124,7 +124,7 @@ def test_a_deferral_carries_the_record_to_another_host(
     monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "another host"))
     clock.jump(20)
     resumed = record(clock, carried=first.as_json())
-    assert (resumed.open_sends, resumed.quiet_until()) == ({"a"}, NOW + LATE_REQUEST_SECONDS)
+    assert (resumed.open_sends, resumed.pending_until()) == ({"a"}, NOW + LATE_REQUEST_SECONDS)
     assert resumed.as_json() == first.as_json()
 
 
@@ -132,11 +132,11 @@ def test_the_stored_record_is_newer_than_a_carried_one(clock: VirtualClock) -> N
     first = record(clock, 2)
     first.record_give_up("a")
     carried = first.as_json()
-    first.settle("a")
+    first.record_outcome("a")
     clock.jump(20)
     resumed = record(clock, 2, carried=carried)
     assert resumed.open_sends == frozenset()
-    assert resumed.quiet_until() == NOW + LATE_REQUEST_SECONDS
+    assert resumed.pending_until() == NOW + LATE_REQUEST_SECONDS
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"tries": 1}', '{"sends": {"a": "soon"}}', "\ufffd", "null"])
@@ -146,7 +146,7 @@ def test_an_invalid_record_counts_as_none(clock: VirtualClock, folder: Path, tex
     file.write_text(text)
     again = record(clock, 2)
     assert again.open_sends == frozenset()
-    assert again.quiet_until() == NOW + LATE_REQUEST_SECONDS
+    assert again.pending_until() == NOW + LATE_REQUEST_SECONDS
 
 
 def test_old_records_are_removed(clock: VirtualClock, folder: Path) -> None:
@@ -158,8 +158,8 @@ def test_old_records_are_removed(clock: VirtualClock, folder: Path) -> None:
     os.utime(folder / "account.rate", (0, 0))
     record(clock, key="another")
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".json", ".rate"]
-    assert record(clock, 2, key="new").is_quiet()
-    assert not record(clock, 2, key="old").is_quiet()
+    assert not record(clock, 2, key="new").has_pending_send()
+    assert record(clock, 2, key="old").has_pending_send()
 
 
 def test_a_record_has_the_name_by_which_the_next_version_finds_it(clock: VirtualClock, folder: Path) -> None:
@@ -225,16 +225,16 @@ def test_a_record_that_cannot_be_written_leaves_no_outdated_one(
         first.record_send("a")
     assert "Cannot record what this create sends" in caplog.text
     assert list(folder.iterdir()) == []
-    assert not record(clock, 2).is_quiet(), "so the next try waits"
+    assert record(clock, 2).has_pending_send(), "so the next try waits"
 
 
 def test_without_a_store_the_next_try_waits(clock: VirtualClock, folder: Path) -> None:
     folder.write_text("no folder")
     record(clock).close()
-    assert not record(clock, 2).is_quiet()
+    assert record(clock, 2).has_pending_send()
     nowhere = RedisAddress("127.0.0.1", 1)
     record(clock, store=nowhere).close()
-    assert not record(clock, 2, store=nowhere).is_quiet()
+    assert record(clock, 2, store=nowhere).has_pending_send()
 
 
 class FakeRedis(RedisAddress):
@@ -268,7 +268,7 @@ def test_redis_keeps_a_record_for_a_day_or_until_the_session_is_created(clock: V
     clock.jump(10)
     second = record(clock, 2, store=fake_redis)
     assert second.open_sends == {"a"}
-    assert second.quiet_until() == NOW + LATE_REQUEST_SECONDS
+    assert second.pending_until() == NOW + LATE_REQUEST_SECONDS
     assert record(clock, 2, store=fake_redis, key="other").open_sends == frozenset()
     assert set(fake_redis.expirations) == {86400}
     second.close()
@@ -285,14 +285,16 @@ def test_a_full_redis_has_no_outdated_record(clock: VirtualClock) -> None:
     assert fake_redis.values == {}
     fake_redis.full.clear()
     clock.jump(10)
-    assert record(clock, 2, store=fake_redis).quiet_until() == NOW + 10 + LATE_REQUEST_SECONDS, "so the next try waits"
+    assert record(clock, 2, store=fake_redis).pending_until() == NOW + 10 + LATE_REQUEST_SECONDS, (
+        "so the next try waits"
+    )
 
 
 def test_an_invalid_record_in_redis_counts_as_none(clock: VirtualClock) -> None:
     fake_redis: Any = FakeRedis()
     record(clock, store=fake_redis).record_send("a")
     fake_redis.values.update(dict.fromkeys(fake_redis.values, b"\xff\xfe"))
-    assert not record(clock, 2, store=fake_redis).is_quiet()
+    assert record(clock, 2, store=fake_redis).has_pending_send()
 
 
 def test_without_redis_installed_records_are_files(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,7 +311,7 @@ def test_without_redis_installed_records_are_files(clock: VirtualClock, monkeypa
 def test_a_request_is_waited_for_a_minute_and_a_margin(clock: VirtualClock) -> None:
     first = record(clock)
     first.record_give_up("a")
-    assert format_clock_time(first.quiet_until()) == "15:01:05 UTC"
+    assert format_clock_time(first.pending_until()) == "15:01:05 UTC"
 
 
 def test_a_time_is_shown_as_a_clock_time() -> None:
