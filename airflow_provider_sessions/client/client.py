@@ -55,7 +55,7 @@ class _Parsed(NamedTuple):
 
 
 class _NoCookies(httpx.Cookies):
-    """Keeps no cookies: one would be a credential that nobody configured, and outlive the one that somebody did."""
+    """Keeps no cookies: a session cookie would be a credential beside the configured one, even after that changed."""
 
     def extract_cookies(self, response: httpx.Response) -> None:
         """Ignore the cookies of a response."""
@@ -89,13 +89,14 @@ _CHUNK = 64 * 1024
 class Client:
     """Sends calls and parses their responses. It belongs to one event loop; close it with :meth:`aclose`.
 
-    :param config: what it needs to know of the connection.
+    :param config: what it needs to know of the Airflow connection.
     :param dialect: what is special about the platform's responses.
     :param auth: adds the credential to requests.
     :param limiter: the account's rate limiter.
     :param category_limiters: the rate limiters of categories of endpoints, which apply besides the account's.
-    :param traffic_class: what its requests are for, log-ins included. With ``poll``, a response with the same bytes as
-        in the last poll is not parsed again: the same object is returned, so do not change it.
+    :param traffic_class: what its requests are for, log-ins included. With ``poll``, a response to a GET is not parsed
+        again if it equals the previous one of the same URL, apart from what :meth:`Dialect.strip_volatile` removes: the
+        same object is returned again, so do not change it.
     :param clock: the time.
     :param transport: replaces the network, for tests in one process.
     :param secrets: returns what no error may quote, besides the credential of the request.
@@ -138,7 +139,7 @@ class Client:
         )
         self._http = _HttpxClient(
             auth=auth,
-            # The deadline also limits the wait for a connection.
+            # The deadline also limits the wait for a free HTTP connection.
             timeout=httpx.Timeout(config.timeout, pool=None),
             follow_redirects=True,
             max_redirects=5,
@@ -164,7 +165,7 @@ class Client:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all HTTP connections."""
         await self._http.aclose()
 
     async def send(self, call: Call[T]) -> T:
@@ -179,19 +180,21 @@ class Client:
     async def pages(self, call: Paged[T], *, prefetch: bool = False, expected_total: int = 0) -> AsyncIterator[T]:
         """Yield the items of all pages of a list, each once.
 
-        If the list changes meanwhile in a way that may hide items, it is read again: see
-        :class:`~airflow_provider_sessions.client.paging.Walk`.
+        If the list changes meanwhile in a way that may hide items, it is read again, up to three times in all: see
+        :class:`~airflow_provider_sessions.client.paging.Walk`. If it changes in the third pass as well, what all three
+        found is the result, unless the list became shorter in the third pass.
 
         :param call: what an endpoint function returned.
         :param prefetch: whether to request pages ahead, as far as it is known how long the list is; for callers that
             read it to its end. Changes of the list are still detected, since each page shows the total at its time.
         :param expected_total: how many items the caller expects; used if the platform does not say.
-        :raises PagingError: pages repeat, end too early or never end, or the list shrinks in every pass.
+        :raises PagingError: pages repeat, end too early or never end, or the list changes in three passes
+            and becomes shorter in the last.
         :raises MalformedResponseError: two different items have the same id.
         """
         yielded: set[str] = set()
         paging = self.config.paging(call.paging)
-        for _ in range(_MAX_WALKS):
+        for number in range(1, _MAX_WALKS + 1):
             walk = Walk(call.route.name, paging, expected_total)
             item_keys = ItemKeys(call.route.name, call.key, call.identity)
             query: Mapping[str, Any] | None = paging.first()
@@ -208,17 +211,20 @@ class Client:
                             yield item
             if not walk.shifted:
                 return
-            log.info("%s: the list changed while it was read; reading it again", call.route.name)
+            if number < _MAX_WALKS:
+                log.info("%s: the list changed while it was read; reading it again", call.route.name)
         if walk.shrank:
-            raise PagingError(f"{call.route.name}: the list became shorter in each of {_MAX_WALKS} passes")
+            raise PagingError(
+                f"{call.route.name}: the list changed in each of {_MAX_WALKS} passes, and became shorter in the last"
+            )
 
-    def url(self, call: Call[Any]) -> tuple[str, str]:
-        """Return method and URL of a call; see :meth:`ClientConfig.url`."""
-        return self.config.url(call)
+    def get_method_and_url(self, call: Call[Any]) -> tuple[str, str]:
+        """Return method and URL of a call; see :meth:`ClientConfig.get_method_and_url`."""
+        return self.config.get_method_and_url(call)
 
-    def trusts(self, url: httpx.URL) -> bool:
-        """Whether a URL is on a host of the connection, so that the credential is sent there."""
-        return self._guard.trusts(url)
+    def is_trusted(self, url: httpx.URL) -> bool:
+        """Whether a URL is on a host of the Airflow connection, so that the credential is sent there."""
+        return self._guard.is_trusted(url)
 
     def stream(self, url: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
         """Request a URL and stream the response; for :mod:`airflow_provider_sessions.client.download`.
@@ -230,7 +236,7 @@ class Client:
         try:
             request = self._http.build_request("GET", url, headers=dict(headers), extensions={IS_DOWNLOAD: True})
         except (httpx.InvalidURL, UnicodeError):
-            # Neither quoted nor chained: it may be signed.
+            # The error neither quotes the URL nor has httpx's error as its cause: a signed URL is a credential.
             raise MalformedResponseError("the platform returned an invalid URL") from None
         return self._open(request)
 
@@ -246,7 +252,7 @@ class Client:
         try:
             request = self._http.build_request("PUT", url, content=body, headers={"Content-Length": str(len(part))})
         except (httpx.InvalidURL, UnicodeError):
-            # Neither quoted nor chained: it may be signed.
+            # The error neither quotes the URL nor has httpx's error as its cause: a signed URL is a credential.
             raise MalformedResponseError("the platform returned an invalid URL") from None
         try:
             async with self._open(request) as response:
@@ -256,8 +262,11 @@ class Client:
 
     @asynccontextmanager
     async def _open(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """Send a request and close its response in the end. The credential is for the connection's own hosts."""
-        auth = httpx.USE_CLIENT_DEFAULT if self.trusts(request.url) else None
+        """Send a request, yield its response with the body unread, and close it in the end.
+
+        The credential is added only if the URL is on a host of the Airflow connection.
+        """
+        auth = httpx.USE_CLIENT_DEFAULT if self.is_trusted(request.url) else None
         with drop_httpx_logs():
             response = await self._http.send(request, stream=True, auth=auth)
         try:
@@ -266,7 +275,11 @@ class Client:
             await response.aclose()
 
     async def _send(self, call: Call[Any], query: Mapping[str, Any]) -> _Parsed:
-        """Send a request until it succeeds or the retry policy stops."""
+        """Send a call until it succeeds, or the retry policy says not to send it again.
+
+        :param query: the call's query, for a page with what selects the page.
+        :raises SessionsError: the error of the last request.
+        """
         repeatable = self.config.is_repeatable(call.route)
         attempt = 1
         while True:
@@ -283,7 +296,11 @@ class Client:
             await self.clock.sleep(wait)
 
     async def _send_once(self, call: Call[Any], query: Mapping[str, Any]) -> _Parsed:
-        method, url = self.url(call)
+        """Send one request, and parse its response. Errors name the call and hide secrets.
+
+        :raises SessionsError: it failed, or the response is an error or cannot be parsed.
+        """
+        method, url = self.get_method_and_url(call)
 
         def describe() -> str:
             return f"{call.route.name} ({method} {redact_url(url)})"
@@ -301,6 +318,7 @@ class Client:
     def _parse_or_reuse(
         self, call: Call[Any], request: httpx.Request, response: httpx.Response, body: bytes
     ) -> _Parsed:
+        """Parse a response; return the previous object if polls received the same: see ``traffic_class``."""
         if self.traffic_class is not TrafficClass.POLL or request.method != "GET":
             return self._parse(call, response, body)
         key = (str(request.url), call.response_type, call.unwrap, _get_converter(call))
@@ -312,6 +330,10 @@ class Client:
         return parsed
 
     def _parse(self, call: Call[Any], response: httpx.Response, body: bytes) -> _Parsed:
+        """Parse a successful response into the type of the call.
+
+        :raises SessionsError: it holds an error in spite of its status, or cannot be parsed.
+        """
         name, response_type = call.route.name, call.response_type
         content_type = response.headers.get("content-type", "")
         content = decode_body(response_type, body, name, content_type, self.config.max_items)
@@ -332,7 +354,7 @@ class Client:
     ) -> ApiError:
         """Make the error of a response with an error status."""
         name, status = call.route.name, response.status_code
-        if not self.trusts(response.request.url):  # a redirect led there, without the credential
+        if not self.is_trusted(response.request.url):  # a redirect led there, without the credential
             return make_link_error(response, self.dialect, self.clock, request_name=name)
         return make_api_error(
             response,

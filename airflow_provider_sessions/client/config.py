@@ -64,7 +64,7 @@ class ClientConfig:
         """Which addresses the platform may name."""
         return AddressPolicy.from_urls(self.trusted, allow_private=self.allow_private)
 
-    def url(self, call: Call[Any]) -> tuple[str, str]:
+    def get_method_and_url(self, call: Call[Any]) -> tuple[str, str]:
         """Return method and absolute URL of a call, with the connection's overrides applied.
 
         :raises ConnectionConfigError: an override is invalid, or a base URL is missing.

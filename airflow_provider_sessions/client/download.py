@@ -152,7 +152,7 @@ class Download:
 
     def _make_error(self, response: httpx.Response) -> ApiError:
         dialect, clock = self._client.dialect, self._client.clock
-        is_own = self._client.trusts(response.request.url)
+        is_own = self._client.is_trusted(response.request.url)
         return make_link_error(response, dialect, clock, request_name="a download", is_own=is_own)
 
     def _check_end(self, response: httpx.Response) -> None:

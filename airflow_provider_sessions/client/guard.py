@@ -108,7 +108,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         :raises RateLimitTimeoutError: it would wait too long for the rate limit.
         :raises RedirectRefusedError: it was redirected to an address that must not be requested.
         """
-        if self.trusts(request.url):
+        if self.is_trusted(request.url):
             response = await self._send_limited(request)
         else:
             self._check_foreign(request)
@@ -119,7 +119,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise RedirectRefusedError(reason)
         return response
 
-    def trusts(self, url: httpx.URL) -> bool:
+    def is_trusted(self, url: httpx.URL) -> bool:
         """Whether the credential is sent to a URL."""
         return parse_origin(url) in self._trusted
 

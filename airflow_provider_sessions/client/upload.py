@@ -53,5 +53,5 @@ async def _put(client: Client, url: str, part: bytes) -> str:
 
 
 def _make_error(client: Client, response: httpx.Response) -> ApiError:
-    is_own = client.trusts(response.request.url)
+    is_own = client.is_trusted(response.request.url)
     return make_link_error(response, client.dialect, client.clock, request_name="an upload", is_own=is_own)

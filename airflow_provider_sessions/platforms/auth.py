@@ -190,7 +190,7 @@ class EndpointTokenAuth(TokenAuth):
 
     def _make_request(self, call: Call[Any], request: httpx.Request) -> httpx.Request:
         """Make a token request, with the timeouts and limits of the request that needs the token."""
-        method, url = self._config.url(call)
+        method, url = self._config.get_method_and_url(call)
         return httpx.Request(
             method,
             url,

@@ -58,7 +58,10 @@ def test_an_argument_that_could_change_the_path_is_refused(value: Any) -> None:
     ],
 )
 def test_an_argument_is_percent_encoded(value: Any, path: str) -> None:
-    assert ClientConfig("https://a.example/v1/").url(get_thing(value)) == ("GET", f"https://a.example/v1/things/{path}")
+    assert ClientConfig("https://a.example/v1/").get_method_and_url(get_thing(value)) == (
+        "GET",
+        f"https://a.example/v1/things/{path}",
+    )
 
 
 def test_operators_make_calls_by_name() -> None:
@@ -112,7 +115,7 @@ def test_mistakes_in_a_table_fail_at_import() -> None:
 )
 def test_a_connection_can_override_a_path(override: str, method: str, path: str) -> None:
     config = ClientConfig("https://a.example", paths={"poke_thing": override})
-    assert config.url(poke_thing("t1")) == (method, f"https://a.example{path}")
+    assert config.get_method_and_url(poke_thing("t1")) == (method, f"https://a.example{path}")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_a_connection_can_override_a_path(override: str, method: str, path: str)
 def test_an_invalid_override_is_refused(override: str) -> None:
     config = ClientConfig("https://a.example", paths={"poke_thing": override})
     with pytest.raises(ConnectionConfigError, match=r"paths: invalid value poke_thing="):
-        config.url(poke_thing("t1"))
+        config.get_method_and_url(poke_thing("t1"))
 
 
 def test_an_override_with_post_makes_a_call_unrepeatable() -> None:
@@ -160,8 +163,8 @@ def test_scope_and_other_base_urls() -> None:
         return call(Thing)
 
     config = ClientConfig("https://a.example/v1", scope="/libraries/l1", bases={"video": "https://b.example/"})
-    assert config.url(rooms())[1] == "https://a.example/v1/libraries/l1/rooms"
-    assert config.url(videos())[1] == "https://b.example/videos"
-    assert ClientConfig("https://a.example").url(rooms())[1] == "https://a.example/rooms"
+    assert config.get_method_and_url(rooms())[1] == "https://a.example/v1/libraries/l1/rooms"
+    assert config.get_method_and_url(videos())[1] == "https://b.example/videos"
+    assert ClientConfig("https://a.example").get_method_and_url(rooms())[1] == "https://a.example/rooms"
     with pytest.raises(ConnectionConfigError, match="videos needs the connection's base URL for 'video'"):
-        ClientConfig("https://a.example").url(videos())
+        ClientConfig("https://a.example").get_method_and_url(videos())

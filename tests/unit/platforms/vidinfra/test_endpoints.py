@@ -273,7 +273,10 @@ def bare(path: str) -> str:
 
 @pytest.mark.parametrize(("call", "method", "path", "body"), CALLS, ids=[call.route.name for call, *_ in CALLS])
 def test_an_endpoint_describes_its_request(call: Call[Any], method: str, path: str, body: Any) -> None:
-    assert ClientConfig(BASE, bases={"video": VIDEO}).url(call) == (method, (VIDEO if call.route.base else BASE) + path)
+    assert ClientConfig(BASE, bases={"video": VIDEO}).get_method_and_url(call) == (
+        method,
+        (VIDEO if call.route.base else BASE) + path,
+    )
     assert call.body == body
 
 
@@ -359,7 +362,7 @@ def test_the_sandbox_has_every_endpoint_with_the_same_library_twin() -> None:
     ids=lambda value: value.route.name if isinstance(value, Call) else "",
 )
 def test_a_library_goes_before_the_paths_that_have_a_twin_there(call: Call[Any], scoped: bool) -> None:
-    _, url = ClientConfig(BASE, scope=LIBRARY).url(call)
+    _, url = ClientConfig(BASE, scope=LIBRARY).get_method_and_url(call)
     assert url.startswith(BASE + LIBRARY) is scoped
 
 
