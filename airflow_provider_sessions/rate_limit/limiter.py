@@ -20,8 +20,8 @@ from airflow_provider_sessions.rate_limit.state import MARGIN_SECONDS, RateLimit
 
 T = TypeVar("T")
 
-NO_LIMIT = RateLimit(1, 1.0)
-"""The limit of a state whose limiter reserves nothing: a :class:`RetryAfterLimiter`."""
+UNUSED_LIMIT = RateLimit(1, 1.0)
+"""The limit of the state of a :class:`RetryAfterLimiter`. A state must have one, but this limiter reserves nothing."""
 
 
 class StoreError(Exception):
@@ -29,7 +29,15 @@ class StoreError(Exception):
 
 
 class RateLimiter(Protocol):
-    """Says when each request of an account may be sent."""
+    """Says when each request of an account may be sent.
+
+    For each request, the client calls :meth:`reserve`, waits for the returned time, and calls :meth:`admit`. If that
+    returns a delay, it waits and calls it again, or, if the delay is long, begins with a new reservation. It sends the
+    request after a 0, and passes the response's headers to :meth:`observe`.
+
+    Each method may raise :class:`StoreError`, unless a
+    :class:`~airflow_provider_sessions.rate_limit.fallback.FallbackLimiter` handles it.
+    """
 
     @property
     def limit(self) -> RateLimit | None:
@@ -48,7 +56,7 @@ class RateLimiter(Protocol):
     async def admit(self) -> float:
         """Admit a request whose reserved time has come, right before it is sent.
 
-        :returns: seconds to hold the request before asking again; 0 if it may be sent now, which is then recorded.
+        :returns: seconds to wait before calling this again; 0 if the request may be sent now, which is then recorded.
         """
 
     async def observe(self, info: RateLimitInfo) -> None:
@@ -100,28 +108,28 @@ class WindowLimiter:
 
 
 class ProcessLimiter(WindowLimiter):
-    """Keeps the requests of one process within a limit.
+    """A :class:`WindowLimiter` for one process.
 
     :param limit: the limit.
     :param clock: the time.
     :param margin: seconds added to each window to begin with.
-    :param opens_in: seconds until the first request may be sent.
+    :param initial_delay: seconds until the first request may be sent.
     """
 
     def __init__(
-        self, limit: RateLimit, clock: Clock, *, margin: float = MARGIN_SECONDS, opens_in: float = 0.0
+        self, limit: RateLimit, clock: Clock, *, margin: float = MARGIN_SECONDS, initial_delay: float = 0.0
     ) -> None:
-        opens_at = clock.now().timestamp() + opens_in
-        super().__init__(MemoryStore(RateLimitState(limit, margin, blocked_until=opens_at), clock), limit)
+        blocked_until = clock.now().timestamp() + initial_delay
+        super().__init__(MemoryStore(RateLimitState(limit, margin, blocked_until=blocked_until), clock), limit)
 
 
 class RetryAfterLimiter:
     """Knows no limit, and delays requests only while the platform refuses them, as 429 and ``Retry-After`` say.
 
     :param store: the store; its state holds nothing but the time until which the platform refuses requests.
-    :param cache_seconds: seconds for which that time is taken from memory. Up to hundreds of requests per second would
-        otherwise each read a file or a server; in exchange, a refusal that another process received is noticed this
-        much later, at the price of a request or two.
+    :param cache_seconds: seconds for which that time is taken from memory, so that not each of hundreds of requests per
+        second reads a file or Redis. If another process receives a refusal, this one notices it up to so much later,
+        and may send requests until then.
     """
 
     limit = None
@@ -130,7 +138,8 @@ class RetryAfterLimiter:
         self._store = store
         self._cache_seconds = cache_seconds
         self._read_at = -math.inf
-        self._blocked_until = 0.0
+        # Monotonic, unlike the state's time: the cache must not last longer if the system's time is set back.
+        self._cached_until_monotonic = 0.0
 
     async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
         """Return the seconds until the platform accepts requests, or None if these are more than ``max_wait``."""
@@ -145,8 +154,8 @@ class RetryAfterLimiter:
         """Return the seconds until the platform accepts requests."""
         now = time.monotonic()
         if now - self._read_at >= self._cache_seconds:
-            self._read_at, self._blocked_until = now, now + await self._store.read(RateLimitState.blocked_for)
-        return max(0.0, self._blocked_until - now)
+            self._read_at, self._cached_until_monotonic = now, now + await self._store.read(RateLimitState.blocked_for)
+        return max(0.0, self._cached_until_monotonic - now)
 
     async def observe(self, info: RateLimitInfo) -> None:
         """Record for how long the platform refuses requests, if the response said so."""
@@ -156,13 +165,13 @@ class RetryAfterLimiter:
 
 
 class ProcessRetryAfterLimiter(RetryAfterLimiter):
-    """A limiter without a limit, for one process.
+    """A :class:`RetryAfterLimiter` for one process.
 
     :param clock: the time.
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(MemoryStore(RateLimitState(NO_LIMIT), clock))
+        super().__init__(MemoryStore(RateLimitState(UNUSED_LIMIT), clock))
 
 
 class MemoryStore:
@@ -179,7 +188,7 @@ class MemoryStore:
 
     async def read(self, function: Callable[[RateLimitState], T]) -> T:
         """Return what a function reads from the current state."""
-        return await self.update(function)
+        return await self.update(function)  # reading, too, advances the state to the current time
 
     async def update(self, function: Callable[[RateLimitState], T]) -> T:
         """Change the current state by a function and return its result."""

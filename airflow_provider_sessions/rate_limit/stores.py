@@ -12,7 +12,7 @@ from airflow_provider_sessions.rate_limit.fallback import FallbackLimiter
 from airflow_provider_sessions.rate_limit.file_store import FileStore, shared_folder
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.limiter import (
-    NO_LIMIT,
+    UNUSED_LIMIT,
     ProcessLimiter,
     ProcessRetryAfterLimiter,
     RateLimiter,
@@ -65,7 +65,7 @@ def _get_file_limiter(name: str, limit: RateLimit) -> RateLimiter:
     delay = random.uniform(0, 0.8 * limit.seconds)  # noqa: S311 - keeps processes from all starting together
     return FallbackLimiter(
         WindowLimiter(FileStore(shared_folder() / name, limit), limit),
-        ProcessLimiter(RateLimit(1, limit.seconds), SYSTEM_CLOCK, opens_in=delay),
+        ProcessLimiter(RateLimit(1, limit.seconds), SYSTEM_CLOCK, initial_delay=delay),
         SYSTEM_CLOCK,
         consequence=f"this process sends at most one request every {limit.seconds:.3g} s",
     )
@@ -75,9 +75,9 @@ def _get_file_limiter(name: str, limit: RateLimit) -> RateLimiter:
 def _get_retry_after_limiter(name: str, store: RedisAddress | None) -> RateLimiter:
     """Return a limiter without a limit. Without its store, each process knows only responses to its own requests."""
     if store is None:
-        shared: FileStore | RedisStore = FileStore(shared_folder() / f"{name}.rate", NO_LIMIT)
+        shared: FileStore | RedisStore = FileStore(shared_folder() / f"{name}.rate", UNUSED_LIMIT)
     else:
-        shared = RedisStore(store, name, NO_LIMIT)
+        shared = RedisStore(store, name, UNUSED_LIMIT)
     return FallbackLimiter(
         RetryAfterLimiter(shared, cache_seconds=_CACHE_SECONDS),
         ProcessRetryAfterLimiter(SYSTEM_CLOCK),

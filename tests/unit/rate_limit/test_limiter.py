@@ -15,7 +15,7 @@ from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import (
-    NO_LIMIT,
+    UNUSED_LIMIT,
     ProcessLimiter,
     ProcessRetryAfterLimiter,
     RetryAfterLimiter,
@@ -223,7 +223,7 @@ class _CountingStore:
     """A store that counts how often it is read."""
 
     def __init__(self) -> None:
-        self.state = RateLimitState(NO_LIMIT)
+        self.state = RateLimitState(UNUSED_LIMIT)
         self.reads = 0
 
     async def read(self, function: Callable[[RateLimitState], T]) -> T:

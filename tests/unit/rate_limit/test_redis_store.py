@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
-from airflow_provider_sessions.rate_limit.limiter import NO_LIMIT, RetryAfterLimiter, StoreError, WindowLimiter
+from airflow_provider_sessions.rate_limit.limiter import UNUSED_LIMIT, RetryAfterLimiter, StoreError, WindowLimiter
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisStore
 from airflow_provider_sessions.rate_limit.stores import get_account_limiter
 from tests.unit.rate_limit.test_state import count_busiest_window
@@ -65,7 +65,7 @@ async def test_all_workers_share_the_limit(account: str) -> None:
 
 
 async def test_without_a_limit_all_workers_learn_of_a_refusal(account: str) -> None:
-    one, other = (RetryAfterLimiter(RedisStore(ADDRESS, account, NO_LIMIT)) for _ in range(2))
+    one, other = (RetryAfterLimiter(RedisStore(ADDRESS, account, UNUSED_LIMIT)) for _ in range(2))
     assert await reserve(one, 50) == [0] * 50
     await one.observe(RateLimitInfo(429, retry_after=300))
     assert await other.reserve(TrafficClass.CALL, max_wait=60) is None
