@@ -44,18 +44,18 @@ from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling import poll_schedule
 from airflow_provider_sessions.polling.poll_schedule import SessionSnapshot
 from airflow_provider_sessions.polling.subscriptions import (
-    AnyPoll,
-    ListPoll,
+    AnySchedule,
+    ListSchedule,
     ListSubscription,
     PollTarget,
     Result,
     SessionList,
     SessionListResult,
-    SessionPoll,
+    SessionSchedule,
     SessionSubscription,
     Subscription,
     Target,
-    TargetPoll,
+    TargetSchedule,
 )
 from airflow_provider_sessions.polling.wait_conditions import PollInterval, PollResult
 from airflow_provider_sessions.rate_limit.headers import DEFAULT_RETRY_AFTER
@@ -74,6 +74,8 @@ _TIME_TOLERANCE = 0.001
 """Seconds that a timer may fire too early."""
 _IDLE_SLEEP = 60.0
 """Seconds to sleep while there is nothing to poll."""
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+"""The pollers of each event loop, by the key that :func:`get_poller` receives."""
 
 
 async def _do_nothing() -> None:
@@ -94,8 +96,8 @@ class Poller:
         self._connect = connect
         self._before_publish = before_publish
         self._clock = clock
-        self._session_polls: dict[PollTarget, SessionPoll] = {}
-        self._list_polls: dict[SessionList, ListPoll] = {}
+        self._session_schedules: dict[PollTarget, SessionSchedule] = {}
+        self._list_schedules: dict[SessionList, ListSchedule] = {}
         self._snapshots: dict[str, SessionSnapshot] = {}
         self._adapter: Adapter | None = None
         self._connected_at = 0.0
@@ -104,9 +106,12 @@ class Poller:
         self._last_poll_at: float | None = None
         self._last_poll_duration = 0.0
         self._requests_began_at, self._responses_before = 0.0, 0
-        self._poll_interval: PollInterval | None = None
+        # None if polls come as often as requested.
+        self._actual_interval: PollInterval | None = None
         self._failures = 0
+        # Until then no polls, except at deadlines: after failures, and while blocked.
         self._paused_until = 0.0
+        # Until then no polls at all: the platform refuses requests (429, Retry-After).
         self._blocked_until = 0.0
         self._schedule_changed = asyncio.Event()
         self._next_deadline_check = math.inf
@@ -143,8 +148,8 @@ class Poller:
         :param artifact: None to subscribe to the session itself.
         :param poll_interval: seconds between polls.
         :param max_idle: maximum seconds between polls, however far away the next change seems.
-        :param deadline: when the subscription expires, in seconds since 1970: after the final poll, which begins then,
-            or after ``FINAL_POLL_TIMEOUT`` seconds. A deadline in the past counts as now.
+        :param deadline: when the final poll begins, in seconds since 1970. The subscription expires after that poll, at
+            the latest ``FINAL_POLL_TIMEOUT`` seconds after the deadline. A deadline in the past counts as now.
         :param ended_session: the session, if it is known to have ended: then only its artifact is polled.
         """
         deadline = max(deadline, self._now())
@@ -152,12 +157,12 @@ class Poller:
         subscription: SessionSubscription = Subscription(target, poll_interval, max_idle, deadline)
         if self._last_session(session_id) is None:
             self._snapshots[session_id] = SessionSnapshot(ended_session)
-        self._add_subscriber(self._session_polls, subscription)
+        self._add_subscriber(self._session_schedules, subscription)
         try:
             yield subscription
         finally:
-            _remove_subscriber(self._session_polls, subscription)
-            if not any(PollTarget(session_id, artifact) in self._session_polls for artifact in (None, *Artifact)):
+            _remove_subscriber(self._session_schedules, subscription)
+            if not any(PollTarget(session_id, artifact) in self._session_schedules for artifact in (None, *Artifact)):
                 del self._snapshots[session_id]
             await self._close_if_unused()
 
@@ -171,28 +176,28 @@ class Poller:
         :param poll_interval: seconds between polls.
         """
         subscription: ListSubscription = Subscription(session_list, poll_interval)
-        self._add_subscriber(self._list_polls, subscription)
+        self._add_subscriber(self._list_schedules, subscription)
         try:
             yield subscription
         finally:
-            _remove_subscriber(self._list_polls, subscription)
+            _remove_subscriber(self._list_schedules, subscription)
             await self._close_if_unused()
 
     def _add_subscriber(
-        self, polls: dict[Target, TargetPoll[Target, Result]], subscription: Subscription[Target, Result]
+        self, schedules: dict[Target, TargetSchedule[Target, Result]], subscription: Subscription[Target, Result]
     ) -> None:
         due, interval = self._now(), subscription.poll_interval
         if self._last_poll_at is not None:
             due = max(due, self._last_poll_at + interval)
-        poll = polls.setdefault(subscription.target, TargetPoll(subscription.target, due))
-        poll.due = min(poll.due, due)
-        poll.add_subscriber(subscription)
+        schedule = schedules.setdefault(subscription.target, TargetSchedule(subscription.target, due))
+        schedule.due = min(schedule.due, due)
+        schedule.add_subscriber(subscription)
         self._schedule_changed.set()
         if subscription.deadline < self._next_deadline_check:
             self._deadlines_changed.set()
 
     async def _close_if_unused(self) -> None:
-        if self._session_polls or self._list_polls:
+        if self._session_schedules or self._list_schedules:
             return
         pollers = _pollers.get(asyncio.get_running_loop(), {})
         for key in [key for key, poller in pollers.items() if poller is self]:
@@ -201,16 +206,16 @@ class Poller:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    def _polls(self) -> Iterator[AnyPoll]:
-        return chain(self._session_polls.values(), self._list_polls.values())
+    def _get_schedules(self) -> Iterator[AnySchedule]:
+        return chain(self._session_schedules.values(), self._list_schedules.values())
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
     def _publish_task_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (failure := task.exception()) is not None:
-            for poll in self._polls():
-                for subscription in poll.subscribers:
+            for schedule in self._get_schedules():
+                for subscription in schedule.subscribers:
                     subscription.put(failure)
 
     async def _run(self) -> None:
@@ -229,7 +234,7 @@ class Poller:
         while True:
             self._deadlines_changed.clear()
             now, self._next_deadline_check = self._now(), math.inf
-            for subscription in chain.from_iterable(poll.subscribers for poll in self._polls()):
+            for subscription in chain.from_iterable(schedule.subscribers for schedule in self._get_schedules()):
                 if (reason := self._explain_missed_final_poll(subscription.deadline, now)) is not None:
                     subscription.expire(reason)
                 deadline = subscription.deadline
@@ -257,11 +262,13 @@ class Poller:
         while True:
             self._schedule_changed.clear()
             # There is nothing to poll while the poller is being closed.
-            due = min((poll.due for poll in self._polls()), default=self._now() + _IDLE_SLEEP)
-            next_deadline = min((poll.next_deadline for poll in self._polls()), default=math.inf)
+            due = min((schedule.due for schedule in self._get_schedules()), default=self._now() + _IDLE_SLEEP)
+            next_deadline = min((schedule.next_deadline for schedule in self._get_schedules()), default=math.inf)
             if self._last_poll_at is not None:
                 next_deadline = max(next_deadline, self._last_poll_at + poll_schedule.FINAL_POLL_INTERVAL)
-            seconds = min(max(due, self._paused_until), max(next_deadline, self._blocked_until)) - self._now()
+            next_regular_poll = max(due, self._paused_until)  # ``_block`` pauses, too
+            next_final_poll = max(next_deadline, self._blocked_until)
+            seconds = min(next_regular_poll, next_final_poll) - self._now()
             if seconds < _TIME_TOLERANCE:
                 return
             await wait_with_timeout(self._clock, seconds, self._schedule_changed.wait())
@@ -270,41 +277,46 @@ class Poller:
         """Poll what is due. Each result is published at once: a rate limit may delay the rest of the poll."""
         due = self._select_due()
         unpublished = dict.fromkeys(due)
-        interval = min(poll.poll_interval for poll in due)
+        interval = min(schedule.poll_interval for schedule in due)
         began = self._poll_began_at = self._now()
-        self._note_requests_begin()
+        self._start_request_timer()
         try:
-            async for poll, result in self._poll_targets(due, interval):
+            async for schedule, result in self._poll_targets(due, interval):
                 await self._before_publish()
-                self._update_interval(max(self._last_poll_duration, self._response_seconds()), interval)
-                self._publish(poll, result, began)
-                del unpublished[poll]
+                self._update_interval(max(self._last_poll_duration, self._get_request_seconds()), interval)
+                self._publish(schedule, result, began)
+                del unpublished[schedule]
             self._failures = 0
         except Exception as failure:  # noqa: BLE001 - subscribers receive it and log it with its traceback
             self._failures += 1
             self._pause(poll_schedule.backoff_seconds(interval, self._failures))
-            for poll in unpublished:
-                self._publish(poll, self._failure_result(poll, failure), began)
+            for schedule in unpublished:
+                self._publish(schedule, self._failure_result(schedule, failure), began)
         self._last_poll_at, self._poll_began_at = self._now(), None
-        self._last_poll_duration = self._response_seconds()
+        self._last_poll_duration = self._get_request_seconds()
 
-    def _select_due(self) -> list[AnyPoll]:
+    def _select_due(self) -> list[AnySchedule]:
         """Select what is due now or before the next poll could be, so that polls of different targets align.
 
         If nothing is due but a deadline has been reached, select only the targets with that deadline. Otherwise every
         deadline would cause a poll of all targets.
         """
-        polls, now = list(self._polls()), self._now()
-        is_early = now + _TIME_TOLERANCE < max(min(poll.due for poll in polls), self._paused_until)
-        soon = -math.inf if is_early else now + min(poll.poll_interval for poll in polls)
-        return [poll for poll in polls if poll.due < soon or poll.next_deadline <= now + _TIME_TOLERANCE]
+        schedules, now = list(self._get_schedules()), self._now()
+        next_regular_poll = max(min(schedule.due for schedule in schedules), self._paused_until)
+        only_deadlines = now + _TIME_TOLERANCE < next_regular_poll
+        due_before = -math.inf if only_deadlines else now + min(schedule.poll_interval for schedule in schedules)
+        return [
+            schedule
+            for schedule in schedules
+            if schedule.due < due_before or schedule.next_deadline <= now + _TIME_TOLERANCE
+        ]
 
-    def _note_requests_begin(self) -> None:
+    def _start_request_timer(self) -> None:
         responses = 0 if self._adapter is None else self._adapter.client.response_count
         self._requests_began_at, self._responses_before = self._now(), responses
 
-    def _response_seconds(self) -> float:
-        """Return the seconds since this poll began to send requests.
+    def _get_request_seconds(self) -> float:
+        """Return for how many seconds this poll has been sending requests.
 
         0 if there was no response and there is no rate limit: an unreachable host is not a slow one.
         """
@@ -315,17 +327,17 @@ class Poller:
 
     def _update_interval(self, duration: float, interval: float) -> None:
         """Update the actual interval, if the rate limit or the platform makes it longer than requested."""
-        previous = None if self._poll_interval is None else self._poll_interval.seconds
+        previous = None if self._actual_interval is None else self._actual_interval.seconds
         seconds = poll_schedule.estimate_interval(duration, interval, previous)
         rate_limit = self._adapter.client.limiter.limit if self._adapter is not None else None
-        self._poll_interval = None if seconds is None else PollInterval(seconds, rate_limit)
+        self._actual_interval = None if seconds is None else PollInterval(seconds, rate_limit)
 
-    def _publish(self, poll: AnyPoll, result: PollResult | SessionListResult, began: float) -> None:
+    def _publish(self, schedule: AnySchedule, result: PollResult | SessionListResult, began: float) -> None:
         self._handle_error(result.error)
         if isinstance(result, PollResult):
-            result = replace(result, poll_interval=self._poll_interval)
-        if poll.subscribers:  # all may have left during the poll
-            poll.handle_result(result, self._now(), began)
+            result = replace(result, poll_interval=self._actual_interval)
+        if schedule.subscribers:  # all may have left during the poll
+            schedule.handle_result(result, self._now(), began)
 
     def _handle_error(self, error: Exception | None) -> None:
         """Pause for as long as the platform demands, and read the connection again after a 401."""
@@ -346,70 +358,70 @@ class Poller:
         self._paused_until = max(self._paused_until, self._now() + seconds)
 
     async def _poll_targets(
-        self, due: Collection[AnyPoll], interval: float
-    ) -> AsyncIterator[tuple[AnyPoll, PollResult | SessionListResult]]:
+        self, due: Collection[AnySchedule], interval: float
+    ) -> AsyncIterator[tuple[AnySchedule, PollResult | SessionListResult]]:
         """Poll all sessions that are due together, then their artifacts and lists one by one."""
         adapter = await self._connected_adapter()
-        self._note_requests_begin()
-        session_polls = [poll for poll in due if isinstance(poll.target, PollTarget)]
+        self._start_request_timer()
+        session_schedules = [schedule for schedule in due if isinstance(schedule.target, PollTarget)]
         now = self._now() + _TIME_TOLERANCE
-        at_deadline = {poll.target.session_id for poll in session_polls if poll.next_deadline <= now}
+        at_deadline = {schedule.target.session_id for schedule in session_schedules if schedule.next_deadline <= now}
         errors = await self._poll_sessions(
-            adapter, {poll.target.session_id for poll in session_polls}, interval, at_deadline
+            adapter, {schedule.target.session_id for schedule in session_schedules}, interval, at_deadline
         )
-        remaining: list[AnyPoll] = [poll for poll in due if isinstance(poll.target, SessionList)]
-        for poll in session_polls:
-            session_id = poll.target.session_id
+        remaining: list[AnySchedule] = [schedule for schedule in due if isinstance(schedule.target, SessionList)]
+        for schedule in session_schedules:
+            session_id = schedule.target.session_id
             session = self._last_session(session_id)
             if error := errors.get(session_id):
-                yield poll, self._failure_result(poll, error, missing=isinstance(error, NotFoundError))
-            elif poll.target.artifact and session and session.state is SessionState.ENDED:
-                remaining.append(poll)
+                yield schedule, self._failure_result(schedule, error, missing=isinstance(error, NotFoundError))
+            elif schedule.target.artifact and session and session.state is SessionState.ENDED:
+                remaining.append(schedule)
             else:
-                yield poll, PollResult(session=session)
+                yield schedule, PollResult(session=session)
         # The longest unrequested come first, so that all get their turn, however few requests a poll may send.
-        remaining.sort(key=lambda poll: poll.requested_at)
-        async for poll_and_result in self._send_requests(adapter, remaining):
-            yield poll_and_result
+        remaining.sort(key=lambda schedule: schedule.requested_at)
+        async for schedule_and_result in self._send_requests(adapter, remaining):
+            yield schedule_and_result
 
     async def _send_requests(
-        self, adapter: Adapter, polls: Sequence[AnyPoll]
-    ) -> AsyncIterator[tuple[AnyPoll, PollResult | SessionListResult]]:
+        self, adapter: Adapter, schedules: Sequence[AnySchedule]
+    ) -> AsyncIterator[tuple[AnySchedule, PollResult | SessionListResult]]:
         """Send one request, then several at a time; stop at an error that the others would also meet."""
         shared_error: Exception | None = None
         first = 0
-        while first < len(polls) and shared_error is None:
-            batch = polls[first : first + (_PARALLEL_REQUESTS if first else 1)]
-            results = await asyncio.gather(*(self._send_request(adapter, poll) for poll in batch))
-            for poll, result in zip(batch, results, strict=True):
+        while first < len(schedules) and shared_error is None:
+            batch = schedules[first : first + (_PARALLEL_REQUESTS if first else 1)]
+            results = await asyncio.gather(*(self._send_request(adapter, schedule) for schedule in batch))
+            for schedule, result in zip(batch, results, strict=True):
                 shared_error = shared_error or (result.error if isinstance(result.error, _SHARED_ERRORS) else None)
-                yield poll, result
+                yield schedule, result
             first += len(batch)
-        for poll in polls[first:]:
+        for schedule in schedules[first:]:
             if shared_error is not None:
-                yield poll, self._failure_result(poll, shared_error)
+                yield schedule, self._failure_result(schedule, shared_error)
 
-    async def _send_request(self, adapter: Adapter, poll: AnyPoll) -> PollResult | SessionListResult:
+    async def _send_request(self, adapter: Adapter, schedule: AnySchedule) -> PollResult | SessionListResult:
         """Poll one list, or the artifact of one session."""
-        poll.requested_at = self._now()
+        schedule.requested_at = self._now()
         try:
-            if isinstance(poll.target, SessionList):
+            if isinstance(schedule.target, SessionList):
                 polled_at = self._clock.now()
-                sessions = [session async for session in adapter.list_sessions(poll.target.query(polled_at))]
+                sessions = [session async for session in adapter.list_sessions(schedule.target.query(polled_at))]
                 return SessionListResult(tuple(sessions), None, polled_at)
-            session = self._last_session(poll.target.session_id)
+            session = self._last_session(schedule.target.session_id)
             if session is None:  # its last subscriber left during the poll
                 return PollResult()
-            return PollResult(session, await adapter.artifact_status(session, poll.target.artifact))
+            return PollResult(session, await adapter.artifact_status(session, schedule.target.artifact))
         except Exception as failure:  # noqa: BLE001 - subscribers receive it and log it with its traceback
-            return self._failure_result(poll, failure)
+            return self._failure_result(schedule, failure)
 
     def _failure_result(
-        self, poll: AnyPoll, failure: Exception, *, missing: bool = False
+        self, schedule: AnySchedule, failure: Exception, *, missing: bool = False
     ) -> PollResult | SessionListResult:
-        if isinstance(poll.target, SessionList):
+        if isinstance(schedule.target, SessionList):
             return SessionListResult(None, failure, self._clock.now())
-        return PollResult(session=self._last_session(poll.target.session_id), error=failure, missing=missing)
+        return PollResult(session=self._last_session(schedule.target.session_id), error=failure, missing=missing)
 
     async def _poll_sessions(
         self, adapter: Adapter, session_ids: Collection[str], interval: float, at_deadline: Collection[str]
@@ -457,15 +469,12 @@ class Poller:
 
 
 def _remove_subscriber(
-    polls: dict[Target, TargetPoll[Target, Result]], subscription: Subscription[Target, Result]
+    schedules: dict[Target, TargetSchedule[Target, Result]], subscription: Subscription[Target, Result]
 ) -> None:
-    poll = polls[subscription.target]
-    poll.subscribers.remove(subscription)
-    if not poll.subscribers:
-        del polls[subscription.target]
-
-
-_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+    schedule = schedules[subscription.target]
+    schedule.subscribers.remove(subscription)
+    if not schedule.subscribers:
+        del schedules[subscription.target]
 
 
 def get_poller(
@@ -473,8 +482,10 @@ def get_poller(
 ) -> Poller:
     """Return the running loop's poller for a connection; start a new one if there is none that is running.
 
-    :param key: identifies the connection.
-    :param connect: see :data:`Connect`; the first caller's is used.
+    The other arguments are used only if a poller is started; those of later callers are ignored.
+
+    :param key: the id of the connection.
+    :param connect: see :data:`Connect`.
     :param before_publish: see :data:`BeforePublish`.
     :param clock: the clock.
     """

@@ -133,8 +133,8 @@ class Subscription(Generic[Target, Result]):
         self.put(DeadlineReachedError(reason))
 
 
-class TargetPoll(Generic[Target, Result]):
-    """The polling of one target on behalf of any number of subscribers.
+class TargetSchedule(Generic[Target, Result]):
+    """When one target is polled, on behalf of any number of subscribers.
 
     :param target: what is polled.
     :param due: when to poll next, in seconds since 1970.
@@ -198,6 +198,6 @@ class TargetPoll(Generic[Target, Result]):
 
 SessionSubscription: TypeAlias = Subscription[PollTarget, PollResult]
 ListSubscription: TypeAlias = Subscription[SessionList, SessionListResult]
-SessionPoll: TypeAlias = TargetPoll[PollTarget, PollResult]
-ListPoll: TypeAlias = TargetPoll[SessionList, SessionListResult]
-AnyPoll: TypeAlias = TargetPoll[Any, Any]
+SessionSchedule: TypeAlias = TargetSchedule[PollTarget, PollResult]
+ListSchedule: TypeAlias = TargetSchedule[SessionList, SessionListResult]
+AnySchedule: TypeAlias = TargetSchedule[Any, Any]

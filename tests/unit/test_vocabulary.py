@@ -82,7 +82,7 @@ IDENTIFIERS = {
     "SmallPools": "ConnectionTransport",
     "Spot": "PollTarget",
     "SpotSubscription": "Subscription",
-    "SpotWatch": "TargetPoll",
+    "SpotWatch": "TargetSchedule",
     "Tickets": "Reservation",
     "Tolerance": "FailureLimits",
     "Trace": "Candidate",
