@@ -45,9 +45,10 @@ class SessionDraft(Value):
     """A session to create. Use :meth:`read` to make one from a user's arguments.
 
     The last five fields are not part of the request, but identify this create. ``key`` identifies one logical create:
-    all its attempts have the same key, so that a later attempt finds the session of an earlier one. ``attempt``
-    identifies this attempt. ``turn`` counts how often the session was created and canceled again. ``since`` is a time
-    before all attempts. ``mark`` is whether the key may be left in a field that people can read.
+    all its tries have the same key, so that a later try finds the session of an earlier one. ``attempt`` identifies one
+    create request. ``turn`` is the session's number among those of the create: a canceled one may have been created
+    again. Sessions created before ``since`` are not searched for. ``mark`` is whether the key may be left in a field
+    that people can read.
     """
 
     title: str

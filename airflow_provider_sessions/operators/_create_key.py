@@ -1,4 +1,4 @@
-"""The key of a create: the same for every attempt of a task instance that requests the same session."""
+"""The key of a create: the same for every try of a task instance that requests the same session."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def get_loop_index(context: Context) -> int | None:
 
 
 def get_earliest_attempt(context: Context) -> datetime | None:
-    """Return a time before which no attempt of this task instance created anything; None if it is unknown.
+    """Return a time before which no try of this task instance created anything; None if it is unknown.
 
     A run does not start before it is due. A first try has no predecessor, unless that was lost from Airflow's database,
     so it searches no further back than a day.

@@ -1,8 +1,8 @@
-"""Let one attempt at a create run at a time, so that the second one finds what the first one created.
+"""Let one try of a create run at a time, so that the second one finds what the first one created.
 
-Two attempts of one task rarely run at once: for example when Airflow took a worker for dead that goes on. Markers make
+Two tries of one task rarely run at once: for example when Airflow took a worker for dead that goes on. Markers make
 them agree on one session wherever they run (see :mod:`airflow_provider_sessions.operators._create`), but one of them
-then has to cancel its session, and Prevail's requests cannot be canceled. So attempts also exclude each other before
+then has to cancel its session, and Prevail's requests cannot be canceled. So tries also exclude each other before
 they search: with a lock on a file of the host, which the kernel releases when its process dies; or in Redis, for all
 hosts, if that is where the connection's rate limit is. If the lock is unavailable, a warning is logged and the markers
 decide.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _LOCK_TIMEOUT = 180.0
-"""Seconds to wait for the other attempt: longer than a create takes."""
+"""Seconds to wait for the other try: longer than a create takes."""
 _LEASE_SECONDS = 120.0
 """Seconds after which a lock in Redis expires, in case its owner died."""
 _RETRY_SECONDS = 0.05
@@ -40,7 +40,7 @@ class _LockError(Exception):
 
 @contextmanager
 def create_lock(key: str, store: RedisAddress | None) -> Iterator[None]:
-    """Make other attempts at the same create wait, if the lock is available.
+    """Make other tries of the same create wait, if the lock is available.
 
     :param key: the key of the create.
     :param store: the Redis that all workers share; None for a file, which the processes of this host share.
@@ -50,7 +50,7 @@ def create_lock(key: str, store: RedisAddress | None) -> Iterator[None]:
         lock = _lock_file(key) if store is None else _lock_in_redis(key, store)
     except _LockError as error:
         log.warning(
-            "No lock on this create (%s): an attempt on another worker may run at the same time; "
+            "No lock on this create (%s): a try on another worker may run at the same time; "
             "if both create a session, the later one is canceled",
             error,
         )
@@ -83,7 +83,7 @@ def _lock_file(key: str) -> _FileLock:
         check_private_folder(path.parent)
         while (file := _try_lock(path)) is None:
             if time.monotonic() > ends:
-                raise _LockError(f"another attempt has held {path} for {_LOCK_TIMEOUT:.0f} s")
+                raise _LockError(f"another try has held {path} for {_LOCK_TIMEOUT:.0f} s")
             time.sleep(_RETRY_SECONDS)
     except OSError as error:
         raise _LockError(f"{path}: {error.strerror or error}") from error
@@ -130,7 +130,7 @@ def _lock_in_redis(key: str, store: RedisAddress) -> _RedisLock:
     lock = store.client().lock(name, timeout=_LEASE_SECONDS, sleep=_RETRY_SECONDS, blocking_timeout=_LOCK_TIMEOUT)
     try:
         if not lock.acquire():
-            raise _LockError(f"another attempt has held {name} for {_LOCK_TIMEOUT:.0f} s")
+            raise _LockError(f"another try has held {name} for {_LOCK_TIMEOUT:.0f} s")
     except (RedisError, OSError) as error:
         raise _LockError(f"Redis: {type(error).__name__}: {error}") from error
     return _RedisLock(lock)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class IdempotentOperator(DeferringOperator):
-    """An operator that creates one object: one attempt runs at a time, and knows what earlier attempts sent."""
+    """An operator that creates one object: one try runs at a time, and knows what earlier tries sent."""
 
     def __init__(self, *, conn_id: str, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
@@ -43,13 +43,13 @@ class IdempotentOperator(DeferringOperator):
     ) -> Any:
         """Do the work after a deferral. The other parameters are those of :class:`DeferringOperator`'s method.
 
-        :param sends: what earlier attempts sent.
+        :param sends: what earlier tries sent.
         """
         self._sends = sends
         return super().execute_in_slot(context, event, slots=slots, began=began, times=times)
 
     def get_resume_arguments(self) -> dict[str, Any]:
-        """Return what earlier attempts sent, as an argument of :meth:`execute_in_slot`."""
+        """Return what earlier tries sent, as an argument of :meth:`execute_in_slot`."""
         return {} if self._record is None else {"sends": self._record.as_json()}
 
     def run_once(
@@ -59,7 +59,7 @@ class IdempotentOperator(DeferringOperator):
         identity: Sequence[str],
         find_or_create: Callable[[Adapter, SendRecord], Coroutine[Any, Any, T]],
     ) -> T:
-        """Run a coroutine function while no other attempt to create the same object runs.
+        """Run a coroutine function while no other try creates the same object.
 
         :param context: the task's context.
         :param hook: sends the requests.
@@ -78,22 +78,22 @@ class IdempotentOperator(DeferringOperator):
         return result
 
 
-async def send_with_record(adapter: Adapter, record: SendRecord, attempt: str, call: Call[T]) -> T:
+async def send_with_record(adapter: Adapter, record: SendRecord, send_id: str, call: Call[T]) -> T:
     """Send a call, and record whether it got a response.
 
-    :param attempt: the name of the call in the record.
+    :param send_id: identifies the call in the record.
     :raises SessionsError: the call failed; it may have been carried out if this is one of ``UNCLEAR_ERRORS``.
     """
-    record.record_send(attempt)
+    record.record_send(send_id)
     try:
         response = await adapter.client.send(call)
     except UNCLEAR_ERRORS:
-        record.record_give_up(attempt)
+        record.record_give_up(send_id)
         raise
     except SessionsError:
-        record.record_outcome(attempt)
+        record.record_outcome(send_id)
         raise
-    record.record_outcome(attempt)
+    record.record_outcome(send_id)
     return response
 
 

@@ -58,14 +58,14 @@ class SendRecord:
         self._tries: dict[str, float] = from_deferral["tries"] | stored["tries"]
         # The sender of a request without an outcome has died, or it would hold the lock: it gave up by now.
         self._sends: dict[str, float | None] = {
-            attempt: now if gave_up is None else gave_up for attempt, gave_up in stored["sends"].items()
+            send_id: now if gave_up is None else gave_up for send_id, gave_up in stored["sends"].items()
         }
         self._tries.setdefault(self._try, now)
         self._write()
 
     @property
     def open_sends(self) -> frozenset[str]:
-        """The attempts that may have been carried out, or may still be."""
+        """The ids of the sends that may have been carried out, or may still be."""
         return frozenset(self._sends)
 
     def pending_until(self, latest: float = LATE_REQUEST_SECONDS) -> float:
@@ -82,20 +82,23 @@ class SendRecord:
         """Whether an earlier request may still be carried out."""
         return self.pending_until(latest) > self._now()
 
-    def record_send(self, attempt: str) -> None:
-        """Record that an attempt is about to be sent."""
-        self._sends[attempt] = None
+    def record_send(self, send_id: str) -> None:
+        """Record that a request is about to be sent.
+
+        :param send_id: identifies the request in the record.
+        """
+        self._sends[send_id] = None
         self._write()
 
-    def record_give_up(self, attempt: str) -> None:
-        """Record that an attempt was sent and got no response."""
-        self._sends[attempt] = self._now()
+    def record_give_up(self, send_id: str) -> None:
+        """Record that a request was sent and got no response."""
+        self._sends[send_id] = self._now()
         self._write()
 
-    def record_outcome(self, attempt: str) -> None:
-        """Record that the outcome of an attempt is known."""
-        if attempt in self._sends:
-            del self._sends[attempt]
+    def record_outcome(self, send_id: str) -> None:
+        """Record that it is known whether a request was carried out."""
+        if send_id in self._sends:
+            del self._sends[send_id]
             self._write()
 
     def close(self) -> None:
@@ -120,7 +123,7 @@ def _parse(text: str | None) -> dict[str, Any]:
         return {
             "tries": {str(number): float(at) for number, at in found.get("tries", {}).items()},
             "sends": {
-                str(attempt): None if at is None else float(at) for attempt, at in found.get("sends", {}).items()
+                str(send_id): None if at is None else float(at) for send_id, at in found.get("sends", {}).items()
             },
         }
     except (ValueError, TypeError, AttributeError):

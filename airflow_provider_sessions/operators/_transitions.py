@@ -62,7 +62,7 @@ def warn_if_start_is_past(start: datetime | None, clock: Clock) -> None:
 
 
 async def update_session(adapter: Adapter, session_id: str, changes: SessionChanges) -> Session:
-    """Update a session, unless an earlier attempt has done so.
+    """Update a session, unless an earlier try has done so.
 
     :raises ConflictError: the session is in a state in which it cannot be updated, and is not as requested.
     """

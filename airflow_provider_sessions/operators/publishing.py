@@ -164,7 +164,7 @@ class PublishRecordingOperator(IdempotentOperator):
         return super().execute_in_slot(context, event, slots=slots, began=began, times=times, sends=sends)
 
     def get_resume_arguments(self) -> dict[str, Any]:
-        """Return what earlier attempts sent and the deadline, as arguments of :meth:`execute_in_slot`."""
+        """Return what earlier tries sent and the deadline, as arguments of :meth:`execute_in_slot`."""
         arguments = super().get_resume_arguments()
         return arguments if self._deadline is None else {**arguments, "deadline": self._deadline}
 

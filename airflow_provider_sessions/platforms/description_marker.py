@@ -1,8 +1,9 @@
-"""The marker in a description, by which a later attempt at a create knows the session that an earlier one created.
+"""The marker in a description, by which a later try of a create knows the session that an earlier one created.
 
 No platform takes an idempotency key with a create. So the create's key is written into a text that the platform keeps:
 into the slug on Prevail, elsewhere as ``[airflow 4f1c9a02b7-e83d51-3f0c2b17e9a1]`` at the end of the description, where
-people may see it. The first part stands for the task instance, the second for its arguments, the third for the attempt.
+people may see it. The first part stands for the task instance, the second for its arguments, the third for the
+request that created the session.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class DescriptionMarker:
     """What a create wrote into a session.
 
     :param key: identifies the create: see :class:`~airflow_provider_sessions.model.SessionDraft`.
-    :param attempt: the attempt that created the session, if the platform keeps it.
+    :param attempt: the id of the request that created the session, if the platform keeps it.
     :param turn: the session's number among those of this create: a canceled one may have been created again.
     """
 
@@ -41,12 +42,12 @@ class DescriptionMarker:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A session that an earlier attempt at a draft may have created.
+    """A session that an earlier try may have created for a draft.
 
     :param session: the session.
     :param marker: its marker, if it has one.
     :param is_similar: whether it has the draft's title and times.
-    :param can_have_marker: whether its marker could be read, if an attempt at the draft created it.
+    :param can_have_marker: whether its marker could be read, if it was created for the draft.
     """
 
     session: Session
@@ -55,13 +56,13 @@ class Candidate:
     can_have_marker: bool
 
     def was_created_for(self, draft: SessionDraft) -> bool:
-        """Whether an attempt at this draft created it: by its marker, or by title and times if it can have none."""
+        """Whether it was created for this draft: by its marker, or by title and times if it can have none."""
         if self.marker is not None:
             return self.has_marker_of(draft)
         return self.is_similar and not self.can_have_marker
 
     def has_marker_of(self, draft: SessionDraft) -> bool:
-        """Whether its marker proves that an attempt at this draft created it."""
+        """Whether its marker proves that it was created for this draft."""
         return self.marker is not None and self.marker.key == draft.key
 
 
