@@ -322,7 +322,7 @@ def test_a_conflict_is_asked_again(reach) -> None:
 
 @pytest.mark.parametrize(
     ("status", "code", "remedy"),
-    [("501 Not Implemented", "NotImplemented", "update it"), ("409 Conflict", "OperationAborted", "a retry goes on")],
+    [("501 Not Implemented", "NotImplemented", "update it"), ("409 Conflict", "OperationAborted", "a retry continues")],
 )
 def test_a_refused_write_says_what_to_do(reach, status: str, code: str, remedy: str) -> None:
     def before(environ: Environ) -> tuple[str, bytes] | None:

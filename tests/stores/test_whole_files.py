@@ -188,7 +188,7 @@ def test_a_server_that_renames_by_copying_is_refused(reach, tmp_path: Path) -> N
         folder = reach(SftpFolder(server))
         store = open_store(folder.path, folder.conn_id)
         with (
-            pytest.raises(ExportError, match=r"seen there before they are whole.*posix-rename@openssh.com"),
+            pytest.raises(ExportError, match=r"incomplete files would be visible.*posix-rename@openssh.com"),
             store.write("a.bin") as file,
         ):
             file.write(b"1")
@@ -212,7 +212,7 @@ def test_a_store_that_can_do_neither_is_refused(reach, tmp_path: Path, client: A
 
     attach("sftp", "other_here", fs=client())
     with (
-        pytest.raises(ExportError, match=r"nor renames one over another in one step. Write to S3"),
+        pytest.raises(ExportError, match=r"nor replace a file in one step. Write to S3"),
         open_store(f"sftp://{tmp_path}/out", "other_here").write("a.bin") as file,
     ):
         file.write(b"1")
