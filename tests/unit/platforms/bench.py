@@ -99,7 +99,7 @@ class SandboxFake:
     def break_record(self, session_id: str) -> None:
         """Replace the state, in every response with the session."""
         build = self.platform.build_response
-        self.platform.build_response = lambda result, asked: build(_spoiled(result, session_id), asked)
+        self.platform.build_response = lambda result, request: build(_spoiled(result, session_id), request)
 
 
 def _spoiled(content: Any, session_id: str) -> Any:

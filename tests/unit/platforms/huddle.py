@@ -176,8 +176,8 @@ class Huddle:
         }
         return meeting_id
 
-    def answer(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body."""
+    def make_response(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and body."""
         parts = urlsplit(request.path)
         path = [unquote(part) for part in parts.path.split("/")[1:]]
         self.requests[f"{request.command} {'/'.join([*path[:1], *['{id}' for _ in path[1:2]], *path[2:]])}"] += 1
@@ -252,7 +252,7 @@ def huddle() -> Iterator[Huddle]:
         log_message: ClassVar[Any] = lambda *_: None
 
         def do_GET(self) -> None:
-            status, headers, body = played.answer(self)
+            status, headers, body = played.make_response(self)
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(body))}.items():
                 self.send_header(name, value)

@@ -43,7 +43,7 @@ class Plain(Adapter):
     endpoints = Endpoints("plain")
     dialect = Dialect("plain")
     default_base_url = "https://plain.example/api"
-    capabilities = {question: Capability(Support.YES) for question in Feature} | {
+    capabilities = {feature: Capability(Support.YES) for feature in Feature} | {
         Feature.ATTENDANCE: Capability(Support.NO, "Use the list of the invited.")
     }
     recorded: tuple[Recording, ...] = ()
@@ -108,8 +108,8 @@ FAILED = recording(RecordingStatus.FAILED, "disk full")
 @pytest.mark.parametrize(("extra", "seconds"), [({}, 60), ({"max_wait": 5}, 5), ({"max_wait": "PT2M"}, 120)])
 def test_the_connection_says_how_long_a_request_may_wait(extra: dict[str, Any], seconds: float) -> None:
     assert opened(**extra).client.config.retry.max_wait == seconds
-    asked_for = Plain.open(Account("c1", "plain", extra=extra), max_wait=7)
-    assert asked_for.client.config.retry.max_wait == 7
+    with_own_wait = Plain.open(Account("c1", "plain", extra=extra), max_wait=7)
+    assert with_own_wait.client.config.retry.max_wait == 7
 
 
 @pytest.mark.parametrize(

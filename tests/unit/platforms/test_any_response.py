@@ -42,7 +42,7 @@ FILE = {"id": "f", "status": "completed", "file_size": 5, "duration": 5.5, "file
 AUDIO = {"filename": "a.mp4", "type": "audio", "user": "Ada", "size": "5", "presigned_url": "https://x.test/a"}
 DOCUMENT = {"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "Hello"}]}]}
 TAKEAWAYS = {"takeawaysText": "Hello", "takeawaysRaw": DOCUMENT}
-ANSWERS: dict[str, dict[str, Any]] = {
+RESPONSES: dict[str, dict[str, Any]] = {
     "prevail": {
         "/session_requests": {"requests": [{"id": 1, "remote_session_id": KEY, "session_state": "ready", **REQUEST}]},
         "/recordings": {"recordings": [{**AUDIO, "created_at": START}]},
@@ -84,45 +84,47 @@ junk = st.recursive(
 )
 
 
-def places(answer: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The paths to a response and to each of its parts."""
-    inner = answer.items() if isinstance(answer, dict) else enumerate(answer) if isinstance(answer, list) else ()
+    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 
-def with_part(answer: Any, path: tuple[Any, ...], part: Any) -> Any:
+def with_part(content: Any, path: tuple[Any, ...], part: Any) -> Any:
     """A response with another part; unchanged if the path does not exist any more."""
     if not path:
         return part
-    if not isinstance(answer, dict | list) or (isinstance(answer, list) and path[0] not in range(len(answer))):
-        return answer
-    changed = answer.copy()
-    changed[path[0]] = with_part(changed[path[0]] if isinstance(answer, list) else answer.get(path[0]), path[1:], part)
+    if not isinstance(content, dict | list) or (isinstance(content, list) and path[0] not in range(len(content))):
+        return content
+    changed = content.copy()
+    changed[path[0]] = with_part(
+        changed[path[0]] if isinstance(content, list) else content.get(path[0]), path[1:], part
+    )
     return changed
 
 
 @st.composite
-def answers(draw: st.DrawFn, platform: str) -> dict[str, Any]:
-    """Answers of a platform, with junk in some places."""
-    given = ANSWERS[platform]
-    everywhere = [(end, place) for end, answer in given.items() for place in places(answer)]
+def draw_responses(draw: st.DrawFn, platform: str) -> dict[str, Any]:
+    """Responses of a platform, with junk in some places."""
+    given = RESPONSES[platform]
+    everywhere = [(end, place) for end, response in given.items() for place in places(response)]
     for end, place in draw(st.lists(st.sampled_from(everywhere), min_size=1, max_size=4)):
         given = {**given, end: with_part(given[end], place, draw(junk))}
     return given
 
 
 def opened(platform: str, given: dict[str, Any]) -> Adapter:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         body = next(body for end, body in given.items() if request.url.path.endswith(end))
         return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
 
-    return adapter_of(platform, answer, login="acme" if platform == "prevail" else None)
+    return adapter_of(platform, respond, login="acme" if platform == "prevail" else None)
 
 
-async def asked(question: Awaitable[Any]) -> Any:
-    """The result of a call; None if it raises an error of this package."""
+async def await_result(call: Awaitable[Any]) -> Any:
+    """Return the result of a call; None if it raises an error of this package."""
     try:
-        return await question
+        return await call
     except SessionsError as error:
         str(error).encode()
         return None
@@ -132,40 +134,40 @@ async def listed(items: AsyncIterator[Any]) -> list[Any]:
     return [one async for one in items]
 
 
-async def ask_all(adapter: Adapter) -> None:
+async def call_all_methods(adapter: Adapter) -> None:
     """Call every method."""
-    await ask_about_session(adapter, await ask_for_sessions(adapter))
+    await fetch_and_check_artifacts(adapter, await fetch_sessions(adapter))
     await change_sessions(adapter)
 
 
-async def ask_for_sessions(adapter: Adapter) -> Session:
-    """Ask for sessions in every way; one of them, or another one where none can be read."""
+async def fetch_sessions(adapter: Adapter) -> Session:
+    """Fetch sessions in every way; return one of them, or ``SESSION`` if none can be read."""
     window = Window.read("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z")
     whole: list[Session] = []
     for query in (SessionQuery(window=window, by=WindowBy.ENDED_OR_DUE, title="S"), SessionQuery()):
-        whole += await asked(listed(adapter.sessions(query))) or []
+        whole += await await_result(listed(adapter.sessions(query))) or []
     for _ in range(2):
-        looked = await asked(adapter.poll_sessions({KEY: None})) or {}
-        whole += [one for one in looked.values() if isinstance(one, Session)]
-    whole += [got] if (got := await asked(adapter.get(KEY))) is not None else []
+        polled = await await_result(adapter.poll_sessions({KEY: None})) or {}
+        whole += [one for one in polled.values() if isinstance(one, Session)]
+    whole += [got] if (got := await await_result(adapter.get(KEY))) is not None else []
     for session in whole:
         session.summary()
         session.model_dump_json()
     return whole[0] if whole else SESSION
 
 
-async def ask_about_session(adapter: Adapter, session: Session) -> None:
-    """Ask for all that a session leaves behind, as an export does, and make rows of it."""
+async def fetch_and_check_artifacts(adapter: Adapter, session: Session) -> None:
+    """Fetch all artifacts of a session, as an export does, and make rows of them."""
     over = session if session.ended_at is not None else SESSION
     datasets = select_datasets(adapter, None)
     work = ExportPlan(adapter.platform, "account", SessionQuery(), datasets, (over,))
-    for material in await asked(listed(fetch_artifacts(adapter, work))) or []:
+    for material in await await_result(listed(fetch_artifacts(adapter, work))) or []:
         check_datasets(material, datasets, Redaction())
     for artifact in Artifact:
-        await asked(adapter.artifact_status(session, artifact))
+        await await_result(adapter.artifact_status(session, artifact))
     if adapter.capabilities[Feature.RECORDINGS].support is not Support.NO:
-        for recording in [*(await asked(adapter.recordings(session)) or []), RECORDING]:
-            await asked(adapter.recording_request(recording))
+        for recording in [*(await await_result(adapter.recordings(session)) or []), RECORDING]:
+            await await_result(adapter.recording_request(recording))
 
 
 async def change_sessions(adapter: Adapter) -> None:
@@ -174,8 +176,8 @@ async def change_sessions(adapter: Adapter) -> None:
     plan = {"start": START, "duration": 3600, "time_zone": "UTC", "options": options}
     draft = SessionDraft.read(title="Smith", key="0123456789-abcdef", **plan)
     for request in (adapter.find_existing(draft), adapter.create(draft), adapter.cancel(KEY), adapter.check()):
-        await asked(request)
-    await asked(adapter.update(KEY, SessionChanges.read(start="2026-03-03T16:00:00Z", time_zone="UTC")))
+        await await_result(request)
+    await await_result(adapter.update(KEY, SessionChanges.read(start="2026-03-03T16:00:00Z", time_zone="UTC")))
 
 
 ROOM = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -184,9 +186,9 @@ TIMES = {"actual_start": START, "actual_end": "2026-03-02T17:00:00Z"}
 SESSION = Session(platform="p", session_id=KEY, title="x", state=SessionState.ENDED, **TIMES)
 
 
-@pytest.mark.parametrize("platform", ANSWERS)
-async def test_good_answers_are_read(platform: str) -> None:
-    async with opened(platform, ANSWERS[platform]) as adapter:
+@pytest.mark.parametrize("platform", RESPONSES)
+async def test_valid_responses_are_read(platform: str) -> None:
+    async with opened(platform, RESPONSES[platform]) as adapter:
         assert [one.session_id async for one in adapter.sessions(SessionQuery())] == [KEY]
         assert await adapter.participants(SESSION)
         if adapter.capabilities[Feature.RECORDINGS].support is not Support.NO:
@@ -199,25 +201,25 @@ QUIET = pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarnin
 
 
 @QUIET
-@pytest.mark.parametrize(("platform", "end"), [(name, end) for name, good in ANSWERS.items() for end in good])
-async def test_no_value_in_any_place_brings_another_error(platform: str, end: str) -> None:
-    good = ANSWERS[platform]
+@pytest.mark.parametrize(("platform", "end"), [(name, end) for name, good in RESPONSES.items() for end in good])
+async def test_no_value_in_any_place_raises_another_error(platform: str, end: str) -> None:
+    good = RESPONSES[platform]
     is_of_sessions = end in ("", f"/{KEY}", "/session_requests")
     for place in places(good[end]):
         for value in VALUES:
             async with opened(platform, {**good, end: with_part(good[end], place, value)}) as adapter:
                 try:
-                    await (ask_for_sessions(adapter) if is_of_sessions else ask_about_session(adapter, SESSION))
+                    await (fetch_sessions(adapter) if is_of_sessions else fetch_and_check_artifacts(adapter, SESSION))
                 except Exception as error:
                     error.add_note(f"with {value!r:.40} at {place}")
                     raise
 
 
 @QUIET
-@pytest.mark.parametrize("platform", ANSWERS)
+@pytest.mark.parametrize("platform", RESPONSES)
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 async def test_only_errors_of_ours_leave_an_adapter(platform: str, data: st.DataObject) -> None:
-    drawn = data.draw(answers(platform))
+    drawn = data.draw(draw_responses(platform))
     async with opened(platform, drawn) as adapter:
-        await ask_all(adapter)
+        await call_all_methods(adapter)

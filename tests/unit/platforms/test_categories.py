@@ -26,13 +26,13 @@ def opened(huddle: Huddle, clock: VirtualClock, **extra: Any) -> HuddleAdapter:
 
 
 async def seconds_of(adapter: HuddleAdapter, clock: VirtualClock, *calls: Any) -> list[float]:
-    """When each of the calls was answered, from now on."""
+    """Send the calls; return for each how many seconds from now its response came."""
     began = clock.now()
-    answered = []
+    elapsed = []
     for call in calls:
         await adapter.client.send(call)
-        answered.append((clock.now() - began).total_seconds())
-    return answered
+        elapsed.append((clock.now() - began).total_seconds())
+    return elapsed
 
 
 async def test_a_category_waits_for_its_own_limit_and_the_others_do_not(huddle: Huddle, clock: VirtualClock) -> None:
@@ -77,7 +77,7 @@ async def test_a_429_of_a_category_closes_the_category_alone(huddle: Huddle, clo
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("10/minute, filse=2/minute", r"names the categories \['filse'\]; there are files.*did you mean"),
         ("10/minute, 5/minute", "names the account twice"),
@@ -86,6 +86,6 @@ async def test_a_429_of_a_category_closes_the_category_alone(huddle: Huddle, clo
         ("10/minute,", "rate_limit: invalid value ''"),
     ],
 )
-def test_a_limit_that_cannot_be_meant_is_refused(huddle: Huddle, clock: VirtualClock, text: str, told: str) -> None:
-    with pytest.raises(ConnectionConfigError, match=told):
+def test_an_invalid_limit_is_refused(huddle: Huddle, clock: VirtualClock, text: str, message: str) -> None:
+    with pytest.raises(ConnectionConfigError, match=message):
         opened(huddle, clock, rate_limit=text)

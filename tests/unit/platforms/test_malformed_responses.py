@@ -1,4 +1,4 @@
-"""Answers that no documentation shows: each is read, or refused by an error of ours that says what is wrong."""
+"""Responses that no documentation shows: each is read, or refused by an error of ours that says what is wrong."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from airflow_provider_sessions.platforms.registry import adapter_class
 
 ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 PASSWORD = "correct horse battery staple"
-Answers = Mapping[str, Any] | Callable[[httpx.Request], httpx.Response]
+Responses = Mapping[str, Any] | Callable[[httpx.Request], httpx.Response]
 
 
-def adapter_of(platform: str, answers: Answers, **fields: Any) -> Adapter:
+def adapter_of(platform: str, responses: Responses, **fields: Any) -> Adapter:
     """An adapter of a platform with a response for each end of a path."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        if callable(answers):
-            return answers(request)
-        body = next(body for end, body in answers.items() if request.url.path.endswith(end))
+    def respond(request: httpx.Request) -> httpx.Response:
+        if callable(responses):
+            return responses(request)
+        body = next(body for end, body in responses.items() if request.url.path.endswith(end))
         return httpx.Response(200, content=json.dumps(body), headers={"Content-Type": "application/json"})
 
     account = Account("strange", platform, host="https://api.test/v1", password=PASSWORD, **fields)
-    return adapter_class(platform).open(account, clock=VirtualClock(auto=True), transport=httpx.MockTransport(answer))
+    return adapter_class(platform).open(account, clock=VirtualClock(auto=True), transport=httpx.MockTransport(respond))
 
 
 def meeting(**fields: Any) -> dict[str, Any]:
@@ -52,9 +52,9 @@ def deposition(**fields: Any) -> dict[str, Any]:
 class TestSessionsUs:
     """Sessions: no schema of the vendor's is known."""
 
-    @pytest.mark.parametrize("answer", [{}, meeting(id=None)])
-    async def test_an_answer_without_an_id_is_no_scheduled_session(self, answer: object) -> None:
-        async with adapter_of("sessions_us", {ID: answer}) as adapter:
+    @pytest.mark.parametrize("content", [{}, meeting(id=None)])
+    async def test_a_response_without_an_id_is_no_scheduled_session(self, content: object) -> None:
+        async with adapter_of("sessions_us", {ID: content}) as adapter:
             with pytest.raises(MalformedResponseError, match="no id"):
                 await adapter.get(ID)
 
@@ -87,8 +87,8 @@ class TestSessionsUs:
     async def test_the_time_of_an_utterance_may_be_an_instant_or_a_number(self, stamp: object, start: float) -> None:
         said = {"content": [{"text": "Hello", "language": "en"}], "sourceTimestamp": stamp}
         began = meeting(actualStart="2026-03-02T16:00:00Z", endedAt="2026-03-02T16:30:00Z")
-        answers = {"/transcripts": [said], "/participants": [], ID: began}
-        async with adapter_of("sessions_us", answers) as adapter:
+        responses = {"/transcripts": [said], "/participants": [], ID: began}
+        async with adapter_of("sessions_us", responses) as adapter:
             [transcript] = await adapter.transcripts(await adapter.get(ID))
         assert transcript.segments[0].start == start
 
@@ -113,8 +113,8 @@ class TestSessionsUs:
         people = [{"id": 5, "user": {"id": 7, "firstName": "Ada"}}]
         said = {"content": [{"text": "Hello", "language": "en"}], "participantId": 5, "sourceTimestamp": 1}
         held = meeting(id=12, room={"id": 3}, endedAt="", updatedAt="0001-01-01T00:00:00Z")
-        answers = {"/transcripts": [said], "/participants": people, "/12": held}
-        async with adapter_of("sessions_us", answers) as adapter:
+        responses = {"/transcripts": [said], "/participants": people, "/12": held}
+        async with adapter_of("sessions_us", responses) as adapter:
             session = await adapter.get("12")
             [transcript] = await adapter.transcripts(session)
         assert (session.session_id, session.room_id, session.state) == ("12", "3", SessionState.SCHEDULED)
@@ -144,14 +144,14 @@ class TestVidInfra:
     async def test_ids_may_be_numbers_and_times_empty(self) -> None:
         over = {"id": 12, "title": "x", "status": "ended", "started_at": "2026-03-02T16:00:00Z", "ended_at": ""}
         rows = [{"id": 1, "user_id": 7, "username": "Ada", "joined_at": "2026-03-02T16:00:00Z", "left_at": " "}]
-        answers = {"/attendance": {"data": {"attendance": rows}}, "/12": over | {"duration": 60, "room_id": 3}}
-        async with adapter_of("vidinfra", answers) as adapter:
+        responses = {"/attendance": {"data": {"attendance": rows}}, "/12": over | {"duration": 60, "room_id": 3}}
+        async with adapter_of("vidinfra", responses) as adapter:
             session = await adapter.get("12")
             [stay] = await adapter.attendance(session)
         assert (session.session_id, session.room_id, session.duration_seconds) == ("12", "3", 60)
         assert (stay.participant_key, stay.left_at) == ("account:7", None)
 
-    async def test_who_came_does_not_depend_on_the_order_of_the_answer(self) -> None:
+    async def test_who_came_does_not_depend_on_the_order_of_the_response(self) -> None:
         at = "2026-03-02T16:0{}:00Z".format
         rows = [
             {"id": "a", "user_id": "u1", "username": "Ada", "joined_at": at(1)},
@@ -161,15 +161,15 @@ class TestVidInfra:
             {"username": "Lou"},
         ]
         over = {"id": ID, "title": "x", "status": "ended", "started_at": at(0), "ended_at": at(9)}
-        told = []
-        for answered in (rows, rows[::-1]):
-            answers = {"/attendance": {"data": {"attendance": answered}}, "/participants": {"data": []}, ID: over}
-            async with adapter_of("vidinfra", answers) as adapter:
+        results = []
+        for attendance in (rows, rows[::-1]):
+            responses = {"/attendance": {"data": {"attendance": attendance}}, "/participants": {"data": []}, ID: over}
+            async with adapter_of("vidinfra", responses) as adapter:
                 session = await adapter.get(ID)
-                told.append((await adapter.attendance(session), await adapter.participants(session)))
-        assert told[0] == told[1]
+                results.append((await adapter.attendance(session), await adapter.participants(session)))
+        assert results[0] == results[1]
         keys = [("row:0", "Kim"), ("account:u1", "Ada"), ("row:3", "Kim"), ("row:4", "Lou")]
-        assert [(one.participant_key, one.name) for one in told[0][1]] == keys
+        assert [(one.participant_key, one.name) for one in results[0][1]] == keys
 
     async def test_a_refused_login_that_quotes_the_password_does_not_show_it(self) -> None:
         def refuse(request: httpx.Request) -> httpx.Response:
@@ -184,12 +184,12 @@ class TestVidInfra:
 
 
 class TestPrevail:
-    """Prevail: most of what is answered was never documented whole."""
+    """Prevail: most of its responses were never documented whole."""
 
-    def of(self, *, extra: Mapping[str, Any] | None = None, **answers: Any) -> Adapter:
+    def of(self, *, extra: Mapping[str, Any] | None = None, **responses: Any) -> Adapter:
         standard = {"/recordings": [], "/transcripts": [], "/session_requests": [], "/sessions": [deposition()]}
-        answers = {f"/{name}": body for name, body in answers.items()}
-        return adapter_of("prevail", standard | answers, login="acme", extra=extra or {})
+        responses = {f"/{name}": body for name, body in responses.items()}
+        return adapter_of("prevail", standard | responses, login="acme", extra=extra or {})
 
     async def session(self, adapter: Adapter) -> Session:
         return await adapter.get("smith")
@@ -217,8 +217,8 @@ class TestPrevail:
 
     async def test_one_address_is_one_person_however_it_is_spelt(self) -> None:
         invites = [{"email": " Ada@X.org", "name": "Ada"}, "ada@x.org ", " "]
-        asked = {"invites": invites, "deponent": {"email": "ADA@x.org", "role": "witness"}}
-        whole = {"id": 2, "session_state": "ready", "remote_session_id": "smith", "session_request": asked}
+        details = {"invites": invites, "deponent": {"email": "ADA@x.org", "role": "witness"}}
+        whole = {"id": 2, "session_state": "ready", "remote_session_id": "smith", "session_request": details}
         async with self.of(session_requests=[whole]) as adapter:
             people = await adapter.participants(await adapter.get("smith"))
         assert [(one.participant_key, one.name, one.role) for one in people] == [("email:ada@x.org", "Ada", "witness")]
@@ -254,8 +254,8 @@ class TestPrevail:
         ]
         async with self.of(transcripts=[{"segments": lines}]) as adapter:
             [transcript] = await adapter.transcripts(await adapter.get("smith"))
-        told = [(one.text, one.start, one.end, one.end_inferred, one.speaker_key) for one in transcript.segments]
-        assert told == [
+        segments = [(one.text, one.start, one.end, one.end_inferred, one.speaker_key) for one in transcript.segments]
+        assert segments == [
             ("first", 2, 3, True, "name:Ada"),
             ("second", 3, 9, False, "name:Ada"),
             ("third", 5, 6.333, True, None),
@@ -279,9 +279,9 @@ class TestPrevail:
     @pytest.mark.parametrize("session_id", [None, 5, "", " ", "None", "..", "a/../b", "a\nb"])
     async def test_an_invalid_id_is_refused_before_any_request(self, session_id: Any) -> None:
         def refuse(request: httpx.Request) -> httpx.Response:
-            raise AssertionError(f"{request.url} was asked for")
+            raise AssertionError(f"{request.url} was requested")
 
         async with adapter_of("prevail", refuse, login="acme") as adapter:
-            for question in (adapter.get, adapter.cancel):
+            for method in (adapter.get, adapter.cancel):
                 with pytest.raises(InputError, match="session_id"):
-                    await question(session_id)
+                    await method(session_id)

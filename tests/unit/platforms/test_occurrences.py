@@ -109,13 +109,13 @@ def test_each_occurrence_is_exported_with_files_of_its_own(
 
     folders = set()
     for number in range(3):
-        [brought] = DownloadRecordingsOperator(
+        [downloaded] = DownloadRecordingsOperator(
             task_id="download",
             conn_id="huddle_default",
             session_id=occurrence(number),
             path=str(tmp_path / "media"),
         ).execute(context)
-        path = Path(brought["path"])
+        path = Path(downloaded["path"])
         assert path.parent.parent == tmp_path / "media"
         assert ":" not in path.parent.name
         folders.add(path.parent)

@@ -305,7 +305,7 @@ def test_a_filter_that_the_adapter_passes_over_is_kept(huddle_default: Huddle) -
 
 
 def test_capabilities_are_what_the_adapter_defines() -> None:
-    able = {question for question, one in HuddleAdapter.capabilities.items() if one.support is not Support.NO}
+    able = {feature for feature, one in HuddleAdapter.capabilities.items() if one.support is not Support.NO}
     assert able == {
         Feature.GET,
         Feature.POLL_SESSIONS,

@@ -49,9 +49,9 @@ class Place:
     async def poll_sessions(self, known: Known) -> tuple[Known, int]:
         """The polled sessions, and the number of requests."""
         self.sandbox.log.clear()
-        seen = await self.adapter.poll_sessions(known)
-        assert seen.keys() == known.keys()
-        return {k: v if isinstance(v, Session) else None for k, v in seen.items()}, self.sandbox.log.count()
+        polled = await self.adapter.poll_sessions(known)
+        assert polled.keys() == known.keys()
+        return {k: v if isinstance(v, Session) else None for k, v in polled.items()}, self.sandbox.log.count()
 
 
 @pytest.fixture(params=["prevail", "vidinfra", "sessions_us"])
@@ -79,22 +79,22 @@ async def test_a_poll_costs_no_more_than_its_sessions_or_their_pages(place: Plac
     _, closely = await place.poll_sessions(dict.fromkeys(made))
     assert closely <= bound
     place.platform.start(made[0])
-    seen, transition = await place.poll_sessions(known)
+    polled, transition = await place.poll_sessions(known)
     assert transition <= bound + 1
-    assert [key for key, session in seen.items() if session and session.state is SessionState.LIVE] == made[:1]
+    assert [key for key, session in polled.items() if session and session.state is SessionState.LIVE] == made[:1]
 
 
 async def test_a_session_that_did_not_change_is_held_once_though_its_page_did(place: Place) -> None:
     made = place.make(50)
     known, _ = await place.poll_sessions(dict.fromkeys(made))
     place.platform.start(made[0])
-    seen, _ = await place.poll_sessions(dict.fromkeys(made))
-    assert [key for key in made if seen[key] is not known[key]] == made[:1]
+    polled, _ = await place.poll_sessions(dict.fromkeys(made))
+    assert [key for key in made if polled[key] is not known[key]] == made[:1]
 
 
 @pytest.mark.parametrize("place", ["vidinfra", "sessions_us"], indirect=True)
 async def test_sessions_among_many_strangers_are_searched_for_once(place: Place) -> None:
-    """Three of ours are the oldest of a long list, where pages cost more than asking for each."""
+    """Three of ours are the oldest of a long list, where pages cost more than a request for each."""
     made = place.make(3)
     place.make(600)
     known, first = await place.poll_sessions(dict.fromkeys(made))

@@ -80,21 +80,21 @@ def prevail(field: Fields = None, more: Sequence[Any] = (), request: Fields = No
     """Prevail, with three sessions."""
     sessions = three({"state": "active", **DEPOSITION}, field, more)
     requests = three({"session_state": "active", "remote_session": DEPOSITION, **REQUEST}, request, ())
-    answers = {"/session_requests": {"requests": requests}, "/sessions": {"sessions": sessions}, "/recordings": []}
-    return adapter_of("prevail", answers, login="acme")
+    responses = {"/session_requests": {"requests": requests}, "/sessions": {"sessions": sessions}, "/recordings": []}
+    return adapter_of("prevail", responses, login="acme")
 
 
 def vidinfra(field: Fields = None, more: Sequence[Any] = ()) -> Adapter:
     """VidInfra, likewise."""
     sessions = three(WEBINAR, field, more)
-    answers = {f"/s{number}": {"data": {"session": three(WEBINAR, field, ())[number]}} for number in range(3)}
-    return adapter_of("vidinfra", {"/sessions": {"data": {"sessions": sessions}}, **answers})
+    responses = {f"/s{number}": {"data": {"session": three(WEBINAR, field, ())[number]}} for number in range(3)}
+    return adapter_of("vidinfra", {"/sessions": {"data": {"sessions": sessions}}, **responses})
 
 
 def sessions_us(field: Fields = None, more: Sequence[Any] = ()) -> Adapter:
     """Sessions, likewise."""
-    answers = {f"/s{number}": three(MEETING, field, ())[number] for number in range(3)}
-    return adapter_of("sessions_us", {"/sessions": three(MEETING, field, more), **answers})
+    responses = {f"/s{number}": three(MEETING, field, ())[number] for number in range(3)}
+    return adapter_of("sessions_us", {"/sessions": three(MEETING, field, more), **responses})
 
 
 PLATFORMS = {"prevail": (prevail, DEPOSITION), "vidinfra": (vidinfra, WEBINAR), "sessions_us": (sessions_us, MEETING)}
@@ -160,12 +160,12 @@ async def test_an_item_that_is_no_session_is_left_out(platform: str, item: Any, 
 @pytest.mark.parametrize("platform", PLATFORMS)
 async def test_a_list_of_other_things_is_no_list_without_sessions(platform: str) -> None:
     nameless = {"id": None, "remote_session_id": None}
-    answers = {
+    responses = {
         "prevail": {"/session_requests": [], "/sessions": [nameless] * 3},
         "vidinfra": {"/sessions": [nameless]},
         "sessions_us": {"/sessions": [nameless]},
     }
-    async with adapter_of(platform, answers[platform], login="acme" if platform == "prevail" else None) as adapter:
+    async with adapter_of(platform, responses[platform], login="acme" if platform == "prevail" else None) as adapter:
         with pytest.raises(MalformedResponseError, match="has no"):
             await listed(adapter)
 
@@ -181,9 +181,9 @@ async def test_an_unknown_state_is_an_error_of_its_session_alone(
         assert "session 's1' is left out of the list" in caplog.text
         with pytest.raises(UnknownStateError, match="unknown session state"):
             await adapter.get("s1")
-        looked = await adapter.poll_sessions(dict.fromkeys(["s0", "s1", "s2"]))
-        assert isinstance(looked["s1"], UnknownStateError)
-        assert isinstance(looked["s0"], Session)
+        polled = await adapter.poll_sessions(dict.fromkeys(["s0", "s1", "s2"]))
+        assert isinstance(polled["s1"], UnknownStateError)
+        assert isinstance(polled["s0"], Session)
         outcomes = [
             one async for one in adapter.sessions_and_errors(SessionQuery(window=DAY, by=WindowBy.ENDED_OR_DUE))
         ]
@@ -248,8 +248,8 @@ async def test_a_session_whose_filter_cannot_be_read_is_not_dropped(platform: st
 async def test_recordings_that_cannot_be_read_leave_open_whether_their_session_has_ended(caplog: Any) -> None:
     requests = {"requests": [{"remote_session_id": "s", "session_state": "active", "remote_session": DEPOSITION}]}
     session = {"remote_session_id": "s", "state": "active", **DEPOSITION, "transcript_status": None}
-    answers = {"/session_requests": requests, "/sessions": [session], "/recordings": {"recordings": "none"}}
-    async with adapter_of("prevail", answers, login="acme") as adapter:
+    responses = {"/session_requests": requests, "/sessions": [session], "/recordings": {"recordings": "none"}}
+    async with adapter_of("prevail", responses, login="acme") as adapter:
         found = await listed(adapter)
         assert found["s"].state is SessionState.LIVE
         assert await adapter.get("s") == found["s"]
@@ -257,17 +257,17 @@ async def test_recordings_that_cannot_be_read_leave_open_whether_their_session_h
 
 
 class TestRows:
-    """Rows of what a session leaves behind."""
+    """Rows of a session's artifacts."""
 
     async def test_a_field_of_attendance_or_of_a_recording_costs_itself(self, caplog: Any) -> None:
         rows = [{"id": "a", "user_id": "u", "joined_at": [], "watch_duration": "long", "left_at": END, "email": {}}]
         files = [{"id": "f", "status": "completed", "file_size": "big", "created_at": 5.5e300, "duration": None}]
-        answers = {
+        responses = {
             "/attendance": {"data": {"attendance": [*rows, {"id": "b", "user_id": "v", "joined_at": START}]}},
             "/recordings": {"data": {"recordings": files}},
             "/s0": {"data": {"session": {"id": "s0", **WEBINAR}}},
         }
-        async with adapter_of("vidinfra", answers) as adapter:
+        async with adapter_of("vidinfra", responses) as adapter:
             session = await adapter.get("s0")
             stays = await adapter.attendance(session)
             [recording] = await adapter.recordings(session)
@@ -278,11 +278,11 @@ class TestRows:
 
     @pytest.mark.parametrize("row", [None, 5, [], "x"])
     async def test_a_row_that_is_none_is_an_error_since_the_others_are_not_all(self, row: Any) -> None:
-        answers = {
+        responses = {
             "/attendance": {"data": {"attendance": [{"id": "b"}, row]}},
             "/s0": {"data": {"session": {"id": "s0", **WEBINAR}}},
         }
-        async with adapter_of("vidinfra", answers) as adapter:
+        async with adapter_of("vidinfra", responses) as adapter:
             session = await adapter.get("s0")
             with pytest.raises(MalformedResponseError, match=r"attendance \d of session 's0' cannot be read"):
                 await adapter.attendance(session)
@@ -320,13 +320,13 @@ class TestIds:
     ) -> None:
         """The fields that a session keeps identify it: its state may have changed between the two pages."""
 
-        def answer(request: httpx.Request) -> httpx.Response:
+        def respond(request: httpx.Request) -> httpx.Response:
             page = int(request.url.params["page"])
             ids = [f"s{number}" for number in ((0, 1), (1, 2))[page - 1]]
             items = [{"id": key, **WEBINAR, **(later if (page, key) == (2, "s1") else {})} for key in ids]
             return httpx.Response(200, json={"data": {"sessions": items, "total": 2 + page, "limit": 2}})
 
-        async with adapter_of("vidinfra", answer) as adapter:
+        async with adapter_of("vidinfra", respond) as adapter:
             if later.keys() & {"title", "created_at"}:
                 with pytest.raises(MalformedResponseError, match="id 's1'"):
                     await listed(adapter)
@@ -335,11 +335,11 @@ class TestIds:
 
     async def test_people_without_an_id_who_are_equal_are_as_many_as_the_platform_says(self) -> None:
         rows = [{"username": "Kim"}, {"username": "Kim"}, {"id": "1", "username": "A"}, {"id": "1", "username": "B"}]
-        answers = {
+        responses = {
             "/attendance": {"data": {"attendance": rows}},
             "/s0": {"data": {"session": {"id": "s0", **WEBINAR}}},
         }
-        async with adapter_of("vidinfra", answers) as adapter:
+        async with adapter_of("vidinfra", responses) as adapter:
             stays = await adapter.attendance(await adapter.get("s0"))
         assert sorted(one.name or "" for one in stays) == ["A", "B", "Kim", "Kim"]
 
@@ -347,5 +347,5 @@ class TestIds:
 async def test_a_session_of_no_length_can_be_polled_again() -> None:
     async with prevail({"estimated_duration": 0}) as adapter:
         for _ in range(3):
-            looked = await adapter.poll_sessions({"s1": None})
-            assert isinstance(looked["s1"], Session)
+            polled = await adapter.poll_sessions({"s1": None})
+            assert isinstance(polled["s1"], Session)

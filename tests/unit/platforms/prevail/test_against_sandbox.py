@@ -60,16 +60,16 @@ REQUEST = {"flow": "request"}
 LISTS = ["list_session_requests", "list_sessions"]
 
 
-def asked(sandbox: Sandbox) -> list[str | None]:
-    """The operations requested since the last call, in order."""
+def take_routes(sandbox: Sandbox) -> list[str | None]:
+    """Return the operations requested since the last call, in order, and clear the log."""
     routes = [entry.route for entry in sandbox.log.entries()]
     sandbox.log.clear()
     return routes
 
 
-def seen(looked: dict[str, Session | SessionsError], session_id: str) -> Session:
+def get_polled(polled: dict[str, Session | SessionsError], session_id: str) -> Session:
     """The polled session."""
-    session = looked[session_id]
+    session = polled[session_id]
     assert isinstance(session, Session), session
     return session
 
@@ -87,27 +87,27 @@ def test_the_adapter_is_registered() -> None:
     assert adapter_class("prevail") is PrevailAdapter
 
 
-def test_every_question_has_its_capability() -> None:
+def test_every_feature_has_its_capability() -> None:
     assert set(PrevailAdapter.capabilities) == set(Feature)
-    for question, capability in PrevailAdapter.capabilities.items():
-        own = getattr(PrevailAdapter, question.value) is not getattr(PrevailAdapter.__mro__[1], question.value)
+    for feature, capability in PrevailAdapter.capabilities.items():
+        own = getattr(PrevailAdapter, feature.value) is not getattr(PrevailAdapter.__mro__[1], feature.value)
         assert own is (capability.support is not Support.NO)
         assert capability.note or capability.support is Support.YES
 
 
-@pytest.mark.parametrize("question", [Feature.START, Feature.END, Feature.ATTENDANCE, Feature.TAKEAWAYS])
+@pytest.mark.parametrize("feature", [Feature.START, Feature.END, Feature.ATTENDANCE, Feature.TAKEAWAYS])
 async def test_what_prevail_cannot_do_says_what_to_use_instead(
-    adapter: PrevailAdapter, sandbox: Sandbox, question: Feature
+    adapter: PrevailAdapter, sandbox: Sandbox, feature: Feature
 ) -> None:
     with pytest.raises(UnsupportedError, match=r"SessionStateSensor|dataset"):
-        await getattr(adapter, question.value)("smith-v-jones")
+        await getattr(adapter, feature.value)("smith-v-jones")
     assert sandbox.log.count() == 0
 
 
 async def test_check_returns_host_and_count_in_one_request(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
     sandbox.prevail.create(count=3)
     assert await adapter.check() == "Prevail at sandbox.test answered: 3 sessions in the next 24 hours"
-    assert asked(sandbox) == ["list_sessions"]
+    assert take_routes(sandbox) == ["list_sessions"]
 
 
 # Credentials
@@ -143,11 +143,11 @@ async def test_a_token_that_the_platform_thinks_expired_is_renewed_once(
 # Create and find
 
 
-async def test_create_answers_with_the_session_and_the_same_as_get(
+async def test_create_returns_the_session_and_the_same_as_get(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft(options={"deponent": DEPONENT}))
-    assert asked(sandbox) == ["create_session"]
+    assert take_routes(sandbox) == ["create_session"]
     assert (made.platform, made.session_id, made.state) == ("prevail", "smith-v-jones", SessionState.SCHEDULED)
     assert made.scheduled_start == datetime(2026, 3, 2, 16, tzinfo=UTC)
     assert (made.scheduled_end, made.time_zone) == (datetime(2026, 3, 2, 17, tzinfo=UTC), "America/New_York")
@@ -195,7 +195,7 @@ async def test_a_slug_that_is_taken_is_an_error_in_prevails_words(
         await adapter.create(draft())
 
 
-async def test_a_keyed_create_whose_answer_is_lost_is_found(
+async def test_a_keyed_create_whose_response_is_lost_is_found(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     sandbox.faults.add("status", status=502, carried_out=True, route="create_session")
@@ -235,8 +235,8 @@ async def test_a_session_scheduled_again_under_its_old_slug_is_the_one_that_coun
     made = await adapter.create(draft(start="2026-03-20T11:00"))
     assert (await adapter.get("smith-v-jones")).scheduled_start == made.scheduled_start
     assert [found.scheduled_start for found in await ours(adapter, draft())] == [made.scheduled_start]
-    looked = await adapter.poll_sessions({"smith-v-jones": made})
-    assert seen(looked, "smith-v-jones").state is SessionState.SCHEDULED
+    polled = await adapter.poll_sessions({"smith-v-jones": made})
+    assert get_polled(polled, "smith-v-jones").state is SessionState.SCHEDULED
     window = hour(0, 24 * 30)
     by_start = await listed(adapter, window=window, by=WindowBy.SCHEDULED_START)
     assert [session.state for session in by_start] == [SessionState.SCHEDULED]
@@ -272,7 +272,7 @@ async def test_a_request_keeps_its_id_while_staff_schedule_it(
     assert (made.state, made.url, made.join_url) == (SessionState.REQUESTED, None, None)
     assert (await adapter.get(made.session_id)).state is SessionState.REQUESTED
     slug = sandbox.prevail.approve(made.session_id)
-    scheduled = seen(await adapter.poll_sessions({made.session_id: made}), made.session_id)
+    scheduled = get_polled(await adapter.poll_sessions({made.session_id: made}), made.session_id)
     assert (scheduled.state, scheduled.session_id) == (SessionState.SCHEDULED, slug)
     assert scheduled.url == f"http://sandbox.test/prevail/sessions/{slug}"
 
@@ -281,10 +281,10 @@ async def test_polling_many_requests_and_sessions_costs_two_lists(adapter: Preva
     ids = sandbox.prevail.create(count=50) + sandbox.prevail.create(count=50, requested=True)
     known = dict.fromkeys(ids)
     first = await adapter.poll_sessions(known)
-    asked(sandbox)
-    again = await adapter.poll_sessions({session_id: seen(first, session_id) for session_id in ids})
-    assert sorted(str(route) for route in asked(sandbox)) == sorted(LISTS)
-    assert [seen(again, session_id).state for session_id in ids] == (
+    take_routes(sandbox)
+    again = await adapter.poll_sessions({session_id: get_polled(first, session_id) for session_id in ids})
+    assert sorted(str(route) for route in take_routes(sandbox)) == sorted(LISTS)
+    assert [get_polled(again, session_id).state for session_id in ids] == (
         [SessionState.SCHEDULED] * 50 + [SessionState.REQUESTED] * 50
     )
 
@@ -320,14 +320,14 @@ async def test_a_request_that_waits_can_be_neither_canceled_nor_changed(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft(options=REQUEST))
-    for question in (
+    for call in (
         adapter.cancel(made.session_id),
         adapter.update(made.session_id, SessionChanges.read(title="New")),
         adapter.transcripts(made),
         adapter.recordings(made),
     ):
         with pytest.raises(ConflictError, match=r"not scheduled"):
-            await question
+            await call
     assert {entry.method for entry in sandbox.log.entries()} == {"POST", "GET"}
 
 
@@ -335,11 +335,11 @@ async def test_an_unknown_id_of_either_kind_is_not_found(adapter: PrevailAdapter
     for session_id in ("nowhere", "request:1"):
         with pytest.raises(NotFoundError, match=session_id):
             await adapter.get(session_id)
-    looked = await adapter.poll_sessions({"nowhere": None, "request:1": None})
-    assert {type(answer) for answer in looked.values()} == {NotFoundError}
+    polled = await adapter.poll_sessions({"nowhere": None, "request:1": None})
+    assert {type(result) for result in polled.values()} == {NotFoundError}
 
 
-# Looking, and how it is inferred that a session has ended
+# Polling, and how it is inferred that a session has ended
 
 
 async def test_polling_a_hundred_sessions_costs_one_request(
@@ -349,12 +349,12 @@ async def test_polling_a_hundred_sessions_costs_one_request(
     sandbox.prevail.create(count=300, ended_between=(NOW - timedelta(days=300), NOW - timedelta(days=30)))
     ids = sandbox.prevail.create(count=100, script={"live_after": 60, "duration": 600})
     first = await adapter.poll_sessions(dict.fromkeys(ids))
-    known = {session_id: seen(first, session_id) for session_id in ids}
+    known = {session_id: get_polled(first, session_id) for session_id in ids}
     clock.jump(90)
-    asked(sandbox)
-    looked = await adapter.poll_sessions(known)
-    assert asked(sandbox) == ["list_sessions"]
-    assert {seen(looked, session_id).state for session_id in ids} == {SessionState.LIVE}
+    take_routes(sandbox)
+    polled = await adapter.poll_sessions(known)
+    assert take_routes(sandbox) == ["list_sessions"]
+    assert {get_polled(polled, session_id).state for session_id in ids} == {SessionState.LIVE}
 
 
 async def test_a_session_of_these_weeks_is_got_by_a_page_of_each_list_whatever_the_history(
@@ -364,12 +364,12 @@ async def test_a_session_of_these_weeks_is_got_by_a_page_of_each_list_whatever_t
     (late,) = sandbox.prevail.create("Late", scheduled_start=NOW + timedelta(days=300))
     (soon,) = sandbox.prevail.create("Soon", scheduled_start=NOW + timedelta(days=3))
     assert (await adapter.get(soon)).title == "Soon"
-    assert sorted(str(route) for route in asked(sandbox)) == LISTS
+    assert sorted(str(route) for route in take_routes(sandbox)) == LISTS
     sandbox.prevail.settings.newest_first = False
     assert (await adapter.get(late)).title == "Late"
-    assert len(asked(sandbox)) > 2
+    assert len(take_routes(sandbox)) > 2
     await adapter.poll_sessions({late: None})
-    assert asked(sandbox) == ["list_sessions"], "its day and its request are known by now"
+    assert take_routes(sandbox) == ["list_sessions"], "its day and its request are known by now"
 
 
 async def test_a_session_moved_to_another_month_is_found_there(
@@ -378,8 +378,8 @@ async def test_a_session_moved_to_another_month_is_found_there(
     made = await adapter.create(draft())
     moved = SessionChanges.read(start="2026-07-01T09:00", time_zone="Europe/Berlin")
     await adapter.update("smith-v-jones", moved)
-    looked = await adapter.poll_sessions({"smith-v-jones": made})
-    assert seen(looked, "smith-v-jones").scheduled_start == datetime(2026, 7, 1, 7, tzinfo=UTC)
+    polled = await adapter.poll_sessions({"smith-v-jones": made})
+    assert get_polled(polled, "smith-v-jones").scheduled_start == datetime(2026, 7, 1, 7, tzinfo=UTC)
 
 
 async def test_recordings_say_that_a_session_has_ended_though_it_is_called_active(
@@ -393,8 +393,8 @@ async def test_recordings_say_that_a_session_has_ended_though_it_is_called_activ
     live = await adapter.get(made.session_id)
     assert (live.state, live.state_inferred) == (SessionState.LIVE, False)
     clock.jump(660)
-    assert seen(await adapter.poll_sessions({made.session_id: live}), made.session_id).state is SessionState.LIVE
-    ended = seen(await adapter.poll_sessions({made.session_id: None}), made.session_id)
+    assert get_polled(await adapter.poll_sessions({made.session_id: live}), made.session_id).state is SessionState.LIVE
+    ended = get_polled(await adapter.poll_sessions({made.session_id: None}), made.session_id)
     assert (ended.state, ended.state_inferred) == (SessionState.ENDED, True)
 
 
@@ -407,10 +407,10 @@ async def test_a_finished_transcript_says_so_in_the_list_already(
     live = await adapter.get(slug)
     sandbox.prevail.script(slug, artifacts_after={"transcript": 0, "recording": None})
     sandbox.prevail.end(slug)
-    asked(sandbox)
-    ended = seen(await adapter.poll_sessions({slug: live}), slug)
+    take_routes(sandbox)
+    ended = get_polled(await adapter.poll_sessions({slug: live}), slug)
     assert (ended.state, ended.state_inferred) == (SessionState.ENDED, True)
-    assert asked(sandbox) == ["list_sessions"]
+    assert take_routes(sandbox) == ["list_sessions"]
 
 
 @pytest.mark.parametrize("after_end", ["ready", "gone"])
@@ -420,10 +420,10 @@ async def test_one_that_was_live_and_is_so_no_more_has_ended(
 ) -> None:
     sandbox.prevail.settings.after_end = after_end
     (slug,) = sandbox.prevail.create(started_at=NOW, script={"artifacts_after": None})
-    live = seen(await adapter.poll_sessions({slug: None}), slug)
+    live = get_polled(await adapter.poll_sessions({slug: None}), slug)
     assert live.state is SessionState.LIVE
     sandbox.prevail.end(slug)
-    ended = seen(await adapter.poll_sessions({slug: None if closely else live}), slug)
+    ended = get_polled(await adapter.poll_sessions({slug: None if closely else live}), slug)
     assert (ended.state, ended.state_inferred) == (SessionState.ENDED, True)
 
 
@@ -458,21 +458,22 @@ async def test_one_that_was_never_started_has_ended_after_its_planned_end_and_th
 
 
 @pytest.mark.parametrize("lists_canceled", [True, False])
-async def test_a_canceled_session_is_seen_as_canceled_whether_lists_show_it_or_not(
+async def test_a_canceled_session_is_polled_as_canceled_whether_lists_show_it_or_not(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft, lists_canceled: bool
 ) -> None:
     sandbox.prevail.settings.list_canceled = lists_canceled
     made = await adapter.create(draft())
     sandbox.prevail.cancel("smith-v-jones")
-    assert seen(await adapter.poll_sessions({"smith-v-jones": made}), "smith-v-jones").state is SessionState.CANCELED
+    polled = await adapter.poll_sessions({"smith-v-jones": made})
+    assert get_polled(polled, "smith-v-jones").state is SessionState.CANCELED
     assert (await adapter.get("smith-v-jones")).state is SessionState.CANCELED
 
 
 async def test_a_deleted_session_is_not_found(adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft) -> None:
     made = await adapter.create(draft())
     sandbox.prevail.delete("smith-v-jones")
-    looked = await adapter.poll_sessions({"smith-v-jones": made})
-    assert isinstance(looked["smith-v-jones"], NotFoundError)
+    polled = await adapter.poll_sessions({"smith-v-jones": made})
+    assert isinstance(polled["smith-v-jones"], NotFoundError)
 
 
 # Changes
@@ -482,11 +483,11 @@ async def test_an_update_sends_only_what_changes_and_times_together(
     adapter: PrevailAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     await adapter.create(draft())
-    asked(sandbox)
+    take_routes(sandbox)
     renamed = await adapter.update("smith-v-jones", SessionChanges.read(title="Jones v. Smith", duration=7200))
     assert (renamed.title, renamed.duration_seconds) == ("Jones v. Smith", 7200)
     assert sandbox.log.entries()[-1].body == {"remote_session": {"title": "Jones v. Smith", "estimated_duration": 2.0}}
-    assert asked(sandbox) == ["edit_session"]
+    assert take_routes(sandbox) == ["edit_session"]
     moved = await adapter.update("smith-v-jones", SessionChanges.read(start="2026-03-05T00:30:00Z"))
     assert (moved.scheduled_start, moved.time_zone) == (datetime(2026, 3, 5, 0, 30, tzinfo=UTC), "America/New_York")
     assert sandbox.log.entries()[-1].body == {
@@ -566,7 +567,7 @@ async def test_a_history_with_transcripts_costs_no_request_for_each_session(
 ) -> None:
     sandbox.prevail.create(count=120, ended_between=(NOW - timedelta(hours=20), NOW - timedelta(hours=4)))
     assert len(await listed(adapter, window=hour(24, 0))) == 120
-    assert sorted(str(route) for route in asked(sandbox)) == sorted(2 * LISTS)
+    assert sorted(str(route) for route in take_routes(sandbox)) == sorted(2 * LISTS)
 
 
 async def test_sessions_that_start_in_a_window_are_listed_though_they_end_after_it(
@@ -631,13 +632,13 @@ async def test_participants_are_the_people_invited_each_once_and_the_deponent(
 async def test_participants_of_many_sessions_do_not_cost_a_walk_each(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
     sandbox.prevail.create(count=150, ended_between=(NOW - timedelta(hours=20), NOW - timedelta(hours=4)))
     sessions = await listed(adapter, window=hour(24, 0))
-    asked(sandbox)
+    take_routes(sandbox)
     for session in sessions:
         assert await adapter.participants(session)
-    assert len(asked(sandbox)) <= 2
+    assert len(take_routes(sandbox)) <= 2
 
 
-async def test_people_added_meanwhile_are_seen_soon(
+async def test_people_added_meanwhile_are_listed_soon(
     adapter: PrevailAdapter, open_adapter: Open, clock: VirtualClock, draft: Draft
 ) -> None:
     made = await adapter.create(draft(participants=["a@example.com"]))
@@ -647,7 +648,7 @@ async def test_people_added_meanwhile_are_seen_soon(
     assert len(await adapter.participants(made)) == 2
 
 
-# What a session leaves
+# Artifacts
 
 
 @pytest.fixture
@@ -742,9 +743,9 @@ async def test_a_recording_is_downloaded_whole_and_the_store_is_sent_no_token(
     sandbox.prevail.settings.files_origin = store
     (recording,) = await adapter.recordings(over)
     truth = sandbox.prevail.oracle()[0]["content"]["recording"][0]
-    asked(sandbox)
+    take_routes(sandbox)
     assert await fetch(adapter, recording) == (truth["sha256"], truth["size"])
-    assert asked(sandbox) == ["get_file"]
+    assert take_routes(sandbox) == ["get_file"]
 
 
 async def test_an_address_that_expires_on_the_way_is_requested_again(
@@ -752,11 +753,11 @@ async def test_an_address_that_expires_on_the_way_is_requested_again(
 ) -> None:
     (recording,) = await adapter.recordings(over)
     clock.jump(86_400)
-    asked(sandbox)
+    take_routes(sandbox)
     [done] = await download_recordings(adapter, LocalStore(tmp_path), [recording], 1)
     assert done["bytes"] == recording.size_bytes
     assert [entry.status for entry in sandbox.log.entries(route="get_file")] == [403, 200]
-    assert asked(sandbox) == ["get_file", "list_recordings", "get_file"]
+    assert take_routes(sandbox) == ["get_file", "list_recordings", "get_file"]
 
 
 async def test_a_recording_that_is_gone_has_no_address(
@@ -846,12 +847,12 @@ class TestNeverListed:
         planned |= {"time_zone": "Berlin", "estimated_duration": 1.0}
         request = {"id": 5, "remote_session_id": "smith", "session_state": word, "remote_session": planned}
 
-        def answer(asked: httpx.Request) -> httpx.Response:
-            found = {"requests": [request]} if asked.url.path.endswith("/session_requests") else []
+        def respond(received: httpx.Request) -> httpx.Response:
+            found = {"requests": [request]} if received.url.path.endswith("/session_requests") else []
             return httpx.Response(200, json=found)
 
         account = Account("p", "prevail", host="https://p.test/api/v1", login="acme", password="k" * 32, extra=extra)
-        return PrevailAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer))
+        return PrevailAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond))
 
     @pytest.mark.parametrize(
         ("word", "before"), [("scheduled", "scheduled"), ("ready", "scheduled"), ("active", "live")]

@@ -16,7 +16,7 @@ from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 
-ANSWER = json.loads(
+RESPONSE = json.loads(
     (Path(__file__).parents[3] / "fixtures" / "prevail" / "create_session_answer.json").read_text(encoding="utf-8")
 )
 KEY = "prv_0123456789abcdef0123456789abcdef"
@@ -47,13 +47,13 @@ REMOTE = {"title": "Example Remote Session", "case": "123-case-id-name", **WHEN}
 class Recorder:
     """A platform that gives every request the same response and records it."""
 
-    def __init__(self, answer: Any = ANSWER) -> None:
+    def __init__(self, response: Any = RESPONSE) -> None:
         self.requests: list[httpx.Request] = []
-        self.answer = answer
+        self.response = response
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        return httpx.Response(200, json=self.answer)
+        return httpx.Response(200, json=self.response)
 
     def adapter(self, clock: VirtualClock, **extra: Any) -> PrevailAdapter:
         account = Account("p", "prevail", host="https://prevail.test/api/v1", login="acme", password=KEY, extra=extra)
@@ -110,9 +110,9 @@ async def test_hosts_make_the_documented_request(clock: VirtualClock) -> None:
 
 
 async def test_own_slug_makes_the_documented_request(clock: VirtualClock) -> None:
-    answer = json.loads(json.dumps(ANSWER))
-    answer["requests"][0]["remote_session"]["start_date"] = "2025-01-30"  # the documented answer is another request's
-    platform = Recorder(answer)
+    response = json.loads(json.dumps(RESPONSE))
+    response["requests"][0]["remote_session"]["start_date"] = "2025-01-30"  # the documented one is of another request
+    platform = Recorder(response)
     options = {**PLAIN["options"], "remote_session_id": "Custom Unique Session URL"}
     draft = SessionDraft.read(
         **{**PLAIN, "start": "2025-01-30T01:30", "duration": "PT1H15M", "options": options, "key": "ignored"}
@@ -135,7 +135,7 @@ async def test_a_key_chooses_a_slug_that_is_already_in_prevails_form(clock: Virt
     assert sent["remote_session_id"] == "smith-vs-jones-vol-2-a1b2c3"
 
 
-async def test_the_documented_answer_reads_without_the_meetings_secrets(clock: VirtualClock) -> None:
+async def test_the_documented_response_reads_without_the_meetings_secrets(clock: VirtualClock) -> None:
     platform = Recorder()
     async with platform.adapter(clock) as adapter:
         session = await adapter.create(SessionDraft.read(**PLAIN))
@@ -171,7 +171,7 @@ async def test_cancel_is_the_documented_request(clock: VirtualClock) -> None:
 
 
 @pytest.mark.parametrize("empty", [httpx.Response(204), httpx.Response(200), httpx.Response(200, json=None)])
-async def test_a_cancelation_that_is_answered_by_nothing_is_one(clock: VirtualClock, empty: httpx.Response) -> None:
+async def test_a_cancelation_with_an_empty_response_is_one(clock: VirtualClock, empty: httpx.Response) -> None:
     listed = {"sessions": [{"remote_session_id": "smith", "state": "ready", **REMOTE}], "requests": []}
 
     class Silent(Recorder):
@@ -194,21 +194,21 @@ async def test_the_token_is_signed_with_the_key_and_lives_for_minutes(clock: Vir
 
 
 async def test_an_unknown_state_word_is_quoted_and_can_be_added_by_the_connection(clock: VirtualClock) -> None:
-    answer = json.loads(json.dumps(ANSWER))
-    answer["requests"][0]["session_state"] = "wrapped_up"
-    async with Recorder(answer).adapter(clock) as adapter:
+    response = json.loads(json.dumps(RESPONSE))
+    response["requests"][0]["session_state"] = "wrapped_up"
+    async with Recorder(response).adapter(clock) as adapter:
         with pytest.raises(UnknownStateError, match="'wrapped_up'"):
             await adapter.create(SessionDraft.read(**PLAIN))
     for states in ({"wrapped_up": "ended"}, '{"wrapped_up": "ended"}'):
-        async with Recorder(answer).adapter(clock, states=states) as adapter:
+        async with Recorder(response).adapter(clock, states=states) as adapter:
             assert (await adapter.create(SessionDraft.read(**PLAIN))).state is SessionState.ENDED
-    async with Recorder(answer).adapter(clock, states=" \n") as adapter:  # a text box that was emptied
+    async with Recorder(response).adapter(clock, states=" \n") as adapter:  # a text box that was emptied
         with pytest.raises(UnknownStateError):
             await adapter.create(SessionDraft.read(**PLAIN))
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "told"),
+    ("change", "error", "message"),
     [
         ({"options": {}}, OptionsError, "options.case"),
         ({"options": {"case": "1", "cass": "2"}}, OptionsError, "options.cass"),
@@ -219,19 +219,19 @@ async def test_an_unknown_state_word_is_quoted_and_can_be_added_by_the_connectio
     ],
 )
 def test_bad_input_is_refused_before_any_request(
-    clock: VirtualClock, change: dict[str, Any], error: type[Exception], told: str
+    clock: VirtualClock, change: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     platform = Recorder()
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=message):
         platform.adapter(clock).validate(SessionDraft.read(**{**PLAIN, **change}))
     assert platform.requests == []
 
 
 async def test_recordings_that_are_equal_are_still_two_files(clock: VirtualClock) -> None:
     item = {"filename": "audio.mp4", "type": "audio", "user": "Recording", "size": "5"}
-    answer = {"recordings": [{**item, "presigned_url": f"https://files.test/{number}"} for number in (1, 2)]}
+    response = {"recordings": [{**item, "presigned_url": f"https://files.test/{number}"} for number in (1, 2)]}
     session = Session(platform="prevail", session_id="smith", title="Smith", state=SessionState.ENDED)
-    async with Recorder(answer).adapter(clock) as adapter:
+    async with Recorder(response).adapter(clock) as adapter:
         recordings = await adapter.recordings(session)
         addresses = [await adapter.recording_request(recording) for recording in recordings]
     assert addresses == [("https://files.test/1", {}), ("https://files.test/2", {})]

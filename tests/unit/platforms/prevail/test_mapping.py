@@ -113,7 +113,7 @@ def test_a_scheduled_session_has_ended_once_the_grace_has_passed(
     assert by_list == by_request
     assert (by_list.state, by_list.state_inferred) == (state, state is SessionState.ENDED)
     assert by_list.ended_at == (END if state is SessionState.ENDED else None)
-    assert mapper().map_request(request()).state is SessionState.SCHEDULED, "a request by itself tells no end"
+    assert mapper().map_request(request()).state is SessionState.SCHEDULED, "a request by itself has no end"
 
 
 def test_the_grace_is_the_connections(mapper: Read, clock: VirtualClock) -> None:
@@ -173,7 +173,7 @@ def test_a_connection_may_know_further_words(mapper: Read, states: Any) -> None:
 
 
 @pytest.mark.parametrize("states", ["{", ["completed"], {"completed": "over"}])
-def test_words_that_cannot_be_meant_are_refused(mapper: Read, states: Any) -> None:
+def test_invalid_state_words_are_refused(mapper: Read, states: Any) -> None:
     with pytest.raises(ConnectionConfigError, match="states"):
         mapper(states=states)
 

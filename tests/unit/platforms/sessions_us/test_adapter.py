@@ -1,4 +1,4 @@
-"""Sessions' adapter, with responses as seen in public clients and webhooks."""
+"""Sessions' adapter, with responses as observed in public clients and webhooks."""
 
 from __future__ import annotations
 
@@ -72,22 +72,22 @@ UTTERANCES = [
 
 
 class Platform:
-    """Answers by method and path; remembers what came."""
+    """A platform with a response for each method and path, which records the requests."""
 
-    def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.answers = answers
+    def __init__(self, responses: Mapping[str, Any]) -> None:
+        self.responses = responses
         self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        answer = self.answers.get(f"{request.method} {request.url.path.removeprefix('/api')}", 404)
-        if callable(answer):
-            answer = answer(request)
-        if isinstance(answer, int):
-            return httpx.Response(answer, json={"statusCode": answer, "message": ["startAt must be a date"]})
-        return httpx.Response(200, json=answer)
+        response = self.responses.get(f"{request.method} {request.url.path.removeprefix('/api')}", 404)
+        if callable(response):
+            response = response(request)
+        if isinstance(response, int):
+            return httpx.Response(response, json={"statusCode": response, "message": ["startAt must be a date"]})
+        return httpx.Response(200, json=response)
 
-    def asked(self) -> list[str]:
+    def list_requests(self) -> list[str]:
         return [f"{request.method} {request.url.path.removeprefix('/api')}" for request in self.requests]
 
     def adapter(self, **extra: Any) -> SessionsUsAdapter:
@@ -140,8 +140,8 @@ async def test_transcript_names_speakers_orders_utterances_and_keeps_translation
     )
     async with platform.adapter() as adapter:
         original, english = await adapter.transcripts(await adapter.get(str(ENDED["id"])))
-    told = [(s.start, s.end, s.end_inferred, s.speaker_name, s.language, s.text) for s in original.segments]
-    assert told == [
+    segments = [(s.start, s.end, s.end_inferred, s.speaker_name, s.language, s.text) for s in original.segments]
+    assert segments == [
         (5.0, 12.5, True, "Ada Byron", "en", "Welcome"),
         (12.5, 1800.0, True, "Li Wei", "de", "Guten Tag"),
     ]
@@ -149,14 +149,14 @@ async def test_transcript_names_speakers_orders_utterances_and_keeps_translation
     assert [s.text for s in english.segments] == ["Good day"]
 
 
-@pytest.mark.parametrize("answer", [404, [], None, {"session": {"id": "x", "transcripts": []}}])
-async def test_a_missing_or_empty_transcript_means_not_yet(answer: Any) -> None:
+@pytest.mark.parametrize("response", [404, [], None, {"session": {"id": "x", "transcripts": []}}])
+async def test_a_missing_or_empty_transcript_means_not_yet(response: Any) -> None:
     base = f"/sessions/{ENDED['id']}"
-    platform = Platform({f"GET {base}": ENDED, f"GET {base}/transcripts": answer, f"GET {base}/takeaways": answer})
+    platform = Platform({f"GET {base}": ENDED, f"GET {base}/transcripts": response, f"GET {base}/takeaways": response})
     async with platform.adapter() as adapter:
         session = await adapter.get(str(ENDED["id"]))
         assert await adapter.transcripts(session) == []
-        if not isinstance(answer, dict):
+        if not isinstance(response, dict):
             assert await adapter.takeaways(session) is None
 
 
@@ -165,7 +165,7 @@ async def test_a_held_session_is_never_deleted() -> None:
     async with platform.adapter() as adapter:
         with pytest.raises(ConflictError, match="only one that has not begun"):
             await adapter.cancel(str(ENDED["id"]))
-    assert platform.asked() == [f"GET /sessions/{ENDED['id']}"]
+    assert platform.list_requests() == [f"GET /sessions/{ENDED['id']}"]
 
 
 async def test_a_new_start_moves_the_end_along() -> None:
@@ -196,10 +196,10 @@ async def test_one_page_serves_a_poll_of_many_and_an_item_without_a_state_is_req
     live = {**silent, "actualStart": "2026-03-02T15:00:01.000Z"}
     platform = Platform({"GET /sessions": [ENDED, silent], f"GET /sessions/{SCHEDULED['id']}": live})
     async with platform.adapter() as adapter:
-        answers = await adapter.poll_sessions({str(ENDED["id"]): None, str(SCHEDULED["id"]): None})
-    states = {session_id: answer.state for session_id, answer in answers.items() if isinstance(answer, Session)}
+        polled = await adapter.poll_sessions({str(ENDED["id"]): None, str(SCHEDULED["id"]): None})
+    states = {session_id: result.state for session_id, result in polled.items() if isinstance(result, Session)}
     assert states == {ENDED["id"]: SessionState.ENDED, SCHEDULED["id"]: SessionState.LIVE}
-    assert platform.asked() == ["GET /sessions", f"GET /sessions/{SCHEDULED['id']}"]
+    assert platform.list_requests() == ["GET /sessions", f"GET /sessions/{SCHEDULED['id']}"]
 
 
 async def test_a_guest_key_is_refused_before_any_request() -> None:

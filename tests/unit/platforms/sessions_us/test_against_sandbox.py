@@ -60,17 +60,17 @@ def draft(title: str = "Quarterly review", **fields: Any) -> SessionDraft:
     return SessionDraft.read(title=title, **({"start": START, "duration": 3600} | fields))
 
 
-def asked(sandbox: Sandbox) -> list[str | None]:
-    """The operations requested since the log was cleared, in order."""
+def list_routes(sandbox: Sandbox) -> list[str | None]:
+    """Return the operations requested since the log was cleared, in order."""
     return [entry.route for entry in sandbox.log.entries()]
 
 
-def states(seen: dict[str, Session | SessionsError]) -> dict[str, SessionState]:
-    return {key: session.state for key, session in seen.items() if isinstance(session, Session)}
+def states(polled: dict[str, Session | SessionsError]) -> dict[str, SessionState]:
+    return {key: session.state for key, session in polled.items() if isinstance(session, Session)}
 
 
 async def ended(adapter: SessionsUsAdapter, sandbox: Sandbox, **fields: Any) -> Session:
-    """A session that has left everything behind; the log is empty."""
+    """Return an ended session with all its artifacts; clear the log."""
     session_id = sandbox.sessions_us.create(ended_at=sandbox.clock.now(), **fields)[0]
     sandbox.clock.advance(30)
     session = await adapter.get(session_id)
@@ -82,10 +82,10 @@ def test_the_adapter_is_registered() -> None:
     assert adapter_class("sessions_us") is SessionsUsAdapter
 
 
-def test_every_question_has_its_capability() -> None:
+def test_every_feature_has_its_capability() -> None:
     assert set(SessionsUsAdapter.capabilities) == set(Feature)
-    for question, capability in SessionsUsAdapter.capabilities.items():
-        own = getattr(SessionsUsAdapter, question.value) is not getattr(SessionsUsAdapter.__mro__[1], question.value)
+    for feature, capability in SessionsUsAdapter.capabilities.items():
+        own = getattr(SessionsUsAdapter, feature.value) is not getattr(SessionsUsAdapter.__mro__[1], feature.value)
         assert own is (capability.support is not Support.NO)
         assert capability.note or capability.support is Support.YES
 
@@ -93,7 +93,7 @@ def test_every_question_has_its_capability() -> None:
 # Create and find
 
 
-async def test_create_sends_the_body_that_clients_were_seen_to_send(
+async def test_create_sends_the_body_that_clients_are_known_to_send(
     adapter: SessionsUsAdapter, sandbox: Sandbox
 ) -> None:
     made = await adapter.create(draft(time_zone="Europe/Berlin"))
@@ -105,7 +105,7 @@ async def test_create_sends_the_body_that_clients_were_seen_to_send(
     assert made == await adapter.get(made.session_id)
 
 
-async def test_create_event_sends_the_body_that_clients_were_seen_to_send(
+async def test_create_event_sends_the_body_that_clients_are_known_to_send(
     adapter: SessionsUsAdapter, sandbox: Sandbox
 ) -> None:
     request = known("create_event_request")
@@ -125,7 +125,7 @@ async def test_people_are_added_in_a_second_request_and_only_once(adapter: Sessi
     sandbox.log.clear()
     await adapter.finish_create(made, wanted)
     await adapter.finish_create(made, wanted)
-    assert asked(sandbox) == ["list_participants", "add_participants", "list_participants"]
+    assert list_routes(sandbox) == ["list_participants", "add_participants", "list_participants"]
     assert sandbox.log.entries(route="add_participants")[0].body == {
         "participants": [
             {"email": "bo@example.org", "firstName": "Bo", "lastName": "van Ek", "role": "Speaker"},
@@ -147,17 +147,17 @@ async def test_people_are_added_in_a_second_request_and_only_once(adapter: Sessi
         ({"options": {"room": "x"}}, OptionsError, "options.room for sessions_us"),
     ],
 )
-@pytest.mark.parametrize("question", ["create", "find_existing"])
+@pytest.mark.parametrize("method", ["create", "find_existing"])
 async def test_a_bad_draft_is_refused_before_any_request(
     adapter: SessionsUsAdapter,
     sandbox: Sandbox,
-    question: str,
+    method: str,
     fields: dict[str, Any],
     error: type[Exception],
     text: str,
 ) -> None:
     with pytest.raises(error, match=text):
-        await getattr(adapter, question)(draft(**fields))
+        await getattr(adapter, method)(draft(**fields))
     assert sandbox.log.count() == 0
 
 
@@ -167,7 +167,7 @@ async def test_extra_fields_are_passed_on(adapter: SessionsUsAdapter, sandbox: S
     assert made.room_id == room_id
 
 
-async def test_a_create_whose_answer_is_lost_is_not_repeated_and_is_found(
+async def test_a_create_whose_response_is_lost_is_not_repeated_and_is_found(
     adapter: SessionsUsAdapter, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add("status", status=502, carried_out=True, route="create_session")
@@ -231,7 +231,7 @@ async def test_update_moves_the_end_along_and_adds_people(adapter: SessionsUsAda
     changed = await adapter.update(made.session_id, changes)
     assert (changed.title, changed.scheduled_start) == ("Review", datetime(2026, 3, 3, 10, tzinfo=UTC))
     assert changed.scheduled_end == datetime(2026, 3, 3, 11, tzinfo=UTC)
-    assert asked(sandbox) == [
+    assert list_routes(sandbox) == [
         "get_session",
         "update_session",
         "get_session",
@@ -252,9 +252,9 @@ async def test_a_session_that_has_begun_is_not_moved_or_canceled(adapter: Sessio
     assert sandbox.log.count(route="delete_session") == 0
 
 
-@pytest.mark.parametrize("answer", ["nothing", "object"])
-async def test_canceling_deletes(adapter: SessionsUsAdapter, sandbox: Sandbox, answer: Any) -> None:
-    sandbox.sessions_us.settings.delete_answer = answer
+@pytest.mark.parametrize("response", ["nothing", "object"])
+async def test_canceling_deletes(adapter: SessionsUsAdapter, sandbox: Sandbox, response: Any) -> None:
+    sandbox.sessions_us.settings.delete_answer = response
     made = await adapter.create(draft())
     assert (await adapter.cancel(made.session_id)).state is SessionState.CANCELED
     with pytest.raises(NotFoundError, match="Session not found"):
@@ -263,20 +263,20 @@ async def test_canceling_deletes(adapter: SessionsUsAdapter, sandbox: Sandbox, a
         await adapter.cancel(made.session_id)
 
 
-@pytest.mark.parametrize("question", ["start", "end"])
-async def test_hosts_start_and_end(adapter: SessionsUsAdapter, sandbox: Sandbox, question: str) -> None:
+@pytest.mark.parametrize("method", ["start", "end"])
+async def test_hosts_start_and_end(adapter: SessionsUsAdapter, sandbox: Sandbox, method: str) -> None:
     with pytest.raises(UnsupportedError, match="SessionStateSensor"):
-        await getattr(adapter, question)(NOWHERE)
+        await getattr(adapter, method)(NOWHERE)
     assert sandbox.log.count() == 0
 
 
-# Look
+# Poll
 
 
 async def test_a_poll_of_one_session_is_one_request(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     session_id = sandbox.sessions_us.create()[0]
     assert states(await adapter.poll_sessions({session_id: None})) == {session_id: SessionState.SCHEDULED}
-    assert asked(sandbox) == ["get_session"]
+    assert list_routes(sandbox) == ["get_session"]
 
 
 async def test_one_page_gives_all_its_sessions_in_any_state(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
@@ -290,7 +290,7 @@ async def test_one_page_gives_all_its_sessions_in_any_state(adapter: SessionsUsA
         live: SessionState.LIVE,
         over: SessionState.ENDED,
     }
-    assert asked(sandbox) == ["list_sessions"]
+    assert list_routes(sandbox) == ["list_sessions"]
 
 
 async def test_a_poll_of_a_thousand_sessions_costs_their_pages(open_adapter: Open, sandbox: Sandbox) -> None:
@@ -298,7 +298,7 @@ async def test_a_poll_of_a_thousand_sessions_costs_their_pages(open_adapter: Ope
     sandbox.sessions_us.remove_rate_limit()
     made = sandbox.sessions_us.create(count=70)
     assert len(await adapter.poll_sessions(dict.fromkeys(made))) == 70
-    assert asked(sandbox) == ["list_sessions"] * 4
+    assert list_routes(sandbox) == ["list_sessions"] * 4
 
 
 async def test_where_the_list_lacks_the_state_only_sessions_that_may_be_live_are_requested(
@@ -313,17 +313,17 @@ async def test_where_the_list_lacks_the_state_only_sessions_that_may_be_live_are
         platform.create(ended_at=sandbox.clock.now())[0],
     )
     platform.start(near)
-    seen = await adapter.poll_sessions(dict.fromkeys((far, near, over)))
-    assert states(seen) == {far: SessionState.SCHEDULED, near: SessionState.LIVE, over: SessionState.ENDED}
-    assert asked(sandbox) == ["list_sessions", "get_session"]
+    polled = await adapter.poll_sessions(dict.fromkeys((far, near, over)))
+    assert states(polled) == {far: SessionState.SCHEDULED, near: SessionState.LIVE, over: SessionState.ENDED}
+    assert list_routes(sandbox) == ["list_sessions", "get_session"]
 
 
 async def test_a_deleted_session_is_an_error_of_its_own(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     kept, gone = sandbox.sessions_us.create(count=2)
     sandbox.sessions_us.delete(gone)
-    seen = await adapter.poll_sessions({kept: None, gone: None})
-    assert states(seen) == {kept: SessionState.SCHEDULED}
-    assert isinstance(seen[gone], NotFoundError)
+    polled = await adapter.poll_sessions({kept: None, gone: None})
+    assert states(polled) == {kept: SessionState.SCHEDULED}
+    assert isinstance(polled[gone], NotFoundError)
 
 
 async def test_what_is_over_is_polled_again_only_on_request(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
@@ -402,13 +402,13 @@ async def test_rooms_and_titles_narrow_a_list_down(adapter: SessionsUsAdapter, s
     assert [session.session_id async for session in adapter.sessions(query)] == [wanted]
 
 
-# People and what is left behind
+# People and artifacts
 
 
 async def test_participants_have_a_key_a_name_and_no_times(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     session = await ended(adapter, sandbox, attendees=9, participants=["bo@example.org"])
     people = await adapter.participants(session)
-    assert asked(sandbox) == ["list_participants"]
+    assert list_routes(sandbox) == ["list_participants"]
     host, invited = people[0], people[1]
     user = sandbox.sessions_us.user
     assert (host.role, host.participant_key, host.email) == ("host", f"account:{user.id}", user.email)
@@ -426,16 +426,16 @@ async def test_the_transcript_names_its_speakers_and_fills_the_session(
 ) -> None:
     session = await ended(adapter, sandbox, languages="en", duration=1800)
     (transcript,) = await adapter.transcripts(session)
-    assert asked(sandbox) == ["get_transcripts", "list_participants"]
+    assert list_routes(sandbox) == ["get_transcripts", "list_participants"]
     assert (transcript.language, transcript.is_translation) == ("en", False)
     assert transcript.started_at == session.actual_start
     segments = transcript.segments
     assert (len(segments), segments[-1].end) == (100, 1800)
     assert all(one.end == two.start for one, two in itertools.pairwise(segments))
     assert all(segment.end_inferred and segment.speaker_name for segment in segments)
-    (told,) = sandbox.sessions_us.oracle()
+    (expected,) = sandbox.sessions_us.oracle()
     assert [segment.text for segment in segments] == [
-        row["content"][0]["text"] for row in told["content"]["transcript"]
+        row["content"][0]["text"] for row in expected["content"]["transcript"]
     ]
 
 
@@ -447,9 +447,11 @@ async def test_translations_stand_apart(adapter: SessionsUsAdapter, sandbox: San
     assert sum(len(part.segments) for part in translations) == len(original.segments)
 
 
-@pytest.mark.parametrize("answer", ["empty", "nothing", "404"])
-async def test_no_answer_of_any_kind_means_not_yet(adapter: SessionsUsAdapter, sandbox: Sandbox, answer: Any) -> None:
-    sandbox.sessions_us.settings.missing_materials = answer
+@pytest.mark.parametrize("response", ["empty", "nothing", "404"])
+async def test_a_response_without_content_means_not_yet(
+    adapter: SessionsUsAdapter, sandbox: Sandbox, response: Any
+) -> None:
+    sandbox.sessions_us.settings.missing_materials = response
     session_id = sandbox.sessions_us.create(ended_at=sandbox.clock.now())[0]
     session = await adapter.get(session_id)
     sandbox.log.clear()
@@ -457,7 +459,7 @@ async def test_no_answer_of_any_kind_means_not_yet(adapter: SessionsUsAdapter, s
     assert await adapter.takeaways(session) is None
     for artifact in (Artifact.TRANSCRIPT, Artifact.TAKEAWAYS):
         assert not (await adapter.artifact_status(session, artifact)).ready
-    assert asked(sandbox) == ["get_transcripts", "get_takeaways"] * 2
+    assert list_routes(sandbox) == ["get_transcripts", "get_takeaways"] * 2
     sandbox.clock.advance(30)
     status = await adapter.artifact_status(session, Artifact.TRANSCRIPT)
     assert (status.ready, status.count > 6) == (True, True)
@@ -469,9 +471,9 @@ async def test_takeaways_have_text_and_document(adapter: SessionsUsAdapter, sand
     takeaways = await adapter.takeaways(session)
     assert takeaways is not None
     assert takeaways.document is not None
-    (told,) = sandbox.sessions_us.oracle()
-    assert takeaways.text == told["content"]["takeaways"]["takeawaysText"]
-    assert takeaways.document == told["content"]["takeaways"]["takeawaysRaw"]
+    (expected,) = sandbox.sessions_us.oracle()
+    assert takeaways.text == expected["content"]["takeaways"]["takeawaysText"]
+    assert takeaways.document == expected["content"]["takeaways"]["takeawaysRaw"]
 
 
 async def test_a_revised_transcript_reads_differently(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
@@ -506,9 +508,9 @@ async def test_what_there_is_not_names_what_to_use_instead(adapter: SessionsUsAd
 # Keys and limits
 
 
-async def test_check_says_who_answered(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
+async def test_check_names_the_host_that_responded(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
     assert await adapter.check() == "Sessions at sandbox.test answered, and the API key is accepted"
-    assert asked(sandbox) == ["list_sessions"]
+    assert list_routes(sandbox) == ["list_sessions"]
 
 
 async def test_a_wrong_or_revoked_key_is_explained_and_not_shown(open_adapter: Open, sandbox: Sandbox) -> None:
@@ -537,9 +539,9 @@ async def test_a_guest_key_registers_and_does_nothing_else(
     await adapter.client.send(endpoints.publish_event(event.id or ""))
     guest = open_adapter(password=sandbox.sessions_us.guest_api_key, extra={"key_role": "GUEST"})
     registration = {"email": "li@example.org", "firstName": "Li"}
-    answer = await guest.client.send(endpoints.register_guest(event.id or "", registration))
-    assert isinstance(answer, dict)
-    assert answer["email"] == "li@example.org"
+    response = await guest.client.send(endpoints.register_guest(event.id or "", registration))
+    assert isinstance(response, dict)
+    assert response["email"] == "li@example.org"
     sandbox.log.clear()
     with pytest.raises(ConnectionConfigError, match="GUEST"):
         await guest.check()
@@ -572,7 +574,7 @@ async def test_a_tighter_limit_than_ours_is_learned(
     counter = sandbox.sessions_us.rate_limit_counter
     assert counter is not None
     assert counter.granted == 8
-    assert counter.refused == (2 if headers == "none" else 0), "the headers tell before the refusal does"
+    assert counter.refused == (2 if headers == "none" else 0), "the headers report the limit before any refusal"
 
 
 async def test_what_an_export_sends_at_once_finds_its_slots(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:

@@ -103,7 +103,7 @@ def test_a_session_without_an_id_cannot_be_read(session_id: str | None) -> None:
         ({"actualStart": START, "endedAt": "soon"}, SessionState.ENDED),
     ],
 )
-def test_the_actual_times_tell_the_state_even_if_they_cannot_be_read(
+def test_the_actual_times_determine_the_state_even_if_they_cannot_be_read(
     fields: dict[str, Any], state: SessionState
 ) -> None:
     assert get_state(item(**fields)) is state

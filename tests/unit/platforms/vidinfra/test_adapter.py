@@ -54,14 +54,14 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 START = "2026-03-02T16:00:00Z"
 
 
-def asked(sandbox: Sandbox) -> list[str | None]:
-    """The operations requested since the log was cleared, in order."""
+def list_routes(sandbox: Sandbox) -> list[str | None]:
+    """Return the operations requested since the log was cleared, in order."""
     return [entry.route for entry in sandbox.log.entries()]
 
 
-def state(seen: dict[str, Session | SessionsError], session_id: str) -> SessionState:
-    """The polled state."""
-    session = seen[session_id]
+def state(polled: dict[str, Session | SessionsError], session_id: str) -> SessionState:
+    """Return the polled state."""
+    session = polled[session_id]
     assert isinstance(session, Session)
     return session.state
 
@@ -74,10 +74,10 @@ def test_the_adapter_is_registered() -> None:
     assert adapter_class("vidinfra") is VidInfraAdapter
 
 
-def test_every_question_has_its_capability() -> None:
+def test_every_feature_has_its_capability() -> None:
     assert set(VidInfraAdapter.capabilities) == set(Feature)
-    for question, capability in VidInfraAdapter.capabilities.items():
-        own = getattr(VidInfraAdapter, question.value) is not getattr(VidInfraAdapter.__mro__[1], question.value)
+    for feature, capability in VidInfraAdapter.capabilities.items():
+        own = getattr(VidInfraAdapter, feature.value) is not getattr(VidInfraAdapter.__mro__[1], feature.value)
         assert own is (capability.support is not Support.NO)
         assert capability.note or capability.support is Support.YES
 
@@ -92,7 +92,7 @@ async def test_check_returns_host_and_counts_in_one_request(adapter: VidInfraAda
 # Create and find
 
 
-async def test_create_sends_the_draft_and_answers_with_the_session(
+async def test_create_sends_the_draft_and_returns_the_session(
     adapter: VidInfraAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft("Hello", start=START, description="All welcome", options={"mode": "webcam"}))
@@ -129,18 +129,18 @@ async def test_a_stream_key_stays_out_of_the_session(adapter: VidInfraAdapter, s
         ({"options": {"roomid": "x"}}, OptionsError, "options.roomid .*has the options room_id, preset_id, mode"),
     ],
 )
-@pytest.mark.parametrize("question", ["create", "find_existing"])
+@pytest.mark.parametrize("method", ["create", "find_existing"])
 async def test_a_bad_draft_is_refused_before_any_request(
     adapter: VidInfraAdapter,
     sandbox: Sandbox,
     draft: Draft,
-    question: str,
+    method: str,
     fields: dict[str, Any],
     error: type[Exception],
     text: str,
 ) -> None:
     with pytest.raises(error, match=text):
-        await getattr(adapter, question)(draft(**fields))
+        await getattr(adapter, method)(draft(**fields))
     assert sandbox.log.count() == 0
 
 
@@ -149,7 +149,7 @@ def test_missing_options_are_named(adapter: VidInfraAdapter) -> None:
         adapter.validate(SessionDraft.read(title="Hello"))
 
 
-async def test_a_create_whose_answer_is_lost_is_not_repeated_and_is_found(
+async def test_a_create_whose_response_is_lost_is_not_repeated_and_is_found(
     adapter: VidInfraAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     sandbox.faults.add("status", status=502, carried_out=True, route="create_session")
@@ -246,7 +246,7 @@ async def test_the_page_of_a_session_follows_from_the_connection(open_adapter: O
     assert (await open_adapter().get(session_id)).url is None
 
 
-# Look
+# Poll
 
 SCHEDULED = Session(platform="vidinfra", session_id="s0", title="Launch", state=SessionState.SCHEDULED)
 
@@ -256,9 +256,9 @@ async def test_polling_one_session_costs_one_request_for_it(adapter: VidInfraAda
     before = await adapter.get(session_id)
     sandbox.log.clear()
     sandbox.vidinfra.start(session_id)
-    seen = await adapter.poll_sessions({session_id: before})
-    assert state(seen, session_id) is SessionState.LIVE
-    assert asked(sandbox) == ["get_session"]
+    polled = await adapter.poll_sessions({session_id: before})
+    assert state(polled, session_id) is SessionState.LIVE
+    assert list_routes(sandbox) == ["get_session"]
 
 
 async def test_polling_many_scheduled_sessions_costs_one_list(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
@@ -266,10 +266,10 @@ async def test_polling_many_scheduled_sessions_costs_one_list(adapter: VidInfraA
     known = {session.session_id: session for session in await listed(adapter)}
     sandbox.vidinfra.start(ids[7])
     sandbox.log.clear()
-    seen = await adapter.poll_sessions(known)
-    assert asked(sandbox) == ["list_live_sessions"]
-    assert {key for key in seen if state(seen, key) is SessionState.LIVE} == {ids[7]}
-    assert set(seen) == set(ids)
+    polled = await adapter.poll_sessions(known)
+    assert list_routes(sandbox) == ["list_live_sessions"]
+    assert {key for key in polled if state(polled, key) is SessionState.LIVE} == {ids[7]}
+    assert set(polled) == set(ids)
 
 
 async def test_a_session_that_is_live_no_longer_is_requested_by_itself(
@@ -281,9 +281,9 @@ async def test_a_session_that_is_live_no_longer_is_requested_by_itself(
     known = {session.session_id: session for session in await listed(adapter)}
     sandbox.vidinfra.end(ids[0])
     sandbox.log.clear()
-    seen = await adapter.poll_sessions(known)
-    assert asked(sandbox) == ["list_live_sessions", "get_session"]
-    states = [state(seen, key) for key in ids]
+    polled = await adapter.poll_sessions(known)
+    assert list_routes(sandbox) == ["list_live_sessions", "get_session"]
+    states = [state(polled, key) for key in ids]
     assert states == [SessionState.ENDED, SessionState.LIVE, SessionState.SCHEDULED]
 
 
@@ -295,9 +295,9 @@ async def test_sessions_that_are_unknown_are_polled_in_full(adapter: VidInfraAda
     sandbox.log.clear()
     unnoticed = await adapter.poll_sessions(known)
     assert state(unnoticed, ids[0]) is SessionState.SCHEDULED
-    seen = await adapter.poll_sessions(known | {ids[0]: None})
-    assert state(seen, ids[0]) is SessionState.ENDED
-    assert asked(sandbox) == ["list_live_sessions", "list_sessions"]
+    polled = await adapter.poll_sessions(known | {ids[0]: None})
+    assert state(polled, ids[0]) is SessionState.ENDED
+    assert list_routes(sandbox) == ["list_live_sessions", "list_sessions"]
 
 
 async def test_what_is_over_costs_nothing(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
@@ -308,7 +308,7 @@ async def test_what_is_over_costs_nothing(adapter: VidInfraAdapter, sandbox: San
     known = {key: await adapter.get(key) for key in ids[:2]}
     sandbox.log.clear()
     assert await adapter.poll_sessions(known) == known
-    assert asked(sandbox) == []
+    assert list_routes(sandbox) == []
 
 
 async def test_a_session_that_is_gone_or_malformed_affects_no_others(
@@ -316,11 +316,11 @@ async def test_a_session_that_is_gone_or_malformed_affects_no_others(
 ) -> None:
     ids = sandbox.vidinfra.create(count=3)
     sandbox.faults.add("edit", route="list_sessions", changes={"data.sessions.1.status": "paused"})
-    seen = await adapter.poll_sessions(dict.fromkeys([*ids, NOWHERE]))
-    assert isinstance(seen[NOWHERE], NotFoundError)
-    assert isinstance(seen[ids[1]], UnknownStateError)
-    assert isinstance(seen[ids[0]], Session)
-    assert isinstance(seen[ids[2]], Session)
+    polled = await adapter.poll_sessions(dict.fromkeys([*ids, NOWHERE]))
+    assert isinstance(polled[NOWHERE], NotFoundError)
+    assert isinstance(polled[ids[1]], UnknownStateError)
+    assert isinstance(polled[ids[0]], Session)
+    assert isinstance(polled[ids[2]], Session)
 
 
 async def test_a_strangers_unknown_state_is_no_matter_of_ours(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
@@ -330,8 +330,8 @@ async def test_a_strangers_unknown_state_is_no_matter_of_ours(adapter: VidInfraA
     sandbox.vidinfra.start(stranger)
     sandbox.faults.add("edit", route="list_live_sessions", changes={"data.sessions.*.status": "paused"}, times=None)
     assert await adapter.poll_sessions(known) == known
-    seen = await adapter.poll_sessions({**known, stranger: known[ids[0]]})
-    assert isinstance(seen[stranger], UnknownStateError)
+    polled = await adapter.poll_sessions({**known, stranger: known[ids[0]]})
+    assert isinstance(polled[stranger], UnknownStateError)
 
 
 @pytest.mark.parametrize("route", ["list_sessions", "get_session"])
@@ -346,24 +346,24 @@ async def test_a_live_list_in_pages_is_walked_to_its_end(clock: VirtualClock) ->
     pages = {None: ["s1", "s2"], "2": ["s3"]}
     queries: list[dict[str, str]] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         queries.append(dict(request.url.params))
         sessions = [{"id": key, "status": "live"} for key in pages[request.url.params.get("page")]]
         return httpx.Response(200, json={"success": True, "data": {"sessions": sessions, "total": 3}})
 
     account = Account("c", "vidinfra", host="http://x.test", password="k")
-    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as paged:
-        seen = await paged.poll_sessions(dict.fromkeys(("s1", "s3"), SCHEDULED))
-    assert all(isinstance(session, Session) for session in seen.values())
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond)) as paged:
+        polled = await paged.poll_sessions(dict.fromkeys(("s1", "s3"), SCHEDULED))
+    assert all(isinstance(session, Session) for session in polled.values())
     assert queries == [{}, {"page": "2"}]
 
 
 async def test_a_live_list_that_repeats_its_page_is_refused(clock: VirtualClock) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"data": {"sessions": [{"id": "s1", "status": "live"}], "total": 2}})
 
     account = Account("c", "vidinfra", host="http://x.test", password="k")
-    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond)) as adapter:
         with pytest.raises(PagingError, match="list_live_sessions: page 2 repeats"):
             await adapter.poll_sessions(dict.fromkeys(("s1", "s2"), SCHEDULED))
 
@@ -406,7 +406,7 @@ async def test_sessions_of_a_window_a_room_and_a_title(adapter: VidInfraAdapter,
     assert [s.session_id for s in await listed(adapter, window=day, title="town")] == inside
     sandbox.log.clear()
     assert [s.session_id for s in await listed(adapter, window=day, room_id=vidinfra.room_id.upper())] == inside
-    assert asked(sandbox) == ["list_room_sessions"]
+    assert list_routes(sandbox) == ["list_room_sessions"]
 
 
 async def test_sessions_by_their_planned_start_and_state(adapter: VidInfraAdapter, sandbox: Sandbox) -> None:
@@ -431,7 +431,7 @@ async def test_a_strange_room_is_an_error_not_an_empty_list(adapter: VidInfraAda
         await listed(adapter, room_id=NOWHERE)
 
 
-async def test_a_library_narrows_what_is_seen(open_adapter: Open, sandbox: Sandbox) -> None:
+async def test_a_library_narrows_what_is_listed(open_adapter: Open, sandbox: Sandbox) -> None:
     vidinfra = sandbox.vidinfra
     ours = vidinfra.create("Ours", room_id=vidinfra.room_id)
     vidinfra.create("Theirs", room_id=vidinfra.other_room_id)
@@ -528,7 +528,7 @@ async def test_cancel_never_deletes_what_has_begun(
     assert sandbox.log.count(route="delete_session") == 0
 
 
-async def test_a_cancel_whose_answer_is_lost_is_a_success(
+async def test_a_cancel_whose_response_is_lost_is_a_success(
     adapter: VidInfraAdapter, sandbox: Sandbox, draft: Draft
 ) -> None:
     made = await adapter.create(draft())
@@ -537,7 +537,7 @@ async def test_a_cancel_whose_answer_is_lost_is_a_success(
     assert [entry.status for entry in sandbox.log.entries(route="delete_session")] == [502, 404]
 
 
-# What a session leaves behind
+# Artifacts
 
 
 @pytest.fixture
@@ -662,8 +662,8 @@ async def test_the_address_of_a_recording_is_requested_each_time_and_gives_its_f
     (recording,) = await adapter.recordings(held)
     first, _ = await adapter.recording_request(recording)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app)) as anybody:
-        answer = await anybody.get(first)
-    assert len(answer.content) == recording.size_bytes
+        response = await anybody.get(first)
+    assert len(response.content) == recording.size_bytes
     clock.jump(10)
     assert await adapter.recording_request(recording) != (first, {})
 
@@ -677,12 +677,12 @@ async def test_the_address_of_a_recording_is_requested_each_time_and_gives_its_f
     ],
 )
 async def test_a_relative_address_is_on_the_connections_host(clock: VirtualClock, given: str, address: str) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"success": True, "data": {"download_url": given}})
 
     account = Account("c", "vidinfra", host="http://x.test/v1", password="k")
     recording = Recording(recording_id="x1", session_id="s1", status=RecordingStatus.READY)
-    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond)) as adapter:
         assert await adapter.recording_request(recording) == (address, {})
 
 

@@ -249,7 +249,7 @@ async def test_paths_move_login_and_refresh(open_adapter: Open, sandbox: Sandbox
 async def test_a_login_waits_no_longer_than_the_request_it_is_made_for(clock: VirtualClock) -> None:
     timeouts: list[Any] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         timeouts.append(request.extensions.get("timeout"))
         token = jwt.encode({"exp": 2_000_000_000}, "0123456789abcdef0123456789abcdef")
         return httpx.Response(200, json={"data": {"access_token": token}})
@@ -257,7 +257,7 @@ async def test_a_login_waits_no_longer_than_the_request_it_is_made_for(clock: Vi
     account = Account(
         "c", "vidinfra", host="http://x.test", login="a@x.org", password="p", extra={"auth_mode": "login", "timeout": 7}
     )
-    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond)) as adapter:
         await adapter.check()
     assert [timeout["read"] for timeout in timeouts] == [7.0, 7.0]
 
@@ -280,35 +280,35 @@ SENSELESS: list[Any] = [
 async def test_a_token_without_a_sensible_end_is_renewed_when_it_is_refused(
     clock: VirtualClock, claims: dict[str, Any] | None
 ) -> None:
-    seen: list[str] = []
+    paths: list[str] = []
     token = "opaque" if claims is None else jwt.encode(claims, "0123456789abcdef0123456789abcdef")
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.url.path)
-        if request.url.path != "/auth/login" and len(seen) == 3:
+    def respond(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.path)
+        if request.url.path != "/auth/login" and len(paths) == 3:
             return httpx.Response(401, json={"message": "expired"})
-        fresh = token if len(seen) == 1 else f"{token}-2"
+        fresh = token if len(paths) == 1 else f"{token}-2"
         return httpx.Response(200, json={"data": {"access_token": fresh, "total_sessions": 1}})
 
     account = Account(
         "c", "vidinfra", host="http://x.test", login="a@x.org", password="p", extra={"auth_mode": "login"}
     )
-    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond)) as adapter:
         await adapter.check()
         clock.jump(100_000)
         await adapter.check()
-    assert seen == ["/auth/login", "/sessions/stats", "/sessions/stats", "/auth/login", "/sessions/stats"]
+    assert paths == ["/auth/login", "/sessions/stats", "/sessions/stats", "/auth/login", "/sessions/stats"]
 
 
 @pytest.mark.parametrize("token", ["caf\u00e9", "a\nb", "\u200bkey"])
 async def test_a_token_that_no_header_can_hold_is_the_platforms_fault(clock: VirtualClock, token: str) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"data": {"access_token": token}})
 
     account = Account(
         "c", "vidinfra", host="http://x.test", login="a@x.org", password="p", extra={"auth_mode": "login"}
     )
-    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(answer)) as adapter:
+    async with VidInfraAdapter.open(account, clock=clock, transport=httpx.MockTransport(respond)) as adapter:
         with pytest.raises(MalformedResponseError, match="login: the access_token holds characters that no header can"):
             await adapter.check()
 

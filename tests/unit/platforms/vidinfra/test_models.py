@@ -37,16 +37,16 @@ def test_fields_have_the_documented_names(name: str) -> None:
     assert set(OURS[name].model_fields) == set(SCHEMAS[name])
 
 
-def test_the_documented_answer_to_a_create_is_read() -> None:
-    answer = parsed(
+def test_the_documented_response_to_a_create_is_read() -> None:
+    response = parsed(
         endpoints.create_session("r", "Hello", "p"), json.loads((DOCUMENTED / "create_session_201.json").read_text())
     )
-    assert answer.session.id == "497f6eca-6276-4993-bfeb-53cbbbba6f08"
-    assert answer.session.status == "scheduled"
-    assert answer.session.scheduled_start_time.isoformat() == "2019-08-24T14:15:22.123000+00:00"
-    assert answer.session.room.host.email == "user@example.com"
-    assert answer.session.preset.recording_enabled is True
-    assert answer.stream_key.get_secret_value() == "string"
+    assert response.session.id == "497f6eca-6276-4993-bfeb-53cbbbba6f08"
+    assert response.session.status == "scheduled"
+    assert response.session.scheduled_start_time.isoformat() == "2019-08-24T14:15:22.123000+00:00"
+    assert response.session.room.host.email == "user@example.com"
+    assert response.session.preset.recording_enabled is True
+    assert response.stream_key.get_secret_value() == "string"
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_the_documented_answer_to_a_create_is_read() -> None:
     "call", [endpoints.create_session("r", "Hello", "p"), endpoints.start_session("s"), endpoints.get_session("s")]
 )
 def test_a_session_is_found_with_or_without_its_wrappers(call: Call[Any], content: Any) -> None:
-    answer = parsed(call, content)
-    assert getattr(answer, "session", answer).id == "s1"
+    response = parsed(call, content)
+    assert getattr(response, "session", response).id == "s1"
 
 
 @pytest.mark.parametrize("presets", [{"presets": [{"id": "p1"}]}, [{"id": "p1"}]])
@@ -76,7 +76,7 @@ def test_no_active_recording_is_none() -> None:
 
 
 @pytest.mark.parametrize("content", [None, [], {"success": True}, {"success": True, "data": None}])
-def test_an_action_without_a_documented_answer_takes_any(content: Any) -> None:
+def test_an_action_without_a_documented_response_takes_any(content: Any) -> None:
     assert isinstance(parsed(endpoints.end_session("s"), content), Acknowledged)
 
 
@@ -115,12 +115,12 @@ def test_a_zero_time_is_no_time() -> None:
     ],
 )
 def test_what_gives_access_is_not_shown(model: type[VidInfraModel], content: dict[str, Any]) -> None:
-    answer = model.model_validate(content)
-    assert "hush" not in f"{answer} {answer!r} {answer.model_dump_json()}"
+    response = model.model_validate(content)
+    assert "hush" not in f"{response} {response!r} {response.model_dump_json()}"
 
 
 @pytest.mark.parametrize("content", [None, {}, {"success": True}, {"success": True, "data": None}])
-def test_a_monitor_token_may_be_answered_by_nothing(content: Any) -> None:
+def test_the_response_with_a_monitor_token_may_be_empty(content: Any) -> None:
     assert parsed(endpoints.get_monitor_token("s1"), content) == endpoints.MonitorTokenResponse()
 
 
