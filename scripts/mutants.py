@@ -254,7 +254,7 @@ def _warm(module: str) -> Iterator[None]:
 
 
 def survivors_of(module: str, tests: Sequence[str], known: Collection[str], jobs: int) -> tuple[list[Mutant], int]:
-    """The mutants that no test kills, and how many there are in all. Those that are not known are told at once."""
+    """Return the mutants that no test kills, and how many there are in all. Print those that are not known at once."""
     began = time.monotonic()
     _require_success(module, tests)
     patience = 10 * (time.monotonic() - began) + 20
@@ -296,12 +296,12 @@ def _require_success(module: str, tests: Sequence[str]) -> None:
 def known_survivors() -> dict[str, str]:
     """Mutants that may survive, and why."""
     lines = SURVIVORS.read_text(encoding="utf-8").splitlines() if SURVIVORS.exists() else []
-    told = [line.rpartition(" | ") for line in lines if line and not line.startswith("#")]
-    return {mutant: reason for mutant, _, reason in told}
+    entries = [line.rpartition(" | ") for line in lines if line and not line.startswith("#")]
+    return {mutant: reason for mutant, _, reason in entries}
 
 
 def main() -> int:
-    """Test the modules that were asked for, and tell how they did."""
+    """Test the requested modules and report the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="parts of modules' names")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

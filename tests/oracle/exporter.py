@@ -82,12 +82,12 @@ class Ended:
     """What became of a process.
 
     :param how: ``done``, ``failed`` (an error ended it), ``killed`` or ``stopped``.
-    :param told: what the operator returned.
+    :param result: what the operator returned.
     :param error: the error that ended it.
     """
 
     how: Literal["done", "failed", "killed", "stopped"]
-    told: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
 
 
@@ -111,11 +111,11 @@ class Exporter:
 
     def start(self, job: Job) -> int:
         """Begin an export; its process."""
-        return int(self._ask({"start": asdict(job)}))
+        return int(self._send_command({"start": asdict(job)}))
 
     def wait(self, pid: int) -> Ended:
         """Wait until a process is over or stopped."""
-        return Ended(**self._ask({"wait": pid}))
+        return Ended(**self._send_command({"wait": pid}))
 
     def run(self, job: Job) -> Ended:
         """One export, to its end."""
@@ -125,14 +125,14 @@ class Exporter:
         """What the exports had to say."""
         return (self._folder / "exporter.log").read_text(errors="replace")
 
-    def _ask(self, question: dict[str, Any]) -> Any:
+    def _send_command(self, command: dict[str, Any]) -> Any:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps(question) + "\n")
+        self._server.stdin.write(json.dumps(command) + "\n")
         self._server.stdin.flush()
-        answer = self._server.stdout.readline()
-        assert answer, f"the exporter is gone:\n{self.log()[-4000:]}"
-        return json.loads(answer)
+        reply = self._server.stdout.readline()
+        assert reply, f"the exporter has ended:\n{self.log()[-4000:]}"
+        return json.loads(reply)
 
     def close(self) -> None:
         """Stop the server."""
@@ -145,24 +145,24 @@ class Exporter:
 
 
 def _serve(folder: Path) -> None:
-    """Answer questions from standard input until it ends."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what an export prints is no answer
+    """Run commands from standard input until it ends."""
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what an export prints is no reply
     _import_what_exports_need()
     results: dict[int, Path] = {}
     for number, line in enumerate(sys.stdin):
-        question = json.loads(line)
-        if "start" in question:
+        command = json.loads(line)
+        if "start" in command:
             result = folder / f"result-{number}.json"
             pid = os.fork()
             if pid == 0:
-                _be_an_export(Job(**question["start"]), result)
+                _be_an_export(Job(**command["start"]), result)
             results[pid] = result
-            answer: Any = pid
+            reply: Any = pid
         else:
-            answer = asdict(_wait(question["wait"], results))
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+            reply = asdict(_wait(command["wait"], results))
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
 
 
 def _import_what_exports_need() -> None:
@@ -186,8 +186,8 @@ def _wait(pid: int, results: dict[int, Path]) -> Ended:
 
 def _be_an_export(job: Job, result: Path) -> None:
     try:
-        ended = Ended("done", told=_export(job))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the test is told
+        ended = Ended("done", result=_export(job))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the test reports it
         traceback.print_exc()
         ended = Ended("failed", error=f"{type(error).__name__}: {error}")
     result.write_text(json.dumps(asdict(ended)))
@@ -203,14 +203,14 @@ def _export(job: Job) -> dict[str, Any]:
         _count_touches(job.touch, signal.SIGKILL if job.touched == "dies" else signal.SIGSTOP)
     module, _, name = job.operator.partition(":")
     operator = getattr(sys.modules[module], name)(task_id="export", **job.arguments)
-    told: dict[str, Any] = operator.execute(
+    result: dict[str, Any] = operator.execute(
         {
             "ti": SimpleNamespace(dag_id=job.dag_id, run_id=job.run_id, task_id="export", map_index=-1),
             "data_interval_start": datetime.fromisoformat(job.start),
             "data_interval_end": datetime.fromisoformat(job.end),
         }
     )
-    return told
+    return result
 
 
 def _live_in_virtual_time(file: Path) -> None:

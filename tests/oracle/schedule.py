@@ -17,8 +17,8 @@ Filter = Literal["title", "case", "room"]
 class Held:
     """A session that is held on a day. Times are seconds after its end; None: never.
 
-    :param ready_after: when what it leaves behind is there.
-    :param revised_after: when that is corrected.
+    :param ready_after: when its artifacts are ready.
+    :param revised_after: when they are corrected.
     :param restarted_after: when it goes on, for half an hour.
     :param fits: whether it is one of those that the export's filter is for.
     """
@@ -31,7 +31,7 @@ class Held:
 
     @property
     def stays(self) -> bool:
-        """Whether the first look at it, an hour after midnight, shows what every later one does."""
+        """Whether the first check of it, an hour after midnight, finds what every later one does."""
         changes = (self.revised_after, self.restarted_after, self.deleted_after)
         return changes == (None, None, None) and self.ready_after is not None and self.ready_after <= HOUR
 

@@ -1,4 +1,4 @@
-"""What exports are written into, as somebody sees it who reads it afterwards: past everything that is tested."""
+"""What exports are written into, as a reader finds it afterwards, without the tested code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Target(ABC):
     @property
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
-        """What the operator is told about the place."""
+        """The arguments of the operator that name the place."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -39,10 +39,10 @@ class Target(ABC):
         """All rows there are now."""
 
     @abstractmethod
-    def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+    def check(self, results: Mapping[str, Mapping[str, Any]]) -> None:
         """What must hold at the end of all, besides the rows.
 
-        :param told: by run id: what the last try of each run returned.
+        :param results: by run id: what the last try of each run returned.
         """
 
 
@@ -63,8 +63,8 @@ class Files(Target):
                 found[key.partition("/")[0]] += [json.loads(line) for line in data.splitlines()]
         return found
 
-    def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
-        """Records agree with the files and with what was told, every file is in one, and nothing is left open."""
+    def check(self, results: Mapping[str, Mapping[str, Any]]) -> None:
+        """Records agree with the files and with the results, every file is in one, and nothing is left open."""
         files = self.everything()
         records = {key: json.loads(data) for key, data in files.items() if key.startswith("_runs/")}
         assert {record["status"] for record in records.values()} <= {"complete"}
@@ -76,8 +76,8 @@ class Files(Target):
             assert (file["bytes"], file["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
             assert file["rows"] == len(data.splitlines())
         by_run = {record["run_id"]: record for record in records.values()}
-        for run_id, answer in told.items():
-            for name, sums in answer["datasets"].items():
+        for run_id, result in results.items():
+            for name, sums in result["datasets"].items():
                 own = [file for file in by_run[run_id]["files"] if file["dataset"] == name]
                 counted = {
                     "files": len(own),
@@ -162,7 +162,7 @@ class Tables(Target):
         found = self._place.rows(f"SELECT * FROM {{schema}}{table}")
         return [{name: _in_utc(value) for name, value in row._mapping.items()} for row in found]
 
-    def check(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+    def check(self, results: Mapping[str, Mapping[str, Any]]) -> None:
         """The ledger knows the versions that are there, and nothing is claimed."""
         ledger = self._all_of("sessions_export_ledger")
         assert {entry["status"] for entry in ledger} <= {"exported", "absent", "deleted", "pending"}
@@ -197,7 +197,7 @@ def nothing_for_nothing(rows: Rows, stay: set[str]) -> None:
 
 
 def newest(rows: Rows) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """By dataset and session, the rows of the highest version, as the documentation tells readers to take them."""
+    """By dataset and session, the rows of the highest version, as the documentation says how to read them."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for name, of_dataset in rows.items():
         top: dict[str, int] = {}

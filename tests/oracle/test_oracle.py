@@ -75,8 +75,8 @@ TROUBLES = {
     "500": Try(fault=Fault("status", 500, times=None, skip=5)),
     "503": Try(fault=Fault("status", 503, times=2)),
     "401": Try(fault=Fault("status", 401, times=None, skip=3)),
-    "truncated answers": Try(fault=Fault("truncate", times=2, skip=2)),
-    "shortened answers": Try(fault=Fault("shorten", times=9, skip=4)),
+    "truncated responses": Try(fault=Fault("truncate", times=2, skip=2)),
+    "shortened responses": Try(fault=Fault("shorten", times=9, skip=4)),
     "connections reset": Try(fault=Fault("reset", times=3)),
     "pages of a proxy": Try(fault=Fault("html", 502, times=None, skip=6)),
     "killed at a request": Try(Killed("request", 6)),
@@ -100,7 +100,7 @@ RACED = [
     Try(Meanwhile("another run", 20, stands_for=40 * MINUTE)),
     Try(Killed("touch", 27)),
 ]
-"""Those that tell stores apart."""
+"""Those in which stores differ."""
 SOURCES = {
     "late by an hour": Held(ready_after=HOUR),
     "late by a day": Held(ready_after=DAY),
@@ -127,7 +127,7 @@ def side_by_side(platform: Any, only: Any = None) -> Schedule:
 
 
 def late_and_raced(platform: Any, only: Any) -> Schedule:
-    """Artifacts that come after the first look, while two exports begin together each night."""
+    """Artifacts that come after the first check, while two exports begin together each night."""
     late = (Held(ready_after=30 * HOUR), Held(), Held(ready_after=30 * HOUR, fits=False))
     raced = (Try(AtOnce("another run")), Try())
     return Schedule(platform, (Night(late, raced), Night(late, raced), Night((), (Try(AtOnce("its retry")),))), only)

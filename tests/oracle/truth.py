@@ -1,6 +1,6 @@
-"""What happened, as the sandbox knows it, and the same facts as exported rows tell them.
+"""What happened, as the sandbox knows it, and the same facts as exported rows hold them.
 
-Each session is, by dataset, a sorted list of facts: tuples of what both sides can tell. The sandbox's side is made of
+Each session is, by dataset, a sorted list of facts: tuples of what both sides know. The sandbox's side is made of
 its own oracle, and shares no code with what makes rows.
 """
 
@@ -21,22 +21,22 @@ def happened(sandbox: Sandbox, platform: str) -> tuple[Facts, set[str]]:
     """The facts of all sessions that were held and are there, and the ids of those that were held and then deleted."""
     facts: Facts = {name: {} for name in _READ[platform]}
     deleted = set()
-    for told in sandbox.platform(platform).oracle():
-        if told["deleted_at"] is not None:
-            deleted.add(told["id"])
-        elif _is_known_to_be_over(platform, told):
-            for name, of_session in _TOLD[platform](sandbox, told, told["content"]).items():
-                facts[name][told["id"]] = sorted(of_session, key=repr)
+    for session in sandbox.platform(platform).oracle():
+        if session["deleted_at"] is not None:
+            deleted.add(session["id"])
+        elif _is_known_to_be_over(platform, session):
+            for name, of_session in _EXPECTED[platform](sandbox, session, session["content"]).items():
+                facts[name][session["id"]] = sorted(of_session, key=repr)
     return facts, deleted
 
 
-def _is_known_to_be_over(platform: str, told: Mapping[str, Any]) -> bool:
-    """Whether clients can know that a session has ended. Prevail has no word for it: a recording tells."""
-    return told["ended_at"] is not None and (platform != "prevail" or told["artifacts"]["recording"]["ready"])
+def _is_known_to_be_over(platform: str, session: Mapping[str, Any]) -> bool:
+    """Whether clients can know that a session has ended. Prevail has no word for it: a recording shows it."""
+    return session["ended_at"] is not None and (platform != "prevail" or session["artifacts"]["recording"]["ready"])
 
 
 def exported(rows: Rows, platform: str) -> tuple[Facts, set[str]]:
-    """The facts that the newest rows tell of sessions, and the ids of those that they say are deleted."""
+    """The facts that the newest rows hold of sessions, and the ids of those that they say are deleted."""
     latest = newest(rows)
     deleted = {key for key, found in latest.get("sessions", {}).items() if any(row["deleted"] for row in found)}
     facts: Facts = {
@@ -58,11 +58,11 @@ def _instant(text: str | datetime | None) -> str | None:
     return f"{instant.timestamp():.0f}"
 
 
-def _of_vidinfra(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _of_vidinfra(sandbox: Sandbox, session: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
     host = sandbox.vidinfra.host
     came = content["attendance"]
     return {
-        "sessions": [(told["title"], _instant(told["ended_at"]))],
+        "sessions": [(session["title"], _instant(session["ended_at"]))],
         "participants": [
             *((row["username"],) for row in came),
             *([] if host.id in {row["user_id"] for row in came} else [(host.username,)]),
@@ -86,9 +86,9 @@ def _of_vidinfra(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str
     }  # fmt: skip
 
 
-def _of_prevail(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _of_prevail(sandbox: Sandbox, session: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
     return {
-        "sessions": [(told["title"], content["case"])],
+        "sessions": [(session["title"], content["case"])],
         "participants": [(one["email"].lower(),) for one in content["participants"]],
         "transcript_segments": [
             (f"{one['start']:.2f}", one["speaker"], one["text"]) for one in content["transcript"]
@@ -97,18 +97,20 @@ def _of_prevail(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str,
     }  # fmt: skip
 
 
-def _of_sessions_us(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
+def _of_sessions_us(sandbox: Sandbox, session: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, list[Any]]:
     takeaways = content["takeaways"]
     return {
-        "sessions": [(told["title"], _instant(told["ended_at"]))],
+        "sessions": [(session["title"], _instant(session["ended_at"]))],
         "participants": [((one["user"] or one["guest"])["email"],) for one in content["participants"]],
         "transcript_segments": [
             (words["language"], words["text"])
             for said in content["transcript"]
             for words in said["content"]
-            if told["artifacts"]["transcript"]["ready"]
+            if session["artifacts"]["transcript"]["ready"]
         ],
-        "takeaways": [(takeaways["takeawaysText"],)] if takeaways and told["artifacts"]["takeaways"]["ready"] else [],
+        "takeaways": [(takeaways["takeawaysText"],)]
+        if takeaways and session["artifacts"]["takeaways"]["ready"]
+        else [],
         "bookings": [(one["id"], one["participant_email"], _instant(one["start_at"])) for one in content["bookings"]],
         "events": [(one["id"], one["slug"]) for one in content["events"]],
         "registrations": [
@@ -117,7 +119,7 @@ def _of_sessions_us(sandbox: Sandbox, told: Mapping[str, Any], content: Mapping[
     }
 
 
-_TOLD: Mapping[str, Callable[[Sandbox, Mapping[str, Any], Mapping[str, Any]], dict[str, list[Any]]]] = {
+_EXPECTED: Mapping[str, Callable[[Sandbox, Mapping[str, Any], Mapping[str, Any]], dict[str, list[Any]]]] = {
     "vidinfra": _of_vidinfra,
     "prevail": _of_prevail,
     "sessions_us": _of_sessions_us,

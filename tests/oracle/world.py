@@ -23,7 +23,7 @@ from tests.oracle.truth import DATASETS, exported, happened
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 CALM_NIGHTS = (1, 2, 3, 5, 8, 9, 12, 16, 17)
-"""Nights of calm: after the last of them whatever came late has come or was given up, and was looked at again."""
+"""Nights of calm: after the last of them whatever came late has come or was given up, and was checked again."""
 OPT_IN: dict[str, dict[str, Any]] = {
     "vidinfra": {"polls": 2, "chat_messages": 3},
     "sessions_us": {"booked": True, "is_event": True},
@@ -32,7 +32,7 @@ OPT_IN: dict[str, dict[str, Any]] = {
 _PAGE = {"vidinfra": 10, "prevail": 10, "sessions_us": 20}
 """Sessions on a page of a list."""
 _FILLER = "Beside the point"
-"""Title of sessions that are there to fill pages; whether they are exported is not looked at."""
+"""Title of sessions that are there to fill pages; whether they are exported is not checked."""
 _TITLE, _CASE = "Day", "24-cv-1"
 """What the titles and cases of sessions hold that fit a filter."""
 
@@ -53,7 +53,7 @@ class World:
         self.platform = self.sandbox.platform(schedule.platform)
         self.platform.remove_rate_limit()
         self._to_come: list[tuple[datetime, str, str]] = []
-        self._told: dict[str, dict[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
         self._failed: list[tuple[int, int]] = []
         self._beside: dict[str, tuple[int, int]] = {}
         """Runs beside others that did not come to their end."""
@@ -278,7 +278,7 @@ class World:
     def _over(self, run: str, pid: int) -> Ended:
         ended = self._exporter.wait(pid)
         if ended.how == "done":
-            self._told[run] = ended.told
+            self._results[run] = ended.result
             self._beside.pop(run, None)
         return ended
 
@@ -305,18 +305,18 @@ class World:
         rows = self._target.rows()
         nothing_twice(rows)
         truth, deleted = happened(self.sandbox, self._schedule.platform)
-        told, told_deleted = exported(rows, self._schedule.platform)
+        facts_exported, exported_deleted = exported(rows, self._schedule.platform)
         aside = {one["id"] for one in self.platform.sessions() if one["title"] == _FILLER}
         left_out = {key for key, held in self._held.items() if not held.fits} if self._schedule.only else set[str]()
-        assert not told["sessions"].keys() & left_out, "sessions that the filter leaves out"
+        assert not facts_exported["sessions"].keys() & left_out, "sessions that the filter leaves out"
         aside |= left_out
-        assert told_deleted <= deleted
-        assert not told["sessions"].keys() & (deleted - aside), "deleted, and the export does not say so"
+        assert exported_deleted <= deleted
+        assert not facts_exported["sessions"].keys() & (deleted - aside), "deleted, and the export does not say so"
         for name, of_dataset in truth.items():
             wanted = {key: facts for key, facts in of_dataset.items() if key not in aside and facts}
-            found = {key: facts for key, facts in told[name].items() if key not in aside and facts}
+            found = {key: facts for key, facts in facts_exported[name].items() if key not in aside and facts}
             keys = found.keys() | wanted
             wrong = {key: (found.get(key), wanted.get(key)) for key in keys if found.get(key) != wanted.get(key)}
             assert not wrong, f"{name}: what is exported, and what happened: {wrong}"
         nothing_for_nothing(rows, {key for key, held in self._held.items() if held.stays})
-        self._target.check(self._told)
+        self._target.check(self._results)

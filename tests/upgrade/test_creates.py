@@ -90,6 +90,6 @@ def test_what_is_made_is_marked_and_kept_as_it_was(name: str, platforms: Sandbox
 
 
 def _without_attempt(sent: dict[str, Any]) -> dict[str, Any]:
-    """Without what tells an attempt from others, at the end of the mark."""
+    """Without what distinguishes an attempt from others, at the end of the mark."""
     description, has_mark, mark = str(sent.get("description", "")).partition("[airflow ")
     return sent | {"description": description + has_mark + mark.rpartition("-")[0]}

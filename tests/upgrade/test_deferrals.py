@@ -75,7 +75,7 @@ def test_a_sensor_that_was_deferred_resumes(name: str, sessions: dict[str, str],
     assert result["state"] == "ended"
     assert result.keys() == old["deferred"]["trigger_kwargs"]["last_seen"].keys()
     assert context["ti"].xcoms["session_id"] == sessions[name]
-    if name == "state sensor":  # that nobody killed it is told where the trigger looks
+    if name == "state sensor":  # the trigger reads there that nobody killed it
         assert context["ti"].xcoms["waiting_try"] == 0
         assert old["xcoms"]["waiting_try"] == 1
 
@@ -116,9 +116,7 @@ def test_a_create_that_waited_for_its_slot_makes_its_one_session(
     assert platforms.log.count(route="create_session") == 1
 
 
-def test_a_create_that_was_not_answered_finds_what_it_made(
-    town_hall: CreateSessionOperator, platforms: Sandbox
-) -> None:
+def test_a_create_without_a_response_finds_what_it_made(town_hall: CreateSessionOperator, platforms: Sandbox) -> None:
     old = stored("deferrals")["create that was not answered"]
     fields = {"scheduled_start": NOON + 45 * HOUR, "description": old["sent"]["description"]}
     [there] = platforms.vidinfra.create(old["sent"]["title"], **fields)

@@ -21,7 +21,7 @@ from tests.upgrade.world import DAY, FIRST, HOUR, PLATFORMS, STORED, Time, hold,
 
 NIGHTS = (3, 4, 5, 8, 17)
 CHANGED = {
-    "prevail": {("sessions", "Old")},  # f11c62e lost its case when it looked at it again
+    "prevail": {("sessions", "Old")},  # f11c62e lost its case when it checked it again
     "vidinfra": {("attendance", "Late")},  # the platform learns only then when people left
     "sessions_us": set[tuple[str, str]](),
 }
@@ -53,8 +53,8 @@ class Files:
         )
         return operator.execute(run_of(night))
 
-    def looks(self, session_id: str) -> int:
-        """How often the ledger says that a session's participants were looked at again."""
+    def count_rechecks(self, session_id: str) -> int:
+        """How often the ledger says that a session's participants were checked again."""
         states = self._folder.glob(f"_ledger/jsonl/*/sessions/*/{session_id}*/*.json")
         last = max(states, key=lambda path: path.name)
         return int(json.loads(last.read_text())["entries"]["participants"]["looks"])
@@ -91,10 +91,10 @@ class Tables:
         )
         return operator.execute(run_of(night))
 
-    def looks(self, session_id: str) -> int:
-        """How often the ledger says that a session's participants were looked at again."""
-        looks = "SELECT looks FROM {schema}sessions_export_ledger WHERE session_id = :id AND dataset = 'participants'"
-        [(count,)] = self._place.rows(looks, id=session_id)
+    def count_rechecks(self, session_id: str) -> int:
+        """How often the ledger says that a session's participants were checked again."""
+        query = "SELECT looks FROM {schema}sessions_export_ledger WHERE session_id = :id AND dataset = 'participants'"
+        [(count,)] = self._place.rows(query, id=session_id)
         return int(count)
 
     def rows(self) -> Rows:
@@ -163,8 +163,8 @@ def test_nights_go_on_from_the_ledger(platform: str, time: Time, place: Callable
     target.restore()
     before = target.rows()
     ids = {row["title"]: row["session_id"] for row in before["sessions"]}
-    looks = {title: target.looks(ids[title]) for title in ("Old", "Early")}
-    assert looks == {"Old": 1, "Early": 0}
+    rechecks = {title: target.count_rechecks(ids[title]) for title in ("Old", "Early")}
+    assert rechecks == {"Old": 1, "Early": 0}
 
     time.at = FIRST + 3 * DAY + HOUR / 4
     target.export(98, start=FIRST, end=FIRST + 2 * DAY)  # another DAG's run, of all that was exported before
@@ -180,4 +180,4 @@ def test_nights_go_on_from_the_ledger(platform: str, time: Time, place: Callable
     changed = {(name, titles[key]) for name, key, version in versions(after) - versions(before) if version > 1}
     assert changed == CHANGED[platform]
     assert {(name, titles[key]) for name, key in latest(after).keys() - latest(before).keys()} == COME[platform]
-    assert {title: target.looks(ids[title]) for title in looks} == {"Old": 3, "Early": 3}
+    assert {title: target.count_rechecks(ids[title]) for title in rechecks} == {"Old": 3, "Early": 3}

@@ -104,7 +104,7 @@ def redis() -> Iterator[Redis]:
         try:
             server.delete(*keys)
         except RedisError:
-            pytest.skip("no Redis answers at 127.0.0.1:6379")
+            pytest.skip("no Redis responds at 127.0.0.1:6379")
         yield server
         server.delete(*keys)
 

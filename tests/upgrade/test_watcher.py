@@ -39,7 +39,7 @@ def test_it_reports_what_happened_since(platforms: Sandbox, time: Time) -> None:
 
     async def watch() -> None:
         async for event in trigger.run():
-            fired.append(event.payload["key"])  # noqa: PERF401 - it is looked at meanwhile
+            fired.append(event.payload["key"])  # noqa: PERF401 - it is read meanwhile
 
     async def watch_for_a_while() -> None:
         task = asyncio.create_task(watch())

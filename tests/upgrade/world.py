@@ -44,8 +44,8 @@ class Time:
         self._speed, self._began = speed, monotonic()
 
     def now(self) -> datetime:
-        gone = (monotonic() - self._began) * self._speed if self._speed else 0.0
-        return self.at + timedelta(seconds=gone)
+        passed = (monotonic() - self._began) * self._speed if self._speed else 0.0
+        return self.at + timedelta(seconds=passed)
 
     async def sleep(self, seconds: float) -> None:
         if self._speed:

@@ -61,7 +61,7 @@ def interval(
 
 
 class StandIn(Adapter):
-    """Answers from attributes; counts how many features it answers at the same time."""
+    """Returns what its attributes hold; counts how many features run at the same time."""
 
     platform = "stand_in"
     endpoints = Endpoints("stand_in")
@@ -71,7 +71,7 @@ class StandIn(Adapter):
     def __init__(self, account: Account, client: Any) -> None:
         super().__init__(account, client)
         self.held: dict[str, Session] = {}
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.results: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
         self.requests: list[tuple[str, str]] = []
         self.parallel = 0
@@ -83,15 +83,15 @@ class StandIn(Adapter):
         *sessions: Session,
         login: str | None = None,
         conn_id: str = "stand_in_default",
-        **answers: dict[str, Any],
+        **results: dict[str, Any],
     ) -> StandIn:
-        """A platform with these sessions; answers are by feature and session id."""
+        """A platform with these sessions; results are by feature and session id."""
         made = cls.open(
             Account(conn_id, "stand_in", host="https://live.example.com/api", login=login),
             transport=httpx.MockTransport(lambda request: httpx.Response(500)),
         )
         made.held = {one.session_id: one for one in sessions}
-        made.answers = answers
+        made.results = results
         return made
 
     @classmethod
@@ -105,8 +105,8 @@ class StandIn(Adapter):
         return None
 
     async def poll_sessions(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        gone = NotFoundError("no such session", status=404)
-        return {key: gone if key in self.deleted else self.held.get(key, gone) for key in known}
+        missing = NotFoundError("no such session", status=404)
+        return {key: missing if key in self.deleted else self.held.get(key, missing) for key in known}
 
     async def get(self, session_id: str) -> Session:
         if session_id in self.deleted or session_id not in self.held:
@@ -119,36 +119,36 @@ class StandIn(Adapter):
                 yield one
 
     async def participants(self, session: Session) -> Any:
-        return await self._answer("participants", session, [])
+        return await self._get_result("participants", session, [])
 
     async def attendance(self, session: Session) -> Any:
-        return await self._answer("attendance", session, [])
+        return await self._get_result("attendance", session, [])
 
     async def transcripts(self, session: Session) -> Any:
-        return await self._answer("transcripts", session, [])
+        return await self._get_result("transcripts", session, [])
 
     async def takeaways(self, session: Session) -> Any:
-        return await self._answer("takeaways", session, None)
+        return await self._get_result("takeaways", session, None)
 
     async def recordings(self, session: Session) -> Any:
-        return await self._answer("recordings", session, [])
+        return await self._get_result("recordings", session, [])
 
     async def polls(self, session: Session) -> Any:
-        return await self._answer("polls", session, [])
+        return await self._get_result("polls", session, [])
 
     async def chat_messages(self, session: Session) -> Any:
-        return await self._answer("chat_messages", session, [])
+        return await self._get_result("chat_messages", session, [])
 
     async def bookings(self, session: Session) -> Any:
-        return await self._answer("bookings", session, [])
+        return await self._get_result("bookings", session, [])
 
     async def events(self, session: Session) -> Any:
-        return await self._answer("events", session, [])
+        return await self._get_result("events", session, [])
 
     async def registrations(self, session: Session) -> Any:
-        return await self._answer("registrations", session, [])
+        return await self._get_result("registrations", session, [])
 
-    async def _answer(self, feature: str, session: Session, otherwise: Any) -> Any:
+    async def _get_result(self, feature: str, session: Session, otherwise: Any) -> Any:
         self.requests.append((feature, session.session_id))
         self.parallel += 1
         self.max_parallel = max(self.max_parallel, self.parallel)
@@ -156,7 +156,7 @@ class StandIn(Adapter):
         self.parallel -= 1
         if session.session_id in self.deleted:
             raise NotFoundError("no such session", status=404)
-        answer = self.answers.get(feature, {}).get(session.session_id, otherwise)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        result = self.results.get(feature, {}).get(session.session_id, otherwise)
+        if isinstance(result, Exception):
+            raise result
+        return result

@@ -171,7 +171,7 @@ def test_values_are_of_the_type_the_schema_says(dataset) -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda dataset: dataset.name)
-def test_rows_do_not_depend_on_the_order_of_the_platforms_answer(dataset) -> None:
+def test_rows_do_not_depend_on_the_order_of_the_platforms_response(dataset) -> None:
     artifacts = full()
     turned = SessionArtifacts(
         artifacts.session,
@@ -287,7 +287,7 @@ def test_options_and_messages_are_in_the_order_of_time() -> None:
     assert [row.message_id for row in messages] == ["m0", "m1", "m2"]
 
 
-async def test_an_account_is_told_by_its_host_and_company_and_never_by_a_person() -> None:
+async def test_an_account_is_named_by_its_host_and_company_and_never_by_a_person() -> None:
     assert account_name(StandIn.of()) == "live.example.com"
     assert account_name(StandIn.of(login="acme-reporting")) == "live.example.com/acme-reporting"
     assert account_name(StandIn.of(login="kim@example.com")) == "live.example.com"

@@ -22,7 +22,7 @@ def test_stems_stay_what_earlier_versions_made_of_the_same_run() -> None:
     assert RunId(*night, 2).stem == "nightly__scheduled__2026-03-02__export__2-87572bdba8"
 
 
-def test_runs_that_look_alike_have_different_stems() -> None:
+def test_runs_with_similar_names_have_different_stems() -> None:
     runs = [
         RunId("dag", "a:b", "export"),
         RunId("dag", "a_b", "export"),
@@ -70,7 +70,7 @@ def test_a_name_that_was_made_is_not_the_name_of_another_text(text: str) -> None
     assert (safe_name(safe_name(text)) == safe_name(text)) == (safe_name(text) == text)
 
 
-def test_a_text_that_looks_like_a_made_name_is_made_into_another() -> None:
+def test_a_text_in_the_form_of_a_made_name_is_made_into_another() -> None:
     assert safe_name("a b") == "a_b-c8687a08aa"
     assert safe_name("a_b-c8687a08aa") != "a_b-c8687a08aa"
 

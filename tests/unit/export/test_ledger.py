@@ -37,12 +37,12 @@ READY = CheckResult(EntryStatus.EXPORTED, "abc", "recordings/dt=2026-03-02/mine.
 NOT_YET = CheckResult(EntryStatus.PENDING, "", reason="no recording yet")
 
 
-def at(before: LedgerEntry | None, seen: CheckResult, run_try: RunTry = ME, hours: float = 0) -> EntryUpdate:
-    return decide_update(before, seen, run_try, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
+def at(before: LedgerEntry | None, checked: CheckResult, run_try: RunTry = ME, hours: float = 0) -> EntryUpdate:
+    return decide_update(before, checked, run_try, NOON + timedelta(hours=hours), ENDED, GIVE_UP_AFTER)
 
 
-def exported(run_try: RunTry = ME, seen: CheckResult = READY) -> LedgerEntry:
-    return finish_write(at(None, seen, run_try).entry)
+def exported(run_try: RunTry = ME, checked: CheckResult = READY) -> LedgerEntry:
+    return finish_write(at(None, checked, run_try).entry)
 
 
 def test_what_is_ready_is_claimed_and_then_exported() -> None:
@@ -70,17 +70,17 @@ def test_what_another_run_exported_is_left_alone_until_it_changes() -> None:
     assert (revised.entry.version, revised.entry.run) == (2, "mine")
 
 
-def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> None:
-    entry, looked = None, []
+def test_what_is_not_ready_is_checked_at_growing_intervals_and_given_up() -> None:
+    entry, intervals = None, []
     now = NOON
     while (entry := decide_update(entry, NOT_YET, ME, now, ENDED, GIVE_UP_AFTER).entry).status is EntryStatus.PENDING:
         assert entry.next_check is not None
         assert entry.reason == "no recording yet"
-        looked.append((entry.next_check - now) / timedelta(hours=1))
-        assert len(looked) < 100, "it is never given up"
+        intervals.append((entry.next_check - now) / timedelta(hours=1))
+        assert len(intervals) < 100, "it is never given up"
         now = entry.next_check
-    assert looked[:6] == [1, 2, 4, 8, 16, 20]
-    assert set(looked[5:]) == {20}
+    assert intervals[:6] == [1, 2, 4, 8, 16, 20]
+    assert set(intervals[5:]) == {20}
     assert now - ENDED >= GIVE_UP_AFTER > now - ENDED - timedelta(days=1)
     assert (entry.becomes, entry.reason) == (
         EntryStatus.ABSENT,
@@ -88,7 +88,7 @@ def test_what_is_not_ready_is_looked_for_at_growing_intervals_and_given_up() -> 
     )
 
 
-def test_looking_before_it_is_time_changes_nothing() -> None:
+def test_a_check_before_it_is_time_changes_nothing() -> None:
     first = at(None, NOT_YET).entry
     assert at(first, NOT_YET, OTHER, hours=0.5).entry is first
     assert at(first, NOT_YET, OTHER, hours=1).entry.attempts == 2
@@ -102,7 +102,7 @@ def test_what_comes_after_it_was_given_up_is_exported_after_all() -> None:
 
 
 def test_a_deleted_session_is_a_new_version_that_says_so() -> None:
-    deleted = at(exported(OTHER), CheckResult(EntryStatus.DELETED, "gone", READY.file))
+    deleted = at(exported(OTHER), CheckResult(EntryStatus.DELETED, "deleted", READY.file))
     assert (deleted.write, deleted.entry.becomes, deleted.entry.version) == (True, EntryStatus.DELETED, 2)
     done = finish_write(deleted.entry)
     assert done.next_check is None
@@ -111,41 +111,41 @@ def test_a_deleted_session_is_a_new_version_that_says_so() -> None:
     )
 
 
-def nights(entry: LedgerEntry, seen: CheckResult, count: int) -> list[tuple[int, EntryUpdate]]:
-    """The looks that nightly runs take at an entry because it is due: the night's number and what was decided."""
-    looks = []
+def nights(entry: LedgerEntry, checked: CheckResult, count: int) -> list[tuple[int, EntryUpdate]]:
+    """The checks of an entry by nightly runs, when it is due: each night's number and what was decided."""
+    checks = []
     for night in range(1, count):
         now = NOON + timedelta(days=night, minutes=-night)  # each begins a little sooner than the one before
         if is_due(entry, now):
-            looks.append(
-                (night, decide_update(entry, seen, RunTry(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER))
+            checks.append(
+                (night, decide_update(entry, checked, RunTry(f"night {night}", f"{night}"), now, ENDED, GIVE_UP_AFTER))
             )
-            entry = finish_write(looks[-1][1].entry)
-    return looks
+            entry = finish_write(checks[-1][1].entry)
+    return checks
 
 
-def test_what_is_exported_is_looked_at_again_after_1_3_and_7_days() -> None:
-    looks = nights(exported(), READY, 100)
-    assert [night for night, _ in looks] == [1, 3, 7]
-    assert not any(update.write for _, update in looks)
-    assert looks[-1][1].entry == exported().model_copy(update={"looks": 3, "next_check": None})
+def test_what_is_exported_is_checked_again_after_1_3_and_7_days() -> None:
+    checks = nights(exported(), READY, 100)
+    assert [night for night, _ in checks] == [1, 3, 7]
+    assert not any(update.write for _, update in checks)
+    assert checks[-1][1].entry == exported().model_copy(update={"looks": 3, "next_check": None})
 
 
-def test_what_was_revised_in_the_meantime_is_exported_by_the_run_that_looks_again() -> None:
+def test_what_was_revised_in_the_meantime_is_exported_by_the_run_that_checks_again() -> None:
     [(night, revised), *later] = nights(exported(), CheckResult(EntryStatus.EXPORTED, "revised", READY.file), 100)
     assert (night, revised.write, revised.entry.version) == (1, True, 2)
     assert [night for night, _ in later] == [2, 4, 8]
     assert not any(update.write for _, update in later)
 
 
-def test_a_look_that_finds_what_was_exported_gone_for_now_leaves_it_and_takes_the_next_in_its_time() -> None:
-    looks = nights(exported(OTHER), NOT_YET, 100)
-    assert [(night, update.entry.status) for night, update in looks] == [
+def test_a_check_that_finds_what_was_exported_missing_for_now_leaves_it_and_takes_the_next_in_its_time() -> None:
+    checks = nights(exported(OTHER), NOT_YET, 100)
+    assert [(night, update.entry.status) for night, update in checks] == [
         (1, EntryStatus.EXPORTED), (3, EntryStatus.EXPORTED), (7, EntryStatus.EXPORTED)
     ]  # fmt: skip
 
 
-def test_what_ended_long_ago_is_not_looked_at_again() -> None:
+def test_what_ended_long_ago_is_not_checked_again() -> None:
     old = decide_update(None, READY, ME, NOON, NOON - timedelta(days=30), GIVE_UP_AFTER).entry
     assert old.next_check is None
 
@@ -171,18 +171,18 @@ HERE, THERE = RunTry("mine", "my-token", frozenset({"here"})), RunTry("other", "
 
 
 @pytest.mark.parametrize(
-    "seen", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "abc"), CheckResult(EntryStatus.DELETED, "gone")]
+    "checked", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "abc"), CheckResult(EntryStatus.DELETED, "deleted")]
 )
-def test_all_connections_that_showed_a_session_are_remembered(seen: CheckResult) -> None:
-    first = finish_write(at(None, seen, HERE).entry)
+def test_all_connections_that_showed_a_session_are_remembered(checked: CheckResult) -> None:
+    first = finish_write(at(None, checked, HERE).entry)
     assert first.seen_by == {"here"}
-    both = finish_write(at(first, seen, THERE).entry)
+    both = finish_write(at(first, checked, THERE).entry)
     assert both.seen_by == {"here", "there"}
     assert at(both, READY, HERE, hours=48).entry.seen_by == {"here", "there"}
     assert release_entry(both, NOON, "not wanted").seen_by == {"here", "there"}
 
 
-def test_looks_that_found_nothing_are_counted_and_not_forgotten() -> None:
+def test_checks_that_found_nothing_are_counted_and_not_forgotten() -> None:
     assert at(None, READY).entry.attempts == 0
     first = at(None, NOT_YET).entry
     second = at(first, NOT_YET, OTHER, hours=1).entry
@@ -209,17 +209,17 @@ def test_an_entry_is_due_from_the_very_moment() -> None:
     assert not is_due(entry, entry.next_check - timedelta(seconds=1))
 
 
-def test_the_last_look_comes_before_artifacts_are_given_up() -> None:
+def test_the_last_check_comes_before_artifacts_are_given_up() -> None:
     due = compute_exported_check(0, NOON, NOON, GIVE_UP_AFTER)
     assert due is not None
     assert compute_exported_check(0, NOON, due - timedelta(days=5), timedelta(days=5)) is None
     assert compute_exported_check(0, NOON, due - timedelta(days=5), timedelta(days=5, seconds=1)) == due
 
 
-def test_looks_are_never_much_more_than_a_thousand_days_apart() -> None:
+def test_checks_are_never_much_more_than_a_thousand_days_apart() -> None:
     century = timedelta(days=36_500)
-    apart = {looks: compute_exported_check(looks, NOON, NOON, century) for looks in (9, 10, 11, 5000)}
-    days = {looks: (due - NOON + timedelta(hours=4)).days for looks, due in apart.items() if due is not None}
+    apart = {count: compute_exported_check(count, NOON, NOON, century) for count in (9, 10, 11, 5000)}
+    days = {count: (due - NOON + timedelta(hours=4)).days for count, due in apart.items() if due is not None}
     assert days == {9: 512, 10: 1024, 11: 1024, 5000: 1024}
 
 
@@ -257,25 +257,25 @@ def test_waiting_is_counted_from_the_end_as_far_as_anybody_knows_it() -> None:
     assert (get_give_up_start(unplanned, later), get_give_up_start(unplanned, later, first_seen)) == (later, NOON)
 
 
-SEEN = st.builds(
+CHECKS = st.builds(
     CheckResult,
     st.sampled_from([EntryStatus.EXPORTED, EntryStatus.PENDING, EntryStatus.ABSENT, EntryStatus.DELETED]),
     st.sampled_from(["a", "b"]),
     st.just("file"),
 )
-STEPS = st.lists(st.tuples(SEEN, st.sampled_from(["run 1", "run 2", "run 3"]), st.integers(0, 72), st.booleans()))
+STEPS = st.lists(st.tuples(CHECKS, st.sampled_from(["run 1", "run 2", "run 3"]), st.integers(0, 72), st.booleans()))
 
 
 @given(STEPS)
 def test_each_version_is_written_by_one_run_alone(steps: list[tuple[CheckResult, str, int, bool]]) -> None:
-    """Runs look one after the other; some die before their file is there."""
+    """Runs check one after the other; some die before their file is there."""
     entry: LedgerEntry | None = None
     owners: dict[int, str] = {}
     now = NOON
-    for number, (seen, run, hours, dies) in enumerate(steps):
+    for number, (checked, run, hours, dies) in enumerate(steps):
         now += timedelta(hours=hours)
         run_try = RunTry(run, f"token {number}")
-        before, update = entry, decide_update(entry, seen, run_try, now, ENDED, GIVE_UP_AFTER)
+        before, update = entry, decide_update(entry, checked, run_try, now, ENDED, GIVE_UP_AFTER)
         entry = update.entry
         assert entry.version >= (before.version if before else 0)
         if entry.claim == run_try.token and dies:
@@ -289,11 +289,11 @@ def test_each_version_is_written_by_one_run_alone(steps: list[tuple[CheckResult,
 
 
 @given(st.integers(1, 10_000))
-def test_the_next_look_is_never_more_than_a_day_away(attempts: int) -> None:
+def test_the_next_check_is_never_more_than_a_day_away(attempts: int) -> None:
     assert timedelta(hours=1) <= compute_pending_check(attempts, NOON) - NOON <= timedelta(days=1)
 
 
-def test_the_content_tells_rows_and_the_end_apart() -> None:
+def test_the_content_differs_by_rows_and_by_the_end() -> None:
     contents = {
         checksum_rows([("a", 1)], ENDED, EntryStatus.EXPORTED),
         checksum_rows([("a", "1")], ENDED, EntryStatus.EXPORTED),
@@ -314,34 +314,36 @@ HERE, THERE = RunTry("mine", "my-token", frozenset({"here"})), RunTry("other", "
 
 
 @pytest.mark.parametrize(
-    "seen", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "x"), CheckResult(EntryStatus.DELETED, "x")]
+    "checked", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "x"), CheckResult(EntryStatus.DELETED, "x")]
 )
 @pytest.mark.parametrize("before", [READY, NOT_YET, CheckResult(EntryStatus.ABSENT, "x")])
-def test_who_saw_a_session_is_never_forgotten(before: CheckResult, seen: CheckResult) -> None:
+def test_who_saw_a_session_is_never_forgotten(before: CheckResult, checked: CheckResult) -> None:
     """A connection that showed it is believed when it does not know it any more; see rule 4."""
     first = finish_write(at(None, before, THERE).entry)
     assert first.seen_by == {"there"}
-    then = at(first, seen, HERE, hours=30).entry
+    then = at(first, checked, HERE, hours=30).entry
     assert then.seen_by == {"here", "there"}
     assert finish_write(then).seen_by == release_entry(then, NOON, "given up").seen_by == {"here", "there"}
-    again = at(finish_write(then), seen, HERE, hours=31).entry
+    again = at(finish_write(then), checked, HERE, hours=31).entry
     assert again.seen_by == {"here", "there"}
 
 
-@pytest.mark.parametrize("seen", [READY, CheckResult(EntryStatus.ABSENT, "x"), CheckResult(EntryStatus.DELETED, "x")])
-def test_attempts_are_counted_and_kept(seen: CheckResult) -> None:
+@pytest.mark.parametrize(
+    "checked", [READY, CheckResult(EntryStatus.ABSENT, "x"), CheckResult(EntryStatus.DELETED, "x")]
+)
+def test_attempts_are_counted_and_kept(checked: CheckResult) -> None:
     entry = None
     for number, hours in enumerate((0, 1, 3, 7), 1):
         entry = at(entry, NOT_YET, hours=hours).entry
         assert entry.attempts == number
-    came = at(entry, seen, hours=15).entry
+    came = at(entry, checked, hours=15).entry
     assert (came.attempts, finish_write(came).attempts) == (4, 4)
     given_up = release_entry(came, NOON, "the run broke off")
     assert given_up.attempts == 4
     assert at(given_up, NOT_YET, hours=16).entry.attempts == 5
 
 
-def test_waiting_is_counted_from_the_first_look_where_nothing_tells_when_a_session_was() -> None:
+def test_waiting_is_counted_from_the_first_check_where_nothing_says_when_a_session_was() -> None:
     unknown = session(actual_start=None, actual_end=None)
     assert get_give_up_start(unknown, NOON) == NOON
     first = decide_update(None, NOT_YET, ME, NOON, get_give_up_start(unknown, NOON), GIVE_UP_AFTER).entry

@@ -1,4 +1,4 @@
-"""Nightly exports of a platform that is played: what comes late, filters, and sessions that are looked at again."""
+"""Nightly exports of a platform that is played: what comes late, filters, and sessions that are checked again."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def night(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path, sqlite: 
 
 
 def held(bench: Bench, due: float = 0.0) -> list[str]:
-    """Two cases' sessions of the day before; what they leave behind comes late, in hours."""
+    """Two cases' sessions of the day before; their artifacts come late, in hours."""
     now = bench.clock.now()
     made: list[str] = []
     for case in ("7", "8"):
@@ -85,11 +85,11 @@ async def test_a_filtered_export_has_what_came_30_hours_late(bench: Bench, night
     assert written[-1].outcome.pending == {}
 
 
-async def test_what_did_not_change_is_written_once_however_often_it_is_looked_at(bench: Bench, night: Night) -> None:
+async def test_what_did_not_change_is_written_once_however_often_it_is_checked(bench: Bench, night: Night) -> None:
     held(bench)
     written = [await night(number) for number in range(1, 12)]
     assert [one.outcome.sessions for one in written] == [4] + 10 * [0]
-    assert sum(one.outcome.unchanged for one in written) == 3 * 4, "each is looked at three times"
+    assert sum(one.outcome.unchanged for one in written) == 3 * 4, "each is checked three times"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ async def test_what_did_not_change_is_written_once_however_often_it_is_looked_at
 async def test_a_list_that_shows_less_than_a_get_makes_no_second_version(
     night: Night, bench: Bench, count: int
 ) -> None:
-    """Whether a session comes from a list or is asked for by itself hangs on how many are looked at."""
+    """Whether a session comes from a list or from a request of its own depends on how many are checked."""
     now = bench.clock.now()
     bench.platform.create(count=count, ended_between=(now - DAY / 2, now - DAY / 4), script={"artifacts_after": 0})
     written = [await night(number, datasets="sessions,transcript_segments") for number in range(1, 12)]
@@ -110,7 +110,7 @@ async def test_a_list_that_shows_less_than_a_get_makes_no_second_version(
 
 
 class TestTwoConnections:
-    """One account seen through two connections, into one place."""
+    """One account through two connections, into one place."""
 
     @pytest.fixture(params=["files", "tables"])
     def export(self, request: pytest.FixtureRequest, tmp_path: Path, sqlite: Place) -> Night:
@@ -170,12 +170,12 @@ class TestTwoConnections:
         assert (await export(self.of("third"), "b", day=2)).outcome.deleted_sessions == ()
 
     async def test_what_an_export_began_it_ends_whatever_its_filter_would_say_now(self, export: Night) -> None:
-        """It was renamed, or its room is spelt otherwise where it is asked for alone."""
+        """It was renamed, or its room is spelt otherwise in the response for it alone."""
         adapter = self.of("first", session(title="Weekly"))
         written = await export(adapter, "a", title="week")
         assert written.outcome.pending == {"s1": {"recordings": "there is no recording yet"}}
         adapter.held["s1"] = session(title="Monthly")
-        adapter.answers["recordings"] = {
+        adapter.results["recordings"] = {
             "s1": [Recording(recording_id="r", session_id="s1", status=RecordingStatus.READY)]
         }
         assert (await export(adapter, "b", day=1, title="week")).datasets["recordings"]["rows"] == 1
@@ -183,7 +183,7 @@ class TestTwoConnections:
     async def test_what_another_export_began_is_left_to_it(self, export: Night) -> None:
         adapter = self.of("first", session(title="Weekly"))
         await export(adapter, "a", title="week")
-        adapter.answers["recordings"] = {
+        adapter.results["recordings"] = {
             "s1": [Recording(recording_id="r", session_id="s1", status=RecordingStatus.READY)]
         }
         assert (await export(adapter, "b", day=1, title="month")).datasets["recordings"]["rows"] == 0

@@ -93,7 +93,7 @@ def test_nothing_is_listed_of_sessions_that_are_done_with(store, clock, tmp_path
 
 
 def test_a_marker_of_a_state_that_is_just_being_written_is_left_alone(store, clock, mocker) -> None:
-    """A marker appears before its state: who finds it in between must not remove it, or nobody would look again."""
+    """A marker appears before its state: who finds it in between must not remove it, or no run would check again."""
     first = begun(store, clock)
     first.claim([(session(), NOT_YET)])
     first.release_lease()
@@ -164,7 +164,7 @@ def test_a_retry_takes_its_own_claims_at_once_and_others_after_the_lease(store, 
 
 def test_a_claim_that_a_try_made_after_it_lost_its_lease_is_nobodys(store, clock, mocker) -> None:
     old = begun(store, clock)
-    mocker.patch.object(old, "check_lease")  # it asked just before the retry began
+    mocker.patch.object(old, "check_lease")  # it checked just before the retry began
     retry = begun(store, clock)
     old.claim([(session(), READY)])
     [updates] = retry.claim([(session(), READY)])

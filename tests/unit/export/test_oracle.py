@@ -309,14 +309,14 @@ def test_whatever_happens_nothing_is_lost_and_nothing_is_there_twice(nights: lis
         world.nothing_twice()
         world.nothing_lost(revisions=True)
 
-        # Clearing everything changes nothing, but that deletions are seen.
+        # Clearing everything changes nothing, but that deletions are found.
         for run, window in list(world.runs.items()):
             world.export(run, window)
         world.nothing_twice()
         world.nothing_lost(revisions=True)
-        gone = {one["id"] for one in world.sandbox.vidinfra.oracle() if one["deleted_at"] is not None}
+        deleted = {one["id"] for one in world.sandbox.vidinfra.oracle() if one["deleted_at"] is not None}
         for key, rows in world.newest("sessions").items():
-            assert [row["deleted"] for row in rows] == [key in gone]
+            assert [row["deleted"] for row in rows] == [key in deleted]
         for folder_of in ("open", "expected"):
             assert not list((world.root / "_ledger").rglob(f"{folder_of}/*.json"))
         world.sandbox.close()

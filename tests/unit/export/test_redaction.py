@@ -80,7 +80,7 @@ def artifacts(**fields: Any) -> SessionArtifacts:
 
 
 def redacted(modes: dict[str, str], of: SessionArtifacts | None = None, *only: str, key: str | None = KEY) -> Any:
-    """Rows by dataset, redacted as a user asks for."""
+    """Rows by dataset, redacted as a user configures it."""
     datasets = [DATASETS[name] for name in only or DATASETS]
     return make_rows(of or artifacts(), datasets, Redaction(parse_redaction_modes(modes), key))
 
@@ -90,7 +90,7 @@ def column(rows: Any, dataset: str, name: str) -> list[Any]:
 
 
 def hashed(value: str) -> str:
-    """As the documentation tells others to do it."""
+    """As the documentation says how to do it."""
     return hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()
 
 
@@ -169,7 +169,7 @@ def test_every_word_has_its_columns() -> None:
     ]
 
 
-def test_nothing_changes_where_nothing_is_asked_for() -> None:
+def test_nothing_changes_where_nothing_is_configured() -> None:
     rows = {name: dataset.make(artifacts()) for name, dataset in DATASETS.items()}
     assert redacted({}) == redacted(dict.fromkeys(PersonalData, "keep")) == rows
 
@@ -237,8 +237,8 @@ def test_what_is_dropped_is_null_or_empty_and_the_rest_stays() -> None:
     assert column(rows, "transcript_segments", "text") == [""] * 4
     assert [(row.text, row.markdown, row.document) for row in rows["takeaways"]] == [("", "", None)]
     assert column(rows, "recordings", "name") == [None]
-    told = repr(rows).casefold()
-    assert not [word for word in ("ada", "cy'", "dee", "@", "phone", "account:", "b2'", "row-") if word in told]
+    text = repr(rows).casefold()
+    assert not [word for word in ("ada", "cy'", "dee", "@", "phone", "account:", "b2'", "row-") if word in text]
 
 
 PEOPLE = ("email", "name", "user_id")
@@ -248,8 +248,8 @@ PEOPLE = ("email", "name", "user_id")
 def test_the_reason_why_recordings_never_come_quotes_no_more_than_their_rows(mode: str, reason: str) -> None:
     failed = Recording(recording_id="r1", session_id="s1", status=RecordingStatus.FAILED, error="Ada hung up")
     of = artifacts(recordings=[failed])
-    seen = check_rows(of, [DATASETS["recordings"]], redacted({"text": mode}, of, "recordings"))
-    assert seen["recordings"].reason == f"all 1 recordings failed: {reason}"
+    checked = check_rows(of, [DATASETS["recordings"]], redacted({"text": mode}, of, "recordings"))
+    assert checked["recordings"].reason == f"all 1 recordings failed: {reason}"
 
 
 def test_without_a_key_people_are_numbered_in_each_dataset() -> None:
@@ -267,7 +267,7 @@ def test_without_a_key_people_are_numbered_in_each_dataset() -> None:
 
 
 @pytest.mark.parametrize("mode", ["hash", "drop"])
-def test_with_a_key_datasets_join_whenever_they_were_asked_for(mode: str) -> None:
+def test_with_a_key_datasets_join_whenever_they_were_exported(mode: str) -> None:
     modes = dict.fromkeys(PEOPLE, mode)
     rows = redacted(modes)
     bo, ada = column(rows, "participants", "participant_key")
@@ -313,7 +313,7 @@ def test_different_people_stay_different(keys: list[str], mode: str, key: str | 
 
 
 @pytest.mark.parametrize(
-    ("redact", "told"),
+    ("redact", "reason"),
     [
         (
             {"phone": "drop"},
@@ -323,10 +323,10 @@ def test_different_people_stay_different(keys: list[str], mode: str, key: str | 
         ("email", "redact: 'email' is not a mapping"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_the_choices(redact: Any, told: str) -> None:
+def test_an_invalid_argument_is_refused_with_the_choices(redact: Any, reason: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_redaction_modes(redact)
-    assert told in str(refused.value)
+    assert reason in str(refused.value)
 
 
 @pytest.mark.parametrize("key", [None, ""])

@@ -1,4 +1,4 @@
-"""Finding and mending what a target lost or holds wrongly, because sessions that were looked at again had no case."""
+"""Finding and mending what a target lost or holds wrongly, because sessions that were checked again had no case."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ __all__ = ["sqlite"]
 DAY = timedelta(days=1)
 
 
-class Asking:
-    """Asks the platform of a bench from another thread, as a hook does."""
+class BenchHook:
+    """Calls the platform of a bench from another thread, as a hook does."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
@@ -111,13 +111,14 @@ async def nights(request: pytest.FixtureRequest, tmp_path: Path, sqlite: Place) 
 
 @pytest.fixture
 def forgetful(mocker: Any) -> Any:
-    """Looks that do not know the case, as those of an earlier version; ``stop`` mends them."""
-    look = PrevailAdapter.poll_sessions
+    """Polls that do not know the case, as those of an earlier version; ``stop`` mends them."""
+    poll = PrevailAdapter.poll_sessions
 
     async def without_case(adapter: PrevailAdapter, known: Any) -> Any:
-        seen = await look(adapter, known)
+        polled = await poll(adapter, known)
         return {
-            key: one.model_copy(update={"case": None}) if isinstance(one, Session) else one for key, one in seen.items()
+            key: one.model_copy(update={"case": None}) if isinstance(one, Session) else one
+            for key, one in polled.items()
         }
 
     mocker.patch.object(PrevailAdapter, "poll_sessions", without_case)
@@ -132,7 +133,7 @@ async def test_rows_that_lost_their_case_are_found_and_get_it_back(nights: Night
     assert nights.cases() == dict.fromkeys(ids), "the second version has no case"
     forgetful.stopall()
 
-    platform = Asking(nights.bench)
+    platform = BenchHook(nights.bench)
     found = verify(platform, nights.target("verify"))
     assert {(one.session_id, one.dataset, one.status) for one in found} == {
         (key, "sessions", EntryStatus.EXPORTED) for key in ids
@@ -149,14 +150,14 @@ async def test_rows_that_lost_their_case_are_found_and_get_it_back(nights: Night
 
 
 async def test_what_a_filter_dropped_is_found_and_written(nights: Nights) -> None:
-    """The export is no longer run, so nothing would ever look at it again."""
+    """The export is no longer run, so nothing would ever check it again."""
     ids = nights.hold("7", due=30)
     nights.hold("8", due=30)
     await nights.export(1, case="7")
     nights.bench.clock.jump(20 * DAY.total_seconds())
     assert nights.rows("recordings") == []
 
-    platform = Asking(nights.bench)
+    platform = BenchHook(nights.bench)
     found = verify(platform, nights.target("verify"), query=SessionQuery(case="7"))
     reason = "is available, but was never exported"
     assert {one for one in found if one.dataset == "recordings"} == {
@@ -173,7 +174,7 @@ async def test_what_is_right_or_not_there_yet_is_left_alone(nights: Nights) -> N
     nights.hold("8", due=1000)
     await nights.export(1)
     before = nights.rows("sessions"), nights.rows("recordings")
-    platform = Asking(nights.bench)
+    platform = BenchHook(nights.bench)
     assert verify(platform, nights.target("verify")) == []
     written = repair(platform, nights.target("repair"))
     assert written.outcome.sessions == 0
@@ -181,20 +182,20 @@ async def test_what_is_right_or_not_there_yet_is_left_alone(nights: Nights) -> N
 
 
 async def test_a_session_that_the_platform_lost_is_left_as_it_is(nights: Nights) -> None:
-    [gone, *_] = nights.hold("7")
+    [deleted, *_] = nights.hold("7")
     await nights.export(1)
-    nights.bench.platform.delete(gone)
-    platform = Asking(nights.bench)
+    nights.bench.platform.delete(deleted)
+    platform = BenchHook(nights.bench)
     assert verify(platform, nights.target("verify")) == []
     repair(platform, nights.target("repair"))
-    assert [row["deleted"] for row in nights.rows("sessions") if row["session_id"] == gone] in ([False], [0])
+    assert [row["deleted"] for row in nights.rows("sessions") if row["session_id"] == deleted] in ([False], [0])
 
 
 async def test_only_the_datasets_that_are_named_are_compared(nights: Nights) -> None:
     ids = nights.hold("7")
     await nights.export(1)
     nights.bench.platform.find(ids[0]).title = "Renamed"
-    platform = Asking(nights.bench)
+    platform = BenchHook(nights.bench)
     assert verify(platform, nights.target("verify"), datasets=parse_datasets("recordings")) == []
     [found] = verify(platform, nights.target("verify"))
     assert (found.session_id, found.dataset) == (ids[0], "sessions")

@@ -154,7 +154,7 @@ def test_whenever_a_try_stood_still_it_leaves_what_its_retry_wrote(
             left.update(files(root))
 
         store = Pausing(root, touch, its_retry)
-        with contextlib.suppress(ExportError, ServerError):  # what it wrote, or did not, is looked at
+        with contextlib.suppress(ExportError, ServerError):  # what it wrote, or did not, is checked
             export(store, clock, FEW, fails=fails)
         if not store.stood_still:
             break

@@ -179,7 +179,7 @@ async def test_a_forged_record_cannot_have_other_files_removed(store: LocalStore
     assert store.exists("sessions/precious.jsonl")
 
 
-async def test_attendance_is_asked_for_once_for_both_of_its_datasets(store: LocalStore) -> None:
+async def test_attendance_is_requested_once_for_both_of_its_datasets(store: LocalStore) -> None:
     adapter = StandIn.of(session())
     await export(adapter, store, "attendance,attendance_summary")
     assert adapter.requests == [("attendance", "s1")]
@@ -191,13 +191,13 @@ async def test_sessions_alone_cost_no_further_request(store: LocalStore) -> None
     assert adapter.requests == []
 
 
-async def test_sessions_are_asked_about_at_once_up_to_the_bound(store: LocalStore) -> None:
+async def test_sessions_are_requested_at_once_up_to_the_bound(store: LocalStore) -> None:
     adapter = StandIn.of(*days(25))
     await export(adapter, store, "attendance", concurrency=5)
     assert adapter.max_parallel == 5
 
 
-async def test_no_more_is_asked_than_the_writer_can_take(store: LocalStore) -> None:
+async def test_no_more_is_requested_than_the_writer_can_take(store: LocalStore) -> None:
     adapter = StandIn.of(*days(25))
     plan = await plan_export(adapter, QUERY, parse_datasets("attendance"))
     given = fetch_artifacts(adapter, plan, 3)
@@ -225,7 +225,7 @@ async def test_a_session_deleted_meanwhile_is_a_row_that_says_so(store: LocalSto
     assert [file.rows for file in record.files if file.dataset == "attendance"] == [1]
 
 
-async def test_an_answer_of_not_found_for_a_session_that_is_there_is_an_error(store: LocalStore) -> None:
+async def test_a_response_of_not_found_for_a_session_that_is_there_is_an_error(store: LocalStore) -> None:
     adapter = StandIn.of(session(), attendance={"s1": NotFoundError("no such path", status=404)})
     with pytest.raises(NotFoundError) as failure:
         await export(adapter, store, "attendance")
@@ -264,7 +264,7 @@ async def test_names_from_the_platform_never_choose_a_path(store: LocalStore, tm
     assert b"'=cmd()" in data_files(tmp_path)[f"participants/dt=2026-03-02/{RUN.stem}.csv"]
 
 
-def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
+def test_progress_is_logged_every_few_seconds_with_rate_and_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     progress = ProgressLog("sessions exported", 100, seconds=lambda: now[0])
     with caplog.at_level("INFO"):
@@ -276,7 +276,7 @@ def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: p
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "seconds", "told"),
+    ("done", "total", "seconds", "message"),
     [
         (0, 500, 30, "0 of 500 sessions exported"),
         (0, None, 30, "0 sessions exported"),
@@ -286,15 +286,15 @@ def test_progress_is_told_every_few_seconds_with_rate_and_what_is_left(caplog: p
         (6, 5, 5, "6 of 5 sessions exported, 1.2 a second"),
     ],
 )
-def test_rate_and_estimate_are_told_when_there_is_something_to_estimate_from(
-    caplog: pytest.LogCaptureFixture, done: int, total: int | None, seconds: float, told: str
+def test_rate_and_estimate_are_logged_when_there_is_something_to_estimate_from(
+    caplog: pytest.LogCaptureFixture, done: int, total: int | None, seconds: float, message: str
 ) -> None:
     now = [0.0]
     progress = ProgressLog("sessions exported", total, seconds=lambda: now[0])
     now[0] = seconds
     with caplog.at_level("INFO"):
         progress.update(done)
-    assert caplog.messages == [told]
+    assert caplog.messages == [message]
 
 
 def test_progress_without_a_total_counts(caplog: pytest.LogCaptureFixture) -> None:

@@ -42,7 +42,7 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(store, tmp_path, 
     assert files(store, tmp_path) == ["a.txt"]
 
 
-def test_a_file_can_be_begun_anew_while_it_is_written(store: LocalStore) -> None:
+def test_a_file_can_be_begun_again_while_it_is_written(store: LocalStore) -> None:
     with store.write("a.txt") as file:
         file.write(b"something long")
         file.seek(0)
@@ -71,7 +71,9 @@ def test_of_many_who_create_a_file_one_does(store: LocalStore, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
-def test_a_file_system_without_hard_links_is_told(store: LocalStore, tmp_path: Path, mocker: Any, number: int) -> None:
+def test_a_file_system_without_hard_links_is_reported(
+    store: LocalStore, tmp_path: Path, mocker: Any, number: int
+) -> None:
     mocker.patch.object(Path, "hardlink_to", side_effect=OSError(number, "no"))
     with pytest.raises(ExportError, match=r"no hard links.*s3://bucket/folder"):
         store.create("a/b", b"")

@@ -185,7 +185,7 @@ def test_the_union_is_what_counting_minutes_gives(stretches: list[tuple[int, int
 
 
 @given(STRETCHES.filter(len), st.randoms(use_true_random=False))
-def test_presence_is_bounded_and_does_not_depend_on_the_order_of_the_answer(stretches, random) -> None:
+def test_presence_is_bounded_and_does_not_depend_on_the_order_of_the_response(stretches, random) -> None:
     intervals = [interval(joined=start, left=end, source_id=str(at)) for at, (start, end) in enumerate(stretches)]
     row = summarize_one(*intervals)
     assert 0 <= row.present_seconds <= min(3600, row.connected_seconds)
@@ -249,10 +249,10 @@ def test_a_stretch_without_an_end_does_not_hide_those_after_it() -> None:
     assert (row.present_seconds, row.connected_seconds) == (600, 600)
 
 
-@pytest.mark.parametrize(("told", "is_guest"), [([None, True], True), ([None, False], False), ([None], None)])
-def test_a_guest_is_who_any_row_says_is_one(told: list[bool | None], is_guest: bool | None) -> None:
+@pytest.mark.parametrize(("flags", "is_guest"), [([None, True], True), ([None, False], False), ([None], None)])
+def test_a_guest_is_who_any_row_says_is_one(flags: list[bool | None], is_guest: bool | None) -> None:
     assert (
-        summarize_one(*(interval(joined=at, left=at + 1, is_guest=one) for at, one in enumerate(told))).is_guest
+        summarize_one(*(interval(joined=at, left=at + 1, is_guest=one) for at, one in enumerate(flags))).is_guest
         is is_guest
     )
 

@@ -114,7 +114,7 @@ def test_a_description_may_be_emptied() -> None:
         ({"participants": "['ada@example.com']"}, "is not JSON; in a template use {{ people | tojson }}"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_name(fields: dict[str, Any], text: str) -> None:
+def test_an_invalid_argument_is_refused_by_name(fields: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError) as caught:
         SessionDraft.read(**{"title": "x", **fields})
     assert text in str(caught.value)

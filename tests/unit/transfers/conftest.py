@@ -16,7 +16,7 @@ __all__ = ["close_portal", "connect", "s3_server", "sandbox", "sandbox_server", 
 
 
 class Bucket:
-    """A new bucket, seen past everything that is tested."""
+    """A new bucket, read without the tested code."""
 
     def __init__(self, endpoint: str) -> None:
         self.name = f"exports-{uuid.uuid4().hex[:12]}"

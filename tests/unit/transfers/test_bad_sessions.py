@@ -27,7 +27,7 @@ Export = Callable[..., dict[str, Any]]
 
 
 class Stranger:
-    """A VidInfra that answers what a test says: three sessions of last night, each with one recording."""
+    """A VidInfra with the responses that a test sets: three sessions of last night, each with one recording."""
 
     def __init__(self) -> None:
         ended = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
@@ -41,7 +41,7 @@ class Stranger:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 refused = any(part in path for part in stranger.refused)
-                body = json.dumps({"success": True, "data": stranger.answer(path.split("/"))}).encode()
+                body = json.dumps({"success": True, "data": stranger.make_data(path.split("/"))}).encode()
                 self.send_response(401 if refused else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -54,8 +54,8 @@ class Stranger:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def answer(self, path: list[str]) -> Any:
-        """What is answered below ``data``."""
+    def make_data(self, path: list[str]) -> Any:
+        """Return what a response has in ``data``."""
         if path[-1] == "sessions":
             return {"sessions": list(self.sessions.values()), "total": len(self.sessions)}
         if path[-1] == "recordings":
@@ -140,7 +140,7 @@ def test_a_recording_that_cannot_be_written_truly_waits_alone(
     result = export("night 3", **DATASETS, give_up_after="PT1H")
     assert (result["pending"], result["absent"]) == ({}, {"recordings": 1})
     stranger.recordings["s1"][0] = {"id": "rs1", "status": "completed", "file_size": 5}
-    assert rows_of(export("night 4", **DATASETS))["recordings"] == 1, "it is seen once it can be read"
+    assert rows_of(export("night 4", **DATASETS))["recordings"] == 1, "it is exported once it can be read"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_recording_that_cannot_be_written_truly_waits_alone(
         ({"ended_at": None, "duration": 10**17}, "its end is unknown"),
     ],
 )
-def test_a_session_of_which_state_or_end_cannot_be_told_waits_alone(
+def test_a_session_of_unknown_state_or_end_waits_alone(
     export: Export, stranger: Stranger, caplog: Any, fields: dict[str, Any], said: str
 ) -> None:
     good = dict(stranger.sessions["s1"])

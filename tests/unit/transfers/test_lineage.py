@@ -1,4 +1,4 @@
-"""What an export tells the collector of hook lineage, as a lineage tool reads it."""
+"""What an export reports to the collector of hook lineage, as a lineage tool reads it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 READ = [f"vidinfra://127.0.0.1/{feature}" for feature in ("sessions", "participants", "attendance", "recordings")]
 WRITTEN = ["sessions", "participants", "attendance", "attendance_summary", "recordings"]
 
-Told = Callable[[], tuple[list[str], list[str]]]
+Lineage = Callable[[], tuple[list[str], list[str]]]
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    """What Airflow's collector has, as it is where a plugin reads it; URIs of inputs and outputs, each as told."""
+def read_lineage(monkeypatch: pytest.MonkeyPatch) -> Lineage:
+    """What Airflow's collector has, as it is where a plugin reads it; URIs of inputs and outputs, each as reported."""
     try:
         lineage = importlib.import_module("airflow.sdk.lineage")
     except ImportError:  # Airflow 3.1
@@ -38,13 +38,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     collector = lineage.HookLineageCollector()
     monkeypatch.setattr(lineage, "get_hook_lineage_collector", lambda: collector)
 
-    def told() -> tuple[list[str], list[str]]:
+    def read_lineage() -> tuple[list[str], list[str]]:
         collected = collector.collected_assets
         assert all(one.context.conn_id == "vidinfra_default" for one in (*collected.inputs, *collected.outputs))
         assert all(one.count == 1 for one in (*collected.inputs, *collected.outputs))
         return [one.asset.uri for one in collected.inputs], [one.asset.uri for one in collected.outputs]
 
-    return told
+    return read_lineage
 
 
 @pytest.fixture(autouse=True)
@@ -53,9 +53,11 @@ def webinar(vidinfra: Any) -> None:
     vidinfra.create("Noon", started_at=DAY + timedelta(hours=11), ended_at=DAY + timedelta(hours=12))
 
 
-def test_files_are_told_as_the_folders_of_their_datasets(told: Told, context: Any, tmp_path: Path) -> None:
+def test_files_are_reported_as_the_folders_of_their_datasets(
+    read_lineage: Lineage, context: Any, tmp_path: Path
+) -> None:
     SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
-    assert told() == (READ, [f"file://{tmp_path}/{name}" for name in WRITTEN])
+    assert read_lineage() == (READ, [f"file://{tmp_path}/{name}" for name in WRITTEN])
 
 
 def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(mocker: Any, context: Any, tmp_path: Path) -> None:
@@ -73,18 +75,18 @@ def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(mocker: Any, 
     assert was_made == [True]
 
 
-def test_object_stores_too_and_only_once(told: Told, context: Any, bucket: Any) -> None:
+def test_object_stores_too_and_only_once(read_lineage: Lineage, context: Any, bucket: Any) -> None:
     SessionsToObjectStorageOperator(
         task_id="export", conn_id="vidinfra_default", path=f"s3://s3_here@{bucket.name}/exports", datasets="attendance"
     ).execute(context)
-    assert told() == (["vidinfra://127.0.0.1/attendance"], [f"s3://{bucket.name}/exports/attendance"])
+    assert read_lineage() == (["vidinfra://127.0.0.1/attendance"], [f"s3://{bucket.name}/exports/attendance"])
 
 
-def test_tables_are_told_by_their_addresses(told: Told, context: Any, warehouse: Place) -> None:
+def test_tables_are_reported_by_their_addresses(read_lineage: Lineage, context: Any, warehouse: Place) -> None:
     SessionsToSqlOperator(
         task_id="load", conn_id="vidinfra_default", sql_conn_id="warehouse", schema=warehouse.schema
     ).execute(context)
-    read, written = told()
+    read, written = read_lineage()
     assert read == READ
     place = sa.make_url(warehouse.url)
     server = f"{place.host}:{place.port}"
@@ -97,10 +99,10 @@ def test_tables_are_told_by_their_addresses(told: Told, context: Any, warehouse:
     assert written == [f"{address}/{name}" for name in WRITTEN]
 
 
-def test_nothing_is_told_to_be_written_where_nothing_was(told: Told, context: Any, tmp_path: Path) -> None:
+def test_nothing_is_reported_as_written_where_nothing_was(read_lineage: Lineage, context: Any, tmp_path: Path) -> None:
     context["data_interval_start"], context["data_interval_end"] = DAY + timedelta(days=7), DAY + timedelta(days=8)
     SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
-    assert told() == (READ, [])
+    assert read_lineage() == (READ, [])
 
 
 def test_what_airflow_takes_for_no_asset_fails_no_export(context: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,8 +52,8 @@ def test_a_failed_write_publishes_nothing_and_leaves_no_parts(
 def test_a_failed_end_of_an_upload_publishes_nothing(s3: Store, bucket: Any, mocker: Any) -> None:
     from s3fs.core import S3File
 
-    mocker.patch.object(S3File, "commit", side_effect=OSError("the network is gone"))
-    with pytest.raises(OSError, match="network is gone"), s3.write("a.txt") as file:
+    mocker.patch.object(S3File, "commit", side_effect=OSError("the network is down"))
+    with pytest.raises(OSError, match="network is down"), s3.write("a.txt") as file:
         file.write(b"x" * 20 * MIB)
     assert bucket.held() == []
     assert bucket.unfinished_uploads() == []
@@ -68,13 +68,13 @@ def test_a_large_file_is_sent_in_parts_and_comes_out_whole(s3: Store, bucket: An
 
 
 @pytest.mark.parametrize("size", [10, 20 * MIB])
-def test_an_upload_can_begin_anew(s3: Store, bucket: Any, size: int) -> None:
+def test_an_upload_can_begin_again(s3: Store, bucket: Any, size: int) -> None:
     with s3.write("a.txt") as file:
         file.write(b"x" * size)
         file.seek(0)
         file.truncate()
-        file.write(b"anew")
-    assert bucket.read("some/folder/a.txt") == b"anew"
+        file.write(b"again")
+    assert bucket.read("some/folder/a.txt") == b"again"
     assert bucket.unfinished_uploads() == []
 
 

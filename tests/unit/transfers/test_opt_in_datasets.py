@@ -136,7 +136,7 @@ def test_bookings_events_and_registrations_belong_to_their_session(export: Any, 
 
 
 @pytest.mark.parametrize("platform", OF_PLATFORM)
-def test_nothing_of_them_is_asked_for_unless_they_are_named(export: Any, sandbox: Sandbox, platform: str) -> None:
+def test_nothing_of_them_is_requested_unless_they_are_named(export: Any, sandbox: Sandbox, platform: str) -> None:
     result = export(platform, datasets=None)
     assert not result["datasets"].keys() & set(OF_PLATFORM[platform].split(","))
     opt_in = {"list_polls", "list_chat_messages", "list_bookings", "list_events"}

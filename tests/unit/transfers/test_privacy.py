@@ -97,9 +97,9 @@ def test_nothing_personal_is_left_anywhere(
     export(platform, "plain")
     people = sandbox.platform(platform).population.people
     known = {person.name for person in people} | {person.email for person in people if person.email}
-    told = personal(tmp_path / "plain")
-    assert TITLE in told
-    assert len(told & known) > 4
+    personal_values = personal(tmp_path / "plain")
+    assert TITLE in personal_values
+    assert len(personal_values & known) > 4
     caplog.clear()
     caplog.set_level(logging.DEBUG, "airflow_provider_sessions")
 
@@ -113,7 +113,7 @@ def test_nothing_personal_is_left_anywhere(
     names = "\n".join(str(path) for path in (tmp_path / "out").rglob("*"))
     tables = "\n".join(str(row) for name in DATASETS for row in rows(tmp_path / "out", name))
     said = "\n".join([written.decode("utf-8", "replace"), names, tables, json.dumps(results), caplog.text])
-    assert [value for value in sorted(known | told) if value in said and len(value) > 3] == []
+    assert [value for value in sorted(known | personal_values) if value in said and len(value) > 3] == []
     assert "marisol ueda" not in said
     assert KEY not in said
     assert [result["sessions"] for result in results] == [1] * 3
@@ -190,7 +190,7 @@ def test_another_redaction_is_a_new_version_and_a_cleared_run_leaves_nothing_of_
 
 
 @pytest.mark.parametrize(
-    ("fields", "error", "told"),
+    ("fields", "error", "reason"),
     [
         ({"redact": {"phone": "drop"}}, InputError, "redact: 'phone' is unknown; expected one of email, name"),
         (
@@ -203,12 +203,12 @@ def test_another_redaction_is_a_new_version_and_a_cleared_run_leaves_nothing_of_
         ({"redact": {"email": "hash"}, "redact_conn_id": "none"}, Exception, "none"),
     ],
 )
-def test_what_cannot_be_redacted_as_asked_fails_before_any_request(
-    export: Export, connect: Connect, sandbox: Sandbox, fields: Any, error: type[Exception], told: str, tmp_path: Path
+def test_what_cannot_be_redacted_fails_before_any_request(
+    export: Export, connect: Connect, sandbox: Sandbox, fields: Any, error: type[Exception], reason: str, tmp_path: Path
 ) -> None:
     connect("empty", conn_type="generic")
     with pytest.raises(error) as refused:
         export("vidinfra", **fields)
-    assert told in str(refused.value)
+    assert reason in str(refused.value)
     assert requests_of(sandbox) == []
     assert not (tmp_path / "out").exists()

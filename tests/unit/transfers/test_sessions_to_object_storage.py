@@ -102,7 +102,7 @@ def test_another_run_over_the_same_window_writes_nothing_twice(export, two_days,
     assert added[0] == Path(result["record"]).relative_to(tmp_path).as_posix()
 
 
-def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
+def test_a_run_that_finds_all_unchanged_says_so_and_logs_no_zeros(
     export, two_days, context, vidinfra: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     export()
@@ -160,14 +160,14 @@ def test_connections_of_two_organizations_share_a_folder(
                 vidinfra.delete(ids["vidinfra_default"])
             for conn_id in ids:
                 context["ti"].run_id = f"{conn_id}, night {night}"
-                told = export(conn_id=conn_id, datasets="sessions", **window)
-                assert told["deleted"] == (1 if (night, conn_id) == (2, "vidinfra_default") else 0)
+                result = export(conn_id=conn_id, datasets="sessions", **window)
+                assert result["deleted"] == (1 if (night, conn_id) == (2, "vidinfra_default") else 0)
     found = {(row["session_id"], row["version"], row["deleted"]) for row in rows(tmp_path, "sessions")}
     assert found == {(ids["vidinfra_default"], 1, False), (ids["vidinfra_default"], 2, True), (ids["others"], 1, False)}
 
 
 @pytest.mark.parametrize("filters", [{"title": "noon"}, {"title": "noon", "redact": {"title": "drop"}}], ids=str)
-def test_a_filtered_export_tells_what_was_deleted_of_its_own(
+def test_a_filtered_export_reports_what_was_deleted_of_its_own(
     export, two_days, vidinfra: Any, context, tmp_path: Path, mocker: Any, filters: dict[str, Any]
 ) -> None:
     now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
@@ -189,7 +189,7 @@ def test_a_filtered_export_tells_what_was_deleted_of_its_own(
     assert found == [(0, 1, False), (0, 2, True), (1, 1, False), (1, 2, True)]
 
 
-def test_what_never_comes_is_given_up_and_told(export, vidinfra: Any, two_days, caplog) -> None:
+def test_what_never_comes_is_given_up_and_logged(export, vidinfra: Any, two_days, caplog) -> None:
     vidinfra.script(two_days[0], artifacts_after={"attendance": 30, "recording": None})
     result = export(give_up_after="P1D")
     assert (result["pending"], result["absent"]) == ({}, {"recordings": 1})
@@ -217,7 +217,7 @@ def test_sessions_are_narrowed_down(export, two_days, vidinfra: Any, tmp_path: P
     assert [row["title"] for row in rows(tmp_path, "sessions")] == ["Noon"]
 
 
-def test_an_empty_window_is_told_and_recorded(export, vidinfra, tmp_path: Path, caplog) -> None:
+def test_an_empty_window_is_logged_and_recorded(export, vidinfra, tmp_path: Path, caplog) -> None:
     result = export()
     assert result["sessions"] == 0
     assert all(sums == {"rows": 0, "bytes": 0, "files": 0, "paths": []} for sums in result["datasets"].values())

@@ -85,7 +85,7 @@ def test_it_loads_all_the_platform_gives_of_the_data_interval(load, two_days, wa
     assert json.dumps(result)
 
 
-def test_a_run_that_finds_all_unchanged_says_so_and_tells_no_zeros(
+def test_a_run_that_finds_all_unchanged_says_so_and_logs_no_zeros(
     load, two_days, context, caplog: pytest.LogCaptureFixture
 ) -> None:
     load()
@@ -296,7 +296,7 @@ def test_duckdb_is_opened_as_the_extra_of_its_connection_says(
     ],
     ids=["postgres", "mysql", "duckdb"],
 )
-def test_what_is_not_installed_is_told_with_the_extra_of_that_database(
+def test_what_is_not_installed_is_reported_with_the_extra_of_that_database(
     connect, context, vidinfra, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], module: str, extra: str
 ) -> None:
     connect("warehouse", **fields)
@@ -308,13 +308,13 @@ def test_what_is_not_installed_is_told_with_the_extra_of_that_database(
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy.exc", "airflow.providers.common.sql.hooks.sql"])
-def test_a_missing_package_is_told_with_the_extra(load, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+def test_a_missing_package_is_reported_with_the_extra(load, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match=r"pip install 'airflow-provider-sessions\[sql\]'"):
         load()
 
 
-def test_a_database_that_does_not_answer_is_told(load, connect, vidinfra, two_days) -> None:
+def test_a_database_that_does_not_respond_is_reported(load, connect, vidinfra, two_days) -> None:
     connect("warehouse", conn_type="postgres", host="127.0.0.1", port=1, login="ada", password="hunter2", schema="x")
     with pytest.raises(ExportError, match="preparing the tables: the database refused") as failure:
         load(schema="x")
@@ -328,7 +328,7 @@ def test_a_database_that_does_not_answer_is_told(load, connect, vidinfra, two_da
         ({"options": "-c default_transaction_read_only=on"}, "cannot execute CREATE TABLE in a read-only transaction"),
     ],
 )
-def test_the_driver_is_told_what_the_extra_of_a_postgres_connection_says(
+def test_the_driver_receives_the_extra_of_a_postgres_connection(
     vidinfra, context, connect, postgres: Place, extra: dict[str, str], reason: str
 ) -> None:
     load = SessionsToSqlOperator(

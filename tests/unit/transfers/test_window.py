@@ -68,6 +68,6 @@ def test_without_a_window_both_remedies_are_named(context: dict[str, Any]) -> No
         ("yesterday", "2026-03-03T00:00:00Z", "not a time"),
     ],
 )
-def test_a_window_that_cannot_be_meant_is_refused(start: Any, end: Any, reason: str) -> None:
+def test_an_invalid_window_is_refused(start: Any, end: Any, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         resolve_window(start, end, INTERVAL)

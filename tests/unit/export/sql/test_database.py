@@ -39,7 +39,7 @@ def test_a_database_that_another_holds_is_waited_for(sqlite: Place) -> None:
     mine.close()
 
 
-def test_one_that_is_held_for_long_is_told(sqlite: Place) -> None:
+def test_a_database_that_is_locked_for_long_is_reported(sqlite: Place) -> None:
     sqlite.run("CREATE TABLE t (n INTEGER)")
     other = sqlite.engine().connect()
     other.exec_driver_sql("BEGIN IMMEDIATE")
@@ -53,7 +53,7 @@ def test_one_that_is_held_for_long_is_told(sqlite: Place) -> None:
 
 
 @pytest.mark.parametrize("fixture", SERVERS)
-def test_of_two_in_a_deadlock_one_begins_anew(request: pytest.FixtureRequest, fixture: str) -> None:
+def test_of_two_in_a_deadlock_one_begins_again(request: pytest.FixtureRequest, fixture: str) -> None:
     place: Place = request.getfixturevalue(fixture)
     place.run("CREATE TABLE {schema}t (n INTEGER PRIMARY KEY, times INTEGER)")
     place.run("INSERT INTO {schema}t VALUES (1, 0), (2, 0)")
@@ -84,7 +84,7 @@ def test_of_two_in_a_deadlock_one_begins_anew(request: pytest.FixtureRequest, fi
 
 
 @pytest.mark.parametrize("fixture", SERVERS)
-def test_a_connection_that_breaks_is_made_anew(request: pytest.FixtureRequest, fixture: str) -> None:
+def test_a_connection_that_breaks_is_made_again(request: pytest.FixtureRequest, fixture: str) -> None:
     place: Place = request.getfixturevalue(fixture)
     tries: list[int] = []
     own_id = "SELECT pg_backend_pid()" if place.kind == "postgresql" else "SELECT connection_id()"
@@ -135,7 +135,7 @@ def test_a_lock_that_is_not_to_be_had_is_tried_again(request: pytest.FixtureRequ
 def test_what_another_has_made_meanwhile_is_looked_at_again(
     request: pytest.FixtureRequest, fixture: str, statement: str
 ) -> None:
-    """Two loads that find no table make it both: the second is told 1050, 1060 or 1061."""
+    """Two loads that find no table make it both: the second gets error 1050, 1060 or 1061."""
     place: Place = request.getfixturevalue(fixture)
     place.run("CREATE TABLE {schema}t (n INTEGER, KEY t_n (n))")
     table = f"{place.quoted(place.schema)}.t" if place.schema else "t"
@@ -159,8 +159,8 @@ def test_sessions_of_mariadb_are_the_same_whatever_server_and_connection_say(
     place: Place = request.getfixturevalue(fixture)
     strange = "SET sql_mode = 'ANSI_QUOTES,EMPTY_STRING_IS_NULL', time_zone = '-05:00', tx_isolation = 'SERIALIZABLE'"
     mine = Database(sa.create_engine(f"{place.url}?charset=latin1&init_command={strange}"))
-    asked = "SELECT @@tx_isolation, @@time_zone, @@sql_mode, @@character_set_client, '\N{WAVING HAND SIGN}', \"a\""
-    found = mine.transaction("a test", lambda one: tuple(one.exec_driver_sql(asked).one()))
+    query = "SELECT @@tx_isolation, @@time_zone, @@sql_mode, @@character_set_client, '\N{WAVING HAND SIGN}', \"a\""
+    found = mine.transaction("a test", lambda one: tuple(one.exec_driver_sql(query).one()))
     mode = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
     assert found == ("READ-COMMITTED", "+00:00", mode, "utf8mb4", "\N{WAVING HAND SIGN}", "a")
     mine.close()
@@ -203,7 +203,7 @@ def test_a_duckdb_file_that_another_process_has_open_is_waited_for(
     mine.close()
 
 
-def test_a_duckdb_file_that_is_held_for_a_minute_is_told_with_the_process(
+def test_a_duckdb_file_that_is_held_for_a_minute_is_reported_with_the_process(
     duckdb_file: Place, holder: subprocess.Popen[str]
 ) -> None:
     pauses: list[float] = []
@@ -226,7 +226,7 @@ def test_a_duckdb_file_is_free_between_transactions(duckdb_file: Place) -> None:
     mine.close()
 
 
-def test_a_duckdb_file_that_cannot_be_made_is_told_at_once(tmp_path: Path) -> None:
+def test_a_duckdb_file_that_cannot_be_made_is_reported_at_once(tmp_path: Path) -> None:
     pauses: list[float] = []
     mine = Database(sa.create_engine(f"duckdb:///{tmp_path}/nowhere/sessions.duckdb"), pause=pauses.append)
     with pytest.raises(ExportError, match="a test: the database refused: IO Error: Cannot open file"):
@@ -247,7 +247,7 @@ def test_a_duckdb_file_that_cannot_be_made_is_told_at_once(tmp_path: Path) -> No
         ("postgresql+psycopg2://ada:hunter2@127.0.0.1:1/test", {}, "connection to server at"),
     ],
 )
-def test_a_connection_that_cannot_be_opened_is_told_with_the_drivers_reason(
+def test_a_connection_that_cannot_be_opened_is_reported_with_the_drivers_reason(
     url: str, options: dict[str, str], reason: str
 ) -> None:
     mine = Database(sa.create_engine(url, connect_args=options), pause=lambda seconds: None)

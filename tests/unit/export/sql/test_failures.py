@@ -198,10 +198,10 @@ async def test_what_a_database_refuses_is_said_without_any_value(
 def _all_texts(error: BaseException) -> list[str]:
     """Everything that a tool may show of an exception, what led to it included."""
     found: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None:
-        found += traceback.format_exception(seen, chain=False)
-        seen = seen.__cause__ or seen.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        found += traceback.format_exception(cause, chain=False)
+        cause = cause.__cause__ or cause.__context__
     return found
 
 

@@ -122,7 +122,7 @@ def test_more_rows_than_go_at_once_all_come(postgres: Place) -> None:
     assert [row[-1] for row in inserted(postgres, rows)] == [f"Segment {number}" for number in range(12_001)]
 
 
-def test_two_keys_that_differ_only_beyond_the_longest_key_are_told_apart(database: Place) -> None:
+def test_two_keys_that_differ_only_beyond_the_longest_key_are_kept_apart(database: Place) -> None:
     keys = [f"{'k' * 300}{number}" for number in range(2)]
     found = inserted(database, rows_of([{"session_id": key} for key in keys]))
     position = [column.name for column in SEGMENTS.columns].index("session_id")

@@ -141,8 +141,8 @@ async def test_tables_that_are_there_are_used_and_the_log_gives_what_makes_them_
         ("s2", LETTERS, None),
         ("s2 ", "Session s2 ", None),
     ]
-    asked = "select engine from information_schema.tables where table_name = 'sessions' and table_schema = {}"
-    assert place.column(asked.format("coalesce(:schema, database())"), schema=place.schema) == ["InnoDB"]
+    query = "select engine from information_schema.tables where table_name = 'sessions' and table_schema = {}"
+    assert place.column(query.format("coalesce(:schema, database())"), schema=place.schema) == ["InnoDB"]
 
 
 async def test_tables_of_an_export_need_no_change(load: Load, place: Place, caplog: pytest.LogCaptureFixture) -> None:

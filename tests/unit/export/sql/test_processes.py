@@ -48,7 +48,7 @@ def test_processes_that_load_the_same_at_once_leave_everything_once(database: Pl
 
 @pytest.mark.parametrize("fixture", ["postgres", "mariadb", "mariadb_pymysql"])
 def test_processes_that_load_other_sessions_each_do_not_meet(request: pytest.FixtureRequest, fixture: str) -> None:
-    """On InnoDB, who looks for a row that is not there may lock the gap in which others are going to insert."""
+    """On InnoDB, a search for a row that is not there may lock the gap in which others are going to insert."""
     place: Place = request.getfixturevalue(fixture)
     loads = [start(place, f"run {number}", f"of-{number}-") for number in range(4)]
     assert [one.wait(PATIENCE) for one in loads] == [0] * 4

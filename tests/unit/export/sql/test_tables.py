@@ -1,4 +1,4 @@
-"""Tables as MySQL 8 is told to make them, which no test can ask."""
+"""The statements that make tables on MySQL 8, which no test can run."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ async def test_what_was_revised_replaces_the_rows_as_a_higher_version(export: Ex
         session(), transcripts={"s1": [said("Good morning"), said("Guten Morgen", is_translation=True)]}
     )
     await export(adapter, "sessions,transcript_segments")
-    adapter.answers["transcripts"]["s1"] = [said("Good evening")]
+    adapter.results["transcripts"]["s1"] = [said("Good evening")]
     written = await export(adapter, "sessions,transcript_segments", run="later")
     assert written.outcome.sessions == 1
     assert database.rows("select text, version from {schema}transcript_segments") == [("Good evening", 2)]
@@ -183,7 +183,7 @@ async def test_what_is_late_comes_with_a_later_run(export: Export, database: Pla
     adapter = StandIn.of(session())
     first = await export(adapter, "sessions,transcript_segments")
     assert dict(first.outcome.pending) == {"s1": {"transcript_segments": "there is no transcript yet"}}
-    adapter.answers["transcripts"] = {"s1": [said()]}
+    adapter.results["transcripts"] = {"s1": [said()]}
     too_soon = await export(adapter, "sessions,transcript_segments", run="too soon", window=LATER)
     assert too_soon.outcome.sessions == 0
     clock.jump(3600)
@@ -240,7 +240,7 @@ async def test_accounts_share_the_tables(export: Export, database: Place) -> Non
 
 
 def _hours_attended() -> list[str]:
-    """The queries that the README and the example ask who attended for how long, of 2 March."""
+    """The queries of the README and the example: who attended for how long, of 2 March."""
     root = Path(__file__).parents[4]
     [readme] = re.findall(r"```sql\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
     [example] = re.findall(
@@ -288,8 +288,8 @@ async def test_connections_of_two_organizations_share_the_tables(
 
     class Guarded(StandIn):
         async def poll_sessions(self, known):
-            answers = await super().poll_sessions(known)
-            return answers if refusal is None else {k: self.held.get(k, refusal) for k in answers}
+            results = await super().poll_sessions(known)
+            return results if refusal is None else {k: self.held.get(k, refusal) for k in results}
 
     ours = Guarded.of(session("ours"), conn_id="ours")
     theirs = Guarded.of(session("theirs"), conn_id="theirs")
@@ -338,7 +338,7 @@ async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, d
     assert database.tables() == {"sessions"}
 
 
-async def test_a_schema_that_is_not_there_is_told(clock: VirtualClock, postgres: Place) -> None:
+async def test_a_schema_that_is_not_there_is_reported(clock: VirtualClock, postgres: Place) -> None:
     plan = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(postgres.engine()), Tables("nowhere"), RunId("a", "b", "c"), clock=clock)
     with pytest.raises(ExportError, match="no schema 'nowhere'"):
@@ -428,7 +428,7 @@ async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_writt
     assert len(database.rows("select * from {schema}attendance where version = 1")) == 2 * sessions
 
 
-async def test_a_database_that_cannot_be_reached_is_told_without_its_password(clock: VirtualClock) -> None:
+async def test_a_database_that_cannot_be_reached_is_reported_without_its_password(clock: VirtualClock) -> None:
     engine = sa.create_engine("postgresql+psycopg2://ada:hunter2@127.0.0.1:1/test")
     plan = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     with pytest.raises(ExportError, match="preparing the tables: the database refused") as caught:
@@ -437,7 +437,7 @@ async def test_a_database_that_cannot_be_reached_is_told_without_its_password(cl
     assert caught.value.__cause__ is None
 
 
-async def test_what_the_database_refuses_is_told_without_the_rows(export: Export, database: Place) -> None:
+async def test_what_the_database_refuses_is_reported_without_the_rows(export: Export, database: Place) -> None:
     await export(StandIn.of(session()), "participants")
     database.run("ALTER TABLE {schema}participants RENAME COLUMN role TO function_of_the_person")
     check = "" if database.kind == "duckdb" else "CHECK (role < 0)"  # DuckDB adds no checks, and no text to numbers
@@ -460,12 +460,12 @@ async def test_a_value_that_does_not_fit_a_column_of_others_is_not_quoted(clock:
     target.begin(plan)
     with pytest.raises(
         ExportError, match="session 's1': the database refused: a value does not fit its column"
-    ) as told:
+    ) as failure:
         target.write(plan, [SessionArtifacts(one, plan.account) for one in plan.sessions])
-    assert "Ada" not in str(told.value)
+    assert "Ada" not in str(failure.value)
 
 
-async def test_a_letter_that_the_databases_encoding_lacks_is_told(clock: VirtualClock, postgres: Place) -> None:
+async def test_a_letter_that_the_databases_encoding_lacks_is_reported(clock: VirtualClock, postgres: Place) -> None:
     engine = sa.create_engine(postgres.url, connect_args={"client_encoding": "latin1"})
     plan = await plan_export(StandIn.of(session(title="Fun 👋")), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(engine), Tables(postgres.schema), RunId("a", "b", "c"), clock=clock)
