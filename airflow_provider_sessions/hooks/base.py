@@ -85,8 +85,10 @@ class SessionsHook(BaseHook):
 
     @cached_property
     def account(self) -> Account:
-        """The connection, which is read once, on the thread that first uses it.
+        """The settings of the connection, which is read once, on the thread that first uses them.
 
+        :raises AirflowNotFoundException: there is no such connection.
+        :raises ConnectionConfigError: the connection's extra is invalid.
         :raises InputError: the connection is one of another platform.
         """
         return self._check_platform(resolve_connection(self.conn_id))
@@ -100,14 +102,14 @@ class SessionsHook(BaseHook):
         max_wait = None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait")
         return RequestLimits(max_wait, self._reservations)
 
-    def use_reservations(self, held: int, max_wait: float) -> ReservationLimiter:
+    def use_reservations(self, count: int, max_wait: float) -> ReservationLimiter:
         """Send requests with the reservations that a task made before it was deferred.
 
-        :param held: the number of reservations.
+        :param count: the number of reservations.
         :param max_wait: seconds that the first request may wait if it has no reservation.
         """
         limiter = adapter_class(self.account.conn_type).get_limiter(self.account)
-        self._reservations = ReservationLimiter(limiter, held, max_wait)
+        self._reservations = ReservationLimiter(limiter, count, max_wait)
         return self._reservations
 
     def run(self, function: Callable[[Adapter], Awaitable[T]]) -> T:
@@ -118,14 +120,15 @@ class SessionsHook(BaseHook):
         Secrets that are created meanwhile (tokens, presigned URLs) are masked before this returns. If the caller is
         interrupted, the function is canceled and sends no further request.
 
-        :param function: receives the adapter, in another thread; it must not use Airflow.
+        :param function: receives the adapter. It runs in another thread, and must not read connections, Variables or
+            XCom there: read them before.
         """
         return get_process_portal().run_with_adapter(self.account, function, self._limits)
 
     def stream(self, function: Callable[[Adapter], AsyncIterator[T]]) -> Generator[T, None, None]:
         """Iterate over the items that an adapter yields. A page is requested when the one before it is used up.
 
-        :param function: receives the adapter, in another thread; it must not use Airflow.
+        :param function: receives the adapter; see :meth:`run`.
         """
         return get_process_portal().stream(self.account, function, self._limits)
 
@@ -212,6 +215,7 @@ class SessionsHook(BaseHook):
 
         :param draft: made with ``SessionDraft.read(title=..., start=..., duration=...)``.
         :raises InputError: the platform cannot create it; nothing was sent.
+        :raises UnsupportedError: the platform does not support this; nothing was sent.
         """
 
         async def create(adapter: Adapter) -> Session:
@@ -235,21 +239,29 @@ class SessionsHook(BaseHook):
         """Update a session.
 
         :param changes: made with ``SessionChanges.read(title=...)``.
+        :raises UnsupportedError: the platform does not support this; nothing was sent.
         """
         return self.run(lambda adapter: adapter.update(session_id, changes))
 
     def start_session(self, session_id: str) -> Session:
-        """Start a session."""
+        """Start a session.
+
+        :raises UnsupportedError: the platform does not support this; nothing was sent.
+        """
         return self.run(lambda adapter: adapter.start(session_id))
 
     def end_session(self, session_id: str) -> Session:
-        """End a live session."""
+        """End a live session.
+
+        :raises UnsupportedError: the platform does not support this; nothing was sent.
+        """
         return self.run(lambda adapter: adapter.end(session_id))
 
     def cancel_session(self, session_id: str, *, notify: bool = True) -> Session:
         """Cancel a session that has not started.
 
         :param notify: whether to notify participants, if the platform offers the choice.
+        :raises UnsupportedError: the platform does not support this; nothing was sent.
         """
         return self.run(lambda adapter: adapter.cancel(session_id, notify=notify))
 
@@ -257,47 +269,78 @@ class SessionsHook(BaseHook):
         """Return the people who were invited, registered, present, or given a role.
 
         :param session: the session or its id.
+        :raises UnsupportedError: the platform has no participants.
         """
         return self._run_for_session(session, lambda adapter, found: adapter.participants(found))
 
     def attendance(self, session: Session | str) -> list[AttendanceInterval]:
-        """Return the intervals in which people were present, as reported by the platform."""
+        """Return the intervals in which people were present, as reported by the platform.
+
+        :raises UnsupportedError: the platform has no attendance.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.attendance(found))
 
     def transcripts(self, session: Session | str) -> list[Transcript]:
-        """Return the transcript and its translations, the original first; an empty list if there is none yet."""
+        """Return the transcript and its translations, the original first; an empty list if there is none yet.
+
+        :raises UnsupportedError: the platform has no transcripts.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.transcripts(found))
 
     def takeaways(self, session: Session | str) -> Takeaways | None:
-        """Return the platform's summary of the session; None if there is none yet."""
+        """Return the platform's summary of the session; None if there is none yet.
+
+        :raises UnsupportedError: the platform has no takeaways.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.takeaways(found))
 
     def recordings(self, session: Session | str) -> list[Recording]:
-        """Return the session's recordings, including unfinished ones."""
+        """Return the session's recordings, including unfinished ones.
+
+        :raises UnsupportedError: the platform has no recordings.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.recordings(found))
 
     def polls(self, session: Session | str) -> list[Poll]:
-        """Return the session's polls, with the votes of each option."""
+        """Return the session's polls, with the votes of each option.
+
+        :raises UnsupportedError: the platform has no polls.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.polls(found))
 
     def chat_messages(self, session: Session | str) -> list[ChatMessage]:
-        """Return the messages of the session's chat."""
+        """Return the messages of the session's chat.
+
+        :raises UnsupportedError: the platform has no chat messages.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.chat_messages(found))
 
     def bookings(self, session: Session | str) -> list[Booking]:
-        """Return the booking that the session was made for."""
+        """Return the booking that the session was made for.
+
+        :raises UnsupportedError: the platform has no bookings.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.bookings(found))
 
     def events(self, session: Session | str) -> list[Event]:
-        """Return the event that the session is held for."""
+        """Return the event that the session is held for.
+
+        :raises UnsupportedError: the platform has no events.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.events(found))
 
     def registrations(self, session: Session | str) -> list[Registration]:
-        """Return the registrations for the session's event."""
+        """Return the registrations for the session's event.
+
+        :raises UnsupportedError: the platform has no registrations.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.registrations(found))
 
     def artifact_status(self, session: Session | str, artifact: Artifact) -> ArtifactStatus:
-        """Return whether an artifact of a session is ready."""
+        """Return whether an artifact of a session is ready.
+
+        :raises UnsupportedError: the platform has no such artifact.
+        """
         return self._run_for_session(session, lambda adapter, found: adapter.artifact_status(found, artifact))
 
     def _run_for_session(self, session: Session | str, function: Callable[[Adapter, Session], Awaitable[T]]) -> T:
@@ -308,6 +351,7 @@ class SessionsHook(BaseHook):
         return self.run(get_and_run)
 
     async def _aopen(self) -> Adapter:
+        # Sets the cached property, which would read the connection with a blocking call.
         if "account" not in self.__dict__:
             self.__dict__["account"] = self._check_platform(await aresolve_connection(self.conn_id))
         return self._open()
@@ -343,6 +387,7 @@ def hook_for(conn_id: str, *, max_wait: timedelta | float | str | None = None) -
     except InputError as error:
         raise InputError(f"connection {conn_id!r}: {error}") from error.__cause__
     hook = kind(conn_id, max_wait=max_wait)
+    # Sets the cached property, so that the connection is not read again.
     hook.__dict__["account"] = hook._check_platform(account)
     return hook
 

@@ -81,7 +81,7 @@ class DeferringOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Do the work, or defer until it can be done."""
-        return self._attempt(context, held=0, began=SYSTEM_CLOCK.now().timestamp(), times=0)
+        return self._attempt(context, reserved=0, began=SYSTEM_CLOCK.now().timestamp(), times=0)
 
     def execute_in_slot(
         self,
@@ -101,21 +101,21 @@ class DeferringOperator(BaseOperator):
         """
         return self._attempt(
             context,
-            held=self.usual_requests if slots is None else slots,
+            reserved=self.usual_requests if slots is None else slots,
             began=SYSTEM_CLOCK.now().timestamp() if began is None else began,
             times=times,
         )
 
-    def _attempt(self, context: Context, held: int, began: float, times: int) -> Any:
+    def _attempt(self, context: Context, reserved: int, began: float, times: int) -> Any:
         with fail_on_permanent_error(self):
-            return self._work_or_defer(context, held, began, times)
+            return self._work_or_defer(context, reserved, began, times)
 
-    def _work_or_defer(self, context: Context, held: int, began: float, times: int) -> Any:
+    def _work_or_defer(self, context: Context, reserved: int, began: float, times: int) -> Any:
         self.conn_id = parse_id(self.conn_id, "conn_id")
         if not self.deferrable:
             return self._work(context, hook_for(self.conn_id), began, times)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.repeated_after else None)
-        reservations = hook.use_reservations(held, SHORT_WAIT)
+        reservations = hook.use_reservations(reserved, SHORT_WAIT)
         try:
             return self._work(context, hook, began, times)
         except (RateLimitedError, ServerError) as error:

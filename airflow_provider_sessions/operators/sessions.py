@@ -1,9 +1,11 @@
 """Operators that create and update sessions on every platform, and one that calls any endpoint of a platform.
 
 Every operator takes the id of a connection, whose type names the platform. Arguments are checked when the task runs,
-before any request is sent; the value of a closed list, such as ``on_existing``, is checked when the DAG is parsed,
-unless it is a template. All arguments can be templated, and mapped with ``.expand()``: times and durations may be text
-(ISO 8601) or numbers (seconds), lists and mappings may be JSON, texts may be numbers.
+before any request is sent. An argument with fixed choices, such as ``on_existing``, is checked when the DAG is parsed,
+unless it is a template.
+
+All arguments but ``deferrable`` can be templates, and all can be mapped with ``.expand()``. A time or duration may be
+an ISO 8601 text or a number of seconds, a list or mapping may be a JSON text, and a text may be a number.
 """
 
 from __future__ import annotations
@@ -156,6 +158,11 @@ class CreateSessionOperator(IdempotentOperator):
         return _push_session(context, self._create(context, hook, draft, on_existing))
 
     def _create(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
+        """Create the session, or find the one that an earlier attempt created.
+
+        The lock is held from before the stored id is loaded until the session's id is saved, so that a concurrent
+        attempt finds the session. The create is finished without it, because that can be repeated.
+        """
         key = str(CreateKey.of(context, draft))
         since = get_earliest_attempt(context)
         draft = draft.model_copy(update={"key": key, "since": since, "mark": parse_bool(self.mark, "mark")})
@@ -184,16 +191,16 @@ class _SessionOperator(DeferringOperator):
         self.session_id = session_id
 
     @abstractmethod
-    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Return the function that sends the request, given the session's id.
+    def get_action(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the function that sends the requests. It takes the adapter and the session's id.
 
         :raises InputError: an argument is invalid.
         """
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
-        """Send the request and return the session."""
-        session_id, request = parse_id(self.session_id), self.make_request()
-        return _push_session(context, hook.run(lambda adapter: request(adapter, session_id)))
+        """Send the requests and return a summary of the session."""
+        session_id, action = parse_id(self.session_id), self.get_action()
+        return _push_session(context, hook.run(lambda adapter: action(adapter, session_id)))
 
 
 class UpdateSessionOperator(_SessionOperator):
@@ -211,6 +218,9 @@ class UpdateSessionOperator(_SessionOperator):
     :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
         than 10 s for the account's rate limit. This needs a triggerer.
     :raises InputError: no field is set, or the platform cannot change it; nothing was sent.
+    :raises UnsupportedError: the platform cannot update sessions; nothing was sent.
+    :raises NotFoundError: there is no such session.
+    :raises ConflictError: the session is in a state in which it cannot be updated.
     """
 
     template_fields: Sequence[str] = (
@@ -249,8 +259,8 @@ class UpdateSessionOperator(_SessionOperator):
         self.add_participants = add_participants
         self.options = options
 
-    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Return the update of the session."""
+    def get_action(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the function that updates the session."""
         changes = SessionChanges.read(
             title=none_if_empty(self.title),
             start=none_if_empty(self.start),
@@ -270,11 +280,13 @@ class StartSessionOperator(_SessionOperator):
     :param session_id: the session. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
         than 10 s for the account's rate limit. This needs a triggerer.
+    :raises UnsupportedError: the platform cannot start sessions; nothing was sent.
+    :raises NotFoundError: there is no such session.
     :raises ConflictError: the session has ended or was canceled.
     """
 
-    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Return the start of the session."""
+    def get_action(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the function that starts the session."""
         return lambda adapter, session_id: transition_to(
             adapter, session_id, SessionState.LIVE, Feature.START, lambda: adapter.start(session_id)
         )
@@ -287,11 +299,13 @@ class EndSessionOperator(_SessionOperator):
     :param session_id: the session. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
         than 10 s for the account's rate limit. This needs a triggerer.
+    :raises UnsupportedError: the platform cannot end sessions; nothing was sent.
+    :raises NotFoundError: there is no such session.
     :raises ConflictError: the session is not live.
     """
 
-    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Return the end of the session."""
+    def get_action(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the function that ends the session."""
         return lambda adapter, session_id: transition_to(
             adapter, session_id, SessionState.ENDED, Feature.END, lambda: adapter.end(session_id)
         )
@@ -308,6 +322,8 @@ class CancelSessionOperator(_SessionOperator):
     :param notify: whether to notify participants, if the platform offers the choice. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
         than 10 s for the account's rate limit. This needs a triggerer.
+    :raises UnsupportedError: the platform cannot cancel sessions; nothing was sent.
+    :raises NotFoundError: there is no such session, on Prevail.
     :raises ConflictError: the session is live or has ended.
     """
 
@@ -320,8 +336,8 @@ class CancelSessionOperator(_SessionOperator):
         check_words(notify, partial(parse_bool, field="notify"))
         self.notify = notify
 
-    def make_request(self) -> Callable[[Adapter, str], Awaitable[Session]]:
-        """Return the cancellation of the session."""
+    def get_action(self) -> Callable[[Adapter, str], Awaitable[Session]]:
+        """Return the function that cancels the session."""
         notify = parse_bool(self.notify, "notify")
         return lambda adapter, session_id: cancel_session(adapter, session_id, notify=notify)
 
@@ -331,9 +347,9 @@ class CallApiOperator(DeferringOperator):
 
     Set ``endpoint``, or ``method`` and ``path`` for a request that no endpoint function describes.
 
-    Returns the content of the response as JSON, with its envelope if ``path`` is set; the pages of a list are returned
-    as one list, a file as its size and checksum. Secrets (stream keys, tokens, presigned URLs) are replaced by
-    asterisks. A retried task sends the call again.
+    With ``path`` it returns the whole body of the response, such as ``{"data": {...}}``; with ``endpoint`` only its
+    content. The pages of a list are returned as one list, a file as its size and checksum. Secrets (stream keys,
+    tokens, presigned URLs) are replaced by asterisks. A retried task sends the call again.
 
     :param conn_id: the connection. (templated)
     :param endpoint: the name of an endpoint function of the platform, such as ``list_rooms``: see
@@ -407,15 +423,23 @@ class CallApiOperator(DeferringOperator):
 
         :raises InputError: both are set, or neither.
         """
-        endpoint, method = check_endpoint_or_method(self.endpoint, self.method)
+        endpoint, method = parse_endpoint_or_method(self.endpoint, self.method)
         if endpoint is None:
             path, base = parse_id(self.path, "path"), parse_text(self.base, "base")
-            query = _mapping(parse_json(self.query, "query"), "query")
+            query = _check_mapping(parse_json(self.query, "query"), "query")
             return raw_call(method or "", path, query=query, body=self.body, base=base or None)
-        arguments = _mapping(parse_json(self.arguments, "arguments"), "arguments")
+        arguments = _check_mapping(parse_json(self.arguments, "arguments"), "arguments")
         return adapter_class(hook.conn_type).endpoints.make_call(endpoint, arguments)
 
     def _redact_for_xcom(self, result: Any, name: str) -> Any:
+        """Return a result as JSON, with the secrets that Airflow masks replaced by asterisks.
+
+        Airflow masks them in logs, not in XCom.
+
+        :param name: the endpoint, for the error.
+        :raises ResultTooLargeError: it is too large for XCom.
+        """
+        # By default redact() goes five levels deep, and a secret below that would stay.
         content = redact(to_jsonable_python(result), max_depth=100)
         size = len(json.dumps(content))
         if size > _XCOM_BYTES:
@@ -434,7 +458,7 @@ def _describe_result(result: Any) -> str:
     return "no content" if result is None else "one object"
 
 
-def check_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, str | None]:
+def parse_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, str | None]:
     """Return the endpoint's name, or the method of a request without one; the other is None.
 
     :raises InputError: both are set, or neither.
@@ -447,7 +471,12 @@ def check_endpoint_or_method(endpoint: Any, method: Any) -> tuple[str | None, st
     return name, verb
 
 
-def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+def _check_mapping(value: Any, name: str) -> Mapping[str, Any]:
+    """Return a mapping, empty if the value is None.
+
+    :param name: the argument, for the error.
+    :raises InputError: the value is no mapping.
+    """
     if value is not None and not isinstance(value, Mapping):
         raise InputError(f"{name}: expected a mapping of names and values, got {type(value).__name__}")
     return value or {}

@@ -40,7 +40,7 @@ from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,
     CreateSessionOperator,
     UpdateSessionOperator,
-    check_endpoint_or_method,
+    parse_endpoint_or_method,
 )
 from airflow_provider_sessions.platforms.adapter import make_options_error
 from airflow_provider_sessions.platforms.registry import adapter_classes
@@ -140,7 +140,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
         for name in ("duration", "give_up_after", "max_idle", "poke_interval", "timeout")
     },
     **{name: _parse_json_first(name, parse_invitees) for name in ("participants", "add_participants", "guests")},
-    "arguments": lambda value: _mapping(parse_json(value, "arguments"), "arguments"),
+    "arguments": lambda value: _check_mapping(parse_json(value, "arguments"), "arguments"),
     "artifact": ArtifactCondition.parse,
     "datasets": _parse_json_first("datasets", parse_datasets),
     "format": find_format,
@@ -148,7 +148,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     "mode": _check_mode,
     "on_existing": OnExisting.parse,
     "on_unreachable": parse_on_unreachable,
-    "options": lambda value: _mapping(parse_json(value, "options"), "options"),
+    "options": lambda value: _check_mapping(parse_json(value, "options"), "options"),
     "path": check_folder,
     "poll_interval": _skip_if_empty(parse_interval),
     "redact": _parse_json_first("redact", parse_redaction_modes),
@@ -166,7 +166,7 @@ _CALL_PARSERS: dict[str, Callable[[Any], object]] = {
     "endpoint": partial(parse_text, field="endpoint"),
     "method": _skip_if_empty(lambda value: raw_call(value, "/")),
     "path": _skip_if_empty(lambda value: raw_call("GET", parse_id(value, "path"))),
-    "query": lambda value: _mapping(parse_json(value, "query"), "query"),
+    "query": lambda value: _check_mapping(parse_json(value, "query"), "query"),
 }
 """Parsers of the arguments of :class:`CallApiOperator`: other operators have others of the same name, or none."""
 
@@ -186,7 +186,7 @@ def _get_parser(kind: type, name: str) -> Callable[[Any], object]:
     return _PARSERS.get(name, lambda value: None)
 
 
-def _mapping(value: Any, name: str) -> Mapping[Any, Any]:
+def _check_mapping(value: Any, name: str) -> Mapping[Any, Any]:
     if value is not None and not isinstance(value, Mapping):
         raise InputError(f"{name}: expected a mapping, got {type(value).__name__}: {quote_value(value)}")
     return value or {}
@@ -205,7 +205,7 @@ def _check_table_prefix(prefix: str) -> None:
 
 def _check_options(value: Any, *, is_create: bool) -> None:
     """Check that some platform accepts the options: the platform itself is known only from the connection."""
-    options = _mapping(parse_json(value, "options"), "options")
+    options = _check_mapping(parse_json(value, "options"), "options")
     if not options:
         return
     candidates = []
@@ -264,11 +264,11 @@ def _check_redaction(redact: Any, redact_conn_id: Any) -> None:
 
 
 def _check_call(endpoint: Any, arguments: Any, method: Any, path: Any) -> None:
-    name, method = check_endpoint_or_method(endpoint, method)
+    name, method = parse_endpoint_or_method(endpoint, method)
     if name is None:
         raw_call(method or "", parse_id(path, "path"))
         return
-    values = _mapping(parse_json(arguments, "arguments"), "arguments")
+    values = _check_mapping(parse_json(arguments, "arguments"), "arguments")
     tables = [adapter.endpoints for adapter in adapter_classes()]
     names = sorted({route.name for table in tables for route in table})
     if name not in names:
