@@ -126,18 +126,20 @@ def _parse_store_id(account: Account) -> str | None:
     store_id = account.text("rate_store_conn_id")
     if store_id is not None and ("/" in store_id or "@" in store_id):
         # Not quoted: it may hold a password.
-        raise account.wrong("rate_store_conn_id", "must be the id of a connection of the type redis, not a URL")
+        raise account.make_field_error(
+            "rate_store_conn_id", "must be the id of a connection of the type redis, not a URL"
+        )
     return store_id
 
 
 def _missing_store_error(account: Account, store_id: str) -> ConnectionConfigError:
-    return account.wrong("rate_store_conn_id", f"names the connection {store_id!r}, which does not exist")
+    return account.make_field_error("rate_store_conn_id", f"names the connection {store_id!r}, which does not exist")
 
 
 def _with_store(account: Account, connection: Connection) -> Account:
     """Return the account with the address of the Redis of a connection."""
     if connection.conn_type != "redis":
-        raise account.wrong(
+        raise account.make_field_error(
             "rate_store_conn_id",
             f"names {connection.conn_id!r}, which has the type {connection.conn_type!r}; expected redis",
         )

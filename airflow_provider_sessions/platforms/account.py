@@ -53,10 +53,10 @@ class Account:
         """
         host = (self.host or "").strip() or default
         if not host:
-            raise self.wrong("host", "is empty, and this platform has no default")
+            raise self.make_field_error("host", "is empty, and this platform has no default")
         if "://" not in host:
             if self.schema not in (None, "", "http", "https"):
-                raise self.wrong(
+                raise self.make_field_error(
                     "schema",
                     f"is {redact_typed_address(self.schema)!r}; expected http or https (in a connection written as a "
                     f"URI, Airflow takes a path for it: encode the base URL as a whole, as in "
@@ -78,7 +78,7 @@ class Account:
 
         text = text if "://" in text else f"https://{text}"
         if "@" in text:
-            raise self.wrong(
+            raise self.make_field_error(
                 name,
                 "holds a user name or password, or another '@'; put them into the fields made for them, and write %40 "
                 "in a path",
@@ -88,10 +88,12 @@ class Account:
             port = parts.port or port
             httpx.URL(text).host  # noqa: B018 - raises if it is invalid
         except (ValueError, httpx.InvalidURL):
-            raise self.wrong(name, f"has no readable port or host; {_EXPECTED}") from None
+            raise self.make_field_error(name, f"has no readable port or host; {_EXPECTED}") from None
         is_invalid = parts.query or parts.fragment or any(c.isspace() for c in text)
         if parts.scheme not in ("http", "https") or not parts.hostname or is_invalid:
-            raise self.wrong(name, f"is not an address of http or https, or has a query or blanks; {_EXPECTED}")
+            raise self.make_field_error(
+                name, f"is not an address of http or https, or has a query or blanks; {_EXPECTED}"
+            )
         host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
         return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}".rstrip("/")
 
@@ -121,7 +123,7 @@ class Account:
         :raises ConnectionConfigError: it is empty.
         """
         if not self.password or not self.password.strip():
-            raise self.wrong("password", f"is empty; it holds the {what}")
+            raise self.make_field_error("password", f"is empty; it holds the {what}")
         return self.password.strip()
 
     def text(self, name: str, default: str | None = None) -> str | None:
@@ -133,7 +135,7 @@ class Account:
         if value is None or value == "":
             return default
         if not isinstance(value, str):
-            raise self.wrong(name, f"must be a text, not {type(value).__name__}")
+            raise self.make_field_error(name, f"must be a text, not {type(value).__name__}")
         return value.strip() or default
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
@@ -144,7 +146,7 @@ class Account:
         value = self.text(name, default) or default
         if value not in choices:
             near = suggest_choices([value], choices)
-            raise self.wrong(name, f"is {value!r}; expected one of {', '.join(choices)}{near}")
+            raise self.make_field_error(name, f"is {value!r}; expected one of {', '.join(choices)}{near}")
         return value
 
     def seconds(self, name: str, default: float) -> float:
@@ -170,7 +172,9 @@ class Account:
             return default
         number = None if isinstance(value, bool) else parse_whole_number(str(value))
         if not number:
-            raise self.wrong(name, f"is {sanitize_text(repr(value), 50)}; expected a whole number above zero")
+            raise self.make_field_error(
+                name, f"is {sanitize_text(repr(value), 50)}; expected a whole number above zero"
+            )
         return number
 
     def flag(self, name: str) -> bool:
@@ -184,7 +188,7 @@ class Account:
             return False
         if value in (True, "true"):
             return True
-        raise self.wrong(name, f"is {value!r}; expected true or false")
+        raise self.make_field_error(name, f"is {value!r}; expected true or false")
 
     def rate_limit(self, default: RateLimit | None) -> RateLimit | None:
         """Return the account's limit, from the ``rate_limit`` field.
@@ -203,7 +207,7 @@ class Account:
         limits = {name: limit for name, limit in self._rate_limits().items() if name is not None}
         if unknown := sorted(limits.keys() - set(known)):
             there_are = f"there are {', '.join(sorted(known))}" if known else f"{self.conn_type} has none"
-            raise self.wrong(
+            raise self.make_field_error(
                 "rate_limit", f"names the categories {unknown}; {there_are}{suggest_choices(unknown, known)}"
             )
         return {**defaults, **limits}
@@ -222,7 +226,9 @@ class Account:
             except ValueError as error:
                 raise self._wrong_value(error) from None
             if category in limits:
-                raise self.wrong("rate_limit", f"names {repr(category) if category else 'the account'} twice")
+                raise self.make_field_error(
+                    "rate_limit", f"names {repr(category) if category else 'the account'} twice"
+                )
             limits[category] = parsed
         return limits
 
@@ -235,7 +241,9 @@ class Account:
         value = self.mapping("paths")
         if unknown := sorted(set(value) - set(known)):
             near = suggest_choices(unknown, known)
-            raise self.wrong("paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}")
+            raise self.make_field_error(
+                "paths", f"names unknown endpoints {unknown}; known are {', '.join(sorted(known))}{near}"
+            )
         return value
 
     def mapping(self, name: str) -> dict[str, str]:
@@ -248,11 +256,11 @@ class Account:
             try:
                 value = json.loads(value) if value.strip() else None
             except ValueError:
-                raise self.wrong(name, "is not JSON") from None
+                raise self.make_field_error(name, "is not JSON") from None
         if not value:
             return {}
         if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
-            raise self.wrong(name, "must be a JSON object of names and texts")
+            raise self.make_field_error(name, "must be a JSON object of names and texts")
         return dict(value)
 
     def fingerprint(self, base_url: str, name: str | None = None) -> str:
@@ -272,7 +280,7 @@ class Account:
         """Return the error for a field that the text of ``why`` names."""
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {why}")
 
-    def wrong(self, name: str, why: str) -> ConnectionConfigError:
+    def make_field_error(self, name: str, why: str) -> ConnectionConfigError:
         """Return the error for a field of this connection."""
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {name} {why}")
 

@@ -303,7 +303,7 @@ class Adapter(ABC):
         try:
             return get_account_limiter(name, limit, clock, account.rate_store)
         except ImportError:
-            raise account.wrong(
+            raise account.make_field_error(
                 "rate_store_conn_id", "needs the package redis: pip install 'airflow-provider-sessions[redis]'"
             ) from None
 
@@ -693,7 +693,7 @@ def _parse_url_template(account: Account) -> str | None:
     except ValueError:
         is_valid = False  # a single brace
     if not is_valid:
-        raise account.wrong(
+        raise account.make_field_error(
             "session_url",
             f"is {redact_typed_address(template)!r}; expected an address such as 'https://example.com/sessions/{{session_id}}'",
         )

@@ -180,7 +180,7 @@ class PrevailAdapter(Adapter):
         """
         key = account.required_password("organization's API key")
         if not account.login or not account.login.strip():
-            raise account.wrong("login", "is empty; it holds the Company ID (Organizations > Credentials)")
+            raise account.make_field_error("login", "is empty; it holds the Company ID (Organizations > Credentials)")
         return SignedTokenAuth(
             key,
             account.login.strip(),

@@ -253,13 +253,13 @@ def _parse_own_words(account: Account) -> dict[str, SessionState]:
         try:
             words = json.loads(words.strip() or "{}") or {}
         except ValueError:
-            raise account.wrong("states", "is not JSON") from None
+            raise account.make_field_error("states", "is not JSON") from None
     if not isinstance(words, Mapping):
-        raise account.wrong("states", """must be an object such as {"completed": "ended"}""")
+        raise account.make_field_error("states", """must be an object such as {"completed": "ended"}""")
     try:
         return {str(word): SessionState(state) for word, state in words.items()}
     except ValueError as unknown:
-        raise account.wrong(
+        raise account.make_field_error(
             "states", f"maps a word to an unknown state: {unknown}; the states are {', '.join(SessionState)}"
         ) from None
 

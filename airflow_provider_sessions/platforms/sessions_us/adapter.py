@@ -103,7 +103,7 @@ class SessionsUsAdapter(Adapter):
     filters = frozenset(("room_id",))
     capabilities: ClassVar[Mapping[Feature, Capability]] = {
         Feature.CREATE: Capability(_YES, "Needs start and duration; participants are added in a second request"),
-        Feature.FIND_EXISTING: Capability(_INFERRED, "By the mark in the description, among the newest sessions"),
+        Feature.FIND_EXISTING: Capability(_INFERRED, "By the marker in the description, among the newest sessions"),
         Feature.GET: Capability(_YES, "State is inferred from actualStart and endedAt"),
         Feature.POLL_SESSIONS: Capability(_YES, "Pages of the list, newest first, until all are found"),
         Feature.UPDATE: Capability(_INFERRED, "The path is documented, the fields are not"),
@@ -168,7 +168,7 @@ class SessionsUsAdapter(Adapter):
         if number in (None, ""):
             return config
         if str(number) not in ("0", "1"):
-            raise account.wrong("first_page", f"is {number!r}; expected 0 or 1")
+            raise account.make_field_error("first_page", f"is {number!r}; expected 0 or 1")
         return replace(config, first_page=int(number))
 
     async def check(self) -> str:

@@ -31,7 +31,7 @@ def check_key_role(account: Account, route: str) -> None:
     :raises ConnectionConfigError: the connection's key has that role.
     """
     if get_key_role(account) == "GUEST":
-        raise account.wrong(
+        raise account.make_field_error(
             "key_role",
             f"is GUEST, which serves guest requests alone, not {route}; use a key of role USER, or call the endpoint "
             f"'register_guest'",

@@ -76,9 +76,10 @@ BASE_URL = "https://api.tenbyte.io/v1/webinar"
 VIDEO_BASE_URL = "https://api.tenbyte.io/v1/vidinfra"
 _ATTENDANCE_FINAL_AFTER = timedelta(minutes=15)
 """How long after a session's end its attendance counts as final, even if somebody still counts as watching."""
-_LISTED_STATES = (SessionState.SCHEDULED, SessionState.LIVE)
-"""States that the list of live sessions confirms or refutes."""
+_STATES_IN_LIVE_LIST = (SessionState.SCHEDULED, SessionState.LIVE)
+"""Last known states of sessions for which the list of live sessions shows whether they changed."""
 _TITLE_LENGTH = range(3, 256)
+"""Numbers of characters: see CreateSessionRequest in the vendor's OpenAPI document ``live-api.json``."""
 _REUSE_SECONDS = 60.0
 """Seconds for which attendance is used again to list the participants."""
 
@@ -100,7 +101,7 @@ class VidInfraAdapter(Adapter):
     filters = frozenset(("room_id",))
     capabilities: ClassVar[Mapping[Feature, Capability]] = {
         Feature.CREATE: Capability(_YES, "Needs the options room_id and preset_id. A planned duration is not kept."),
-        Feature.FIND_EXISTING: Capability(_YES, "By the mark in the description, among the room's sessions."),
+        Feature.FIND_EXISTING: Capability(_YES, "By the marker in the description, among the room's sessions."),
         Feature.GET: Capability(_YES),
         Feature.POLL_SESSIONS: Capability(_YES, "One list of live sessions, and single requests where needed."),
         Feature.UPDATE: Capability(
@@ -122,6 +123,7 @@ class VidInfraAdapter(Adapter):
         ),
         Feature.RECORDINGS: Capability(_INFERRED, _PATH),
         Feature.RECORDING_REQUEST: Capability(_INFERRED, _PATH),
+        # Polls that a host holds in a session, unlike POLL_SESSIONS.
         Feature.POLLS: Capability(_INFERRED, f"Votes are counted by option; nobody can see who voted. {_PATH}"),
         Feature.CHAT_MESSAGES: Capability(_INFERRED, f"Deleted messages are missing. {_PATH}"),
         Feature.BOOKINGS: Capability(_NO, "VidInfra has no bookings; a webinar is scheduled by its host."),
@@ -146,7 +148,7 @@ class VidInfraAdapter(Adapter):
         if account.choice("auth_mode", ("api_key", "login"), "api_key") == "api_key":
             return ApiKeyAuth("X-API-Key", account.required_password("API key"))
         if not account.login or not account.login.strip():
-            raise account.wrong("login", "is empty; with auth_mode 'login' it holds the host's e-mail")
+            raise account.make_field_error("login", "is empty; with auth_mode 'login' it holds the host's e-mail")
         password = account.required_password("password of the account in the login field")
         return LoginAuth(account.login.strip(), password, config=config, clock=clock, on_secret=on_secret)
 
@@ -238,20 +240,24 @@ class VidInfraAdapter(Adapter):
         and ended since the last poll, or been moved, expired or deleted; so the caller passes None for it now and then.
         Sessions in a final state are not polled.
         """
-        polled = keep_final(known)
-        rest = {key: session for key, session in known.items() if key not in polled}
-        listed = {
-            key: session for key, session in rest.items() if session is not None and session.state in _LISTED_STATES
+        results = keep_final(known)
+        unfinished = {key: session for key, session in known.items() if key not in results}
+        in_live_list = {
+            key: session
+            for key, session in unfinished.items()
+            if session is not None and session.state in _STATES_IN_LIVE_LIST
         }
-        live_requests = 1 + self._page_search.estimate_requests(rest.keys() - listed.keys())
-        if len(listed) > 1 and live_requests <= self._page_search.estimate_requests(rest):
-            polled |= await self._poll_live(rest)
-            polled |= {
+        requests_with_list = 1 + self._page_search.estimate_requests(unfinished.keys() - in_live_list.keys())
+        # For a single session, its own request is as cheap as the list, and returns it in any state.
+        if len(in_live_list) > 1 and requests_with_list <= self._page_search.estimate_requests(unfinished):
+            results |= await self._poll_live(unfinished)
+            # A live session that is absent from the list has ended, so it is requested in full below.
+            results |= {
                 key: session
-                for key, session in listed.items()
-                if key not in polled and session.state is SessionState.SCHEDULED
+                for key, session in in_live_list.items()
+                if key not in results and session.state is SessionState.SCHEDULED
             }
-        return polled | await self._poll_in_full(rest.keys() - polled.keys())
+        return results | await self._poll_in_full(unfinished.keys() - results.keys())
 
     async def _poll_live(self, wanted: Collection[str]) -> dict[str, Session | SessionsError]:
         items = self._list_items(endpoints.list_live_sessions())
@@ -377,7 +383,10 @@ class VidInfraAdapter(Adapter):
         return sorted(rows, key=attendance_sort_key)
 
     async def attendance_status(self, session: Session) -> ArtifactStatus:
-        """Return whether nobody counts as watching any more, which may take a while after the end (inferred)."""
+        """Return the status of the attendance.
+
+        It is ready when nobody counts as watching any more, or 15 minutes after the session's end (both inferred).
+        """
         status = await super().attendance_status(session)
         if session.state is not SessionState.ENDED:
             return status
@@ -395,14 +404,14 @@ class VidInfraAdapter(Adapter):
         return [map_recording(response, session.session_id, self.warnings) async for response in responses]
 
     async def recording_request(self, recording: Recording) -> tuple[str, Mapping[str, str]]:
-        """Request a URL that gives access to a recording's file for a while."""
+        """Request a temporary URL of a recording's file. How long it is valid is not documented."""
         response = await self.client.send(endpoints.get_recording_download_url(recording.recording_id))
         if response.download_url is None or not response.download_url.get_secret_value():
             raise MalformedResponseError(f"{self.platform} gave no download_url for recording {recording.recording_id}")
         return urljoin(self.client.config.base_url + "/", response.download_url.get_secret_value()), {}
 
     async def polls(self, session: Session) -> list[Poll]:
-        """Return the session's polls, with the votes of each option."""
+        """Return the polls of the session's audience, with the votes for each option."""
         responses = self.client.pages(endpoints.list_polls(session.session_id))
         return [map_poll(response, session.session_id, self.warnings) async for response in responses]
 
@@ -419,4 +428,4 @@ def _parse_scope(account: Account) -> str | None:
     try:
         return f"/libraries/{UUID(library_id)}"
     except ValueError:
-        raise account.wrong("library_id", f"is {library_id!r}; expected a UUID") from None
+        raise account.make_field_error("library_id", f"is {library_id!r}; expected a UUID") from None
