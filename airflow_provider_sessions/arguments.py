@@ -114,7 +114,7 @@ def parse_id(value: Any, field: str = "session_id") -> str:
     return str(text).strip()
 
 
-def check_words(value: Any, read: Callable[[Any], object]) -> None:
+def check_untemplated_values(value: Any, read: Callable[[Any], object]) -> None:
     """Check the values of an argument that cannot be templates, so that an invalid one fails when the DAG is parsed.
 
     Everything else is checked when the task runs: templates, XComArgs and mapped values.

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_sessions.arguments import (
-    check_words,
+    check_untemplated_values,
     parse_bool,
     parse_count,
     parse_id,
@@ -75,7 +75,7 @@ class DownloadRecordingsOperator(DeferringOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
-        check_words(allow_none, partial(parse_bool, field="allow_none"))
+        check_untemplated_values(allow_none, partial(parse_bool, field="allow_none"))
         self.session_id = session_id
         self.path = path
         self.object_storage_conn_id = object_storage_conn_id
@@ -144,7 +144,7 @@ class FetchTranscriptOperator(DeferringOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
-        check_words(formats, read_formats)
+        check_untemplated_values(formats, read_formats)
         self.session_id = session_id
         self.path = path
         self.formats = formats

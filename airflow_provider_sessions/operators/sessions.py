@@ -23,7 +23,7 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]  # compat.sdk h
 from pydantic_core import to_jsonable_python
 
 from airflow_provider_sessions.arguments import (
-    check_words,
+    check_untemplated_values,
     none_if_empty,
     parse_bool,
     parse_count,
@@ -129,8 +129,8 @@ class CreateSessionOperator(IdempotentOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
-        check_words(on_existing, OnExisting.parse)
-        check_words(mark, partial(parse_bool, field="mark"))
+        check_untemplated_values(on_existing, OnExisting.parse)
+        check_untemplated_values(mark, partial(parse_bool, field="mark"))
         self.title = title
         self.start = start
         self.duration = duration
@@ -333,7 +333,7 @@ class CancelSessionOperator(_SessionOperator):
         self, *, conn_id: str, session_id: str, notify: bool | str = True, deferrable: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(conn_id=conn_id, session_id=session_id, deferrable=deferrable, **kwargs)
-        check_words(notify, partial(parse_bool, field="notify"))
+        check_untemplated_values(notify, partial(parse_bool, field="notify"))
         self.notify = notify
 
     def get_action(self) -> Callable[[Adapter, str], Awaitable[Session]]:

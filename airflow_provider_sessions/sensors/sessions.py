@@ -36,7 +36,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_sessions.arguments import (
-    check_words,
+    check_untemplated_values,
     none_if_empty,
     parse_count,
     parse_id,
@@ -115,7 +115,7 @@ class _SessionSensor(BaseSensorOperator):
     ) -> None:
         soft_fail = parse_untemplated_bool(soft_fail, "soft_fail")
         super().__init__(soft_fail=soft_fail, **make_policy_argument(retry_policy), **kwargs)  # see DeferringOperator
-        check_words(on_unreachable, parse_on_unreachable)
+        check_untemplated_values(on_unreachable, parse_on_unreachable)
         self.conn_id = conn_id
         self.session_id = session_id
         self.poll_interval = poll_interval
@@ -344,7 +344,7 @@ class SessionStateSensor(_SessionSensor):
             soft_fail=soft_fail,
             **kwargs,
         )
-        check_words(state, StateCondition.parse)
+        check_untemplated_values(state, StateCondition.parse)
         self.state = state
         self.cancel_on_kill = parse_untemplated_bool(cancel_on_kill, "cancel_on_kill")
 
@@ -433,7 +433,7 @@ class ArtifactSensor(_SessionSensor):
             soft_fail=soft_fail,
             **kwargs,
         )
-        check_words(artifact, ArtifactCondition.parse)
+        check_untemplated_values(artifact, ArtifactCondition.parse)
         self.artifact = artifact
 
     def condition(self) -> WaitCondition:

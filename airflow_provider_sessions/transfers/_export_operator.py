@@ -9,7 +9,13 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_sessions.arguments import check_words, none_if_empty, parse_count, parse_json, parse_text
+from airflow_provider_sessions.arguments import (
+    check_untemplated_values,
+    none_if_empty,
+    parse_count,
+    parse_json,
+    parse_text,
+)
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import DatasetName, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
@@ -95,9 +101,9 @@ class BaseExportOperator(DeferringOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
-        check_words(datasets, parse_datasets)
-        check_words(redact, parse_redaction_modes)
-        check_words(
+        check_untemplated_values(datasets, parse_datasets)
+        check_untemplated_values(redact, parse_redaction_modes)
+        check_untemplated_values(
             list(redact) if isinstance(redact, Mapping) else None,
             lambda words: parse_redaction_modes(dict.fromkeys(words, RedactionMode.KEEP)),
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_sessions.arguments import check_words, parse_text
+from airflow_provider_sessions.arguments import check_untemplated_values, parse_text
 from airflow_provider_sessions.export.datasets import DatasetName
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FormatName, find_format, get_format
@@ -108,7 +108,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             deferrable=deferrable,
             **kwargs,
         )
-        check_words(format, find_format)
+        check_untemplated_values(format, find_format)
         self.path = path
         self.format = format
         self.object_storage_conn_id = object_storage_conn_id

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_sessions.arguments import check_words, parse_untemplated_bool
+from airflow_provider_sessions.arguments import check_untemplated_values, parse_untemplated_bool
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.model import ArtifactName, StateName
 from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
@@ -126,7 +126,7 @@ class SessionStateTrigger(WaitTrigger):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_words(self.state, StateCondition.parse)
+        check_untemplated_values(self.state, StateCondition.parse)
         self.cancel_on_kill = parse_untemplated_bool(self.cancel_on_kill, "cancel_on_kill")
 
     def condition(self) -> WaitCondition:
@@ -152,7 +152,7 @@ class ArtifactTrigger(WaitTrigger):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_words(self.artifact, ArtifactCondition.parse)
+        check_untemplated_values(self.artifact, ArtifactCondition.parse)
 
     def condition(self) -> WaitCondition:
         """Return the condition to wait for."""
