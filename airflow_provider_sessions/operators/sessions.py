@@ -158,10 +158,10 @@ class CreateSessionOperator(IdempotentOperator):
         return _push_session(context, self._create(context, hook, draft, on_existing))
 
     def _create(self, context: Context, hook: SessionsHook, draft: SessionDraft, on_existing: OnExisting) -> Session:
-        """Create the session, or find the one that an earlier attempt created.
+        """Create the session, or find the one that an earlier try created.
 
         The lock is held from before the stored id is loaded until the session's id is saved, so that a concurrent
-        attempt finds the session. The create is finished without it, because that can be repeated.
+        try finds the session. The create is finished without it, because that can be repeated.
         """
         key = str(CreateKey.of(context, draft))
         since = get_earliest_attempt(context)
