@@ -118,7 +118,16 @@ def _check_mode(value: Any) -> None:
 
 
 _PLAIN_TEXTS = (
-    *("case", "description", "folder_id", "library_id", "object_storage_conn_id", "recording_id", "redact_conn_id"),
+    *(
+        "case",
+        "description",
+        "file",
+        "folder_id",
+        "library_id",
+        "object_storage_conn_id",
+        "recording_id",
+        "redact_conn_id",
+    ),
     *("name", "room_id", "schema", "title"),
 )
 _PARSERS: dict[str, Callable[[Any], object]] = {

@@ -276,7 +276,7 @@ WRONG: dict[str, Any] = {
         ("state", "artifact", "on_existing", "on_unreachable", "format", "datasets", "formats", "mode"), "no-such"
     ),
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
-    **dict.fromkeys(("recording_id", "library_id", "folder_id"), True),
+    **dict.fromkeys(("file", "recording_id", "library_id", "folder_id"), True),
     **{name: [5] for name in ("tags", "chapters", "subtitles")},
     **dict.fromkeys(("booking_page_id", "email"), ""),
     "name": True,
