@@ -109,11 +109,14 @@ class _SessionSensor(BaseSensorOperator):
         max_consecutive_failures: int | str = DEFAULT_MAX_FAILURES,
         on_unreachable: OnUnreachable | str = "fail",
         deferrable: bool = True,
+        timeout: float | timedelta | None = None,
         soft_fail: bool = False,
         retry_policy: Any = DEFAULT_POLICY,
         **kwargs: Any,
     ) -> None:
         soft_fail = parse_untemplated_bool(soft_fail, "soft_fail")
+        if timeout is not None:  # Airflow 3.1 takes no None for its default
+            kwargs["timeout"] = timeout
         super().__init__(soft_fail=soft_fail, **make_policy_argument(retry_policy), **kwargs)  # see DeferringOperator
         check_untemplated_values(on_unreachable, parse_on_unreachable)
         self.conn_id = conn_id
