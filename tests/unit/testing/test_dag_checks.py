@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,6 +46,8 @@ def check(tmp_path: Path) -> Check:
     def check(*lines: str, dag: str = "schedule=None") -> list[Finding]:
         body = "\n    ".join(line.replace("\n", "\n    ") for line in lines)
         made = f'with DAG("a_dag", default_args={{"conn_id": "a_conn"}}, {dag}):\n    {body}\n'
+        # Python knows a compiled file by second and size, and two of a test may have the same.
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
         (tmp_path / "a_file.py").write_text(HEAD + made)
         return check_dags(tmp_path)
 
