@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from airflow_provider_sessions.hooks.portal import get_process_portal
+from airflow_provider_sessions.rate_limit import stores
+from airflow_provider_sessions.rate_limit.file_store import shared_folder
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.fixtures import sandbox, sandbox_server
 
@@ -19,9 +22,15 @@ Connect = Callable[..., str]
 
 @pytest.fixture(autouse=True)
 def close_portal() -> Iterator[None]:
-    """What one test opened is not there in the next."""
+    """What one test opened is not there in the next, nor what it learned of rate limits.
+
+    A sandbox may get the port of one before: it would be the same account, which may still be refused.
+    """
     yield
     get_process_portal().close()
+    stores._get_file_limiter.cache_clear()
+    stores._get_retry_after_limiter.cache_clear()
+    shutil.rmtree(shared_folder(), ignore_errors=True)
 
 
 @pytest.fixture
