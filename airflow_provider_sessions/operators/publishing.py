@@ -392,9 +392,9 @@ class _FileSource:
 
     @classmethod
     def open(cls, path: str, storage: str | None, custom_id: str | None) -> _FileSource:
-        """Look at a file.
+        """Find a file and its size.
 
-        :raises InputError: there is none.
+        :raises InputError: it cannot be read.
         """
         file = ObjectStoragePath(path, conn_id=storage)
         try:

@@ -50,8 +50,8 @@ from airflow_provider_sessions.platforms.sessions_us.artifacts import map_transc
 from airflow_provider_sessions.platforms.sessions_us.auth import DIALECT, check_key_role, get_key_role
 from airflow_provider_sessions.platforms.sessions_us.bookings import (
     SessionIndex,
-    booking_session,
-    event_session,
+    get_booking_session_id,
+    get_event_session_id,
     map_booking,
     map_event,
     map_registration,
@@ -146,8 +146,10 @@ class SessionsUsAdapter(Adapter):
         self._page_search = PageSearch(endpoints.PAGES.size)
         self._mapper = ItemMapper(self._map_session)
         self._partial: set[str] = set()
-        self._bookings = SessionIndex(lambda: self._pages(endpoints.list_bookings()), booking_session, client.clock)
-        self._events = SessionIndex(lambda: self._pages(endpoints.list_events()), event_session, client.clock)
+        self._bookings = SessionIndex(
+            lambda: self._pages(endpoints.list_bookings()), get_booking_session_id, client.clock
+        )
+        self._events = SessionIndex(lambda: self._pages(endpoints.list_events()), get_event_session_id, client.clock)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -382,12 +384,12 @@ class SessionsUsAdapter(Adapter):
 
     async def bookings(self, session: Session) -> list[Booking]:
         """Return the booking that the session was made for."""
-        items = await self._bookings.find(session.session_id)
+        items = await self._bookings.find(session)
         return [map_booking(item, session.session_id, self.warnings) for item in items]
 
     async def events(self, session: Session) -> list[Event]:
         """Return the event that the session is held for."""
-        items = await self._events.find(session.session_id)
+        items = await self._events.find(session)
         return [map_event(item, session.session_id, self.warnings) for item in items]
 
     async def registrations(self, session: Session) -> list[Registration]:

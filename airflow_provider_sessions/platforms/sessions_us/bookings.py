@@ -14,14 +14,15 @@ from typing import Generic, TypeVar
 from airflow_provider_sessions.client.api_models import LenientModel, validate_leniently
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedResponseError
-from airflow_provider_sessions.model import Booking, Event, Participant, Registration
+from airflow_provider_sessions.model import Booking, Event, Participant, Registration, Session
 from airflow_provider_sessions.platforms.instants import Instant, instant_or_none
 from airflow_provider_sessions.platforms.list_items import ReadWarnings
 from airflow_provider_sessions.platforms.sessions_us.models import BookingItem, EventItem, SessionsUsModel
 
 T = TypeVar("T")
 
-_KEPT_FOR = timedelta(hours=1)
+_MAX_AGE = timedelta(hours=1)
+_MAX_AGE_BEFORE_END = timedelta(minutes=1)
 
 
 class _FormAnswer(SessionsUsModel):
@@ -48,40 +49,41 @@ class _EventDetails(SessionsUsModel, LenientModel):
 
 
 class SessionIndex(Generic[T]):
-    """A list that is read whole, and kept for an hour, by the session that each item belongs to.
+    """A list that is read whole, by the session that each item belongs to.
 
     :param pages: lists all items.
-    :param session_of: returns the id of an item's session, or None.
+    :param get_session_id: returns the id of an item's session, or None.
     """
 
     def __init__(
-        self, pages: Callable[[], AsyncIterator[T]], session_of: Callable[[T], str | None], clock: Clock
+        self, pages: Callable[[], AsyncIterator[T]], get_session_id: Callable[[T], str | None], clock: Clock
     ) -> None:
         self._pages = pages
-        self._session_of = session_of
+        self._get_session_id = get_session_id
         self._clock = clock
         self._lock = asyncio.Lock()
         self._read_at: datetime | None = None
         self._items: dict[str, list[T]] = {}
 
-    async def find(self, session_id: str) -> list[T]:
-        """Return the items of a session."""
+    async def find(self, session: Session) -> list[T]:
+        """Return the items of a session. Until it has ended, others may follow: the list is used for a minute only."""
+        max_age = _MAX_AGE if session.ended_at is not None else _MAX_AGE_BEFORE_END
         async with self._lock:
-            if self._read_at is None or self._clock.now() - self._read_at > _KEPT_FOR:
+            if self._read_at is None or self._clock.now() - self._read_at > max_age:
                 items: dict[str, list[T]] = {}
                 async for item in self._pages():
-                    if found := self._session_of(item):
+                    if found := self._get_session_id(item):
                         items.setdefault(found, []).append(item)
                 self._items, self._read_at = items, self._clock.now()
-        return self._items.get(session_id, [])
+        return self._items.get(session.session_id, [])
 
 
-def booking_session(item: BookingItem) -> str | None:
-    """Return the id of the session that was made for a booking."""
+def get_booking_session_id(item: BookingItem) -> str | None:
+    """Return the id of the session that was created for a booking."""
     return item.session_id
 
 
-def event_session(item: EventItem) -> str | None:
+def get_event_session_id(item: EventItem) -> str | None:
     """Return the id of the session that an event is held as."""
     return item.session_id or (item.session.id if item.session else None)
 
