@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -68,6 +68,19 @@ class NoSuchSessionError(LookupError):
     """No session with this id exists."""
 
 
+class PlatformSettings(BaseModel):
+    """How a platform behaves where its documentation is silent; each platform adds fields.
+
+    :param sorted_by: what lists of sessions are sorted by.
+    :param newest_first: whether lists begin with the latest, otherwise they begin with the earliest.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    sorted_by: Literal["creation", "planned_start", "title"] = "creation"
+    newest_first: bool = True
+
+
 class SessionDraft(BaseModel):
     """A session that a test creates, as a person would in the platform's own web pages; it may lie in the past.
 
@@ -78,6 +91,7 @@ class SessionDraft(BaseModel):
     :param ended_between: the ends of ``count`` sessions are spread over this time.
     :param duration: seconds, for a session that has ended; by default 20 to 75 minutes, depending on the seed.
     :param created_at: by default now, or three days before a start in the past.
+    :param listed_at: the time of creation by which lists sort it, if that differs from the one that they show.
     :param attendees: people besides the host; by default 8 to 16, depending on the seed.
     :param recording_bytes: size of each recording; by default as the platform's settings say.
     :param script: what happens without any request; by default the platform's default script.
@@ -93,6 +107,7 @@ class SessionDraft(BaseModel):
     ended_between: tuple[AwareDatetime, AwareDatetime] | None = None
     duration: float | None = Field(default=None, gt=0)
     created_at: AwareDatetime | None = None
+    listed_at: AwareDatetime | None = None
     attendees: int | None = Field(default=None, ge=0)
     recording_bytes: int | None = Field(default=None, ge=0)
     script: Script | None = None
@@ -104,6 +119,7 @@ class StoredSession:
 
     :param attendees: people besides the host.
     :param expected_seconds: how long it is expected to last, which decides when people join and leave.
+    :param listed_at: see :class:`SessionDraft`.
     """
 
     id: str
@@ -112,8 +128,14 @@ class StoredSession:
     attendees: int
     expected_seconds: float = DEFAULT_SECONDS
     recording_bytes: int | None = None
+    listed_at: datetime | None = None
 
 
+_SORT_KEYS: Mapping[str, Callable[[StoredSession], Any]] = {
+    "creation": lambda session: session.listed_at or session.lifecycle.created_at,
+    "planned_start": lambda session: session.lifecycle.scheduled_start or session.lifecycle.created_at,
+    "title": lambda session: session.title,
+}
 S = TypeVar("S", bound=StoredSession)
 D = TypeVar("D", bound=SessionDraft)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -150,8 +172,7 @@ class Platform(ABC, Generic[S, D]):
     states: ClassVar[frozenset[State]]
     """The states that it knows."""
     draft_type: type[D]
-    settings: BaseModel
-    """How it behaves where its documentation is silent."""
+    settings: PlatformSettings
 
     def __init__(self, shared: SharedState) -> None:
         self.shared = shared
@@ -163,6 +184,8 @@ class Platform(ABC, Generic[S, D]):
         self.rate_limit_counter: RateLimitCounter | None = None
         self._script = Script()
         self._open: dict[str, S] = {}
+        self._lists: dict[str | None, list[S]] = {}
+        self._list_order: tuple[str, bool] | None = None
         self._late: list[tuple[datetime, ApiRequest]] = []
         self._planned_presences: dict[tuple[str, int], list[PlannedPresence]] = {}
 
@@ -209,6 +232,10 @@ class Platform(ABC, Generic[S, D]):
     @abstractmethod
     def artifact_content(self, session: S, now: datetime) -> dict[str, Any]:
         """Return a session's artifacts by kind, as the API returns them once they are ready."""
+
+    @abstractmethod
+    def list_owner(self, session: S) -> str:
+        """Return the id of the user, organization or library in whose list a session is."""
 
     @abstractmethod
     def session_host(self, session: S) -> Person:
@@ -302,6 +329,28 @@ class Platform(ABC, Generic[S, D]):
         """Return all sessions that are not deleted, in the order of creation."""
         return [session for session in self.all_sessions.values() if not session.lifecycle.deleted_at]
 
+    def listed_sessions(self, owner: str | None = None) -> Sequence[S]:
+        """Return the sessions that are not deleted, in the order of the lists.
+
+        The order by creation is kept until a session is added or deleted: a long list is read in thousands of pages.
+
+        :param owner: only those with this :meth:`list_owner`.
+        """
+        order = (self.settings.sorted_by, self.settings.newest_first)
+        if order != self._list_order or self.settings.sorted_by != "creation":
+            self._lists.clear()
+            self._list_order = order
+        if owner not in self._lists:
+            found = [one for one in self.existing_sessions() if owner is None or self.list_owner(one) == owner]
+            found.sort(key=_SORT_KEYS[self.settings.sorted_by])
+            self._lists[owner] = found[::-1] if self.settings.newest_first else found
+        return self._lists[owner]
+
+    def delete_session(self, session: S, at: datetime) -> None:
+        """Delete a session with all its artifacts, unless it is deleted."""
+        session.lifecycle.deleted_at = session.lifecycle.deleted_at or at
+        self._lists.clear()
+
     def add_session(self, draft: D, lifecycle: Lifecycle) -> S:
         """Store a new session, whether a test or a client creates it."""
         rng = seeded_random(f"{self.shared.seed}:{self.name}:draft:{self.ids.number('draft')}")
@@ -312,8 +361,10 @@ class Platform(ABC, Generic[S, D]):
         attendees = rng.randint(8, 16) if draft.attendees is None else draft.attendees
         session = self.build_session(draft, lifecycle, attendees)
         session.recording_bytes = draft.recording_bytes
+        session.listed_at = draft.listed_at
         session.expected_seconds = lifecycle.script.duration or lifecycle.live_seconds or DEFAULT_SECONDS
         self.all_sessions[session.id] = self._open[session.id] = session
+        self._lists.clear()
         lifecycle.apply_due_changes(self.shared.clock.now())
         return session
 
@@ -421,7 +472,7 @@ class Platform(ABC, Generic[S, D]):
     @manual_action
     def delete(self, session_id: str) -> None:
         """Delete a session with all its artifacts; :meth:`oracle` still lists it."""
-        self._require_session(session_id).lifecycle.deleted_at = self.shared.clock.now()
+        self.delete_session(self._require_session(session_id), self.shared.clock.now())
 
     @manual_action
     def script(self, session_id: str, **changes: Any) -> None:

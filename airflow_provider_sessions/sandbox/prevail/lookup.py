@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_sessions.sandbox.lifecycle import State
@@ -10,7 +11,7 @@ from airflow_provider_sessions.sandbox.prevail.state import Deposition
 from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest
 
 
-def page(prevail: Prevail, request: ApiRequest, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
+def page(prevail: Prevail, request: ApiRequest, items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, int]]:
     """Return the requested page of a list and its ``pagy`` field, as the Ruby gem pagy does.
 
     :raises ApiError: 400, there is no such page. An empty list has one page.

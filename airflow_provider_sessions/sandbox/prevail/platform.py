@@ -86,6 +86,7 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         self.organizations = {own.company_id: own for own in (self.organization, self.other_organization)}
         self._by_email = {person.email: person for person in people}
         self._slugs: dict[str, Deposition] = {}
+        self._last_numbers: dict[str, int] = {}
         self._requested: dict[str, Deposition] = {}
         self._media: dict[tuple[str, str, int], MediaFile] = {}
 
@@ -269,10 +270,11 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         return not (owner.lifecycle.state is State.CANCELED and self.settings.canceled_frees_slug)
 
     def _find_free_slug(self, wanted: str) -> str:
-        """Return a slug that is not taken: people who schedule in the web pages choose another."""
-        slug, number = wanted, 2
+        """Return a slug that is not taken: people who schedule in the web pages choose the next number."""
+        slug = wanted
         while self.is_taken(slug):
-            slug, number = f"{wanted}-{number}", number + 1
+            number = self._last_numbers[wanted] = self._last_numbers.get(wanted, 1) + 1
+            slug = f"{wanted}-{number}"
         return slug
 
     def find_by_slug(self, slug: str) -> Deposition | None:
@@ -288,11 +290,9 @@ class Prevail(Platform[Deposition, PrevailDraft]):
         """Return a session by its slug, or by the number of its request with or without ``request:``."""
         return self._slugs.get(session_id) or self.all_sessions.get(session_id.removeprefix(REQUEST))
 
-    def sessions_of(self, organization: Organization) -> list[Deposition]:
-        """Return an organization's sessions and requests, in the order of the lists."""
-        found = [session for session in self.existing_sessions() if session.organization is organization]
-        found.sort(key=lambda session: session.lifecycle.created_at)
-        return found[::-1] if self.settings.newest_first else found
+    def list_owner(self, session: Deposition) -> str:
+        """Return the id of its organization."""
+        return session.organization.company_id
 
     def state_name(self, session: Deposition) -> str:
         """Return Prevail's name for the state. It has none for a session that has ended."""

@@ -57,7 +57,7 @@ def create_session_request(prevail: Prevail, request: ApiRequest) -> Any:
 @routes("GET", "/session_requests", documented=True, access="token")
 def list_session_requests(prevail: Prevail, request: ApiRequest) -> Any:
     """List the Organization's Session requests."""
-    found = prevail.sessions_of(request.caller)
+    found = prevail.listed_sessions(request.caller.company_id)
     if prevail.settings.requests_listed == "requested":
         found = [session for session in found if session.requested]
     chosen, pagy = lookup.page(prevail, request, found)
@@ -83,7 +83,7 @@ def list_sessions(prevail: Prevail, request: ApiRequest) -> Any:
     after, before = _parse_epoch(request, "start_time"), _parse_epoch(request, "end_time")
     found = [
         session
-        for session in prevail.sessions_of(request.caller)
+        for session in prevail.listed_sessions(request.caller.company_id)
         if _is_listed(prevail, session) and _is_between(session, after, before)
     ]
     chosen, pagy = lookup.page(prevail, request, found)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from airflow_provider_sessions.sandbox.attendees import Person
-from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
+from airflow_provider_sessions.sandbox.platform_state import PlatformSettings, SessionDraft, StoredSession
 from airflow_provider_sessions.sandbox.prevail import request_bodies
 
 ZOOM = "zoom_meeting"
 
 
-class Settings(BaseModel):
+class Settings(PlatformSettings):
     """How this Prevail behaves where its documentation is silent or contradicts itself.
 
     :param state_after_create: state of a session that was scheduled by Self-Service: the documented example has
@@ -27,7 +27,6 @@ class Settings(BaseModel):
     :param after_end: the state of a session that has ended, for which there is no documented name: it stays
         ``active``, returns to the state before the start (``ready``), or the session is no longer listed (``gone``).
     :param page_items: the page size.
-    :param newest_first: order of the lists, by creation.
     :param default_duration: ``estimated_duration`` in hours if a request has none; None: it stays null.
     :param show_hosts: whether invites of hosts contain their ``access_level``.
     :param case_in_sessions: whether items of ``GET /sessions`` contain the case; requests always do.
@@ -47,15 +46,12 @@ class Settings(BaseModel):
     :param error_key: the key of the message in an error response; ``errors`` holds a list, the others a text.
     """
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
     state_after_create: Literal["scheduled", "ready"] = "scheduled"
     conflict_status: Literal[409, 422] = 409
     canceled_frees_slug: bool = True
     list_canceled: bool = True
     after_end: Literal["active", "ready", "gone"] = "active"
     page_items: int = Field(default=100, ge=1)
-    newest_first: bool = True
     default_duration: float | None = Field(default=1.25, gt=0)
     show_hosts: bool = True
     case_in_sessions: bool = False

@@ -151,7 +151,7 @@ def _cancel(platform: SessionsUs, request: ApiRequest, booking: Booking) -> dict
     if session.lifecycle.started_at and not booking.canceled_at:
         raise lookup.conflict("The booking has already started")
     booking.canceled_at = booking.canceled_at or request.now
-    session.lifecycle.deleted_at = session.lifecycle.deleted_at or request.now
+    platform.delete_session(session, request.now)
     return response_bodies.booking(platform, booking)
 
 
@@ -161,7 +161,7 @@ def delete_booking(platform: SessionsUs, request: ApiRequest) -> Any:
     booking = lookup.booking(platform, request)
     booking.deleted = True
     session = platform.all_sessions[booking.session_id]
-    session.lifecycle.deleted_at = session.lifecycle.deleted_at or request.now
+    platform.delete_session(session, request.now)
     return platform.build_delete_response(response_bodies.booking(platform, booking))
 
 

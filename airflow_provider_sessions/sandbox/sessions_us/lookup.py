@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -35,17 +35,25 @@ def conflict(reason: str) -> ApiError:
     return ApiError(409, reason)
 
 
-def page(platform: SessionsUs, request: ApiRequest, items: Iterable[T]) -> list[T]:
-    """Return the requested page of a list, whose items are given oldest first. Page 0 is the same as page 1.
+def page(platform: SessionsUs, request: ApiRequest, items: Iterable[T]) -> Sequence[T]:
+    """Return the requested page of a list, whose items are given oldest first.
+
+    :raises ApiError: 400, ``page`` is not a whole number.
+    """
+    ordered = list(items)
+    if platform.settings.newest_first:
+        ordered.reverse()
+    return slice_page(request, ordered)
+
+
+def slice_page(request: ApiRequest, ordered: Sequence[T]) -> Sequence[T]:
+    """Return the requested page of a list in its order. Page 0 is the same as page 1.
 
     :raises ApiError: 400, ``page`` is not a whole number.
     """
     text = request.query.get("page", "1")
     if not text.isdecimal():
         raise invalid("page", "must be a number string")
-    ordered = list(items)
-    if platform.settings.newest_first:
-        ordered.reverse()
     first = (max(1, int(text)) - 1) * PAGE_SIZE
     return ordered[first : first + PAGE_SIZE]
 

@@ -282,6 +282,10 @@ class SessionsUs(Platform[Meeting, SessionsUsDraft]):
             session.event_id, session.owner, session.id, slug, created_at, published_at=created_at, public=True
         )
 
+    def list_owner(self, session: Meeting) -> str:
+        """Return the id of its owner."""
+        return session.owner.id
+
     def session_host(self, session: Meeting) -> Person:
         """Return the owner."""
         return session.owner

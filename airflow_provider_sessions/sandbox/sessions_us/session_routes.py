@@ -25,9 +25,8 @@ def check_times(start: datetime, end: datetime) -> None:
 @routes("GET", "/sessions", documented=True, access="user")
 def list_sessions(platform: SessionsUs, request: ApiRequest) -> Any:
     """Returns 20 sessions for the current user, paginated."""
-    own = [session for session in platform.existing_sessions() if session.owner == lookup.caller(request)]
-    own.sort(key=lambda session: session.lifecycle.created_at)
-    return response_bodies.sessions(platform, lookup.page(platform, request, own), request)
+    own = platform.listed_sessions(lookup.caller(request).id)
+    return response_bodies.sessions(platform, lookup.slice_page(request, own), request)
 
 
 @routes("POST", "/sessions", documented=True, access="user", status=201)
@@ -83,7 +82,7 @@ def delete_session(platform: SessionsUs, request: ApiRequest) -> Any:
     """Delete a session with its event or booking."""
     session = lookup.session(platform, request)
     content = response_bodies.session(platform, session, request)
-    session.lifecycle.deleted_at = request.now
+    platform.delete_session(session, request.now)
     return platform.build_delete_response(content)
 
 

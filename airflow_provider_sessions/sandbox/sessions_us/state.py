@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from airflow_provider_sessions.sandbox.attendees import Person
-from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
+from airflow_provider_sessions.sandbox.platform_state import PlatformSettings, SessionDraft, StoredSession
 from airflow_provider_sessions.sandbox.sessions_us.request_bodies import Routing
 
 KeyRole = Literal["USER", "GUEST"]
@@ -21,10 +21,9 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 OFFICE_HOURS = {day: [{"from": "09:00", "to": "17:00"}] for day in WEEKDAYS[:5]}
 
 
-class Settings(BaseModel):
-    """How this Sessions behaves where its documentation is silent.
+class Settings(PlatformSettings):
+    """How this Sessions behaves where its documentation is silent. ``newest_first`` holds for all of its lists.
 
-    :param newest_first: order of the lists, by creation.
     :param list_actual_start: whether sessions in a list contain ``actualStart``.
     :param list_participants: whether sessions in a list contain ``participants``.
     :param missing_materials: the response if takeaways or transcripts do not exist (yet): an empty list or empty
@@ -41,9 +40,6 @@ class Settings(BaseModel):
     :param languages: of the transcripts of sessions created from now on; see :class:`SessionsUsDraft`.
     """
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    newest_first: bool = True
     list_actual_start: bool = True
     list_participants: bool = True
     missing_materials: Literal["empty", "nothing", "404"] = "empty"

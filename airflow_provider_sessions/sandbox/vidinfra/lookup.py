@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from airflow_provider_sessions.sandbox.vidinfra.platform import VidInfra, parse_
 from airflow_provider_sessions.sandbox.vidinfra.state import Preset, Recording, Room, Webinar, not_found
 
 
-def page(vidinfra: VidInfra, request: ApiRequest, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
+def page(vidinfra: VidInfra, request: ApiRequest, items: Sequence[Any]) -> tuple[Sequence[Any], dict[str, int]]:
     """Return the requested page of a list, and its fields ``total``, ``page`` and ``limit``.
 
     :raises ApiError: 422, ``page`` or ``limit`` is not a positive whole number.

@@ -280,6 +280,10 @@ class VidInfra(Platform[Webinar, VidInfraDraft]):
             self.objects.put(kind, stored)
         return session
 
+    def list_owner(self, session: Webinar) -> str:
+        """Return the id of its library."""
+        return self.rooms[session.room_id].library_id or ""
+
     def assign_role(self, session: Webinar, user_id: str, role: RoleName, now: datetime) -> Role:
         """Make somebody co-host or moderator, unless they already are."""
         for existing in session.roles:

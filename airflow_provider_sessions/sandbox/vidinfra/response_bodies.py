@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,7 +60,7 @@ def session(vidinfra: VidInfra, session: Webinar, now: datetime) -> dict[str, An
     return sessions(vidinfra, [session], now)[0]
 
 
-def sessions(vidinfra: VidInfra, chosen: list[Webinar], now: datetime) -> list[dict[str, Any]]:
+def sessions(vidinfra: VidInfra, chosen: Sequence[Webinar], now: datetime) -> list[dict[str, Any]]:
     """SessionResponse of several sessions; the body of a shared room is built once."""
     rooms = {session.room_id: vidinfra.rooms[session.room_id] for session in chosen}
     room_bodies = {room_id: room(vidinfra, stored) for room_id, stored in rooms.items()}

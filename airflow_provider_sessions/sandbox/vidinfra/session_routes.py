@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_sessions.sandbox.lifecycle import Lifecycle, State
@@ -13,19 +14,12 @@ from airflow_provider_sessions.sandbox.vidinfra.state import VidInfraDraft, Visi
 RTMP_URL = "rtmp://ingest.vidinfra.example/live"
 
 
-def _sessions(vidinfra: VidInfra, request: ApiRequest) -> list[Webinar]:
+def _sessions(vidinfra: VidInfra, request: ApiRequest) -> Sequence[Webinar]:
     """Return all sessions, or those in the library of the path, in the order of the lists."""
-    library_id = request.path_params.get("library_id")
-    found = [
-        session
-        for session in vidinfra.existing_sessions()
-        if library_id is None or vidinfra.rooms[session.room_id].library_id == library_id
-    ]
-    found.sort(key=lambda session: session.lifecycle.created_at)
-    return found[::-1] if vidinfra.settings.newest_first else found
+    return vidinfra.listed_sessions(request.path_params.get("library_id"))
 
 
-def _session_bodies(vidinfra: VidInfra, request: ApiRequest, sessions: list[Webinar]) -> list[dict[str, Any]]:
+def _session_bodies(vidinfra: VidInfra, request: ApiRequest, sessions: Sequence[Webinar]) -> list[dict[str, Any]]:
     return response_bodies.sessions(vidinfra, sessions, request.now)
 
 
@@ -116,7 +110,7 @@ def delete_session(vidinfra: VidInfra, request: ApiRequest) -> Any:
     session = lookup.session(vidinfra, request, own=True)
     if session.lifecycle.state is State.LIVE:
         raise ApiError(409, "Cannot delete a session that is live")
-    session.lifecycle.deleted_at = request.now
+    vidinfra.delete_session(session, request.now)
     return {"message": "Session deleted"}
 
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import jwt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from airflow_provider_sessions.sandbox.attendees import Person, Presence
 from airflow_provider_sessions.sandbox.identifiers import IdGenerator, stable_id
-from airflow_provider_sessions.sandbox.platform_state import SessionDraft, StoredSession
+from airflow_provider_sessions.sandbox.platform_state import PlatformSettings, SessionDraft, StoredSession
 from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, verify_signature
 from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
 from airflow_provider_sessions.sandbox.vidinfra.request_bodies import Mode
@@ -22,7 +22,7 @@ Object = dict[str, Any]
 """A JSON object that has no rules of its own."""
 
 
-class Settings(BaseModel):
+class Settings(PlatformSettings):
     """How this VidInfra behaves where its documentation is silent.
 
     :param access_token_lifetime: seconds until an access token expires.
@@ -30,21 +30,17 @@ class Settings(BaseModel):
     :param download_lifetime: seconds until a download URL expires.
     :param recording_bytes: size of a recording.
     :param max_limit: the largest page size, whatever ``limit`` requests.
-    :param newest_first: order of the lists of sessions, by creation.
     :param late_attendance: the attendance between a session's end and the time it is ready: ``open``: people still
         count as watching; ``empty``: the list is empty.
     :param range_support: whether downloads support byte ranges.
     :param files_origin: scheme, host and port in download URLs; None: the sandbox's own.
     """
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
     access_token_lifetime: int = Field(default=900, ge=1)
     rotate_refresh_tokens: bool = True
     download_lifetime: int = Field(default=900, ge=1)
     recording_bytes: int = Field(default=200_000, ge=0)
     max_limit: int = Field(default=100, ge=1)
-    newest_first: bool = True
     late_attendance: Literal["open", "empty"] = "open"
     range_support: bool = True
     files_origin: str | None = None
