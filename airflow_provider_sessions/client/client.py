@@ -32,6 +32,7 @@ from airflow_provider_sessions.errors import (
     ResponseTooLargeError,
     SessionsError,
 )
+from airflow_provider_sessions.metrics import NO_METRICS, Metrics
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import ProcessRetryAfterLimiter, RateLimiter
 from airflow_provider_sessions.safe_text import get_logger
@@ -98,6 +99,7 @@ class Client:
         again if it equals the previous one of the same URL, apart from what :meth:`Dialect.strip_volatile` removes: the
         same object is returned again, so do not change it.
     :param clock: the time.
+    :param metrics: reports requests and waits.
     :param transport: replaces the network, for tests in one process.
     :param secrets: returns what no error may quote, besides the credential of the request.
     """
@@ -112,6 +114,7 @@ class Client:
         category_limiters: Mapping[str, RateLimiter] | None = None,
         traffic_class: TrafficClass = TrafficClass.CALL,
         clock: Clock = SYSTEM_CLOCK,
+        metrics: Metrics = NO_METRICS,
         transport: httpx.AsyncBaseTransport | None = None,
         secrets: Callable[[], Iterable[str]] = tuple,
     ) -> None:
@@ -119,6 +122,7 @@ class Client:
         self.config = config
         self.dialect = dialect
         self.clock = clock
+        self.metrics = metrics
         self.limiter = limiter or ProcessRetryAfterLimiter(clock)
         self.traffic_class = traffic_class
         for scheme, host, port in map(parse_origin, map(httpx.URL, config.trusted)):
@@ -133,6 +137,7 @@ class Client:
             category_limiters=category_limiters or {},
             traffic_class=traffic_class,
             clock=clock,
+            metrics=metrics,
             max_wait=config.retry.max_wait,
             deadline=config.deadline,
             max_bytes=config.max_json_bytes,

@@ -26,6 +26,7 @@ from airflow_provider_sessions.client.decompression import IS_COMPRESSED, decomp
 from airflow_provider_sessions.client.redact import drop_secret_headers, redact_path, redact_url
 from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import RateLimitTimeoutError, RedirectRefusedError, ResponseTooLargeError
+from airflow_provider_sessions.metrics import NO_RESPONSE, RATE_LIMIT_WAIT, REQUESTS, Metrics
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo, parse_rate_limit_headers
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
@@ -70,6 +71,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     :param category_limiters: the rate limiters of categories of endpoints.
     :param traffic_class: what the requests are for.
     :param clock: the time.
+    :param metrics: reports requests and waits.
     :param max_wait: seconds that a request may wait for the rate limit.
     :param deadline: seconds that it may take from then on.
     :param max_bytes: bytes that a response may have, both compressed and decompressed.
@@ -86,6 +88,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         category_limiters: Mapping[str, RateLimiter],
         traffic_class: TrafficClass,
         clock: Clock,
+        metrics: Metrics,
         max_wait: float,
         deadline: float,
         max_bytes: int,
@@ -97,6 +100,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._category_limiters = category_limiters
         self._traffic_class = traffic_class
         self._clock = clock
+        self._metrics = metrics
         self._max_wait = max_wait
         self._deadline = deadline
         self._max_bytes = max_bytes
@@ -140,7 +144,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if category_limiter is not None or self._limiter.limit is not None:
             # Without a limit, nobody needs to know when the request was written, and each event takes time.
             request.extensions = {**request.extensions, "trace": trace}
-        response = await self._send(request, redact_url)
+        status = NO_RESPONSE
+        try:
+            response = await self._send(request, redact_url)
+            status = str(response.status_code)
+        finally:
+            self._metrics.increment(REQUESTS, tags={"status": status})
         now = self._clock.now()
         info = parse_rate_limit_headers(response.status_code, response.headers, now)
         send_delay, elapsed = (max(0.0, (time - admitted_at).total_seconds()) for time in (written_at, now))
@@ -183,7 +192,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 redact_url(str(request.url)),
                 wait,
             )
-            await self._clock.sleep(wait)
+            await self._sleep(wait)
 
     async def _admit(self, limiter: RateLimiter) -> datetime | None:
         """Return the time at which a request is admitted; None if it needs a new reservation, as after a 429."""
@@ -194,8 +203,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
                 return now
             if hold > _MAX_HOLD:
                 return None
-            await self._clock.sleep(hold)
+            await self._sleep(hold)
         return None
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._metrics.record_seconds(RATE_LIMIT_WAIT, seconds)
 
     async def _make_timeout_error(self, request: httpx.Request, limiter: RateLimiter) -> RateLimitTimeoutError:
         wait, limit = await limiter.get_wait(self._traffic_class), limiter.limit

@@ -14,6 +14,7 @@ from airflow_provider_sessions.client.call import Call, Paged, raw_call
 from airflow_provider_sessions.errors import InputError, SessionsError
 from airflow_provider_sessions.hooks.connections import aresolve_connection, resolve_connection
 from airflow_provider_sessions.hooks.masking import mask_in_background
+from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.hooks.portal import RequestLimits, get_process_portal
 from airflow_provider_sessions.model import (
     Artifact,
@@ -196,7 +197,10 @@ class SessionsHook(BaseHook):
 
         async def check() -> str:
             opened = adapter_class(account.conn_type).open(
-                account, on_secret=get_process_portal().add_secret, max_wait=_TEST_MAX_WAIT
+                account,
+                metrics=make_metrics(account),
+                on_secret=get_process_portal().add_secret,
+                max_wait=_TEST_MAX_WAIT,
             )
             async with opened as adapter:
                 return await adapter.check()
@@ -358,7 +362,11 @@ class SessionsHook(BaseHook):
 
     def _open(self) -> Adapter:
         return adapter_class(self.account.conn_type).open(
-            self.account, on_secret=mask_in_background, max_wait=self._limits.max_wait, limiter=self._reservations
+            self.account,
+            metrics=make_metrics(self.account),
+            on_secret=mask_in_background,
+            max_wait=self._limits.max_wait,
+            limiter=self._reservations,
         )
 
     def _check_platform(self, account: Account) -> Account:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_sessions.hooks.masking import mask
+from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
@@ -212,7 +213,11 @@ class Portal:
         entry = next(matching, None)
         if entry is None:
             adapter = adapter_type.open(
-                account, on_secret=self.add_secret, max_wait=limits.max_wait, limiter=limits.limiter
+                account,
+                metrics=make_metrics(account),
+                on_secret=self.add_secret,
+                max_wait=limits.max_wait,
+                limiter=limits.limiter,
             )
             entry = _OpenAdapter(adapter, limits)
             self._open_adapters.append(entry)

@@ -32,6 +32,7 @@ from airflow_provider_sessions.errors import (
     UnsupportedError,
 )
 from airflow_provider_sessions.messages import suggest_choices
+from airflow_provider_sessions.metrics import NO_METRICS, Metrics
 from airflow_provider_sessions.model import (
     Artifact,
     ArtifactStatus,
@@ -201,6 +202,7 @@ class Adapter(ABC):
         account: Account,
         *,
         clock: Clock = SYSTEM_CLOCK,
+        metrics: Metrics = NO_METRICS,
         on_secret: Callable[[str], None] = lambda secret: None,
         limiter: RateLimiter | None = None,
         traffic_class: TrafficClass = TrafficClass.CALL,
@@ -212,6 +214,7 @@ class Adapter(ABC):
 
         :param account: the connection.
         :param clock: the clock.
+        :param metrics: reports its requests and waits.
         :param on_secret: called with each new secret (such as a token), so that it can be masked.
         :param limiter: a rate limiter; by default the account's, which all processes of this host share, or all
             workers if the connection names a store.
@@ -257,6 +260,7 @@ class Adapter(ABC):
             category_limiters=cls.get_category_limiters(account, clock),
             traffic_class=traffic_class,
             clock=clock,
+            metrics=metrics,
             transport=transport,
             secrets=lambda: tuple(secrets),  # a function, so that no repr shows them
         )

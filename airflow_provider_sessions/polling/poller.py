@@ -39,6 +39,7 @@ from airflow_provider_sessions.errors import (
     SessionsError,
 )
 from airflow_provider_sessions.messages import format_instant
+from airflow_provider_sessions.metrics import POLL_LAG
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling import poll_schedule
@@ -279,6 +280,7 @@ class Poller:
         unpublished = dict.fromkeys(due)
         interval = min(schedule.poll_interval for schedule in due)
         began = self._poll_began_at = self._now()
+        due_at = min(began, *(schedule.due for schedule in due))
         self._start_request_timer()
         try:
             async for schedule, result in self._poll_targets(due, interval):
@@ -294,6 +296,8 @@ class Poller:
                 self._publish(schedule, self._failure_result(schedule, failure), began)
         self._last_poll_at, self._poll_began_at = self._now(), None
         self._last_poll_duration = self._get_request_seconds()
+        if self._adapter is not None:
+            self._adapter.client.metrics.record_seconds(POLL_LAG, self._last_poll_at - due_at)
 
     def _select_due(self) -> list[AnySchedule]:
         """Select what is due now or before the next poll could be, so that polls of different targets align.

@@ -29,6 +29,7 @@ from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_sessions.hooks.connections import aresolve_connection
 from airflow_provider_sessions.hooks.masking import get_supervisor, mask_in_background
+from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.model import SessionState
 from airflow_provider_sessions.operators._transitions import cancel_session
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -137,7 +138,11 @@ async def _cancel_session(conn_id: str, session_id: str) -> None:
     kind = await import_adapter(account)
     adapter: Adapter
     async with kind.open(
-        account, on_secret=mask_in_background, traffic_class=TrafficClass.CALL, max_wait=_TIMEOUT
+        account,
+        metrics=make_metrics(account),
+        on_secret=mask_in_background,
+        traffic_class=TrafficClass.CALL,
+        max_wait=_TIMEOUT,
     ) as adapter:
         session = await adapter.get(session_id)
         if session.state not in _NOT_STARTED:

@@ -10,6 +10,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ConnectionConfigError
 from airflow_provider_sessions.hooks.connections import aresolve_connection
 from airflow_provider_sessions.hooks.masking import amask
+from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
@@ -48,6 +49,7 @@ class Connector:
         return kind.open(
             account,
             clock=self._clock,
+            metrics=make_metrics(account),
             on_secret=self._secrets.append,
             traffic_class=TrafficClass.POLL,
             attempts=1,

@@ -15,9 +15,11 @@ from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.guard import parse_origin
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, VirtualClock
 from airflow_provider_sessions.errors import ConnectError, RateLimitedError, RedirectRefusedError
+from airflow_provider_sessions.metrics import RATE_LIMIT_WAIT, REQUESTS
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import ProcessLimiter
+from tests.metrics import RecordingMetrics
 from tests.unit.client.servers import RawServer, Responder, by, reply, says
 from tests.unit.client.things import DIALECT, SECRET, KeyAuth, connect, get_thing, make_thing
 
@@ -345,3 +347,42 @@ async def test_the_limiter_learns_when_a_request_was_written_to_its_connection(
     first, second = observed
     assert looked_up <= first.send_delay <= (first.elapsed or 0)
     assert second.send_delay < looked_up, "its connection was there"
+
+
+# The metrics
+
+
+async def test_each_request_to_the_platform_is_counted_by_its_status() -> None:
+    metrics = RecordingMetrics()
+    refused = reply(429, Retry_After="3")
+    async with (
+        RawServer((GOOD,)) as other,
+        RawServer((refused, to("/b"), to(other.url))) as server,
+        connect(server.url, metrics=metrics) as client,
+    ):
+        await client.send(get_thing("t1"))
+    assert metrics.of(REQUESTS) == [1, 1, 1], "the request to another host is none to the platform"
+    assert metrics.tags_of(REQUESTS) == [{"status": "429"}, {"status": "302"}, {"status": "302"}]
+
+
+async def test_a_request_without_a_response_is_counted() -> None:
+    metrics = RecordingMetrics()
+    async with RawServer((GOOD,)) as server:
+        url = server.url
+    async with connect(url, attempts=2, metrics=metrics) as client:
+        with pytest.raises(ConnectError):
+            await client.send(get_thing("t1"))
+    assert metrics.tags_of(REQUESTS) == [{"status": "no_response"}] * 2
+
+
+async def test_waits_for_the_rate_limit_are_measured() -> None:
+    clock, metrics = VirtualClock(auto=True), RecordingMetrics()
+    limiter = ProcessLimiter(RateLimit(1, 10), clock, margin=0)
+    async with (
+        RawServer((GOOD,)) as server,
+        connect(server.url, clock, limiter=limiter, metrics=metrics) as client,
+    ):
+        await client.send(get_thing("t1"))
+        assert metrics.of(RATE_LIMIT_WAIT) == []
+        await client.send(get_thing("t1"))
+    assert sum(metrics.of(RATE_LIMIT_WAIT)) == pytest.approx(10, abs=0.5)

@@ -14,6 +14,7 @@ from airflow_provider_sessions.client.paging import PageLimit, Paging
 from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.client.retry import RetryPolicy
 from airflow_provider_sessions.clock import Clock, VirtualClock
+from airflow_provider_sessions.metrics import NO_METRICS, Metrics
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
 
@@ -79,6 +80,7 @@ def connect(
     attempts: int = 3,
     max_wait: float = 60.0,
     timeout: float = 5.0,
+    metrics: Metrics = NO_METRICS,
     **config: Any,
 ) -> Client:
     """A client of the platform."""
@@ -90,4 +92,5 @@ def connect(
         limiter=limiter,
         traffic_class=traffic_class,
         clock=clock or VirtualClock(auto=True),
+        metrics=metrics,
     )

@@ -26,6 +26,7 @@ from airflow_provider_sessions.polling.wait_conditions import (
 )
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
+from tests.metrics import RecordingMetrics
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ class PollerHarness:
         self.extra: dict[str, Any] = {}
         self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(sandbox.app)
         self.on_connect: Callable[[], None] = lambda: None
+        self.metrics = RecordingMetrics()
         self.tasks: list[asyncio.Task[WaitResult]] = []
 
     async def connect(self, current: Adapter | None) -> Adapter:
@@ -69,6 +71,7 @@ class PollerHarness:
         adapter = VidInfraAdapter.open(
             account,
             clock=self.clock,
+            metrics=self.metrics,
             traffic_class=TrafficClass.POLL,
             attempts=1,
             max_wait=300.0,

@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from airflow_provider_sessions.metrics import POLL_LAG
 from airflow_provider_sessions.model import Artifact
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.poll_schedule import estimate_interval
@@ -26,6 +27,17 @@ def create_ended(harness: PollerHarness, count: int) -> list[str]:
         count=count, ended_at=now, duration=600, script={"artifacts_after": 5400, "recording": "completed"}
     )
     return made
+
+
+async def test_the_lag_of_polls_is_measured(harness: PollerHarness) -> None:
+    [session_id] = harness.sandbox.vidinfra.create("Launch")
+    harness.start_wait(session_id, poll_interval=30)
+    await harness.advance(100)
+    assert harness.metrics.of(POLL_LAG) == pytest.approx([0.0] * 4, abs=0.01), "each poll came when it was due"
+
+    harness.sandbox.faults.add("status", status=429, headers={"Retry-After": "90"})
+    await harness.advance(130)
+    assert max(harness.metrics.of(POLL_LAG)) >= 50, "the platform refused requests when the next poll was due"
 
 
 async def test_all_waits_get_their_turn_under_a_rate_limit(
