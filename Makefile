@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test lint format mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
+.PHONY: help demo up test test-celery lint format mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -45,6 +45,9 @@ up: .venv/.ready ## run that Airflow for a browser, until Ctrl-C
 
 test: .venv/.ready-dev ## run all tests (Airflow 3.3)
 	$(call with,.venv) python -m pytest $(ARGS)
+
+test-celery: .venv/.ready-dev ## kill workers and the triggerer of an Airflow with CeleryExecutor; ten minutes
+	$(call with,.venv) python -m pytest tests/e2e/test_celery.py -m "celery or not celery" $(ARGS)
 
 lint: .venv/.ready-dev ## check style, types and the import contracts between layers
 	$(call with,.venv) ruff check .

@@ -67,10 +67,14 @@ class ChildProcess:
         """Return the last lines of its output."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
+    def request_stop(self) -> None:
+        """Send SIGTERM to the process and its children."""
+        _signal_group(self.process.pid, signal.SIGTERM)
+
     def stop(self) -> None:
         """Stop the process and its children, with SIGTERM, then SIGKILL."""
         members = list_process_tree(self.process)
-        _signal_group(self.process.pid, signal.SIGTERM)
+        self.request_stop()
         _, stubborn = psutil.wait_procs(members, timeout=STOP_TIMEOUT)
         # Some may have left the group, or have started since.
         kill([member for process in stubborn for member in list_process_tree(process)])

@@ -1,4 +1,4 @@
-"""A temporary Airflow: `airflow standalone` on free ports, with a temporary home."""
+"""A temporary Airflow on free ports, with a temporary home."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,9 +38,17 @@ class Standalone:
     :param dags_folder: the folder of its DAGs.
     :param settings: further environment variables (``AIRFLOW__...``).
     :param parallelism: how many tasks may run at the same time.
+    :param components: the commands to start, if not ``standalone``, which allows no other executor than its own.
     """
 
-    def __init__(self, dags_folder: Path, *, settings: Mapping[str, str] | None = None, parallelism: int = 4) -> None:
+    def __init__(
+        self,
+        dags_folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        parallelism: int = 4,
+        components: Sequence[str] = ("standalone",),
+    ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="airflow-sessions-"))
         api_port, worker_log_port, trigger_log_port = find_free_ports(3)
         self.url = f"http://127.0.0.1:{api_port}"
@@ -66,11 +74,13 @@ class Standalone:
             **(settings or {}),
         }
         self.api = AirflowApi(self.url, self.read_login, self.read_output)
+        self._components = components
         self._children: list[ChildProcess] = []
 
     def __enter__(self) -> Self:
         try:
-            self.start("standalone")
+            for component in self._components:
+                self.start(component)
             self._wait_until_healthy()
         except BaseException:
             self.stop()
@@ -107,6 +117,8 @@ class Standalone:
     def stop(self) -> None:
         """Stop all processes and delete the home."""
         self.api.close()
+        for child in self._children:
+            child.request_stop()
         while self._children:
             self._children.pop().stop()
         shutil.rmtree(self.home, ignore_errors=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,15 @@ from airflow_provider_sessions.sandbox.request_log import LogEntry
 from scripts._airflow_api import AirflowApi
 from scripts._standalone import Standalone
 from tests.databases import Place, fields_of, postgres_database, postgres_schema
+from tests.e2e.exported_rows import (
+    DATASETS,
+    ExpectedSessions,
+    Rows,
+    count_expected,
+    count_rows,
+    list_expected,
+    read_tables,
+)
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 EXPORT, LOAD = "nightly_export", "nightly_load"
@@ -40,10 +49,7 @@ SLOW_MACHINE_SETTINGS = {
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "20",
 }
-DATASETS = ("sessions", "participants", "attendance", "attendance_summary", "recordings")
 FINAL_TRY_STATES = {"success", "failed", "up_for_retry"}
-Rows = Mapping[str, Sequence[Mapping[str, Any]]]
-ExpectedSessions = Mapping[str, Mapping[str, Any]]
 
 pytestmark = pytest.mark.e2e
 
@@ -103,10 +109,7 @@ class Environment:
 
     def list_expected(self, start: datetime, end: datetime) -> dict[str, dict[str, Any]]:
         """Return the sessions that ended in a window, in order of their end, as the sandbox has them."""
-        ended = sorted(self.sandbox.vidinfra.oracle(), key=lambda session: session["ended_at"])
-        return {
-            session["id"]: session for session in ended if start <= datetime.fromisoformat(session["ended_at"]) < end
-        }
+        return list_expected(self.sandbox, start, end)
 
     def read_files(self, start: datetime, end: datetime) -> Rows:
         """Return the rows of all files of the days of a window, by dataset."""
@@ -123,12 +126,7 @@ class Environment:
 
     def read_tables(self, start: datetime, end: datetime) -> Rows:
         """Return the rows of the sessions that ended in a window, by dataset."""
-        query = """SELECT one.* FROM {schema}%s AS one JOIN {schema}sessions AS session USING (session_id)
-            WHERE session.ended_at >= :start AND session.ended_at < :end"""
-        return {
-            dataset: [dict(row._mapping) for row in self.tables.rows(query % dataset, start=start, end=end)]
-            for dataset in DATASETS
-        }
+        return read_tables(self.tables, start, end)
 
 
 @pytest.fixture(scope="module")
@@ -193,32 +191,6 @@ def get_scheduled_run(api: AirflowApi, dag_id: str) -> str:
 
 def format_iso(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
-
-
-def count_expected(expected: ExpectedSessions) -> Counter[tuple[str, str, str]]:
-    """Return the sessions, attendance and recordings that must be exported, each once."""
-    found: Counter[tuple[str, str, str]] = Counter()
-    for session_id, session in expected.items():
-        found["session", session_id, session["title"]] += 1
-        for row in session["content"]["attendance"]:
-            found["attendance", row["id"], str(row["watch_duration"])] += 1
-        for one in session["content"]["recording"]:
-            found["recording", one["id"], session_id] += one["status"] == "completed"
-    return +found
-
-
-def count_rows(rows: Rows) -> Counter[tuple[str, str, str]]:
-    """Return the same as :func:`count_expected`, from exported rows."""
-    return (
-        Counter(("session", row["session_id"], row["title"]) for row in rows["sessions"])
-        + Counter(("attendance", row["source_id"], f"{row['reported_seconds']:g}") for row in rows["attendance"])
-        + Counter(
-            # A recording that never became ready is absent and keeps its last row.
-            ("recording", row["recording_id"], row["session_id"])
-            for row in rows["recordings"]
-            if row["status"] == "ready"
-        )
-    )
 
 
 def sum_up_hours(expected: ExpectedSessions) -> list[tuple[str, int, float]]:
