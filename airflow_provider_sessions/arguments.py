@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -112,6 +112,20 @@ def parse_id(value: Any, field: str = "session_id") -> str:
             f"{field}: {value!r} is not an id; if another task returns it, is that task upstream, and did it succeed?"
         )
     return str(text).strip()
+
+
+def parse_ids(value: Any, field: str = "session_id") -> tuple[str, ...]:
+    """Return the ids of sessions: one id, a list of ids, or a list as JSON. An id that occurs twice is returned once.
+
+    :raises InputError: there is no id, or something else than an id.
+    """
+    value = parse_json(value, field)
+    if value is None or isinstance(value, str | int | float) or not isinstance(value, Iterable):
+        return (parse_id(value, field),)
+    ids = tuple(dict.fromkeys(parse_id(one, field) for one in value))
+    if not ids:
+        raise InputError(f"{field}: the list is empty; give at least one id, or skip the task")
+    return ids
 
 
 def check_untemplated_values(value: Any, read: Callable[[Any], object]) -> None:

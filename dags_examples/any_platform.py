@@ -28,8 +28,6 @@ EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
 """Time between two polls. All tasks that wait on a connection share the polls."""
 
-MAX_WAIT = timedelta(days=90)
-
 FORM = {
     "conn_id": Param(
         "sessions_us_default",
@@ -96,7 +94,7 @@ with DAG(
         time_zone="{{ params.time_zone }}",
         options="{{ (params.options or {}) | tojson }}",
     )
-    session_id = "{{ ti.xcom_pull(task_ids='create_session')['session_id'] }}"
+    session_id = create_session.output["session_id"]
 
     wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
@@ -104,7 +102,7 @@ with DAG(
         session_id=session_id,
         state="ended",
         poll_interval=POLL_INTERVAL,
-        timeout=MAX_WAIT,
+        timeout=timedelta(days=90),
     )
 
     @task
@@ -137,10 +135,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
         format="{{ params.format }}",
-        title="{{ params.title }}",
-        start="{{ dag_run.run_after.isoformat() }}",
-        # Prevail reports only the planned end, which may be later than the actual one.
-        end=f"{{{{ (dag_run.run_after + macros.timedelta(days={MAX_WAIT.days})).isoformat() }}}}",
+        session_id=session_id,
     )
 
-    create_session >> wait_until_ended >> wait_for_artifact >> export
+    wait_until_ended >> wait_for_artifact >> export

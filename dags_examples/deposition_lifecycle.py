@@ -9,8 +9,7 @@ fields as ``conf``. Its tasks:
 3. ``wait_until_ended`` waits until the session has ended. Prevail has no such state: a session counts as ended when it
    has a finished transcript or a recording, or an hour after its planned end.
 4. ``wait_for_recording`` and ``wait_for_transcript`` wait until the artifacts are ready.
-5. ``export`` writes a table for each dataset in the form. Prevail stores no actual end, so the planned one counts, and
-   the window of the export is the planned duration.
+5. ``export`` writes a table for each dataset in the form. Prevail stores no actual end, so the planned one counts.
 6. ``fetch_transcript`` writes the transcript as captions (WebVTT, SRT), as text by speaker turns, and as JSON;
    ``download_recordings`` downloads the audio.
 
@@ -202,14 +201,13 @@ with DAG(
     wait_until_scheduled = SessionStateSensor(
         task_id="wait_until_scheduled",
         conn_id="{{ params.conn_id }}",
-        session_id="{{ ti.xcom_pull(task_ids='create_deposition')['session_id'] }}",
+        session_id=create_deposition.output["session_id"],
         state="scheduled",
         poll_interval=POLL_INTERVAL,
         timeout=timedelta(days=30),
     )
     # A request has another id than the session that staff schedule. The sensor returns the id of the session.
-    session_id = "{{ ti.xcom_pull(task_ids='wait_until_scheduled')['session_id'] }}"
-    planned_start = "ti.xcom_pull(task_ids='wait_until_scheduled')['scheduled_start']"
+    session_id = wait_until_scheduled.output["session_id"]
 
     wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
@@ -236,11 +234,7 @@ with DAG(
         path="{{ params.path }}",
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
-        case="{{ params.case }}",
-        title="{{ params.title }}",
-        start=f"{{{{ {planned_start} }}}}",
-        end=f"{{{{ (macros.datetime.fromisoformat({planned_start})"
-        " + macros.timedelta(minutes=params.duration_minutes + 1)).isoformat() }}",
+        session_id=session_id,
     )
     fetch_transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",
@@ -256,7 +250,7 @@ with DAG(
         path="{{ params.path }}/media",
     )
 
-    create_deposition >> wait_until_scheduled >> wait_until_ended >> [wait_for_recording, wait_for_transcript]
+    wait_until_ended >> [wait_for_recording, wait_for_transcript]
     wait_for_recording >> download_recordings
     wait_for_transcript >> fetch_transcript
     [wait_for_recording, wait_for_transcript] >> export

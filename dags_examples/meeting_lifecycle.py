@@ -6,8 +6,7 @@ fields as ``conf``. Its tasks:
 1. ``create_meeting`` creates the session and adds the guests. A retried or cleared task returns the existing session.
 2. ``wait_until_ended`` is deferred and holds no worker, possibly for months.
 3. ``wait_for_transcript`` and ``wait_for_takeaways`` wait until Sessions has written both, some minutes after the end.
-4. ``export`` writes a table for each dataset in the form. It exports the sessions of this title that ended between the
-   trigger of the run and the start of the task.
+4. ``export`` writes a table for each dataset in the form.
 5. ``fetch_transcript`` writes the transcript as captions (WebVTT, SRT), as text by speaker turns, and as JSON;
    a translation has files of its own.
 
@@ -143,7 +142,7 @@ with DAG(
         # An emptied field is None; lines may be blank.
         participants="{{ (params.guests or []) | map('trim') | select | list | tojson }}",
     )
-    session_id = "{{ ti.xcom_pull(task_ids='create_meeting')['session_id'] }}"
+    session_id = create_meeting.output["session_id"]
 
     wait_until_ended = SessionStateSensor(
         task_id="wait_until_ended",
@@ -170,9 +169,7 @@ with DAG(
         path="{{ params.path }}",
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
-        title="{{ params.title }}",
-        start="{{ dag_run.run_after.isoformat() }}",
-        end="{{ ti.start_date.isoformat() }}",
+        session_id=session_id,
     )
     fetch_transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",
@@ -182,5 +179,5 @@ with DAG(
         formats="{{ params.captions | join(',') }}",
     )
 
-    create_meeting >> wait_until_ended >> [wait_for_transcript, wait_for_takeaways] >> export
+    wait_until_ended >> [wait_for_transcript, wait_for_takeaways] >> export
     wait_for_transcript >> fetch_transcript

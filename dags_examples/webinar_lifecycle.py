@@ -7,8 +7,7 @@ fields as ``conf``. Its tasks:
 2. ``create_webinar`` creates the session. A retried or cleared task returns the existing session.
 3. ``wait_until_live`` and ``wait_until_ended`` are deferred and hold no worker, possibly for months.
 4. ``wait_for_recording`` waits until the platform has finished the recording, some minutes after the end.
-5. ``export`` writes a table for each dataset in the form. It exports the sessions of this title that ended between the
-   trigger of the run and the start of the task.
+5. ``export`` writes a table for each dataset in the form.
 6. ``download_recordings`` streams the media files to the same folder.
 
 The DAG needs a connection of the type VidInfra Live, and a triggerer.
@@ -164,7 +163,7 @@ with DAG(
         description="{{ params.description or '' }}",
         options=choose_room(),
     )
-    session_id = "{{ ti.xcom_pull(task_ids='create_webinar')['session_id'] }}"
+    session_id = create_webinar.output["session_id"]
 
     wait_until_live = SessionStateSensor(
         task_id="wait_until_live",
@@ -196,9 +195,7 @@ with DAG(
         path="{{ params.path }}",
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
-        title="{{ params.title }}",
-        start="{{ dag_run.run_after.isoformat() }}",
-        end="{{ ti.start_date.isoformat() }}",
+        session_id=session_id,
     )
     download_recordings = DownloadRecordingsOperator(
         task_id="download_recordings",
@@ -207,4 +204,4 @@ with DAG(
         path="{{ params.path }}/media",
     )
 
-    create_webinar >> wait_until_live >> wait_until_ended >> wait_for_recording >> [export, download_recordings]
+    wait_until_live >> wait_until_ended >> wait_for_recording >> [export, download_recordings]

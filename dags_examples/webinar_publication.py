@@ -30,8 +30,6 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
-CALL = "{{ {'session_id': ti.xcom_pull(task_ids='create_webinar')['session_id'], %s} | tojson }}"
-"""Arguments of a call about the session, as JSON."""
 
 FORM = {
     "title": Param("Release walkthrough", type="string", title="Title", minLength=3, maxLength=200),
@@ -85,18 +83,25 @@ with DAG(
         return {"preset_id": str(preset.id), "room_id": str(room.id), "library_id": str(library_id)}
 
     @task
-    def write_subtitles() -> dict[str, str]:
+    def make_calls(session_id: str) -> dict[str, dict[str, Any]]:
+        """Return the arguments of the calls about the session."""
+        params = get_current_context()["params"]
+        return {
+            "poll": {"session_id": session_id, "question": params["question"], "options": params["answers"]},
+            "message": {"session_id": session_id, "message": params["greeting"]},
+        }
+
+    @task
+    def write_subtitles(session_id: str) -> dict[str, str]:
         """Return the path of a WebVTT file by language."""
-        context = get_current_context()
-        folder = ObjectStoragePath(context["params"]["path"]) / "subtitles"
+        folder = ObjectStoragePath(get_current_context()["params"]["path"]) / "subtitles"
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{context['ti'].xcom_pull(task_ids='create_webinar')['session_id']}.en.vtt"
+        file = folder / f"{session_id}.en.vtt"
         with file.open("w") as opened:
             opened.write("WEBVTT\n\n00:00.000 --> 00:04.000\nWelcome to the walkthrough.\n")
         return {"en": str(file)}
 
     prepared: Any = prepare()
-    subtitles: Any = write_subtitles()
     webinar = CreateSessionOperator(
         task_id="create_webinar",
         conn_id="{{ params.conn_id }}",
@@ -104,7 +109,9 @@ with DAG(
         start="{{ params.start or (dag_run.run_after + macros.timedelta(minutes=5)).isoformat() }}",
         options={"room_id": prepared["room_id"], "preset_id": prepared["preset_id"]},
     )
-    session_id = "{{ ti.xcom_pull(task_ids='create_webinar')['session_id'] }}"
+    session_id: Any = webinar.output["session_id"]
+    calls: Any = make_calls(session_id)
+    subtitles: Any = write_subtitles(session_id)
     waiting: dict[str, Any] = {
         "conn_id": "{{ params.conn_id }}",
         "session_id": session_id,
@@ -115,13 +122,13 @@ with DAG(
         task_id="create_poll",
         conn_id="{{ params.conn_id }}",
         endpoint="create_poll",
-        arguments=CALL % "'question': params.question, 'options': params.answers",
+        arguments=calls["poll"],
     )
     send_message = CallApiOperator(
         task_id="send_message",
         conn_id="{{ params.conn_id }}",
         endpoint="send_chat_message",
-        arguments=CALL % "'message': params.greeting",
+        arguments=calls["message"],
     )
     ended = SessionStateSensor(task_id="wait_until_ended", state="ended", timeout=timedelta(days=1), **waiting)
     recorded = ArtifactSensor(task_id="wait_for_recording", artifact="recording", timeout=timedelta(hours=6), **waiting)
@@ -130,9 +137,7 @@ with DAG(
         conn_id="{{ params.conn_id }}",
         path="{{ params.path }}",
         datasets="sessions,participants,attendance_summary,recordings,polls,chat_messages",
-        title="{{ params.title }}",
-        start="{{ dag_run.run_after.isoformat() }}",
-        end="{{ ti.start_date.isoformat() }}",
+        session_id=session_id,
     )
     publish = PublishRecordingOperator(
         task_id="publish",
@@ -143,4 +148,4 @@ with DAG(
         subtitles=subtitles,
     )
 
-    webinar >> live >> [create_poll, send_message] >> ended >> recorded >> [export, subtitles]
+    live >> [create_poll, send_message] >> ended >> recorded >> [export, subtitles]

@@ -41,6 +41,7 @@ class ExportPlan:
     :param unfinished: sessions that should have ended but have not, and those that wait for another reason.
     :param only_datasets: by session id, the datasets of a session that was added because it is due.
     :param deleted: ids of sessions that the platform no longer has.
+    :param not_found: by id, the platform's error for a session that the query names and the platform does not have.
     :param reasons: by session id, why it waits, if not for its end.
     :param redaction: what happens to personal data.
     :param conn_id: the connection that shows the sessions.
@@ -54,6 +55,7 @@ class ExportPlan:
     unfinished: tuple[Session, ...] = ()
     only_datasets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
+    not_found: Mapping[str, NotFoundError] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     redaction: Redaction = field(default_factory=Redaction)
     conn_id: str = ""
@@ -98,18 +100,21 @@ async def plan_export(
     wanted: Sequence[Dataset] | None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
 ) -> ExportPlan:
-    """List the sessions that ended in a window.
+    """List the sessions that ended in a window, or get those that the query names.
 
     The list is read to its end before any other request, because page tokens expire while a slow consumer works.
     Sessions that should have ended in the window are included as unfinished: a platform may report an end so late that
-    no later run's window contains it.
+    no later run's window contains it. So are named sessions that have not ended.
 
     :param query: its window is about the time at which sessions ended.
     :param wanted: the datasets to export; None for all that the platform supports.
     :param redaction: what happens to personal data.
     :raises UnsupportedError: the platform does not support one of the datasets. Nothing was sent.
+    :raises SessionsError: a named session cannot be read.
     """
     datasets = select_datasets(adapter, wanted)
+    if query.session_ids:
+        return await _plan_named_sessions(adapter, query, datasets, redaction)
     found: dict[str, Session] = {}
     reasons: dict[str, str] = {}
     listed = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
@@ -130,6 +135,35 @@ async def plan_export(
         datasets,
         sort_sessions(one for key, one in found.items() if key not in waiting),
         unfinished=tuple(one for one in waiting.values() if get_give_up_start(one, now) <= now),
+        reasons=reasons,
+        redaction=redaction,
+        conn_id=adapter.account.conn_id,
+    )
+
+
+async def _plan_named_sessions(
+    adapter: Adapter, query: SessionQuery, datasets: tuple[Dataset, ...], redaction: Redaction
+) -> ExportPlan:
+    polled = await adapter.poll_sessions(dict.fromkeys(query.session_ids))
+    found = {key: one for key, one in polled.items() if isinstance(one, Session)}
+    for key, error in polled.items():
+        if not isinstance(error, Session | NotFoundError):
+            error.add_note(f"while exporting session {key}")
+            raise error
+    # A request that was scheduled has become a session with another id.
+    named = dict.fromkeys((*query.session_ids, *(one.session_id for one in found.values())))
+    reasons = {one.session_id: doubt for one in found.values() if (doubt := _find_doubt(query, one)) is not None}
+    sessions = {one.session_id: one for one in found.values()}
+    ended = [one for key, one in sessions.items() if key not in reasons and one.ended_at is not None]
+    _log_waiting(reasons)
+    return ExportPlan(
+        adapter.platform,
+        account_name(adapter),
+        query.model_copy(update={"session_ids": tuple(named)}),
+        datasets,
+        sort_sessions(ended),
+        unfinished=tuple(one for one in sessions.values() if one not in ended),
+        not_found={key: one for key, one in polled.items() if isinstance(one, NotFoundError)},
         reasons=reasons,
         redaction=redaction,
         conn_id=adapter.account.conn_id,

@@ -108,8 +108,13 @@ def run_export(
 
     :param runner: the hook of the connection.
     :returns: the plan with the due sessions, and the result.
+    :raises NotFoundError: the platform does not have a session that the plan's query names, and this run has never
+        exported it.
     """
     due = target.begin(plan)
+    for key in plan.not_found.keys() - due.keys():
+        plan.not_found[key].add_note(f"session_id names session {key}; nothing was exported")
+        raise plan.not_found[key]
     full_plan = runner.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
     with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, full_plan, concurrency))) as fetched:
         return full_plan, target.write(full_plan, fetched)

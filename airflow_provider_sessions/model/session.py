@@ -109,6 +109,7 @@ class WindowBy(StrEnum):
 class SessionQuery(Value):
     """Selects sessions by a window of time and by filters.
 
+    :param session_ids: only these sessions; all if empty.
     :param window: None for all sessions.
     :param by: which time of a session must be in the window.
     :param room_id: only sessions of this room.
@@ -117,6 +118,7 @@ class SessionQuery(Value):
     :param states: only sessions in these states; all if empty.
     """
 
+    session_ids: tuple[str, ...] = ()
     window: Window | None = None
     by: WindowBy = WindowBy.ENDED
     room_id: str | None = None
@@ -128,7 +130,8 @@ class SessionQuery(Value):
         """Return whether a session matches, or might match because a field is unreadable; see :meth:`doubts`."""
         window = self.window
         return (
-            (window is None or bool(self._undated(session)) or _instant(session, self.by) in window)
+            (not self.session_ids or session.session_id in self.session_ids)
+            and (window is None or bool(self._undated(session)) or _instant(session, self.by) in window)
             and (self.room_id is None or "room_id" in session.unreadable or session.room_id == self.room_id)
             and (self.case is None or "case" in session.unreadable or session.case == self.case)
             and (self.title is None or "title" in session.unreadable or self._has_title(session))

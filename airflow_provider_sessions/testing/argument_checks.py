@@ -18,6 +18,7 @@ from airflow_provider_sessions.arguments import (
     parse_bool,
     parse_count,
     parse_id,
+    parse_ids,
     parse_interval,
     parse_json,
     parse_text,
@@ -47,7 +48,7 @@ from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, StateCondition
 from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
-from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_window
+from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, check_selection, resolve_window
 from airflow_provider_sessions.transfers._open_store import check_folder
 
 Problem = tuple[str, str]
@@ -190,6 +191,8 @@ def _get_parser(kind: type, name: str) -> Callable[[Any], object]:
     if issubclass(kind, BaseExportOperator):
         if name in ("start", "end"):
             return _skip_if_empty(partial(parse_instant, field=name))
+        if name == "session_id":
+            return lambda value: None if value is None else parse_ids(value)
         if name == "concurrency":
             return lambda value: check_concurrency(parse_count(value, name) or 1)
     return _PARSERS.get(name, lambda value: None)
@@ -295,6 +298,7 @@ _COMBINED_CHECKS: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., N
         _check_changes,
     ),
     ((BaseExportOperator,), ("start", "end"), _check_window),
+    ((BaseExportOperator,), ("session_id", "start", "end", "room_id", "case", "title"), check_selection),
     ((BaseExportOperator,), ("redact", "redact_conn_id"), _check_redaction),
     ((CallApiOperator,), ("endpoint", "arguments", "method", "path"), _check_call),
 )

@@ -13,6 +13,7 @@ from airflow_provider_sessions.arguments import (
     check_untemplated_values,
     none_if_empty,
     parse_count,
+    parse_ids,
     parse_json,
     parse_text,
 )
@@ -54,6 +55,7 @@ log = get_logger(__name__)
 SHARED_TEMPLATE_FIELDS = (
     "conn_id",
     "datasets",
+    "session_id",
     "start",
     "end",
     "room_id",
@@ -88,6 +90,7 @@ class BaseExportOperator(DeferringOperator):
         *,
         conn_id: str,
         datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
+        session_id: Sequence[str] | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
         room_id: str | None = None,
@@ -108,6 +111,7 @@ class BaseExportOperator(DeferringOperator):
             lambda words: parse_redaction_modes(dict.fromkeys(words, RedactionMode.KEEP)),
         )
         self.datasets = datasets
+        self.session_id = session_id
         self.start = start
         self.end = end
         self.room_id = room_id
@@ -130,30 +134,50 @@ class BaseExportOperator(DeferringOperator):
         """
 
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
-        """Export the window."""
-        window = resolve_window(self.start, self.end, context)
+        """Export the sessions."""
         datasets = parse_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
         concurrency = check_concurrency(parse_count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
-        query = SessionQuery(
-            window=window,
-            by=WindowBy.ENDED,
-            room_id=parse_text(self.room_id, "room_id"),
-            case=parse_text(self.case, "case"),
-            title=parse_text(self.title, "title"),
-        )
+        query = self._make_query(context)
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = resolve_redaction(self.redact, self.redact_conn_id)
         with tune_gc(), self.target(_get_run_id(context), give_up_after) as target:
-            _warn_if_window_is_open(window)
+            _warn_if_window_is_open(query.window)
             with preload_lineage_collector():
                 plan = hook.run(lambda adapter: plan_export(adapter, query, datasets, redaction))
-            _log_plan(plan, window)
+            _log_plan(plan)
             full_plan, result = run_export(hook, plan, target, concurrency)
         _log_result(full_plan, result)
-        summary = _make_xcom_summary(full_plan, window, result)
+        summary = _make_xcom_summary(full_plan, result)
         report_lineage(hook, full_plan, result)
         emit_outlet_events(self.outlets, context, result, summary)
         return summary
+
+    def _make_query(self, context: Context) -> SessionQuery:
+        """Return the query: the sessions that are named, or a window with filters.
+
+        :raises InputError: an argument is invalid, or ``session_id`` is combined with a window or a filter.
+        """
+        if self.session_id is None:
+            return SessionQuery(
+                window=resolve_window(self.start, self.end, context),
+                by=WindowBy.ENDED,
+                room_id=parse_text(self.room_id, "room_id"),
+                case=parse_text(self.case, "case"),
+                title=parse_text(self.title, "title"),
+            )
+        check_selection(self.session_id, self.start, self.end, self.room_id, self.case, self.title)
+        return SessionQuery(session_ids=parse_ids(self.session_id), by=WindowBy.ENDED)
+
+
+def check_selection(session_id: Any, start: Any, end: Any, room_id: Any, case: Any, title: Any) -> None:
+    """Check that an export's sessions are either named, or selected by a window and filters.
+
+    :raises InputError: they are named, and selected as well.
+    """
+    others = {"start": start, "end": end, "room_id": room_id, "case": case, "title": title}
+    given = [name for name, value in others.items() if none_if_empty(value) is not None]
+    if session_id is not None and given:
+        raise InputError(f"session_id names the sessions, so {', '.join(given)} cannot be given with it")
 
 
 def _get_run_id(context: Context) -> RunId:
@@ -181,27 +205,29 @@ def resolve_redaction(redact: Any, conn_id: Any) -> Redaction:
     return redaction
 
 
-def _warn_if_window_is_open(window: Window) -> None:
-    if window.end > datetime.now(UTC):
+def _warn_if_window_is_open(window: Window | None) -> None:
+    if window is not None and window.end > datetime.now(UTC):
         log.warning("The window ends in the future; sessions that have not ended yet are not in this export")
 
 
-def _log_plan(plan: ExportPlan, window: Window) -> None:
+def _log_plan(plan: ExportPlan) -> None:
+    window = plan.query.window
     log.info(
-        "%s of %s ended from %s to %s; exporting %s",
+        "%s of %s %s; exporting %s",
         format_count(len(plan.sessions), "session"),
         plan.platform,
-        format_instant(window.start),
-        format_instant(window.end),
+        "of those named in session_id ended"
+        if window is None
+        else f"ended from {format_instant(window.start)} to {format_instant(window.end)}",
         ", ".join(dataset.name for dataset in plan.datasets),
     )
 
 
-def _make_xcom_summary(plan: ExportPlan, window: Window, result: ExportResult) -> dict[str, Any]:
-    outcome = result.outcome
+def _make_xcom_summary(plan: ExportPlan, result: ExportResult) -> dict[str, Any]:
+    outcome, window = result.outcome, plan.query.window
     return {
         "platform": plan.platform,
-        "window": {"start": window.start.isoformat(), "end": window.end.isoformat()},
+        "window": window and {"start": window.start.isoformat(), "end": window.end.isoformat()},
         "sessions": outcome.sessions,
         "unchanged": outcome.unchanged,
         "pending": _count_by_dataset(outcome.pending),
@@ -224,7 +250,9 @@ def _log_result(plan: ExportPlan, result: ExportResult) -> None:
         log.info("%s deleted on the platform", format_count(len(outcome.deleted_sessions), "session"))
     for name, location in result.locations.items():
         log.info("%s: %s", name, location)
-    if not plan.sessions:
+    if not plan.sessions and plan.query.session_ids:
+        log.warning("No session that session_id names has ended, so nothing was written; later exports include it")
+    elif not plan.sessions:
         log.warning("No session ended in this window, and no earlier one was due; nothing was written")
     for status, reasons in (("pending", outcome.pending), ("absent", outcome.absent)):
         for name, sessions in _count_by_dataset(reasons).items():

@@ -50,6 +50,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         these that the platform supports. ``polls``, ``chat_messages``, ``bookings``, ``events`` and ``registrations``
         are only exported if they are named. (templated)
     :param format: ``jsonl``, ``csv`` or ``parquet`` (which needs the extra ``parquet``). (templated)
+    :param session_id: the sessions to export, instead of a window: one id, or a list. A session that has not ended yet
+        is pending, and the next export to the same place without filters includes it. (templated)
     :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
     :param end: end of the window, exclusive; required with ``start``. (templated)
     :param room_id: only sessions of this room. (templated)
@@ -81,6 +83,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         format: FormatName | str = "jsonl",  # noqa: A002 - the word users look for
         object_storage_conn_id: str | None = None,
         datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
+        session_id: Sequence[str] | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
         room_id: str | None = None,
@@ -96,6 +99,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         super().__init__(
             conn_id=conn_id,
             datasets=datasets,
+            session_id=session_id,
             start=start,
             end=end,
             room_id=room_id,

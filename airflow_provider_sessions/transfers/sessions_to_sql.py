@@ -52,6 +52,8 @@ class SessionsToSqlOperator(BaseExportOperator):
         ``transcript_segments``, ``takeaways``, ``recordings``, as a list, or as a text with commas. By default all of
         these that the platform supports. ``polls``, ``chat_messages``, ``bookings``, ``events`` and ``registrations``
         are only exported if they are named. (templated)
+    :param session_id: the sessions to export, instead of a window: one id, or a list. A session that has not ended yet
+        is pending, and the next export to the same place without filters includes it. (templated)
     :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
     :param end: end of the window, exclusive; required with ``start``. (templated)
     :param room_id: only sessions of this room. (templated)
@@ -84,6 +86,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         table_prefix: str = "",
         allow_untested_database: bool = False,
         datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
+        session_id: Sequence[str] | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
         room_id: str | None = None,
@@ -99,6 +102,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         super().__init__(
             conn_id=conn_id,
             datasets=datasets,
+            session_id=session_id,
             start=start,
             end=end,
             room_id=room_id,
