@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,8 +30,8 @@ log = get_logger(__name__)
 
 _LOCK_TIMEOUT = 180.0
 """Seconds to wait for the other try: longer than a create takes."""
-_LEASE_SECONDS = 120.0
-"""Seconds after which a lock in Redis expires, in case its owner died."""
+_LEASE_SECONDS = 30.0
+"""Seconds after which a lock in Redis expires if its owner has died. A living owner renews it three times as often."""
 _RETRY_SECONDS = 0.05
 
 
@@ -107,15 +108,27 @@ def _try_lock(path: Path) -> int | None:
 
 
 class _RedisLock:
-    """A lock in Redis, which may have expired."""
+    """A lock in Redis, renewed until it is released. It may expire if Redis or this process does not respond."""
 
     def __init__(self, lock: Lock) -> None:
         self._lock = lock
+        self._released = threading.Event()
+        self._renewing = threading.Thread(target=self._renew, name="renew-create-lock", daemon=True)
+        self._renewing.start()
+
+    def _renew(self) -> None:
+        from redis.exceptions import RedisError
+
+        while not self._released.wait(_LEASE_SECONDS / 3):
+            with suppress(RedisError):  # a lock that is lost is reported when it is released
+                self._lock.reacquire()
 
     def release(self) -> None:
         """Release the lock."""
         from redis.exceptions import RedisError
 
+        self._released.set()
+        self._renewing.join()
         try:
             self._lock.release()
         except RedisError as error:
@@ -127,7 +140,9 @@ def _lock_in_redis(key: str, store: RedisAddress) -> _RedisLock:
     from redis.exceptions import RedisError
 
     name = f"airflow-provider-sessions:create:{key}"
-    lock = store.client().lock(name, timeout=_LEASE_SECONDS, sleep=_RETRY_SECONDS, blocking_timeout=_LOCK_TIMEOUT)
+    lock = store.client().lock(
+        name, timeout=_LEASE_SECONDS, sleep=_RETRY_SECONDS, blocking_timeout=_LOCK_TIMEOUT, thread_local=False
+    )
     try:
         if not lock.acquire():
             raise _LockError(f"another try has held {name} for {_LOCK_TIMEOUT:.0f} s")

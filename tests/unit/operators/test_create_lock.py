@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
+import uuid
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
+from airflow_provider_sessions.operators import _create_lock
 from airflow_provider_sessions.operators._create_lock import create_lock
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
 
@@ -83,3 +88,27 @@ def test_without_redis_the_create_goes_on(caplog: pytest.LogCaptureFixture) -> N
     with create_lock("key", RedisAddress("127.0.0.1", port=1)):
         pass
     assert "No lock on this create (Redis: ConnectionError" in caplog.text
+
+
+def test_a_lock_in_redis_is_renewed_while_it_is_held_and_expires_soon_after_a_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key, redis = uuid.uuid4().hex, Redis()
+    name = f"airflow-provider-sessions:create:{key}"
+    try:
+        redis.ping()
+    except RedisError:
+        pytest.skip("no Redis answers at 127.0.0.1:6379")
+    with create_lock(key, RedisAddress("127.0.0.1")):
+        assert 0 < redis.pttl(name) <= 30_000
+    assert not redis.exists(name)
+
+    monkeypatch.setattr(_create_lock, "_LEASE_SECONDS", 0.6)
+    with create_lock(key, RedisAddress("127.0.0.1")):
+        deadline, before = time.monotonic() + 30, redis.pttl(name)
+        while (left := redis.pttl(name)) <= before:
+            assert time.monotonic() < deadline
+            before = left
+        assert left > 0
+    assert not redis.exists(name)
+    redis.close()
