@@ -22,7 +22,7 @@ SPAWN = multiprocessing.get_context("spawn")
 class Meter:
     """Measures a ``with`` block of a process that does nothing else.
 
-    Memory is that in Linux's ``/proc/self/status``: before the block, when everything is imported, and its peak.
+    Memory is that in Linux's ```/proc/self/status```: before the block, when everything is imported, and its peak.
     """
 
     seconds: float = 0.0
@@ -38,7 +38,7 @@ class Meter:
         return (self.peak_bytes - self.base_bytes) / MIB
 
     def __enter__(self) -> Meter:
-        self.base_bytes = _memory("VmRSS")
+        self.base_bytes = read_memory("VmRSS")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets the peak
         self.cpu_seconds, self.seconds = -_cpu(), -time.perf_counter()
         return self
@@ -46,7 +46,7 @@ class Meter:
     def __exit__(self, *error: object) -> None:
         self.seconds += time.perf_counter()
         self.cpu_seconds += _cpu()
-        self.peak_bytes = _memory("VmHWM")
+        self.peak_bytes = read_memory("VmHWM")
 
 
 def in_child(work: Callable[..., object], *arguments: Any) -> Meter:
@@ -92,7 +92,8 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _memory(name: str) -> int:
+def read_memory(name: str) -> int:
+    """Return a value of ``/proc/self/status`` in bytes."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -103,15 +104,22 @@ class SessionsHook(BaseHook):
         max_wait = None if self.max_wait is None else parse_seconds(self.max_wait, "max_wait")
         return RequestLimits(max_wait, self._reservations)
 
-    def use_reservations(self, count: int, max_wait: float) -> ReservationLimiter:
-        """Send requests with the reservations that a task made before it was deferred.
+    @contextmanager
+    def use_reservations(self, count: int, max_wait: float) -> Iterator[ReservationLimiter]:
+        """Send the requests of a block with the reservations that a task made before it was deferred.
+
+        The adapter that is opened for them is closed at the end of the block: no other task can use it.
 
         :param count: the number of reservations.
         :param max_wait: seconds that the first request may wait if it has no reservation.
         """
         limiter = adapter_class(self.account.conn_type).get_limiter(self.account)
         self._reservations = ReservationLimiter(limiter, count, max_wait)
-        return self._reservations
+        try:
+            yield self._reservations
+        finally:
+            get_process_portal().close_adapters(self._reservations)
+            self._reservations = None
 
     def run(self, function: Callable[[Adapter], Awaitable[T]]) -> T:
         """Run a coroutine function with the platform's adapter and return its result.

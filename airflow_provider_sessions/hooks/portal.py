@@ -173,6 +173,11 @@ class Portal:
         finally:
             self._mask()
 
+    def close_adapters(self, limiter: RateLimiter) -> None:
+        """Close the adapters that were opened for a limiter which is not used any more."""
+        if self._portal is not None:
+            self._portal.call(self._close_adapters_of, limiter)
+
     def add_secret(self, secret: str) -> None:
         """Record a secret that the loop received; the caller's thread masks it before it goes on."""
         self._secrets.append(secret)
@@ -184,7 +189,7 @@ class Portal:
             self._portal = self._thread = None
         if portal is None or thread is None:
             return
-        portal.call(self._close_all)
+        portal.call(self._close_adapters_of)
         portal.call(portal.stop, True)
         thread.__exit__(None, None, None)
 
@@ -240,12 +245,14 @@ class Portal:
         self._close_tasks.add(task)
         task.add_done_callback(self._close_tasks.discard)
 
-    async def _close_all(self) -> None:
-        for entry in self._open_adapters:
-            if entry.close_timer is not None:
-                entry.close_timer.cancel()
-            await entry.adapter.aclose()
-        self._open_adapters.clear()
+    async def _close_adapters_of(self, limiter: RateLimiter | None = None) -> None:
+        """Close the adapters that were opened for a limiter, or all."""
+        for entry in self._open_adapters[:]:
+            if limiter is None or entry.limits.limiter is limiter:
+                self._open_adapters.remove(entry)
+                if entry.close_timer is not None:
+                    entry.close_timer.cancel()
+                await entry.adapter.aclose()
 
 
 _portal = Portal()

@@ -115,13 +115,13 @@ class DeferringOperator(BaseOperator):
         if not self.deferrable:
             return self._work(context, hook_for(self.conn_id), began, times)
         hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.repeated_after else None)
-        reservations = hook.use_reservations(reserved, SHORT_WAIT)
-        try:
-            return self._work(context, hook, began, times)
-        except (RateLimitedError, ServerError) as error:
-            if reservations.sent and not self._can_repeat_after(error):
-                raise
-            self._defer_with_reservations(reservations, error, began, times)
+        with hook.use_reservations(reserved, SHORT_WAIT) as reservations:
+            try:
+                return self._work(context, hook, began, times)
+            except (RateLimitedError, ServerError) as error:
+                if reservations.sent and not self._can_repeat_after(error):
+                    raise
+                self._defer_with_reservations(reservations, error, began, times)
 
     def _work(self, context: Context, hook: SessionsHook, began: float, times: int) -> Any:
         """Do the work; if it is too early, wait or defer until it is not."""

@@ -133,6 +133,10 @@ class BaseExportOperator(DeferringOperator):
         :raises InputError: an argument is invalid.
         """
 
+    def _attempt(self, context: Context, reserved: int, began: float, times: int) -> Any:
+        with tune_gc():  # around the adapter's whole life, so that all that the export leaves is collected
+            return super()._attempt(context, reserved, began, times)
+
     def work(self, context: Context, hook: SessionsHook) -> dict[str, Any]:
         """Export the sessions."""
         datasets = parse_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
@@ -140,7 +144,7 @@ class BaseExportOperator(DeferringOperator):
         query = self._make_query(context)
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = resolve_redaction(self.redact, self.redact_conn_id)
-        with tune_gc(), self.target(_get_run_id(context), give_up_after) as target:
+        with self.target(_get_run_id(context), give_up_after) as target:
             _warn_if_window_is_open(query.window)
             with preload_lineage_collector():
                 plan = hook.run(lambda adapter: plan_export(adapter, query, datasets, redaction))

@@ -19,6 +19,10 @@ def tune_gc() -> Iterator[None]:
     collection, during which the event loop stands still. An export of 1,000 sessions of Sessions with their transcripts
     takes 33 % less CPU time with both settings than without, and 19 % less with the exclusion alone (medians of six
     fresh processes each, in turn).
+
+    What the block leaves in reference cycles is collected at its end, while older objects need not be scanned:
+    :func:`gc.unfreeze` moves all to the oldest generation, where a process that exports night after night would keep
+    it until the next full collection.
     """
     threshold = gc.get_threshold()
     gc.set_threshold(_THRESHOLD, *threshold[1:])
@@ -26,5 +30,6 @@ def tune_gc() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()
         gc.unfreeze()
         gc.set_threshold(*threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.errors import InputError, PermissionDeniedError, ServerError, UnsupportedError
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.model import SessionState
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from tests.connected import requests_of
@@ -66,6 +68,12 @@ def test_it_exports_all_the_platform_gives_of_the_data_interval(export, two_days
         assert set(found[0]) == {column.name for column in DATASETS[name].columns}
     assert json.loads(Path(result["record"]).read_text())["status"] == "complete"
     assert json.dumps(result)
+
+
+def test_an_export_keeps_no_adapter_in_a_process_that_goes_on(export, two_days, vidinfra: Any) -> None:
+    for _ in range(2):
+        export()
+    assert not [one for one in gc.get_objects() if isinstance(one, Adapter)]
 
 
 def test_the_summary_keeps_the_platforms_totals(export, two_days, tmp_path: Path) -> None:
