@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_origin
@@ -182,7 +182,9 @@ class Client:
         parsed = await self._send(call, call.query)
         return parsed.value  # type: ignore[no-any-return]
 
-    async def pages(self, call: Paged[T], *, prefetch: bool = False, expected_total: int = 0) -> AsyncIterator[T]:
+    async def pages(
+        self, call: Paged[T], *, prefetch: bool = False, expected_total: int = 0
+    ) -> AsyncGenerator[T, None]:
         """Yield the items of all pages of a list, each once.
 
         If the list changes meanwhile in a way that may hide items, it is read again, up to three times in all: see

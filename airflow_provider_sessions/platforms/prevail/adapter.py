@@ -72,13 +72,12 @@ from airflow_provider_sessions.platforms.instants import shifted
 from airflow_provider_sessions.platforms.list_items import (
     ListedSession,
     may_match,
-    skip_items_without_id,
     skip_unknown_states,
 )
 from airflow_provider_sessions.platforms.prevail import endpoints
 from airflow_provider_sessions.platforms.prevail.artifacts import map_participants, map_recordings, map_transcript
 from airflow_provider_sessions.platforms.prevail.auth import DIALECT, SignedTokenAuth
-from airflow_provider_sessions.platforms.prevail.lists import MAX_LENGTH, SessionLists, list_window
+from airflow_provider_sessions.platforms.prevail.lists import MAX_LENGTH, SessionLists, list_window, may_start_in
 from airflow_provider_sessions.platforms.prevail.mapping import (
     OPEN_STATES,
     REQUEST_PREFIX,
@@ -170,7 +169,7 @@ class PrevailAdapter(Adapter):
         super().__init__(account, client)
         self._was_live: set[str] = set()
         self._mapper = SessionMapper(account, client.config.base_url, self.page, client.clock, self.warnings)
-        self._lists = SessionLists(client, self._mapper)
+        self._lists = SessionLists(client, self._mapper, self.warnings)
 
     @classmethod
     def auth(cls, account: Account, config: ClientConfig, clock: Clock, on_secret: Callable[[str], None]) -> httpx.Auth:
@@ -253,16 +252,21 @@ class PrevailAdapter(Adapter):
         match = make_matcher(draft, self.options(PrevailOptions, draft.options))
         found = [
             Candidate(self._mapper.map_request(record), *matched)
-            for record in await self._lists.list_requests()
+            async for record in self._lists.iterate_requests(ahead=True)
             if (matched := match(record.remote_session_id, record.remote_session))
         ]
         if any(candidate.was_created_for(draft) and candidate.session.state not in _GONE for candidate in found):
             return found
-        requests = await self._lists.find_scheduled(frozenset(), max_age=_REQUESTS_MAX_AGE)
-        async for record in self.client.pages(list_window(None if everywhere else _get_window_around(draft.start))):
-            if matched := match(record.remote_session_id, record):
-                session = self._mapper.map_record(record, requests.get(record.remote_session_id or ""))
-                found.append(Candidate(await self._check_recordings(session), *matched))
+        listed = [
+            (record, matched)
+            async for record in self.client.pages(list_window(None if everywhere else _get_window_around(draft.start)))
+            if (matched := match(record.remote_session_id, record))
+        ]
+        slugs = {record.remote_session_id or "" for record, _ in listed}
+        requests = await self._lists.find_scheduled(slugs, max_age=_REQUESTS_MAX_AGE) if slugs else {}
+        for record, matched in listed:
+            session = self._mapper.map_record(record, requests.get(record.remote_session_id or ""))
+            found.append(Candidate(await self._check_recordings(session), *matched))
         return found
 
     async def get(self, session_id: str) -> Session:
@@ -284,7 +288,7 @@ class PrevailAdapter(Adapter):
         polled: dict[str, Session | SessionsError] = {}
         slugs = {session_id: session_id for session_id in known if not session_id.startswith(REQUEST_PREFIX)}
         requested = known.keys() - slugs.keys()
-        requests = {f"{REQUEST_PREFIX}{r.id}": r for r in await self._lists.list_requests()} if requested else {}
+        requests = await self._find_by_number(requested)
         for session_id in requested:
             request = requests.get(session_id)
             if request is None:
@@ -364,8 +368,12 @@ class PrevailAdapter(Adapter):
         """Return those who are not invited to a session, or have another role there."""
         if not invitees:
             return []
-        records = [record for record in await self._lists.list_requests() if record.remote_session_id == slug]
-        roles = {(person.email or "").lower(): person.role for record in records for person in map_participants(record)}
+        roles = {
+            (person.email or "").lower(): person.role
+            async for record in self._lists.iterate_requests(ahead=True)
+            if record.remote_session_id == slug
+            for person in map_participants(record)
+        }
         return [
             invitee
             for invitee in invitees
@@ -398,10 +406,10 @@ class PrevailAdapter(Adapter):
         """
         self.check_query(query)
         window = _widen_window(query)
-        requests = await self._lists.list_scheduled()
+        items, requests = await self._lists.read_window(window)
         listed: set[str] = set()
         canceled: dict[str, SessionListItem] = {}
-        async for item, _ in skip_items_without_id(self._lists.iterate_sessions(window, ahead=True), self.warnings):
+        for item in items:
             slug = item.slug or ""
             if item.is_canceled:
                 canceled[slug] = item  # another session may have taken its slug
@@ -410,7 +418,7 @@ class PrevailAdapter(Adapter):
             session = await self._resolve(item, requests.get(slug))
             if session is not None and may_match(query, session):
                 yield session
-        due = (slug for slug, request in requests.items() if _may_start_in(window, request))
+        due = (slug for slug, request in requests.items() if may_start_in(window, request))
         for slug in dict.fromkeys([*canceled, *due]):
             session = None if slug in listed else await self._resolve(canceled.get(slug), requests.get(slug))
             if session is not None and may_match(query, session):
@@ -418,15 +426,18 @@ class PrevailAdapter(Adapter):
 
     async def participants(self, session: Session) -> list[Participant]:
         """Return the people who are invited and the deponent, each once; nobody knows who was present."""
-        for record in await self._lists.list_requests(max_age=_REQUESTS_MAX_AGE):
-            if session.session_id in (record.remote_session_id, f"{REQUEST_PREFIX}{record.id}"):
-                for name, reason in record.unread_people.items():
-                    raise MalformedResponseError(
-                        f"{self.platform}: {name} of session {session.session_id!r} cannot be read: {reason}"
-                    )
-                self.warnings.log_fields(f"session {session.session_id!r}", record.unread)
-                return map_participants(record)
-        return []
+        if session.session_id.startswith(REQUEST_PREFIX):
+            record = (await self._find_by_number({session.session_id})).get(session.session_id)
+        else:
+            record = await self._lists.find_request(session.session_id)
+        if record is None:
+            return []
+        for name, reason in record.unread_people.items():
+            raise MalformedResponseError(
+                f"{self.platform}: {name} of session {session.session_id!r} cannot be read: {reason}"
+            )
+        self.warnings.log_fields(f"session {session.session_id!r}", record.unread)
+        return map_participants(record)
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         """See :meth:`Adapter.transcripts`."""
@@ -463,12 +474,19 @@ class PrevailAdapter(Adapter):
         _check_id(session_id)
         if not session_id.startswith(REQUEST_PREFIX):
             return session_id
-        for record in await self._lists.list_requests():
-            if session_id == f"{REQUEST_PREFIX}{record.id}":
-                if not record.remote_session_id:
-                    raise ConflictError(f"{session_id} is not scheduled yet; wait for state 'scheduled'", status=409)
-                return record.remote_session_id
-        raise _make_not_found_error(session_id)
+        record = (await self._find_by_number({session_id})).get(session_id)
+        if record is None:
+            raise _make_not_found_error(session_id)
+        if not record.remote_session_id:
+            raise ConflictError(f"{session_id} is not scheduled yet; wait for state 'scheduled'", status=409)
+        return record.remote_session_id
+
+    async def _find_by_number(self, session_ids: Set[str]) -> dict[str, RequestRecord]:
+        """Return requests by the ids of their sessions, which begin with :data:`REQUEST_PREFIX`."""
+        if not session_ids:
+            return {}
+        requests = self._lists.iterate_requests(ahead=True)
+        return {session_id: one async for one in requests if (session_id := f"{REQUEST_PREFIX}{one.id}") in session_ids}
 
     async def _find_sessions(
         self, slugs: Set[str], requests_max_age: float
@@ -557,14 +575,6 @@ def _widen_window(query: SessionQuery) -> Window | None:
     if query.by in (WindowBy.ENDED, WindowBy.ENDED_OR_DUE):
         return Window(start=shifted(window.start, -MAX_LENGTH), end=window.end)
     return Window(start=window.start, end=shifted(window.end, MAX_LENGTH))
-
-
-def _may_start_in(window: Window | None, request: RequestRecord) -> bool:
-    """Whether a request is planned to start in a window, as far as its times can be read."""
-    if window is None:
-        return True
-    times = request.times
-    return times.start in window if times.start is not None else bool(times.unread)
 
 
 def _get_window_around(start: datetime | None) -> Window | None:
