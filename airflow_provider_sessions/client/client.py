@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import NoneType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, get_origin
@@ -18,7 +18,7 @@ from airflow_provider_sessions.client.decompression import ACCEPTED_CODINGS
 from airflow_provider_sessions.client.guard import CATEGORY, IS_DOWNLOAD, GuardedTransport, parse_origin
 from airflow_provider_sessions.client.httpx_api import drop_httpx_logs, translate_httpx_errors
 from airflow_provider_sessions.client.page_cache import PageCache
-from airflow_provider_sessions.client.paging import ItemKeys, PagePrefetcher, Walk
+from airflow_provider_sessions.client.paging import ItemKeys, NumberedPaging, Page, PagePrefetcher, Walk
 from airflow_provider_sessions.client.redact import get_credentials, hide_secrets_in_errors, redact_url
 from airflow_provider_sessions.client.response_errors import find_rejected_arguments, make_api_error, make_link_error
 from airflow_provider_sessions.client.responses import Dialect, check_page, decode_body, decode_error, is_error, unwrap
@@ -182,8 +182,26 @@ class Client:
         parsed = await self._send(call, call.query)
         return parsed.value  # type: ignore[no-any-return]
 
+    async def read_page(self, call: Paged[T], number: int) -> tuple[list[T], int | None]:
+        """Return the items of one page of a list, and how many the list has in all; None if nothing says that.
+
+        :param number: of the page, from 1.
+        :raises TypeError: the list's pages have no numbers.
+        """
+        paging = self.config.paging(call.paging)
+        if not isinstance(paging, NumberedPaging):
+            raise TypeError(f"{call.route.name}: its pages have no numbers")
+        query = paging.at(number)
+        items, meta = await self._send(call, {**call.query, **query})
+        return items, paging.total(Page(query=query, items=len(items), seen=len(items), meta=meta))
+
     async def pages(
-        self, call: Paged[T], *, prefetch: bool = False, expected_total: int = 0
+        self,
+        call: Paged[T],
+        *,
+        prefetch: bool = False,
+        expected_total: int = 0,
+        on_page: Callable[[int, Sequence[T]], None] | None = None,
     ) -> AsyncGenerator[T, None]:
         """Yield the items of all pages of a list, each once.
 
@@ -195,6 +213,7 @@ class Client:
         :param prefetch: whether to request pages ahead, as far as it is known how long the list is; for callers that
             read it to its end. Changes of the list are still detected, since each page shows the total at its time.
         :param expected_total: how many items the caller expects; used if the platform does not say.
+        :param on_page: called with the number of each page, from 1 in each pass, and all of its items.
         :raises PagingError: pages repeat, end too early or never end, or the list changes in three passes
             and becomes shorter in the last.
         :raises MalformedResponseError: two different items have the same id.
@@ -205,10 +224,14 @@ class Client:
             walk = Walk(call.route.name, paging, expected_total)
             item_keys = ItemKeys(call.route.name, call.key, call.identity)
             query: Mapping[str, Any] | None = paging.first()
+            page_number = 0
             async with PagePrefetcher(lambda query: self._send(call, {**call.query, **query})) as pages:
                 while query is not None:
                     items, meta = await pages.read(query)
                     keys = item_keys.get_keys(items)
+                    page_number += 1
+                    if on_page is not None:
+                        on_page(page_number, items)
                     query = walk.next_query(query, keys, meta)
                     if prefetch and query is not None:
                         pages.prefetch(walk.next_queries(_MAX_PREFETCHED))

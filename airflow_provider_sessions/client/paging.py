@@ -12,7 +12,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from airflow_provider_sessions.errors import MalformedResponseError, PagingError
 
@@ -56,6 +56,14 @@ class Paging(Protocol):
         """Return how many items there are in all; None if the platform does not say."""
 
 
+@runtime_checkable
+class NumberedPaging(Paging, Protocol):
+    """A way to request pages by their numbers."""
+
+    def at(self, number: int) -> Mapping[str, Any]:
+        """Return the query of a page by its number, from 1."""
+
+
 def _get_count(meta: Mapping[str, Any], name: str) -> int | None:
     value = meta.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
@@ -91,6 +99,11 @@ class PageLimit:
     def first(self) -> Mapping[str, Any]:
         """Return the query of the first page."""
         return {} if self.limit is None else {"page": self.first_page, "limit": self.limit}
+
+    def at(self, number: int) -> Mapping[str, Any]:
+        """Return the query of a page by its number, from 1."""
+        limit = {} if self.limit is None else {"limit": self.limit}
+        return self.first() if number == 1 else {"page": self.first_page + number - 1, **limit}
 
     def after(self, page: Page) -> Mapping[str, Any] | None:
         """Return the query of the next page, if there are more items."""
@@ -145,6 +158,10 @@ class NumberedPages:
     def first(self) -> Mapping[str, Any]:
         """Return the query of the first page."""
         return {"page": self.first_page} if self.name_first else {}
+
+    def at(self, number: int) -> Mapping[str, Any]:
+        """Return the query of a page by its number, from 1."""
+        return self.first() if number == 1 else {"page": self.first_page + number - 1}
 
     def after(self, page: Page) -> Mapping[str, Any] | None:
         """Return the query of the next page, if this one is full."""

@@ -5,7 +5,7 @@ The ledger beside the files decides which sessions a run writes; see :mod:`~airf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -17,8 +17,9 @@ from airflow_provider_sessions.errors import ExportError, SessionsError
 from airflow_provider_sessions.export.checks import Rows, check_datasets, check_unfinished, select_rows_to_write
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
-from airflow_provider_sessions.export.layout import RunId, data_key, utc_day
+from airflow_provider_sessions.export.layout import RunId, data_key, ledger_folder, utc_day
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, CheckResult, DueSession, LedgerSession
+from airflow_provider_sessions.export.object_catalogue import ObjectCatalogue
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.rows import Row
@@ -77,6 +78,17 @@ class FileTarget:
         :raises ExportError: the ledger cannot be read.
         """
         return self._open_ledger(plan.account, self._form.name).read_sessions()
+
+    def read_catalogue(self, plan: ExportPlan, name: str) -> bytes | None:
+        """Return what earlier runs noted of the account's sessions; None if there is nothing."""
+        return self._open_catalogue(plan, name).read()
+
+    def update_catalogue(self, plan: ExportPlan, name: str, change: Callable[[bytes | None], bytes]) -> None:
+        """Replace what is noted of the account's sessions."""
+        self._open_catalogue(plan, name).update(change)
+
+    def _open_catalogue(self, plan: ExportPlan, name: str) -> ObjectCatalogue:
+        return ObjectCatalogue(self._store, f"{ledger_folder(plan.account, self._form.name)}/catalogue/{name}")
 
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Recover killed runs, and return the sessions that are due or owned, by id.

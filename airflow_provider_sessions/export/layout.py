@@ -71,6 +71,14 @@ def data_key(dataset: str, day: date, stem: str, extension: str) -> str:
     return f"{dataset}/dt={day.isoformat()}/{stem}.{extension}"
 
 
+def ledger_folder(account: str, form: str) -> str:
+    """Return the folder of an account's ledger.
+
+    :param form: name of the files' format: each format is an export of its own.
+    """
+    return f"_ledger/{form}/{safe_name(account)}"
+
+
 def safe_name(text: str, longest: int = 80) -> str:
     """Return a file name for any text, such as a platform's id. A safe text is its own name.
 

@@ -11,6 +11,7 @@ All are below ``_ledger/{format}/{account}/``, because each format and each acco
 - ``open/{run}.json``: the lease of an active or killed run, and the files that it was about to publish. A claim counts
   only while its run has a lease: one made after the lease was lost belongs to nobody.
 - ``expected/{run}.json``: the sessions that such a run was going to claim.
+- ``catalogue/``: see :mod:`~airflow_provider_sessions.export.object_catalogue`.
 - ``lock/``: only if the store cannot create exclusively. Then one run at a time writes; see
   :mod:`~airflow_provider_sessions.export.ledger_lock`.
 """
@@ -28,7 +29,7 @@ from pydantic import BaseModel, ValidationError
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.layout import RunId, former_safe_name, safe_name
+from airflow_provider_sessions.export.layout import RunId, former_safe_name, ledger_folder, safe_name
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
     LEASE,
@@ -131,7 +132,7 @@ class ObjectLedger:
         give_up_after: timedelta = GIVE_UP_AFTER,
     ) -> None:
         self._store = store
-        self._base = f"_ledger/{form}/{safe_name(account)}"
+        self._base = ledger_folder(account, form)
         self._clock = clock
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())

@@ -14,7 +14,9 @@ from airflow_provider_sessions.errors import (
     ResponseError,
     SessionsError,
 )
+from airflow_provider_sessions.export.catalogue import CatalogueUpdate
 from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
+from airflow_provider_sessions.export.discovery import SessionDiscovery
 from airflow_provider_sessions.export.ledger import DueSession, get_give_up_start
 from airflow_provider_sessions.export.redaction import Redaction, RedactionMode
 from airflow_provider_sessions.export.rows import PersonalData
@@ -45,6 +47,8 @@ class ExportPlan:
     :param reasons: by session id, why it waits, if not for its end.
     :param redaction: what happens to personal data.
     :param conn_id: the connection that shows the sessions.
+    :param catalogue_update: what was seen of the list of sessions, to be noted once the export is written; None if
+        there is nothing to note.
     """
 
     platform: str
@@ -59,6 +63,7 @@ class ExportPlan:
     reasons: Mapping[str, str] = field(default_factory=dict)
     redaction: Redaction = field(default_factory=Redaction)
     conn_id: str = ""
+    catalogue_update: CatalogueUpdate | None = None
 
     @property
     def is_filtered(self) -> bool:
@@ -99,6 +104,7 @@ async def plan_export(
     query: SessionQuery,
     wanted: Sequence[Dataset] | None,
     redaction: Redaction = Redaction(),  # noqa: B008 - frozen
+    discovery: SessionDiscovery | None = None,
 ) -> ExportPlan:
     """List the sessions that ended in a window, or get those that the query names.
 
@@ -109,17 +115,19 @@ async def plan_export(
     :param query: its window is about the time at which sessions ended.
     :param wanted: the datasets to export; None for all that the platform supports.
     :param redaction: what happens to personal data.
+    :param discovery: lists the sessions by a catalogue; None to read the whole list.
     :raises UnsupportedError: the platform does not support one of the datasets. Nothing was sent.
     :raises SessionsError: a named session cannot be read.
     """
-    datasets = select_datasets(adapter, wanted)
+    empty = make_empty_plan(adapter, query, wanted, redaction)
     if query.session_ids:
-        return await _plan_named_sessions(adapter, query, datasets, redaction)
+        return await _plan_named_sessions(adapter, empty)
     found: dict[str, Session] = {}
     reasons: dict[str, str] = {}
     listed = query.model_copy(update={"by": WindowBy.ENDED_OR_DUE})
     progress = ProgressLog("sessions listed")
-    async for item in adapter.sessions_and_errors(listed):
+    items = adapter.sessions_and_errors(listed) if discovery is None else discovery.list_sessions(adapter, listed)
+    async for item in items:
         session = item if isinstance(item, Session) else item.session
         reason = _find_doubt(listed, item) if isinstance(item, Session) else str(item)
         found[session.session_id] = session
@@ -128,22 +136,36 @@ async def plan_export(
     now = adapter.client.clock.now()
     waiting = {key: one for key, one in found.items() if key in reasons or one.ended_at is None}
     _log_waiting(reasons)
+    return replace(
+        empty,
+        sessions=sort_sessions(one for key, one in found.items() if key not in waiting),
+        unfinished=tuple(one for one in waiting.values() if get_give_up_start(one, now) <= now),
+        reasons=reasons,
+        catalogue_update=None if discovery is None else discovery.update,
+    )
+
+
+def make_empty_plan(
+    adapter: Adapter, query: SessionQuery, wanted: Sequence[Dataset] | None, redaction: Redaction
+) -> ExportPlan:
+    """Return the plan of an export without its sessions. Nothing is sent.
+
+    :param wanted: the datasets to export; None for all that the platform supports.
+    :raises UnsupportedError: the platform does not support one of the datasets.
+    """
     return ExportPlan(
         adapter.platform,
         account_name(adapter),
         query,
-        datasets,
-        sort_sessions(one for key, one in found.items() if key not in waiting),
-        unfinished=tuple(one for one in waiting.values() if get_give_up_start(one, now) <= now),
-        reasons=reasons,
+        select_datasets(adapter, wanted),
+        sessions=(),
         redaction=redaction,
         conn_id=adapter.account.conn_id,
     )
 
 
-async def _plan_named_sessions(
-    adapter: Adapter, query: SessionQuery, datasets: tuple[Dataset, ...], redaction: Redaction
-) -> ExportPlan:
+async def _plan_named_sessions(adapter: Adapter, empty: ExportPlan) -> ExportPlan:
+    query = empty.query
     polled = await adapter.poll_sessions(dict.fromkeys(query.session_ids))
     found = {key: one for key, one in polled.items() if isinstance(one, Session)}
     for key, error in polled.items():
@@ -156,17 +178,13 @@ async def _plan_named_sessions(
     sessions = {one.session_id: one for one in found.values()}
     ended = [one for key, one in sessions.items() if key not in reasons and one.ended_at is not None]
     _log_waiting(reasons)
-    return ExportPlan(
-        adapter.platform,
-        account_name(adapter),
-        query.model_copy(update={"session_ids": tuple(named)}),
-        datasets,
-        sort_sessions(ended),
+    return replace(
+        empty,
+        query=query.model_copy(update={"session_ids": tuple(named)}),
+        sessions=sort_sessions(ended),
         unfinished=tuple(one for one in sessions.values() if one not in ended),
         not_found={key: one for key, one in polled.items() if isinstance(one, NotFoundError)},
         reasons=reasons,
-        redaction=redaction,
-        conn_id=adapter.account.conn_id,
     )
 
 

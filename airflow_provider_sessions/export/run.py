@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_sessions.errors import ExportError, InputError
+from airflow_provider_sessions.export.catalogue import make_catalogue_name, read_catalogue
+from airflow_provider_sessions.export.datasets import Dataset
+from airflow_provider_sessions.export.discovery import SessionDiscovery
 from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate, LedgerSession
-from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions
+from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions, make_empty_plan, plan_export
+from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, fetch_session_artifacts
 from airflow_provider_sessions.messages import ProgressLog
-from airflow_provider_sessions.model import Session
+from airflow_provider_sessions.model import Session, SessionQuery
 from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.safe_text import get_logger
 
+log = get_logger(__name__)
 T = TypeVar("T")
 DEFAULT_CONCURRENCY = 16
 MAX_CONCURRENCY = 32
@@ -86,6 +92,20 @@ class ExportTarget(Protocol):
         :raises ExportError: it cannot be read.
         """
 
+    def read_catalogue(self, plan: ExportPlan, name: str) -> bytes | None:
+        """Return what earlier runs noted of the account's sessions; None if there is nothing.
+
+        :param name: see :func:`~airflow_provider_sessions.export.catalogue.make_catalogue_name`.
+        :raises ExportError: it cannot be read.
+        """
+
+    def update_catalogue(self, plan: ExportPlan, name: str, change: Callable[[bytes | None], bytes]) -> None:
+        """Replace what is noted of the account's sessions. Of several runs at once, each changes what the last wrote.
+
+        :param change: returns the new content for the present one; it may be called again after a conflict.
+        :raises ExportError: it cannot be written.
+        """
+
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Recover the entries of killed tries, and return by id the sessions that are due or owned by this run.
 
@@ -99,6 +119,46 @@ class ExportTarget(Protocol):
         :param fetched: the artifacts of ``plan.sessions``, in the same order.
         :raises ExportError: the export is incomplete.
         """
+
+
+def list_sessions(
+    runner: AdapterRunner,
+    target: ExportTarget,
+    query: SessionQuery,
+    wanted: Sequence[Dataset] | None,
+    redaction: Redaction = Redaction(),  # noqa: B008 - frozen
+    *,
+    sweep_pages: int | None = None,
+) -> ExportPlan:
+    """List the sessions that ended in a window, by the target's catalogue if there can be one.
+
+    There is none for an export with filters, as it may list something else, and for platforms whose pages have no
+    numbers. If it cannot be read, the whole list is.
+
+    :param runner: the hook of the connection.
+    :param wanted: the datasets to export; None for all that the platform supports.
+    :param sweep_pages: how many pages beyond the newest to read again; None to read the whole list.
+    :raises UnsupportedError: the platform does not support one of the datasets. Nothing was sent.
+    """
+
+    async def find_catalogue(adapter: Adapter) -> tuple[ExportPlan, str] | None:
+        empty = make_empty_plan(adapter, query, wanted, redaction)
+        if sweep_pages is None or empty.is_filtered or adapter.numbered_list() is None:
+            return None
+        config, names = adapter.client.config, sorted(dataset.name for dataset in empty.datasets)
+        key = adapter.account.fingerprint(config.base_url)
+        return empty, make_catalogue_name(empty.conn_id, key, config.scope or "", *names)
+
+    discovery = None
+    if sweep_pages is not None and (found := runner.run(find_catalogue)) is not None:
+        empty, name = found
+        try:
+            base = read_catalogue(target.read_catalogue(empty, name))
+        except ExportError as error:
+            log.warning("The catalogue of the account's sessions cannot be read, so the whole list is read: %s", error)
+        else:
+            discovery = SessionDiscovery(name, base, sweep_pages)
+    return runner.run(lambda adapter: plan_export(adapter, query, wanted, redaction, discovery))
 
 
 def run_export(
@@ -117,7 +177,13 @@ def run_export(
         raise plan.not_found[key]
     full_plan = runner.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
     with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, full_plan, concurrency))) as fetched:
-        return full_plan, target.write(full_plan, fetched)
+        result = target.write(full_plan, fetched)
+    if (update := full_plan.catalogue_update) is not None:
+        try:
+            target.update_catalogue(full_plan, update.name, update.apply)
+        except ExportError as error:
+            log.warning("The catalogue of the account's sessions cannot be written: %s", error)
+    return full_plan, result
 
 
 async def fetch_artifacts(

@@ -58,7 +58,13 @@ from airflow_provider_sessions.model import (
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.description_marker import Candidate, find_candidates, has_title_and_start
 from airflow_provider_sessions.platforms.instants import shifted
-from airflow_provider_sessions.platforms.list_items import ListedSession, ReadWarnings, may_match, skip_unknown_states
+from airflow_provider_sessions.platforms.list_items import (
+    ListedSession,
+    NumberedList,
+    ReadWarnings,
+    may_match,
+    skip_unknown_states,
+)
 from airflow_provider_sessions.platforms.poll_strategy import ListOrGet
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import RateLimiter
@@ -490,6 +496,13 @@ class Adapter(ABC):
         :raises InputError: see :meth:`check_query`.
         """
         return skip_unknown_states(self.sessions_and_errors(query), self.warnings)
+
+    def numbered_list(self) -> NumberedList | None:
+        """Return the list of all sessions by its pages, so that an export need not read the whole list each time.
+
+        None if its pages have no numbers: then every export reads all of it.
+        """
+        return None
 
     @classmethod
     def check_query(cls, query: SessionQuery) -> None:

@@ -7,7 +7,7 @@ garbage collections, which block the event loop that all waiters share.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -96,8 +96,36 @@ class ListItem:
             raise self.result.with_traceback(None)  # else its traceback grows each time it is raised
         return self.result
 
+    @property
+    def listed(self) -> ListedSession:
+        """The session; if its state is unknown, the error, which holds the rest of it.
+
+        :raises SessionsError: the item has no id, or cannot be mapped to a session for another reason.
+        """
+        if isinstance(self.result, UnknownStateError) and self.result.session is not None:
+            return self.result
+        return self.session
+
 
 I = TypeVar("I", bound=ListItem)  # noqa: E741
+OnPage = Callable[[int, Sequence[ListItem]], None]
+"""Called with the number of a page, from 1 in each pass through a list, and its items."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedList:
+    """A list of all sessions whose pages can be requested by their numbers; without a filter.
+
+    :param page_size: items of a full page, if the platform's response does not say how many items there are.
+    :param read_page: returns the items of a page by its number, from 1, and how many the list has in all, if known.
+    :param read_all: yields the sessions that match a query from all pages, as ``Adapter.sessions_and_errors`` does.
+    :param complete: returns an item's session, requested by itself if the list leaves out what its state depends on.
+    """
+
+    page_size: int
+    read_page: Callable[[int], Awaitable[tuple[Sequence[ListItem], int | None]]]
+    read_all: Callable[[SessionQuery, OnPage], AsyncIterator[ListedSession]]
+    complete: Callable[[ListItem], Awaitable[ListedSession]]
 
 
 def item_identity(item: ListItem) -> object:

@@ -19,9 +19,10 @@ from airflow_provider_sessions.arguments import (
 )
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import DatasetName, parse_datasets
+from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName, check_discovery, check_sweep_pages
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
-from airflow_provider_sessions.export.plan import ExportPlan, plan_export
+from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.redaction import (
     Redaction,
     RedactionMode,
@@ -34,6 +35,7 @@ from airflow_provider_sessions.export.run import (
     ExportResult,
     ExportTarget,
     check_concurrency,
+    list_sessions,
     run_export,
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
@@ -64,6 +66,7 @@ SHARED_TEMPLATE_FIELDS = (
     "give_up_after",
     "redact",
     "redact_conn_id",
+    "discovery",
 )
 
 
@@ -100,6 +103,8 @@ class BaseExportOperator(DeferringOperator):
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
+        discovery: DiscoveryName | str = "incremental",
+        sweep_pages: int = SWEEP_PAGES,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -110,6 +115,7 @@ class BaseExportOperator(DeferringOperator):
             list(redact) if isinstance(redact, Mapping) else None,
             lambda words: parse_redaction_modes(dict.fromkeys(words, RedactionMode.KEEP)),
         )
+        check_untemplated_values(discovery, check_discovery)
         self.datasets = datasets
         self.session_id = session_id
         self.start = start
@@ -121,6 +127,8 @@ class BaseExportOperator(DeferringOperator):
         self.concurrency = concurrency
         self.redact = redact
         self.redact_conn_id = redact_conn_id
+        self.discovery = discovery
+        self.sweep_pages = sweep_pages
 
     @abstractmethod
     def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[ExportTarget]:
@@ -142,12 +150,16 @@ class BaseExportOperator(DeferringOperator):
         datasets = parse_datasets(none_if_empty(parse_json(self.datasets, "datasets")))
         concurrency = check_concurrency(parse_count(self.concurrency, "concurrency") or DEFAULT_CONCURRENCY)
         query = self._make_query(context)
+        sweep_pages = check_sweep_pages(parse_count(self.sweep_pages, "sweep_pages") or SWEEP_PAGES)
+        is_incremental = check_discovery(parse_text(self.discovery, "discovery") or "incremental")
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         redaction = resolve_redaction(self.redact, self.redact_conn_id)
         with self.target(_get_run_id(context), give_up_after) as target:
             _warn_if_window_is_open(query.window)
             with preload_lineage_collector():
-                plan = hook.run(lambda adapter: plan_export(adapter, query, datasets, redaction))
+                plan = list_sessions(
+                    hook, target, query, datasets, redaction, sweep_pages=sweep_pages if is_incremental else None
+                )
             _log_plan(plan)
             full_plan, result = run_export(hook, plan, target, concurrency)
         _log_result(full_plan, result)

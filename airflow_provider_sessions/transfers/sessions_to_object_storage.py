@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_sessions.arguments import check_untemplated_values, parse_text
 from airflow_provider_sessions.export.datasets import DatasetName
+from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FormatName, find_format, get_format
 from airflow_provider_sessions.export.layout import RunId
@@ -61,6 +62,10 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     :param give_up_after: how long after a session's end to wait for artifacts that are not available yet: a timedelta,
         ISO 8601, or seconds. (templated)
     :param concurrency: how many sessions are fetched in parallel, at most 32.
+    :param discovery: ``incremental`` reads the newest sessions, those that may have changed, and each day other
+        ``sweep_pages`` of the list, by a catalogue of what earlier runs have seen; ``full`` reads the whole list in
+        each run. Both export the same sessions. Exports with a filter, and of Prevail, read the whole list. (templated)
+    :param sweep_pages: how many pages of the list to read again each day, beyond those of the newest sessions.
     :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
         Later requests wait on the worker.
     :param redact: what happens to personal data: a mapping of ``email``, ``name``, ``user_id``, ``device``, ``title``,
@@ -93,6 +98,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
+        discovery: DiscoveryName | str = "incremental",
+        sweep_pages: int = SWEEP_PAGES,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -109,6 +116,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             concurrency=concurrency,
             redact=redact,
             redact_conn_id=redact_conn_id,
+            discovery=discovery,
+            sweep_pages=sweep_pages,
             deferrable=deferrable,
             **kwargs,
         )

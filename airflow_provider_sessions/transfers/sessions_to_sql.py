@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_sessions.arguments import parse_text, parse_untemplated_bool
 from airflow_provider_sessions.export.datasets import DatasetName
+from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.redaction import RedactionModeName
@@ -68,6 +69,10 @@ class SessionsToSqlOperator(BaseExportOperator):
     :param concurrency: how many sessions are fetched in parallel, at most 32.
     :param allow_untested_database: whether to allow any database with a ``DbApiHook`` and an SQLAlchemy dialect. It
         needs transactions, enforced primary keys, texts in Unicode and times with microseconds.
+    :param discovery: ``incremental`` reads the newest sessions, those that may have changed, and each day other
+        ``sweep_pages`` of the list, by a catalogue of what earlier runs have seen; ``full`` reads the whole list in
+        each run. Both export the same sessions. Exports with a filter, and of Prevail, read the whole list. (templated)
+    :param sweep_pages: how many pages of the list to read again each day, beyond those of the newest sessions.
     :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
         Later requests wait on the worker.
     :raises InputError: an argument is invalid, the database is not supported, or there is no window; nothing was sent.
@@ -96,6 +101,8 @@ class SessionsToSqlOperator(BaseExportOperator):
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
+        discovery: DiscoveryName | str = "incremental",
+        sweep_pages: int = SWEEP_PAGES,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -112,6 +119,8 @@ class SessionsToSqlOperator(BaseExportOperator):
             concurrency=concurrency,
             redact=redact,
             redact_conn_id=redact_conn_id,
+            discovery=discovery,
+            sweep_pages=sweep_pages,
             deferrable=deferrable,
             **kwargs,
         )

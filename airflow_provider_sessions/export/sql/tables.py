@@ -26,6 +26,7 @@ from airflow_provider_sessions.safe_text import OwnText, get_logger
 log = get_logger(__name__)
 
 LEDGER: Final = "sessions_export_ledger"
+CATALOGUE: Final = "sessions_export_catalogue"
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_]{0,20}")
 _NAMES: Final = {"ix": "%(table_name)s_%(column_0_N_name)s_ix", "pk": "%(table_name)s_pk"}
 
@@ -51,6 +52,17 @@ class LedgerRow:
     seen_by: Annotated[str | None, "The connections, and filters, through which the session was seen, as JSON."]
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogueRow:
+    """A part of a catalogue: what exports have seen of an account's list of sessions."""
+
+    platform: Annotated[str, "Connection type of the platform.", KEY]
+    account: Annotated[str, "Account on the platform.", KEY]
+    name: Annotated[str, "Name of the catalogue.", KEY]
+    part: Annotated[int, "Number of the part, from 0.", KEY]
+    content: Annotated[str, "The part of the catalogue: JSON, compressed, in base 64."]
+
+
 class Tables:
     """The tables of one export.
 
@@ -67,6 +79,7 @@ class Tables:
             name: _table(metadata, f"{prefix}{name}", dataset.columns) for name, dataset in DATASETS.items()
         }
         self.ledger = _table(metadata, f"{prefix}{LEDGER}", get_columns(LedgerRow))
+        self.catalogue = _table(metadata, f"{prefix}{CATALOGUE}", get_columns(CatalogueRow))
 
     def get(self, dataset: str) -> sa.Table:
         """Return the table of a dataset."""
@@ -80,7 +93,20 @@ class Tables:
         schema = self.ledger.schema
         if schema is not None and not sa.inspect(connection).has_schema(schema):
             raise ExportError(f"the database has no schema {schema!r}: create it first, or set another one")
-        wanted = (self.ledger, *(self.get(name) for name in datasets))
+        self._prepare(connection, (self.ledger, *(self.get(name) for name in datasets)))
+
+    def prepare_catalogue(self, connection: Connection) -> None:
+        """Create the table of catalogues.
+
+        :raises ExportError: a table of that name does not belong to an export.
+        """
+        self._prepare(connection, (self.catalogue,))
+
+    def has_catalogue(self, connection: Connection) -> bool:
+        """Return whether there is the table of catalogues."""
+        return _has_table(connection, self.catalogue)
+
+    def _prepare(self, connection: Connection, wanted: Iterable[sa.Table]) -> None:
         # All are checked before one is created, because MySQL cannot roll back the creation of a table.
         existing = {table: _list_columns(connection, table) for table in wanted}
         for table, names in existing.items():

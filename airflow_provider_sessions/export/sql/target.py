@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -34,6 +34,7 @@ from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.sql.column_types import storable_key
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.insert import insert_rows
+from airflow_provider_sessions.export.sql.table_catalogue import TableCatalogue
 from airflow_provider_sessions.export.sql.table_ledger import TableLedger, match_session
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.model import Session
@@ -70,6 +71,28 @@ class SqlTarget:
         :raises ExportError: the ledger cannot be read.
         """
         return self._database.transaction("reading the ledger", self._ledger(plan).read_sessions)
+
+    def read_catalogue(self, plan: ExportPlan, name: str) -> bytes | None:
+        """Return what earlier runs noted of the account's sessions; None if there is nothing.
+
+        :raises ExportError: it cannot be read.
+        """
+
+        def read(connection: Connection) -> bytes | None:
+            has_table = self._tables.has_catalogue(connection)
+            return self._catalogue(plan, name).read(connection) if has_table else None
+
+        return self._database.transaction("reading the catalogue", read)
+
+    def update_catalogue(self, plan: ExportPlan, name: str, change: Callable[[bytes | None], bytes]) -> None:
+        """Replace what is noted of the account's sessions.
+
+        :raises ExportError: it cannot be written.
+        """
+        self._database.transaction("preparing the catalogue", self._tables.prepare_catalogue)
+        self._database.transaction(
+            "writing the catalogue", lambda connection: self._catalogue(plan, name).update(connection, change)
+        )
 
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Create or extend the tables, and return the sessions that are due or owned, by id.
@@ -147,6 +170,9 @@ class SqlTarget:
                 connection.execute(sa.update(table).where(*condition).values(deleted=True, version=row.version))
             else:
                 insert_rows(connection, table, DATASETS[name], [row])
+
+    def _catalogue(self, plan: ExportPlan, name: str) -> TableCatalogue:
+        return TableCatalogue(self._tables.catalogue, plan.platform, plan.account, name)
 
     def _ledger(self, plan: ExportPlan) -> TableLedger:
         return TableLedger(self._tables.ledger, plan.platform, plan.account)

@@ -6,7 +6,7 @@ otherwise (inferred). Canceling deletes a session.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
@@ -39,6 +39,8 @@ from airflow_provider_sessions.platforms.list_items import (
     ItemMapper,
     ListedSession,
     ListItem,
+    NumberedList,
+    OnPage,
     item_identity,
     may_match,
     skip_items_without_id,
@@ -320,7 +322,20 @@ class SessionsUsAdapter(Adapter):
         """See :meth:`Adapter.sessions`."""
         return skip_unknown_states(self.sessions_and_errors(query), self.warnings)
 
-    async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+    def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+        """See :meth:`Adapter.sessions_and_errors`."""
+        return self._read_all(query)
+
+    def numbered_list(self) -> NumberedList:
+        """See :meth:`Adapter.numbered_list`."""
+        return NumberedList(endpoints.PAGES.size, self._read_page, self._read_all, self._get_if_unclear)
+
+    async def _read_page(self, number: int) -> tuple[Sequence[ListItem], int | None]:
+        call = self._map_items()
+        check_key_role(self.account, call.route.name)
+        return await self.client.read_page(call, number)
+
+    async def _read_all(self, query: SessionQuery, on_page: OnPage | None = None) -> AsyncIterator[ListedSession]:
         """Yield the sessions that match a query. All pages are read, as an old session may have ended just now.
 
         If the list leaves out whether sessions are live, those of a window that may be are requested one by one.
@@ -336,22 +351,22 @@ class SessionsUsAdapter(Adapter):
         is_poll = self.client.traffic_class is TrafficClass.POLL
         for number in range(1 if is_poll else _MAX_READS):
             before = len(known)
-            items = self._list_items(ahead=not is_poll, expected=before)
+            items = self._list_items(ahead=not is_poll, expected=before, on_page=on_page)
             async for item, listed in skip_items_without_id(items, self.warnings):
                 if item.key not in known:
                     known.add(item.key)
                     if not may_match(query, listed):
                         continue
-                    session = listed if query.window is None else await self._get_if_unclear(item, listed)
+                    session = listed if query.window is None else await self._get_if_unclear(item)
                     if may_match(query, session):
                         yield session
             if len(known) < endpoints.PAGES.size or (number and len(known) == before):
                 return
 
-    async def _get_if_unclear(self, item: ListItem, listed: ListedSession) -> ListedSession:
+    async def _get_if_unclear(self, item: ListItem) -> ListedSession:
         """Return a session of a list, requested by itself if the list leaves out whether it is live."""
-        session = await self._poll_one(item.key) if self._is_unclear(item) else listed
-        return session if isinstance(session, Session) else listed
+        session = await self._poll_one(item.key) if self._is_unclear(item) else item.result
+        return session if isinstance(session, Session) else item.listed
 
     async def participants(self, session: Session) -> list[Participant]:
         """See :meth:`Adapter.participants`."""
@@ -402,9 +417,13 @@ class SessionsUsAdapter(Adapter):
             if person.role != "host" and person.participant_key != session.host_id
         ]
 
-    def _list_items(self, *, ahead: bool = False, expected: int = 0) -> AsyncIterator[ListItem]:
-        listed = endpoints.list_sessions().map_items(self._map_item, key="key", identity=item_identity)
-        return self._pages(listed, ahead=ahead, expected=expected)
+    def _list_items(
+        self, *, ahead: bool = False, expected: int = 0, on_page: OnPage | None = None
+    ) -> AsyncIterator[ListItem]:
+        return self._pages(self._map_items(), ahead=ahead, expected=expected, on_page=on_page)
+
+    def _map_items(self) -> Paged[ListItem]:
+        return endpoints.list_sessions().map_items(self._map_item, key="key", identity=item_identity)
 
     def _map_item(self, item: SessionItem) -> ListItem:
         if item.id and is_partial(item):
@@ -418,9 +437,16 @@ class SessionsUsAdapter(Adapter):
         check_key_role(self.account, call.route.name)
         return await self.client.send(call)
 
-    def _pages(self, call: Paged[T], *, ahead: bool = False, expected: int = 0) -> AsyncIterator[T]:
+    def _pages(
+        self,
+        call: Paged[T],
+        *,
+        ahead: bool = False,
+        expected: int = 0,
+        on_page: Callable[[int, Sequence[T]], None] | None = None,
+    ) -> AsyncIterator[T]:
         check_key_role(self.account, call.route.name)
-        return self.client.pages(call, prefetch=ahead, expected_total=expected)
+        return self.client.pages(call, prefetch=ahead, expected_total=expected, on_page=on_page)
 
 
 def _get_new_end(old: SessionItem, changes: SessionChanges) -> datetime:

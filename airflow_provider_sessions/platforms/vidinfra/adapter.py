@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
@@ -48,6 +48,8 @@ from airflow_provider_sessions.platforms.list_items import (
     ItemMapper,
     ListedSession,
     ListItem,
+    NumberedList,
+    OnPage,
     item_identity,
     may_match,
     skip_items_without_id,
@@ -274,8 +276,13 @@ class VidInfraAdapter(Adapter):
                 self._page_search.exclude(key)
         return polled | single
 
-    def _list_items(self, listed: Paged[SessionResponse], *, ahead: bool = False) -> AsyncIterator[ListItem]:
-        return self.client.pages(listed.map_items(self._map_item, key="key", identity=item_identity), prefetch=ahead)
+    def _list_items(
+        self, listed: Paged[SessionResponse], *, ahead: bool = False, on_page: OnPage | None = None
+    ) -> AsyncIterator[ListItem]:
+        return self.client.pages(self._map_items(listed), prefetch=ahead, on_page=on_page)
+
+    def _map_items(self, listed: Paged[SessionResponse]) -> Paged[ListItem]:
+        return listed.map_items(self._map_item, key="key", identity=item_identity)
 
     def _map_item(self, response: SessionResponse) -> ListItem:
         return ListItem(response.id or repr(response), self._mapper.map(response))
@@ -353,14 +360,29 @@ class VidInfraAdapter(Adapter):
         """See :meth:`Adapter.sessions`."""
         return skip_unknown_states(self.sessions_and_errors(query), self.warnings)
 
-    async def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
+    def sessions_and_errors(self, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """See :meth:`Adapter.sessions_and_errors`."""
+        return self._read_all(query)
+
+    def numbered_list(self) -> NumberedList:
+        """See :meth:`Adapter.numbered_list`."""
+
+        async def read_page(number: int) -> tuple[Sequence[ListItem], int | None]:
+            return await self.client.read_page(self._map_items(endpoints.list_sessions()), number)
+
+        async def complete(item: ListItem) -> ListedSession:
+            return item.listed
+
+        return NumberedList(PAGE_SIZE, read_page, self._read_all, complete)
+
+    async def _read_all(self, query: SessionQuery, on_page: OnPage | None = None) -> AsyncIterator[ListedSession]:
         self.check_query(query)
         room_id = query.room_id
         listed = endpoints.list_sessions() if room_id is None else endpoints.list_room_sessions(room_id)
         # The list of a room is not filtered again, as ids may be spelled differently there.
         rest = query.model_copy(update={"room_id": None})
-        async for _, session in skip_items_without_id(self._list_items(listed, ahead=True), self.warnings):
+        items = self._list_items(listed, ahead=True, on_page=on_page)
+        async for _, session in skip_items_without_id(items, self.warnings):
             if may_match(rest, session):
                 yield session
 

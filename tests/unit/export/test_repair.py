@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,34 +23,13 @@ from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Session, SessionQuery, Window
-from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from tests.databases import Place, sqlite
-from tests.unit.platforms.bench import Bench
+from tests.unit.platforms.bench import Bench, BenchHook
 
 __all__ = ["sqlite"]
 
 DAY = timedelta(days=1)
-
-
-class BenchHook:
-    """Calls the platform of a bench from another thread, as a hook does."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-
-    def run(self, function: Callable[[Adapter], Awaitable[Any]]) -> Any:
-        async def call() -> Any:
-            return await function(self._bench.adapter())
-
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: asyncio.run(call())).result()
-
-    def stream(self, function: Callable[[Adapter], AsyncIterator[Any]]) -> Generator[Any, None, None]:
-        async def collect(adapter: Adapter) -> list[Any]:
-            return [one async for one in function(adapter)]
-
-        yield from self.run(collect)
 
 
 class Nights:

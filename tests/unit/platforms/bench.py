@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +47,26 @@ class Bench:
         for adapter in self._opened:
             await adapter.aclose()
         self.sandbox.close()
+
+
+class BenchHook:
+    """Calls the platform of a bench from another thread, as a hook does."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def run(self, function: Callable[[Adapter], Awaitable[Any]]) -> Any:
+        async def call() -> Any:
+            return await function(self._bench.adapter())
+
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(call())).result()
+
+    def stream(self, function: Callable[[Adapter], AsyncIterator[Any]]) -> Generator[Any, None, None]:
+        async def collect(adapter: Adapter) -> list[Any]:
+            return [one async for one in function(adapter)]
+
+        yield from self.run(collect)
 
 
 class SandboxFake:
