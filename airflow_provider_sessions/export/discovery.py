@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, count, islice
@@ -136,6 +136,7 @@ class SessionDiscovery:
     :param base: the catalogue.
     :param sweep_pages: how many pages beyond the newest to read again.
     :ivar update: what :meth:`list_sessions` has seen; None before its end, or if there is nothing to note.
+    :ivar ended_lately: sessions that it has seen and that ended in the last weeks, by id.
     """
 
     def __init__(self, name: str, base: Catalogue, sweep_pages: int = SWEEP_PAGES) -> None:
@@ -143,6 +144,7 @@ class SessionDiscovery:
         self._base = base
         self._sweep_pages = sweep_pages
         self.update: CatalogueUpdate | None = None
+        self.ended_lately: Mapping[str, Session] = {}
 
     async def list_sessions(self, adapter: Adapter, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Yield the sessions that match a query, and those that an earlier run should have exported.
@@ -162,6 +164,7 @@ class SessionDiscovery:
         async for listed in reading.complete_matches():
             yield listed
         self.update = reading.make_update(self._name, is_complete=is_complete)
+        self.ended_lately = reading.ended_lately
 
 
 class _Reading:
@@ -181,6 +184,8 @@ class _Reading:
         self._end = to_microseconds(window.end)
         self._window = window
         self._now = adapter.client.clock.now()
+        self._oldest_open = to_microseconds(self._now - OPEN_AFTER_PLANNED_END)
+        self.ended_lately: dict[str, Session] = {}
         self._seen: dict[str, CatalogueEntry] = {}
         self._gone: set[str] = set()
         self._matches: dict[str, ListItem] = {}
@@ -294,7 +299,7 @@ class _Reading:
     def _is_wanted(self, entry: CatalogueEntry) -> bool:
         if entry.time is None:
             return not entry.final
-        is_open = not entry.final and entry.time > to_microseconds(self._now - OPEN_AFTER_PLANNED_END)
+        is_open = not entry.final and entry.time > self._oldest_open
         return is_open or self._start <= entry.time < self._end
 
     def _estimate_pages(self) -> Iterator[tuple[str, int]]:
@@ -460,6 +465,8 @@ class _Reading:
             self._matches[key] = item
         elif self._is_late(key, entry):
             self._late[key] = item
+        if isinstance(listed, Session) and entry.final and entry.time is not None and entry.time > self._oldest_open:
+            self.ended_lately[key] = listed
         return entry
 
     def _is_late(self, session_id: str, entry: CatalogueEntry) -> bool:
