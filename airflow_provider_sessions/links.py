@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
 from airflow_provider_sessions.model import Session
-from airflow_provider_sessions.safe_text import sanitize_link
+from airflow_provider_sessions.safe_text import sanitize_link, sanitize_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
 SESSION_URL = "session_url"
 JOIN_URL = "join_url"
+_TITLE = "sessions_provider_title"
+"""The name in a task's context under which a template finds the title."""
+_MAX_TITLE = 250
+"""Airflow's limit of the name of a mapped task instance."""
 
 
 class SessionLink(BaseOperatorLink):
@@ -41,7 +45,9 @@ class JoinLink(BaseOperatorLink):
 
 
 def push_links(context: Context, session: Session) -> None:
-    """Push the URLs of the links to XCom. Call it as soon as the session is known, before deferring or returning.
+    """Push the URLs of the links to XCom, and name a mapped task instance after the session.
+
+    Call it as soon as the session is known, before deferring or returning.
 
     :param context: the task's context.
     :param session: the session.
@@ -50,6 +56,27 @@ def push_links(context: Context, session: Session) -> None:
     # None is pushed, too: Airflow logs an error if a link reads an XCom that does not exist.
     task_instance.xcom_push(key=SESSION_URL, value=session.url)
     task_instance.xcom_push(key=JOIN_URL, value=session.join_url)
+    name_mapped_task(context, session.title)
+
+
+def name_mapped_task(context: Context, title: str | None) -> None:
+    """Let Airflow show the session's title instead of the map index, unless the author set ``map_index_template``.
+
+    The title is a value in the context, and never a template, because templates can read connections and variables.
+
+    :param context: the task's context.
+    :param title: the title; None if it is unknown.
+    """
+    values: dict[str, Any] = context  # type: ignore[assignment]  # a TypedDict, which knows no names of ours
+    if not title or values["ti"].map_index in (None, -1) or values.get("map_index_template") is not None:
+        return
+    from jinja2.nativetypes import NativeEnvironment  # here, as most tasks are not mapped
+
+    environment = values["task"].get_template_env()
+    shown = sanitize_text(title)[:_MAX_TITLE]
+    # An environment for native objects would make a number of the title "2026", which Airflow refuses as a name.
+    values[_TITLE] = repr(shown) if isinstance(environment, NativeEnvironment) else shown
+    values["map_index_template"] = f"{environment.variable_start_string} {_TITLE} {environment.variable_end_string}"
 
 
 def _read_link(ti_key: TaskInstanceKey, key: str) -> str:

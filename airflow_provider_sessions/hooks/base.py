@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -220,15 +220,44 @@ class SessionsHook(BaseHook):
             return False, str(error)
         return True, ". ".join(filter(None, (result, describe_outdated_zones())))
 
-    def create_session(self, draft: SessionDraft) -> Session:
+    def create_session(
+        self,
+        *,
+        title: str,
+        start: datetime | str | float | None = None,
+        duration: timedelta | str | float | None = None,
+        end: datetime | str | float | None = None,
+        time_zone: str | None = None,
+        description: str | None = None,
+        participants: Sequence[str | Mapping[str, Any]] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> Session:
         """Create a session and add its participants.
 
-        Each call creates another session. ``CreateSessionOperator`` finds the one of an earlier try.
+        Each call creates another session. ``CreateSessionOperator`` finds the one of an earlier try. The parameters are
+        those of the operator.
 
-        :param draft: made with ``SessionDraft.read(title=..., start=..., duration=...)``.
-        :raises InputError: the platform cannot create it; nothing was sent.
+        :param title: the session's title.
+        :param start: planned start; a time without an offset is a local time of ``time_zone``.
+        :param duration: planned duration: a timedelta, seconds, or ISO 8601.
+        :param end: planned end, instead of ``duration``.
+        :param time_zone: IANA name of the zone in which the session is planned.
+        :param description: text for the session's page.
+        :param participants: who is invited: addresses, or mappings with ``email`` and optionally ``name`` and ``role``.
+        :param options: options of the platform.
+        :raises InputError: an argument is invalid, or the platform cannot create the session; nothing was sent.
         :raises UnsupportedError: the platform does not support this; nothing was sent.
         """
+        draft = SessionDraft.read(
+            title=title,
+            start=start,
+            duration=duration,
+            end=end,
+            time_zone=time_zone,
+            description=description,
+            participants=participants,
+            options=options,
+        )
 
         async def create(adapter: Adapter) -> Session:
             adapter.validate(draft)
@@ -247,12 +276,32 @@ class SessionsHook(BaseHook):
         """Iterate over the sessions that match a query, page by page; by default over all sessions."""
         return self.stream(lambda adapter: adapter.list_sessions(query or SessionQuery()))
 
-    def update_session(self, session_id: str, changes: SessionChanges) -> Session:
-        """Update a session.
+    def update_session(
+        self,
+        session_id: str,
+        *,
+        title: str | None = None,
+        start: datetime | str | float | None = None,
+        duration: timedelta | str | float | None = None,
+        time_zone: str | None = None,
+        description: str | None = None,
+        add_participants: Sequence[str | Mapping[str, Any]] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> Session:
+        """Update a session. Fields that are None stay unchanged. The parameters are those of the operator.
 
-        :param changes: made with ``SessionChanges.read(title=...)``.
+        :raises InputError: an argument is invalid, or none is given; nothing was sent.
         :raises UnsupportedError: the platform does not support this; nothing was sent.
         """
+        changes = SessionChanges.read(
+            title=title,
+            start=start,
+            duration=duration,
+            time_zone=time_zone,
+            description=description,
+            add_participants=add_participants,
+            options=options,
+        )
         return self.run(lambda adapter: adapter.update(session_id, changes))
 
     def start_session(self, session_id: str) -> Session:

@@ -46,7 +46,7 @@ from airflow_provider_sessions.arguments import (
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableConditionError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
-from airflow_provider_sessions.links import JoinLink, SessionLink, push_links
+from airflow_provider_sessions.links import JoinLink, SessionLink, name_mapped_task, push_links
 from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
 from airflow_provider_sessions.operators._deferring_operator import SHORT_WAIT
@@ -239,6 +239,7 @@ class _SessionSensor(BaseSensorOperator):
         log.info("The wait ended (%s): %s", result.status.value, result.message)
         if summary is not None:  # a request that was scheduled has another id than the one that was waited for
             context["ti"].xcom_push(key="session_id", value=summary["session_id"])
+            name_mapped_task(context, summary.get("title"))
         if result.status is WaitStatus.SUCCESS:
             return summary
         if result.status is WaitStatus.TIMEOUT:

@@ -39,6 +39,8 @@ class Run:
     state: str
     tasks: dict[str, list[str]]
     """Task id to the states of its instances, by map index."""
+    names: dict[str, list[str]]
+    """Task id to the names that Airflow shows instead of the map indexes."""
 
     def xcom(self, task_id: str, key: str = "return_value") -> Any:
         """What a task pushed; a list, by map index, where it was mapped."""
@@ -66,8 +68,10 @@ def run_dag(metadata_database: None, monkeypatch: pytest.MonkeyPatch) -> RunDag:
         assert bag.import_errors == {}
         done = bag.dags[dag_id].test(run_conf=conf)
         tasks: dict[str, list[str]] = {}
+        names: dict[str, list[str]] = {}
         for instance in sorted(done.get_task_instances(), key=lambda one: one.map_index):
             tasks.setdefault(instance.task_id, []).append(str(instance.state))
-        return Run(dag_id, done.run_id, str(done.state), tasks)
+            names.setdefault(instance.task_id, []).append(str(instance.rendered_map_index))
+        return Run(dag_id, done.run_id, str(done.state), tasks, names)
 
     return run

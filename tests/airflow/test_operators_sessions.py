@@ -43,6 +43,7 @@ def test_a_session_is_created_updated_started_and_ended(
     assert run.xcom("update")["scheduled_start"] == "2026-03-02T18:30:00+00:00"
     assert [run.xcom(task)["state"] for task in ("update", "start", "end")] == ["scheduled", "live", "ended"]
     for task in run.tasks:
+        assert run.xcom(task, "session_id") == session["id"]
         assert run.xcom(task, "_link_SessionLink") == page
         assert not run.xcom(task, "_link_JoinLink")
 
@@ -186,3 +187,15 @@ def test_tokens_of_a_login_stay_out_of_the_log(
     assert run.state == "success"
     assert vidinfra.host_password not in log
     assert "eyJ" not in log, "a JWT is in the log"
+
+
+@pytest.mark.parametrize("dag_id", ["create_by_titles", "create_by_titles_natively"])
+def test_mapped_tasks_have_the_names_of_their_sessions(
+    run_dag: RunDag, vidinfra: Any, options: dict[str, str], dag_id: str
+) -> None:
+    run = run_dag(FILE, dag_id, options=options)
+
+    assert run.state == "success"
+    titles = ["Town hall", "{{ var.value.secret }}", "2026"]
+    assert [session["title"] for session in run.xcom("create")] == titles
+    assert run.names == {"create": titles, "wait": titles, "named_by_author": ["named_by_author"]}

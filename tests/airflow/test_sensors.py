@@ -46,7 +46,7 @@ def test_a_wait_for_the_end_and_the_recording(
 
     assert run.state == "success"
     for task in ("state", "artifact"):
-        assert run.xcom(task)["session_id"] == session_id
+        assert run.xcom(task)["session_id"] == run.xcom(task, "session_id") == session_id
         assert run.xcom(task)["state"] == "ended"
         assert run.xcom(task, "_link_SessionLink") == f"https://live.example.com/sessions/{session_id}"
     assert requests_of(sandbox, route="list_session_recordings") == ["list_session_recordings"]
@@ -62,7 +62,9 @@ def test_a_wait_that_takes_too_long(run_dag: RunDag, vidinfra: Any, sandbox: San
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("on_unreachable", "became"), [("fail", "failed"), ("skip", "skipped")])
+@pytest.mark.parametrize(
+    ("on_unreachable", "became"), [("fail", "failed"), ("skip", "skipped"), ("succeed", "success")]
+)
 def test_a_wait_whose_condition_is_unreachable(
     run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, session_id: str, mode: str, on_unreachable: str, became: str
 ) -> None:
@@ -71,6 +73,7 @@ def test_a_wait_whose_condition_is_unreachable(
     run = run_dag(FILE, f"wait_{mode}", session_id=session_id, state="expired", on_unreachable=on_unreachable)
 
     assert run.tasks["state"] == [became]
+    assert run.xcom("state", "session_id") == session_id
 
 
 def test_sensors_can_be_mapped(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, session_id: str) -> None:
@@ -82,7 +85,8 @@ def test_sensors_can_be_mapped(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox,
     run = run_dag(FILE, "wait_for_many", sessions=[session_id, over])
 
     assert run.tasks == {"state": ["success", "success"]}
-    assert [result["session_id"] for result in run.xcom("state")] == [session_id, over]
+    assert [result["session_id"] for result in run.xcom("state")] == run.xcom("state", "session_id")
+    assert run.xcom("state", "session_id") == [session_id, over]
 
 
 def test_an_error_is_not_skipped_over(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox) -> None:

@@ -18,6 +18,7 @@ from airflow_provider_sessions.operators.sessions import (
     UpdateSessionOperator,
 )
 from airflow_provider_sessions.platforms.vidinfra import endpoints
+from airflow_provider_sessions.sensors.sessions import SessionStateSensor
 
 CONNECTION = "{{ params.conn_id }}"
 PARAMS = {
@@ -143,3 +144,18 @@ with DAG(
     CreateSessionOperator(
         task_id="create", conn_id=CONNECTION, title="{{ params.title }}", options="{{ params.options | tojson }}"
     )
+
+for dag_id, is_native in (("create_by_titles", False), ("create_by_titles_natively", True)):
+    with DAG(dag_id, schedule=None, params=PARAMS, render_template_as_native_obj=is_native) as create_by_titles:
+        mapped = CreateSessionOperator.partial(
+            task_id="create", conn_id=CONNECTION, options="{{ params.options | tojson }}"
+        ).expand(title=["Town hall", "{{ '{{ var.value.secret }}' }}", "2026"])
+        SessionStateSensor.partial(task_id="wait", conn_id=CONNECTION, state="scheduled", deferrable=False).expand(
+            session_id=mapped.output.map(lambda session: session["session_id"])
+        )
+        CreateSessionOperator.partial(
+            task_id="named_by_author",
+            conn_id=CONNECTION,
+            options="{{ params.options | tojson }}",
+            map_index_template="{{ task.task_id }}",
+        ).expand(title=["Named"])

@@ -14,7 +14,6 @@ import tzdata
 
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.hooks.prevail import PrevailHook
-from airflow_provider_sessions.model import SessionDraft
 from airflow_provider_sessions.sandbox import SandboxServer
 from tests.connected import Connect
 
@@ -72,10 +71,9 @@ def test_the_log_says_so_once_of_the_zone_in_use(
     connect("prevail_default", **sandbox_server.sandbox.prevail.connection())
 
     def create(title: str, time_zone: str) -> Any:
-        draft = SessionDraft.read(
+        return PrevailHook().create_session(
             title=title, start="2030-07-01T09:00", time_zone=time_zone, duration="PT1H", options={"case": "7"}
         )
-        return PrevailHook().create_session(draft)
 
     create("One", "Europe/Berlin")
     assert not [text for text in caplog.messages if text.startswith("Time zone")]

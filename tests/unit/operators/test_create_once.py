@@ -14,7 +14,6 @@ import pytest
 
 from airflow_provider_sessions.errors import BrokenConnectionError, ConflictError, RejectedError, SessionsError
 from airflow_provider_sessions.hooks.base import hook_for
-from airflow_provider_sessions.model import SessionChanges
 from airflow_provider_sessions.operators import _create, sessions
 from airflow_provider_sessions.operators.sessions import UpdateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
@@ -339,8 +338,7 @@ def test_a_session_that_was_moved_is_found_where_it_is_now(prevail: Place, sandb
     make = maker(prevail)
     sandbox.prevail.settings.requests_listed = "requested"
     made = make()
-    moved = SessionChanges.read(start="2026-06-03T09:00:00Z", time_zone="America/New_York")
-    hook_for(prevail.conn_id).update_session(made, moved)
+    hook_for(prevail.conn_id).update_session(made, start="2026-06-03T09:00:00Z", time_zone="America/New_York")
 
     assert make(try_number=2) == made
     assert prevail.alive() == [made]
