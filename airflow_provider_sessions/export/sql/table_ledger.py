@@ -10,18 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from airflow_provider_sessions.export.ledger import DueSession, LedgerEntry, LedgerSession, is_due, strip_session
 from airflow_provider_sessions.export.sql.column_types import storable_key, storable_text
 from airflow_provider_sessions.export.sql.dialects import has_row_locks
+from airflow_provider_sessions.export.sql.insert import insert_rows
+from airflow_provider_sessions.export.sql.tables import SESSION_KEY, LedgerRow, match_session, session_key
 from airflow_provider_sessions.model import Session
-
-_FILE_FIELDS: Final = {"becomes", "claim", "file"}
-"""Fields of an entry that are only used for files."""
 
 
 class TableLedger:
@@ -33,7 +33,16 @@ class TableLedger:
 
     def __init__(self, table: sa.Table, platform: str, account: str) -> None:
         self._table = table
-        self.key = {"platform": platform, "account": storable_key(account)}
+        self._platform = platform
+        self._account = account
+        self._of_account = (table.c.platform == platform, table.c.account == storable_key(account))
+        self._of_session = sa.select(table).where(*match_session(table)).order_by(table.c.dataset)
+        self._locked = self._of_session.with_for_update()
+        self._update = sa.update(table).where(*match_session(table), table.c.dataset == sa.bindparam("key_dataset"))
+
+    def make_key(self, session_id: str) -> dict[str, str]:
+        """Return the parameters of :func:`~airflow_provider_sessions.export.sql.tables.match_session`."""
+        return session_key(self._platform, self._account, session_id)
 
     def list_due(self, connection: Connection, run: str, now: datetime) -> dict[str, DueSession]:
         """Return the sessions that are due or that the run owns, by id.
@@ -41,11 +50,7 @@ class TableLedger:
         :param run: the run, as stored in entries.
         """
         columns = self._table.c
-        wanted = sa.select(self._table).where(
-            columns.platform == self.key["platform"],
-            columns.account == self.key["account"],
-            sa.or_(columns.run == run, columns.next_check <= now),
-        )
+        wanted = sa.select(self._table).where(*self._of_account, sa.or_(columns.run == run, columns.next_check <= now))
         found: dict[str, DueSession] = {}
         for row in connection.execute(wanted).mappings():
             entry, session = _read_entry(row), Session.model_validate_json(row["session"])
@@ -63,8 +68,7 @@ class TableLedger:
     def read_sessions(self, connection: Connection) -> dict[str, LedgerSession]:
         """Return the entries of all sessions of the account, by id."""
         found: dict[str, LedgerSession] = {}
-        wanted = sa.select(self._table).where(*(self._table.c[name] == value for name, value in self.key.items()))
-        for row in connection.execute(wanted).mappings():
+        for row in connection.execute(sa.select(self._table).where(*self._of_account)).mappings():
             session = Session.model_validate_json(row["session"])
             entries = {row["dataset"]: _read_entry(row)}
             known = found.get(session.session_id)
@@ -77,10 +81,9 @@ class TableLedger:
         They are locked until the end of the transaction. Without row locks, a concurrent change makes the transaction
         fail, and it is retried.
         """
-        wanted = sa.select(self._table).where(*self._match(session_id)).order_by(self._table.c.dataset)
-        if has_row_locks(connection.dialect):
-            wanted = wanted.with_for_update()
-        return {row["dataset"]: _read_entry(row) for row in connection.execute(wanted).mappings()}
+        wanted = self._locked if has_row_locks(connection.dialect) else self._of_session
+        found = connection.execute(wanted, self.make_key(session_id)).mappings()
+        return {row["dataset"]: _read_entry(row) for row in found}
 
     def write_entries(
         self,
@@ -93,29 +96,32 @@ class TableLedger:
 
         Of two transactions that insert the first entries of a session, one fails here, and is retried.
         """
-        kept = storable_text(strip_session(session).model_dump_json(exclude_none=True))
-        added = []
-        for name, entry in sorted(after.items()):
-            values = {**_make_values(entry), "session": kept}
-            if name not in before:
-                key = {**self.key, "session_id": storable_key(session.session_id), "dataset": name}
-                added.append({**key, **values})
-            elif entry != before[name]:
-                condition = (*self._match(session.session_id), self._table.c.dataset == name)
-                connection.execute(sa.update(self._table).where(*condition).values(values))
-        if added:
-            connection.execute(sa.insert(self._table), added)
+        stored = storable_text(strip_session(session).model_dump_json(exclude_none=True))
+        rows = {name: self._make_row(session.session_id, name, entry, stored) for name, entry in sorted(after.items())}
+        changed = [row for name, row in rows.items() if name in before and after[name] != before[name]]
+        if changed:
+            key = self.make_key(session.session_id)
+            connection.execute(self._update, [_make_parameters(row) | key for row in changed])
+        insert_rows(connection, self._table, [row for name, row in rows.items() if name not in before])
 
-    def _match(self, session_id: str) -> list[sa.ColumnElement[bool]]:
-        return match_session(self._table, {**self.key, "session_id": session_id})
-
-
-def match_session(table: sa.Table, key: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions that select a session's rows in a table.
-
-    :param key: ``platform``, ``account`` and ``session_id``.
-    """
-    return [table.c[name] == storable_key(value) for name, value in key.items()]
+    def _make_row(self, session_id: str, dataset: str, entry: LedgerEntry, session: str) -> LedgerRow:
+        return LedgerRow(
+            platform=self._platform,
+            account=self._account,
+            session_id=session_id,
+            dataset=dataset,
+            status=entry.status.value,
+            version=entry.version,
+            content=entry.content,
+            run=entry.run,
+            reason=None if entry.reason is None else storable_text(entry.reason),
+            attempts=entry.attempts,
+            looks=entry.looks,
+            first_seen=entry.first_seen,
+            next_check=entry.next_check,
+            session=session,
+            seen_by=json.dumps(sorted(entry.seen_by)),
+        )
 
 
 def _read_entry(row: RowMapping) -> LedgerEntry:
@@ -124,12 +130,7 @@ def _read_entry(row: RowMapping) -> LedgerEntry:
     return LedgerEntry.model_validate({**stored, "seen_by": json.loads(row["seen_by"] or "[]")})
 
 
-def _make_values(entry: LedgerEntry) -> dict[str, Any]:
-    reason = None if entry.reason is None else storable_text(entry.reason)
-    seen_by = json.dumps(sorted(entry.seen_by))
-    return {
-        **entry.model_dump(exclude=_FILE_FIELDS),
-        "status": entry.status.value,
-        "reason": reason,
-        "seen_by": seen_by,
-    }
+def _make_parameters(row: LedgerRow) -> dict[str, Any]:
+    """Return the parameters that update an entry, except the session's key."""
+    values = msgspec.structs.asdict(row)
+    return {f"key_{name}" if name == "dataset" else name: values[name] for name in values if name not in SESSION_KEY}

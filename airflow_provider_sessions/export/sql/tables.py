@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.engine import Connection
@@ -19,7 +20,13 @@ from sqlalchemy.engine import Connection
 from airflow_provider_sessions.errors import ExportError, InputError
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.rows import INDEX, KEY, Column, get_columns
-from airflow_provider_sessions.export.sql.column_types import MYSQL_CHARSET, ExactText, column_type, mysql_collation
+from airflow_provider_sessions.export.sql.column_types import (
+    MYSQL_CHARSET,
+    ExactText,
+    column_type,
+    mysql_collation,
+    storable_key,
+)
 from airflow_provider_sessions.export.sql.dialects import can_have_indexes
 from airflow_provider_sessions.safe_text import OwnText, get_logger
 
@@ -27,12 +34,13 @@ log = get_logger(__name__)
 
 LEDGER: Final = "sessions_export_ledger"
 CATALOGUE: Final = "sessions_export_catalogue"
+SESSION_KEY: Final = ("platform", "account", "session_id")
+"""The columns that select a session's rows."""
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_]{0,20}")
 _NAMES: Final = {"ix": "%(table_name)s_%(column_0_N_name)s_ix", "pk": "%(table_name)s_pk"}
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
+class LedgerRow(msgspec.Struct, frozen=True, gc=False):
     """An entry of the ledger: the state of one dataset of one session."""
 
     platform: Annotated[str, "Connection type of the platform.", KEY]
@@ -80,10 +88,17 @@ class Tables:
         }
         self.ledger = _table(metadata, f"{prefix}{LEDGER}", get_columns(LedgerRow))
         self.catalogue = _table(metadata, f"{prefix}{CATALOGUE}", get_columns(CatalogueRow))
+        self._deletes = {
+            name: sa.delete(table).where(*match_session(table)) for name, table in self._of_dataset.items()
+        }
 
     def get(self, dataset: str) -> sa.Table:
         """Return the table of a dataset."""
         return self._of_dataset[dataset]
+
+    def delete_session(self, dataset: str) -> sa.Delete:
+        """Return the statement that deletes a session's rows of a dataset; see :func:`match_session`."""
+        return self._deletes[dataset]
 
     def prepare(self, connection: Connection, datasets: Iterable[str]) -> None:
         """Create the tables of datasets and of the ledger, or add missing columns.
@@ -121,6 +136,21 @@ class Tables:
                     table.fullname,
                     OwnText(alter),
                 )
+
+
+def match_session(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions that select a session's rows in a table.
+
+    A statement is executed with the parameters :func:`session_key`. It is made once, because SQLAlchemy takes longer to
+    make a statement than to execute it.
+    """
+    return [table.c[name] == sa.bindparam(f"key_{name}") for name in SESSION_KEY]
+
+
+def session_key(platform: str, account: str, session_id: str) -> dict[str, str]:
+    """Return the parameters of :func:`match_session`."""
+    values = zip(SESSION_KEY, (platform, account, session_id), strict=True)
+    return {f"key_{name}": storable_key(value) for name, value in values}
 
 
 def _table(metadata: sa.MetaData, name: str, columns: Iterable[Column]) -> sa.Table:

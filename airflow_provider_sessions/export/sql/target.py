@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.export.checks import Rows, check_datasets, check_unfinished, select_rows_to_write
-from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
@@ -35,8 +34,8 @@ from airflow_provider_sessions.export.sql.column_types import storable_key
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.insert import insert_rows
 from airflow_provider_sessions.export.sql.table_catalogue import TableCatalogue
-from airflow_provider_sessions.export.sql.table_ledger import TableLedger, match_session
-from airflow_provider_sessions.export.sql.tables import Tables
+from airflow_provider_sessions.export.sql.table_ledger import TableLedger
+from airflow_provider_sessions.export.sql.tables import Tables, match_session
 from airflow_provider_sessions.model import Session
 
 
@@ -112,16 +111,16 @@ class SqlTarget:
 
         :raises ExportError: the database refused a session, or sessions are missing. The sessions before are committed.
         """
-        counter = ExportCounter("sessions loaded", plan)
+        counter, ledger = ExportCounter("sessions loaded", plan), self._ledger(plan)
         counts: Counter[str] = Counter()
         for session in plan.unfinished:
             key = session.session_id
             seen = check_unfinished(session, plan.datasets_for(key), plan.reasons.get(key))
-            counter.add_reasons(session.session_id, self._store(plan, session, seen, rows={}))
+            counter.add_reasons(session.session_id, self._store(ledger, session, seen, rows={}))
         for artifacts in fetched:
             datasets = plan.datasets_for(artifacts.session.session_id)
             rows, seen = check_datasets(artifacts, datasets, plan.redaction)
-            updates = self._store(plan, artifacts.session, seen, rows)
+            updates = self._store(ledger, artifacts.session, seen, rows)
             stored = {name: len(made) for name, made in select_rows_to_write(rows, updates).items()}
             counts.update(stored)
             counter.add(artifacts, updates, self._run_try.run, sum(stored.values()))
@@ -131,10 +130,10 @@ class SqlTarget:
         return ExportResult(counter.outcome(), summary, {"ledger": self._tables.ledger.fullname}, assets)
 
     def _store(
-        self, plan: ExportPlan, session: Session, seen: Mapping[str, CheckResult], rows: Rows
+        self, ledger: TableLedger, session: Session, seen: Mapping[str, CheckResult], rows: Rows
     ) -> dict[str, EntryUpdate]:
         """Decide about a session, update its ledger entries, and replace the rows that this run writes."""
-        replace_rows = partial(self._replace, ledger=self._ledger(plan), session=session, seen=seen, rows=rows)
+        replace_rows = partial(self._replace, ledger=ledger, session=session, seen=seen, rows=rows)
         return self._database.transaction(f"session {session.session_id!r}", replace_rows)
 
     def _replace(
@@ -150,26 +149,26 @@ class SqlTarget:
         }
         # First, because of two runs that insert the first entries of a session one fails here.
         ledger.write_entries(connection, session, before, {name: one.entry for name, one in updates.items()})
-        key = {**ledger.key, "session_id": session.session_id}
+        key = ledger.make_key(session.session_id)
         for name, made in select_rows_to_write(rows, updates).items():
-            table = self._tables.get(name)
             if updates[name].entry.status is EntryStatus.DELETED:
                 self._mark_deleted(connection, name, key, made)
             elif name in rows:  # else nothing was fetched, and the rows stay
-                connection.execute(sa.delete(table).where(*match_session(table, key)))
-                insert_rows(connection, table, DATASETS[name], made)
+                connection.execute(self._tables.delete_session(name), key)
+                insert_rows(connection, self._tables.get(name), made)
         return updates
 
     def _mark_deleted(self, connection: Connection, name: str, key: Mapping[str, str], made: Sequence[Row]) -> None:
         """Mark a session's row as deleted, and keep its other columns."""
         table = self._tables.get(name)
         for row in made:
-            condition = match_session(table, key)
+            condition = match_session(table)
             # Not every driver returns the number of updated rows.
-            if connection.scalar(sa.select(sa.func.count()).select_from(table).where(*condition)):
-                connection.execute(sa.update(table).where(*condition).values(deleted=True, version=row.version))
+            if connection.scalar(sa.select(sa.func.count()).select_from(table).where(*condition), key):
+                changed = sa.update(table).where(*condition).values(deleted=True, version=row.version)
+                connection.execute(changed, key)
             else:
-                insert_rows(connection, table, DATASETS[name], [row])
+                insert_rows(connection, table, [row])
 
     def _catalogue(self, plan: ExportPlan, name: str) -> TableCatalogue:
         return TableCatalogue(self._tables.catalogue, plan.platform, plan.account, name)

@@ -53,6 +53,10 @@ AWKWARD = [
     "\ud800",
     " end ",
     "𝄞",
+    "don't",
+    "100 % %s %(text)s :text ?",
+    "\x1f",
+    "a\x1fb\x1a",
 ]
 
 
@@ -71,7 +75,7 @@ def inserted(place: Place, rows: Sequence[TranscriptSegmentRow], url: str | None
     def insert(connection: sa.Connection) -> list[tuple[Any, ...]]:
         tables.prepare(connection, [SEGMENTS.name])
         connection.execute(sa.delete(table))
-        insert_rows(connection, table, SEGMENTS, rows)
+        insert_rows(connection, table, rows)
         columns = [table.columns[column.name] for column in SEGMENTS.columns]
         return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(table.columns["seq"]))]
 
@@ -90,31 +94,44 @@ def test_awkward_texts_nulls_and_times_come_back(database: Place) -> None:
 
 
 GET = value_getter(TranscriptSegmentRow)
-MICROSECONDS = st.integers(-(10**15), 10**15)
+
+
+VALUES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "text": st.text(),
+            "speaker_name": st.none() | st.text(),
+            "start_seconds": st.floats(allow_nan=False, allow_infinity=False),
+            "started_at": st.none() | st.integers(-(10**15), 10**15).map(lambda us: NOON + timedelta(microseconds=us)),
+        }
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+def check_any_values_come_back(place: Place, values: Sequence[dict[str, Any]], drivername: str) -> None:
+    rows = rows_of(values)
+    url = sa.make_url(place.url).set(drivername=drivername).render_as_string(hide_password=False)
+    expected = [tuple(storable_text(one) if isinstance(one, str) else one for one in GET(row)) for row in rows]
+    assert inserted(place, rows, url) == expected
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    values=st.lists(
-        st.fixed_dictionaries(
-            {
-                "text": st.text(),
-                "speaker_name": st.none() | st.text(),
-                "start_seconds": st.floats(allow_nan=False, allow_infinity=False),
-                "started_at": st.none()
-                | st.integers(-(10**15), 10**15).map(lambda us: NOON + timedelta(microseconds=us)),
-            }
-        ),
-        min_size=1,
-        max_size=20,
-    ),
-    driver=st.sampled_from(["psycopg", "psycopg2"]),
-)
+@given(values=VALUES, driver=st.sampled_from(["psycopg", "psycopg2"]))
 def test_any_values_come_back_from_postgresql(postgres: Place, values: list[dict[str, Any]], driver: str) -> None:
-    rows = rows_of(values)
-    url = sa.make_url(postgres.url).set(drivername=f"postgresql+{driver}").render_as_string(hide_password=False)
-    expected = [tuple(storable_text(one) if isinstance(one, str) else one for one in GET(row)) for row in rows]
-    assert inserted(postgres, rows, url) == expected
+    check_any_values_come_back(postgres, values, f"postgresql+{driver}")
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(values=VALUES, driver=st.sampled_from(["mysqldb", "pymysql"]))
+def test_any_values_come_back_from_mariadb(mariadb: Place, values: list[dict[str, Any]], driver: str) -> None:
+    check_any_values_come_back(mariadb, values, f"mysql+{driver}")
+
+
+def test_rows_that_are_too_long_for_one_statement_all_come(mariadb: Place) -> None:
+    texts = [f"{number}{'x' * 600_000}" for number in range(5)]
+    assert [row[-1] for row in inserted(mariadb, rows_of([{"text": text} for text in texts]))] == texts
 
 
 def test_more_rows_than_go_at_once_all_come(postgres: Place) -> None:
@@ -143,7 +160,7 @@ def test_a_row_that_postgresql_refuses_is_not_quoted(postgres: Place) -> None:
 
     def insert_twice(connection: sa.Connection) -> None:
         tables.prepare(connection, [SEGMENTS.name])
-        insert_rows(connection, tables.get(SEGMENTS.name), SEGMENTS, rows)
+        insert_rows(connection, tables.get(SEGMENTS.name), rows)
 
     opened = Database(postgres.engine(), pause=lambda seconds: None)
     with pytest.raises(ExportError, match="the database refused") as refused:
@@ -164,7 +181,7 @@ def test_a_connection_that_breaks_in_a_copy_is_made_again(postgres: Place) -> No
         if len(attempts) == 1:
             pid = connection.scalar(sa.text("select pg_backend_pid()"))
             postgres.rows(f"select pg_terminate_backend({pid})")
-        insert_rows(connection, tables.get(SEGMENTS.name), SEGMENTS, rows)
+        insert_rows(connection, tables.get(SEGMENTS.name), rows)
 
     opened.transaction("inserting", insert)
     opened.close()

@@ -384,9 +384,9 @@ async def test_a_crash_in_a_session_leaves_nothing_of_it_and_a_retry_completes(
         attendance={f"s{number}": [interval()] for number in range(3)},
     )
 
-    def insert_then_break(connection: Any, table: Any, dataset: Any, rows: Any) -> None:
-        insert_rows(connection, table, dataset, rows)
-        if dataset.name == "attendance" and rows[0].session_id == "s1":
+    def insert_then_break(connection: Any, table: Any, rows: Any) -> None:
+        insert_rows(connection, table, rows)
+        if table.name == "attendance" and rows[0].session_id == "s1":
             raise KeyboardInterrupt
 
     mocker.patch.object(target, "insert_rows", insert_then_break)
