@@ -69,6 +69,14 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "extra-links": [f"{_PACKAGE}.links.SessionLink", f"{_PACKAGE}.links.JoinLink"],
+        "asset-uris": [
+            {
+                "schemes": ["prevail", "vidinfra", "sessions-us"],
+                # Airflow reads the entry only if it has the key. A function that raises would break DAG files.
+                "handler": None,
+                "to_openlineage_converter": f"{_PACKAGE}.assets.convert_asset_to_openlineage",
+            }
+        ],
         "connection-types": [_prevail(), _vidinfra(), _sessions_us()],
     }
 

@@ -11,6 +11,7 @@ from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collec
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetRef
 
+from airflow_provider_sessions.assets import make_asset_uri
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.run import ExportResult
 from airflow_provider_sessions.hooks.base import SessionsHook
@@ -40,15 +41,13 @@ def preload_lineage_collector() -> Iterator[None]:
 def report_lineage(hook: SessionsHook, plan: ExportPlan, result: ExportResult) -> None:
     """Report to the hook lineage collector what was read, and to which folders or tables it was written.
 
-    The inputs are ``{platform}://{account}/{feature}``, such as ``vidinfra://api.tenbyte.io/attendance``.
+    The inputs have the URIs of :mod:`airflow_provider_sessions.assets`.
 
     :param hook: the platform's hook, which is the context of inputs and outputs.
     """
     collector = get_hook_lineage_collector()
-    # A connection type may contain an underscore, the scheme of a URI may not.
-    account = f"{plan.platform.replace('_', '-')}://{plan.account}"
     for feature in dict.fromkeys(dataset.feature for dataset in plan.datasets):
-        collector.add_input_asset(context=hook, uri=f"{account}/{feature}")
+        collector.add_input_asset(context=hook, uri=make_asset_uri(plan.platform, plan.account, feature))
     for asset in _list_written_assets(result).values():
         collector.add_output_asset(context=hook, uri=asset.uri)
 
