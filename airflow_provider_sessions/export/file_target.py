@@ -71,6 +71,8 @@ class FileTarget:
         """The store, for files that another try of the run may have written meanwhile."""
         self._first_record = read_record(store, run)
         """The run's record when this try began."""
+        self._has_record = self._first_record is not None
+        """Whether there was a record at :meth:`begin`. If not, no try of the run has written a file."""
 
     def read_ledger(self, plan: ExportPlan) -> dict[str, LedgerSession]:
         """Return the sessions in the ledger of the plan's account, by id.
@@ -100,6 +102,7 @@ class FileTarget:
             the store allows one writer at a time.
         """
         before = self._read_current_record()
+        self._has_record = before is not None
         new = (plan.account, self._form.name)
         old = new if before is None else (before.account, before.format)
         self._ledger = self._open_ledger(*new, plan.views)
@@ -140,7 +143,6 @@ class FileTarget:
             self._ledger.finish_writes()
             files += written
         outcome = counter.outcome()
-        self._ledger.announce_files(())
         remove_stale_files(self._guarded, self._run, possible - {file.key for file in files})
         complete = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
         write_record(self._guarded, self._run, complete)
@@ -150,17 +152,17 @@ class FileTarget:
         return ExportResult(outcome, self._summarize(complete), locations, assets)
 
     def _write_running_record(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
-        """Record that the run is active, and return the keys of all files that may exist because of it."""
+        """Record that the run is active, and return the keys of all files that earlier tries may have written."""
+        state = {"status": "running", "may_exist": tuple(sorted(planned)), "owned": tuple(sorted(owned))}
+        running = record.model_copy(update=state)
+        if not self._has_record and self._store.creates_exclusively and create_record(self._store, self._run, running):
+            return set()
         before = self._read_current_record()
         keys = planned | (before.keys if before else set())
-        state = {"status": "running", "may_exist": tuple(sorted(keys)), "owned": tuple(sorted(owned))}
-        running = record.model_copy(update=state)
-        if before is None and self._store.creates_exclusively:
-            if not create_record(self._guarded, self._run, running):
-                raise self._replaced_by_other_try()
-        elif before != running:
+        running = running.model_copy(update={"may_exist": tuple(sorted(keys))})
+        if before != running:
             write_record(self._guarded, self._run, running)
-        return keys
+        return keys if before else set()
 
     def _read_current_record(self) -> RunRecord | None:
         """Return the run's record; raise if another try has completed it since this one began."""

@@ -4,10 +4,12 @@ All are below ``_ledger/{format}/{account}/``, because each format and each acco
 
 - ``sessions/{two hex digits}/{session}/{number}.json``: the numbered states of a session, whose id's SHA-256 begins
   with the two digits. The next state is created only if there is none of that number; of two writers one succeeds, and
-  the other decides again. A state is found by the session's id. No run lists all sessions, so a run costs the same
-  however many were exported.
-- ``pending/{time}~{session}~{number}.json``: a marker of when the session is due. It is written before the state of
-  that number and deleted after the next one. The folder lists only what is pending or was exported in the last days.
+  the other decides again. So a run that knows a state, or assumes that there is none, need not check whether it is the
+  latest before it creates the next one. A state is found by the session's id. No run lists all sessions, so a run costs
+  the same however many were exported.
+- ``pending/{time}~{session}~{number}~{two hex digits}{eight random ones}.json``: a marker of when the session is due.
+  It is written before the state of that number and deleted after the next one. Its name says where that state is. The
+  folder lists only what is pending or was exported in the last days. Earlier versions wrote names without the digits.
 - ``open/{run}.json``: the lease of an active or killed run, and the files that it was about to publish. A claim counts
   only while its run has a lease: one made after the lease was lost belongs to nobody.
 - ``expected/{run}.json``: the sessions that such a run was going to claim.
@@ -22,6 +24,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -77,6 +80,23 @@ class LedgerState(BaseModel):
     def seen_by(self) -> frozenset[str]:
         """The views that showed the session."""
         return frozenset().union(*(entry.seen_by for entry in self.entries.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A marker of when a session is due, as its name says.
+
+    :param time: when the session is due.
+    :param name: name of the folder with the session's states.
+    :param number: the state's number.
+    :param digits: the folder above that one; None if an earlier version wrote the marker.
+    """
+
+    key: str
+    time: str
+    name: str
+    number: int
+    digits: str | None
 
 
 class UnpublishedFile(BaseModel):
@@ -140,9 +160,15 @@ class ObjectLedger:
         self._lock = LedgerLock(store, self._base, self.run_try.token, clock)
         self._is_locking = False
         """Whether only one try at a time may write; set by :meth:`begin`."""
+        self._known: dict[str, LedgerState] = {}
+        """States that :meth:`begin` read, by session id. There may be later ones."""
+        self._marked: dict[str, int] = {}
+        """By the name of a session's folder, the highest number of its markers; set by :meth:`begin`."""
         self._claimed: dict[str, LedgerState] = {}
         self._has_claims = False
         """Whether entries may have been claimed."""
+        self._expected_before = frozenset[str]()
+        """The sessions that earlier tries of the run were going to claim; set by :meth:`begin`."""
 
     def begin(self, owned: Collection[str]) -> dict[str, DueSession]:
         """Recover killed runs, and return the sessions that are due or owned, by id.
@@ -151,36 +177,33 @@ class ObjectLedger:
         :raises ExportError: the store allows one writer at a time, and another one is active.
         """
         mine = self._open_key(self.run_try.run)
-        before = self._read(mine, Lease)
+        leases = self._leases()
+        before = self._read(mine, Lease) if mine in leases else None
         self._take_lock(before.tokens if before else ())
-        owned = set(owned) | self._expected(self.run_try.run)
+        if before is not None or owned:  # else no try of this run has claimed anything
+            self._expected_before = self._expected(self.run_try.run)
+        owned = self._expected_before.union(owned)
         if before is not None:
             self._lease = before.model_copy(update={"tokens": (*before.tokens, self.run_try.token)})
         self._take_lease()
         if before is not None:
             self._recover(self.run_try.run, before)
             self._lease = self._lease.model_copy(update={"files": {}})
-        for key in self._leases():
+        for key in leases:
             if key != mine:
                 self._recover_expired(key)
-        found: dict[str, DueSession] = {}
         now = self._clock.now()
-        for state in self._each(self._read_due_state, self._due(now)):
-            if state is not None:
-                due = {name for name, entry in state.entries.items() if is_due(entry, now)}
-                found[state.session.session_id] = DueSession(
-                    state.session, frozenset(due), owned=False, seen_by=state.seen_by
-                )
-        for state in self._each(self._latest, sorted(owned)):
-            if state is not None:
-                names = {name for name, entry in state.entries.items() if entry.run == self.run_try.run}
-                if names:
-                    known = found.get(state.session.session_id)
-                    names |= known.datasets if known else frozenset()
-                    found[state.session.session_id] = DueSession(
-                        state.session, frozenset(names), owned=True, seen_by=state.seen_by
-                    )
-        return found
+        for state in self._read_due_states(now):
+            self._keep_later(state)
+        of_owned = self._each(self._read_owned, sorted(owned))
+        self._known |= {state.session.session_id: state for state in of_owned if state is not None}
+        found = (self._make_due(state, now, is_owned=key in owned) for key, state in self._known.items())
+        return {one.session.session_id: one for one in found if one.datasets}
+
+    def _make_due(self, state: LedgerState, now: datetime, *, is_owned: bool) -> DueSession:
+        due = {name for name, entry in state.entries.items() if is_due(entry, now)}
+        own = {name for name, entry in state.entries.items() if is_owned and entry.run == self.run_try.run}
+        return DueSession(state.session, frozenset(due | own), owned=bool(own), seen_by=state.seen_by)
 
     def read_sessions(self) -> dict[str, LedgerSession]:
         """Return the entries of all sessions, by id. It lists every state, which is too slow for nightly runs."""
@@ -197,12 +220,20 @@ class ObjectLedger:
         :param keep: names of the datasets that it writes.
         """
 
+        def is_kept(name: str, entry: LedgerEntry) -> bool:
+            return entry.run != self.run_try.run or name in keep
+
         def change(name: str, entry: LedgerEntry) -> LedgerEntry:
-            if entry.run != self.run_try.run or name in keep:
+            if is_kept(name, entry):
                 return entry
             return release_entry(entry, self._clock.now(), "its run no longer exports it")
 
-        self._each(lambda session_id: self._change(session_id, change), sorted(session_ids))
+        def may_change(session_id: str) -> bool:
+            known = self._known.get(session_id)
+            return known is None or not all(is_kept(name, entry) for name, entry in known.entries.items())
+
+        changed = sorted(filter(may_change, session_ids))
+        self._each(lambda session_id: self._change(session_id, change), changed)
 
     def expect_sessions(self, session_ids: Collection[str]) -> None:
         """Record which sessions are going to be claimed, so that other runs find them if this run is killed.
@@ -213,11 +244,13 @@ class ObjectLedger:
         if held is not None and held.tokens[-1] != self.run_try.token:
             raise self._lease_lost()
         self._take_lease()
-        sessions = self._expected(self.run_try.run) | frozenset(session_ids)
+        sessions = self._expected_before.union(session_ids)
         self._write(self._expected_key(self.run_try.run), ExpectedSessions(sessions=sessions))
 
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, CheckResult]]]) -> list[dict[str, EntryUpdate]]:
         """Decide about sessions and record it; return for each session the updates by dataset."""
+        if not batch:
+            return []
         self.check_lease()
         self._has_claims = True
         if self._lease.until - self._clock.now() < LEASE / 2:
@@ -229,6 +262,8 @@ class ObjectLedger:
 
         :raises ExportError: the lease is lost; they must not be published.
         """
+        if not files and not self._claimed:
+            return
         noted = dict(self._lease.files)
         for file in files:
             inside = frozenset(
@@ -283,8 +318,8 @@ class ObjectLedger:
     def _claim(self, session: Session, seen: Mapping[str, CheckResult]) -> dict[str, EntryUpdate]:
         now = self._clock.now()
         kept = strip_session(session)
+        before, is_latest = self._read_known(session.session_id), False
         while True:
-            before = self._latest(session.session_id)
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
             updates = {
@@ -293,16 +328,17 @@ class ObjectLedger:
                 for old in (valid.get(name),)
             }
             entries = {**known, **{name: update.entry for name, update in updates.items()}}
-            if entries == known:
-                if before is not None:
-                    self._note_claim(before)  # the claim of a create whose response was lost
-                return updates
-            # If the session continues, keep its end: if it is deleted later, its exported rows must record that.
-            last = kept if before is None or session.ended_at is not None else before.session
-            after = self._append(before, last, entries)
+            if entries != known:
+                # If the session continues, keep its end: if it is deleted later, its exported rows must record that.
+                last = kept if before is None or session.ended_at is not None else before.session
+                after = self._append(before, last, entries)
+            else:
+                after = before if is_latest or before is None or self._read_next(before) is None else None
             if after is not None:
-                self._note_claim(after)
+                self._note_claim(after)  # also the claim of a create whose response was lost
+            if after is not None or not entries:
                 return updates
+            before, is_latest = self._latest(session.session_id), True
 
     def _note_claim(self, state: LedgerState) -> None:
         if any(entry.claim == self.run_try.token for entry in state.entries.values()):
@@ -321,7 +357,7 @@ class ObjectLedger:
         """Return the entry, released if its claim belongs to nobody: its try was recovered before it made the claim."""
         if entry.status is not EntryStatus.WRITING or entry.claim == self.run_try.token or entry.run is None:
             return entry
-        if entry.run != self.run_try.run and self._store.exists(self._open_key(entry.run)):
+        if entry.run != self.run_try.run and self._store.read(self._open_key(entry.run)) is not None:
             return entry
         return release_entry(entry, self._clock.now(), "the try that claimed it had ended")
 
@@ -356,42 +392,120 @@ class ObjectLedger:
         times = [entry.next_check for entry in unclaimed if entry.next_check is not None]
         marker = None
         if times:
-            name = folder.rpartition("/")[2]
-            marker = f"{self._base}/pending/{min(times):{_TIME}}~{name}~{number:06d}.json"
+            digits, name = folder.split("/")
+            unique = f"{digits}{secrets.token_hex(4)}"
+            marker = f"{self._base}/pending/{min(times):{_TIME}}~{name}~{number:06d}~{unique}.json"
         state = LedgerState(number=number, session=session, entries=entries, marker=marker)
         if marker is not None:
-            self._create(marker, state)
-        if not self._create(f"{folder}/{number:06d}.json", state):
-            return None
-        if before is not None and before.marker is not None and before.marker != marker:
-            self._store.delete(before.marker)
+            self._write(marker, state)
+        old = before.marker if before else None
+        if self._create(self._state_key(folder, number), state):
+            if old is not None:
+                self._store.delete(old)
+            return state
+        if old is not None or marker is not None:
+            created = self._read_state(folder, number)
+            if created == state:  # by this writer; the response was lost
+                return state
+            for key in (old, marker):
+                if key is not None and created is not None and key != created.marker:
+                    self._store.delete(key)
+        return None
+
+    def _read_known(self, session_id: str) -> LedgerState | None:
+        """Return a state that :meth:`begin` read, or whose marker it saw. There may be a later one.
+
+        For a session without a marker this is None, unless its folder may have had another name.
+        """
+        if session_id in self._known:
+            return self._known.pop(session_id)
+        folders = self._folders(session_id)
+        for folder in folders:
+            number = self._marked.get(folder.partition("/")[2])
+            state = self._read_state(folder, number) if number is not None else None
+            if state is not None and state.session.session_id == session_id:
+                return state
+        is_former = len(folders) > 1 and self._read_state(folders[1], 0) is not None
+        return self._latest(session_id) if is_former else None
+
+    def _read_owned(self, session_id: str) -> LedgerState | None:
+        """Return the latest state of a session. It is listed only if its marker does not say where to begin."""
+        state = self._read_known(session_id)
+        if state is None:
+            return self._latest(session_id)
+        while (later := self._read_next(state)) is not None:
+            state = later
         return state
 
     def _latest(self, session_id: str) -> LedgerState | None:
-        # Earlier versions of this package named some folders differently; later states are in the new folder.
-        for folder in dict.fromkeys((self._folder(session_id), self._folder(session_id, former_safe_name))):
-            keys = list(self._store.list(folder))
+        for folder in self._folders(session_id):
+            keys = list(self._store.list(f"{self._base}/sessions/{folder}"))
             state = self._read(keys[-1], LedgerState) if keys else None
             if state is not None and state.session.session_id == session_id:
                 return state
         return None
 
+    def _read_next(self, state: LedgerState) -> LedgerState | None:
+        return self._read_state(self._folder(state.session.session_id), state.number + 1)
+
+    def _read_state(self, folder: str, number: int) -> LedgerState | None:
+        return self._read(self._state_key(folder, number), LedgerState)
+
     # -- due sessions, and recovery ------------------------------------------------------------------------------------
 
-    def _due(self, now: datetime) -> list[str]:
+    def _read_due_states(self, now: datetime) -> list[LedgerState]:
+        """Return the marked states of the sessions that have a marker whose time has come."""
         until = f"{now:{_TIME}}"
-        listed = self._store.list(f"{self._base}/pending")
-        return [key for key in listed if key.rpartition("/")[2][: len(until)] <= until]
+        markers = [marker for key in self._store.list(f"{self._base}/pending") if (marker := self._parse_marker(key))]
+        self._marked = {marker.name: marker.number for marker in sorted(markers, key=lambda one: one.number)}
+        due = {marker.name for marker in markers if marker.time <= until}
+        of_due = [marker for marker in markers if marker.name in due]
+        by_folder: dict[str, list[Marker]] = {}
+        for marker, folder in zip(of_due, self._each(self._find_folder, of_due), strict=True):
+            if folder is not None:
+                by_folder.setdefault(folder, []).append(marker)
+        states = self._each(lambda one: self._read_marked_state(*one), by_folder.items())
+        return [state for state in states if state is not None]
 
-    def _read_due_state(self, key: str) -> LedgerState | None:
-        """Return the state of a due session. A marker that belongs to an earlier state is deleted."""
-        noted = self._read(key, LedgerState)
-        state = self._latest(noted.session.session_id) if noted else None
-        if noted is None or state is None or state.marker == key:
-            return state
-        if noted.number <= state.number:  # a higher number belongs to a state that is being written
-            self._store.delete(key)
+    def _parse_marker(self, key: str) -> Marker | None:
+        time, *parts = key.rpartition("/")[2].removesuffix(".json").split("~")
+        if len(parts) < 2 or not parts[1].isdecimal():
+            return None
+        return Marker(key, time, parts[0], int(parts[1]), parts[2][:2] if len(parts) > 2 else None)
+
+    def _find_folder(self, marker: Marker) -> str | None:
+        """Return the folder of the session's states; None if the marker was deleted meanwhile."""
+        if marker.digits is not None:
+            return f"{marker.digits}/{marker.name}"
+        noted = self._read(marker.key, LedgerState)
+        if noted is None:
+            return None
+        return f"{self._folder(noted.session.session_id).partition('/')[0]}/{marker.name}"
+
+    def _read_marked_state(self, folder: str, markers: list[Marker]) -> LedgerState | None:
+        """Return the state of the latest of a session's markers, unless it has no marker any more.
+
+        Markers of earlier states are deleted. One without a state is left: the state is being written, or its writer
+        was killed.
+        """
+        for marker in sorted(markers, key=lambda one: one.number, reverse=True):
+            state = self._read_state(folder, marker.number)
+            if state is None:
+                continue
+            for one in markers:
+                if one.number <= state.number and one.key != state.marker:
+                    self._store.delete(one.key)
+            return state if state.marker in {one.key for one in markers} else None
         return None
+
+    def _keep_later(self, state: LedgerState) -> None:
+        """Remember a state, unless a later one is known. Of a session with a former folder there may be two."""
+        session_id = state.session.session_id
+        known = self._known.get(session_id, state)
+        earlier, later = (known, state) if known.number < state.number else (state, known)
+        if earlier.number < later.number and earlier.marker is not None:
+            self._store.delete(earlier.marker)
+        self._known[session_id] = later
 
     def _recover_expired(self, key: str) -> None:
         """Recover a run whose lease has expired."""
@@ -487,15 +601,25 @@ class ObjectLedger:
     def _expected_key(self, run: str) -> str:
         return f"{self._base}/expected/{run}.json"
 
-    def _folder(self, session_id: str, named: Callable[[str, int], str] = safe_name) -> str:
-        spread = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]
-        return f"{self._base}/sessions/{spread}/{named(session_id, 60)}"
+    def _state_key(self, folder: str, number: int) -> str:
+        return f"{self._base}/sessions/{folder}/{number:06d}.json"
+
+    def _folder(self, session_id: str) -> str:
+        return self._folders(session_id)[0]
+
+    def _folders(self, session_id: str) -> list[str]:
+        """Return the folder of a session's states, and the one of earlier versions of this package if it differs.
+
+        Later states of such a session are in the first one.
+        """
+        digits = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]
+        return list(dict.fromkeys(f"{digits}/{named(session_id, 60)}" for named in (safe_name, former_safe_name)))
 
     def _create(self, key: str, content: BaseModel) -> bool:
         data = content.model_dump_json(exclude_none=True).encode()
         if not self._is_locking:
             return self._store.create(key, data)
-        if self._store.exists(key):
+        if self._store.read(key) is not None:
             return False
         self._write(key, content)
         return True

@@ -87,9 +87,6 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
 
-    def exists(self, key: str) -> bool:
-        """Return whether a file exists."""
-
 
 class LocalStore:
     """A folder of this machine. A file is written under a temporary name in its folder, and then renamed.
@@ -150,10 +147,6 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
         self._path(key).unlink(missing_ok=True)
-
-    def exists(self, key: str) -> bool:
-        """Return whether a file exists."""
-        return self._path(key).is_file()
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
@@ -228,14 +221,9 @@ class GuardedStore:
         return self._store.list(folder)
 
     def delete(self, key: str) -> None:
-        """Delete a file; there is no check if it does not exist."""
-        if self._store.exists(key):
-            self._check()
-            self._store.delete(key)
-
-    def exists(self, key: str) -> bool:
-        """Return whether a file exists."""
-        return self._store.exists(key)
+        """Delete a file, if it exists."""
+        self._check()
+        self._store.delete(key)
 
 
 class HashingWriter(io.RawIOBase):

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.store import LocalStore, Store
-from airflow_provider_sessions.transfers._object_store import ObjectStore
+from airflow_provider_sessions.transfers._object_store import ObjectStore, S3Store
 from airflow_provider_sessions.transfers._renaming_store import RenamingStore, SshStore
 
 _LOCAL = ("", "file", "local")
@@ -18,8 +18,8 @@ _LOCAL = ("", "file", "local")
 _WITH_BUCKETS = ("s3", "s3a", "gs", "gcs")
 """Protocols whose addresses begin with a bucket; without a check, the first folder would be used as one."""
 
-_APPEAR_WHEN_CLOSED = frozenset({"adlfs", "gcsfs", "s3fs"})
-"""Clients of stores in which a file appears when its upload ends, and which support conditional creates."""
+_APPEAR_WHEN_CLOSED = frozenset({"adlfs", "gcsfs"})
+"""Clients of further stores in which a file appears when its upload ends, and which support conditional creates."""
 
 
 Folder = str | Path | ObjectStoragePath
@@ -50,6 +50,8 @@ def open_store(path: Folder, conn_id: str | None = None) -> Store:
 
 def _get_store_class(file_system: Any) -> type[ObjectStore]:
     clients = {kind.__module__.partition(".")[0] for kind in type(file_system).__mro__}
+    if "s3fs" in clients:
+        return S3Store
     if clients & _APPEAR_WHEN_CLOSED:
         return ObjectStore
     return SshStore if "sshfs" in clients else RenamingStore

@@ -238,7 +238,7 @@ def _count_touches(last: int, happens: signal.Signals) -> None:
     from airflow_provider_sessions.transfers._object_store import ObjectStore
 
     for store in (LocalStore, ObjectStore):
-        for name in ("create", "read", "list", "delete", "exists"):
+        for name in ("create", "read", "list", "delete"):
             setattr(store, name, _touching(getattr(store, name), touch))
         store.write = _touching_twice(store.write, touch)  # type: ignore[method-assign]
     _count_touches_of_databases(touch, within=happens is signal.SIGKILL)

@@ -57,7 +57,7 @@ def test_a_list_has_files_only(store_in, kind: str) -> None:
     assert store.create("a/b/empty", b"")
     assert list(store.list("a")) == ["a/b/empty", "a/b/file"]
     assert list(store.list("a/empty")) == []
-    assert not store.exists("a")
+    assert store.read("a") is None
     assert store.read("a/empty") is None
     assert store.create("a/empty/file", b"1")
     assert list(store.list("a/empty")) == ["a/empty/file"]

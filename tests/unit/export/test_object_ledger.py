@@ -171,6 +171,139 @@ def test_a_claim_that_a_try_made_after_it_lost_its_lease_is_nobodys(store, clock
     assert updates["sessions"].write
 
 
+def exported(store: LocalStore, clock: VirtualClock, run: str = "night", key: str = "s1") -> None:
+    """Export one session, to the end."""
+    one = begun(store, clock, run)
+    one.claim([(session(key), READY)])
+    one.finish_writes()
+    one.release_lease()
+
+
+def marked(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "_ledger").rglob("*/pending/*.json"))
+
+
+class Killed(LocalStore):
+    """A store whose user is killed before it deletes a marker."""
+
+    def delete(self, key: str) -> None:
+        if "/pending/" in key:
+            raise KeyboardInterrupt
+        super().delete(key)
+
+
+@pytest.mark.parametrize(("seen", "writes"), [("content", False), ("changed", True)])
+def test_a_marker_that_a_killed_run_left_is_deleted_and_makes_nothing_due_twice(
+    store, clock, tmp_path, seen: str, writes: bool
+) -> None:
+    exported(store, clock)
+    clock.jump(24 * 3600)
+    dies = ledger(Killed(tmp_path), clock, "dies")
+    dies.begin(())
+    dies.expect_sessions(["s1"])
+    with pytest.raises(KeyboardInterrupt):
+        dies.claim([(session(), {"sessions": CheckResult(EntryStatus.EXPORTED, seen, "x.jsonl")})])
+    left = marked(tmp_path)[0]
+    clock.jump((LEASE + LEASE_MARGIN).total_seconds())
+    second = ledger(store, clock, "second")
+    second.begin(())
+    [update] = second.claim([(session(), {"sessions": CheckResult(EntryStatus.EXPORTED, seen, "y.jsonl")})])
+    assert update["sessions"].write is writes
+    second.finish_writes()
+    second.release_lease()
+    assert left not in marked(tmp_path)
+    assert begun(store, clock, "third").begin(()) == {}
+    clock.jump(3 * 24 * 3600)
+    assert set(begun(store, clock, "fourth").begin(())) == {"s1"}
+    assert len(marked(tmp_path)) == 1
+
+
+def test_of_two_runs_that_recheck_a_session_the_later_one_finds_what_the_first_one_recorded(
+    store, clock, tmp_path
+) -> None:
+    exported(store, clock)
+    clock.jump(24 * 3600)
+    first, second = begun(store, clock, "first"), begun(store, clock, "second")
+    changed = {"sessions": CheckResult(EntryStatus.EXPORTED, "changed", "sessions/dt=2026-03-02/y.jsonl")}
+    [of_first], [of_second] = first.claim([(session(), changed)]), second.claim([(session(), changed)])
+    assert (of_first["sessions"].write, of_second["sessions"].write) == (True, False)
+    first.finish_writes()
+    first.release_lease()
+    second.release_lease()
+    [left] = marked(tmp_path)
+    clock.jump(24 * 3600)
+    assert set(begun(store, clock, "third").begin(())) == {"s1"}
+    assert marked(tmp_path) == [left]
+
+
+def test_what_changes_nothing_is_decided_by_the_latest_state(store, clock) -> None:
+    """Another run wrote a new version after this one had begun, which owns the session and rechecks it."""
+    exported(store, clock)
+    rerun = ledger(store, clock)
+    assert set(rerun.begin(["s1"])) == {"s1"}
+    another = begun(store, clock, "another")
+    changed = {"sessions": CheckResult(EntryStatus.EXPORTED, "changed", "sessions/dt=2026-03-02/y.jsonl")}
+    [update] = another.claim([(session(), changed)])
+    assert update["sessions"].write
+    [update] = rerun.claim([(session(), READY)])
+    assert (update["sessions"].write, update["sessions"].entry.status) == (False, EntryStatus.WRITING)
+
+
+def test_a_state_whose_response_was_lost_keeps_its_marker(store, clock, mocker, tmp_path) -> None:
+    run = begun(store, clock)
+    create = store.create
+    mocker.patch.object(store, "create", lambda key, data: create(key, data) and "/sessions/" not in key)
+    run.claim([(session(), NOT_YET)])
+    mocker.stopall()
+    run.release_lease()
+    clock.jump(3600)
+    assert set(begun(store, clock, "next").begin(())) == {"s1"}
+    assert len(marked(tmp_path)) == 1
+
+
+def test_a_marker_of_an_earlier_version_is_found_and_replaced(store, clock, tmp_path) -> None:
+    run = begun(store, clock)
+    run.claim([(session("x-0123456789"), NOT_YET)])
+    run.release_lease()
+    [state] = (tmp_path / "_ledger").rglob("sessions/*/*/*.json")
+    [marker] = (tmp_path / "_ledger").rglob("pending/*.json")
+    former = marker.with_name(f"{marker.name.partition('~')[0]}~x-0123456789~000000.json")
+    for path in (state, marker):
+        path.write_text(path.read_text().replace(marker.name, former.name))
+    marker.rename(former)
+    state.parent.rename(state.parent.with_name("x-0123456789"))
+
+    store = LocalStore(tmp_path)
+    clock.jump(3600)
+    later = ledger(store, clock, "later")
+    assert set(later.begin(())) == {"x-0123456789"}
+    [update] = later.claim([(session("x-0123456789"), NOT_YET)])
+    assert update["recordings"].entry.attempts == 2
+    later.release_lease()
+    assert not former.exists()
+    assert begun(store, clock, "too soon").begin(()) == {}
+    clock.jump(24 * 3600)
+    assert set(begun(store, clock, "last").begin(())) == {"x-0123456789"}
+
+
+def test_no_run_of_last_days_sessions_lists_the_states_of_one(store, clock, mocker) -> None:
+    """Neither a night, nor its rerun, nor one whose window contains sessions that are known and not due."""
+    exported(store, clock)
+    listed = mocker.spy(store, "list")
+    exported(store, clock, key="s2")
+    rerun = ledger(store, clock)
+    assert set(rerun.begin(["s1", "s2"])) == {"s1", "s2"}
+    rerun.release(["s1", "s2"], keep=["sessions"])
+    assert [one["sessions"].write for one in rerun.claim([(session(key), READY) for key in ("s1", "s2")])] == [1, 1]
+    rerun.release_lease()
+    wide = begun(store, clock, "wide")
+    assert [one["sessions"].write for one in wide.claim([(session(key), READY) for key in ("s1", "s2")])] == [0, 0]
+    wide.release_lease()
+    clock.jump(24 * 3600)
+    exported(store, clock, "next night")
+    assert not [call.args for call in listed.call_args_list if "/sessions/" in call.args[0]]
+
+
 class Plain(LocalStore):
     """A store that cannot create exclusively."""
 

@@ -72,10 +72,6 @@ class Pausing(LocalStore):
         self._touch()
         return super().list(folder)
 
-    def exists(self, key: str) -> bool:
-        self._touch()
-        return super().exists(key)
-
 
 def export(store: LocalStore, clock: VirtualClock, attendance: dict[str, Any], *, fails: bool = False) -> None:
     """One try of the run, in a thread and an event loop of its own.
