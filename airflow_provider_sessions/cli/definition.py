@@ -13,6 +13,8 @@ DESCRIPTION = "List live sessions, and check connections and exports"
 _PACKAGE = "airflow_provider_sessions.cli"
 
 _SESSION_ID = Arg(("session_id",), help="the session's id on its platform")
+_SESSION_IDS = Arg(("session_ids",), nargs="+", help="ids of sessions on their platform")
+_YES = Arg(("-y", "--yes"), action="store_true", help="do it")
 _CONN_ID = Arg(("-c", "--conn-id"), required=True, help="id of a connection to a platform, such as vidinfra_default")
 _CONN_IDS = Arg(("-c", "--conn-id"), action="append", help="id of a connection to check; give it once for each")
 _START = Arg(("--start",), help="start of a window of time: ISO 8601 with an offset, such as 2026-11-30T00:00:00Z")
@@ -60,6 +62,13 @@ LEDGER_COMMANDS = (
         args=(*_TARGET, *_COMPARED, ARG_OUTPUT, ARG_VERBOSE),
     ),
     ActionCommand(
+        name="forget",
+        help="Let the next run export sessions again, as their next version",
+        description="Without --yes, list what the ledger holds of them, and change nothing.",
+        func=lazy_load_command(f"{_PACKAGE}.ledger.forget_sessions"),
+        args=(_SESSION_IDS, *_TARGET, _YES, ARG_OUTPUT, ARG_VERBOSE),
+    ),
+    ActionCommand(
         name="repair",
         help="Export what verify lists, as the next version of each session",
         func=lazy_load_command(f"{_PACKAGE}.ledger.repair_ledger"),
@@ -86,7 +95,9 @@ COMMANDS = (
         func=lazy_load_command(f"{_PACKAGE}.doctor.run_doctor"),
         args=(_CONN_IDS, _PATH, _STORAGE_CONN_ID, _SQL_CONN_ID, ARG_OUTPUT, ARG_VERBOSE),
     ),
-    GroupCommand(name="ledger", help="Check and repair what an export has written", subcommands=LEDGER_COMMANDS),
+    GroupCommand(
+        name="ledger", help="Check, repair and repeat what an export has written", subcommands=LEDGER_COMMANDS
+    ),
 )
 """The commands of the group ``sessions``."""
 

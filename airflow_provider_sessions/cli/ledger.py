@@ -1,7 +1,8 @@
-"""``airflow sessions ledger``: what an export has pending, and what is missing or outdated in its files or tables."""
+"""``airflow sessions ledger``: what an export has pending, lacks, or is to export again."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, EntryStatus
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.repair import read_ledger, repair, verify
+from airflow_provider_sessions.export.repair import forget, read_ledger, repair, verify
 from airflow_provider_sessions.export.run import ExportTarget
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_redaction
@@ -80,6 +81,22 @@ def repair_ledger(arguments: Namespace) -> None:
     print_rows(
         [{"dataset": name, "rows": counts["rows"]} for name, counts in written.datasets.items()], arguments.output
     )
+
+
+@command
+def forget_sessions(arguments: Namespace) -> None:
+    """Print what the ledger holds of sessions. With ``--yes``, let the next run export them again."""
+    with _open_target(arguments) as target:
+        hook, dry_run = hook_for(arguments.conn_id), not arguments.yes
+        forgotten = forget(hook, target, arguments.session_ids, dry_run=dry_run)
+    rows: list[Row] = [
+        {"session_id": session_id, "dataset": dataset, "status": entry.status.value, "version": entry.version}
+        for session_id, held in forgotten.items()
+        for dataset, entry in sorted(held.entries.items())
+    ]
+    print_rows(rows, arguments.output)
+    if dry_run:
+        print("Nothing was changed; repeat this with --yes to export them again", file=sys.stderr)  # noqa: T201
 
 
 @contextmanager

@@ -92,6 +92,13 @@ class FileTarget:
     def _open_catalogue(self, plan: ExportPlan, name: str) -> ObjectCatalogue:
         return ObjectCatalogue(self._store, f"{ledger_folder(plan.account, self._form.name)}/catalogue/{name}")
 
+    def forget(self, plan: ExportPlan, sessions: Mapping[str, LedgerSession]) -> None:
+        """Make sessions of the plan's account pending and due, except what a run is writing.
+
+        :raises ExportError: the store allows one writer at a time, and another one is active.
+        """
+        self._open_ledger(plan.account, self._form.name).forget(sessions)
+
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Recover killed runs, and return the sessions that are due or owned, by id.
 

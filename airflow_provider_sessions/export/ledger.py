@@ -297,6 +297,11 @@ def release_entry(entry: LedgerEntry, now: datetime, reason: str) -> LedgerEntry
     )
 
 
+def forget_entry(entry: LedgerEntry, now: datetime) -> LedgerEntry:
+    """Return an entry that the next run exports again, unless it is claimed now. Its next version is a new one."""
+    return entry if entry.status is EntryStatus.WRITING else release_entry(entry, now, "forgotten on request")
+
+
 def checksum_rows(rows: Sequence[Sequence[object]], ended: datetime, status: EntryStatus) -> str:
     """Return the checksum of rows and of the session's end, which decides in which day's file they are.
 

@@ -46,6 +46,7 @@ from airflow_provider_sessions.export.ledger import (
     RunTry,
     decide_update,
     finish_write,
+    forget_entry,
     get_give_up_start,
     is_due,
     recover_entry,
@@ -213,6 +214,21 @@ class ObjectLedger:
         states = self._each(lambda key: self._read(key, LedgerState), list(latest.values()))
         by_age = sorted((one for one in states if one is not None), key=lambda one: one.number)
         return {one.session.session_id: LedgerSession(one.session, one.entries) for one in by_age}
+
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Make sessions pending and due, except what is claimed. It may be called without :meth:`begin`.
+
+        :raises ExportError: the store allows one writer at a time, and another one is active.
+        """
+        self._take_lock(())
+
+        def change(_: str, entry: LedgerEntry) -> LedgerEntry:
+            return forget_entry(entry, self._clock.now())
+
+        try:
+            self._each(lambda session_id: self._change(session_id, change), sorted(session_ids))
+        finally:
+            self._lock.release()
 
     def release(self, session_ids: Collection[str], keep: Collection[str]) -> None:
         """Release the entries that this run owns, of datasets that it no longer writes.

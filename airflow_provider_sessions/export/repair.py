@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.checks import check_datasets
 from airflow_provider_sessions.export.datasets import Dataset, account_name, list_available_datasets, select_datasets
 from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry, LedgerSession
@@ -61,6 +62,29 @@ def read_ledger(runner: AdapterRunner, target: ExportTarget) -> dict[str, Ledger
     :raises ExportError: the ledger cannot be read.
     """
     return target.read_ledger(_plan_all(runner, SessionQuery(), None, Redaction()))
+
+
+def forget(
+    runner: AdapterRunner, target: ExportTarget, session_ids: Collection[str], *, dry_run: bool
+) -> dict[str, LedgerSession]:
+    """Let the next run export sessions again, as their next version, whatever its window. Their rows stay until then.
+
+    :param runner: the hook of the connection that was exported.
+    :param target: what was written into.
+    :param dry_run: whether to change nothing.
+    :returns: what the ledger held of these sessions, by id. What is ``writing`` is left.
+    :raises InputError: the ledger does not contain one of the sessions.
+    :raises ExportError: the ledger cannot be read or written.
+    """
+    plan = _plan_all(runner, SessionQuery(), None, Redaction())
+    ledger = target.read_ledger(plan)
+    unknown = sorted(set(session_ids) - ledger.keys())
+    if unknown:
+        raise InputError(f"not in the ledger of {plan.account}: {', '.join(unknown)}; nothing was changed")
+    found = {key: ledger[key] for key in sorted(session_ids)}
+    if not dry_run:
+        target.forget(plan, found)
+    return found
 
 
 def verify(

@@ -106,6 +106,15 @@ class ExportTarget(Protocol):
         :raises ExportError: it cannot be written.
         """
 
+    def forget(self, plan: ExportPlan, sessions: Mapping[str, LedgerSession]) -> None:
+        """Make sessions of the plan's account pending and due, so that the next run exports them again.
+
+        What a run is writing now is left as it is.
+
+        :param sessions: of :meth:`read_ledger`.
+        :raises ExportError: the ledger cannot be written.
+        """
+
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Recover the entries of killed tries, and return by id the sessions that are due or owned by this run.
 

@@ -70,6 +70,38 @@ def test_what_is_pending_is_listed_with_its_reason(ledger: Ledger, night: list[s
     assert row["next_check"] > row["since"]
 
 
+def test_a_session_that_is_forgotten_is_exported_again_by_the_next_run_whatever_its_window(
+    ledger: Ledger, night: list[str], export: dict[str, Any]
+) -> None:
+    listed = [
+        {"session_id": night[1], "dataset": "recordings", "status": "exported", "version": 1},
+        {"session_id": night[1], "dataset": "sessions", "status": "exported", "version": 1},
+    ]
+    assert ledger("forget", night[1]) == (0, listed)
+    assert [row["session_id"] for row in ledger("pending")[1]] == [night[0]], "without --yes, nothing is changed"
+
+    assert ledger("forget", night[1], "--yes") == (0, listed)
+    assert [row["reason"] for row in ledger("pending")[1] if row["session_id"] == night[1]] == [
+        "forgotten on request"
+    ] * 2
+    now = datetime.now(UTC)
+    arguments = {"task_id": "export", "conn_id": "vidinfra_default", "start": now - HOUR / 4, "end": now, **export}
+    kind = SessionsToSqlOperator if "sql_conn_id" in export else SessionsToObjectStorageOperator
+    written = kind(**arguments, datasets=["sessions", "recordings"]).execute({"ti": RecordingTaskInstance("next")})
+    assert written["sessions"] == 1
+    assert ledger("forget", night[1])[1] == [{**row, "version": 2} for row in listed]
+
+
+def test_sessions_that_the_ledger_does_not_contain_are_an_error_and_nothing_is_forgotten(
+    ledger: Ledger, night: list[str], export: dict[str, Any]
+) -> None:
+    [(name, value)] = export.items()
+    target = ["--conn-id", "vidinfra_default", f"--{name.replace('_', '-')}", value]
+    with pytest.raises(SystemExit, match=r"not in the ledger of .*: no-such-session; nothing was changed"):
+        main(["ledger", "forget", *target, "--yes", night[1], "no-such-session"])
+    assert [row["session_id"] for row in ledger("pending")[1]] == [night[0]]
+
+
 def test_a_title_that_was_changed_behind_the_export_is_found_and_repaired(
     ledger: Ledger, night: list[str], vidinfra: Any
 ) -> None:

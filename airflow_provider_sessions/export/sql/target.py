@@ -24,6 +24,7 @@ from airflow_provider_sessions.export.ledger import (
     RunTry,
     decide_update,
     finish_write,
+    forget_entry,
     get_give_up_start,
 )
 from airflow_provider_sessions.export.plan import ExportPlan
@@ -92,6 +93,21 @@ class SqlTarget:
         self._database.transaction(
             "writing the catalogue", lambda connection: self._catalogue(plan, name).update(connection, change)
         )
+
+    def forget(self, plan: ExportPlan, sessions: Mapping[str, LedgerSession]) -> None:
+        """Make sessions of the plan's account pending and due.
+
+        :raises ExportError: the ledger cannot be written.
+        """
+        ledger, now = self._ledger(plan), self._clock.now()
+
+        def forget(connection: Connection, session: Session) -> None:
+            before = ledger.lock_entries(connection, session.session_id)
+            after = {name: forget_entry(entry, now) for name, entry in before.items()}
+            ledger.write_entries(connection, session, before, after)
+
+        for key, one in sessions.items():
+            self._database.transaction(f"session {key!r}", partial(forget, session=one.session))
 
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Create or extend the tables, and return the sessions that are due or owned, by id.
