@@ -281,7 +281,7 @@ def test_a_missing_right_is_an_error_and_no_empty_success(export, two_days, vidi
     connect("vidinfra_default", conn_type="vidinfra", host=vidinfra.base_url, password=vidinfra.viewer_api_key)
     with pytest.raises(PermissionDeniedError):
         export()
-    assert {key.split("/")[1] for key in tree(tmp_path)} == {"_ledger", "_runs"}
+    assert {key.split("/")[1] for key in tree(tmp_path)} <= {"_ledger", "_runs"}
 
 
 def test_a_platform_that_fails_in_the_middle_leaves_whole_files_and_a_retry_completes(
