@@ -1,9 +1,8 @@
-"""A load in a process of its own: ``python -m tests.unit.export.sql.loading URL SCHEMA RUN [PREFIX]``."""
+"""A load, for processes of their own."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -32,7 +31,7 @@ def held(count: int, prefix: str) -> StandIn:
     return StandIn.of(*sessions, attendance={one.session_id: people for one in sessions})
 
 
-async def load(url: str, schema: str, run: str, prefix: str = "s") -> None:
+async def load(url: str, schema: str, run: str, prefix: str) -> None:
     """Load everything, as one try of a run."""
     adapter, database = held(sessions_for(url), prefix), Database(sa.create_engine(url))
     plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
@@ -42,5 +41,6 @@ async def load(url: str, schema: str, run: str, prefix: str = "s") -> None:
     database.close()
 
 
-if __name__ == "__main__":
-    asyncio.run(load(*sys.argv[1:]))
+def run_load(*arguments: str) -> None:
+    """Do the same in a process without an event loop."""
+    asyncio.run(load(*arguments))

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
 import time
-from pathlib import Path
+from multiprocessing.process import BaseProcess
 
 import pytest
 
 from airflow_provider_sessions.export.sql.tables import LEDGER
 from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
+from tests.unit.export.sql import loading
 from tests.unit.export.sql.loading import PEOPLE, sessions_for
 
 __all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
-ROOT = Path(__file__).parents[4]
 PATIENCE = 120.0
 
+# Each load is a process of its own, forked from one that has imported everything.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([loading.__name__])
 
-def start(place: Place, run: str, *prefix: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.unit.export.sql.loading", place.url, place.schema or "", run, *prefix]
-    return subprocess.Popen(command, cwd=ROOT)
+
+def start(place: Place, run: str, prefix: str = "s") -> BaseProcess:
+    process = FORKS.Process(target=loading.run_load, args=(place.url, place.schema or "", run, prefix), daemon=True)
+    process.start()
+    return process
+
+
+def wait(process: BaseProcess) -> int | None:
+    """Wait until a process has ended, and return its exit code."""
+    process.join(PATIENCE)
+    return process.exitcode
 
 
 def loaded(place: Place) -> int:
@@ -42,7 +52,7 @@ def whole(place: Place) -> set[str]:
 
 def test_processes_that_load_the_same_at_once_leave_everything_once(database: Place) -> None:
     loads = [start(database, f"run {number}") for number in range(4)]
-    assert [one.wait(PATIENCE) for one in loads] == [0] * 4
+    assert [wait(one) for one in loads] == [0] * 4
     assert len(whole(database)) == sessions_for(database.url)
 
 
@@ -51,7 +61,7 @@ def test_processes_that_load_other_sessions_each_do_not_meet(request: pytest.Fix
     """On InnoDB, a search for a row that is not there may lock the gap in which others are going to insert."""
     place: Place = request.getfixturevalue(fixture)
     loads = [start(place, f"run {number}", f"of-{number}-") for number in range(4)]
-    assert [one.wait(PATIENCE) for one in loads] == [0] * 4
+    assert [wait(one) for one in loads] == [0] * 4
     assert len(whole(place)) == 4 * sessions_for(place.url)
 
 
@@ -59,10 +69,10 @@ def test_a_process_killed_in_the_middle_leaves_whole_sessions_and_a_retry_the_re
     dies, deadline = start(database, "night"), time.monotonic() + PATIENCE
     some = sessions_for(database.url) // 6
     while loaded(database) < some:
-        assert dies.poll() is None
+        assert dies.exitcode is None
         assert time.monotonic() < deadline
     dies.kill()
-    dies.wait()
+    dies.join()
     assert some <= len(whole(database)) < sessions_for(database.url)
-    assert start(database, "night").wait(PATIENCE) == 0
+    assert wait(start(database, "night")) == 0
     assert len(whole(database)) == sessions_for(database.url)
