@@ -313,6 +313,8 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "conn_id",
         "path",
         "datasets",
+        "session_id",
+        "discovery",
         "format",
         "start",
         "end",

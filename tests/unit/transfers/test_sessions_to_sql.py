@@ -369,6 +369,8 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "schema",
         "table_prefix",
         "datasets",
+        "session_id",
+        "discovery",
         "start",
         "end",
         "room_id",
