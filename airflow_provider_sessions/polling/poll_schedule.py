@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from airflow_provider_sessions.model import Session, SessionState
 
+DEFAULT_POLL_INTERVAL = 60.0
+"""Seconds between polls, unless a caller requests others."""
 MAX_IDLE = 900.0
 """Seconds after which every session is polled again, however far away its next change seems."""
 RECONNECT_AFTER = 300.0

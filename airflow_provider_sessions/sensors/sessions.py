@@ -22,6 +22,7 @@ slow platform delays it, a deferred sensor waits up to 45 s for it; a poking one
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -50,7 +51,7 @@ from airflow_provider_sessions.links import JoinLink, SessionLink, name_mapped_t
 from airflow_provider_sessions.messages import unknown_choice_error
 from airflow_provider_sessions.model import ArtifactName, Session, StateName, parse_seconds
 from airflow_provider_sessions.operators._deferring_operator import SHORT_WAIT
-from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
+from airflow_provider_sessions.polling.poll_schedule import DEFAULT_POLL_INTERVAL, MAX_IDLE
 from airflow_provider_sessions.polling.wait import poll_once
 from airflow_provider_sessions.polling.wait_conditions import (
     DEFAULT_MAX_FAILURES,
@@ -157,6 +158,8 @@ class _SessionSensor(BaseSensorOperator):
         limits = FailureLimits(failures=None, refused=1, missing=None)
         result, _ = self._poll(context, PollHistory(), limits)
         if result.status is WaitStatus.WAITING:
+            if result.session is not None:  # pushed again at the end, if its id has changed by then
+                context["ti"].xcom_push(key="session_id", value=result.session.session_id)
             self._defer(deadline, result.session)
         return self._end(context, result, _summary(result.session))
 
@@ -185,10 +188,13 @@ class _SessionSensor(BaseSensorOperator):
         interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         return max(0.0, min(interval, self.timeout - run_duration()))
 
-    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
+    def execute_complete(
+        self, context: Context, event: Any = None, last_seen: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
         """End the task according to the trigger's event.
 
         :param event: ``status``, ``session`` and ``message``.
+        :param last_seen: the session's summary from before the deferral, if it may be returned.
         :raises UnreachableConditionError: the condition can no longer be met.
         :raises AirflowSensorTimeout: the deadline has passed.
         :raises TooManyFailuresError: too many polls failed.
@@ -197,7 +203,8 @@ class _SessionSensor(BaseSensorOperator):
         status = event.get("status") if isinstance(event, dict) else None
         if not isinstance(status, str) or status not in set(WaitStatus) - {WaitStatus.WAITING}:
             raise self._failure(WaitError(f"the trigger's event is invalid: {sanitize_text(repr(event))}"))
-        return self._end(context, WaitResult(WaitStatus(status), str(event.get("message"))), event.get("session"))
+        result = WaitResult(WaitStatus(status), str(event.get("message")))
+        return self._end(context, result, event.get("session") or last_seen)
 
     def _poll(self, context: Context, before: PollHistory, limits: FailureLimits) -> tuple[WaitResult, PollHistory]:
         """Poll once and evaluate the condition. Return the result, with the session, and the updated history."""
@@ -217,7 +224,7 @@ class _SessionSensor(BaseSensorOperator):
 
     def _defer(self, deadline: float, session: Session | None) -> NoReturn:
         now = SYSTEM_CLOCK.now().timestamp()
-        not_before = now + SETTLING_SECONDS
+        deadline, not_before = math.ceil(deadline), math.ceil(now + SETTLING_SECONDS)
         arguments = {
             "conn_id": self.conn_id,
             "session_id": parse_id(self.session_id),
@@ -225,14 +232,23 @@ class _SessionSensor(BaseSensorOperator):
             "deadline": deadline,
             "not_before": not_before,
             "max_consecutive_failures": self._parse_max_failures(),
-            "last_seen": _summary(session),
             "max_idle": parse_seconds(self.max_idle, "max_idle"),
+            "seen": session is not None,
         }
         # The trigger keeps the deadline and explains what it found; Airflow's own timeout is only a safeguard.
         seconds = max(deadline, not_before) - now + max(2 * self.poke_interval, _MIN_TIMEOUT_MARGIN)
         self.defer(
-            trigger=self.make_trigger(arguments), method_name="execute_complete", timeout=timedelta(seconds=seconds)
+            trigger=self.make_trigger(arguments),
+            method_name="execute_complete",
+            kwargs=self._get_resume_arguments(session),
+            timeout=timedelta(seconds=seconds),
         )
+
+    def _get_resume_arguments(self, session: Session | None) -> dict[str, Any]:
+        """Return what :meth:`execute_complete` needs if no poll of the trigger finds the session, as it was deleted."""
+        if session is None or parse_on_unreachable(self.on_unreachable) != "succeed":
+            return {}
+        return {"last_seen": session.summary()}
 
     def _end(self, context: Context, result: WaitResult, summary: dict[str, Any] | None) -> dict[str, Any] | None:
         """End the task according to the result of the wait."""
@@ -328,7 +344,7 @@ class SessionStateSensor(_SessionSensor):
         on_unreachable: OnUnreachable | str = "fail",
         cancel_on_kill: bool = False,
         deferrable: bool = True,
-        poke_interval: float | timedelta = 60.0,
+        poke_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
         timeout: float | timedelta | None = None,
         mode: str = "poke",
         soft_fail: bool = False,
@@ -358,11 +374,13 @@ class SessionStateSensor(_SessionSensor):
             self._prepare_cancel_on_kill(context)
         return super().execute(context)
 
-    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any] | None:
+    def execute_complete(
+        self, context: Context, event: Any = None, last_seen: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
         """End the task according to the trigger's event."""
         if self.cancel_on_kill:
             record_end(context["ti"])
-        return super().execute_complete(context, event)
+        return super().execute_complete(context, event, last_seen)
 
     def condition(self) -> WaitCondition:
         """Return the condition to wait for."""
@@ -417,7 +435,7 @@ class ArtifactSensor(_SessionSensor):
         max_consecutive_failures: int | str = DEFAULT_MAX_FAILURES,
         on_unreachable: OnUnreachable | str = "fail",
         deferrable: bool = True,
-        poke_interval: float | timedelta = 60.0,
+        poke_interval: float | timedelta = DEFAULT_POLL_INTERVAL,
         timeout: float | timedelta | None = None,
         mode: str = "poke",
         soft_fail: bool = False,

@@ -18,11 +18,22 @@ from airflow_provider_sessions.model import parse_seconds
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.emitted_events import EventName
 from airflow_provider_sessions.polling.event_detection import ARTIFACT_BY_EVENT, parse_events
+from airflow_provider_sessions.polling.poll_schedule import DEFAULT_POLL_INTERVAL
 from airflow_provider_sessions.polling.session_events import ErrorLog, EventSettings, SessionEventSource
 from airflow_provider_sessions.polling.wait import FEATURE_BY_ARTIFACT
 from airflow_provider_sessions.triggers._asset_state_store import create_store
 from airflow_provider_sessions.triggers._connector import get_shared_poller, resolve_platform
 
+_DEFAULTS = {
+    "title": None,
+    "room_id": None,
+    "case": None,
+    "poll_interval": DEFAULT_POLL_INTERVAL,
+    "look_back": 3600.0,
+    "ahead": 90 * 86400.0,
+    "give_up_after": 14 * 86400.0,
+}
+"""Arguments that are not stored if they have these values, which never change; see :mod:`._arguments`."""
 _MIN_RETRY_DELAY, _MAX_RETRY_DELAY = 10.0, 300.0
 
 
@@ -97,7 +108,7 @@ class SessionEventTrigger(BaseEventTrigger):
         title: str | None = None,
         room_id: str | None = None,
         case: str | None = None,
-        poll_interval: timedelta | str | float = 60.0,
+        poll_interval: timedelta | str | float = DEFAULT_POLL_INTERVAL,
         look_back: timedelta | str | float = timedelta(hours=1),
         ahead: timedelta | str | float = timedelta(days=90),
         give_up_after: timedelta | str | float = timedelta(days=14),
@@ -121,17 +132,11 @@ class SessionEventTrigger(BaseEventTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments: equal for triggers of equal meaning."""
         settings = self.settings
+        optional = {name: getattr(settings, name) for name in _DEFAULTS}
         return "airflow_provider_sessions.triggers.sessions.SessionEventTrigger", {
             "conn_id": self.conn_id,
             "events": [event.value for event in settings.events],
-            "title": settings.title,
-            "room_id": settings.room_id,
-            "case": settings.case,
-            "poll_interval": settings.poll_interval,
-            "look_back": settings.look_back,
-            "ahead": settings.ahead,
-            "give_up_after": settings.give_up_after,
-        }
+        } | {name: value for name, value in optional.items() if value != _DEFAULTS[name]}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the sessions and yield their events, until Airflow cancels it."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -22,7 +22,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_sessions.arguments import check_untemplated_values, parse_untemplated_bool
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.model import ArtifactName, StateName
-from airflow_provider_sessions.polling.poll_schedule import MAX_IDLE
+from airflow_provider_sessions.polling.poll_schedule import DEFAULT_POLL_INTERVAL, MAX_IDLE
 from airflow_provider_sessions.polling.wait import Wait, wait_for
 from airflow_provider_sessions.polling.wait_conditions import (
     DEFAULT_MAX_FAILURES,
@@ -34,6 +34,7 @@ from airflow_provider_sessions.polling.wait_conditions import (
     WaitStatus,
 )
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
+from airflow_provider_sessions.triggers._arguments import get_stored_arguments
 from airflow_provider_sessions.triggers._cancel_on_kill import cancel_if_task_was_marked
 from airflow_provider_sessions.triggers._connector import get_shared_poller
 from airflow_provider_sessions.triggers.events import SessionEventTrigger
@@ -56,22 +57,25 @@ class WaitTrigger(BaseTrigger):
     :param deadline: when to give up, in seconds since 1970.
     :param not_before: the earliest time of the event, in seconds since 1970.
     :param max_consecutive_failures: consecutive failed polls that end the wait.
-    :param last_seen: the session's summary from the last poll before the deferral; None if there was none.
+    :param last_seen: the session's summary from a poll before the deferral: the event's, if no later poll succeeds.
     :param max_idle: maximum seconds between polls, however far away the next change seems.
+    :param seen: whether a poll before the deferral found the session; implied by ``last_seen``.
     """
 
     conn_id: str
     session_id: str
-    poll_interval: float
+    poll_interval: float = DEFAULT_POLL_INTERVAL
     deadline: float
     not_before: float = 0.0
     max_consecutive_failures: int = DEFAULT_MAX_FAILURES
     last_seen: dict[str, Any] | None = None
     max_idle: float = MAX_IDLE
+    seen: bool = False
     clock: ClassVar[Clock] = SYSTEM_CLOCK
 
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        self.seen = parse_untemplated_bool(self.seen, "seen")
 
     @abstractmethod
     def condition(self) -> WaitCondition:
@@ -80,9 +84,7 @@ class WaitTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
         kind = type(self)
-        return f"{kind.__module__}.{kind.__qualname__}", {
-            field.name: getattr(self, field.name) for field in fields(self)
-        }
+        return f"{kind.__module__}.{kind.__qualname__}", get_stored_arguments(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and yield one event."""
@@ -104,7 +106,7 @@ class WaitTrigger(BaseTrigger):
             poll_interval=self.poll_interval,
             deadline=self.deadline,
             limits=FailureLimits(failures=self.max_consecutive_failures),
-            seen=self.last_seen is not None,
+            seen=self.seen or self.last_seen is not None,
             max_idle=self.max_idle,
         )
         return await wait_for(wait, get_shared_poller(self.conn_id, self.clock))

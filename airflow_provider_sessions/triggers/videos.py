@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -11,6 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.safe_text import get_logger
+from airflow_provider_sessions.triggers._arguments import get_stored_arguments
 from airflow_provider_sessions.triggers._connector import Connector
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class VideoTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""
-        return f"{__name__}.VideoTrigger", {field.name: getattr(self, field.name) for field in fields(self)}
+        return f"{__name__}.VideoTrigger", get_stored_arguments(self)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and yield one event."""

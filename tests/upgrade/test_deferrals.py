@@ -81,14 +81,20 @@ def test_a_sensor_that_was_deferred_resumes(name: str, sessions: dict[str, str],
 
 
 @pytest.mark.parametrize("name", ["state sensor", "artifact sensor"])
-def test_a_sensor_is_deferred_as_it_was(name: str, sessions: dict[str, str]) -> None:
-    """So that a triggerer of the older version, which is upgraded last, can run it as well."""
+def test_a_sensor_is_deferred_with_less_than_before(name: str, sessions: dict[str, str]) -> None:
+    """The trigger waits for the same, and its arguments take less room."""
     old, context = stored("deferrals")[name], task("a_task")
 
     deferred = deferral(sensor(name, sessions).execute, context)
 
-    assert context["ti"].xcoms == old["xcoms"]
+    assert context["ti"].xcoms == old["xcoms"] | {"session_id": sessions[name]}
+    new_arguments, old_arguments = deferred.pop("trigger_kwargs"), old["deferred"].pop("trigger_kwargs")
     assert deferred == old["deferred"]
+    assert len(json.dumps(new_arguments)) <= 350 < len(json.dumps(old_arguments))
+    kind = import_string(deferred["classpath"])
+    new, before = vars(kind(**new_arguments)), vars(kind(**old_arguments))
+    assert {key for key in new if new[key] != before[key]} == {"last_seen", "seen"}
+    assert new["seen"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -82,11 +83,11 @@ def test_arguments_of_the_trigger(vidinfra: Any, session_id: str, sandbox: Sandb
     assert isinstance(trigger, SessionStateTrigger)
     _, given = trigger.serialize()
     assert given["session_id"] == session_id
-    assert (given["state"], given["poll_interval"], given["max_consecutive_failures"]) == ("ended", 30.0, 10)
-    assert given["max_idle"] == 900.0
+    assert given.keys() == {"conn_id", "session_id", "state", "poll_interval", "deadline", "not_before", "seen"}
+    assert (given["state"], given["poll_interval"], given["seen"]) == ("ended", 30.0, True)
     assert 0 <= given["deadline"] - before - 7200 < 5
     assert 6 <= given["not_before"] - before < 11
-    assert given["last_seen"]["state"] == "scheduled"
+    assert len(json.dumps(given)) <= 350
     assert deferred.value.method_name == "execute_complete"
     assert timedelta(hours=2, seconds=55) < deferred.value.timeout <= timedelta(hours=2, seconds=60)
     assert context["ti"].xcoms["session_url"].endswith(session_id), "the operator link exists while the task waits"
@@ -111,7 +112,7 @@ def test_without_cancel_on_kill_no_try_is_recorded(session_id: str, context: dic
     with pytest.raises(TaskDeferred) as deferred:
         state_sensor(session_id).execute(context)
 
-    assert deferred.value.trigger.serialize()[1]["cancel_on_kill"] is False
+    assert "cancel_on_kill" not in deferred.value.trigger.serialize()[1]
     assert "waiting_try" not in context["ti"].xcoms
 
 
@@ -142,7 +143,8 @@ def test_sensor_defers_after_a_404(session_id: str, sandbox: Sandbox, context: d
     with pytest.raises(TaskDeferred) as deferred:
         state_sensor(session_id).execute(context)
 
-    assert deferred.value.trigger.serialize()[1]["last_seen"] is None
+    assert not deferred.value.trigger.seen
+    assert "session_id" not in context["ti"].xcoms
 
 
 @pytest.mark.parametrize("error", [401, 403])
@@ -236,6 +238,28 @@ def test_trigger_events() -> None:
     with pytest.raises(AirflowSkipException, match="the reason"):
         resume(state_sensor("s-1", on_unreachable="skip"), event("unreachable"))
     assert resume(state_sensor("s-1", on_unreachable="succeed"), event("unreachable"))["session_id"] == "s-1"
+
+
+@pytest.mark.parametrize("on_unreachable", ["succeed", "fail"])
+def test_session_is_deleted_before_the_trigger_polls(
+    session_id: str, context: dict[str, Any], on_unreachable: str
+) -> None:
+    sensor = state_sensor(session_id, on_unreachable=on_unreachable)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor.execute(context)
+    assert context["ti"].xcoms["session_id"] == session_id, "known while the task waits"
+    deleted = {"status": "unreachable", "session": None, "message": "deleted"}
+
+    def complete() -> Any:
+        arguments = (deferred.value.kwargs or {}) | {"event": deleted}
+        return sensor.resume_execution("execute_complete", arguments, context)
+
+    if on_unreachable == "succeed":
+        assert (complete()["session_id"], complete()["state"]) == (session_id, "scheduled")
+    else:
+        assert not deferred.value.kwargs, "only what is returned is stored"
+        with pytest.raises(UnreachableConditionError):
+            complete()
 
 
 def test_soft_fail_skips_only_timeouts() -> None:
