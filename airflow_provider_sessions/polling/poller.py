@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -43,6 +43,7 @@ from airflow_provider_sessions.metrics import POLL_LAG
 from airflow_provider_sessions.model import Artifact, Session, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling import poll_schedule
+from airflow_provider_sessions.polling.loop_turns import LoopTurns
 from airflow_provider_sessions.polling.poll_schedule import SessionSnapshot
 from airflow_provider_sessions.polling.subscriptions import (
     AnySchedule,
@@ -75,6 +76,8 @@ _TIME_TOLERANCE = 0.001
 """Seconds that a timer may fire too early."""
 _IDLE_SLEEP = 60.0
 """Seconds to sleep while there is nothing to poll."""
+_running_tasks: set[asyncio.Task[None]] = set()
+"""The tasks of all pollers of this process."""
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
 """The pollers of each event loop, by the key that :func:`get_poller` receives."""
 
@@ -114,6 +117,8 @@ class Poller:
         self._paused_until = 0.0
         # Until then no polls at all: the platform refuses requests (429, Retry-After).
         self._blocked_until = 0.0
+        # The earliest times in all schedules, since the poller last computed them.
+        self._next_due = self._next_deadline = math.inf
         self._schedule_changed = asyncio.Event()
         self._next_deadline_check = math.inf
         self._deadlines_changed = asyncio.Event()
@@ -129,9 +134,9 @@ class Poller:
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._run(), name="sessions poller", context=contextvars.Context())
         self._task.add_done_callback(self._publish_task_failure)
+        _exclude_from_gc(self._task)
 
-    @asynccontextmanager
-    async def subscribe_to_session(
+    def subscribe_to_session(
         self,
         session_id: str,
         artifact: Artifact | None,
@@ -140,10 +145,10 @@ class Poller:
         max_idle: float = poll_schedule.MAX_IDLE,
         deadline: float = math.inf,
         ended_session: Session | None = None,
-    ) -> AsyncIterator[SessionSubscription]:
+    ) -> SessionSubscription:
         """Subscribe to a session, or to an artifact of it, which is polled once the session has ended.
 
-        When the last subscriber leaves, the poller is closed.
+        Use it in ``async with``. When the last subscriber leaves, the poller is closed.
 
         :param session_id: the session.
         :param artifact: None to subscribe to the session itself.
@@ -153,49 +158,55 @@ class Poller:
             the latest ``FINAL_POLL_TIMEOUT`` seconds after the deadline. A deadline in the past counts as now.
         :param ended_session: the session, if it is known to have ended: then only its artifact is polled.
         """
-        deadline = max(deadline, self._now())
         target = PollTarget(session_id, artifact)
-        subscription: SessionSubscription = Subscription(target, poll_interval, max_idle, deadline)
         if self._last_session(session_id) is None:
             self._snapshots[session_id] = SessionSnapshot(ended_session)
-        self._add_subscriber(self._session_schedules, subscription)
-        try:
-            yield subscription
-        finally:
-            _remove_subscriber(self._session_schedules, subscription)
-            if not any(PollTarget(session_id, artifact) in self._session_schedules for artifact in (None, *Artifact)):
-                del self._snapshots[session_id]
-            await self._close_if_unused()
+        return self._subscribe(
+            self._session_schedules,
+            Subscription(target, poll_interval, max_idle, max(deadline, self._now()), leave=self._leave_session),
+        )
 
-    @asynccontextmanager
-    async def subscribe_to_list(
-        self, session_list: SessionList, poll_interval: float
-    ) -> AsyncIterator[ListSubscription]:
+    def subscribe_to_list(self, session_list: SessionList, poll_interval: float) -> ListSubscription:
         """Subscribe to a list of sessions. When the last subscriber leaves, the poller is closed.
+
+        Use it in ``async with``.
 
         :param session_list: which sessions.
         :param poll_interval: seconds between polls.
         """
-        subscription: ListSubscription = Subscription(session_list, poll_interval)
-        self._add_subscriber(self._list_schedules, subscription)
-        try:
-            yield subscription
-        finally:
-            _remove_subscriber(self._list_schedules, subscription)
-            await self._close_if_unused()
+        return self._subscribe(self._list_schedules, Subscription(session_list, poll_interval, leave=self._leave_list))
 
-    def _add_subscriber(
+    def _subscribe(
         self, schedules: dict[Target, TargetSchedule[Target, Result]], subscription: Subscription[Target, Result]
-    ) -> None:
+    ) -> Subscription[Target, Result]:
         due, interval = self._now(), subscription.poll_interval
         if self._last_poll_at is not None:
             due = max(due, self._last_poll_at + interval)
-        schedule = schedules.setdefault(subscription.target, TargetSchedule(subscription.target, due))
+        schedule = schedules.get(subscription.target)
+        if schedule is None:
+            schedule = schedules[subscription.target] = TargetSchedule(subscription.target, due)
+        subscription.target = schedule.target  # one object for all, as there may be thousands
         schedule.due = min(schedule.due, due)
         schedule.add_subscriber(subscription)
-        self._schedule_changed.set()
+        # Thousands may subscribe at once, and each wake-up of the poller costs time for all of them.
+        if schedule.due < self._next_due or subscription.deadline < self._next_deadline:
+            self._next_due = min(self._next_due, schedule.due)
+            self._next_deadline = min(self._next_deadline, subscription.deadline)
+            self._schedule_changed.set()
         if subscription.deadline < self._next_deadline_check:
             self._deadlines_changed.set()
+        return subscription
+
+    async def _leave_session(self, subscription: SessionSubscription) -> None:
+        _remove_subscriber(self._session_schedules, subscription)
+        session_id = subscription.target.session_id
+        if not any(PollTarget(session_id, artifact) in self._session_schedules for artifact in (None, *Artifact)):
+            del self._snapshots[session_id]
+        await self._close_if_unused()
+
+    async def _leave_list(self, subscription: ListSubscription) -> None:
+        _remove_subscriber(self._list_schedules, subscription)
+        await self._close_if_unused()
 
     async def _close_if_unused(self) -> None:
         if self._session_schedules or self._list_schedules:
@@ -232,19 +243,32 @@ class Poller:
 
     async def _enforce_deadlines(self) -> None:
         """Let subscriptions expire in time. One timer serves all, since a timer each would be most of their cost."""
+        turns = LoopTurns()
         while True:
             self._deadlines_changed.clear()
             now, self._next_deadline_check = self._now(), math.inf
-            for subscription in chain.from_iterable(schedule.subscribers for schedule in self._get_schedules()):
-                if (reason := self._explain_missed_final_poll(subscription.deadline, now)) is not None:
-                    subscription.expire(reason)
-                deadline = subscription.deadline
-                check_at = deadline if now < deadline else deadline + poll_schedule.FINAL_POLL_TIMEOUT
-                self._next_deadline_check = min(self._next_deadline_check, check_at)
+            # Those that expire are woken in turns, during which others may subscribe and leave.
+            for schedule in tuple(self._get_schedules()):
+                if now < schedule.next_deadline - _TIME_TOLERANCE:
+                    self._next_deadline_check = min(self._next_deadline_check, schedule.next_deadline)
+                else:
+                    await self._expire_subscriptions(schedule, now, turns)
             if self._next_deadline_check < math.inf:
-                await wait_with_timeout(self._clock, self._next_deadline_check - now, self._deadlines_changed.wait())
+                seconds = self._next_deadline_check - self._now()
+                await wait_with_timeout(self._clock, seconds, self._deadlines_changed.wait())
             else:
                 await self._deadlines_changed.wait()
+
+    async def _expire_subscriptions(self, schedule: AnySchedule, now: float, turns: LoopTurns) -> None:
+        for subscription in tuple(schedule.subscribers):
+            if subscription not in schedule.subscribers:
+                continue
+            if (reason := self._explain_missed_final_poll(subscription.deadline, now)) is not None:
+                schedule.expire(subscription, reason)
+                await turns.count_woken()
+            deadline = subscription.deadline
+            check_at = deadline if now < deadline else deadline + poll_schedule.FINAL_POLL_TIMEOUT
+            self._next_deadline_check = min(self._next_deadline_check, check_at)
 
     def _explain_missed_final_poll(self, deadline: float, now: float) -> str | None:
         """Explain why a subscriber must not wait for the final poll at its deadline; None if it should."""
@@ -263,11 +287,15 @@ class Poller:
         while True:
             self._schedule_changed.clear()
             # There is nothing to poll while the poller is being closed.
-            due = min((schedule.due for schedule in self._get_schedules()), default=self._now() + _IDLE_SLEEP)
-            next_deadline = min((schedule.next_deadline for schedule in self._get_schedules()), default=math.inf)
+            self._next_due = min(
+                (schedule.due for schedule in self._get_schedules()), default=self._now() + _IDLE_SLEEP
+            )
+            next_deadline = self._next_deadline = min(
+                (schedule.next_deadline for schedule in self._get_schedules()), default=math.inf
+            )
             if self._last_poll_at is not None:
                 next_deadline = max(next_deadline, self._last_poll_at + poll_schedule.FINAL_POLL_INTERVAL)
-            next_regular_poll = max(due, self._paused_until)  # ``_block`` pauses, too
+            next_regular_poll = max(self._next_due, self._paused_until)  # ``_block`` pauses, too
             next_final_poll = max(next_deadline, self._blocked_until)
             seconds = min(next_regular_poll, next_final_poll) - self._now()
             if seconds < _TIME_TOLERANCE:
@@ -282,18 +310,20 @@ class Poller:
         began = self._poll_began_at = self._now()
         due_at = min(began, *(schedule.due for schedule in due))
         self._start_request_timer()
+        turns = LoopTurns()
         try:
             async for schedule, result in self._poll_targets(due, interval):
                 await self._before_publish()
                 self._update_interval(max(self._last_poll_duration, self._get_request_seconds()), interval)
-                self._publish(schedule, result, began)
                 del unpublished[schedule]
+                await self._publish(schedule, result, began, turns)
+                await turns.end_in_time()
             self._failures = 0
         except Exception as failure:  # noqa: BLE001 - subscribers receive it and log it with its traceback
             self._failures += 1
             self._pause(poll_schedule.backoff_seconds(interval, self._failures))
             for schedule in unpublished:
-                self._publish(schedule, self._failure_result(schedule, failure), began)
+                await self._publish(schedule, self._failure_result(schedule, failure), began, turns)
         self._last_poll_at, self._poll_began_at = self._now(), None
         self._last_poll_duration = self._get_request_seconds()
         if self._adapter is not None:
@@ -336,12 +366,14 @@ class Poller:
         rate_limit = self._adapter.client.limiter.limit if self._adapter is not None else None
         self._actual_interval = None if seconds is None else PollInterval(seconds, rate_limit)
 
-    def _publish(self, schedule: AnySchedule, result: PollResult | SessionListResult, began: float) -> None:
+    async def _publish(
+        self, schedule: AnySchedule, result: PollResult | SessionListResult, began: float, turns: LoopTurns
+    ) -> None:
         self._handle_error(result.error)
         if isinstance(result, PollResult):
             result = replace(result, poll_interval=self._actual_interval)
         if schedule.subscribers:  # all may have left during the poll
-            schedule.handle_result(result, self._now(), began)
+            await schedule.handle_result(result, self._now(), began, turns)
 
     def _handle_error(self, error: Exception | None) -> None:
         """Pause for as long as the platform demands, and read the connection again after a 401."""
@@ -476,9 +508,37 @@ def _remove_subscriber(
     schedules: dict[Target, TargetSchedule[Target, Result]], subscription: Subscription[Target, Result]
 ) -> None:
     schedule = schedules[subscription.target]
-    schedule.subscribers.remove(subscription)
+    schedule.remove_subscriber(subscription)
     if not schedule.subscribers:
         del schedules[subscription.target]
+
+
+def _exclude_from_gc(task: asyncio.Task[None]) -> None:
+    """Exclude the objects that exist now from garbage collections, until all pollers have ended.
+
+    Airflow alone is half a million objects. A full collection scans them all, during which the event loop stands still
+    for 0.1 to 0.3 s, and thousands of new waiters set off several. Without Airflow's objects each takes under 50 ms
+    (``benchmarks/waiting.py``). Objects are still freed when nothing refers to them; only cycles wait.
+    """
+    if not _running_tasks:
+        gc.freeze()
+    _running_tasks.add(task)
+    task.add_done_callback(_end_exclusion)
+
+
+def _end_exclusion(task: asyncio.Task[None]) -> None:
+    _running_tasks.discard(task)
+    if not _running_tasks:
+        gc.unfreeze()
+
+
+def find_poller(key: str) -> Poller | None:
+    """Return the running loop's poller for a connection, if there is one that is running.
+
+    :param key: the id of the connection.
+    """
+    poller = _pollers.get(asyncio.get_running_loop(), {}).get(key)
+    return poller if poller is not None and poller.is_running else None
 
 
 def get_poller(
@@ -493,9 +553,9 @@ def get_poller(
     :param before_publish: see :data:`BeforePublish`.
     :param clock: the clock.
     """
-    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
-    poller = pollers.get(key)
-    if poller is None or not poller.is_running:
-        poller = pollers[key] = Poller(connect, before_publish=before_publish, clock=clock)
+    poller = find_poller(key)
+    if poller is None:
+        poller = Poller(connect, before_publish=before_publish, clock=clock)
+        _pollers.setdefault(asyncio.get_running_loop(), {})[key] = poller
         poller.start()
     return poller

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeAlias, TypeVar
 
 from airflow_provider_sessions.errors import RateLimitedError
 from airflow_provider_sessions.model import Artifact, Session, SessionQuery, Window, WindowBy
 from airflow_provider_sessions.polling import poll_schedule
+from airflow_provider_sessions.polling.loop_turns import LoopTurns
 from airflow_provider_sessions.polling.wait_conditions import PollResult
 
 
@@ -77,15 +79,16 @@ Result = TypeVar("Result", PollResult, SessionListResult)
 
 
 class Subscription(Generic[Target, Result]):
-    """One subscriber's queue of results for one target.
+    """One subscriber's queue of results for one target: ``async with subscription``.
 
     :param target: what is polled.
     :param poll_interval: seconds between polls that this subscriber asks for.
     :param max_idle: maximum seconds between polls, however far away the next change seems.
     :param deadline: when the subscription expires, in seconds since 1970: the first poll after it is the final one.
+    :param leave: awaited at the end of the block.
     """
 
-    __slots__ = ("_results", "_waiter", "deadline", "max_idle", "poll_interval", "target")
+    __slots__ = ("_leave", "_results", "_waiter", "deadline", "max_idle", "poll_interval", "target")
 
     def __init__(
         self,
@@ -93,13 +96,22 @@ class Subscription(Generic[Target, Result]):
         poll_interval: float,
         max_idle: float = poll_schedule.MAX_IDLE,
         deadline: float = math.inf,
+        *,
+        leave: Callable[[Any], Awaitable[None]],
     ) -> None:
         self.target: Target = target
         self.poll_interval = poll_interval
         self.max_idle = max_idle
         self.deadline = deadline
-        self._results: list[Result | BaseException] = []
+        self._leave = leave
+        self._results: list[Result | BaseException] | None = None  # thousands of waiters would hold an empty list
         self._waiter: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._leave(self)
 
     async def get(self) -> Result:
         """Wait for the next result and return it.
@@ -111,8 +123,10 @@ class Subscription(Generic[Target, Result]):
         :raises Exception: the poller has stopped because of an unexpected error.
         """
         while not self._results:
+            self._results = None
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
+        self._waiter = None
         result = self._results.pop(0)
         if isinstance(result, BaseException):
             raise result
@@ -120,17 +134,27 @@ class Subscription(Generic[Target, Result]):
 
     def put(self, result: Result | BaseException) -> None:
         """Add a result; called by the poller."""
+        if self._results is None:
+            self._results = []
         self._results.append(result)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def expire(self, reason: str = "") -> None:
-        """Let the subscription expire; called by the poller.
+        """Let the subscription expire; called by the schedule that it belongs to.
 
         :param reason: why there was no final poll, if there was none.
         """
         self.deadline = math.inf
         self.put(DeadlineReachedError(reason))
+
+
+class _Requirements(NamedTuple):
+    """What all subscribers of a target together require."""
+
+    poll_interval: float
+    max_idle: float
+    next_deadline: float
 
 
 class TargetSchedule(Generic[Target, Result]):
@@ -140,7 +164,7 @@ class TargetSchedule(Generic[Target, Result]):
     :param due: when to poll next, in seconds since 1970.
     """
 
-    __slots__ = ("due", "failures", "last_result", "requested_at", "subscribers", "target")
+    __slots__ = ("_requirements", "due", "failures", "last_result", "requested_at", "subscribers", "target")
 
     def __init__(self, target: Target, due: float) -> None:
         self.target: Target = target
@@ -149,36 +173,63 @@ class TargetSchedule(Generic[Target, Result]):
         """When a request was last sent for this target alone."""
         self.failures = 0
         self.last_result: Result | None = None
-        self.subscribers: set[Subscription[Target, Result]] = set()
+        # A dict, since its order is that of joining: those that wait longest receive results first.
+        self.subscribers: dict[Subscription[Target, Result], None] = {}
+        self._requirements: _Requirements | None = None
 
     @property
     def poll_interval(self) -> float:
         """The smallest interval of all subscribers, in seconds."""
-        return min(subscription.poll_interval for subscription in self.subscribers)
+        return self._get_requirements().poll_interval
 
     @property
     def max_idle(self) -> float:
         """The smallest ``max_idle`` of all subscribers, in seconds."""
-        return min(subscription.max_idle for subscription in self.subscribers)
+        return self._get_requirements().max_idle
 
     @property
     def next_deadline(self) -> float:
         """The earliest deadline of a subscriber, in seconds since 1970: it requires a poll then."""
-        return min(subscription.deadline for subscription in self.subscribers)
+        return self._get_requirements().next_deadline
+
+    def _get_requirements(self) -> _Requirements:
+        if self._requirements is None:
+            self._requirements = _Requirements(
+                min(subscription.poll_interval for subscription in self.subscribers),
+                min(subscription.max_idle for subscription in self.subscribers),
+                min(subscription.deadline for subscription in self.subscribers),
+            )
+        return self._requirements
 
     def add_subscriber(self, subscription: Subscription[Target, Result]) -> None:
         """Add a subscriber and give it the last result, unless that is an error: another's errors do not count."""
-        self.subscribers.add(subscription)
+        self.subscribers[subscription] = None
+        self._requirements = None
         if self.last_result is not None and self.last_result.error is None:
             subscription.put(self.last_result)
 
-    def handle_result(self, result: Result, now: float, began: float) -> None:
+    def remove_subscriber(self, subscription: Subscription[Target, Result]) -> None:
+        """Remove a subscriber."""
+        del self.subscribers[subscription]
+        self._requirements = None
+
+    def expire(self, subscription: Subscription[Target, Result], reason: str = "") -> None:
+        """Let a subscription expire.
+
+        :param reason: why there was no final poll, if there was none.
+        """
+        subscription.expire(reason)
+        self._requirements = None
+
+    async def handle_result(self, result: Result, now: float, began: float, turns: LoopTurns) -> None:
         """Schedule the next poll and pass a result to all subscribers, if it is new.
 
         Subscriptions whose deadline had passed when the poll began expire, unless the rate limit prevented the poll.
+        Those that join meanwhile receive the result as the last one.
 
         :param now: the current time.
         :param began: when the poll began.
+        :param turns: lets the subscribers run meanwhile.
         """
         if result.error is None:
             self.failures = 0
@@ -189,11 +240,17 @@ class TargetSchedule(Generic[Target, Result]):
             self.due = now + poll_schedule.backoff_seconds(self.poll_interval, self.failures)
         is_new = result.error is not None or result != self.last_result
         self.last_result = result
-        for subscription in self.subscribers:
+        has_expired = self.next_deadline <= began and not isinstance(result.error, RateLimitedError)
+        if not is_new and not has_expired:
+            return
+        for subscription in tuple(self.subscribers):
+            if subscription not in self.subscribers:  # it left during a turn of others
+                continue
             if is_new:
                 subscription.put(result)
-            if subscription.deadline <= began and not isinstance(result.error, RateLimitedError):
-                subscription.expire()
+            if has_expired and subscription.deadline <= began:
+                self.expire(subscription)
+            await turns.count_woken()
 
 
 SessionSubscription: TypeAlias = Subscription[PollTarget, PollResult]

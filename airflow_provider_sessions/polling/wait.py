@@ -114,6 +114,7 @@ async def wait_for(wait: Wait, poller: Poller) -> WaitResult:
             last = polled if polled.session is not None else PollResult(session=last.session, error=polled.error)
             if result.status is not WaitStatus.WAITING:
                 return replace(result, session=last.session)
+            del polled, result  # thousands of waits would hold one each until the next poll
 
 
 def _describe_timeout(wait: Wait, last: PollResult, why_no_final_poll: str) -> str:
@@ -129,6 +130,8 @@ def _describe_timeout(wait: Wait, last: PollResult, why_no_final_poll: str) -> s
 
 class _WaitLog:
     """Logs changes and failures of one wait, and nothing twice."""
+
+    __slots__ = ("_failures", "_last_message", "_poll_interval", "_start", "_wait")
 
     def __init__(self, wait: Wait) -> None:
         self._wait = wait

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from airflow_provider_sessions.errors import (
@@ -59,7 +60,7 @@ class StateCondition:
 
         :raises InputError: there is no such state.
         """
-        return cls(_parse_word(SessionState, word, "state"))
+        return _make_state_condition(_parse_word(SessionState, word, "state"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,12 @@ class ArtifactCondition:
 
         :raises InputError: there is no such artifact.
         """
-        return cls(_parse_word(Artifact, word, "artifact"))
+        return _make_artifact_condition(_parse_word(Artifact, word, "artifact"))
 
 
+# Thousands of waits share equal objects: the fewer objects, the shorter the garbage collections.
+_make_state_condition = cache(StateCondition)
+_make_artifact_condition = cache(ArtifactCondition)
 WaitCondition = StateCondition | ArtifactCondition
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -139,6 +143,15 @@ class FailureLimits:
     missing: int | None = _MAX_REFUSALS
 
 
+@cache
+def make_failure_limits(failures: int) -> FailureLimits:
+    """Return the limits for triggers, one object for all with the same number.
+
+    :param failures: see :class:`FailureLimits`.
+    """
+    return FailureLimits(failures=failures)
+
+
 class _FailureKind(StrEnum):
     """The kind of a failed poll; see :func:`evaluate_condition`."""
 
@@ -168,7 +181,7 @@ class PollHistory:
         """Return the history with one more poll."""
         seen = self.seen or result.session is not None
         if result.error is None:
-            return PollHistory(seen=seen)
+            return _WITHOUT_FAILURES[seen]
         kind = _classify_failure(result)
         if kind is _FailureKind.RATE_LIMITED:
             return replace(self, seen=seen)
@@ -178,6 +191,10 @@ class PollHistory:
             refused=self.refused + (kind is _FailureKind.REFUSED),
             missing=self.missing + (kind is _FailureKind.MISSING),
         )
+
+
+_WITHOUT_FAILURES = {seen: PollHistory(seen=seen) for seen in (False, True)}
+"""Shared, since thousands of waits have the same history."""
 
 
 @dataclass(frozen=True, slots=True)

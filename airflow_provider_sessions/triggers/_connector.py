@@ -14,7 +14,7 @@ from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.registry import adapter_class
-from airflow_provider_sessions.polling.poller import Poller, get_poller
+from airflow_provider_sessions.polling.poller import Poller, find_poller, get_poller
 from airflow_provider_sessions.rate_limit.limit import TrafficClass
 
 _MAX_WAIT = 300.0
@@ -74,6 +74,8 @@ class Connector:
 
 def get_shared_poller(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Poller:
     """Return the poller that all triggers of this triggerer share for a connection."""
+    if (poller := find_poller(conn_id)) is not None:
+        return poller
     connector = Connector(conn_id, clock)
     return get_poller(conn_id, connector.connect, before_publish=connector.mask_new_secrets, clock=clock)
 

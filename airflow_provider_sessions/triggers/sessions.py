@@ -27,11 +27,11 @@ from airflow_provider_sessions.polling.wait import Wait, wait_for
 from airflow_provider_sessions.polling.wait_conditions import (
     DEFAULT_MAX_FAILURES,
     ArtifactCondition,
-    FailureLimits,
     StateCondition,
     WaitCondition,
     WaitResult,
     WaitStatus,
+    make_failure_limits,
 )
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 from airflow_provider_sessions.triggers._arguments import get_stored_arguments
@@ -89,7 +89,7 @@ class WaitTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait and yield one event."""
         try:
-            result = await self._wait()
+            result = await wait_for(self._make_wait(), get_shared_poller(self.conn_id, self.clock))
         except Exception as failure:
             # The task should end with a clear message, not with the framework's "trigger failure".
             log.exception("The trigger failed with an unexpected error")
@@ -99,17 +99,16 @@ class WaitTrigger(BaseTrigger):
         event = result.to_event()
         yield TriggerEvent(event | {"session": event["session"] or self.last_seen})
 
-    async def _wait(self) -> WaitResult:
-        wait = Wait(
+    def _make_wait(self) -> Wait:
+        return Wait(
             session_id=self.session_id,
             condition=self.condition(),
             poll_interval=self.poll_interval,
             deadline=self.deadline,
-            limits=FailureLimits(failures=self.max_consecutive_failures),
+            limits=make_failure_limits(self.max_consecutive_failures),
             seen=self.seen or self.last_seen is not None,
             max_idle=self.max_idle,
         )
-        return await wait_for(wait, get_shared_poller(self.conn_id, self.clock))
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
