@@ -16,6 +16,7 @@ import importlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 from urllib.request import getproxies_environment
 
@@ -278,12 +279,23 @@ def read_ca_bundle(ca_bundle: str | None) -> GetSslContext:
     if not ca_bundle:
         return get_default_ssl_context
     try:
-        context = ssl.create_default_context(cafile=ca_bundle)
+        changed_at = Path(ca_bundle).stat().st_mtime_ns
+        context = _load_ca_bundle(ca_bundle, changed_at)
     except (OSError, ssl.SSLError) as error:
         raise ConnectionConfigError(
             f"ca_bundle: {ca_bundle!r} cannot be read as a file of certificates (PEM): {error}"
         ) from None
     return lambda: context
+
+
+@functools.lru_cache(maxsize=8)
+def _load_ca_bundle(path: str, changed_at: int) -> ssl.SSLContext:
+    """Return one context for all connections with the same file: each takes half a MiB or more.
+
+    :param path: the file.
+    :param changed_at: when it was last changed, in nanoseconds, so that it is read again after a change.
+    """
+    return ssl.create_default_context(cafile=path)
 
 
 @functools.cache

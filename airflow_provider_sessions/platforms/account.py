@@ -285,7 +285,7 @@ class Account:
         return ConnectionConfigError(f"connection {self.conn_id!r} ({self.conn_type}): {name} {why}")
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def _slow_hash(salt: str, password: str) -> str:
     """Return a hash that resists guessing. It takes about 50 ms and 16 MiB, once in a process."""
     return hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=12).hex()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
@@ -19,6 +22,15 @@ from airflow_provider_sessions.rate_limit.limit import TrafficClass
 
 _MAX_WAIT = 300.0
 """Seconds that a request waits for the rate limit, since other tasks may be using the connection's account."""
+
+
+@functools.cache
+def _get_hash_executor() -> ThreadPoolExecutor:
+    """Return an executor with one thread: each hash takes 16 MiB, which each thread keeps for its next one."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="airflow-provider-sessions-hash")
+
+
+os.register_at_fork(after_in_child=_get_hash_executor.cache_clear)  # the thread exists in the parent only
 
 
 class Connector:
@@ -44,7 +56,7 @@ class Connector:
             return current
         kind = await import_adapter(account)
         # A slow hash by design, so it is computed outside the event loop, in which all other triggers run.
-        await asyncio.to_thread(kind.fingerprint, account)
+        await asyncio.get_running_loop().run_in_executor(_get_hash_executor(), kind.fingerprint, account)
         # The poller retries; retries inside a poll would multiply its requests.
         return kind.open(
             account,

@@ -89,7 +89,7 @@ def test_arguments_of_the_trigger(vidinfra: Any, session_id: str, sandbox: Sandb
     assert 6 <= given["not_before"] - before < 11
     assert len(json.dumps(given)) <= 350
     assert deferred.value.method_name == "execute_complete"
-    assert timedelta(hours=2, seconds=55) < deferred.value.timeout <= timedelta(hours=2, seconds=60)
+    assert timedelta(hours=2, seconds=55) < deferred.value.timeout <= timedelta(hours=2, seconds=61)
     assert context["ti"].xcoms["session_url"].endswith(session_id), "the operator link exists while the task waits"
     assert requests_of(sandbox) == ["get_session"]
 
