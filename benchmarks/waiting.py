@@ -1,12 +1,24 @@
 """What waiting costs: many waiters of ours, and as many of Airflow's deferrable HttpSensor, on the same server.
 
     uv pip install --group bench
-    python benchmarks/waiting.py             about five minutes
+    python benchmarks/waiting.py             about ten minutes
     python benchmarks/waiting.py --quick     a minute: one platform, and fewer waiters
+    python benchmarks/waiting.py --crowds    only crowds (below), and the size of stored arguments
+
+    git worktree add /tmp/earlier f11c62e
+    python benchmarks/waiting.py --crowds --earlier /tmp/earlier      the same of that version, side by side
 
 Real triggers run, as a triggerer runs them: all in one event loop. Each measurement has a process of its own, and the
 platform's sandbox another, on loopback. Waiters wait for sessions that are about to start, the time in which all of
 them poll every POLL_INTERVAL; then one session is started.
+
+Crowds are 10,000 waiters on one connection and 1,000 on 100 connections. They are started as a triggerer starts them,
+one in each iteration of the event loop. The lag is how much later than requested the loop resumes a task: on the clock,
+and in CPU time of the loop's thread, which other processes do not lengthen. The bounds are of the CPU time. Results are
+medians of several fresh processes, in turn with those of the earlier version.
+
+Stored arguments are the bytes in the column ``kwargs`` of Airflow's table ``trigger``, as Airflow 3.3 writes it: JSON
+for deferred tasks, encrypted for asset watchers.
 
 HttpSensor can only wait for a 404 to go away, not for a state; so it waits for something that is not there.
 
@@ -18,21 +30,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import importlib
+import json
 import logging
 import math
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import structlog
+from cryptography.fernet import Fernet
 
-from benchmarks._measuring import Bounds, Meter, connection, prepare_airflow, started
+from benchmarks._measuring import Bounds, Meter, connection, in_child, prepare_airflow, started
 
 POLL_INTERVAL = 2.0
 WATCHED = 4.0
@@ -49,6 +67,10 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 CONN_ID = "benchmark"
 LAG_P99_MS, LAG_MAX_MS, MEMORY_MIB = 10.0, 100.0, 12.0
+CROWD, CROWD_CONNECTIONS = 10_000, 100
+CROWD_LAG_MS, CONNECTION_MIB, STORED_BYTES = 50.0, 0.5, 350
+CROWD_SECONDS = 20.0
+"""Seconds in which the connections poll before their memory is measured."""
 
 
 # --- the platform, in its own process ----------------------------------------------------------------------------
@@ -78,6 +100,10 @@ def _start(sandbox: Any, platform: Any, session_id: str) -> float:
     return time.time()
 
 
+def _create_keys(sandbox: Any, platform: Any, count: int) -> list[str]:
+    return [platform.create_key() for _ in range(count)]
+
+
 def _add_fault(sandbox: Any, platform: Any, fault: dict[str, Any]) -> None:
     sandbox.faults.add("status", times=None, **fault)
 
@@ -92,6 +118,7 @@ def _get_arrivals(sandbox: Any, platform: Any, argument: None) -> list[float]:
 
 _COMMANDS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "create": _create,
+    "create_keys": _create_keys,
     "start": _start,
     "add_fault": _add_fault,
     "clear_log": _clear_log,
@@ -242,6 +269,241 @@ def _run(port: Any, kind: str, waits: Waits) -> None:
     meter = Meter()
     wait(meter, port, kind, waits)
     port.send(meter)
+
+
+# --- crowds, each in its own process -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Waiters on several connections.
+
+    :param path: the folder of the version to measure; None for this one.
+    :param connections: the fields of the Airflow connections.
+    :param sessions: session ids, one per waiter; the waiters use the connections in turn.
+    """
+
+    path: str | None
+    platform: str
+    connections: tuple[dict[str, Any], ...]
+    sessions: tuple[str, ...]
+
+
+def wait_in_crowd(port: Any, crowd: Crowd) -> None:
+    """Run a crowd: measure its lags until all events have come, or its memory if it has many connections."""
+    if crowd.path:
+        sys.path.insert(0, crowd.path)
+    with tempfile.TemporaryDirectory() as home:
+        prepare_process(Waits(crowd.platform, crowd.connections[0], ()), home)
+        for number, fields in enumerate(crowd.connections):
+            connection(
+                f"crowd_{number}", **(fields | {"extra": (fields.get("extra") or {}) | {"rate_limit": "9999/s"}})
+            )
+        from airflow_provider_sessions.triggers.sessions import SessionStateTrigger
+
+        importlib.import_module(f"airflow_provider_sessions.platforms.{crowd.platform}.adapter")
+        importlib.import_module("airflow_provider_sessions.client.client")
+        triggers = [
+            SessionStateTrigger(
+                conn_id=f"crowd_{number % len(crowd.connections)}",
+                session_id=session_id,
+                state="live",
+                poll_interval=POLL_INTERVAL if len(crowd.connections) == 1 else CROWD_SECONDS / 3,
+                deadline=time.time() + 3600,
+                last_seen={"session_id": session_id},
+            )
+            for number, session_id in enumerate(crowd.sessions)
+        ]
+        gc.collect()
+        meter = Meter()
+        with meter:
+            asyncio.run(_wait_in_crowd(port, triggers, meter))
+        port.send(meter)
+
+
+async def _wait_in_crowd(port: Any, triggers: list[Any], meter: Meter) -> None:
+    fired: list[float] = []
+    lags: list[tuple[float, float]] = []
+    sampler = asyncio.ensure_future(_measure_lag_and_cpu(lags))
+    waiters = []
+    for trigger in triggers:
+        waiters.append(asyncio.ensure_future(_wait_for_event(trigger, fired)))
+        await asyncio.sleep(0)  # as Airflow's triggerer does
+    await asyncio.sleep(POLL_INTERVAL)  # the first poll
+    subscribing = [max(values) for values in zip(*lags, strict=True)]
+    lags.clear()
+    port.send("waiting")
+    await asyncio.to_thread(port.recv)
+    deadline = time.monotonic() + 60
+    while not port.poll() and len(fired) < len(triggers) and time.monotonic() < deadline:  # noqa: ASYNC110 - a pipe
+        await asyncio.sleep(0.05)
+    meter.results = {
+        "subscribing": subscribing,
+        "handing_out": [max(values) for values in zip(*lags, strict=True)],
+        "fired": len(fired),
+    }
+    for waiter in (*waiters, sampler):
+        waiter.cancel()
+    await asyncio.gather(*waiters, sampler, return_exceptions=True)
+
+
+async def _measure_lag_and_cpu(lags: list[tuple[float, float]]) -> None:
+    """Measure how much later than requested the loop resumes, and its thread's CPU time meanwhile, in milliseconds."""
+    while True:
+        began, cpu = time.perf_counter(), time.thread_time()
+        await asyncio.sleep(0.005)
+        lag = 1000 * (time.perf_counter() - began - 0.005)
+        lags.append((lag, max(0.0, 1000 * (time.thread_time() - cpu - 0.005))))
+
+
+def measure_crowd(path: str | None) -> Meter:
+    """Let a crowd wait for one session on one connection, and start it."""
+    with start_platform("vidinfra") as platform:
+        [session_id] = platform.request("create", 1)
+        crowd = Crowd(path, "vidinfra", (platform.connection,), (session_id,) * CROWD)
+        with started(wait_in_crowd, crowd) as (port, process):
+            _receive(port, process)
+            platform.request("start", session_id)
+            port.send("started")
+            meter: Meter = _receive(port, process)
+    return meter
+
+
+def measure_connections(path: str | None) -> float:
+    """Let ten waiters on each of many connections wait for ten sessions; return MiB of memory for each connection.
+
+    The connections have different keys of one user, so that each sees ten sessions.
+    """
+    with start_platform("sessions_us") as platform:
+        ten: list[str] = platform.request("create", 10)
+        sessions = tuple(session_id for session_id in ten for _ in range(CROWD_CONNECTIONS))
+        keys = platform.request("create_keys", CROWD_CONNECTIONS)
+        connections = tuple(platform.connection | {"password": key} for key in keys)
+        with started(wait_in_crowd, Crowd(path, "sessions_us", connections, sessions)) as (port, process):
+            _receive(port, process)
+            time.sleep(CROWD_SECONDS)
+            port.send("enough")
+            port.send("enough")
+            meter: Meter = _receive(port, process)
+    return meter.grown_mib / CROWD_CONNECTIONS
+
+
+def measure_stored_bytes(meter: Meter, path: str | None, connections: dict[str, dict[str, Any]]) -> None:
+    """Store the trigger of each kind of wait in a database as Airflow does, and measure its arguments there."""
+    if path:
+        sys.path.insert(0, path)
+    with tempfile.TemporaryDirectory() as home:
+        prepare_airflow(home)
+        logging.disable(logging.CRITICAL)
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        os.environ["AIRFLOW__CORE__FERNET_KEY"] = Fernet.generate_key().decode()
+        from airflow.models.trigger import Trigger
+        from airflow.sdk.execution_time.task_runner import _defer_task
+        from sqlalchemy import create_engine, func, select
+        from sqlalchemy.orm import Session
+        from structlog import get_logger
+
+        engine = create_engine("sqlite://")
+        table: Any = Trigger.__table__
+        table.create(engine)
+        with Session(engine) as database:
+            for what, deferred in _make_deferrals(connections):
+                if isinstance(deferred, BaseException):
+                    task_instance = SimpleNamespace(dag_id="d", task_id="t", run_id="r")
+                    message: Any = _defer_task(deferred, task_instance, get_logger())[0]  # type: ignore[arg-type]
+                    row = Trigger(classpath=message.classpath, kwargs={})
+                    row.encrypted_kwargs = json.dumps(message.model_dump(mode="json")["trigger_kwargs"])
+                else:
+                    row = Trigger(*deferred.serialize())
+                database.add(row)
+                database.flush()
+                length = select(func.length(table.c.kwargs)).where(table.c.id == row.id)
+                meter.results[what] = database.scalar(length)
+
+
+def _make_deferrals(connections: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield what each kind of wait defers its task with, and the trigger of a watcher."""
+    from airflow.sdk.exceptions import TaskDeferred
+
+    from airflow_provider_sessions.sensors.sessions import ArtifactSensor, SessionStateSensor
+    from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
+
+    class TaskInstance:
+        try_number, map_index = 1, -1
+
+        def xcom_push(self, key: str, value: Any) -> None:
+            pass
+
+    for name, fields in connections.items():
+        connection(f"{name}_default", **fields["connection"])
+        waits = {"conn_id": f"{name}_default", "session_id": fields["session_id"], "poll_interval": 30}
+        artifact = "transcript" if name == "sessions_us" else "recording"
+        for sensor in (
+            SessionStateSensor(task_id="state", state="ended", cancel_on_kill=True, **waits),
+            ArtifactSensor(task_id="artifact", artifact=artifact, **waits),
+        ):
+            try:
+                sensor.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+            except TaskDeferred as deferred:
+                yield f"{name}: {sensor.task_id}", deferred
+    events = ["scheduled", "live", "ended", "canceled", "recording_ready"]
+    yield "events", SessionEventTrigger(conn_id="vidinfra_default", events=events, poll_interval=30, title="Webinar")
+    try:
+        from airflow_provider_sessions.triggers.videos import VideoTrigger
+    except ImportError:  # an earlier version
+        return
+    ids = {"library_id": str(uuid4()), "video_id": str(uuid4())}
+    video = VideoTrigger(
+        conn_id="vidinfra_default", poll_interval=30.0, deadline=time.time(), not_before=time.time(), **ids
+    )
+    yield "video", TaskDeferred(trigger=video, method_name="execute_in_slot")
+
+
+def measure_crowds(earlier: str | None, repeats: int) -> Iterator[Callable[[Bounds], None]]:
+    """Measure crowds and stored arguments, side by side with an earlier version; yield the checks of the results."""
+    versions = {"this": None} | ({"earlier": earlier} if earlier else {})
+    runs: dict[str, list[Meter]] = {version: [] for version in versions}
+    memory: dict[str, list[float]] = {version: [] for version in versions}
+    for _ in range(repeats):
+        for version, path in versions.items():
+            runs[version].append(measure_crowd(path))
+            memory[version].append(measure_connections(path))
+    stored = {version: _measure_stored(path) for version, path in versions.items()}
+    print(f"\nMedians of {repeats}\n\n{'':<58} " + " ".join(f"{version:>12}" for version in versions))
+    found: dict[str, dict[str, float]] = {}
+    for phase in ("subscribing", "handing_out"):
+        for number, kind in enumerate(("clock", "CPU")):
+            found[f"{CROWD} waiters, {phase.replace('_', ' ')}: lag max (ms, {kind})"] = {
+                version: statistics.median(run.results[phase][number] for run in runs[version]) for version in versions
+            }
+    found[f"{CROWD_CONNECTIONS} connections: memory of each (MiB)"] = {
+        version: statistics.median(memory[version]) for version in versions
+    }
+    for what in stored["this"]:
+        found[f"stored arguments, {what} (bytes)"] = {
+            version: stored[version].get(what, math.nan) for version in versions
+        }
+    for what, values in found.items():
+        print(f"{what:<58} " + " ".join(f"{values[version]:>12.2f}" for version in versions))
+
+    def check(bounds: Bounds) -> None:
+        for what, values in found.items():
+            limit = CROWD_LAG_MS if "CPU" in what else CONNECTION_MIB if "MiB" in what else STORED_BYTES
+            if "clock" not in what:
+                bounds.at_most(what, limit, values["this"])
+        bounds.at_least("events", CROWD, min(run.results["fired"] for run in runs["this"]), ".0f")
+
+    yield check
+
+
+def _measure_stored(path: str | None) -> dict[str, float]:
+    with ExitStack() as stack:
+        connections = {}
+        for name in PAGE:
+            platform = stack.enter_context(start_platform(name))
+            [session_id] = platform.request("create", 1)
+            connections[name] = {"connection": platform.connection, "session_id": session_id}
+        return in_child(measure_stored_bytes, path, connections).results
 
 
 # --- measurements -------------------------------------------------------------------------------------------------
@@ -397,9 +659,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one platform, and 100 waiters")
     parser.add_argument("--platforms", nargs="+", choices=PAGE, default=list(PAGE), metavar="NAME")
+    parser.add_argument("--crowds", action="store_true", help="only crowds and stored arguments")
+    parser.add_argument("--earlier", metavar="FOLDER", help="a checkout of an earlier version to compare crowds with")
+    parser.add_argument("--repeats", type=int, default=5, help="how often crowds are measured")
     given = parser.parse_args()
     platforms, sizes = (["vidinfra"], [100]) if given.quick else (given.platforms, [1, 100, 1000])
-    checks = [*measure_sizes(platforms, sizes), *measure_refusals(platforms)]
+    checks: list[Callable[[Bounds], None]] = []
+    if not given.crowds:
+        checks += [*measure_sizes(platforms, sizes), *measure_refusals(platforms)]
+    if not given.quick:
+        checks += measure_crowds(given.earlier, given.repeats)
     bounds = Bounds()
     for check in checks:
         check(bounds)
