@@ -22,9 +22,11 @@ prints a table, then each target with what was measured, and exits with 1 if one
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._measuring import Bounds, Meter, connection, in_child, prepare_airflow, started
+from benchmarks._measuring import Bounds, Meter, connection, prepare_airflow, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,14 +142,12 @@ def _add_day(played: Any, midnight: datetime) -> None:
 class Job:
     """An export of one night.
 
-    :param build: a folder with the package to measure.
     :param fields: the connection.
-    :param short: a connection to a short history, which is exported first: all that is imported is there, then.
+    :param short: a connection to a short history, which is exported first: what is made once is there, then.
     :param folder: what is exported into.
     :param days: how many days are exported.
     """
 
-    build: str
     fields: dict[str, Any]
     short: dict[str, Any]
     folder: str
@@ -156,34 +156,57 @@ class Job:
     options: dict[str, Any]
 
 
-def export(meter: Meter, job: Job) -> None:
-    """Export the days before a night."""
-    sys.path.insert(0, job.build)
+def serve_exports(port: Any, build: str) -> None:
+    """Import a build once, and run each job that comes through the port in a fork; sends its meter.
+
+    :param build: a folder with the package to measure.
+    """
+    sys.path.insert(0, build)
     with tempfile.TemporaryDirectory(prefix="benchmark-growth-") as home:
         prepare_airflow(home)
-        from airflow_provider_sessions.clock import SystemClock, VirtualClock
-        from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+        for name in PLATFORMS:
+            __import__(f"{PACKAGE}.platforms.{name}.adapter")
+        __import__(f"{PACKAGE}.transfers.sessions_to_object_storage")
+        assert sys.modules[PACKAGE].__file__ == f"{build}/{PACKAGE}/__init__.py"
+        while True:
+            job = port.recv()
+            if (child := os.fork()) == 0:
+                meter = Meter()
+                try:
+                    export(meter, job)
+                except BaseException:  # noqa: BLE001 - the process ends with it
+                    traceback.print_exc()
+                port.send(meter)
+                os._exit(0)
+            os.waitpid(child, 0)
 
-        assert sys.modules[PACKAGE].__file__ == f"{job.build}/{PACKAGE}/__init__.py"
-        midnight = FIRST + job.night * DAY
-        clock = VirtualClock(midnight + timedelta(hours=1), auto=True)
-        SystemClock.now = lambda _: clock.now()  # type: ignore[assignment, method-assign]
-        SystemClock.sleep = lambda _, seconds: clock.sleep(seconds)  # type: ignore[assignment, method-assign]
 
-        def run(fields: dict[str, Any], folder: str, start: datetime, end: datetime) -> Any:
-            # A limit that nobody meets, where the platform has one by default.
-            extra = {"rate_limit": "100000/second"} if fields["conn_type"] == "sessions_us" else fields.get("extra", {})
-            connection(name := f"history_{Path(folder).name}", **fields | {"extra": extra})
-            operator = SessionsToObjectStorageOperator(
-                task_id="export", conn_id=name, path=folder, start=start, end=end, **job.options
-            )
-            task: Any = SimpleNamespace(dag_id="growth", run_id=f"night {job.night}", task_id="export", map_index=-1)
-            return operator.execute({"ti": task})
+def export(meter: Meter, job: Job) -> None:
+    """Export the days before a night."""
+    from airflow_provider_sessions.clock import SystemClock, VirtualClock
+    from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
-        run(job.short, f"{home}/short", FIRST - DAY, FIRST)
+    midnight = FIRST + job.night * DAY
+    clock = VirtualClock(midnight + timedelta(hours=1), auto=True)
+    SystemClock.now = lambda _: clock.now()  # type: ignore[assignment, method-assign]
+    SystemClock.sleep = lambda _, seconds: clock.sleep(seconds)  # type: ignore[assignment, method-assign]
+
+    def run(name: str, fields: dict[str, Any], folder: str, start: datetime, end: datetime) -> Any:
+        # A limit that nobody meets, where the platform has one by default.
+        extra = {"rate_limit": "100000/second"} if fields["conn_type"] == "sessions_us" else fields.get("extra", {})
+        connection(name, **fields | {"extra": extra})
+        operator = SessionsToObjectStorageOperator(
+            task_id="export", conn_id=name, path=folder, start=start, end=end, **job.options
+        )
+        task: Any = SimpleNamespace(dag_id="growth", run_id=f"night {job.night}", task_id="export", map_index=-1)
+        return operator.execute({"ti": task})
+
+    with tempfile.TemporaryDirectory(prefix="benchmark-growth-") as folder:
+        os.environ["AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"] = f"{folder}/rates"
+        run("short", job.short, f"{folder}/short", FIRST - DAY, FIRST)
         with meter:
-            result = run(job.fields, f"{job.folder}/long", midnight - job.days * DAY, midnight)
-        meter.results["sessions"] = result["sessions"]
+            result = run("long", job.fields, job.folder, midnight - job.days * DAY, midnight)
+    meter.results["sessions"] = result["sessions"]
 
 
 # Measuring
@@ -215,16 +238,16 @@ class Night:
 COLUMNS = f"{'night':<10} {'requests':>9} {'of lists':>9} {'minutes':>8} {'MiB grown':>10} {'CPU s':>7}"
 
 
-def measure(platform: str, size: int, builds: dict[str, str]) -> Iterator[Night]:
+def measure(platform: str, size: int, exports: dict[str, Any]) -> Iterator[Night]:
     """Measure the nights of each build with a history of ``size`` sessions.
 
-    :param builds: the folders of ``before`` and ``now``.
+    :param exports: the ports of the processes that export with ``before`` and ``now``.
     """
     unchecked = {"give_up_after": "PT1H"}  # nothing is rechecked later
-    if "before" in builds:
-        with _nights(platform, size, builds["before"]) as run:
+    if "before" in exports:
+        with _nights(platform, size, exports["before"]) as run:
             yield run("before", 1, unchecked)
-    with _nights(platform, size, builds["now"]) as run:
+    with _nights(platform, size, exports["now"]) as run:
         yield run("first", 1, unchecked)
         yield run("known", KNOWN, unchecked)
         run("long", LONG, {}, days=LONG - KNOWN)
@@ -232,7 +255,7 @@ def measure(platform: str, size: int, builds: dict[str, str]) -> Iterator[Night]
 
 
 @contextmanager
-def _nights(platform: str, size: int, build: str) -> Any:
+def _nights(platform: str, size: int, exports: Any) -> Any:
     """Yield a function that runs a night of a build."""
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-growth-") as folder,
@@ -243,11 +266,13 @@ def _nights(platform: str, size: int, build: str) -> Any:
         def run(name: str, night: int, options: dict[str, Any], days: int = 1) -> Night:
             port.send(night)
             port.recv()
-            meter = in_child(export, Job(build, fields, short, folder, night, days, options))
+            exports.send(Job(fields, short, folder, night, days, options))
+            meter: Meter = exports.recv()
             port.send(None)
             counted: Counter[str] = port.recv()
-            if not 0 <= meter.results["sessions"] - days * A_DAY + 1 <= 2:  # one may end near midnight
-                raise RuntimeError(f"night {night} exported {meter.results['sessions']} of {days * A_DAY} sessions")
+            sessions = meter.results.get("sessions", 0)
+            if not 0 <= sessions - days * A_DAY + 1 <= 2:  # one may end near midnight
+                raise RuntimeError(f"night {night} exported {sessions} of {days * A_DAY} sessions")
             lists = sum(counted[name] for name in LISTS)
             return Night(platform, size, name, counted.total(), lists, meter.grown_mib, meter.cpu_seconds)
 
@@ -264,14 +289,16 @@ def main() -> int:
     given = parser.parse_args()
     sizes = given.sizes or (QUICK_SIZES if given.quick else SIZES)
     found: list[Night] = []
-    with tempfile.TemporaryDirectory(prefix="benchmark-growth-") as folder:
+    with ExitStack() as opened:
         builds = {"now": str(ROOT)}
         if given.before != "none":
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-growth-"))
             builds["before"] = check_out(given.before, folder)
+        exports = {name: opened.enter_context(started(serve_exports, build))[0] for name, build in builds.items()}
         print(f"\n{'':<10} {'history':>7} {COLUMNS}")
         for platform in given.only:
             for size in sizes:
-                for night in measure(platform, size, builds):
+                for night in measure(platform, size, exports):
                     found.append(night)
                     print(night, flush=True)
     if not (given.quick or given.sizes) and "before" in builds:
