@@ -331,8 +331,8 @@ def check(found: list[Night]) -> int:
 
 
 STYLES = {
-    "before": {"color": "#7f7f7f", "marker": "o", "linestyle": "--"},
     "first": {"color": "#9ecae1", "marker": "s", "linestyle": "-"},
+    "before": {"color": "#7f7f7f", "marker": "o", "linestyle": "--"},
     "rechecked": {"color": "#e6550d", "marker": "^", "linestyle": "-"},
     "known": {"color": "#08519c", "marker": "D", "linestyle": "-"},
 }
