@@ -327,8 +327,8 @@ def measure(package: Path, store: str, late: int) -> Night:
             if not (reply := child.stdout.readline()):
                 raise RuntimeError((Path(home) / "log").read_text()[-3000:])
         result = json.loads(reply)
-        child.stdin.close()
-        child.wait(30)
+        child.kill()
+        child.wait()
     assert late or (result["sessions"], result["unchanged"]) == (SESSIONS, 3 * SESSIONS), result
     return count(place.seen, held[-1], set().union(*held[:-1]))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import subprocess
 import sys
+import zoneinfo
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 from airflow.jobs.job import Job
 from airflow.utils.session import create_session
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_sessions.__main__ import main
 from airflow_provider_sessions.sandbox import Sandbox
@@ -169,6 +172,29 @@ def test_the_doctor_names_what_is_broken(
     assert ended.value.code == 1
     assert message in failed[check.format(tmp_path=tmp_path)]
     assert sandbox.vidinfra.api_key not in printed
+
+
+def test_the_doctor_warns_of_old_zone_data_and_of_a_folder_without_exclusive_create(
+    airflow: Airflow, triggerer: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.io import attach, store
+
+    zones = tmp_path / "zoneinfo"
+    (zones / "America").mkdir(parents=True)
+    packaged = importlib.resources.files("tzdata") / "zoneinfo" / "EST"
+    (zones / "America/New_York").write_bytes(packaged.read_bytes())
+    (zones / "tzdata.zi").write_text("# version 2020a\n")
+    monkeypatch.setattr(store, "_STORE_CACHE", {})
+    attach("sftp", "renames", fs=LocalFileSystem())
+    zoneinfo.reset_tzpath(to=(str(zones),))
+    try:
+        rows = airflow("doctor", "--path", f"sftp://{tmp_path}/out", "--object-storage-conn-id", "renames")
+    finally:
+        zoneinfo.reset_tzpath(to=())
+    warnings = {row["check"]: row["message"] for row in rows if row["status"] == "warning"}
+    assert warnings.keys() == {"time zones", f"sftp://{tmp_path}/out"}
+    assert "2020a" in warnings["time zones"]
+    assert "one export at a time may write here" in warnings[f"sftp://{tmp_path}/out"]
 
 
 def test_the_doctor_misses_a_triggerer_that_is_dead(
