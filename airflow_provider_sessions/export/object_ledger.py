@@ -254,12 +254,13 @@ class ObjectLedger:
     def expect_sessions(self, session_ids: Collection[str]) -> None:
         """Record which sessions are going to be claimed, so that other runs find them if this run is killed.
 
-        The lease starts again: nothing is claimed yet, and listing the sessions may have taken longer than it lasts.
+        The lease may start again: nothing is claimed yet, and listing the sessions may have taken longer than it lasts.
         """
         held = self._read(self._open_key(self.run_try.run), Lease)
         if held is not None and held.tokens[-1] != self.run_try.token:
             raise self._lease_lost()
-        self._take_lease()
+        if held != self._lease or self._is_half_over():
+            self._take_lease()
         sessions = self._expected_before.union(session_ids)
         self._write(self._expected_key(self.run_try.run), ExpectedSessions(sessions=sessions))
 
@@ -269,7 +270,7 @@ class ObjectLedger:
             return []
         self.check_lease()
         self._has_claims = True
-        if self._lease.until - self._clock.now() < LEASE / 2:
+        if self._is_half_over():
             self._renew()
         return self._each(lambda one: self._claim(*one), batch)
 
@@ -575,6 +576,9 @@ class ObjectLedger:
         self._lease = self._lease.model_copy(update={"until": self._clock.now() + LEASE})
         self._write(self._open_key(self.run_try.run), self._lease, GuardedStore(self._store, self.check_lease))
         self._lock.extend(self._lease.until)
+
+    def _is_half_over(self) -> bool:
+        return self._lease.until - self._clock.now() < LEASE / 2
 
     def _check_not_expired(self) -> None:
         if self._clock.now() >= self._lease.until:
