@@ -33,7 +33,8 @@
     │   ├── UnreachableConditionError           the condition can no longer be met
     │   └── TooManyFailuresError                several polls in a row failed
     └── ExportError                         an export or a download could not be completed
-        └── IncompleteDownloadError
+        ├── IncompleteDownloadError
+        └── ArtifactsAbsentError                    an export is complete, but artifacts will not become available
 
 No text holds a credential, a presigned URL or the body of a request. What it quotes from elsewhere is shortened and
 safe to show: see :mod:`airflow_provider_sessions.safe_text`.
@@ -263,3 +264,7 @@ class ExportError(SessionsError):
 
 class IncompleteDownloadError(ExportError):
     """A file is shorter or longer than announced, or its checksum is wrong."""
+
+
+class ArtifactsAbsentError(ExportError):
+    """An export is complete, but artifacts will not become available, and ``on_absent`` is ``fail``."""

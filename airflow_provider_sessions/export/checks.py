@@ -76,7 +76,9 @@ def check_rows(artifacts: SessionArtifacts, datasets: Sequence[Dataset], rows: R
         of_dataset = rows.get(dataset.name, ())
         status, reason = _check_dataset(dataset.feature, artifacts, of_dataset)
         content = checksum_rows(_values(dataset, of_dataset), end, status)
-        seen[dataset.name] = CheckResult(status, content, reason=reason)
+        seen[dataset.name] = CheckResult(
+            status, content, reason=reason, is_expected=_is_expected(dataset.feature, artifacts)
+        )
     return seen
 
 
@@ -91,7 +93,10 @@ def check_unfinished(
         seen = CheckResult(EntryStatus.PENDING, content="", reason=reason)
     elif session.state.is_final:
         seen = CheckResult(
-            EntryStatus.ABSENT, content="", reason=f"the session did not take place; its state is {session.state.value}"
+            EntryStatus.ABSENT,
+            content="",
+            reason=f"the session did not take place; its state is {session.state.value}",
+            is_expected=False,
         )
     else:
         seen = CheckResult(
@@ -131,6 +136,11 @@ def _check_dataset(
     if status.absent is not None:
         return EntryStatus.ABSENT, status.absent
     return EntryStatus.PENDING, status.detail or f"there is no {status.artifact.value} yet"
+
+
+def _is_expected(feature: Feature, artifacts: SessionArtifacts) -> bool:
+    is_switched_off = feature is Feature.RECORDINGS and artifacts.session.recording_enabled is False
+    return feature not in artifacts.absent and not is_switched_off
 
 
 def _get_artifact_status(feature: Feature, artifacts: SessionArtifacts, rows: Sequence[Row]) -> ArtifactStatus | None:

@@ -211,7 +211,7 @@ class FileTarget:
             if (key := session.session_id)
         ]
         for session, updates in zip(plan.unfinished, self._ledger.claim(batch), strict=True):
-            counter.add_reasons(session.session_id, updates)
+            counter.add_reasons(session, updates)
         self._ledger.finish_writes()  # absent entries are claimed, too, but have no rows
 
     def _plan_keys(self, plan: ExportPlan) -> set[str]:

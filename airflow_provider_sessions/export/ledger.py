@@ -46,7 +46,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -120,12 +120,14 @@ class CheckResult:
     :param content: checksum of the rows and of the session's end.
     :param file: key of the file for the rows; None if there are none.
     :param reason: why it cannot be exported.
+    :param is_expected: False if nobody expects it: the session did not take place, or was not recorded.
     """
 
     status: EntryStatus
     content: str
     file: str | None = None
     reason: str | None = None
+    is_expected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +150,12 @@ class EntryUpdate:
 
     :param entry: its next state.
     :param write: whether the run writes its rows.
+    :param is_newly_absent: whether the run owns the entry, and what is expected of it is absent.
     """
 
     entry: LedgerEntry
     write: bool
+    is_newly_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +218,11 @@ def decide_update(
         return EntryUpdate(before, write=False)
     update = _decide_by_status(before, seen, run_try, now, ended, give_up)
     seen_by = run_try.views | (before.seen_by if before is not None else frozenset())
-    if update.entry.seen_by == seen_by:
-        return update
-    return EntryUpdate(update.entry.model_copy(update={"seen_by": seen_by}), update.write)
+    entry = update.entry
+    is_newly_absent = update.write and seen.is_expected and EntryStatus.ABSENT in (entry.status, entry.becomes)
+    if entry.seen_by != seen_by:
+        entry = entry.model_copy(update={"seen_by": seen_by})
+    return EntryUpdate(entry, update.write, is_newly_absent)
 
 
 def _decide_by_status(
@@ -235,7 +241,7 @@ def _decide_by_status(
         days = give_up / timedelta(days=1)
         passed = f"{days:g} {'day' if days == 1 else 'days'}"
         reason = f"not available {passed} after the end" + (f": {seen.reason}" if seen.reason else "")
-        seen = CheckResult(EntryStatus.ABSENT, seen.content, seen.file, reason)
+        seen = replace(seen, status=EntryStatus.ABSENT, reason=reason)
     if before is not None and before.status is seen.status and _is_unchanged(before, seen):
         return EntryUpdate(_record_recheck(before, now, ended, give_up), write=before.run == run_try.run)
     return EntryUpdate(_claim_entry(before, seen, run_try, now, ended, give_up), write=True)

@@ -11,13 +11,20 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_sessions.errors import ExportError, InputError
 from airflow_provider_sessions.export.catalogue import make_catalogue_name, read_catalogue
 from airflow_provider_sessions.export.datasets import Dataset
 from airflow_provider_sessions.export.discovery import SessionDiscovery
-from airflow_provider_sessions.export.ledger import DueSession, EntryStatus, EntryUpdate, LedgerSession
+from airflow_provider_sessions.export.ledger import (
+    DueSession,
+    EntryStatus,
+    EntryUpdate,
+    LedgerSession,
+    get_give_up_start,
+)
 from airflow_provider_sessions.export.plan import ExportPlan, add_due_sessions, make_empty_plan, plan_export
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, fetch_session_artifacts
@@ -44,6 +51,8 @@ class ExportOutcome:
     :param unchanged: number of sessions that were exported before, have not changed since, and have nothing pending.
     :param pending: ``{session id: {dataset: reason}}`` of what is not available yet.
     :param absent: the same of what never became available.
+    :param newly_absent: the part of it that is expected and that this run recorded: no other run reports it.
+    :param pending_since: by id of each pending session, the time from which ``give_up_after`` counts.
     :param deleted_sessions: ids of sessions that the platform no longer has.
     :param owned: ids of sessions with entries that this run owns: a rerun exports them again, whatever its window.
     """
@@ -52,6 +61,8 @@ class ExportOutcome:
     unchanged: int
     pending: Mapping[str, Mapping[str, str]]
     absent: Mapping[str, Mapping[str, str]]
+    newly_absent: Mapping[str, Mapping[str, str]]
+    pending_since: Mapping[str, datetime]
     deleted_sessions: tuple[str, ...]
     owned: tuple[str, ...]
 
@@ -239,6 +250,8 @@ class ExportCounter:
         self._done = self._rows = self._written = self._unchanged = 0
         self._pending: dict[str, dict[str, str]] = {}
         self._absent: dict[str, dict[str, str]] = {}
+        self._newly_absent: dict[str, dict[str, str]] = {}
+        self._pending_since: dict[str, datetime] = {}
         self._deleted: list[str] = []
         self._owned: list[str] = []
 
@@ -252,7 +265,7 @@ class ExportCounter:
         key = artifacts.session.session_id
         self._done += 1
         self._rows += rows
-        self.add_reasons(key, updates)
+        self.add_reasons(artifacts.session, updates)
         if artifacts.deleted:
             self._deleted.append(key)
         if any(update.entry.run == run_stem for update in updates.values()):
@@ -264,15 +277,18 @@ class ExportCounter:
         counts = {"rows": self._rows, "unchanged": self._unchanged, "pending": len(self._pending)}
         self._progress.update(self._done, ", ".join(f"{count:,} {noun}" for noun, count in counts.items() if count))
 
-    def add_reasons(self, session_id: str, updates: Mapping[str, EntryUpdate]) -> None:
-        """Record why datasets of a session are pending or absent."""
-        entries = {name: update.entry for name, update in updates.items()}
-        for status, reasons in ((EntryStatus.PENDING, self._pending), (EntryStatus.ABSENT, self._absent)):
-            found = {
-                name: entry.reason or "" for name, entry in entries.items() if status in (entry.status, entry.becomes)
-            }
-            if found:
-                reasons[session_id] = found
+    def add_reasons(self, session: Session, updates: Mapping[str, EntryUpdate]) -> None:
+        """Record why datasets of a session are pending or absent, and since when it is pending."""
+        for name, update in updates.items():
+            entry = update.entry
+            reason = {name: entry.reason or ""}
+            if entry.status is EntryStatus.PENDING:
+                self._pending.setdefault(session.session_id, {}).update(reason)
+                self._pending_since[session.session_id] = get_give_up_start(session, entry.first_seen, entry)
+            elif EntryStatus.ABSENT in (entry.status, entry.becomes):
+                self._absent.setdefault(session.session_id, {}).update(reason)
+            if update.is_newly_absent:
+                self._newly_absent.setdefault(session.session_id, {}).update(reason)
 
     def outcome(self) -> ExportOutcome:
         """Return what the run did.
@@ -286,6 +302,8 @@ class ExportCounter:
             unchanged=self._unchanged,
             pending=dict(sorted(self._pending.items())),
             absent=dict(sorted(self._absent.items())),
+            newly_absent=dict(sorted(self._newly_absent.items())),
+            pending_since=dict(sorted(self._pending_since.items())),
             deleted_sessions=tuple(self._deleted),
             owned=tuple(sorted(self._owned)),
         )

@@ -6,7 +6,7 @@ any moment the next try of the run knows what to delete.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,6 +41,8 @@ class RunRecord(BaseModel):
     :param redaction: what happens to personal data.
     :param sessions: number of sessions with rows in the run's files.
     :param pending: by session and dataset, why it is not available yet; ``absent``: why it never will be.
+    :param newly_absent: the part of ``absent`` that is expected and that this run recorded.
+    :param pending_since: by id of each pending session, the time from which ``give_up_after`` counts.
     :param unchanged: number of sessions that other runs had exported and that did not change.
     :param owned: ids of sessions that a rerun exports again, whatever its window.
     :param may_exist: while ``running``, keys of all files that the run may have written.
@@ -65,6 +67,8 @@ class RunRecord(BaseModel):
     deleted_sessions: tuple[str, ...] = ()
     pending: dict[str, dict[str, str]] = {}
     absent: dict[str, dict[str, str]] = {}
+    newly_absent: dict[str, dict[str, str]] = {}
+    pending_since: dict[str, datetime] = {}
     unchanged: int = 0
     owned: tuple[str, ...] = ()
     files: tuple[WrittenFile, ...] = ()

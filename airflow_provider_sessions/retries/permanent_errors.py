@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_sessions.arguments import parse_json
 from airflow_provider_sessions.errors import (
     ApiError,
+    ArtifactsAbsentError,
     AuthenticationError,
     ClockSkewError,
     InputError,
@@ -45,6 +46,7 @@ def is_permanent(error: BaseException) -> bool:
     the same about anything else                          may succeed: a list that was changing, for example
     408, 423, 425, 429, 5xx, a broken connection, 409     may succeed
     every other 4xx                                       fails as well: the platform rejects such requests
+    artifacts are absent, with ``on_absent="fail"``        fails as well: the export is complete
     ====================================================  ====================================================
     """
     match error:
@@ -56,7 +58,7 @@ def is_permanent(error: BaseException) -> bool:
             return error.argument is not None
         case RejectedError():
             return error.status >= 400
-    return isinstance(error, InputError | UnsupportedError)
+    return isinstance(error, InputError | UnsupportedError | ArtifactsAbsentError)
 
 
 @contextmanager

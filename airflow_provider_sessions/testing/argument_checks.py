@@ -48,6 +48,7 @@ from airflow_provider_sessions.platforms.registry import adapter_classes
 from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition, StateCondition
 from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
+from airflow_provider_sessions.transfers._absences import OnAbsent
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, check_selection, resolve_window
 from airflow_provider_sessions.transfers._open_store import check_folder
 
@@ -156,6 +157,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     "format": find_format,
     "formats": lambda value: read_formats(parse_json(value, "formats") or ()),
     "mode": _check_mode,
+    "on_absent": OnAbsent.parse,
     "on_existing": OnExisting.parse,
     "on_unreachable": parse_on_unreachable,
     "options": lambda value: _check_mapping(parse_json(value, "options"), "options"),

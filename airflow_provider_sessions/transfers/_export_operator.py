@@ -17,6 +17,7 @@ from airflow_provider_sessions.arguments import (
     parse_json,
     parse_text,
 )
+from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import DatasetName, parse_datasets
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName, check_discovery, check_sweep_pages
@@ -32,6 +33,7 @@ from airflow_provider_sessions.export.redaction import (
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import (
     DEFAULT_CONCURRENCY,
+    ExportOutcome,
     ExportResult,
     ExportTarget,
     check_concurrency,
@@ -40,11 +42,21 @@ from airflow_provider_sessions.export.run import (
 )
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import get_password
+from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.messages import format_count, format_instant
+from airflow_provider_sessions.metrics import ABSENT, EXPORTED, NEAR_GIVE_UP, OLDEST_PENDING, PENDING
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_instant, parse_seconds
 from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
 from airflow_provider_sessions.safe_text import get_logger
+from airflow_provider_sessions.transfers._absences import (
+    OnAbsent,
+    OnAbsentName,
+    PendingSessions,
+    find_pending,
+    report_absent,
+    warn_near_give_up,
+)
 from airflow_provider_sessions.transfers._gc_tuning import tune_gc
 from airflow_provider_sessions.transfers._lineage import emit_outlet_events, preload_lineage_collector, report_lineage
 
@@ -64,6 +76,7 @@ SHARED_TEMPLATE_FIELDS = (
     "case",
     "title",
     "give_up_after",
+    "on_absent",
     "redact",
     "redact_conn_id",
     "discovery",
@@ -100,6 +113,7 @@ class BaseExportOperator(DeferringOperator):
         case: str | None = None,
         title: str | None = None,
         give_up_after: timedelta | str | float = GIVE_UP_AFTER,
+        on_absent: OnAbsentName | str = "warn",
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
@@ -110,6 +124,7 @@ class BaseExportOperator(DeferringOperator):
     ) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         check_untemplated_values(datasets, parse_datasets)
+        check_untemplated_values(on_absent, OnAbsent.parse)
         check_untemplated_values(redact, parse_redaction_modes)
         check_untemplated_values(
             list(redact) if isinstance(redact, Mapping) else None,
@@ -124,6 +139,7 @@ class BaseExportOperator(DeferringOperator):
         self.case = case
         self.title = title
         self.give_up_after = give_up_after
+        self.on_absent = on_absent
         self.concurrency = concurrency
         self.redact = redact
         self.redact_conn_id = redact_conn_id
@@ -153,6 +169,7 @@ class BaseExportOperator(DeferringOperator):
         sweep_pages = check_sweep_pages(parse_count(self.sweep_pages, "sweep_pages") or SWEEP_PAGES)
         is_incremental = check_discovery(parse_text(self.discovery, "discovery") or "incremental")
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
+        on_absent = OnAbsent.parse(self.on_absent)
         redaction = resolve_redaction(self.redact, self.redact_conn_id)
         with self.target(_get_run_id(context), give_up_after) as target:
             _warn_if_window_is_open(query.window)
@@ -162,10 +179,18 @@ class BaseExportOperator(DeferringOperator):
                 )
             _log_plan(plan)
             full_plan, result = run_export(hook, plan, target, concurrency)
+        now = SYSTEM_CLOCK.now()
+        pending = find_pending(result.outcome, give_up_after, now)
         _log_result(full_plan, result)
-        summary = _make_xcom_summary(full_plan, result)
+        warn_near_give_up(result.outcome, pending, now)
+        _report_metrics(hook, context, result.outcome, pending)
+        summary = _make_xcom_summary(full_plan, result, pending)
         report_lineage(hook, full_plan, result)
         emit_outlet_events(self.outlets, context, result, summary)
+        if on_absent is OnAbsent.FAIL and self.do_xcom_push:
+            # Airflow itself pushes the result only of a task that succeeds.
+            context["ti"].xcom_push("return_value", summary)
+        report_absent(result.outcome, on_absent)
         return summary
 
     def _make_query(self, context: Context) -> SessionQuery:
@@ -239,7 +264,17 @@ def _log_plan(plan: ExportPlan) -> None:
     )
 
 
-def _make_xcom_summary(plan: ExportPlan, result: ExportResult) -> dict[str, Any]:
+def _report_metrics(hook: SessionsHook, context: Context, outcome: ExportOutcome, pending: PendingSessions) -> None:
+    metrics = make_metrics(hook.account)
+    tags = {"dag_id": context["ti"].dag_id, "task_id": context["ti"].task_id}
+    metrics.increment(EXPORTED, outcome.sessions, tags)
+    metrics.increment(ABSENT, len(outcome.newly_absent), tags)
+    metrics.set_gauge(PENDING, len(outcome.pending), tags)
+    metrics.set_gauge(OLDEST_PENDING, pending.oldest_age.total_seconds() if pending.oldest_age else 0.0, tags)
+    metrics.set_gauge(NEAR_GIVE_UP, len(pending.near_give_up), tags)
+
+
+def _make_xcom_summary(plan: ExportPlan, result: ExportResult, pending: PendingSessions) -> dict[str, Any]:
     outcome, window = result.outcome, plan.query.window
     return {
         "platform": plan.platform,
@@ -248,6 +283,7 @@ def _make_xcom_summary(plan: ExportPlan, result: ExportResult) -> dict[str, Any]
         "unchanged": outcome.unchanged,
         "pending": _count_by_dataset(outcome.pending),
         "absent": _count_by_dataset(outcome.absent),
+        "near_give_up": pending.name_near_give_up(),
         "deleted": len(outcome.deleted_sessions),
         "datasets": {name: dict(sums) for name, sums in result.datasets.items()},
         **result.locations,

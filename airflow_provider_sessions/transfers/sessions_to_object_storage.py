@@ -17,6 +17,7 @@ from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.redaction import RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
+from airflow_provider_sessions.transfers._absences import OnAbsentName
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
 
@@ -36,7 +37,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     deletion becomes a row that says so.
 
     Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows in this run's files), ``unchanged``
-    (exported by other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``deleted``,
+    (exported by other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``near_give_up`` (by id
+    of the first 20 pending sessions on which the export gives up soon, when it does), ``deleted``,
     ``record`` (path of the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the
     first ten ``paths``.
 
@@ -61,6 +63,9 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     :param object_storage_conn_id: connection for ``path``; takes precedence over one in the address. (templated)
     :param give_up_after: how long after a session's end to wait for artifacts that are not available yet: a timedelta,
         ISO 8601, or seconds. (templated)
+    :param on_absent: what to do if an artifact is absent, because the platform says so or ``give_up_after`` has passed:
+        ``warn`` logs a warning; ``fail`` fails the task, without a retry, once everything else is written.
+        It is about what this run recorded as absent: other runs do not fail because of the same. (templated)
     :param concurrency: how many sessions are fetched in parallel, at most 32.
     :param discovery: ``incremental`` reads the newest sessions, those that may have changed, and each day other
         ``sweep_pages`` of the list, by a catalogue of what earlier runs have seen; ``full`` reads the whole list in
@@ -95,6 +100,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         case: str | None = None,
         title: str | None = None,
         give_up_after: timedelta | str | float = GIVE_UP_AFTER,
+        on_absent: OnAbsentName | str = "warn",
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
@@ -113,6 +119,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             case=case,
             title=title,
             give_up_after=give_up_after,
+            on_absent=on_absent,
             concurrency=concurrency,
             redact=redact,
             redact_conn_id=redact_conn_id,

@@ -15,6 +15,7 @@ from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.redaction import RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
+from airflow_provider_sessions.transfers._absences import OnAbsentName
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
@@ -39,8 +40,9 @@ class SessionsToSqlOperator(BaseExportOperator):
     them except MySQL. Other databases are rejected before any request.
 
     Returns a small dict: ``platform``, ``window``, ``sessions`` (with rows of this run), ``unchanged`` (exported by
-    other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``deleted``, ``ledger`` (its table),
-    and in ``datasets`` for each dataset ``rows`` and ``table``.
+    other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``near_give_up`` (by id of the first
+    20 pending sessions on which the export gives up soon, when it does), ``deleted``, ``ledger`` (its table), and in
+    ``datasets`` for each dataset ``rows`` and ``table``.
 
     The event of an asset in ``outlets`` has the same content, with ``rows`` by dataset; an asset alias gets an event
     for each table to which rows were written.
@@ -66,6 +68,9 @@ class SessionsToSqlOperator(BaseExportOperator):
     :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
     :param give_up_after: how long after a session's end to wait for artifacts that are not available yet: a timedelta,
         ISO 8601, or seconds. (templated)
+    :param on_absent: what to do if an artifact is absent, because the platform says so or ``give_up_after`` has passed:
+        ``warn`` logs a warning; ``fail`` fails the task, without a retry, once everything else is written.
+        It is about what this run recorded as absent: other runs do not fail because of the same. (templated)
     :param concurrency: how many sessions are fetched in parallel, at most 32.
     :param allow_untested_database: whether to allow any database with a ``DbApiHook`` and an SQLAlchemy dialect. It
         needs transactions, enforced primary keys, texts in Unicode and times with microseconds.
@@ -98,6 +103,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         case: str | None = None,
         title: str | None = None,
         give_up_after: timedelta | str | float = GIVE_UP_AFTER,
+        on_absent: OnAbsentName | str = "warn",
         concurrency: int = DEFAULT_CONCURRENCY,
         redact: Mapping[PersonalDataName | str, RedactionModeName | str] | str | None = None,
         redact_conn_id: str | None = None,
@@ -116,6 +122,7 @@ class SessionsToSqlOperator(BaseExportOperator):
             case=case,
             title=title,
             give_up_after=give_up_after,
+            on_absent=on_absent,
             concurrency=concurrency,
             redact=redact,
             redact_conn_id=redact_conn_id,

@@ -200,6 +200,7 @@ def test_each_argument_that_takes_a_text_names_its_words_or_may_be_any(kind: typ
         (ArtifactSensor, {"artifact": "recordings"}, r"artifact: 'recordings' is .*; did you mean 'recording'\?"),
         (SessionStateSensor, {"on_unreachable": "skipped"}, r"on_unreachable: 'skipped' .*; did you mean 'skip'\?"),
         (CreateSessionOperator, {"on_existing": "replace"}, "on_existing: 'replace' .* return, fail, recreate"),
+        (SessionsToSqlOperator, {"on_absent": "fial"}, r"on_absent: 'fial' is unknown; .*did you mean 'fail'\?"),
         (SessionsToObjectStorageOperator, {"format": "avro"}, "format: 'avro' is unknown; .*jsonl, csv, parquet"),
         (SessionsToObjectStorageOperator, {"format": "CSV"}, r"format: 'CSV' .*; did you mean 'csv'\?"),
         (

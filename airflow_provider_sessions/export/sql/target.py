@@ -132,7 +132,7 @@ class SqlTarget:
         for session in plan.unfinished:
             key = session.session_id
             seen = check_unfinished(session, plan.datasets_for(key), plan.reasons.get(key))
-            counter.add_reasons(session.session_id, self._store(ledger, session, seen, rows={}))
+            counter.add_reasons(session, self._store(ledger, session, seen, rows={}))
         for artifacts in fetched:
             datasets = plan.datasets_for(artifacts.session.session_id)
             rows, seen = check_datasets(artifacts, datasets, plan.redaction)

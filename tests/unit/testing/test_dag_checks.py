@@ -276,7 +276,8 @@ WRONG: dict[str, Any] = {
         "flase",
     ),
     **dict.fromkeys(
-        ("state", "artifact", "on_existing", "on_unreachable", "format", "datasets", "formats", "mode"), "no-such"
+        ("state", "artifact", "on_absent", "on_existing", "on_unreachable", "format", "datasets", "formats", "mode"),
+        "no-such",
     ),
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
     **dict.fromkeys(("file", "recording_id", "library_id", "folder_id"), True),

@@ -323,6 +323,7 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "title",
         "object_storage_conn_id",
         "give_up_after",
+        "on_absent",
         "redact",
         "redact_conn_id",
     }

@@ -377,6 +377,7 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "case",
         "title",
         "give_up_after",
+        "on_absent",
         "redact",
         "redact_conn_id",
     }
