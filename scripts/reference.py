@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md: `python -m scripts.reference`. A test compares them."""
+"""Write the generated tables of README.md and docs/: `python -m scripts.reference`. A test compares them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.get_provider_info import get_provider_info
+from airflow_provider_sessions.metrics import METRICS
 from airflow_provider_sessions.platforms.adapter import Feature
 from airflow_provider_sessions.platforms.registry import adapter_class
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+MONITORING = ROOT / "docs" / "operating" / "monitoring.md"
 
 INTERNAL = (Feature.FIND_EXISTING, Feature.POLL_SESSIONS, Feature.RECORDING_REQUEST)
 """Features that only this package uses."""
@@ -65,23 +68,37 @@ def capabilities() -> Iterator[str]:
                 yield f"- {platform}, {feature}: {note}"
 
 
-PARTS = {"datasets": datasets, "columns": columns, "capabilities": capabilities}
+def metrics() -> Iterator[str]:
+    """Yield one line per metric."""
+    yield "| name | type | tags | what is counted or measured | reported by |"
+    yield "| --- | --- | --- | --- | --- |"
+    for metric in METRICS:
+        tags = ", ".join(f"`{tag}`" for tag in ("platform", "conn_id", *metric.tags))
+        yield f"| `{metric.name}` | {metric.kind} | {tags} | {metric.unit} | {metric.source} |"
 
 
-def update_parts(text: str) -> str:
-    """Return the text with each part between ``<!-- name -->`` and ``<!-- end of name -->`` replaced."""
-    for name, make_lines in PARTS.items():
+PARTS = {
+    README: {"datasets": datasets, "columns": columns, "capabilities": capabilities},
+    MONITORING: {"metrics": metrics},
+}
+
+
+def update_parts(path: Path) -> str:
+    """Return the text of a page with each part between ``<!-- name -->`` and ``<!-- end of name -->`` replaced."""
+    text = path.read_text(encoding="utf-8")
+    for name, make_lines in PARTS[path].items():
         before, begin, rest = text.partition(f"<!-- {name} -->\n\n")
         _, end, after = rest.partition(f"\n\n<!-- end of {name} -->")
         if not end:
-            raise ValueError(f"README.md has no marks of the begin and end of {name}")
+            raise ValueError(f"{path.name} has no marks of the begin and end of {name}")
         text = "".join([before, begin, "\n".join(make_lines()), end, after])
     return text
 
 
 def main() -> int:
-    """Rewrite README.md."""
-    README.write_text(update_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrite the pages."""
+    for path in PARTS:
+        path.write_text(update_parts(path), encoding="utf-8")
     return 0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import threading
 from collections import defaultdict
 from types import TracebackType
 from typing import Self
@@ -33,31 +35,48 @@ class RecordingMetrics:
 
 
 class StatsdServer:
-    """A UDP socket at which StatsD lines arrive; what the kernel holds is read when it is asked for."""
+    """A UDP socket at which StatsD lines arrive."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
         self._values: dict[str, list[str]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._receive, daemon=True)
 
     def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closed.set()
+        self._thread.join()
         self._socket.close()
 
     def read(self, prefix: str = "airflow.sessions.") -> dict[str, list[str]]:
-        """What has arrived so far: by name with its tags, the values with their types (``1|c``)."""
-        while True:
-            try:
-                lines = self._socket.recv(65536).decode().splitlines()
-            except BlockingIOError:
-                return {name: values for name, values in self._values.items() if name.startswith(prefix)}
-            for line in lines:
-                name, _, value = line.partition(":")
-                self._values[name].append(value)
+        """What has arrived so far: by name, with its tags, the values with their types (``1|c``)."""
+        self._drain()
+        with self._lock:
+            return {name: list(values) for name, values in self._values.items() if name.startswith(prefix)}
+
+    def _receive(self) -> None:
+        """Drain the socket all the time: what its small buffer cannot hold is lost."""
+        while not self._closed.is_set():
+            if select.select([self._socket], [], [], 0.2)[0]:
+                self._drain()
+
+    def _drain(self) -> None:
+        with self._lock:
+            while True:
+                try:
+                    lines = self._socket.recv(65536).decode().splitlines()
+                except BlockingIOError:
+                    return
+                for line in lines:
+                    name, _, value = line.partition(":")
+                    self._values[name].append(value)

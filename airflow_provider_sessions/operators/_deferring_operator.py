@@ -24,7 +24,9 @@ from airflow_provider_sessions.arguments import parse_id, parse_untemplated_bool
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ApiError, RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
+from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.hooks.portal import get_process_portal
+from airflow_provider_sessions.metrics import RATE_LIMIT_DEFERRAL
 from airflow_provider_sessions.operators._create import TooEarlyError
 from airflow_provider_sessions.rate_limit.reservations import ReservationLimiter
 from airflow_provider_sessions.retries import DEFAULT_POLICY, make_policy_argument
@@ -121,7 +123,7 @@ class DeferringOperator(BaseOperator):
             except (RateLimitedError, ServerError) as error:
                 if reservations.sent and not self._can_repeat_after(error):
                     raise
-                self._defer_with_reservations(reservations, error, began, times)
+                self._defer_with_reservations(hook, reservations, error, began, times)
 
     def _work(self, context: Context, hook: SessionsHook, began: float, times: int) -> Any:
         """Do the work; if it is too early, wait or defer until it is not."""
@@ -140,7 +142,7 @@ class DeferringOperator(BaseOperator):
         return says_when and isinstance(error, self.repeated_after)
 
     def _defer_with_reservations(
-        self, reservations: ReservationLimiter, error: ApiError, began: float, times: int
+        self, hook: SessionsHook, reservations: ReservationLimiter, error: ApiError, began: float, times: int
     ) -> NoReturn:
         """Defer until the time of new reservations.
 
@@ -156,6 +158,7 @@ class DeferringOperator(BaseOperator):
             raise error
         spread = random.uniform(0, _MAX_SPREAD) if reservations.limit is None else 0.0  # noqa: S311 - not a secret
         wait = max(SETTLING_SECONDS, last, error.retry_after or 0.0) + spread
+        make_metrics(hook.account).record_seconds(RATE_LIMIT_DEFERRAL, wait)
         self._defer_for(wait, error, {"slots": count, "began": began, "times": times + 1})
 
     def _defer_for(self, seconds: float, reason: Exception, resume_arguments: dict[str, Any]) -> NoReturn:

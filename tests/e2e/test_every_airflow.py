@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.metrics import METRICS
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from scripts._airflow_api import AirflowApi
 from scripts._standalone import Standalone
+from tests.metrics import StatsdServer
 
 ITERATIONS = 3
 
@@ -26,8 +28,20 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def api(sandbox: Sandbox) -> Iterator[AirflowApi]:
-    with Standalone(Path(__file__).parent / "dags", parallelism=2) as airflow:
+def statsd() -> Iterator[StatsdServer]:
+    with StatsdServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def api(sandbox: Sandbox, statsd: StatsdServer) -> Iterator[AirflowApi]:
+    settings = {
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__METRICS_ALLOW_LIST": "sessions",
+    }
+    with Standalone(Path(__file__).parent / "dags", settings=settings, parallelism=3) as airflow:
         airflow.api.add_connection("vidinfra_default", sandbox.vidinfra.connection())
         meetings = sandbox.sessions_us.connection() | {"extra": {"rate_limit": "999/second"}}
         airflow.api.add_connection("sessions_us_default", meetings)
@@ -77,6 +91,53 @@ def test_a_deferred_task_ends_well_when_its_session_has_ended(api: AirflowApi, s
     result = str(api.get_xcom(dag_id, run_id, task_id))
     assert "ended" in result
     assert session_id in result
+
+
+def test_all_metrics_arrive_from_workers_and_triggerer(
+    api: AirflowApi, sandbox: Sandbox, statsd: StatsdServer, tmp_path: Path
+) -> None:
+    now, never, vidinfra = datetime.now(UTC), {"recording": None, "attendance": 0}, sandbox.vidinfra
+    api.add_connection("vidinfra_limited", vidinfra.connection() | {"extra": {"rate_limit": "2/second"}})
+    ended = [now - timedelta(hours=hours) for hours in (47, 49)]  # before and after an export gives up on them
+    titles = ["Board meeting", "Town hall"]
+    secret = [vidinfra.api_key, *titles]
+    for title, at in zip(titles, ended, strict=True):
+        secret += vidinfra.create(
+            title, started_at=at - timedelta(hours=1), ended_at=at, script={"artifacts_after": never}
+        )
+    [live] = vidinfra.create("Live", scheduled_start=now, started_at=now)
+    secret.append(live)
+    sandbox.faults.add("status", status=429, headers={"Retry-After": "11"}, route="list_presets")
+    window = {"start": (now - timedelta(hours=60)).isoformat(), "end": (now - timedelta(hours=40)).isoformat()}
+    run_id = start(api, "metered", session_id=live, path=str(tmp_path), **window)
+    by_tags = {
+        "sessions.poll.lag": "vidinfra.vidinfra_default",
+        "sessions.rate_limit.deferral": "vidinfra.vidinfra_default",
+    }
+    by_tags |= {"sessions.rate_limit.wait": "vidinfra.vidinfra_limited"}
+    by_tags |= {"sessions.requests": "vidinfra.vidinfra_default.429"}
+    expected = {f"airflow.{metric.name}" for metric in METRICS}
+    expected |= {
+        f"airflow.{metric.name}.{by_tags.get(metric.name, 'vidinfra.vidinfra_limited.metered.export')}"
+        for metric in METRICS
+    }
+    api.wait_for("the metrics", lambda: expected <= set(statsd.read()) or is_over(api, run_id), timeout=120)
+    vidinfra.end(live)
+    assert api.wait_for_run("metered", run_id, timeout=120) == "success"
+
+    seen = statsd.read()
+    assert expected - set(seen) == set()
+    export = {name.split(".")[3]: values for name, values in seen.items() if name.endswith(".metered.export")}
+    age = export.pop("oldest_pending_seconds")
+    assert export == {"exported": ["2|c"], "pending": ["1|g"], "absent": ["1|c"], "near_give_up": ["1|g"]}
+    assert float(age[0].removesuffix("|g")) == pytest.approx(47 * 3600, abs=600)
+    [deferral] = seen["airflow.sessions.rate_limit.deferral"]
+    assert float(deferral.removesuffix("|ms")) >= 11_000
+    assert not [word for word in secret if word in str(seen)]
+
+
+def is_over(api: AirflowApi, run_id: str) -> bool:
+    return "failed" in api.get_task_states("metered", run_id).values()
 
 
 @pytest.mark.needs_airflow("3.3")  # the scheduler of 3.1.8 may die of a clear that follows a task's end at once

@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import make_account
-from scripts.reference import update_parts
+from scripts.reference import PARTS, update_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,8 +27,9 @@ def test_samples_can_be_run(number: int) -> None:
     exec(compile(SAMPLES[number], "README.md", "exec"), {"__name__": "sample"})
 
 
-def test_tables_are_the_generated_ones() -> None:
-    assert update_parts(README) == README, "run `python -m scripts.reference`"
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_tables_are_the_generated_ones(path: Path) -> None:
+    assert update_parts(path) == path.read_text(encoding="utf-8"), "run `python -m scripts.reference`"
 
 
 @pytest.mark.parametrize("form", get_provider_info()["connection-types"], ids=lambda form: form["connection-type"])
