@@ -144,6 +144,8 @@ def test_fail_fails_the_run_that_gives_up_and_its_retry_and_no_other(
     assert str(again.value) == str(first.value)
     assert {name: export.count(name) for name in written} == written, "nothing twice"  # type: ignore[attr-defined]
     assert export(16, on_absent="fail")["near_give_up"] == {}
+    overlapping = export(16, "overlapping", start=DAY, end=DAY + ONE_DAY, on_absent="fail")
+    assert overlapping["absent"] == {"recordings": 2}, "another run recorded and reported these"
     assert warnings(caplog) == []
 
 
