@@ -204,7 +204,10 @@ def dlt(meter: Meter, folder: str, url: str, schema: str, sessions: int) -> None
             rows, _ = check_datasets(one, [dataset], plan.redaction)
             yield [dict(zip(names, values(row), strict=True)) for row in rows[dataset.name]]
 
-    credentials = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    server = sa.make_url(url)
+    # dlt requires a password, also for a server that needs none.
+    server = server.set(drivername="postgresql", password=server.password or "unused")
+    credentials = server.render_as_string(hide_password=False)
     pipeline = library.pipeline(
         "benchmark",
         destination=library.destinations.postgres(credentials),
