@@ -83,6 +83,7 @@ class _HttpxClient(httpx.AsyncClient):
 
 
 _NO_COOKIES = _NoCookies()
+_NO_STREAM = httpx.ByteStream(b"")
 _CHUNK = 64 * 1024
 """Bytes of a body that are written at a time."""
 
@@ -303,6 +304,7 @@ class Client:
             yield response
         finally:
             await response.aclose()
+            response.stream = _NO_STREAM  # httpx's refers to the response, which would wait for the garbage collector
 
     async def _send(self, call: Call[Any], query: Mapping[str, Any]) -> _Parsed:
         """Send a call until it succeeds, or the retry policy says not to send it again.
@@ -436,7 +438,7 @@ def _make_form(call: Call[Any]) -> dict[str, Any]:
 async def _read_body(response: httpx.Response) -> bytes:
     """Return the whole body. That of an error may be broken off, too large or unreadable: its status says enough."""
     try:
-        return await response.aread()
+        return b"".join([chunk async for chunk in response.aiter_bytes()])  # not kept by the response, as by aread()
     except (httpx.HTTPError, TimeoutError, ResponseTooLargeError):
         if response.is_success:
             raise
