@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.prevail import zones
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
+from airflow_provider_sessions.platforms.prevail.models import RequestRecord
 from airflow_provider_sessions.platforms.prevail.slugs import make_slug
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
@@ -636,6 +638,34 @@ async def test_participants_of_many_sessions_do_not_cost_a_walk_each(adapter: Pr
     for session in sessions:
         assert await adapter.participants(session)
     assert len(take_routes(sandbox)) <= 2
+
+
+async def test_a_window_keeps_only_its_requests_and_a_page_of_each_list_does_not_wait_for_the_others(
+    adapter: PrevailAdapter, sandbox: Sandbox
+) -> None:
+    sandbox.prevail.create(count=990, ended_between=(NOW - timedelta(days=90), NOW - timedelta(days=5)))
+    sandbox.prevail.create(count=5, ended_between=(NOW - timedelta(hours=20), NOW - timedelta(hours=4)))
+    sessions = await listed(adapter, window=hour(24, 0))
+    assert len(sessions) == 5
+    assert set(map(str, take_routes(sandbox)[:2])) == set(LISTS), "side by side"
+    kept = [one for one in gc.get_objects() if isinstance(one, RequestRecord)]
+    assert len(kept) < 100, "of 995"
+    for session in sessions:
+        assert await adapter.participants(session)
+    assert take_routes(sandbox) == []
+
+
+@pytest.mark.parametrize("is_far", [True, False])
+async def test_a_canceled_session_is_not_listed_if_another_has_its_slug_now(
+    adapter: PrevailAdapter, sandbox: Sandbox, is_far: bool
+) -> None:
+    sandbox.prevail.settings.list_canceled = False
+    sandbox.prevail.create("Same", scheduled_start=NOW + timedelta(hours=1))
+    sandbox.prevail.cancel("same")
+    start = NOW + timedelta(days=30 if is_far else 0, hours=2)
+    sandbox.prevail.create("Same", scheduled_start=start, remote_session_id="same")
+    found = await listed(adapter, window=hour(0, 3), by="scheduled_start")
+    assert [session.state for session in found] == ([] if is_far else [SessionState.SCHEDULED])
 
 
 async def test_people_added_meanwhile_are_listed_soon(
