@@ -42,7 +42,7 @@ from airflow_provider_sessions.client.call import Call, Endpoints, call
 from airflow_provider_sessions.client.client import Client, ClientConfig
 from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.client.retry import RetryPolicy
-from airflow_provider_sessions.rate_limit.file_store import FileStore
+from airflow_provider_sessions.rate_limit.file_store import FileLimiter
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import WindowLimiter
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress, RedisStore
@@ -159,14 +159,13 @@ async def make_client(
     window: float = WINDOW,
 ) -> AsyncIterator[Client]:
     rate = RateLimit(limit, window)
-    store = (
-        RedisStore(RedisAddress(*REDIS), store_name, rate)
+    limiter = (
+        WindowLimiter(RedisStore(RedisAddress(*REDIS), store_name, rate), rate)
         if "/" not in store_name
-        else FileStore(Path(store_name), rate)
+        else FileLimiter(Path(store_name), rate)
     )
     config = ClientConfig(base_url=url, retry=RetryPolicy(attempts=50, max_wait=MAX_SECONDS))
     clock = SkewedClock(skew)
-    limiter = WindowLimiter(store, rate)
     async with Client(
         config, dialect=Dialect("benchmark"), limiter=limiter, traffic_class=traffic_class, clock=clock
     ) as client:

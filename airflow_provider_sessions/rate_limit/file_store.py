@@ -15,12 +15,15 @@ import secrets
 import stat
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from airflow_provider_sessions.rate_limit.limit import RateLimit
-from airflow_provider_sessions.rate_limit.limiter import StoreError
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
+from airflow_provider_sessions.rate_limit.limiter import StoreError, WindowLimiter
 from airflow_provider_sessions.rate_limit.state import RateLimitState
 
 T = TypeVar("T")
@@ -29,6 +32,13 @@ FOLDER_VARIABLE = "AIRFLOW_PROVIDER_SESSIONS_RATE_DIR"
 _LOCK_TIMEOUT = 2.0
 """Seconds to try for the lock. It is held for well under a millisecond, unless its process is frozen."""
 _MAX_PAUSE = 0.002
+_ADMISSION_SECONDS = 0.005
+"""Seconds for which an admission can be used, a fraction of the least margin."""
+_NO_QUOTAS = RateLimitInfo(200).quotas
+_MAX_DELAY = 1.0
+"""Seconds, or an eighth of a window: the most that a response waits to be recorded."""
+_MAX_RESPONSES = 32
+"""Responses that are recorded together."""
 
 
 def shared_folder() -> Path:
@@ -51,6 +61,94 @@ def check_private_folder(folder: Path) -> None:
 def read_host_clock() -> float:
     """Return the seconds of a clock that all processes of this host share. It goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC)
+
+
+class FileLimiter(WindowLimiter):
+    """A :class:`WindowLimiter` with its state in a file, which it uses once or twice for a request, not three times.
+
+    - A request that may be sent at once is admitted as it is reserved. :meth:`admit` then uses that admission, unless
+      it is called later than right afterwards.
+    - A response is recorded when the file is used next, if other requests of this process are on their way: at the
+      latest after a fraction of a window, long before another process could send a request in its place. A refusal,
+      and what a platform says of its windows, is recorded at once.
+
+    :param path: the file.
+    :param limit: the limit.
+    :param clock: see :class:`FileStore`.
+    """
+
+    def __init__(self, path: Path, limit: RateLimit, *, clock: Callable[[], float] = read_host_clock) -> None:
+        super().__init__(FileStore(path, limit, clock=clock), limit)
+        self._clock = clock
+        self._admitted: list[float] = []
+        self._responses: list[tuple[float, RateLimitInfo]] = []
+        self._on_their_way: deque[float] = deque()
+        self._max_delay = min(_MAX_DELAY, limit.seconds / 8)
+        self._timer: asyncio.TimerHandle | None = None
+        self._recording: asyncio.Future[None] | None = None
+
+    async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
+        """Reserve the next free time for a request, and admit it if that is now."""
+
+        def reserve(state: RateLimitState) -> tuple[float | None, float | None]:
+            wait = state.reserve(traffic_class, max_wait)
+            return wait, state.now if wait == 0 and state.admit() == 0 else None
+
+        wait, admitted_at = await self._update(reserve)
+        if admitted_at is not None:
+            self._admitted.append(admitted_at)
+        return wait
+
+    async def admit(self) -> float:
+        """Admit a request whose reserved time has come."""
+        earliest = self._clock() - _ADMISSION_SECONDS
+        while self._admitted:
+            if self._admitted.pop() >= earliest:
+                break
+        else:
+            if hold := await self._update(RateLimitState.admit):
+                return hold
+        self._on_their_way.append(self._clock())
+        return 0.0
+
+    async def observe(self, info: RateLimitInfo) -> None:
+        """Record what a response said of the limit, at once unless other requests of this process are on their way."""
+        now = self._clock()
+        self._responses.append((now, info))
+        if self._on_their_way:
+            self._on_their_way.popleft()
+        while self._on_their_way and self._on_their_way[0] < now - self._max_delay:
+            self._on_their_way.popleft()  # it is late, or was canceled
+        is_plain = info.status < 400 and info.quotas == _NO_QUOTAS
+        if not is_plain or not self._on_their_way or len(self._responses) >= _MAX_RESPONSES:
+            await self._record()
+            return
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._timer.when() <= loop.time():
+            self._timer = loop.call_later(self._max_delay, self._record_late)
+
+    async def _record(self) -> None:
+        await self._update(lambda state: None)
+
+    def _record_late(self) -> None:
+        """Record the responses that still wait, although no request has used the file since."""
+        if self._responses:
+            self._recording = asyncio.ensure_future(self._record_unless_down())
+
+    async def _record_unless_down(self) -> None:
+        with suppress(StoreError):
+            await self._record()
+
+    async def _update(self, function: Callable[[RateLimitState], T]) -> T:
+        """Change the state by the responses that were not recorded yet, and then by a function."""
+        responses, self._responses = self._responses, []
+
+        def update(state: RateLimitState) -> T:
+            for observed_at, info in responses:
+                state.observe(info, age=max(0.0, state.now - observed_at))
+            return function(state)
+
+        return await self._store.update(update)
 
 
 class FileStore:

@@ -148,8 +148,11 @@ class RateLimitState:
         if seconds > 0:
             self.blocked_until = max(self.blocked_until, self.now + seconds)
 
-    def observe(self, info: RateLimitInfo) -> None:
-        """Record what a response said of the limit, and how long it took."""
+    def observe(self, info: RateLimitInfo, *, age: float = 0.0) -> None:
+        """Record what a response said of the limit, and how long it took.
+
+        :param age: seconds since the response came.
+        """
         if info.status == 429 and not self.blocked_for():  # requests that were sent together count once
             self.margin = min(self.limit.seconds, 2 * self.margin)
         self.block_for(info.blocked_for)
@@ -158,7 +161,7 @@ class RateLimitState:
         if info.status < 400:
             self.margin -= (self.margin - self.base_margin) / (_SHRINK_WINDOWS * self.limit.requests)
         if info.elapsed is not None:
-            self._correct_arrival(info.elapsed, info.send_delay)
+            self._correct_arrival(info.elapsed, info.send_delay, self.now - age - info.elapsed)
 
     def _apply_quota(self, quota: Quota) -> None:
         """Apply what a response said of one of the platform's windows.
@@ -173,13 +176,12 @@ class RateLimitState:
         if quota.remaining and quota.reset is not None and quota.reset <= self.limit.seconds:
             self._reduce_free(quota.remaining, self.now + quota.reset)
 
-    def _correct_arrival(self, elapsed: float, send_delay: float) -> None:
+    def _correct_arrival(self, elapsed: float, send_delay: float, admitted_at: float) -> None:
         """Move the arrival of a request by its send delay and by how much longer it may have been on its way."""
         transit = min(self._measure_extra(elapsed - send_delay), _MAX_TRANSIT, self.limit.seconds / 3)
         late = min(send_delay, self.limit.seconds) + transit
         if late <= self.margin / 4 or not self.arrivals:
             return  # the margin covers it
-        admitted_at = self.now - elapsed
         tolerance = min(_ADMISSION_TOLERANCE, self.limit.seconds / 10)
         self.arrivals.pop(_find_admission(self.arrivals, admitted_at, tolerance))
         insort(self.arrivals, admitted_at + late)

@@ -9,7 +9,7 @@ import threading
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.rate_limit.fallback import FallbackLimiter
-from airflow_provider_sessions.rate_limit.file_store import FileStore, shared_folder
+from airflow_provider_sessions.rate_limit.file_store import FileLimiter, FileStore, shared_folder
 from airflow_provider_sessions.rate_limit.limit import RateLimit
 from airflow_provider_sessions.rate_limit.limiter import (
     UNUSED_LIMIT,
@@ -64,7 +64,7 @@ def _get_file_limiter(name: str, limit: RateLimit) -> RateLimiter:
     """
     delay = random.uniform(0, 0.8 * limit.seconds)  # noqa: S311 - keeps processes from all starting together
     return FallbackLimiter(
-        WindowLimiter(FileStore(shared_folder() / name, limit), limit),
+        FileLimiter(shared_folder() / name, limit),
         ProcessLimiter(RateLimit(1, limit.seconds), SYSTEM_CLOCK, initial_delay=delay),
         SYSTEM_CLOCK,
         consequence=f"this process sends at most one request every {limit.seconds:.3g} s",

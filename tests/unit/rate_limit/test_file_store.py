@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.rate_limit import file_store
-from airflow_provider_sessions.rate_limit.file_store import FileStore, read_host_clock, shared_folder
+from airflow_provider_sessions.rate_limit.file_store import FileLimiter, FileStore, read_host_clock, shared_folder
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
-from airflow_provider_sessions.rate_limit.limiter import StoreError, WindowLimiter
+from airflow_provider_sessions.rate_limit.limiter import StoreError
 from airflow_provider_sessions.rate_limit.state import RateLimitState
 from tests.unit.rate_limit.test_state import count_busiest_window
 
@@ -48,13 +48,11 @@ def now() -> Time:
     return Time()
 
 
-def make_limiter(path: Path, now: Time, limit: RateLimit = LIMIT) -> WindowLimiter:
-    return WindowLimiter(FileStore(path, limit, clock=now), limit)
+def make_limiter(path: Path, now: Time, limit: RateLimit = LIMIT) -> FileLimiter:
+    return FileLimiter(path, limit, clock=now)
 
 
-async def reserve(
-    limiter: WindowLimiter, count: int = 1, traffic_class: TrafficClass = TrafficClass.CALL
-) -> list[float]:
+async def reserve(limiter: FileLimiter, count: int = 1, traffic_class: TrafficClass = TrafficClass.CALL) -> list[float]:
     waits = [await limiter.reserve(traffic_class, max_wait=math.inf) for _ in range(count)]
     return [round(wait, 6) for wait in waits if wait is not None]
 
@@ -99,6 +97,78 @@ def test_no_window_holds_more_than_the_limit_with_several_limiters(
         return sent
 
     assert count_busiest_window(asyncio.run(run()), LIMIT.seconds) <= LIMIT.requests
+
+
+def count_arrivals(path: Path) -> int:
+    state = RateLimitState.from_bytes(path.read_bytes(), LIMIT)
+    return len(state.arrivals) if state else -1
+
+
+async def test_a_request_that_may_be_sent_at_once_is_admitted_with_its_reservation(path: Path, now: Time) -> None:
+    limiter = make_limiter(path, now)
+    assert await reserve(limiter) == [0]
+    assert count_arrivals(path) == 1
+    assert await limiter.admit() == 0
+    assert count_arrivals(path) == 1
+
+    await reserve(limiter)
+    now.seconds += 1
+    assert await limiter.admit() == 0
+    assert count_arrivals(path) == 3, "one that comes late counts from when it came, and from before"
+
+
+async def test_a_request_that_has_to_wait_is_admitted_when_its_time_has_come(path: Path, now: Time) -> None:
+    limiter = make_limiter(path, now)
+    for wait in [0, 0, 0, 0, 0, 10.05]:
+        assert await reserve(limiter) == [wait]
+        now.seconds += wait
+        assert await limiter.admit() == 0
+    assert count_arrivals(path) == 5
+
+
+async def test_responses_wait_only_for_requests_that_follow(path: Path, now: Time) -> None:
+    limiter = make_limiter(path, now)
+    for _ in range(2):
+        await reserve(limiter)
+        await limiter.admit()
+    sent_at = now.seconds
+    now.seconds += 0.5
+    before = path.read_bytes()
+    await limiter.observe(RateLimitInfo(200, elapsed=0.5, send_delay=0.3))
+    assert path.read_bytes() == before
+    await limiter.observe(RateLimitInfo(200, elapsed=0.5, send_delay=0.3))
+    state = RateLimitState.from_bytes(path.read_bytes(), LIMIT)
+    assert state
+    assert all(arrival >= sent_at + 0.3 for arrival in state.arrivals)
+
+
+async def test_a_response_is_recorded_in_time_if_no_request_follows(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limiter = FileLimiter(path, RateLimit(5, 0.8))
+    for _ in range(2):
+        await limiter.reserve(TrafficClass.CALL, max_wait=1)
+        await limiter.admit()
+    before, recorded, record = path.read_bytes(), asyncio.Event(), limiter._record
+
+    async def record_and_tell() -> None:
+        await record()
+        recorded.set()
+
+    monkeypatch.setattr(limiter, "_record", record_and_tell)
+    await limiter.observe(RateLimitInfo(200, elapsed=0.0, send_delay=0.3))
+    assert path.read_bytes() == before
+    await asyncio.wait_for(recorded.wait(), 5)
+    assert path.read_bytes() != before
+
+
+async def test_a_refusal_is_recorded_at_once(path: Path, now: Time) -> None:
+    limiter = make_limiter(path, now)
+    for _ in range(2):
+        await reserve(limiter)
+        await limiter.admit()
+    await limiter.observe(RateLimitInfo(429, retry_after=30))
+    assert await make_limiter(path, now).get_wait(TrafficClass.CALL) == 30
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\0" * 200, None])
