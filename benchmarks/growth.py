@@ -3,7 +3,7 @@
 Each night exports a day on which 10 sessions ended; 10 more are created each day, and 300 sessions, planned up to 90
 days ahead, are among the newest 400 of the history. Measured are the first night, a night on which the history is known
 and nothing is rechecked, and one on which 30 sessions are rechecked. An earlier build is measured on its first night:
-all of its nights are alike.
+all of its nights without rechecks are alike.
 
 - requests are counted by the sandbox; minutes are what they take at 10 a minute, the documented limit of Sessions;
 - memory is the growth over the process with everything imported, CPU time is that of the exporting process; hashing
@@ -346,10 +346,10 @@ def draw(found: list[Night], before: str) -> None:
     from matplotlib import pyplot
 
     labels = {
-        "before": f"{before}: every night",
+        "before": f"{before}: nothing rechecked",
         "first": "now: first night",
         "rechecked": "now: history known, 30 sessions rechecked",
-        "known": "now: history known",
+        "known": "now: history known, nothing rechecked",
     }
     figure, axes = pyplot.subplots(2, 2, figsize=(12, 9), layout="constrained")
     panels = [(platform, "requests", f"{name}: requests a night") for platform, name in PLATFORMS.items()]
