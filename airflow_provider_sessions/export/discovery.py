@@ -427,20 +427,18 @@ class _Reading:
 
     async def _get_each(self, session_ids: Iterable[str]) -> None:
         for batch in _batched(sorted(session_ids), _CONCURRENT_REQUESTS):
-            for key, listed in zip(batch, await _gather(map(self._get, batch)), strict=True):
-                if listed is not None:
-                    self._note(ListItem(key, listed))
+            await _gather(map(self._get, batch))
 
-    async def _get(self, session_id: str) -> ListedSession | None:
+    async def _get(self, session_id: str) -> None:
         try:
-            return await self._adapter.get(session_id)
+            self._note(ListItem(session_id, await self._adapter.get(session_id)))
         except (NotFoundError, PermissionDeniedError):
             self._gone.add(session_id)
         except ResponseError as error:
             if isinstance(error, UnknownStateError) and error.session is not None:
-                return error
-            self._adapter.warnings.log_skipped(f"session {session_id!r}", error)
-        return None
+                self._note(ListItem(session_id, error))
+            else:
+                self._adapter.warnings.log_skipped(f"session {session_id!r}", error)
 
     def _note_page(self, number: int, items: Sequence[ListItem]) -> None:
         entries = {item.key: self._note(item) for item in items if not _has_no_id(item)}
@@ -485,13 +483,11 @@ def _has_no_id(item: ListItem) -> bool:
     return isinstance(item.result, MalformedResponseError)
 
 
-async def _gather(requests: Iterable[Awaitable[T]]) -> list[T]:
+async def _gather(requests: Iterable[Awaitable[object]]) -> None:
     """Wait for requests that run at the same time, also if one of them fails."""
-    results = await asyncio.gather(*requests, return_exceptions=True)
-    for result in results:
+    for result in await asyncio.gather(*requests, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
-    return results  # type: ignore[return-value]
 
 
 def _batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
