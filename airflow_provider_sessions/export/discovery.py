@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, count, islice
@@ -136,7 +136,6 @@ class SessionDiscovery:
     :param base: the catalogue.
     :param sweep_pages: how many pages beyond the newest to read again.
     :ivar update: what :meth:`list_sessions` has seen; None before its end, or if there is nothing to note.
-    :ivar ended_lately: sessions that it has seen and that ended in the last weeks, by id.
     """
 
     def __init__(self, name: str, base: Catalogue, sweep_pages: int = SWEEP_PAGES) -> None:
@@ -144,7 +143,7 @@ class SessionDiscovery:
         self._base = base
         self._sweep_pages = sweep_pages
         self.update: CatalogueUpdate | None = None
-        self.ended_lately: Mapping[str, Session] = {}
+        self._reading: _Reading | None = None
 
     async def list_sessions(self, adapter: Adapter, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Yield the sessions that match a query, and those that an earlier run should have exported.
@@ -164,7 +163,14 @@ class SessionDiscovery:
         async for listed in reading.complete_matches():
             yield listed
         self.update = reading.make_update(self._name, is_complete=is_complete)
-        self.ended_lately = reading.ended_lately
+        self._reading = reading
+
+    async def find_sessions(self, adapter: Adapter, session_ids: Set[str]) -> dict[str, Session]:
+        """Return sessions by their ids, as far as :meth:`list_sessions` has read them, or a page holds several of them.
+
+        :param adapter: the adapter, or another one of the same connection.
+        """
+        return {} if self._reading is None else await self._reading.find_sessions(adapter, session_ids)
 
 
 class _Reading:
@@ -185,7 +191,7 @@ class _Reading:
         self._window = window
         self._now = adapter.client.clock.now()
         self._oldest_open = to_microseconds(self._now - OPEN_AFTER_PLANNED_END)
-        self.ended_lately: dict[str, Session] = {}
+        self._ended_lately: dict[str, Session] = {}
         self._seen: dict[str, CatalogueEntry] = {}
         self._gone: set[str] = set()
         self._matches: dict[str, ListItem] = {}
@@ -232,6 +238,23 @@ class _Reading:
             )
         for item in self._late.values():
             yield item.listed
+
+    async def find_sessions(self, adapter: Adapter, session_ids: Set[str]) -> dict[str, Session]:
+        """See :meth:`SessionDiscovery.find_sessions`. Nothing is noted: the sessions of the run are known already."""
+        found = {key: self._ended_lately[key] for key in self._ended_lately.keys() & session_ids}
+        pages = adapter.numbered_list()
+        counts = Counter(page for key, page in self._estimate_pages() if key in session_ids - found.keys())
+        numbers = sorted(number for number, count in counts.items() if count > 1)
+
+        async def search(number: int) -> None:
+            items, _ = await pages.read_page(number) if pages is not None else ((), None)
+            for item in items:
+                if item.key in session_ids and isinstance(item.result, Session) and not item.lacks_state:
+                    found[item.key] = item.result
+
+        for batch in _batched(numbers, _CONCURRENT_REQUESTS):
+            await _gather(map(search, batch))
+        return found
 
     # -- the whole list ------------------------------------------------------------------------------------------------
 
@@ -464,7 +487,7 @@ class _Reading:
         elif self._is_late(key, entry):
             self._late[key] = item
         if isinstance(listed, Session) and entry.final and entry.time is not None and entry.time > self._oldest_open:
-            self.ended_lately[key] = listed
+            self._ended_lately[key] = listed
         return entry
 
     def _is_late(self, session_id: str, entry: CatalogueEntry) -> bool:

@@ -14,7 +14,6 @@ from airflow_provider_sessions.errors import (
     ResponseError,
     SessionsError,
 )
-from airflow_provider_sessions.export.catalogue import CatalogueUpdate
 from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
 from airflow_provider_sessions.export.discovery import SessionDiscovery
 from airflow_provider_sessions.export.ledger import DueSession, get_give_up_start
@@ -47,9 +46,7 @@ class ExportPlan:
     :param reasons: by session id, why it waits, if not for its end.
     :param redaction: what happens to personal data.
     :param conn_id: the connection that shows the sessions.
-    :param ended_lately: sessions that were listed besides those of the plan, and ended in the last weeks, by id.
-    :param catalogue_update: what was seen of the list of sessions, to be noted once the export is written; None if
-        there is nothing to note.
+    :param discovery: what has listed the sessions; None if the whole list was read without a catalogue.
     """
 
     platform: str
@@ -64,8 +61,7 @@ class ExportPlan:
     reasons: Mapping[str, str] = field(default_factory=dict)
     redaction: Redaction = field(default_factory=Redaction)
     conn_id: str = ""
-    ended_lately: Mapping[str, Session] = field(default_factory=dict)
-    catalogue_update: CatalogueUpdate | None = None
+    discovery: SessionDiscovery | None = None
 
     @property
     def is_filtered(self) -> bool:
@@ -143,8 +139,7 @@ async def plan_export(
         sessions=sort_sessions(one for key, one in found.items() if key not in waiting),
         unfinished=tuple(one for one in waiting.values() if get_give_up_start(one, now) <= now),
         reasons=reasons,
-        ended_lately={} if discovery is None else discovery.ended_lately,
-        catalogue_update=None if discovery is None else discovery.update,
+        discovery=discovery,
     )
 
 
@@ -208,7 +203,7 @@ async def add_due_sessions(adapter: Adapter, plan: ExportPlan, due: Mapping[str,
     sessions, unfinished = list(plan.sessions), list(plan.unfinished)
     only, deleted = dict[str, frozenset[str]](), set[str]()
     reasons: dict[str, str] = {}
-    known = {key: plan.ended_lately[key] for key in added.keys() & plan.ended_lately.keys()}
+    known = {} if plan.discovery is None else await plan.discovery.find_sessions(adapter, added.keys())
     unknown = {key: one for key, one in added.items() if key not in known}
     for key, session in {**known, **await _poll_due_sessions(adapter, unknown, plan.conn_id)}.items():
         one = added[key]

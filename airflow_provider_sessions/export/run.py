@@ -198,7 +198,7 @@ def run_export(
     full_plan = runner.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
     with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, full_plan, concurrency))) as fetched:
         result = target.write(full_plan, fetched)
-    if (update := full_plan.catalogue_update) is not None:
+    if full_plan.discovery is not None and (update := full_plan.discovery.update) is not None:
         try:
             target.update_catalogue(full_plan, update.name, update.apply)
         except ExportError as error:
