@@ -42,7 +42,7 @@ class CatalogueEntry(msgspec.Struct, frozen=True, array_like=True, omit_defaults
     :param created: when it was created, if the list shows that.
     :param time: when it ended, if it is final; else the time that decides which window it is due in. None if that is
         unknown, or it is live, or it cannot be read: such a session is read again by each run.
-    :param final: whether it has ended, at a known time, or was canceled or has expired.
+    :param final: whether it has ended, at a known time.
     """
 
     created: int | None = None
@@ -153,14 +153,12 @@ def make_entry(listed: ListedSession) -> CatalogueEntry:
     """Return what a catalogue notes of a session of a list."""
     if not isinstance(listed, Session):
         return CatalogueEntry(_get_created(listed.session))
-    created = _get_created(listed)
-    if listed.state.is_final:
-        is_undated = listed.state is SessionState.ENDED and listed.ended_at is None
-        ended = None if listed.ended_at is None else to_microseconds(listed.ended_at)
-        return CatalogueEntry(created) if is_undated else CatalogueEntry(created, ended, final=True)
+    created, ended = _get_created(listed), listed.ended_at
+    if ended is not None and listed.state.is_final:
+        return CatalogueEntry(created, to_microseconds(ended), final=True)
     planned = listed.scheduled_end or listed.scheduled_start
     is_unclear = planned is None and listed.unreadable & {"scheduled_end", "scheduled_start"}
-    if listed.state is SessionState.LIVE or is_unclear:
+    if listed.state in (SessionState.LIVE, SessionState.ENDED) or is_unclear:
         return CatalogueEntry(created)
     return CatalogueEntry(created, created if planned is None else to_microseconds(planned))
 

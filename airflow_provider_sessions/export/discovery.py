@@ -211,7 +211,9 @@ class _Reading:
 
         :param is_complete: whether the whole list was read.
         """
-        walks_to_prove = max(0, self._base.walks_to_prove - is_complete)
+        # A list that shows no time of creation proves nothing.
+        proves_order = is_complete and (not self._seen or any(one.created is not None for one in self._seen.values()))
+        walks_to_prove = max(0, self._base.walks_to_prove - proves_order)
         return CatalogueUpdate(
             name=name,
             base=self._base,
@@ -321,7 +323,7 @@ class _Reading:
 
     def _is_wanted(self, entry: CatalogueEntry) -> bool:
         if entry.time is None:
-            return not entry.final
+            return True
         is_open = not entry.final and entry.time > self._oldest_open
         return is_open or self._start <= entry.time < self._end
 
@@ -494,7 +496,7 @@ class _Reading:
         """Whether a session ended in a window that was exported, and no run has seen that yet."""
         known = self._base.sessions.get(session_id)
         is_known = known is not None and known.final and known.time == entry.time
-        return entry.final and entry.time is not None and not is_known and self._base.was_exported(entry.time)
+        return entry.final and not is_known and entry.time is not None and self._base.was_exported(entry.time)
 
 
 def _is_newer(created: int | None, oldest: int | None) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterator, Callable
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from airflow_provider_sessions.export.discovery import SWEEP_PAGES, count_sweep_
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.run import ExportResult, list_sessions, run_export
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
-from airflow_provider_sessions.model import SessionQuery, Window
+from airflow_provider_sessions.model import Session, SessionQuery, Window
 from tests.databases import Place, sqlite
 from tests.unit.platforms.bench import DAY, Bench, BenchHook, spoil
 
@@ -100,8 +102,14 @@ class Nights:
     ) -> Callable[[], ExportResult]:
         """Begin a run, and return a function that does the rest of it."""
         hook, into = BenchHook(self.bench), self.target(f"night {next(self._numbers)}")
-        plan = list_sessions(hook, into, query, parse_datasets(datasets), sweep_pages=sweep_pages)
+        plan = self.plan(query, sweep_pages, datasets, into)
         return lambda: run_export(hook, plan, into)[1]
+
+    def plan(
+        self, query: SessionQuery, sweep_pages: int | None, datasets: str = "sessions", into: Any = None
+    ) -> ExportPlan:
+        into = into or self.target("no run")
+        return list_sessions(BenchHook(self.bench), into, query, parse_datasets(datasets), sweep_pages=sweep_pages)
 
     def count_requests(self, do: Callable[[], object]) -> int:
         self.bench.sandbox.log.clear()
@@ -143,9 +151,14 @@ class Nights:
             file.unlink() if content is None else file.write_bytes(content)
 
 
-@pytest.fixture(params=["sessions_us", "vidinfra"])
+def ids_of(sessions: Sequence[Session]) -> list[str]:
+    return sorted(one.session_id for one in sessions)
+
+
+@pytest.fixture(params=[("sessions_us", {}), ("vidinfra", {})], ids=["sessions_us", "vidinfra"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    made = Bench(request.param)
+    platform, settings = request.param
+    made = Bench(platform, **settings)
     yield made
     await made.close()
 
@@ -396,3 +409,39 @@ def test_a_session_that_is_deleted_is_exported_as_deleted(nights: Nights) -> Non
     nights.bench.platform.delete(key)
     deleted = [nights.export(2).outcome.deleted_sessions for _ in range(3)]
     assert (key,) in deleted
+
+
+@pytest.mark.parametrize(
+    "bench",
+    [("vidinfra", {}), ("sessions_us", {}), ("sessions_us", {"list_actual_start": False})],
+    indirect=True,
+    ids=str,
+)
+@pytest.mark.parametrize("seed", [1])
+def test_the_same_sessions_are_exported_as_by_reading_the_whole_list(nights: Nights, seed: int) -> None:
+    """As long as lists are in order. The platform's state is drawn anew each night."""
+    rng = random.Random(seed)
+    platform = nights.bench.platform
+    nights.history(80)
+    planned = nights.plan_ahead(40)
+    for _ in range(6):
+        rng.shuffle(planned)
+        for key in planned[:3]:
+            platform.start(key)
+            nights.bench.clock.jump(60)
+            if rng.random() < 0.7:
+                platform.end(key)
+        for key in planned[3:5]:
+            platform.delete(key)
+        planned = planned[5:] + nights.plan_ahead(rng.randint(0, 4))
+        nights.hold(rng.randint(0, 25))
+        nights.bench.clock.jump(60)
+        window = Window(start=nights.now - DAY, end=nights.now)
+        if rng.random() < 0.3:
+            window = Window(start=nights.now - 30 * DAY, end=nights.now - 28 * DAY)
+        query = SessionQuery(window=window)
+        whole, partial = (nights.plan(query, sweep_pages) for sweep_pages in (None, 2))
+        for name in ("sessions", "unfinished"):
+            assert ids_of(getattr(partial, name)) == ids_of(getattr(whole, name))
+        assert partial.reasons == whole.reasons
+        nights.export(2, window=window)
