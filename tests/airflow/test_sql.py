@@ -55,7 +55,7 @@ def test_nightly_example_loads_a_day_and_sums_up_hours_per_person(
     done = dag.test(logical_date=datetime(2026, 11, 7, tzinfo=UTC), run_conf={"schema": warehouse.schema})
 
     assert str(done.state) == "success"
-    run = Run("nightly_load", done.run_id, "success", {"hours": ["success"], "load": ["success"]})
+    run = Run("nightly_load", done.run_id, "success", {"hours": ["success"], "load": ["success"]}, names={})
     assert (run.xcom("load")["sessions"], run.xcom("load")["pending"]) == (2, {})
     rows = [row["__data__"] if isinstance(row, dict) else row for row in run.xcom("hours")]  # tuples, as XCom has them
     hours = [row[2] for row in rows]
