@@ -25,7 +25,7 @@ from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Session, SessionQuery, Window
 from tests.databases import Place, sqlite
-from tests.unit.platforms.bench import DAY, Bench, BenchHook, spoil
+from tests.unit.platforms.bench import DAY, Bench, BenchHook, corrupt_record
 
 __all__ = ["sqlite"]
 
@@ -373,7 +373,7 @@ class TestRuns:
 
 
 @pytest.mark.parametrize("content", [b"", b"\x1f\x8bno gzip", None])
-def test_a_catalogue_that_cannot_be_read_is_made_anew(
+def test_a_catalogue_that_cannot_be_read_is_replaced(
     nights: Nights, content: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     nights.history(100)
@@ -391,7 +391,7 @@ def test_a_session_in_an_unknown_state_is_requested_until_it_is_readable(nights:
     nights.history(60)
     [key] = nights.hold(created=-39.9 * DAY)
     build = platform.build_response
-    platform.build_response = lambda result, request: build(spoil(result, key), request)
+    platform.build_response = lambda result, request: build(corrupt_record(result, key), request)
     assert nights.export(2).outcome.pending.keys() == {key}
     nights.hold()
     nights.export(2)
@@ -419,7 +419,7 @@ def test_a_session_that_is_deleted_is_exported_as_deleted(nights: Nights) -> Non
 )
 @pytest.mark.parametrize("seed", [1])
 def test_the_same_sessions_are_exported_as_by_reading_the_whole_list(nights: Nights, seed: int) -> None:
-    """As long as lists are in order. The platform's state is drawn anew each night."""
+    """As long as lists are in order. The changes of each day are drawn at random."""
     rng = random.Random(seed)
     platform = nights.bench.platform
     nights.history(80)

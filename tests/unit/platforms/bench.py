@@ -122,16 +122,16 @@ class SandboxFake:
     def break_record(self, session_id: str) -> None:
         """Replace the state, in every response with the session."""
         build = self.platform.build_response
-        self.platform.build_response = lambda result, request: build(spoil(result, session_id), request)
+        self.platform.build_response = lambda result, request: build(corrupt_record(result, session_id), request)
 
 
-def spoil(content: Any, session_id: str) -> Any:
+def corrupt_record(content: Any, session_id: str) -> Any:
     """A response in which the state of one session is an unknown word, or its end is no time."""
     if isinstance(content, list):
-        return [spoil(item, session_id) for item in content]
+        return [corrupt_record(item, session_id) for item in content]
     if not isinstance(content, dict):
         return content
-    content = {key: spoil(value, session_id) for key, value in content.items()}
+    content = {key: corrupt_record(value, session_id) for key, value in content.items()}
     if session_id not in (content.get("id"), content.get("remote_session_id")):
         return content
     junk = {"state": "hibernating", "session_state": "hibernating", "status": "hibernating", "endedAt": {"at": 1}}
