@@ -216,9 +216,9 @@ def test_it_writes_to_s3(export, two_days, bucket: Any) -> None:
     assert result["datasets"]["sessions"]["paths"] == [
         f"s3://{bucket.name}/{key}" for key in keys if "exports/sessions/" in key
     ]
-    first = {key: bucket.read(key) for key in keys}
+    first = {key: bucket.read(key) for key in keys if "/catalogue/" not in key}
     export(path=f"s3://s3_here@{bucket.name}/exports", format="csv")
-    assert {key: bucket.read(key) for key in bucket.held()} == first
+    assert {key: bucket.read(key) for key in bucket.held() if "/catalogue/" not in key} == first
 
 
 @pytest.mark.parametrize("fields", [{"title": "noon"}, {"title": "NOON", "room_id": "of the sandbox"}])
