@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, count, islice
@@ -143,7 +143,8 @@ class SessionDiscovery:
         self._base = base
         self._sweep_pages = sweep_pages
         self.update: CatalogueUpdate | None = None
-        self._reading: _Reading | None = None
+        self._ended_lately: Mapping[str, Session] = {}
+        self._page_size = 1
 
     async def list_sessions(self, adapter: Adapter, query: SessionQuery) -> AsyncIterator[ListedSession]:
         """Yield the sessions that match a query, and those that an earlier run should have exported.
@@ -163,14 +164,32 @@ class SessionDiscovery:
         async for listed in reading.complete_matches():
             yield listed
         self.update = reading.make_update(self._name, is_complete=is_complete)
-        self._reading = reading
+        self._ended_lately = reading.ended_lately
+        self._page_size = reading.page_size
 
     async def find_sessions(self, adapter: Adapter, session_ids: Set[str]) -> dict[str, Session]:
         """Return sessions by their ids, as far as :meth:`list_sessions` has read them, or a page holds several of them.
 
         :param adapter: the adapter, or another one of the same connection.
         """
-        return {} if self._reading is None else await self._reading.find_sessions(adapter, session_ids)
+        found = {key: self._ended_lately[key] for key in self._ended_lately.keys() & session_ids}
+        pages, update = adapter.numbered_list(), self.update
+        if pages is None or update is None:
+            return found
+        known = {**update.base.sessions, **update.seen}
+        rest = session_ids - found.keys()
+        counts = Counter(page for key, page in _estimate_pages(known, self._page_size) if key in rest)
+
+        async def search(number: int) -> None:
+            for item in (await pages.read_page(number))[0]:
+                if item.key in rest and isinstance(item.result, Session) and not item.lacks_state:
+                    found[item.key] = item.result
+
+        # Nothing is noted: a session that is found here by chance would count as known, but it is not exported.
+        numbers = sorted(number for number, of_page in counts.items() if of_page > 1)
+        for batch in _batched(numbers, _CONCURRENT_REQUESTS):
+            await _gather(map(search, batch))
+        return found
 
 
 class _Reading:
@@ -191,14 +210,14 @@ class _Reading:
         self._window = window
         self._now = adapter.client.clock.now()
         self._oldest_open = to_microseconds(self._now - OPEN_AFTER_PLANNED_END)
-        self._ended_lately: dict[str, Session] = {}
+        self.ended_lately: dict[str, Session] = {}
         self._seen: dict[str, CatalogueEntry] = {}
         self._gone: set[str] = set()
         self._matches: dict[str, ListItem] = {}
         self._late: dict[str, ListItem] = {}
         self._pages: dict[int, _PageSummary] = {}
         self._contents: dict[tuple[str, ...], int] = {}
-        self._page_size = pages.page_size
+        self.page_size = pages.page_size
         self._total: int | None = None
         self._last_page: int | None = None
         self._was_in_order = True
@@ -240,23 +259,6 @@ class _Reading:
             )
         for item in self._late.values():
             yield item.listed
-
-    async def find_sessions(self, adapter: Adapter, session_ids: Set[str]) -> dict[str, Session]:
-        """See :meth:`SessionDiscovery.find_sessions`. Nothing is noted: the sessions of the run are known already."""
-        found = {key: self._ended_lately[key] for key in self._ended_lately.keys() & session_ids}
-        pages = adapter.numbered_list()
-        counts = Counter(page for key, page in self._estimate_pages() if key in session_ids - found.keys())
-        numbers = sorted(number for number, count in counts.items() if count > 1)
-
-        async def search(number: int) -> None:
-            items, _ = await pages.read_page(number) if pages is not None else ((), None)
-            for item in items:
-                if item.key in session_ids and isinstance(item.result, Session) and not item.lacks_state:
-                    found[item.key] = item.result
-
-        for batch in _batched(numbers, _CONCURRENT_REQUESTS):
-            await _gather(map(search, batch))
-        return found
 
     # -- the whole list ------------------------------------------------------------------------------------------------
 
@@ -314,7 +316,11 @@ class _Reading:
     async def _read_wanted(self) -> None:
         """Read what may have changed, and the window's sessions: by page or by id, whichever takes fewer requests."""
         wanted = {key for key, entry in self._base.sessions.items() if self._is_wanted(entry)} - self._seen.keys()
-        by_page = Counter(page for key, page in self._estimate_pages() if key in wanted)
+        by_page = Counter(
+            page
+            for key, page in _estimate_pages({**self._base.sessions, **self._seen}, self.page_size)
+            if key in wanted
+        )
         await self._read_pages([number for number, count in by_page.items() if count > 1])
         rest = set(range(1, self._estimate_last_page() + 1)) - self._pages.keys()
         if len(rest) < len(wanted - self._seen.keys()):
@@ -327,18 +333,11 @@ class _Reading:
         is_open = not entry.final and entry.time > self._oldest_open
         return is_open or self._start <= entry.time < self._end
 
-    def _estimate_pages(self) -> Iterator[tuple[str, int]]:
-        """Yield known sessions, newest first, and the page on which each is expected."""
-        known = {**self._base.sessions, **self._seen}
-        dated = [(entry.created, key) for key, entry in known.items() if entry.created is not None]
-        for place, (_, key) in enumerate(sorted(dated, reverse=True)):
-            yield key, 1 + place // self._page_size
-
     def _estimate_last_page(self) -> int:
         if self._last_page is not None:
             return self._last_page
         known = len(self._base.sessions.keys() | self._seen.keys()) if self._total is None else self._total
-        return max(1, math.ceil(known / self._page_size))
+        return max(1, math.ceil(known / self.page_size))
 
     async def _sweep(self, sweep_pages: int) -> None:
         """Read the next pages beyond the newest, beginning with the last one of the previous run."""
@@ -373,7 +372,7 @@ class _Reading:
             return first
         known = {**self._base.sessions, **self._seen}
         newer = sum(entry.created is not None and entry.created > swept_to for entry in known.values())
-        number = max(first, min(1 + newer // self._page_size, last))
+        number = max(first, min(1 + newer // self.page_size, last))
         await self._read_page(number)
         step = 1
         # If many sessions were deleted, their successors have moved to earlier pages.
@@ -441,10 +440,10 @@ class _Reading:
         if items and not any(isinstance(item.result, Session | UnknownStateError) for item in items):
             raise _UnexpectedListError("has a page without sessions")
         if number == 1 and self._total is not None and self._total > len(items):
-            self._page_size = max(1, len(items))
+            self.page_size = max(1, len(items))
         self._note_page(number, items)
         is_last = not items or (
-            len(items) < self._page_size if self._total is None else number * self._page_size >= self._total
+            len(items) < self.page_size if self._total is None else number * self.page_size >= self._total
         )
         if is_last:
             self._last_page = min(number, self._last_page or number)
@@ -489,7 +488,7 @@ class _Reading:
         elif self._is_late(key, entry):
             self._late[key] = item
         if isinstance(listed, Session) and entry.final and entry.time is not None and entry.time > self._oldest_open:
-            self._ended_lately[key] = listed
+            self.ended_lately[key] = listed
         return entry
 
     def _is_late(self, session_id: str, entry: CatalogueEntry) -> bool:
@@ -497,6 +496,13 @@ class _Reading:
         known = self._base.sessions.get(session_id)
         is_known = known is not None and known.final and known.time == entry.time
         return entry.final and not is_known and entry.time is not None and self._base.was_exported(entry.time)
+
+
+def _estimate_pages(known: Mapping[str, CatalogueEntry], page_size: int) -> Iterator[tuple[str, int]]:
+    """Yield known sessions, newest first, and the page on which each is expected."""
+    dated = [(entry.created, key) for key, entry in known.items() if entry.created is not None]
+    for place, (_, key) in enumerate(sorted(dated, reverse=True)):
+        yield key, 1 + place // page_size
 
 
 def _is_newer(created: int | None, oldest: int | None) -> bool:
