@@ -28,6 +28,7 @@ from airflow_provider_sessions.captions import read_formats
 from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import parse_datasets
+from airflow_provider_sessions.export.discovery import SWEEP_PAGES, check_discovery, check_sweep_pages
 from airflow_provider_sessions.export.formats import find_format
 from airflow_provider_sessions.export.redaction import Redaction, RedactionMode, parse_redaction_modes
 from airflow_provider_sessions.export.run import check_concurrency
@@ -157,7 +158,9 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     "format": find_format,
     "formats": lambda value: read_formats(parse_json(value, "formats") or ()),
     "mode": _check_mode,
+    "discovery": _skip_if_empty(check_discovery),
     "on_absent": OnAbsent.parse,
+    "sweep_pages": lambda value: check_sweep_pages(parse_count(value, "sweep_pages") or SWEEP_PAGES),
     "on_existing": OnExisting.parse,
     "on_unreachable": parse_on_unreachable,
     "options": lambda value: _check_mapping(parse_json(value, "options"), "options"),

@@ -119,14 +119,15 @@ class Attempt:
     def make(self) -> str:
         """Create the session, or find it; return its id."""
         ti = RecordingTaskInstance(self.run_id, self.map_index, self.try_number)
-        context = {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
+        given = {"conn_id": self.conn_id, "title": TITLE, "start": START, **self.fields}
+        operator = CreateSessionOperator(task_id="create", **given)
+        context = {"ti": ti, "task": operator, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
         if self.store is not None:
             context["task_state_store"] = self.store
         if not self.remembers:
             for path in shared_folder().glob("made-*"):
                 path.unlink(missing_ok=True)
-        given = {"conn_id": self.conn_id, "title": TITLE, "start": START, **self.fields}
-        result = CreateSessionOperator(task_id="create", **given).execute(context)
+        result = operator.execute(context)
         return str(result["session_id"])
 
 

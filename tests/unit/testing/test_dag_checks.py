@@ -270,15 +270,16 @@ WRONG: dict[str, Any] = {
     **dict.fromkeys(
         ("start", "end", "duration", "give_up_after", "max_idle", "poll_interval", "poke_interval"), "soon"
     ),
-    **dict.fromkeys(("concurrency", "limit", "max_consecutive_failures"), -1),
+    **dict.fromkeys(("concurrency", "limit", "max_consecutive_failures", "sweep_pages"), -1),
     **dict.fromkeys(
         ("allow_none", "mark", "notify", "deferrable", "cancel_on_kill", "allow_untested_database", "soft_fail"),
         "flase",
     ),
     **dict.fromkeys(
-        ("state", "artifact", "on_absent", "on_existing", "on_unreachable", "format", "datasets", "formats", "mode"),
+        ("state", "artifact", "discovery", "on_absent", "on_existing", "on_unreachable", "format", "formats", "mode"),
         "no-such",
     ),
+    "datasets": "no-such",
     **dict.fromkeys(("arguments", "options", "redact", "participants", "add_participants", "path"), 5),
     **dict.fromkeys(("file", "recording_id", "library_id", "folder_id"), True),
     **{name: [5] for name in ("tags", "chapters", "subtitles")},
