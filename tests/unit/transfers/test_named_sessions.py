@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.errors import InputError, NotFoundError
+from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from tests.connected import Connect
 from tests.unit.transfers.test_sessions_to_object_storage import DAY, rows, tree
 
 
@@ -97,3 +99,18 @@ def test_a_rerun_records_that_the_named_session_was_deleted(export, ended, vidin
 def test_contradictions_fail_before_any_request(export, vidinfra: Any, fields, message) -> None:
     with pytest.raises(InputError, match=message):
         export(**fields)
+
+
+def test_a_request_is_exported_as_the_session_that_it_became(
+    sandbox: Sandbox, sandbox_server: SandboxServer, connect: Connect, context: dict[str, Any], tmp_path: Path
+) -> None:
+    connect("prevail_default", **sandbox.prevail.connection())
+    [request] = sandbox.prevail.create("Deposition", requested=True, scheduled_start=DAY + timedelta(hours=8))
+    slug = sandbox.prevail.approve(request)
+    sandbox.clock.advance(2 * 86400)
+    operator = SessionsToObjectStorageOperator(
+        task_id="export", conn_id="prevail_default", path=str(tmp_path / "out"), session_id=request, datasets="sessions"
+    )
+
+    assert operator.execute(context)["sessions"] == 1
+    assert [row["session_id"] for row in rows(tmp_path, "sessions")] == [slug]
