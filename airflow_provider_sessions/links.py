@@ -6,6 +6,7 @@ the buttons are visible while it waits, and before it fails. Without a URL there
 
 from __future__ import annotations
 
+from ast import literal_eval
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
@@ -74,9 +75,19 @@ def name_mapped_task(context: Context, title: str | None) -> None:
 
     environment = values["task"].get_template_env()
     shown = sanitize_text(title)[:_MAX_TITLE]
-    # An environment for native objects would make a number of the title "2026", which Airflow refuses as a name.
-    values[_TITLE] = repr(shown) if isinstance(environment, NativeEnvironment) else shown
+    # Airflow 3.1 to 3.3 make a number of the title "2026" where a DAG renders native objects, and refuse it as a name.
+    is_native = isinstance(environment, NativeEnvironment)
+    values[_TITLE] = f"Session {shown}" if is_native and _is_literal(shown) else shown
     values["map_index_template"] = f"{environment.variable_start_string} {_TITLE} {environment.variable_end_string}"
+
+
+def _is_literal(text: str) -> bool:
+    """Return whether a text is a Python literal, such as a number."""
+    try:
+        literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _read_link(ti_key: TaskInstanceKey, key: str) -> str:

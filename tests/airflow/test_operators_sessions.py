@@ -189,13 +189,16 @@ def test_tokens_of_a_login_stay_out_of_the_log(
     assert "eyJ" not in log, "a JWT is in the log"
 
 
-@pytest.mark.parametrize("dag_id", ["create_by_titles", "create_by_titles_natively"])
+@pytest.mark.parametrize(
+    ("dag_id", "number"), [("create_by_titles", "2026"), ("create_by_titles_natively", "Session 2026")]
+)
 def test_mapped_tasks_have_the_names_of_their_sessions(
-    run_dag: RunDag, vidinfra: Any, options: dict[str, str], dag_id: str
+    run_dag: RunDag, vidinfra: Any, options: dict[str, str], dag_id: str, number: str
 ) -> None:
     run = run_dag(FILE, dag_id, options=options)
 
     assert run.state == "success"
     titles = ["Town hall", "{{ var.value.secret }}", "2026"]
     assert [session["title"] for session in run.xcom("create")] == titles
-    assert run.names == {"create": titles, "wait": titles, "named_by_author": ["named_by_author"]}
+    names = [*titles[:2], number]
+    assert run.names == {"create": names, "wait": names, "named_by_author": ["named_by_author"]}
