@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.safe_text import get_logger
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 log = get_logger(__name__)
 _SIMILARITY = 0.6
@@ -51,6 +55,19 @@ def unknown_choice_error(
     known = [str(choice) for choice in choices]
     quoted = ", ".join(quote_value(str(word) if isinstance(word, str) else word) for word in words)
     return InputError(f"{field}: {quoted} {says} {', '.join(known)}{suggest_choices(words, known)}")
+
+
+def parse_choice(kind: type[Choice], value: object, field: str) -> Choice:
+    """Return the member of an enum that an argument names.
+
+    :param kind: the enum.
+    :param value: the argument.
+    :param field: the argument's name.
+    :raises InputError: the enum has no such member.
+    """
+    if value not in tuple(kind):
+        raise unknown_choice_error(field, [value], kind)
+    return kind(str(value))
 
 
 def suggest_choices(words: Iterable[object], choices: Iterable[str]) -> str:

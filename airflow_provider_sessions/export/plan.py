@@ -13,6 +13,7 @@ from airflow_provider_sessions.errors import (
     PermissionDeniedError,
     ResponseError,
     SessionsError,
+    UnknownStateError,
 )
 from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
 from airflow_provider_sessions.export.discovery import SessionDiscovery
@@ -115,7 +116,7 @@ async def plan_export(
     :param redaction: what happens to personal data.
     :param discovery: lists the sessions by a catalogue; None to read the whole list.
     :raises UnsupportedError: the platform does not support one of the datasets. Nothing was sent.
-    :raises SessionsError: a named session cannot be read.
+    :raises SessionsError: a named session cannot be requested.
     """
     empty = make_empty_plan(adapter, query, wanted, redaction)
     if query.session_ids:
@@ -165,22 +166,25 @@ def make_empty_plan(
 async def _plan_named_sessions(adapter: Adapter, empty: ExportPlan) -> ExportPlan:
     query = empty.query
     polled = await adapter.poll_sessions(dict.fromkeys(query.session_ids))
-    found = {key: one for key, one in polled.items() if isinstance(one, Session)}
-    for key, error in polled.items():
-        if not isinstance(error, Session | NotFoundError):
-            error.add_note(f"while exporting session {key}")
-            raise error
-    # A request that was scheduled has become a session with another id.
-    named = dict.fromkeys((*query.session_ids, *(one.session_id for one in found.values())))
-    reasons = {one.session_id: doubt for one in found.values() if (doubt := _find_doubt(query, one)) is not None}
-    sessions = {one.session_id: one for one in found.values()}
-    ended = [one for key, one in sessions.items() if key not in reasons and one.ended_at is not None]
+    sessions: dict[str, Session] = {}
+    reasons: dict[str, str] = {}
+    for key, one in polled.items():
+        session = one.session if isinstance(one, UnknownStateError) else one
+        if isinstance(session, Session):
+            # A request that was scheduled has become a session with another id.
+            sessions[session.session_id] = session
+            reason = str(one) if isinstance(one, UnknownStateError) else _find_doubt(query, session)
+            reasons |= {} if reason is None else {session.session_id: reason}
+        elif not isinstance(one, Session | NotFoundError):
+            one.add_note(f"while exporting session {key}")
+            raise one
+    waiting = {key: one for key, one in sessions.items() if key in reasons or one.ended_at is None}
     _log_waiting(reasons)
     return replace(
         empty,
-        query=query.model_copy(update={"session_ids": tuple(named)}),
-        sessions=sort_sessions(ended),
-        unfinished=tuple(one for one in sessions.values() if one not in ended),
+        query=query.model_copy(update={"session_ids": tuple(dict.fromkeys((*query.session_ids, *sessions)))}),
+        sessions=sort_sessions(one for key, one in sessions.items() if key not in waiting),
+        unfinished=tuple(waiting.values()),
         not_found={key: one for key, one in polled.items() if isinstance(one, NotFoundError)},
         reasons=reasons,
     )

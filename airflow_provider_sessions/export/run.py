@@ -192,9 +192,10 @@ def run_export(
         exported it.
     """
     due = target.begin(plan)
-    for key in plan.not_found.keys() - due.keys():
-        plan.not_found[key].add_note(f"session_id names session {key}; nothing was exported")
-        raise plan.not_found[key]
+    if unknown := sorted(plan.not_found.keys() - due.keys()):
+        error = plan.not_found[unknown[0]]
+        error.add_note(f"session_id names {', '.join(unknown)}, which the platform does not have; nothing was exported")
+        raise error
     full_plan = runner.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
     with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, full_plan, concurrency))) as fetched:
         result = target.write(full_plan, fetched)

@@ -42,7 +42,7 @@ from airflow_provider_sessions.errors import (
     ServerError,
     SessionsError,
 )
-from airflow_provider_sessions.messages import unknown_choice_error
+from airflow_provider_sessions.messages import parse_choice
 from airflow_provider_sessions.model import Session, SessionDraft, SessionState
 from airflow_provider_sessions.operators import _send_record
 from airflow_provider_sessions.operators._send_record import SendRecord, format_clock_time
@@ -98,9 +98,7 @@ class OnExisting(StrEnum):
 
         :raises InputError: the value is unknown.
         """
-        if value not in tuple(cls):
-            raise unknown_choice_error("on_existing", [value], cls)
-        return cls(str(value))
+        return parse_choice(cls, value, "on_existing")
 
 
 @dataclass(frozen=True, slots=True)

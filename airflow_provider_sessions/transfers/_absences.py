@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from airflow_provider_sessions.errors import ArtifactsAbsentError
 from airflow_provider_sessions.export.run import ExportOutcome
-from airflow_provider_sessions.messages import format_count, unknown_choice_error
+from airflow_provider_sessions.messages import format_count, parse_choice
 from airflow_provider_sessions.safe_text import OwnText, get_logger, sanitize_text
 
 log = get_logger(__name__)
@@ -35,9 +35,7 @@ class OnAbsent(StrEnum):
 
         :raises InputError: the value is unknown.
         """
-        if value not in tuple(cls):
-            raise unknown_choice_error("on_absent", [value], cls)
-        return cls(str(value))
+        return parse_choice(cls, value, "on_absent")
 
 
 @dataclass(frozen=True, slots=True)

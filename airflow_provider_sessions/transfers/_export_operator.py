@@ -303,7 +303,10 @@ def _log_result(plan: ExportPlan, result: ExportResult) -> None:
     for name, location in result.locations.items():
         log.info("%s: %s", name, location)
     if not plan.sessions and plan.query.session_ids:
-        log.warning("No session that session_id names has ended, so nothing was written; later exports include it")
+        log.warning(
+            "No session that session_id names has ended, so nothing was written; the next export without filters "
+            "includes those that have ended by then"
+        )
     elif not plan.sessions:
         log.warning("No session ended in this window, and no earlier one was due; nothing was written")
     for status, reasons in (("pending", outcome.pending), ("absent", outcome.absent)):

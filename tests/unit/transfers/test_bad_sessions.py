@@ -167,6 +167,13 @@ def test_a_session_of_unknown_state_or_end_waits_alone(
     assert rows_of(export("night 2", **DATASETS)) == {"sessions": 1, "recordings": 1}
 
 
+def test_a_named_session_of_unknown_state_waits_alone(export: Export, stranger: Stranger) -> None:
+    stranger.sessions["s1"] |= {"status": "paused"}
+    result = export(**DATASETS, session_id=["s1", "s2"], start=None, end=None)
+    assert rows_of(result) == {"sessions": 1, "recordings": 1}
+    assert (result["pending"], result["absent"]) == ({"recordings": 1, "sessions": 1}, {})
+
+
 def test_what_can_never_be_read_is_given_up_in_the_end(export: Export, stranger: Stranger, mocker: Any) -> None:
     stranger.sessions["s1"] |= {"status": "paused", "ended_at": "?", "started_at": "?"}
     assert export(**DATASETS)["pending"] == {"recordings": 1, "sessions": 1}
