@@ -1,4 +1,6 @@
-"""Speakers' names in captions that have no voice tags: ``Name: text``, or ``[name]: text``.
+"""What captions can hold: lines without blank ones between them, and names on one line.
+
+Speakers' names in captions that have no voice tags: ``Name: text``, or ``[name]: text``.
 
 Both writers and the reader use the same rule, so that what was written is read as what it was.
 """
@@ -50,3 +52,16 @@ def _found(line: str) -> re.Match[str] | None:
         return _BRACKETED.match(line)
     found = _PLAIN.match(line)
     return None if found is None or any(word[0].islower() for word in found["name"].split(" ")) else found
+
+
+def tidy(text: str) -> str:
+    """A text without blank lines (one would end a cue), and without spaces at the ends of its lines."""
+    lines = text.splitlines()
+    if len(lines) < 2:
+        return text.strip()
+    return "\n".join(line for line in (line.strip() for line in lines) if line)
+
+
+def tidy_name(name: str | None) -> str | None:
+    """A name on one line; None where nothing is left of it."""
+    return " ".join(name.split()) or None if name else None

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_sessions.captions.names import WORD_JOINER, split_name
-from airflow_provider_sessions.captions.words import tidy, tidy_name
+from airflow_provider_sessions.captions.names import WORD_JOINER, split_name, tidy, tidy_name
 from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.model import Transcript, TranscriptFile
 

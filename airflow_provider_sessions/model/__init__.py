@@ -7,24 +7,27 @@ from airflow_provider_sessions.model.artifacts import (
     Artifact,
     ArtifactName,
     ArtifactStatus,
+    AttendanceInterval,
+    AttendanceSummary,
+    Attribution,
+    Booking,
+    ChatMessage,
+    Event,
+    Participant,
+    Poll,
+    PollOption,
+    PollStatus,
+    Presence,
     Recording,
     RecordingStatus,
+    Registration,
     Takeaways,
     Transcript,
     TranscriptFile,
     TranscriptSegment,
-)
-from airflow_provider_sessions.model.attendance import (
-    AttendanceInterval,
-    AttendanceSummary,
-    Attribution,
-    Participant,
-    Presence,
     email_key,
 )
-from airflow_provider_sessions.model.bookings import Booking, Event, Registration
 from airflow_provider_sessions.model.draft import Invitee, SessionChanges, SessionDraft
-from airflow_provider_sessions.model.interactions import ChatMessage, Poll, PollOption, PollStatus
 from airflow_provider_sessions.model.session import Session, SessionQuery, SessionState, StateName, WindowBy
 from airflow_provider_sessions.model.values import (
     UtcDatetime,

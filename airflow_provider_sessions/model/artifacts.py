@@ -1,4 +1,4 @@
-"""Artifacts of a session: transcript, takeaways, recordings."""
+"""What a session leaves: people and their attendance, transcript, takeaways, recordings, polls, chat, bookings."""
 
 from __future__ import annotations
 
@@ -152,3 +152,186 @@ class Recording(Value):
     created_at: UtcDatetime | None = None
     updated_at: UtcDatetime | None = None
     download_url: SecretStr | None = Field(default=None, exclude=True, repr=False)
+
+
+def _strip_email(email: str | None) -> str | None:
+    return (email or "").strip() or None
+
+
+Email = Annotated[str | None, AfterValidator(_strip_email)]
+"""An e-mail address without surrounding spaces; None if it is empty."""
+
+
+def email_key(email: str | None) -> str | None:
+    """Return the key of a person with this e-mail address; None if it is empty.
+
+    It depends neither on upper and lower case nor on surrounding spaces.
+    """
+    address = _strip_email(email)
+    return f"email:{address.casefold()}" if address else None
+
+
+class Presence(StrEnum):
+    """Why somebody is a participant."""
+
+    INVITED = "invited"
+    REGISTERED = "registered"
+    PRESENT = "present"
+    ASSIGNED = "assigned"
+    """Given a role in the session by its host (co-host, moderator), whether present or not."""
+
+
+class Attribution(StrEnum):
+    """How certain it is that the intervals of one summary belong to one person."""
+
+    EXACT = "exact"
+    """The platform reports an account, or the e-mail address is the same."""
+    PROBABLE = "probable"
+    """The same device or guest identity."""
+    NAME_ONLY = "name_only"
+    """Only a display name is known: never merged with another row of that name."""
+
+
+class Participant(Value):
+    """A person invited, registered, present or given a role.
+
+    ``participant_key`` is stable for a person within an account if the platform allows it (``account:...``,
+    ``email:...``), else only within a session.
+    """
+
+    participant_key: str
+    name: str | None = None
+    email: Email = None
+    role: str | None = None
+    is_guest: bool | None = None
+    presence: Presence
+    source_id: str | None = None
+
+
+class AttendanceInterval(Value):
+    """One interval of presence, or the span of several if the platform reports only totals.
+
+    ``joins`` is how often the person joined within it (1 for a single interval); ``reported_seconds`` is the presence
+    that the platform reports for it. ``left_at_inferred`` is true if the platform reported no time of leaving.
+    """
+
+    participant_key: str
+    attribution: Attribution
+    name: str | None = None
+    email: Email = None
+    is_guest: bool | None = None
+    joined_at: UtcDatetime | None = None
+    left_at: UtcDatetime | None = None
+    left_at_inferred: bool = False
+    joins: int = 1
+    reported_seconds: float | None = None
+    device: str | None = None
+    source_id: str | None = None
+
+
+class AttendanceSummary(Value):
+    """One person's attendance of one session.
+
+    ``present_seconds`` is the union of the intervals, at most the length of the session; ``connected_seconds`` is their
+    sum. ``from_totals`` is true if the platform reported totals instead of intervals.
+    """
+
+    participant_key: str
+    attribution: Attribution
+    name: str | None = None
+    email: Email = None
+    is_guest: bool | None = None
+    first_join: UtcDatetime | None = None
+    last_leave: UtcDatetime | None = None
+    present_seconds: float | None = None
+    connected_seconds: float | None = None
+    rejoins: int = 0
+    from_totals: bool = False
+
+
+class PollStatus(StrEnum):
+    """Whether a poll takes votes."""
+
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+class PollOption(Value):
+    """One option of a poll. ``votes`` is None where the platform gives no number."""
+
+    option_id: str | None = None
+    text: str
+    votes: int | None = None
+
+
+class Poll(Value):
+    """One poll of a session, its options in the platform's order."""
+
+    poll_id: str
+    session_id: str
+    question: str
+    status: PollStatus
+    multiple_choice: bool | None = None
+    options: tuple[PollOption, ...] = ()
+    created_at: UtcDatetime | None = None
+    closed_at: UtcDatetime | None = None
+
+
+class ChatMessage(Value):
+    """One message of a session's chat.
+
+    ``sender_key`` and ``recipient_key`` are participant keys (``account:...``); a message to all has no recipient.
+    """
+
+    message_id: str
+    session_id: str
+    sent_at: UtcDatetime | None = None
+    sender_key: str | None = None
+    sender_name: str | None = None
+    recipient_key: str | None = None
+    recipient_name: str | None = None
+    is_direct: bool | None = None
+    text: str
+
+
+class Booking(Value):
+    """One booked time. ``guests`` are e-mail addresses of further people; ``answers`` those to the page's questions."""
+
+    booking_id: str
+    session_id: str
+    booking_page_id: str | None = None
+    title: str | None = None
+    status: str | None = None
+    start: UtcDatetime | None = None
+    end: UtcDatetime | None = None
+    time_zone: str | None = None
+    participant_name: str | None = None
+    participant_email: Email = None
+    guests: tuple[str, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+    created_at: UtcDatetime | None = None
+
+
+class Event(Value):
+    """One event, which is held as a session. What the platform does not say is None."""
+
+    event_id: str
+    session_id: str
+    title: str | None = None
+    slug: str | None = None
+    is_published: bool | None = None
+    is_public: bool | None = None
+    published_at: UtcDatetime | None = None
+    created_at: UtcDatetime | None = None
+
+
+class Registration(Value):
+    """One person who is registered for an event. ``participant_key`` is that of :class:`.Participant`."""
+
+    registration_id: str
+    event_id: str
+    session_id: str
+    participant_key: str
+    name: str | None = None
+    email: Email = None
+    is_guest: bool | None = None

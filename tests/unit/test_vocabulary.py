@@ -24,7 +24,7 @@ EXEMPT_WORDS = {
     "airflow_provider_sessions/sandbox/": ("answer", "answers"),  # deponents and forms give answers
     "airflow_provider_sessions/export/datasets.py": ("answers",),
     "airflow_provider_sessions/export/rows.py": ("answers",),
-    "airflow_provider_sessions/model/bookings.py": ("answers",),
+    "airflow_provider_sessions/model/artifacts.py": ("answers",),
     "airflow_provider_sessions/platforms/sessions_us/bookings.py": ("answer", "answers"),
     "airflow_provider_sessions/export/ledger.py": ("looks",),  # stored in ledgers
     "airflow_provider_sessions/export/sql/": ("looks",),

@@ -18,9 +18,12 @@ from airflow_provider_sessions.model import (
     email_key,
 )
 from airflow_provider_sessions.platforms.list_items import ReadWarnings
-from airflow_provider_sessions.platforms.vidinfra.api.accounts import UserResponse
-from airflow_provider_sessions.platforms.vidinfra.api.people import AttendanceResponse, SessionParticipantResponse
-from airflow_provider_sessions.platforms.vidinfra.api.recordings import RecordingResponse
+from airflow_provider_sessions.platforms.vidinfra.api.people import (
+    AttendanceResponse,
+    SessionParticipantResponse,
+    UserResponse,
+)
+from airflow_provider_sessions.platforms.vidinfra.api.sessions import RecordingResponse
 from airflow_provider_sessions.platforms.vidinfra.mapping import PLATFORM
 
 _WARNINGS = ReadWarnings(PLATFORM)

@@ -16,7 +16,7 @@ from airflow_provider_sessions.clock import Clock
 from airflow_provider_sessions.errors import MalformedResponseError
 from airflow_provider_sessions.platforms.auth import EndpointTokenAuth, Token
 from airflow_provider_sessions.platforms.vidinfra import endpoints
-from airflow_provider_sessions.platforms.vidinfra.api.accounts import AuthResponse
+from airflow_provider_sessions.platforms.vidinfra.api.people import AuthResponse
 
 _MAX_TIMESTAMP = 1e15
 """A larger number is no time, neither in seconds nor in milliseconds since 1970."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_sessions.errors import MalformedResponseError, UnknownStateError
 from airflow_provider_sessions.model import ChatMessage, Poll, PollOption, PollStatus
 from airflow_provider_sessions.platforms.list_items import ReadWarnings
-from airflow_provider_sessions.platforms.vidinfra.api.chat import ChatMessageResponse, PollResponse
+from airflow_provider_sessions.platforms.vidinfra.api.live import ChatMessageResponse, PollResponse
 from airflow_provider_sessions.platforms.vidinfra.mapping import PLATFORM
 
 

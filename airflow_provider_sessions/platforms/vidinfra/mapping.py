@@ -9,7 +9,7 @@ from airflow_provider_sessions.errors import MalformedResponseError, UnknownStat
 from airflow_provider_sessions.model import Session, SessionState
 from airflow_provider_sessions.platforms.description_marker import strip_marker
 from airflow_provider_sessions.platforms.list_items import ReadWarnings, mark_unreadable, rename_fields
-from airflow_provider_sessions.platforms.vidinfra.api.accounts import UserResponse
+from airflow_provider_sessions.platforms.vidinfra.api.people import UserResponse
 from airflow_provider_sessions.platforms.vidinfra.api.sessions import SessionResponse
 
 PLATFORM = "vidinfra"

@@ -7,9 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.captions import FORMATS
+from airflow_provider_sessions.captions.names import WORD_JOINER, tidy, tidy_name
 from airflow_provider_sessions.captions.reader import read_captions
-from airflow_provider_sessions.captions.srt import WORD_JOINER
-from airflow_provider_sessions.captions.words import tidy, tidy_name
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
 
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters=WORD_JOINER)

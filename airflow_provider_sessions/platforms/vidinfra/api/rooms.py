@@ -8,7 +8,6 @@ from typing import Any, TypedDict
 from airflow_provider_sessions.client.call import Call, Paged, call, paged
 from airflow_provider_sessions.client.paging import PageLimit
 from airflow_provider_sessions.platforms.instants import Instant
-from airflow_provider_sessions.platforms.vidinfra.api.accounts import UserResponse
 from airflow_provider_sessions.platforms.vidinfra.api.base import (
     NO_PAGES,
     Acknowledged,
@@ -17,6 +16,7 @@ from airflow_provider_sessions.platforms.vidinfra.api.base import (
     body_of,
     check_names,
 )
+from airflow_provider_sessions.platforms.vidinfra.api.people import UserResponse
 
 # Rooms and reminders of their sessions
 

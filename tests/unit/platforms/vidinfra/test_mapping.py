@@ -22,8 +22,7 @@ from airflow_provider_sessions.model import (
 )
 from airflow_provider_sessions.platforms.list_items import ReadWarnings
 from airflow_provider_sessions.platforms.vidinfra.api.people import AttendanceResponse, SessionParticipantResponse
-from airflow_provider_sessions.platforms.vidinfra.api.recordings import RecordingResponse
-from airflow_provider_sessions.platforms.vidinfra.api.sessions import SessionResponse
+from airflow_provider_sessions.platforms.vidinfra.api.sessions import RecordingResponse, SessionResponse
 from airflow_provider_sessions.platforms.vidinfra.artifacts import (
     attendance_sort_key,
     map_attendance,
