@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +14,8 @@ from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _START_TIMEOUT = 30.0
+_GRACE = 1.0
+"""Seconds that requests in progress have to finish after a stop."""
 _EXTENSION = "sandbox.transport"
 
 
@@ -29,6 +31,59 @@ class _TransportProtocol(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_transport
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, started and stopped without its fixed sleeps: a test suite does both for nearly every test.
+
+    uvicorn checks 10 times per second whether to stop, and then waits 0.1 s more whether or not a connection is open.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_ready = threading.Event()
+        """Set once requests are answered, or the server has failed to start."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    def run_on(self, listening: socket.socket) -> None:
+        """Serve until ``stop`` is called from another thread."""
+        try:
+            asyncio.run(self.serve(sockets=[listening]))
+        finally:
+            self.is_ready.set()
+
+    def stop(self) -> None:
+        """Let the server end, after ``is_ready``."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer requests."""
+        await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
+        self.is_ready.set()
+
+    async def main_loop(self) -> None:
+        """Wait until the server is to stop. ``on_tick`` dates the responses."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what listens and idle connections; requests in progress have ``_GRACE`` seconds to finish."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(0.002)
 
 
 def transport_of(scope: Scope) -> asyncio.Transport | None:
@@ -56,7 +111,7 @@ class AsgiServer:
         self._host = host
         self._port = port
         self._date_header = date_header
-        self._running: tuple[socket.socket, uvicorn.Server, threading.Thread] | None = None
+        self._running: tuple[socket.socket, _Server, threading.Thread] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,26 +148,21 @@ class AsgiServer:
             raise RuntimeError(f"This application is already served on {self.url}")
         # Bound here and not by uvicorn, so that the port is known at once and a taken port is an error at once.
         listening = _bind(self._host, self._port)
-        server = uvicorn.Server(self._config())
+        server = _Server(self._config())
         thread = threading.Thread(
-            target=lambda: asyncio.run(server.serve(sockets=[listening])),
-            name=f"sandbox-{listening.getsockname()[1]}",
-            daemon=True,
+            target=server.run_on, args=(listening,), name=f"sandbox-{listening.getsockname()[1]}", daemon=True
         )
         self._running = listening, server, thread
         thread.start()
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError(f"The sandbox did not start on {self.url}")
-            time.sleep(0.005)
+        if not server.is_ready.wait(_START_TIMEOUT) or not server.started:
+            raise RuntimeError(f"The sandbox did not start on {self.url}")
 
     def stop(self) -> None:
         """Stop serving; returns once the port is free and the thread has ended."""
         if self._running is None:
             return
         listening, server, thread = self._running
-        server.should_exit = True
+        server.stop()
         thread.join()
         listening.close()
         self._running = None
@@ -132,7 +182,6 @@ class AsgiServer:
             server_header=False,
             date_header=self._date_header,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
         )
 
 

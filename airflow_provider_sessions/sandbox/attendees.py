@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from random import Random
 from uuid import UUID
 
@@ -103,26 +104,36 @@ def make_email(name: str, company: str, number: int = 0) -> str:
     return f"{plain.lower().replace(' ', '.')}{number or ''}@{company}"
 
 
+@lru_cache(maxsize=16)
+def _choose_accounts(seed: int, scope: str) -> list[tuple[str, str, str, int]]:
+    """Choose id, name, e-mail address and age in days of all people with an account; the same for each sandbox."""
+    rng = seeded_random(f"{seed}:population")
+    ids = IdGenerator(seed, scope)
+    pairs = [f"{given} {family}" for given in GIVEN for family in FAMILY]
+    chosen = rng.sample(pairs, POPULATION_SIZE - 1)
+    return [
+        (
+            ids.new("person"),
+            name,
+            make_email(name, COMPANIES[number % len(COMPANIES)], number if number < 2 else 0),
+            rng.randint(30, 900),
+        )
+        for number, name in enumerate([chosen[0], *chosen])
+    ]
+
+
 class Population:
     """All people with an account. The first two have the same name.
 
+    :param scope: the platform: each gives people ids of its own.
     :param since: all accounts are older than this.
     """
 
-    def __init__(self, seed: int, ids: IdGenerator, since: datetime) -> None:
-        rng = seeded_random(f"{seed}:population")
-        pairs = [f"{given} {family}" for given in GIVEN for family in FAMILY]
-        chosen = rng.sample(pairs, POPULATION_SIZE - 1)
+    def __init__(self, seed: int, scope: str, since: datetime) -> None:
         self.people = [
-            Person(
-                ids.new("person"),
-                name,
-                make_email(name, COMPANIES[number % len(COMPANIES)], number if number < 2 else 0),
-                since - timedelta(days=rng.randint(30, 900)),
-            )
-            for number, name in enumerate([chosen[0], *chosen])
+            Person(person_id, name, email, since - timedelta(days=days))
+            for person_id, name, email, days in _choose_accounts(seed, scope)
         ]
-
         self.by_id = {person.id: person for person in self.people}
 
     @property

@@ -178,7 +178,7 @@ class Platform(ABC, Generic[S, D]):
         self.shared = shared
         self.ids = IdGenerator(shared.seed, self.name)
         self.opened_at = shared.clock.now()
-        self.population = Population(shared.seed, self.ids, self.opened_at)
+        self.population = Population(shared.seed, self.name, self.opened_at)
         self.all_sessions: dict[str, S] = {}
         """All sessions by their internal id, deleted ones too, in the order of creation."""
         self.rate_limit_counter: RateLimitCounter | None = None
