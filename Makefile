@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test test-celery lint format mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
+.PHONY: help demo up test test-celery lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -39,6 +39,10 @@ INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environme
 .venv-%/.ready-test: $(INPUTS) constraints/airflow-%.txt
 	@$(call install,test)
 
+# Without the package, whose sources mkdocs reads but does not import.
+.venv-docs/.ready: $(INPUTS) constraints/docs.txt
+	@PACKAGE= $(call install,docs)
+
 demo: .venv/.ready ## run the example DAGs in a real Airflow against the sandbox; they write to demo-output/
 	@$(call with,.venv) python -m scripts.demo
 
@@ -56,6 +60,12 @@ lint: .venv/.ready-dev ## check style, types and the import contracts between la
 	$(call with,.venv) ruff format --check .
 	$(call with,.venv) mypy $(TYPED)
 	$(call with,.venv) lint-imports --no-logo
+
+docs: .venv-docs/.ready ## build the documentation into build/site/; a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(call with,.venv-docs) mkdocs build --quiet $(ARGS)
+
+docs-serve: .venv-docs/.ready ## show the documentation in a browser, until Ctrl-C
+	NO_MKDOCS_2_WARNING=1 $(call with,.venv-docs) mkdocs serve $(ARGS)
 
 format: .venv/.ready-dev ## format code and sort imports
 	$(call with,.venv) ruff check --fix .

@@ -4,8 +4,8 @@
 #     scripts/environment.sh DIRECTORY CONSTRAINTS [GROUP]
 #
 # installs the package (editable, with every extra) and the dependency group GROUP, if named, at the versions that
-# CONSTRAINTS pins. PYTHON in the environment names the interpreter, else one is looked for. uv does the installing
-# where it is on the PATH, for speed; else pip.
+# CONSTRAINTS pins. PACKAGE in the environment names another choice of extras; empty: the group alone. PYTHON names the
+# interpreter, else one is looked for. uv does the installing where it is on the PATH, for speed; else pip.
 #
 # The extra "mysql" comes last, and is left out where its driver cannot be compiled: that takes a compiler, Python's
 # headers, pkg-config and the headers of MariaDB's client (on Debian and Ubuntu: gcc, python3-dev, pkg-config,
@@ -13,7 +13,9 @@
 set -euo pipefail
 
 directory=$1 constraints=$2 group=${3:-}
-wanted=(--constraint "$constraints" --editable '.[all]')
+package=${PACKAGE-.[all]}
+wanted=(--constraint "$constraints")
+[[ -z $package ]] || wanted+=(--editable "$package")
 [[ -z $group ]] || wanted+=(--group "$group")
 
 if [[ ! -x $directory/bin/python ]]; then
@@ -31,7 +33,9 @@ else
     "${pip[@]}" "${install[@]}" --upgrade 'pip>=25.1' # the first that knows dependency groups
 fi
 "${pip[@]}" "${install[@]}" "${wanted[@]}"
-if pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null; then
+if [[ $package != '.[all]' ]]; then
+    exit
+elif pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null; then
     "${pip[@]}" "${install[@]}" --constraint "$constraints" --editable '.[mysql]' ||
         echo "The extra mysql could not be installed: tests with Airflow's provider of MySQL are skipped."
 else

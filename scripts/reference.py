@@ -1,4 +1,4 @@
-"""Write the generated tables of README.md and docs/: `python -m scripts.reference`. A test compares them."""
+"""Write the generated tables of docs/: `python -m scripts.reference`. A test compares them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from airflow_provider_sessions.platforms.adapter import Feature
 from airflow_provider_sessions.platforms.registry import adapter_class
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
-MONITORING = ROOT / "docs" / "operating" / "monitoring.md"
+PAGES = ROOT / "docs" / "reference"
 
 INTERNAL = (Feature.FIND_EXISTING, Feature.POLL_SESSIONS, Feature.RECORDING_REQUEST)
 """Features that only this package uses."""
@@ -26,7 +25,8 @@ def datasets() -> Iterator[str]:
     yield "| dataset | one row is | personal columns |"
     yield "| --- | --- | --- |"
     for dataset in DATASETS.values():
-        yield f"| `{dataset.name}` | {dataset.description.rstrip('.')} | {_format_personal_columns(dataset)} |"
+        link = f"[`{dataset.name}`](#{dataset.name})"
+        yield f"| {link} | {dataset.description.rstrip('.')} | {_format_personal_columns(dataset)} |"
 
 
 def _format_personal_columns(dataset: Dataset) -> str:
@@ -39,9 +39,9 @@ def _format_personal_columns(dataset: Dataset) -> str:
 
 
 def columns() -> Iterator[str]:
-    """Yield a folded table per dataset, with all of its columns."""
+    """Yield a table per dataset, with all of its columns."""
     for dataset in DATASETS.values():
-        yield f"<details><summary><code>{dataset.name}</code></summary>"
+        yield f"## {dataset.name}"
         yield ""
         yield "| column | type | what it is |"
         yield "| --- | --- | --- |"
@@ -49,7 +49,6 @@ def columns() -> Iterator[str]:
             notes = ["key"] * column.key + ["indexed"] * column.indexed + ["or null"] * column.nullable
             yield f"| `{column.name}` | {', '.join([column.kind.value, *notes])} | {column.description} |"
         yield ""
-        yield "</details>"
 
 
 def capabilities() -> Iterator[str]:
@@ -61,11 +60,11 @@ def capabilities() -> Iterator[str]:
         supports = [adapter_class(platform).capabilities[feature].support for platform in platforms]
         yield f"| {feature} | {' | '.join(supports)} |"
     for platform in platforms:
-        yield ""
+        yield from ("", f"## {platform}", "")
         for feature in FEATURES:
             note = adapter_class(platform).capabilities[feature].note
             if note:
-                yield f"- {platform}, {feature}: {note}"
+                yield f"- {feature}: {note}"
 
 
 def metrics() -> Iterator[str]:
@@ -78,8 +77,9 @@ def metrics() -> Iterator[str]:
 
 
 PARTS = {
-    README: {"datasets": datasets, "columns": columns, "capabilities": capabilities},
-    MONITORING: {"metrics": metrics},
+    PAGES / "capabilities.md": {"capabilities": capabilities},
+    PAGES / "datasets.md": {"datasets": datasets, "columns": columns},
+    PAGES / "metrics.md": {"metrics": metrics},
 }
 
 
@@ -91,7 +91,7 @@ def update_parts(path: Path) -> str:
         _, end, after = rest.partition(f"\n\n<!-- end of {name} -->")
         if not end:
             raise ValueError(f"{path.name} has no marks of the begin and end of {name}")
-        text = "".join([before, begin, "\n".join(make_lines()), end, after])
+        text = "".join([before, begin, "\n".join(make_lines()).rstrip("\n"), end, after])
     return text
 
 

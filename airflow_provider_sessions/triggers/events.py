@@ -52,16 +52,14 @@ class SessionEventTrigger(BaseEventTrigger):
         )
         with DAG("export_each_webinar", schedule=[ended]): ...
 
-    ==================  ================================================================================================
-    event               it is emitted for a session
-    ==================  ================================================================================================
-    scheduled           that appears: scheduled, or already live or over in the first poll that finds it
-    live                that is live in a poll; not for one that started and ended between two polls
-    ended               that has ended
-    canceled            that was canceled; on platforms that delete such sessions, that is missing
-    transcript_ready    that has ended and whose transcript is ready
-    recording_ready     that has ended and whose recordings are ready
-    ==================  ================================================================================================
+    The events, and the sessions for which they are emitted:
+
+    - ``scheduled``: it appears; scheduled, or already live or over in the first poll that finds it
+    - ``live``: it is live in a poll; not if it started and ended between two polls
+    - ``ended``: it has ended
+    - ``canceled``: it was canceled; on platforms that delete such sessions, it is missing
+    - ``transcript_ready``: it has ended, and its transcript is ready
+    - ``recording_ready``: it has ended, and its recordings are ready
 
     The trigger watches all sessions of the connection, including those that were not created by Airflow, through the
     poller that all triggers of a triggerer share: watchers of the same sessions share one list. Each event is one asset

@@ -340,7 +340,7 @@ def test_the_key_is_not_shown() -> None:
     assert KEY not in repr(Redaction(parse_redaction_modes({"email": "hash"}), KEY))
 
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "guides" / "privacy.md").read_text(encoding="utf-8")
 LIKE_SQL = ["ada@example.com", "  Ada.Lovelace@EXAMPLE.com ", "a+b_c@example.co.uk"]
 UNLIKE_SQL = [
     "stra\u00dfe@example.de",
@@ -352,10 +352,10 @@ UNLIKE_SQL = [
 
 
 def hashed_as_documented(address: str) -> str:
-    """The hash that the README's function makes."""
-    [sample] = re.findall(r"^```python\n(import hashlib\n.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    """The hash that the documented function makes."""
+    [sample] = re.findall(r"^```python\n(import hashlib\n.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(sample, "README.md", "exec"), names)
+    exec(compile(sample, "privacy.md", "exec"), names)
     made: str = names["hashed"](address, KEY)
     return made
 
@@ -363,15 +363,15 @@ def hashed_as_documented(address: str) -> str:
 @pytest.mark.parametrize(
     "address", [*LIKE_SQL, *UNLIKE_SQL, "\u1e9e@x.y", "\u2003\u00c9@x.y\r\n", "\ufb01@x.y", "e\u0301@x.y"]
 )
-def test_the_function_in_the_readme_makes_the_hash_of_the_product(address: str) -> None:
+def test_the_documented_function_makes_the_hash_of_the_product(address: str) -> None:
     redaction = Redaction({PersonalData.EMAIL: RedactionMode.HASH}, KEY)
     known = SessionArtifacts(session(), "live.example.com", participants=[participant("account:a", email=address)])
     [row] = redaction.rows(make_rows(known, [DATASETS["participants"]], Redaction()))["participants"]
     assert row.email == hashed_as_documented(address)
 
 
-def test_the_formula_in_the_readme_makes_the_same_of_ascii_and_differs_where_it_says() -> None:
-    [formula] = re.findall(r"`(encode\(hmac\(.*?'hex'\))`", README)
+def test_the_documented_formula_makes_the_same_of_ascii_and_differs_where_it_says() -> None:
+    [formula] = re.findall(r"`(encode\(hmac\(.*?'hex'\))`", PAGE)
     with postgres_database() as url:
         engine = sa.create_engine(url)
         with engine.connect() as connection:

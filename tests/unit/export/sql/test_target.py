@@ -240,18 +240,18 @@ async def test_accounts_share_the_tables(export: Export, database: Place) -> Non
 
 
 def _hours_attended() -> list[str]:
-    """The queries of the README and the example: who attended for how long, of 2 March."""
+    """The queries of the documentation and the example: who attended for how long, of 2 March."""
     root = Path(__file__).parents[4]
-    [readme] = re.findall(r"```sql\n(.*?)```", (root / "README.md").read_text(), flags=re.DOTALL)
+    [page] = re.findall(r"```sql\n(.*?)```", (root / "docs/guides/databases.md").read_text(), flags=re.DOTALL)
     [example] = re.findall(
         r'HOURS_ATTENDED = """(.*?)"""', (root / "dags_examples/nightly_load.py").read_text(), re.DOTALL
     )
     interval = {f"data_interval_{edge}": datetime(2026, 3, day, tzinfo=UTC) for edge, day in (("start", 2), ("end", 3))}
     rendered = Template(example).render(interval, params={"schema": "the_schema"})
-    return [readme, re.sub(r'"?the_schema"?\.', "", rendered)]
+    return [page, re.sub(r'"?the_schema"?\.', "", rendered)]
 
 
-@pytest.mark.parametrize("query", _hours_attended(), ids=["README", "example"])
+@pytest.mark.parametrize("query", _hours_attended(), ids=["page", "example"])
 async def test_hours_attended_are_each_persons_own(export: Export, database: Place, query: str) -> None:
     unknown = {"attribution": Attribution.NAME_ONLY, "name": "Ada"}
     for login in ("acme", "other"):
