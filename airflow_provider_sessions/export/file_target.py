@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta, tzinfo
 from itertools import groupby, islice
 from typing import Any, BinaryIO, Final, cast
 
@@ -17,7 +17,7 @@ from airflow_provider_sessions.errors import ExportError, SessionsError
 from airflow_provider_sessions.export.checks import Rows, check_datasets, check_unfinished, select_rows_to_write
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
-from airflow_provider_sessions.export.layout import RunId, data_key, ledger_folder, utc_day
+from airflow_provider_sessions.export.layout import RunId, data_key, get_day, ledger_folder
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, CheckResult, DueSession, LedgerSession
 from airflow_provider_sessions.export.object_catalogue import ObjectCatalogue
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
@@ -47,6 +47,7 @@ class FileTarget:
     :param store: where they lie.
     :param form: their format.
     :param run: whose files they are.
+    :param day_zone: the zone whose days ``dt`` names.
     :param give_up_after: how long after a session's end its artifacts are waited for.
     :raises ExportError: the record of an earlier try cannot be read.
     """
@@ -57,12 +58,14 @@ class FileTarget:
         form: Format,
         run: RunId,
         *,
+        day_zone: tzinfo = UTC,
         give_up_after: timedelta = GIVE_UP_AFTER,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._store = store
         self._form = form
         self._run = run
+        self._day_zone = day_zone
         self._give_up = give_up_after
         self._clock = clock
         self._ledger: ObjectLedger
@@ -142,7 +145,7 @@ class FileTarget:
         counter = ExportCounter("sessions exported", plan)
         self._record_unfinished(plan, counter)
         files: list[WrittenFile] = []
-        for day, of_day in groupby(fetched, key=lambda artifacts: utc_day(get_end(artifacts.session))):
+        for day, of_day in groupby(fetched, key=lambda artifacts: self._day(artifacts.session)):
             with open_day_files(self._guarded, day, self._run.stem, self._form) as open_files:
                 self._write_day(open_files, of_day, plan, counter)
                 written = open_files.finish()
@@ -219,7 +222,10 @@ class FileTarget:
         return {self._key(dataset.name, session) for session in plan.sessions for dataset in plan.datasets}
 
     def _key(self, dataset: str, session: Session) -> str:
-        return data_key(dataset, utc_day(get_end(session)), self._run.stem, self._form.extension)
+        return data_key(dataset, self._day(session), self._run.stem, self._form.extension)
+
+    def _day(self, session: Session) -> date:
+        return get_day(get_end(session), self._day_zone)
 
     def _make_uri(self, dataset: str) -> str:
         """Return the URI of a dataset's folder."""

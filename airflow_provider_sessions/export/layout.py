@@ -1,8 +1,8 @@
 """The keys of files.
 
-``{path}/{dataset}/dt=YYYY-MM-DD/{run stem}.{extension}``, where ``dt`` is the UTC day a session ended and the stem is
-the run's: a rerun writes the same names, two runs never share one. ``{path}/_runs/{run stem}.json`` records what a run
-wrote; readers of partitioned data skip folders that begin with an underscore.
+``{path}/{dataset}/dt=YYYY-MM-DD/{run stem}.{extension}``, where ``dt`` is the day a session ended (:func:`get_day`) and
+the stem is the run's: a rerun writes the same names, two runs never share one. ``{path}/_runs/{run stem}.json`` records
+what a run wrote; readers of partitioned data skip folders that begin with an underscore.
 
 A name from a platform or a run never chooses a path; see :func:`safe_name`.
 """
@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 
 from airflow_provider_sessions.errors import InputError
@@ -61,9 +61,12 @@ def _stem(run: RunId) -> str:
     return f"{readable}-{_hash(json.dumps(identity, sort_keys=True))}"
 
 
-def utc_day(instant: datetime) -> date:
-    """Return the UTC day of an instant."""
-    return instant.astimezone(UTC).date()
+def get_day(instant: datetime, zone: tzinfo = UTC) -> date:
+    """Return the day that ``dt`` names for sessions with this end, also in the keys of partitions.
+
+    :param zone: the export's ``day_zone``.
+    """
+    return instant.astimezone(zone).date()
 
 
 def data_key(dataset: str, day: date, stem: str, extension: str) -> str:

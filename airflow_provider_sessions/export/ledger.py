@@ -242,7 +242,7 @@ def _decide_by_status(
         passed = f"{days:g} {'day' if days == 1 else 'days'}"
         reason = f"not available {passed} after the end" + (f": {seen.reason}" if seen.reason else "")
         seen = replace(seen, status=EntryStatus.ABSENT, reason=reason)
-    if before is not None and before.status is seen.status and _is_unchanged(before, seen):
+    if before is not None and before.status is seen.status and _is_unchanged(before, seen, run_try):
         return EntryUpdate(_record_recheck(before, now, ended, give_up), write=before.run == run_try.run)
     return EntryUpdate(_claim_entry(before, seen, run_try, now, ended, give_up), write=True)
 
@@ -341,8 +341,13 @@ def compute_exported_check(looks: int, now: datetime, ended: datetime, give_up: 
     return due if due - ended < give_up else None
 
 
-def _is_unchanged(before: LedgerEntry, seen: CheckResult) -> bool:
-    """Return whether the content is the same. A deleted session stays deleted, whatever else is known of it."""
+def _is_unchanged(before: LedgerEntry, seen: CheckResult, run_try: RunTry) -> bool:
+    """Return whether the content is the same. A deleted session stays deleted, whatever else is known of it.
+
+    A rerun with another ``day_zone`` writes its rows to the file of another day, and deletes the one of before.
+    """
+    if before.run == run_try.run and before.file != seen.file:
+        return False
     return before.content == seen.content or seen.status is EntryStatus.DELETED
 
 

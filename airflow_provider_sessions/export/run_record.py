@@ -20,7 +20,7 @@ from airflow_provider_sessions.export.store import Store
 class WrittenFile(BaseModel):
     """One file of a run.
 
-    :param day: UTC day on which its sessions ended.
+    :param day: the day on which its sessions ended, in the export's ``day_zone``.
     :param key: its key in the store.
     """
 

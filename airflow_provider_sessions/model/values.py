@@ -110,16 +110,17 @@ def as_text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def find_zone(name: str) -> ZoneInfo:
+def find_zone(name: str, field: str = "time_zone") -> ZoneInfo:
     """Return the time zone of an IANA name, and log a warning if the system's data of it is outdated.
 
+    :param field: the name for an error.
     :raises InputError: the zone does not exist.
     """
     try:
         found = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
         raise InputError(
-            f"time_zone: {quote_value(name)} is not an IANA time zone; use for example 'Europe/Berlin'"
+            f"{field}: {quote_value(name)} is not an IANA time zone; use for example 'Europe/Berlin'"
         ) from None
     warn_if_outdated(name)
     return found

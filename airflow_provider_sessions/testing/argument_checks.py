@@ -52,6 +52,7 @@ from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
 from airflow_provider_sessions.transfers._absences import OnAbsent
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, check_selection, resolve_window
 from airflow_provider_sessions.transfers._open_store import check_folder
+from airflow_provider_sessions.transfers.sessions_to_object_storage import parse_day_zone
 
 Problem = tuple[str, str]
 """An argument, and what is wrong with it."""
@@ -173,6 +174,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     "tags": lambda value: parse_tags(parse_json(value, "tags")),
     "table_prefix": lambda value: _check_table_prefix(parse_text(value, "table_prefix") or ""),
     "time_zone": _skip_if_empty(find_zone),
+    "day_zone": parse_day_zone,
 }
 
 

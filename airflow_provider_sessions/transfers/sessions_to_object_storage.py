@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from airflow_provider_sessions.arguments import check_untemplated_values, parse_text
+from airflow_provider_sessions.arguments import check_untemplated_values, none_if_empty, parse_text
 from airflow_provider_sessions.export.datasets import DatasetName
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName
 from airflow_provider_sessions.export.file_target import FileTarget
@@ -17,6 +18,7 @@ from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.redaction import RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
+from airflow_provider_sessions.model.values import find_zone
 from airflow_provider_sessions.transfers._absences import OnAbsentName
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
@@ -26,8 +28,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     """Export datasets of the sessions that ended in a window of time to a folder or an object store.
 
     The window is ``start`` to ``end``, or the run's data interval. Files are written to
-    ``{path}/{dataset}/dt=YYYY-MM-DD/{run}.{format}``, where ``dt`` is the UTC day on which a session ended. Each file
-    appears whole or not at all. ``{path}/_runs/{run}.json`` records what a run wrote.
+    ``{path}/{dataset}/dt=YYYY-MM-DD/{run}.{format}``, where ``dt`` is the day on which a session ended, in
+    ``day_zone``. Each file appears whole or not at all. ``{path}/_runs/{run}.json`` records what a run wrote.
 
     A ledger at ``{path}/_ledger`` makes the export complete and free of duplicates. What is not available yet (a
     transcript, a recording) is pending, and exported by the next run after it is due, whatever that run's window. Runs
@@ -53,6 +55,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         these that the platform supports. ``polls``, ``chat_messages``, ``bookings``, ``events`` and ``registrations``
         are only exported if they are named. (templated)
     :param format: ``jsonl``, ``csv`` or ``parquet`` (which needs the extra ``parquet``). (templated)
+    :param day_zone: the zone whose days ``dt`` names: an IANA name such as ``America/New_York``. If another one is
+        given later, what was exported stays on its day until it changes, or until its run is cleared. (templated)
     :param session_id: the sessions to export, instead of a window: one id, or a list. A session that has not ended yet
         is pending, and the next export to the same place without filters includes it. (templated)
     :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
@@ -83,7 +87,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     :raises UnsupportedError: the platform does not support a dataset; nothing was sent.
     """
 
-    template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "path", "format", "object_storage_conn_id")
+    template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "path", "format", "day_zone", "object_storage_conn_id")
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         conn_id: str,
         path: Folder,
         format: FormatName | str = "jsonl",  # noqa: A002 - the word users look for
+        day_zone: str = "UTC",
         object_storage_conn_id: str | None = None,
         datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
         session_id: Sequence[str] | str | None = None,
@@ -129,8 +134,10 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             **kwargs,
         )
         check_untemplated_values(format, find_format)
+        check_untemplated_values(day_zone, parse_day_zone)
         self.path = path
         self.format = format
+        self.day_zone = day_zone
         self.object_storage_conn_id = object_storage_conn_id
 
     @contextmanager
@@ -138,4 +145,12 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         """Open the store at ``path``."""
         form = get_format(self.format)
         store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
-        yield FileTarget(store, form, run, give_up_after=give_up_after)
+        yield FileTarget(store, form, run, day_zone=parse_day_zone(self.day_zone), give_up_after=give_up_after)
+
+
+def parse_day_zone(value: Any) -> ZoneInfo:
+    """Parse the argument ``day_zone``: an IANA name, or nothing for UTC.
+
+    :raises InputError: the zone does not exist.
+    """
+    return find_zone(none_if_empty(value) or "UTC", "day_zone")

@@ -34,7 +34,7 @@ FACE = ("hooks", "operators", "sensors", "transfers", "triggers")
 OPEN = {
     *("arguments", "case", "conn_id", "description", "endpoint", "logger_name", "object_storage_conn_id", "options"),
     *("path", "redact_conn_id", "room_id", "schema", "session_id", "sql_conn_id", "table_prefix", "time_zone", "title"),
-    *("add_participants", "participants", "chapters", "subtitles", "tags"),
+    *("add_participants", "participants", "chapters", "day_zone", "subtitles", "tags"),
     *(
         "base",
         "body",

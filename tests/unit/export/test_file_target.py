@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.export.file_target import open_day_files
 from airflow_provider_sessions.export.formats import FORMATS
-from airflow_provider_sessions.export.layout import utc_day
+from airflow_provider_sessions.export.layout import get_day
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.store import LocalStore
 from tests.unit.export.stand_in import NOON, session
@@ -28,7 +28,7 @@ def test_files_that_are_given_up_are_not_there_and_say_nothing_more(
     monkeypatch.setattr(sys, "unraisablehook", said.append)
 
     def give_up() -> None:
-        with open_day_files(LocalStore(tmp_path), utc_day(NOON), "run", FORMATS[name]) as files:
+        with open_day_files(LocalStore(tmp_path), get_day(NOON), "run", FORMATS[name]) as files:
             files.add(ROWS)
             raise ConnectionError
 

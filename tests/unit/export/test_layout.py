@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.layout import RunId, check_key, data_key, safe_name, utc_day
+from airflow_provider_sessions.export.layout import RunId, check_key, data_key, get_day, safe_name
 
 
 def test_a_run_has_a_readable_stem_that_stays_the_same() -> None:
@@ -86,6 +87,8 @@ def test_a_key_that_could_leave_its_store_is_refused(key: str) -> None:
         check_key(key)
 
 
-def test_the_day_is_that_of_utc() -> None:
-    assert utc_day(datetime(2026, 3, 3, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == date(2026, 3, 2)
-    assert utc_day(datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)) == date(2026, 3, 2)
+def test_the_day_is_that_of_utc_or_of_the_zone() -> None:
+    assert get_day(datetime(2026, 3, 3, 0, 30, tzinfo=timezone(timedelta(hours=1)))) == date(2026, 3, 2)
+    assert get_day(datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)) == date(2026, 3, 2)
+    assert get_day(datetime(2026, 3, 2, 4, 59, tzinfo=UTC), ZoneInfo("America/New_York")) == date(2026, 3, 1)
+    assert get_day(datetime(2026, 7, 2, 4, 0, tzinfo=UTC), ZoneInfo("America/New_York")) == date(2026, 7, 2)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -30,11 +31,17 @@ OTHER_RUN = RunId("nightly", "scheduled__2026-03-03", "export")
 
 
 async def export(
-    adapter: StandIn, store: Store, datasets: str | None = None, form: str = "jsonl", run: RunId = RUN, **more: Any
+    adapter: StandIn,
+    store: Store,
+    datasets: str | None = None,
+    form: str = "jsonl",
+    run: RunId = RUN,
+    day_zone: str = "UTC",
+    **more: Any,
 ) -> RunRecord:
     """Export, and read the record of it."""
     plan = await plan_export(adapter, QUERY, parse_datasets(datasets))
-    target = FileTarget(store, FORMATS[form], run)
+    target = FileTarget(store, FORMATS[form], run, day_zone=ZoneInfo(day_zone))
     plan = await add_due_sessions(adapter, plan, target.begin(plan))
     target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan, **more)])
     record = read_record(store, run)
@@ -70,6 +77,27 @@ async def test_files_lie_by_dataset_and_the_utc_day_a_session_ended(store: Local
     ]
     assert record.sessions == 2
     assert [(file.dataset, file.rows) for file in record.files] == [("attendance", 1), ("sessions", 1), ("sessions", 1)]
+
+
+async def test_the_day_is_that_of_the_zone_that_is_named(store: LocalStore, tmp_path: Path) -> None:
+    adapter = StandIn.of(session("evening", start=datetime(2026, 3, 3, 2, tzinfo=UTC)))
+    record = await export(adapter, store, "sessions", day_zone="America/New_York")
+    assert list(data_files(tmp_path)) == [f"sessions/dt=2026-03-02/{RUN.stem}.jsonl"]
+    assert [file.day.isoformat() for file in record.files] == ["2026-03-02"]
+
+
+async def test_in_another_zone_a_rerun_moves_its_rows_and_other_runs_move_none(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    adapter = StandIn.of(session("evening", start=datetime(2026, 3, 3, 2, tzinfo=UTC)))
+    await export(adapter, store, "sessions")
+    before = data_files(tmp_path)
+    await export(adapter, store, "sessions", run=OTHER_RUN, day_zone="America/New_York")
+    assert data_files(tmp_path) == before
+    await export(adapter, store, "sessions", day_zone="America/New_York")
+    [(key, data)] = data_files(tmp_path).items()
+    assert key == f"sessions/dt=2026-03-02/{RUN.stem}.jsonl"
+    assert json.loads(data)["version"] == 2
 
 
 async def test_rows_come_in_the_order_in_which_sessions_ended(store: LocalStore, tmp_path: Path) -> None:

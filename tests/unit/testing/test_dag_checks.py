@@ -291,7 +291,7 @@ WRONG: dict[str, Any] = {
     "query": [1],
     "base": True,
     "title": True,
-    "time_zone": "Mars/Olympus",
+    **dict.fromkeys(("time_zone", "day_zone"), "Mars/Olympus"),
     "table_prefix": "a-b",
 }
 OPERATORS = [kind for kind in CLASSES if hasattr(kind, "partial") and "conn_id" in parameters(kind)]

@@ -317,6 +317,7 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "datasets",
         "session_id",
         "discovery",
+        "day_zone",
         "format",
         "start",
         "end",
