@@ -78,7 +78,7 @@ class Platform:
 PLATFORMS = (
     Platform(
         name="prevail",
-        dag_id="deposition_lifecycle",
+        dag_id="sessions_deposition_lifecycle",
         conf={
             "title": "Deposition of Malachite Yarrow",
             "participants": ["counsel@example.com", "paralegal@example.com"],
@@ -89,7 +89,7 @@ PLATFORMS = (
     ),
     Platform(
         name="vidinfra",
-        dag_id="webinar_lifecycle",
+        dag_id="sessions_webinar_lifecycle",
         conf={"title": "Product update, spring"},
         datasets=frozenset({"sessions", "participants", "attendance", "attendance_summary", "recordings", "media"}),
         # Long enough to be polled while live if the start is planned in five minutes, as by default in the form: before
@@ -100,7 +100,7 @@ PLATFORMS = (
     ),
     Platform(
         name="sessions_us",
-        dag_id="meeting_lifecycle",
+        dag_id="sessions_meeting_lifecycle",
         conf={"title": "Customer round table", "guests": ["guest@example.com", "another.guest@example.com"]},
         datasets=frozenset({"sessions", "participants", "transcript_segments", "takeaways", "transcripts"}),
         script={"live_after": 8, "duration": 14, "artifacts_after": 4},

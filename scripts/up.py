@@ -38,7 +38,7 @@ def main() -> int:
 def print_addresses(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
     """Print the addresses, the login and the folder of the files."""
     user, password = airflow.read_login()
-    examples = ", ".join([*(platform.dag_id for platform in PLATFORMS), "webinar_publication"])
+    examples = ", ".join([*(platform.dag_id for platform in PLATFORMS), "sessions_webinar_publication"])
     print(
         f"\n  Airflow      {airflow.url}"
         f"\n  user         {user}"

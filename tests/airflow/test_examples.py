@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import csv
 import json
 import socket
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +23,12 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sensors import sessions as sensors
 from tests.connected import Connect
 
-EXAMPLES = Path(__file__).parents[2] / "dags_examples"
-FILES = sorted(file.stem for file in EXAMPLES.glob("*.py"))
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "dags_examples"
+SHIPPED = ROOT / "airflow_provider_sessions" / "example_dags"
+FILES = sorted(file.stem for file in EXAMPLES.rglob("*.py"))
+AIRFLOW_MODULES = {"airflow.sdk", "airflow.timetables.interval"}
+"""All that examples may import of Airflow: every installation has it, without any other provider."""
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -30,13 +37,28 @@ def test_examples_are_parsed_without_a_network_and_documented(name: str, monkeyp
         raise AssertionError("parsing a DAG file must not open a connection")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    dag = _bag().dags[name]
+    dag = _bag().dags[f"sessions_{name}"]
     assert dag.doc_md
     assert all(task.retries == 2 for task in dag.tasks)
     assert all(param.schema.get("title") for param in (dag.params.get_param(key) for key in dag.params))
 
 
-@pytest.mark.parametrize("name", ["deposition_lifecycle", "meeting_lifecycle"])
+@pytest.mark.parametrize("name", sorted(file.stem for file in SHIPPED.glob("[!_]*.py")))
+def test_shipped_examples_need_only_this_provider_and_start_nothing_for_the_past(name: str) -> None:
+    file = SHIPPED / f"{name}.py"
+    imported = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module))
+        elif isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+    foreign = {one for one in imported if one.partition(".")[0] not in sys.stdlib_module_names}
+    assert {one for one in foreign if not one.startswith("airflow_provider_sessions.")} <= AIRFLOW_MODULES
+    assert _bag().dags[f"sessions_{name}"].catchup is False
+    assert (EXAMPLES / file.name).readlink() == Path("../airflow_provider_sessions/example_dags") / file.name
+
+
+@pytest.mark.parametrize("name", ["sessions_deposition_lifecycle", "sessions_meeting_lifecycle"])
 def test_lists_of_people_may_be_empty_and_have_blank_lines(name: str) -> None:
     """As the form sends them: None for a field that was filled and emptied, "" for a line break at the end."""
     dag = _bag().dags[name]
@@ -59,7 +81,7 @@ def test_manual_runs_and_events_name_no_session(
     monkeypatch: pytest.MonkeyPatch, name: str, payloads: list[dict[str, Any]]
 ) -> None:
     """Airflow's UI has a button that creates an asset event without a payload."""
-    read = _bag().dags["export_each_session"].get_task(name).python_callable
+    read = _bag().dags["sessions_export_each_session"].get_task(name).python_callable
     events = [SimpleNamespace(extra=extra) for extra in payloads]
     accessor = SimpleNamespace(get=lambda asset, default: events if asset is read.__globals__["SESSIONS"] else default)
     monkeypatch.setitem(read.__globals__, "get_current_context", lambda: {"triggering_asset_events": accessor})
@@ -76,22 +98,20 @@ def test_nightly_example_exports_one_day(
     vidinfra.create("Of that day", started_at="2026-11-06T22:00:00Z", ended_at="2026-11-06T23:00:00Z")
     vidinfra.create("Of the next", started_at="2026-11-06T23:30:00Z", ended_at="2026-11-07T00:30:00Z")
 
-    run = _bag().dags["nightly_export"].test(logical_date=datetime(2026, 11, 7, tzinfo=UTC))
+    run = _bag().dags["sessions_nightly_export"].test(logical_date=datetime(2026, 11, 7, tzinfo=UTC))
 
     assert str(run.state) == "success"
-    [sessions] = tmp_path.glob("sessions/**/*.parquet")
+    [sessions] = tmp_path.glob("sessions/**/*.csv")
     assert sessions.parent.name == "dt=2026-11-06"
-    from pyarrow import parquet
-
-    assert parquet.read_table(sessions)["title"].to_pylist() == ["Of that day"]
+    assert [row["title"] for row in csv.DictReader(sessions.read_text().splitlines())] == ["Of that day"]
 
 
 RUNS = [
-    ("any_platform", "prevail", {"options": {"case": "24-cv-1138", "deponent": {"name": "Malachite Yarrow"}}}),
-    ("any_platform", "vidinfra", {"options": {"room_id": "{room_id}", "preset_id": "{preset_id}"}}),
-    ("any_platform", "sessions_us", {}),
+    ("sessions_any_platform", "prevail", {"options": {"case": "24-cv-1138", "deponent": {"name": "Malachite Yarrow"}}}),
+    ("sessions_any_platform", "vidinfra", {"options": {"room_id": "{room_id}", "preset_id": "{preset_id}"}}),
+    ("sessions_any_platform", "sessions_us", {}),
     (
-        "deposition_lifecycle",
+        "sessions_deposition_lifecycle",
         "prevail",
         {"flow": "request", "hosts": ["{member_email}"], "deponent": "Malachite Yarrow"},
     ),

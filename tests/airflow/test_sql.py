@@ -49,13 +49,13 @@ def test_nightly_example_loads_a_day_and_sums_up_hours_per_person(
         vidinfra.create(f"Of that day {number}", started_at=start, ended_at=start + timedelta(hours=1), attendees=4)
     vidinfra.create("Of the next", started_at="2026-11-06T23:30:00Z", ended_at="2026-11-07T00:30:00Z")
 
-    dag = _bag().dags["nightly_load"]
+    dag = _bag().dags["sessions_nightly_load"]
     for task in dag.tasks:
         task.retries = 0  # which the test would wait for
     done = dag.test(logical_date=datetime(2026, 11, 7, tzinfo=UTC), run_conf={"schema": warehouse.schema})
 
     assert str(done.state) == "success"
-    run = Run("nightly_load", done.run_id, "success", {"hours": ["success"], "load": ["success"]}, names={})
+    run = Run("sessions_nightly_load", done.run_id, "success", {"hours": ["success"], "load": ["success"]}, names={})
     assert (run.xcom("load")["sessions"], run.xcom("load")["pending"]) == (2, {})
     rows = [row["__data__"] if isinstance(row, dict) else row for row in run.xcom("hours")]  # tuples, as XCom has them
     hours = [row[2] for row in rows]

@@ -188,20 +188,21 @@ def copy_dags(folder: Path, schema: str) -> None:
     """Copy the DAGs of this test, and the examples, changed as users change them."""
     shutil.copytree(DAGS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for platform in LIFECYCLES:
-        shutil.copy(EXAMPLES / f"{platform.dag_id}.py", folder)
+        shutil.copy(EXAMPLES / f"{platform.dag_id.removeprefix('sessions_')}.py", folder)
     first_day = f"start_date=datetime({YESTERDAY.year}, {YESTERDAY.month}, {YESTERDAY.day}, tzinfo=UTC)"
     changes = {
         r"start_date=datetime\(.*\)": first_day,
         r'"retries": 2, "retry_delay": timedelta\(minutes=10\)': '"retries": 5, "retry_delay": timedelta(seconds=1)',
         r'"vidinfra_default"': '"nights"',
     }
-    for name in ("nightly_export", "nightly_load"):
-        text = (EXAMPLES / f"{name}.py").read_text()
+    for example in (EXAMPLES / "nightly_export.py", EXAMPLES / "recipes" / "nightly_load.py"):
+        text = example.read_text()
         for pattern, replacement in changes.items():
             text, count = re.subn(pattern, replacement, text)
             assert count == 1, pattern
         text = text.replace("file:///tmp/sessions", f"s3://storage@{BUCKET}/nights")
-        (folder / f"{name}.py").write_text(text.replace('Param("public"', f'Param("{schema}"'))
+        text = text.replace('format="csv"', 'format="parquet"')
+        (folder / example.name).write_text(text.replace('Param("public"', f'Param("{schema}"'))
 
 
 def connect(environment: Environment, lifecycles: ControlledSandbox, nights: ControlledSandbox) -> None:
@@ -242,7 +243,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
 def start_runs(environment: Environment) -> None:
     """Start what runs at the same time: three lifecycles, four creates and a nightly export; kill two workers."""
     celery, nights = environment.celery, environment.nights
-    dag_ids = ["creates", "nightly_export", *(platform.dag_id for platform in LIFECYCLES)]
+    dag_ids = ["creates", "sessions_nightly_export", *(platform.dag_id for platform in LIFECYCLES)]
     for dag_id in dag_ids:
         celery.api.wait_for(f"the DAG {dag_id}", lambda dag_id=dag_id: celery.api.has_dag(dag_id), timeout=90)
     # The second request is received and carried out, and its sender is killed before there is a response.
@@ -256,10 +257,10 @@ def start_runs(environment: Environment) -> None:
             platform.dag_id, {"path": f"s3://storage@{BUCKET}/{platform.name}", "start": start, **platform.conf}
         )
     environment.killed["creates"].result(timeout=TIMEOUT)
-    environment.killed["nightly_export"] = environment.storage.kill_sender(
+    environment.killed["sessions_nightly_export"] = environment.storage.kill_sender(
         rf"PUT /{BUCKET}/nights/attendance/", environment.kill_sender
     )
-    environment.start_night("nightly_export")
+    environment.start_night("sessions_nightly_export")
 
 
 def test_three_lifecycles_export_all_that_their_sessions_produce(environment: Environment) -> None:
@@ -286,7 +287,7 @@ def end_lifecycles(environment: Environment) -> None:
 
 
 def test_a_night_is_exported_once_though_its_worker_is_killed_while_it_writes(environment: Environment) -> None:
-    environment.check_killed("nightly_export")
+    environment.check_killed("sessions_nightly_export")
     folder = environment.storage.download("nights")
     rows = {
         dataset: [row for file in folder.glob(f"{dataset}/*/*") for row in parquet.read_table(file).to_pylist()]
@@ -334,9 +335,9 @@ def test_a_download_is_complete_though_its_worker_is_killed(environment: Environ
 
 @pytest.mark.celery
 def test_a_night_is_loaded_once_though_its_worker_is_killed(environment: Environment) -> None:
-    environment.killed["nightly_load"] = environment.kill_sender_of("list_attendance", SESSIONS // 2)
-    environment.start_night("nightly_load")
-    environment.check_killed("nightly_load")
+    environment.killed["sessions_nightly_load"] = environment.kill_sender_of("list_attendance", SESSIONS // 2)
+    environment.start_night("sessions_nightly_load")
+    environment.check_killed("sessions_nightly_load")
     check_rows(environment, read_tables(environment.tables, YESTERDAY, TODAY))
     environment.check_nothing_is_held("nights")
 

@@ -15,7 +15,7 @@ from scripts._airflow_api import AirflowApi, AirflowApiError
 from scripts._standalone import Standalone
 from tests.databases import postgres_database
 
-DAG_ID = "export_each_session"
+DAG_ID = "sessions_export_each_session"
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 INTERVAL = 2
 TIMEOUT = 240.0

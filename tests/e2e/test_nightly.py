@@ -32,7 +32,8 @@ from tests.e2e.exported_rows import (
 )
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
-EXPORT, LOAD = "nightly_export", "nightly_load"
+EXPORT, LOAD = "sessions_nightly_export", "sessions_nightly_load"
+FILES = {EXPORT: EXAMPLES / "nightly_export.py", LOAD: EXAMPLES / "recipes" / "nightly_load.py"}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 DAY = timedelta(days=1)
 YESTERDAY = TODAY - DAY
@@ -160,8 +161,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
 
 
 def install_dag(environment: Environment, dag_id: str, first_day: datetime) -> None:
-    """Change the examples as users do: set the first day, and here a schema, too."""
-    text = (EXAMPLES / f"{dag_id}.py").read_text()
+    """Change the examples as users do: set the first day, the format and the schema."""
+    text = FILES[dag_id].read_text().replace('format="csv"', 'format="parquet"')
     given = f"start_date=datetime({first_day.year}, {first_day.month}, {first_day.day}, tzinfo=UTC)"
     text, replaced = re.subn(r"start_date=datetime\(.*\)", given, text)
     assert replaced == 1

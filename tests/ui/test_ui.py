@@ -129,7 +129,7 @@ def test_button_says_which_field_to_check_and_shows_no_secret(
 def test_run_started_from_the_form_leads_to_the_session(
     page: Page, shot: Shot, airflow: Standalone, sandbox: SandboxProcess
 ) -> None:
-    page.goto("/dags/webinar_lifecycle")
+    page.goto("/dags/sessions_webinar_lifecycle")
     page.get_by_role("button", name="Trigger").click()
     form = page.get_by_role("dialog")
     title = form.locator("[name=element_title]")
@@ -147,7 +147,7 @@ def test_run_started_from_the_form_leads_to_the_session(
     title.fill("Seen in a browser")
     form.get_by_role("button", name="Trigger").click()
 
-    page.wait_for_url("**/dags/webinar_lifecycle/runs/*")
+    page.wait_for_url("**/dags/sessions_webinar_lifecycle/runs/*")
     run = page.url.partition("?")[0].rstrip("/")
     task = page.get_by_role("row", name="wait_until_live")
     expect(task.get_by_text("Deferred")).to_be_visible(timeout=60_000)

@@ -244,7 +244,7 @@ def _hours_attended() -> list[str]:
     root = Path(__file__).parents[4]
     [page] = re.findall(r"```sql\n(.*?)```", (root / "docs/guides/databases.md").read_text(), flags=re.DOTALL)
     [example] = re.findall(
-        r'HOURS_ATTENDED = """(.*?)"""', (root / "dags_examples/nightly_load.py").read_text(), re.DOTALL
+        r'HOURS_ATTENDED = """(.*?)"""', (root / "dags_examples/recipes/nightly_load.py").read_text(), re.DOTALL
     )
     interval = {f"data_interval_{edge}": datetime(2026, 3, day, tzinfo=UTC) for edge, day in (("start", 2), ("end", 3))}
     rendered = Template(example).render(interval, params={"schema": "the_schema"})

@@ -43,7 +43,7 @@ ORDER BY CASE WHEN sum(person.present_seconds) IS NULL THEN 1 ELSE 0 END, hours 
 """
 
 with DAG(
-    dag_id="nightly_load",
+    dag_id="sessions_nightly_load",
     description="Load the sessions of each day into a database, and sum up who attended for how long",
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
