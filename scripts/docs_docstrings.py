@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from griffe import Docstring, ExprName, Extension, Function, Object
+from griffe import ExprName, Extension, Function, Object
 
 ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
@@ -17,7 +17,7 @@ class ReadableObjects(Extension):  # type: ignore[misc]  # griffe is installed w
         """Replace each role, such as ``:class:`~package.Name```, by the last part of its name."""
         if obj.docstring is not None:
             text = ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", obj.docstring.value)
-            obj.docstring = Docstring(text.replace("``", "`"), parent=obj, lineno=obj.docstring.lineno)
+            obj.docstring.value = text.replace("``", "`")
 
     def on_package(self, *, pkg: Object, **_: Any) -> None:
         """Replace the names of constants in signatures by their values."""
