@@ -12,10 +12,15 @@ from airflow_provider_sessions.cli.definition import COMMANDS, DESCRIPTION
 
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run its command."""
+    given = make_parser().parse_args(arguments)
+    given.func(given)
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser of all commands."""
     parser = ArgumentParser(prog="python -m airflow_provider_sessions", description=DESCRIPTION)
     _add_commands(parser, COMMANDS)
-    given = parser.parse_args(arguments)
-    given.func(given)
+    return parser
 
 
 def _add_commands(parser: ArgumentParser, commands: Iterable[CLICommand]) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from airflow.cli.cli_config import ARG_OUTPUT, ARG_VERBOSE, GroupCommand
+
+from airflow_provider_sessions.cli.definition import COMMANDS
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.metrics import METRICS
 from airflow_provider_sessions.platforms.adapter import Feature
 from airflow_provider_sessions.platforms.registry import adapter_class
+
+if TYPE_CHECKING:
+    from airflow.cli.cli_config import CLICommand
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -67,6 +74,37 @@ def capabilities() -> Iterator[str]:
                 yield f"- {feature}: {note}"
 
 
+def commands() -> Iterator[str]:
+    """Yield a section per command, with all of its arguments but those that each command of Airflow has."""
+    yield from _describe_commands(COMMANDS)
+
+
+def _describe_commands(group: Iterable[CLICommand], prefix: str = "") -> Iterator[str]:
+    for command in group:
+        if isinstance(command, GroupCommand):
+            yield from _describe_commands(command.subcommands, f"{prefix}{command.name} ")
+            continue
+        yield from (f"## {prefix}{command.name}", "", f"{command.help}. {command.description or ''}".strip(), "")
+        yield from ("| argument | meaning |", "| --- | --- |")
+        for argument in command.args:
+            if argument not in (ARG_OUTPUT, ARG_VERBOSE):
+                yield _describe_argument(argument.flags, argument.kwargs)
+        yield ""
+
+
+def _describe_argument(flags: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Return the row of a command's argument, which ``argparse`` would be given."""
+    is_positional = not flags[0].startswith("-")
+    notes = [options["help"]]
+    if is_positional or options.get("required"):
+        notes.append("required")
+    if "choices" in options:
+        choices = ", ".join(f"`{choice}`" for choice in options["choices"])
+        notes.append(f"one of {choices}; default: `{options['default']}`")
+    names = ", ".join(f"`{flag.upper() if is_positional else flag}`" for flag in flags)
+    return f"| {names} | {'; '.join(notes)} |"
+
+
 def metrics() -> Iterator[str]:
     """Yield one line per metric."""
     yield "| name | type | tags | what is counted or measured | reported by |"
@@ -78,6 +116,7 @@ def metrics() -> Iterator[str]:
 
 PARTS = {
     PAGES / "capabilities.md": {"capabilities": capabilities},
+    PAGES / "cli.md": {"commands": commands},
     PAGES / "datasets.md": {"datasets": datasets, "columns": columns},
     PAGES / "metrics.md": {"metrics": metrics},
 }

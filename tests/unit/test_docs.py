@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import yaml
 from airflow.sdk import Connection
 
 from airflow_provider_sessions import errors
+from airflow_provider_sessions.__main__ import make_parser
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import make_account
 from scripts.reference import PARTS, update_parts
@@ -99,6 +101,14 @@ def test_settings_can_be_parsed(sample: Sample) -> None:
 def test_commands_can_be_parsed(sample: Sample) -> None:
     done = subprocess.run(["bash", "-n"], input=sample.text, text=True, capture_output=True, check=False)
     assert done.stderr == ""
+
+
+def test_commands_of_the_provider_exist() -> None:
+    lines = [line for sample in COMMANDS for line in sample.text.replace("\\\n", " ").splitlines()]
+    given = [line.removeprefix("airflow sessions ") for line in lines if line.startswith("airflow sessions ")]
+    assert len(given) > 3
+    for line in given:
+        make_parser().parse_args(shlex.split(line, comments=True))
 
 
 def test_targets_of_make_exist() -> None:
