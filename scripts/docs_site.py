@@ -14,6 +14,12 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "dags_examples"
 FOLDER = "examples"
 
+EXAMPLES_INTRODUCTION = """\
+DAGs that can be copied, and are triggered with a form in Airflow's UI unless they have a schedule. Their ids begin with
+`sessions_`. They are in the folder `airflow_provider_sessions/example_dags`, which Airflow 3.3 and newer shows with
+`[core] load_examples`; those that need other providers are in `dags_examples/recipes` of the repository. `make up` runs
+them against simulated platforms."""
+
 _site: dict[str, Any] = {"navigation": None, "descriptions": {}}
 """What is known of the site while it is built."""
 
@@ -23,12 +29,14 @@ def on_config(config: Any) -> Any:
     for entry in config.nav:
         for title, value in entry.items():
             if value == FOLDER:
-                entry[title] = [{source.stem: _get_page(source)} for source in find_examples()]
+                pages = [{source.stem: _get_page(source)} for source in find_examples()]
+                entry[title] = [f"{FOLDER}/index.md", *pages]
     return config
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages of the examples."""
+    files.append(File.generated(config, f"{FOLDER}/index.md", content=make_examples_page()))
     for source in find_examples():
         files.append(File.generated(config, _get_page(source), content=make_example_page(source)))
     return files
@@ -41,6 +49,21 @@ def find_examples() -> list[Path]:
 
 def _get_page(source: Path) -> str:
     return f"{FOLDER}/{source.stem}.md"
+
+
+def make_examples_page() -> str:
+    """Return the page that lists the examples."""
+    lines = [
+        f"| [`{source.stem}`]({source.stem}.md) | {_read_docstring(source).partition('.')[0]} |"
+        for source in find_examples()
+    ]
+    table = "\n".join(["| example | what it does |", "| --- | --- |", *lines])
+    return f"# Examples\n\n{EXAMPLES_INTRODUCTION}\n\n{table}\n"
+
+
+def _read_docstring(source: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return " ".join(docstring.replace("``", "`").split("\n\n")[0].split())
 
 
 def make_example_page(source: Path) -> str:

@@ -157,7 +157,8 @@ def test_links_of_the_readme_are_absolute_and_lead_to_pages() -> None:
         if path.startswith("images/"):
             assert (DOCS / path).is_file(), target
         elif path.startswith("examples/"):
-            assert (ROOT / "dags_examples" / f"{path.split('/')[1]}.py").is_file(), target
+            name = path.removeprefix("examples/").removesuffix("/")
+            assert not name or (ROOT / "dags_examples" / f"{name}.py").is_file(), target
         else:
             places = (DOCS / f"{path.rstrip('/')}.md", DOCS / path / "index.md")
             assert any(place.is_file() for place in places), target
