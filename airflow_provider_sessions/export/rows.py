@@ -1,7 +1,8 @@
 """The schema of an export: a frozen type for the rows of each dataset, from which everything else is derived.
 
-A column is a field whose type is ``Annotated`` with a description, and with :data:`KEY`, :data:`INDEX`, :data:`PERSON`
-or kinds of :class:`PersonalData`. Formats, tables, redaction and the documentation read the columns from here.
+A column is a field whose type is ``Annotated`` with a description, and with :data:`KEY`, :data:`INDEX`, :data:`PERSON`,
+kinds of :class:`PersonalData`, or the enum whose values it has. Formats, tables, redaction, the documentation, the dbt
+project and the data contract read the columns from here.
 
 Rows are msgspec structs, since an export makes hundreds of thousands of them, and making and writing one takes a tenth
 of the time of a frozen dataclass. Airflow itself depends on msgspec.
@@ -17,13 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import EnumType, StrEnum
 from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+
+from airflow_provider_sessions.model import Attribution, PollStatus, Presence, RecordingStatus, SessionState
 
 
 class Kind(StrEnum):
@@ -91,6 +94,7 @@ class Column:
     :param indexed: whether tables have an index on it.
     :param person: whether it is marked with :data:`PERSON`.
     :param personal: the personal data that it may contain.
+    :param values: the only values that it may have; empty if it may have any.
     """
 
     name: str
@@ -101,6 +105,7 @@ class Column:
     indexed: bool = False
     person: bool = False
     personal: tuple[PersonalData, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 def get_columns(row: type) -> tuple[Column, ...]:
@@ -137,7 +142,8 @@ def _column(name: str, hint: Any) -> Column:
     personal = _PERSON_DATA if person else tuple(note for note in notes if isinstance(note, PersonalData))
     if personal and kinds[0] is not Kind.TEXT:
         raise TypeError(f"column {name} is personal and must be a text")
-    return Column(name, kinds[0], nullable, key, notes[0], INDEX in notes, person, personal)
+    values = tuple(str(value) for note in notes if isinstance(note, EnumType) for value in list[StrEnum](note))
+    return Column(name, kinds[0], nullable, key, notes[0], INDEX in notes, person, personal, values)
 
 
 SCHEMA_VERSION: Final = 1
@@ -164,7 +170,7 @@ class SessionRow(Row, frozen=True, gc=False):
 
     title: Annotated[str, "Title.", PersonalData.TITLE]
     description: Annotated[str | None, "Description.", PersonalData.TEXT]
-    state: Annotated[str, "requested, scheduled, live, ended, canceled or expired."]
+    state: Annotated[str, "requested, scheduled, live, ended, canceled or expired.", SessionState]
     state_inferred: Annotated[bool, "Whether a written rule found the state, because the platform has no word for it."]
     scheduled_start: Annotated[datetime | None, "When it was planned to start."]
     scheduled_end: Annotated[datetime | None, "When it was planned to end."]
@@ -201,7 +207,7 @@ class ParticipantRow(Row, frozen=True, gc=False):
     participant_key: Annotated[
         str, "The person; the same as in attendance and in speaker_key where it is known.", PERSON, INDEX
     ]
-    presence: Annotated[str, "invited, registered, present or assigned."]
+    presence: Annotated[str, "invited, registered, present or assigned.", Presence]
     name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
     email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
     role: Annotated[str | None, "Role in the platform's word."]
@@ -214,7 +220,9 @@ class AttendanceRow(Row, frozen=True, gc=False):
 
     participant_key: Annotated[str, "The person.", KEY, PERSON, INDEX]
     seq: Annotated[int, "Number of the stretch within the person's presence, by time, from 0.", KEY]
-    attribution: Annotated[str, "How sure the person is: exact (account or e-mail), probable or name_only."]
+    attribution: Annotated[
+        str, "How sure the person is: exact (account or e-mail), probable or name_only.", Attribution
+    ]
     name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
     email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
     is_guest: Annotated[bool | None, "Whether the person has no account."]
@@ -234,6 +242,7 @@ class AttendanceSummaryRow(Row, frozen=True, gc=False):
     attribution: Annotated[
         str,
         "exact (account or e-mail), probable, or name_only: people are never merged because their names are the same.",
+        Attribution,
     ]
     name: Annotated[str | None, "Name as shown.", PersonalData.NAME]
     email: Annotated[str | None, "E-mail address.", PersonalData.EMAIL, INDEX]
@@ -277,7 +286,7 @@ class RecordingRow(Row, frozen=True, gc=False):
 
     recording_id: Annotated[str, "The platform's id of the recording.", KEY]
     name: Annotated[str | None, "Name in the platform's words; never a path.", PersonalData.NAME, PersonalData.TITLE]
-    status: Annotated[str, "in_progress, ready or failed."]
+    status: Annotated[str, "in_progress, ready or failed.", RecordingStatus]
     media_type: Annotated[str | None, "Media type, such as video/mp4."]
     size_bytes: Annotated[int | None, "Size of the file."]
     duration_seconds: Annotated[float | None, "Length."]
@@ -296,7 +305,7 @@ class PollRow(Row, frozen=True, gc=False):
     option_id: Annotated[str | None, "The platform's id of the option."]
     option_text: Annotated[str, "The option.", PersonalData.TEXT]
     votes: Annotated[int | None, "How many chose it. Who did is not known."]
-    status: Annotated[str, "active or closed."]
+    status: Annotated[str, "active or closed.", PollStatus]
     multiple_choice: Annotated[bool | None, "Whether a person could choose several options."]
     created_at: Annotated[datetime | None, "When the poll was made."]
     closed_at: Annotated[datetime | None, "When it was closed."]

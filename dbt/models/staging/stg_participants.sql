@@ -1,0 +1,21 @@
+-- Written by scripts/dbt_models.py from the schema: change that, and run it again
+{{ config(enabled = is_exported('participants')) }}
+
+with source_rows as (
+    select
+        cast(platform as {{ type_any_text() }}) as platform,
+        cast(account as {{ type_any_text() }}) as account,
+        cast(session_id as {{ type_any_text() }}) as session_id,
+        cast(version as {{ dbt.type_bigint() }}) as version,
+        cast(seq as {{ dbt.type_bigint() }}) as seq,
+        cast(participant_key as {{ type_any_text() }}) as participant_key,
+        cast(presence as {{ type_any_text() }}) as presence,
+        cast(name as {{ type_any_text() }}) as name,
+        cast(email as {{ type_any_text() }}) as email,
+        cast(role as {{ type_any_text() }}) as role,
+        cast(is_guest as {{ dbt.type_boolean() }}) as is_guest,
+        cast(source_id as {{ type_any_text() }}) as source_id
+    from {{ source('sessions_export', 'participants') }}
+),
+
+{{ select_latest_rows() }}
