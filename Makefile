@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test test-celery lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
+.PHONY: help demo up test test-celery test-dbt lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -43,6 +43,10 @@ INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environme
 .venv-docs/.ready: $(INPUTS) constraints/docs.txt
 	@PACKAGE= $(call install,docs)
 
+# Without the package, since dbt needs other versions than Airflow.
+.venv-dbt/.ready: $(INPUTS) constraints/dbt.txt
+	@PACKAGE= $(call install,dbt)
+
 demo: .venv/.ready ## run the example DAGs in a real Airflow against the sandbox; they write to demo-output/
 	@$(call with,.venv) python -m scripts.demo
 
@@ -54,6 +58,9 @@ test: .venv/.ready-dev ## run all tests (Airflow 3.3)
 
 test-celery: .venv/.ready-dev ## kill workers and the triggerer of an Airflow with CeleryExecutor; ten minutes
 	$(call with,.venv) python -m pytest tests/e2e/test_celery.py -m "celery or not celery" $(ARGS)
+
+test-dbt: .venv/.ready-dev .venv-dbt/.ready ## build dbt/ over exports on DuckDB and PostgreSQL
+	$(call with,.venv) python -m pytest tests/dbt $(ARGS)
 
 lint: .venv/.ready-dev ## check style, types and the import contracts between layers
 	$(call with,.venv) ruff check .

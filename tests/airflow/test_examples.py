@@ -26,7 +26,9 @@ from tests.connected import Connect
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "dags_examples"
 SHIPPED = ROOT / "airflow_provider_sessions" / "example_dags"
-FILES = sorted(file.stem for file in EXAMPLES.rglob("*.py"))
+IGNORED = (EXAMPLES / "recipes" / ".airflowignore").read_text().splitlines()
+"""Recipes that need providers which are not installed for tests."""
+FILES = sorted(file.stem for file in EXAMPLES.rglob("*.py") if file.name not in IGNORED)
 AIRFLOW_MODULES = {"airflow.sdk", "airflow.timetables.interval"}
 """All that examples may import of Airflow: every installation has it, without any other provider."""
 

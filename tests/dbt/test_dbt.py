@@ -181,3 +181,15 @@ def test_postgres_over_tables(
     assert {one["status"] for one in results} == {"success", "pass"}
     check_staging(postgres, ids)
     check_marts(postgres, sandbox_server)
+
+
+def test_the_data_contract_keeps_to_its_standard() -> None:
+    """By the schema that the standard publishes."""
+    check = """
+import json, sys, yaml, jsonschema, open_data_contract_standard as standard, pathlib
+schema = json.loads((pathlib.Path(standard.__file__).parent / "schema.json").read_text())
+jsonschema.validate(yaml.safe_load(pathlib.Path(sys.argv[1]).read_text()), schema)
+"""
+    contract = ROOT / "docs" / "reference" / "data-contract.odcs.yaml"
+    done = subprocess.run([PYTHON, "-c", check, contract], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
