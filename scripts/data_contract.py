@@ -41,8 +41,8 @@ def make_contract() -> str:
             "Prevail, VidInfra and Sessions.",
             "usage": "In tables each session is there once. In files, the rows with a session's highest version in a "
             "dataset count.",
-            "limitations": "An export holds the datasets that it names and the platform supports, and redacts what it "
-            "is told to. Instants are UTC, durations are seconds, sizes are bytes.",
+            "limitations": "An export holds the datasets that it names and the platform supports, and redacts what its "
+            "argument redact names. Instants are UTC, durations are seconds, sizes are bytes.",
         },
         "schema": [_make_object(dataset) for dataset in DATASETS.values()],
     }
