@@ -14,13 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow import settings
 
 from airflow_provider_sessions.export.datasets import DATASETS
 from airflow_provider_sessions.platforms.adapter import Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sensors import sessions as sensors
+from tests.airflow.conftest import OpenDagFile, parse_dags
 from tests.connected import Connect
 
 ROOT = Path(__file__).parents[2]
@@ -33,20 +33,28 @@ AIRFLOW_MODULES = {"airflow.sdk", "airflow.timetables.interval"}
 """All that examples may import of Airflow: every installation has it, without any other provider."""
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_examples_are_parsed_without_a_network_and_documented(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def examples() -> Any:
+    """All example DAGs, which are parsed without a network."""
+
     def refuse(*_: Any) -> None:
         raise AssertionError("parsing a DAG file must not open a connection")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    dag = _bag().dags[f"sessions_{name}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", refuse)
+        return parse_dags(EXAMPLES).dags
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_examples_are_parsed_without_a_network_and_documented(name: str, examples: Any) -> None:
+    dag = examples[f"sessions_{name}"]
     assert dag.doc_md
     assert all(task.retries == 2 for task in dag.tasks)
     assert all(param.schema.get("title") for param in (dag.params.get_param(key) for key in dag.params))
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in SHIPPED.glob("[!_]*.py")))
-def test_shipped_examples_need_only_this_provider_and_start_nothing_for_the_past(name: str) -> None:
+def test_shipped_examples_need_only_this_provider_and_start_nothing_for_the_past(name: str, examples: Any) -> None:
     file = SHIPPED / f"{name}.py"
     imported = set()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -56,14 +64,14 @@ def test_shipped_examples_need_only_this_provider_and_start_nothing_for_the_past
             imported.update(alias.name for alias in node.names)
     foreign = {one for one in imported if one.partition(".")[0] not in sys.stdlib_module_names}
     assert {one for one in foreign if not one.startswith("airflow_provider_sessions.")} <= AIRFLOW_MODULES
-    assert _bag().dags[f"sessions_{name}"].catchup is False
+    assert examples[f"sessions_{name}"].catchup is False
     assert (EXAMPLES / file.name).readlink() == Path("../airflow_provider_sessions/example_dags") / file.name
 
 
 @pytest.mark.parametrize("name", ["sessions_deposition_lifecycle", "sessions_meeting_lifecycle"])
-def test_lists_of_people_may_be_empty_and_have_blank_lines(name: str) -> None:
+def test_lists_of_people_may_be_empty_and_have_blank_lines(name: str, examples: Any) -> None:
     """As the form sends them: None for a field that was filled and emptied, "" for a line break at the end."""
-    dag = _bag().dags[name]
+    dag = examples[name]
     [create] = [task for task in dag.tasks if task.task_id.startswith("create_")]
     people = [key for key in dag.params if key in ("hosts", "participants", "guests")]
     form = {key: dag.params.get_param(key).value for key in dag.params}
@@ -80,10 +88,10 @@ def test_lists_of_people_may_be_empty_and_have_blank_lines(name: str) -> None:
 @pytest.mark.parametrize("payloads", [[], [{"from_rest_api": True}]], ids=["a manual run", "a manual event"])
 @pytest.mark.parametrize("name", ["find_window", "list_transcribed"])
 def test_manual_runs_and_events_name_no_session(
-    monkeypatch: pytest.MonkeyPatch, name: str, payloads: list[dict[str, Any]]
+    monkeypatch: pytest.MonkeyPatch, examples: Any, name: str, payloads: list[dict[str, Any]]
 ) -> None:
     """Airflow's UI has a button that creates an asset event without a payload."""
-    read = _bag().dags["sessions_export_each_session"].get_task(name).python_callable
+    read = examples["sessions_export_each_session"].get_task(name).python_callable
     events = [SimpleNamespace(extra=extra) for extra in payloads]
     accessor = SimpleNamespace(get=lambda asset, default: events if asset is read.__globals__["SESSIONS"] else default)
     monkeypatch.setitem(read.__globals__, "get_current_context", lambda: {"triggering_asset_events": accessor})
@@ -91,16 +99,14 @@ def test_manual_runs_and_events_name_no_session(
 
 
 def test_nightly_example_exports_one_day(
-    sandbox: Sandbox, vidinfra: Any, metadata_database: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    sandbox: Sandbox, vidinfra: Any, open_dag_file: OpenDagFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SESSIONS_EXPORT_PATH", tmp_path.as_uri())
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(EXAMPLES))
-    monkeypatch.setattr(settings, "DAGS_FOLDER", str(EXAMPLES))
     sandbox.clock.move_to(datetime(2026, 11, 8, 12, tzinfo=UTC))
     vidinfra.create("Of that day", started_at="2026-11-06T22:00:00Z", ended_at="2026-11-06T23:00:00Z")
     vidinfra.create("Of the next", started_at="2026-11-06T23:30:00Z", ended_at="2026-11-07T00:30:00Z")
 
-    run = _bag().dags["sessions_nightly_export"].test(logical_date=datetime(2026, 11, 7, tzinfo=UTC))
+    run = open_example(open_dag_file, "sessions_nightly_export").test(logical_date=datetime(2026, 11, 7, tzinfo=UTC))
 
     assert str(run.state) == "success"
     [sessions] = tmp_path.glob("sessions/**/*.csv")
@@ -128,15 +134,13 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     sandbox: Sandbox,
     sandbox_server: SandboxServer,
     connect: Connect,
-    metadata_database: None,
+    open_dag_file: OpenDagFile,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     dag_id: str,
     platform: str,
     conf: dict[str, Any],
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(EXAMPLES))
-    monkeypatch.setattr(settings, "DAGS_FOLDER", str(EXAMPLES))
     # The wait is for the scheduler's sake (it must see a deferral before its end), and dag.test has none.
     monkeypatch.setattr(sensors, "SETTLING_SECONDS", 0.0)
     monkeypatch.setenv("SESSIONS_POLL_INTERVAL", "1")
@@ -148,7 +152,7 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     sandbox.clock.set_speed(1)  # in real time, because Airflow is
 
     filled = json.loads(_fill(json.dumps(conf), place.credentials()))
-    dag = _bag().dags[dag_id]
+    dag = open_example(open_dag_file, dag_id)
     soon = (datetime.now(UTC) + timedelta(seconds=10)).isoformat()
     run = dag.test(run_conf={"conn_id": f"{platform}_default", "path": tmp_path.as_uri(), "start": soon, **filled})
 
@@ -164,17 +168,13 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     assert exported == expected
 
 
+def open_example(open_dag_file: OpenDagFile, dag_id: str) -> Any:
+    """Return the DAG of an example, whose file is the only one that Airflow has."""
+    [file] = EXAMPLES.rglob(f"{dag_id.removeprefix('sessions_')}.py")
+    return open_dag_file(file).dags[dag_id]
+
+
 def _fill(text: str, known: Mapping[str, str]) -> str:
     for name, value in known.items():
         text = text.replace("{" + name + "}", value)
     return text
-
-
-def _bag() -> Any:
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow 3.1
-        from airflow.models.dagbag import DagBag
-    bag = DagBag(str(EXAMPLES))
-    assert bag.import_errors == {}
-    return bag

@@ -1,6 +1,6 @@
 """Both sensors in Airflow's own task runner, in every mode, against the sandbox over HTTP.
 
-``dag.test`` runs triggers too, up to their first event. A deferral takes 6 s: no event comes sooner.
+``dag.test`` runs triggers too, up to their first event.
 """
 
 from __future__ import annotations

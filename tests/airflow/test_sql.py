@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow import settings
 
 from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.export.sql.tables import LEDGER
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
-from tests.airflow.conftest import Run, RunDag
-from tests.airflow.test_examples import EXAMPLES, _bag
+from tests.airflow.conftest import OpenDagFile, Run, RunDag
+from tests.airflow.test_examples import open_example
 from tests.connected import Connect, requests_of
 from tests.databases import Place, fields_of, postgres
 
@@ -39,17 +38,15 @@ def meetings(sandbox: Sandbox, sandbox_server: SandboxServer, connect: Connect) 
 
 
 def test_nightly_example_loads_a_day_and_sums_up_hours_per_person(
-    sandbox: Sandbox, vidinfra: Any, warehouse: Place, metadata_database: None, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, vidinfra: Any, warehouse: Place, open_dag_file: OpenDagFile
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(EXAMPLES))
-    monkeypatch.setattr(settings, "DAGS_FOLDER", str(EXAMPLES))
     sandbox.clock.move_to(datetime(2026, 11, 8, 12, tzinfo=UTC))
     for number in range(2):
         start = datetime(2026, 11, 6, 8 + 2 * number, tzinfo=UTC)
         vidinfra.create(f"Of that day {number}", started_at=start, ended_at=start + timedelta(hours=1), attendees=4)
     vidinfra.create("Of the next", started_at="2026-11-06T23:30:00Z", ended_at="2026-11-07T00:30:00Z")
 
-    dag = _bag().dags["sessions_nightly_load"]
+    dag = open_example(open_dag_file, "sessions_nightly_load")
     for task in dag.tasks:
         task.retries = 0  # which the test would wait for
     done = dag.test(logical_date=datetime(2026, 11, 7, tzinfo=UTC), run_conf={"schema": warehouse.schema})

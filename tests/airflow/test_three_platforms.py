@@ -25,7 +25,6 @@ from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Suppor
 from airflow_provider_sessions.platforms.registry import adapter_class
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
-from airflow_provider_sessions.sensors import sessions as sensors
 from tests.airflow.conftest import Run, RunDag
 from tests.airflow.dags.three_platforms import FORMATS, TASKS_BY_FEATURE
 from tests.connected import Connect, requests_of
@@ -179,9 +178,7 @@ all_platforms = pytest.mark.parametrize("place", PLATFORMS, indirect=True)
 
 
 @all_cases
-def test_a_lifecycle(run_dag: RunDag, place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The wait is for the scheduler's sake (it must see a deferral before its end), and dag.test has none.
-    monkeypatch.setattr(sensors, "SETTLING_SECONDS", 0.0)
+def test_a_lifecycle(run_dag: RunDag, place: Place, sandbox: Sandbox) -> None:
     place.platform.default_script(live_after=STEP, duration=2 * STEP, artifacts_after=STEP, approve_after=STEP)
     let_time_pass(sandbox, is_a_task_deferred)
     run = run_dag(FILE, "lifecycle", **place.conf)

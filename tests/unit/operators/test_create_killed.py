@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -23,6 +22,7 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.conftest import AIRFLOW
 from tests.connected import Connect
+from tests.forks import make_process
 from tests.unit.operators.attempts import Attempt, FileStore, Place, create_and_write_id, prepare
 
 SEARCHES = ("list_session_requests", "list_room_sessions", "list_sessions")
@@ -44,13 +44,11 @@ Start = Callable[..., ForkServerProcess]
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Start a process that creates the session and writes its id into a file."""
-    forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload([create_and_write_id.__module__])  # Airflow is imported once for all processes
     started: list[ForkServerProcess] = []
 
     def start(attempt: Attempt, outputs: Path, gate: Path | None = None, **settings: str) -> ForkServerProcess:
         connections = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")} | settings
-        process = forkserver.Process(target=create_and_write_id, args=(attempt, outputs, connections, gate))
+        process = make_process(create_and_write_id, attempt, outputs, connections, gate)
         process.start()
         started.append(process)
         return process

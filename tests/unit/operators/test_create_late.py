@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from airflow_provider_sessions.operators.sessions import CreateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
 from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.connected import Connect, RecordingTaskInstance
+from tests.forks import make_process
 from tests.unit.operators.attempts import RUN_AFTER, START, TITLE, Attempt, Place, create_and_write_id, prepare
 
 pytestmark = pytest.mark.spared("3.2")
@@ -367,11 +367,9 @@ def test_a_killed_worker_may_have_sent_something(
     vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, tmp_path: Path
 ) -> None:
     proxy = Proxy(vidinfra, sandbox, clock, 30)
-    forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload([create_and_write_id.__module__])
     environment = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW_")}
     attempt = Attempt(vidinfra.conn_id, vidinfra.fields)
-    process = forkserver.Process(target=create_and_write_id, args=(attempt, tmp_path / "session_id", environment))
+    process = make_process(create_and_write_id, attempt, tmp_path / "session_id", environment)
 
     def kill(entry: LogEntry) -> None:
         if entry.route in CREATES and not proxy.forwarded:

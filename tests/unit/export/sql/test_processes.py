@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from multiprocessing.process import BaseProcess
 
@@ -10,20 +9,16 @@ import pytest
 
 from airflow_provider_sessions.export.sql.tables import LEDGER
 from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
-from tests.unit.export.sql import loading
-from tests.unit.export.sql.loading import PEOPLE, sessions_for
+from tests.forks import make_process
+from tests.unit.export.sql.loading import PEOPLE, run_load, sessions_for
 
 __all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
 PATIENCE = 120.0
 
-# Each load is a process of its own, forked from one that has imported everything.
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([loading.__name__])
-
 
 def start(place: Place, run: str, prefix: str = "s") -> BaseProcess:
-    process = FORKS.Process(target=loading.run_load, args=(place.url, place.schema or "", run, prefix), daemon=True)
+    process = make_process(run_load, place.url, place.schema or "", run, prefix)
     process.start()
     return process
 
