@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import math
 import os
 import random
 import secrets
 import stat
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +26,7 @@ from typing import TypeVar
 from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import StoreError, WindowLimiter
-from airflow_provider_sessions.rate_limit.state import RateLimitState
+from airflow_provider_sessions.rate_limit.state import REPORTED_BYTES, Batch, RateLimitState
 
 T = TypeVar("T")
 
@@ -35,6 +37,10 @@ _MAX_PAUSE = 0.002
 _ADMISSION_SECONDS = 0.005
 """Seconds for which an admission can be used, a fraction of the least margin."""
 _NO_QUOTAS = RateLimitInfo(200).quotas
+_BATCH_SECONDS = 0.1
+"""Seconds for which times that were taken ahead may be used."""
+_NEWS_SECONDS = 0.01
+"""Seconds between two looks whether another process has recorded something that the platform said."""
 _MAX_DELAY = 1.0
 """Seconds, or an eighth of a window: the most that a response waits to be recorded."""
 _MAX_RESPONSES = 32
@@ -64,10 +70,13 @@ def read_host_clock() -> float:
 
 
 class FileLimiter(WindowLimiter):
-    """A :class:`WindowLimiter` with its state in a file, which it uses once or twice for a request, not three times.
+    """A :class:`WindowLimiter` with its state in a file, which it uses less often than three times for a request.
 
     - A request that may be sent at once is admitted as it is reserved. :meth:`admit` then uses that admission, unless
       it is called later than right afterwards.
+    - Where the limit allows several requests in a moment, a batch of times is taken with it for those that follow. It
+      is given back when the file is used next, at the latest when that moment is over. It is not used once another
+      process has recorded something new that the platform said, such as a refusal.
     - A response is recorded when the file is used next, if other requests of this process are on their way: at the
       latest after a fraction of a window, long before another process could send a request in its place. A refusal,
       and what a platform says of its windows, is recorded at once.
@@ -78,26 +87,64 @@ class FileLimiter(WindowLimiter):
     """
 
     def __init__(self, path: Path, limit: RateLimit, *, clock: Callable[[], float] = read_host_clock) -> None:
-        super().__init__(FileStore(path, limit, clock=clock), limit)
+        self._file = FileStore(path, limit, clock=clock)
+        super().__init__(self._file, limit)
         self._clock = clock
+        self._lock = threading.Lock()
         self._admitted: list[float] = []
         self._responses: list[tuple[float, RateLimitInfo]] = []
         self._on_their_way: deque[float] = deque()
         self._max_delay = min(_MAX_DELAY, limit.seconds / 8)
-        self._timer: asyncio.TimerHandle | None = None
+        self._batch: Batch | None = None
+        self._max_batch = int(_BATCH_SECONDS * limit.requests / limit.seconds)
+        self._checked_at = -math.inf
+        self._timer_due = -math.inf
         self._recording: asyncio.Future[None] | None = None
 
     async def reserve(self, traffic_class: TrafficClass, *, max_wait: float) -> float | None:
         """Reserve the next free time for a request, and admit it if that is now."""
+        if self._use_batch(traffic_class):
+            return 0.0
 
-        def reserve(state: RateLimitState) -> tuple[float | None, float | None]:
+        def reserve(state: RateLimitState) -> tuple[float | None, float | None, Batch | None]:
             wait = state.reserve(traffic_class, max_wait)
-            return wait, state.now if wait == 0 and state.admit() == 0 else None
+            if wait != 0 or state.admit() != 0:
+                return wait, None, None
+            return wait, state.now, state.take_batch(traffic_class, self._choose_batch_size(state.now), _BATCH_SECONDS)
 
-        wait, admitted_at = await self._update(reserve)
+        wait, admitted_at, batch = await self._update(reserve)
         if admitted_at is not None:
             self._admitted.append(admitted_at)
+        if batch:
+            self._batch = batch
+            self._record_later()
         return wait
+
+    def _choose_batch_size(self, now: float) -> int:
+        """Return how many further requests are likely within a moment: as many as in the last one, and on their way."""
+        if not self._max_batch:
+            return 0
+        return min(self._max_batch, sum(sent_at > now - _BATCH_SECONDS for sent_at in self._on_their_way))
+
+    def _use_batch(self, traffic_class: TrafficClass) -> bool:
+        """Admit a request with a time that was taken ahead; return whether there was one."""
+        with self._lock:
+            batch, now = self._batch, self._clock()
+            if batch is None or batch.traffic_class is not traffic_class or not batch.unused:
+                return False
+            if not batch.taken_at <= now <= batch.ends_at - _ADMISSION_SECONDS or self._has_news(now):
+                return False
+            batch.unused -= 1
+            batch.used_at.append(now)
+            self._admitted.append(now)
+            return True
+
+    def _has_news(self, now: float) -> bool:
+        """Whether another process has recorded something that the platform said."""
+        if not 0 <= now - self._checked_at < _NEWS_SECONDS:
+            self._checked_at = now
+            return self._file.has_news()
+        return False
 
     async def admit(self) -> float:
         """Admit a request whose reserved time has come."""
@@ -122,28 +169,47 @@ class FileLimiter(WindowLimiter):
         is_plain = info.status < 400 and info.quotas == _NO_QUOTAS
         if not is_plain or not self._on_their_way or len(self._responses) >= _MAX_RESPONSES:
             await self._record()
-            return
-        loop = asyncio.get_running_loop()
-        if self._timer is None or self._timer.when() <= loop.time():
-            self._timer = loop.call_later(self._max_delay, self._record_late)
+        else:
+            self._record_later()
 
     async def _record(self) -> None:
         await self._update(lambda state: None)
 
+    def _record_later(self) -> None:
+        """Record responses and give back a batch in time, if no request uses the file until then."""
+        now = self._clock()
+        if self._timer_due <= now:
+            delay = self._get_delay()
+            self._timer_due = now + delay
+            asyncio.get_running_loop().call_later(delay, self._record_late)
+
+    def _get_delay(self) -> float:
+        """Return the seconds until responses have to be recorded or a batch be given back; infinity for never."""
+        due = [self._responses[0][0] + self._max_delay] if self._responses else []
+        due += [self._batch.ends_at] if self._batch else []
+        return max(0.0, min(due, default=math.inf) - self._clock())
+
     def _record_late(self) -> None:
-        """Record the responses that still wait, although no request has used the file since."""
-        if self._responses:
+        self._timer_due = -math.inf
+        delay = self._get_delay()
+        if delay == 0:
             self._recording = asyncio.ensure_future(self._record_unless_down())
+        elif delay < math.inf:
+            self._record_later()
 
     async def _record_unless_down(self) -> None:
         with suppress(StoreError):
             await self._record()
 
     async def _update(self, function: Callable[[RateLimitState], T]) -> T:
-        """Change the state by the responses that were not recorded yet, and then by a function."""
-        responses, self._responses = self._responses, []
+        """Change the state by the batch and by the responses that were not recorded yet, and then by a function."""
 
         def update(state: RateLimitState) -> T:
+            with self._lock:
+                batch, self._batch = self._batch, None
+            if batch:
+                state.give_back(batch)
+            responses, self._responses = self._responses, []
             for observed_at, info in responses:
                 state.observe(info, age=max(0.0, state.now - observed_at))
             return function(state)
@@ -165,6 +231,21 @@ class FileStore:
         self._clock = clock
         self._last: tuple[bytes, RateLimitState] | None = None
         """The bytes that were last written, and their state: while they are in the file, they need not be parsed."""
+
+    def has_news(self) -> bool:
+        """Whether what the platform said has changed in the file since this object wrote it; read without a lock."""
+        try:
+            file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return True
+        try:
+            said = os.pread(file, REPORTED_BYTES.stop - REPORTED_BYTES.start, REPORTED_BYTES.start)
+        except OSError:
+            return True
+        finally:
+            os.close(file)
+        last = self._last
+        return last is None or last[0][REPORTED_BYTES] != said
 
     async def read(self, function: Callable[[RateLimitState], T]) -> T:
         """Return what a function reads from the current state."""

@@ -22,6 +22,10 @@ reservations far ahead does not delay a poll, and polls do not use up an export'
 - While nobody polls, calls may use polling's share, but not for longer ahead than polling has been idle. When polling
   starts again, its first poll waits at most behind what calls have reserved by then.
 - Polls may use the calls' share while nobody calls, and otherwise only if it is free now.
+
+A process may take several free times at once, a :class:`Batch`, to be used within a moment. All of them count as if
+they arrived at the end of that moment, so no window holds too many, whenever they are used and also if the process
+dies. What the process gives back counts as it was used, or no longer.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ import math
 import struct
 import zlib
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -60,6 +64,26 @@ _HEADER = struct.Struct("<4sII")
 _SCALARS = 10 + len(TrafficClass)
 """How many numbers are stored before the lists."""
 _MAGIC = b"aps3"
+REPORTED_BYTES = slice(_HEADER.size + 3 * 8, _HEADER.size + 7 * 8)
+"""Where the stored bytes hold what the platform said: until when it refuses requests, and its limit."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Times that a process has taken ahead for requests of one traffic class.
+
+    :param traffic_class: what the requests are for.
+    :param taken_at: when they were taken.
+    :param ends_at: until when they may be used. Each counts as an arrival at that time until the batch is given back.
+    :param unused: how many are left.
+    :param used_at: when the others were used.
+    """
+
+    traffic_class: TrafficClass
+    taken_at: float
+    ends_at: float
+    unused: int
+    used_at: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -129,15 +153,43 @@ class RateLimitState:
         """Return the seconds to hold a request whose reserved time has come; 0 if it may be sent, which is recorded."""
         if (blocked := self.blocked_for()) > 0:
             return blocked
-        requests, shrink = sum(self._get_shares().values()), _SHRINK_WINDOWS * self.limit.requests
-        if len(self.arrivals) >= requests:
-            hold = self.arrivals[-requests] + self.limit.seconds + self.margin / 2 - self.now
-            if hold > 0:
-                self.slack = min(self.limit.seconds, self.slack + hold / shrink)
-                return hold
+        shrink = _SHRINK_WINDOWS * self.limit.requests
+        if (hold := self._get_hold()) > 0:
+            self.slack = min(self.limit.seconds, self.slack + hold / shrink)
+            return hold
         self._add(self.arrivals, self.now)
         self.slack -= self.slack / shrink
         return 0.0
+
+    def take_batch(self, traffic_class: TrafficClass, count: int, seconds: float) -> Batch | None:
+        """Take times of a class's own share that are free now, for requests that are sent within a moment.
+
+        :param count: how many at most.
+        :param seconds: the length of that moment.
+        :returns: the times; None if none is free.
+        """
+        reserved, shares = self.reservations[traffic_class], self._get_shares()
+        count = min(
+            count,
+            shares[traffic_class] - _count_after(reserved, self.now - self._get_distance()),
+            sum(shares.values()) - _count_after(self.arrivals, self.now - self.limit.seconds - self.margin / 2),
+        )
+        if count <= 0 or self.blocked_for() or (reserved and reserved[-1] > self.now):
+            return None
+        batch = Batch(traffic_class, self.now, self.now + seconds, count)
+        self._add(reserved, batch.taken_at, count)
+        self._add(self.arrivals, batch.ends_at, count)
+        return batch
+
+    def give_back(self, batch: Batch) -> None:
+        """Free the unused times of a batch, and count the others as when they were used.
+
+        A time that the state does not contain any more, because it was lost or the clock was set back, is left alone.
+        """
+        found = _remove(self.arrivals, batch.ends_at, len(batch.used_at) + batch.unused)
+        for used_at in batch.used_at[:found]:
+            insort(self.arrivals, used_at)
+        _remove(self.reservations[batch.traffic_class], batch.taken_at, min(batch.unused, found - len(batch.used_at)))
 
     def blocked_for(self) -> float:
         """Return the seconds until the platform accepts requests again."""
@@ -208,17 +260,23 @@ class RateLimitState:
                 self._add(self.reservations[traffic_class], time)
                 surplus -= 1
 
-    def _add(self, times: array[float], time: float) -> None:
+    def _add(self, times: array[float], time: float, count: int = 1) -> None:
         # A connection with a higher limit may share this state: never keep fewer times than it does.
         keep = max(self.limit.requests, len(times))
-        insort(times, time)
+        index = bisect_right(times, time)
+        times[index:index] = array("d", [time] * count)
         del times[:-keep]
 
+    def _get_hold(self) -> float:
+        """Return the seconds until a further arrival keeps within the limit; 0 or less if it does so now."""
+        requests = sum(self._get_shares().values())
+        if len(self.arrivals) < requests:
+            return 0.0
+        return self.arrivals[-requests] + self.limit.seconds + self.margin / 2 - self.now
+
     def _count_free(self, traffic_class: TrafficClass) -> int:
-        since = self.now - self._get_distance()
-        return max(
-            0, self._get_shares()[traffic_class] - sum(time > since for time in self.reservations[traffic_class])
-        )
+        used = _count_after(self.reservations[traffic_class], self.now - self._get_distance())
+        return max(0, self._get_shares()[traffic_class] - used)
 
     def _get_distance(self) -> float:
         return self.limit.seconds + self.margin + self.slack
@@ -323,6 +381,19 @@ class RateLimitState:
         *reservations, state.arrivals = lists
         state.reservations = dict(zip(TrafficClass, reservations, strict=True))
         return state
+
+
+def _count_after(times: array[float], time: float) -> int:
+    """Return how many of some sorted times are later than the given one."""
+    return len(times) - bisect_right(times, time)
+
+
+def _remove(times: array[float], time: float, count: int) -> int:
+    """Remove a time from sorted times as often as it is there, at most ``count`` times; return how often it was."""
+    first = bisect_left(times, time)
+    last = min(bisect_right(times, time), first + max(0, count))
+    del times[first:last]
+    return last - first
 
 
 def _find_admission(times: array[float], time: float, tolerance: float) -> int:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -272,6 +273,7 @@ def test_the_folder_is_the_users_own_unless_one_is_configured(monkeypatch: pytes
 WORKER = """
 import asyncio, json, math, sys
 from pathlib import Path
+from typing import Any
 from airflow_provider_sessions.rate_limit.limit import TrafficClass, RateLimit
 from airflow_provider_sessions.rate_limit.file_store import FileStore
 
@@ -314,3 +316,207 @@ def test_a_killed_process_leaves_the_file_intact_and_unlocked(path: Path, now: T
         process.wait()
         assert RateLimitState.from_bytes(path.read_bytes(), LIMIT) is not None
         assert asyncio.run(FileStore(path, LIMIT).read(lambda state: state.get_wait(TrafficClass.CALL))) >= 0
+
+
+GENEROUS = RateLimit(100, 1)
+"""A limit at which times are taken in batches of up to 10."""
+
+
+class Sender:
+    """A process that sends requests, up to 8 at the same time, and may be killed."""
+
+    def __init__(self, path: Path, now: Time, limit: RateLimit = GENEROUS) -> None:
+        self._now = now
+        self.limiter = FileLimiter(path, limit, clock=now)
+        self._sent: list[float] = []
+
+    async def send(self, traffic_class: TrafficClass = TrafficClass.CALL) -> float | None:
+        """Send a request if it may be sent now; return when."""
+        if len(self._sent) >= 8:
+            await self.respond(200)
+        if await self.limiter.reserve(traffic_class, max_wait=0) is None or await self.limiter.admit():
+            return None
+        self._sent.append(self._now.seconds)
+        return self._now.seconds
+
+    async def respond(self, status: int) -> None:
+        """Receive the response to the oldest request."""
+        elapsed = self._now.seconds - self._sent.pop(0) if self._sent else 0.0
+        await self.limiter.observe(RateLimitInfo(status, elapsed=elapsed, retry_after=5 if status == 429 else None))
+
+
+async def send(sender: Sender, count: int, now: Time) -> list[float]:
+    """Send requests, a millisecond apart, as long as they may be sent at once."""
+    sent = []
+    for _ in range(count):
+        now.seconds += 0.001
+        if (sent_at := await sender.send()) is not None:
+            sent.append(sent_at)
+    return sent
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, 3),
+            st.sampled_from(["send", "send", "send", "send", "killed", "refused", "lower limit"]),
+            st.integers(1, 40),
+            st.sampled_from([0.0, 0.02, 0.15, 0.97, 6.0]),
+            st.sampled_from(TrafficClass),
+        ),
+        min_size=10,
+        max_size=40,
+    )
+)
+def test_batches_of_processes_that_die_keep_to_the_limit(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, str, int, float, TrafficClass]]
+) -> None:
+    now = Time()
+    path = tmp_path_factory.mktemp("shared") / "account.rate"
+    senders = [Sender(path, now) for _ in range(4)]
+
+    async def run() -> None:
+        sent: list[float] = []
+        refused_at = -math.inf
+        for who, what, count, pause, traffic_class in steps:
+            now.seconds += pause
+            if what == "killed":
+                senders[who] = Sender(path, now)
+            elif what == "lower limit":
+                senders[who] = Sender(path, now, RateLimit(40, 1))
+            elif what == "refused":
+                await senders[who].respond(429)
+                refused_at = now.seconds
+            for _ in range(count):
+                now.seconds += 0.001
+                if (sent_at := await senders[who].send(traffic_class)) is not None:
+                    sent.append(sent_at)
+                    assert not 0.01 < sent_at - refused_at < 5, "what one process hears of applies to all, soon"
+                    if what == "lower limit":
+                        assert sum(time > sent_at - 1 for time in sent) <= 40
+        assert count_busiest_window(sent, GENEROUS.seconds) <= GENEROUS.requests
+
+    asyncio.run(run())
+
+
+async def test_times_are_taken_in_batches_where_the_limit_is_generous(
+    path: Path, now: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accesses = 0
+    access = FileStore._try
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        nonlocal accesses
+        accesses += 1
+        return access(*arguments, **options)
+
+    monkeypatch.setattr(FileStore, "_try", count)
+    assert len(await send(Sender(path, now), 60, now)) == 60
+    assert accesses < 20
+    slow = Sender(path.with_name("slow.rate"), now, RateLimit(10, 60))
+    accesses = 0
+    assert len(await send(slow, 8, now)) == 8
+    assert accesses >= 8
+
+
+async def send_at_once(sender: Sender, count: int) -> int:
+    """Send requests without a pause; return how many may be sent."""
+    return sum([await sender.send() is not None for _ in range(count)])
+
+
+async def test_times_that_were_taken_count_until_they_may_be_used_last(path: Path, now: Time) -> None:
+    dying = Sender(path, now)
+    await send(dying, 20, now)
+    now.seconds += 0.07
+    used = await send(dying, 3, now)
+    del dying
+    now.seconds = used[0] + 0.99
+    assert len(used) + await send_at_once(Sender(path, now), 110) <= 100
+
+
+async def test_a_batch_is_not_used_after_its_end(path: Path, now: Time) -> None:
+    frozen = Sender(path, now)
+    await send(frozen, 20, now)
+    now.seconds += 3
+    assert await send_at_once(Sender(path, now), 110) == 100
+    assert await frozen.limiter.reserve(TrafficClass.CALL, max_wait=0) is None
+
+
+async def test_a_batch_is_not_used_after_a_refusal_that_another_process_received(path: Path, now: Time) -> None:
+    sender = Sender(path, now)
+    await send(sender, 20, now)
+    await Sender(path, now).respond(429)
+    now.seconds += 0.01
+    assert await send_at_once(sender, 5) == 0
+    now.seconds += 5
+    assert await send_at_once(sender, 5) == 5
+
+
+async def test_a_process_that_sends_one_request_takes_no_batch(path: Path, now: Time) -> None:
+    assert sum([len(await send(Sender(path, now), 1, now)) for _ in range(80)]) == 80
+
+
+async def test_what_a_batch_did_not_need_is_given_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter, recorded = FileLimiter(path, GENEROUS), asyncio.Event()
+    record = limiter._record
+
+    async def record_and_tell() -> None:
+        await record()
+        recorded.set()
+
+    monkeypatch.setattr(limiter, "_record", record_and_tell)
+    for _ in range(12):
+        await limiter.reserve(TrafficClass.CALL, max_wait=0)
+        await limiter.admit()
+    store = FileStore(path, GENEROUS)
+    assert await store.read(lambda state: len(state.arrivals)) > 12
+    await asyncio.wait_for(recorded.wait(), 5)
+    assert await store.read(lambda state: len(state.arrivals)) == 12
+    assert await store.read(lambda state: len(state.reservations[TrafficClass.CALL])) == 12
+
+
+BATCH_WORKER = """
+import asyncio, sys
+from pathlib import Path
+from typing import Any
+from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
+from airflow_provider_sessions.rate_limit.limit import TrafficClass, RateLimit
+from airflow_provider_sessions.rate_limit.file_store import FileLimiter, read_host_clock
+
+async def send(limiter, requests):
+    for _ in range(requests):
+        await asyncio.sleep(await limiter.reserve(TrafficClass.CALL, max_wait=60))
+        while hold := await limiter.admit():
+            await asyncio.sleep(hold)
+        print(read_host_clock(), flush=True)
+        await asyncio.sleep(0.01)
+        await limiter.observe(RateLimitInfo(200, elapsed=0.01))
+
+async def main():
+    limiter = FileLimiter(Path(sys.argv[1]), RateLimit(60, 0.5))
+    await asyncio.gather(*(send(limiter, int(sys.argv[2])) for _ in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def test_processes_killed_with_batches_never_exceed_the_limit(path: Path) -> None:
+    """3 processes x 32 requests at 60 per 0.5 s, and 3 more that are killed while they send."""
+
+    def start(requests: int) -> subprocess.Popen[str]:
+        arguments = [sys.executable, "-c", BATCH_WORKER, str(path), str(requests)]
+        return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+
+    running = [start(4) for _ in range(3)]
+    killed = [start(10**6) for _ in range(3)]
+    times = []
+    for number, process in enumerate(killed):
+        assert process.stdout
+        times += [float(process.stdout.readline()) for _ in range(10 + 7 * number)]
+        process.kill()
+        times += [float(line) for line in process.stdout.read().split("\n")[:-1]]
+        process.wait()
+    times += [float(line) for process in running for line in process.communicate(timeout=60)[0].split()]
+    assert len(times) >= 3 * 32 + 3 * 10
+    assert count_busiest_window(sorted(times), 0.5) <= 60
