@@ -159,7 +159,7 @@ class FileTarget:
         self._ledger.release_lease()
         locations = {"record": self._store.location(self._run.record_key)}
         assets = {name: self._make_uri(name) for name in complete.datasets}
-        return ExportResult(outcome, self._summarize(complete), locations, assets)
+        return ExportResult(outcome, self._summarize(complete), locations, assets, counter.days())
 
     def _write_running_record(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
         """Record that the run is active, and return the keys of all files that earlier tries may have written."""
@@ -195,7 +195,8 @@ class FileTarget:
             made = [(artifacts, *self._check(artifacts, plan)) for artifacts in batch]
             claimed = self._ledger.claim([(artifacts.session, seen) for artifacts, _, seen in made])
             for (artifacts, rows, _), updates in zip(made, claimed, strict=True):
-                counter.add(artifacts, updates, self._run.stem, files.add(select_rows_to_write(rows, updates)))
+                written = files.add(select_rows_to_write(rows, updates))
+                counter.add(artifacts, updates, self._run.stem, written, files.day)
 
     def _check(self, artifacts: SessionArtifacts, plan: ExportPlan) -> tuple[Rows, dict[str, CheckResult]]:
         """Return the rows of a session, and the results with the files for the rows."""
@@ -310,7 +311,7 @@ class DayFiles:
     def __init__(self, stack: ExitStack, store: Store, day: date, stem: str, form: Format) -> None:
         self._stack = stack
         self._store = store
-        self._day = day
+        self.day = day
         self._stem = stem
         self._format = form
         self._open: dict[str, _DataFile] = {}
@@ -328,9 +329,9 @@ class DayFiles:
 
     def _file(self, dataset: Dataset) -> _DataFile:
         if dataset.name not in self._open:
-            key = data_key(dataset.name, self._day, self._stem, self._format.extension)
+            key = data_key(dataset.name, self.day, self._stem, self._format.extension)
             target = self._stack.enter_context(self._store.write(key))
-            self._open[dataset.name] = file = _DataFile(dataset, self._day, key, self._format, target)
+            self._open[dataset.name] = file = _DataFile(dataset, self.day, key, self._format, target)
             self._stack.callback(file.close)
         return self._open[dataset.name]
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_sessions.errors import ExportError, InputError
@@ -76,12 +76,14 @@ class ExportResult:
         ``table``.
     :param locations: with files ``{"record": path}``, with tables ``{"ledger": table}``.
     :param assets: by dataset, the URI of the folder or table that holds its rows, without a secret.
+    :param days: the days whose rows this run wrote or replaced, sorted; a session belongs to the day on which it ended.
     """
 
     outcome: ExportOutcome
     datasets: Mapping[str, Mapping[str, Any]]
     locations: Mapping[str, Any]
     assets: Mapping[str, str]
+    days: tuple[date, ...] = ()
 
 
 class AdapterRunner(Protocol):
@@ -255,13 +257,17 @@ class ExportCounter:
         self._pending_since: dict[str, datetime] = {}
         self._deleted: list[str] = []
         self._owned: list[str] = []
+        self._days: set[date] = set()
 
-    def add(self, artifacts: SessionArtifacts, updates: Mapping[str, EntryUpdate], run_stem: str, rows: int) -> None:
+    def add(
+        self, artifacts: SessionArtifacts, updates: Mapping[str, EntryUpdate], run_stem: str, rows: int, day: date
+    ) -> None:
         """Count one session.
 
         :param updates: its updated entries, by dataset.
         :param run_stem: see :attr:`~airflow_provider_sessions.export.layout.RunId.stem`.
         :param rows: number of its rows that were written.
+        :param day: the day to which it belongs.
         """
         key = artifacts.session.session_id
         self._done += 1
@@ -271,7 +277,11 @@ class ExportCounter:
             self._deleted.append(key)
         if any(update.entry.run == run_stem for update in updates.values()):
             self._owned.append(key)
-        if any(update.write for update in updates.values()):
+        written = [update for update in updates.values() if update.write]
+        # A later version without rows replaces those of the version before.
+        if rows or any(update.entry.version > 1 for update in written):
+            self._days.add(day)
+        if written:
             self._written += 1
         elif key not in self._pending:
             self._unchanged += 1
@@ -290,6 +300,10 @@ class ExportCounter:
                 self._absent.setdefault(session.session_id, {}).update(reason)
             if update.is_newly_absent:
                 self._newly_absent.setdefault(session.session_id, {}).update(reason)
+
+    def days(self) -> tuple[date, ...]:
+        """Return the days whose rows the run wrote or replaced, sorted."""
+        return tuple(sorted(self._days))
 
     def outcome(self) -> ExportOutcome:
         """Return what the run did.

@@ -52,6 +52,7 @@ from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
 from airflow_provider_sessions.transfers._absences import OnAbsent
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, check_selection, resolve_window
 from airflow_provider_sessions.transfers._open_store import check_folder
+from airflow_provider_sessions.transfers._partitions import check_partition_outlets
 from airflow_provider_sessions.transfers.sessions_to_object_storage import parse_day_zone
 
 Problem = tuple[str, str]
@@ -150,7 +151,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     **{name: _skip_if_empty(partial(parse_instant, field=name, time_zone="UTC")) for name in ("start", "end")},
     **{
         name: _skip_if_empty(partial(parse_seconds, field=name))
-        for name in ("duration", "give_up_after", "max_idle", "poke_interval", "timeout")
+        for name in ("duration", "give_up_after", "max_idle", "partition_length", "poke_interval", "timeout")
     },
     **{name: _parse_json_first(name, parse_invitees) for name in ("participants", "add_participants", "guests")},
     "arguments": lambda value: _check_mapping(parse_json(value, "arguments"), "arguments"),
@@ -165,6 +166,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     "on_existing": OnExisting.parse,
     "on_unreachable": parse_on_unreachable,
     "options": lambda value: _check_mapping(parse_json(value, "options"), "options"),
+    "partition_outlets": check_partition_outlets,
     "path": check_folder,
     "poll_interval": _skip_if_empty(parse_interval),
     "redact": _parse_json_first("redact", parse_redaction_modes),

@@ -183,7 +183,9 @@ def _get_defaults(kind: type) -> dict[str, Any]:
 
 def _check_interval(dag: DAG, arguments: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem if an export has no window because the data intervals of the schedule's runs have no length."""
-    if any(none_if_empty(arguments.get(name)) is not None for name in ("start", "end")):
+    if any(none_if_empty(arguments.get(name)) is not None for name in ("session_id", "start", "end")):
+        return
+    if type(dag.timetable).__name__ == "CronPartitionTimetable":  # its runs have a partition, and no data interval
         return
     timetable = getattr(dag.timetable, "timetables", [dag.timetable])[0]  # one for each of several cron expressions
     interval = getattr(timetable, "interval", getattr(timetable, "_interval", None))

@@ -43,7 +43,7 @@ from airflow_provider_sessions.export.run import (
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.hooks.connections import get_password
 from airflow_provider_sessions.hooks.metrics import make_metrics
-from airflow_provider_sessions.messages import format_count, format_instant
+from airflow_provider_sessions.messages import format_count, format_instant, quote_value
 from airflow_provider_sessions.metrics import ABSENT, EXPORTED, NEAR_GIVE_UP, OLDEST_PENDING, PENDING
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_instant, parse_seconds
 from airflow_provider_sessions.operators._create_key import get_loop_index
@@ -59,6 +59,12 @@ from airflow_provider_sessions.transfers._absences import (
 )
 from airflow_provider_sessions.transfers._gc_tuning import tune_gc
 from airflow_provider_sessions.transfers._lineage import emit_outlet_events, preload_lineage_collector, report_lineage
+from airflow_provider_sessions.transfers._partitions import (
+    PARTITION_LENGTH,
+    check_partition_outlets,
+    find_partition_window,
+    report_partitions,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -75,6 +81,7 @@ SHARED_TEMPLATE_FIELDS = (
     "room_id",
     "case",
     "title",
+    "partition_length",
     "give_up_after",
     "on_absent",
     "redact",
@@ -85,7 +92,8 @@ SHARED_TEMPLATE_FIELDS = (
 
 _WINDOW_HINT = (
     "give start and end (templates such as '{{ dag_run.run_after | ds }}T00:00:00Z' will do), or schedule the DAG with "
-    "airflow.timetables.interval.CronDataIntervalTimetable, whose runs have an interval"
+    "airflow.timetables.interval.CronDataIntervalTimetable, whose runs have an interval, or from Airflow 3.2 with "
+    "airflow.sdk.CronPartitionTimetable, whose runs have a partition"
 )
 
 
@@ -109,6 +117,7 @@ class BaseExportOperator(DeferringOperator):
         session_id: Sequence[str] | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
+        partition_length: timedelta | str | float = PARTITION_LENGTH,
         room_id: str | None = None,
         case: str | None = None,
         title: str | None = None,
@@ -119,6 +128,7 @@ class BaseExportOperator(DeferringOperator):
         redact_conn_id: str | None = None,
         discovery: DiscoveryName | str = "incremental",
         sweep_pages: int = SWEEP_PAGES,
+        partition_outlets: bool = False,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -135,6 +145,7 @@ class BaseExportOperator(DeferringOperator):
         self.session_id = session_id
         self.start = start
         self.end = end
+        self.partition_length = partition_length
         self.room_id = room_id
         self.case = case
         self.title = title
@@ -145,6 +156,7 @@ class BaseExportOperator(DeferringOperator):
         self.redact_conn_id = redact_conn_id
         self.discovery = discovery
         self.sweep_pages = sweep_pages
+        self.partition_outlets = check_partition_outlets(partition_outlets)
 
     @abstractmethod
     def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[ExportTarget]:
@@ -186,6 +198,8 @@ class BaseExportOperator(DeferringOperator):
         _report_metrics(hook, context, result.outcome, pending)
         summary = _make_xcom_summary(full_plan, result, pending)
         report_lineage(hook, full_plan, result)
+        if self.partition_outlets:
+            self.outlets = report_partitions(self.outlets, context, result.days)
         emit_outlet_events(self.outlets, context, result, summary)
         if on_absent is OnAbsent.FAIL and self.do_xcom_push:
             # Airflow itself pushes the result only of a task that succeeds.
@@ -200,7 +214,7 @@ class BaseExportOperator(DeferringOperator):
         """
         if self.session_id is None:
             return SessionQuery(
-                window=resolve_window(self.start, self.end, context),
+                window=resolve_window(self.start, self.end, context, self.partition_length),
                 by=WindowBy.ENDED,
                 room_id=parse_text(self.room_id, "room_id"),
                 case=parse_text(self.case, "case"),
@@ -323,12 +337,16 @@ def _count_by_dataset(reasons: Mapping[str, Mapping[str, str]]) -> dict[str, int
     return dict(sorted(counts.items()))
 
 
-def resolve_window(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
-    """Return the window from ``start`` to ``end``, or the run's data interval if both are empty.
+def resolve_window(
+    start: Any, end: Any, context: Mapping[str, Any], partition_length: Any = PARTITION_LENGTH
+) -> Window:
+    """Return the window from ``start`` to ``end``; if both are empty, the run's partition, else its data interval.
 
     :param start: an aware datetime, ISO 8601, or seconds since 1970.
-    :raises InputError: only one of the two is given, the window is empty, or there is no data interval.
+    :param partition_length: length of the partition's window: a timedelta, ISO 8601, or seconds.
+    :raises InputError: only one of the two is given, the window is empty, or there is neither partition nor interval.
     """
+    length = timedelta(seconds=parse_seconds(partition_length, "partition_length"))
     start, end = none_if_empty(start), none_if_empty(end)
     if (start is None) != (end is None):
         raise InputError(f"start and end belong together, but {'start' if start is None else 'end'} is missing")
@@ -337,7 +355,7 @@ def resolve_window(start: Any, end: Any, context: Mapping[str, Any]) -> Window:
         if ends_at <= starts_at:
             raise InputError(f"end: {ends_at.isoformat()} is not after the start, {starts_at.isoformat()}")
         return Window(start=starts_at, end=ends_at)
-    return _get_data_interval(context)
+    return find_partition_window(context, length) or _get_data_interval(context)
 
 
 def _get_data_interval(context: Mapping[str, Any]) -> Window:
@@ -347,7 +365,9 @@ def _get_data_interval(context: Mapping[str, Any]) -> Window:
     """
     starts_at, ends_at = context.get("data_interval_start"), context.get("data_interval_end")
     if not isinstance(starts_at, datetime) or not isinstance(ends_at, datetime):
-        raise InputError(f"this run has no data interval, so there is no window to export: {_WINDOW_HINT}")
+        key = context.get("partition_key")
+        partition = "" if key is None else f" and its partition {quote_value(key)} has no date"
+        raise InputError(f"this run has no data interval{partition}, so there is no window to export: {_WINDOW_HINT}")
     if ends_at <= starts_at:
         raise InputError(
             f"this run's data interval has no length (it starts and ends at {starts_at.isoformat()}; schedules such as "

@@ -22,12 +22,13 @@ from airflow_provider_sessions.model.values import find_zone
 from airflow_provider_sessions.transfers._absences import OnAbsentName
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
+from airflow_provider_sessions.transfers._partitions import PARTITION_LENGTH
 
 
 class SessionsToObjectStorageOperator(BaseExportOperator):
     """Export datasets of the sessions that ended in a window of time to a folder or an object store.
 
-    The window is ``start`` to ``end``, or the run's data interval. Files are written to
+    The window is ``start`` to ``end``, or the run's partition, or the run's data interval. Files are written to
     ``{path}/{dataset}/dt=YYYY-MM-DD/{run}.{format}``, where ``dt`` is the day on which a session ended, in
     ``day_zone``. Each file appears whole or not at all. ``{path}/_runs/{run}.json`` records what a run wrote.
 
@@ -61,6 +62,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         is pending, and the next export to the same place without filters includes it. (templated)
     :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
     :param end: end of the window, exclusive; required with ``start``. (templated)
+    :param partition_length: length of a partition's window: a timedelta, ISO 8601, or seconds. Whole days are days of
+        the calendar in the schedule's time zone. (templated)
     :param room_id: only sessions of this room. (templated)
     :param case: only sessions of this case, on platforms with cases. (templated)
     :param title: only sessions whose title contains this text. (templated)
@@ -75,6 +78,9 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         ``sweep_pages`` of the list, by a catalogue of what earlier runs have seen; ``full`` reads the whole list in
         each run. Both export the same sessions. Exports with a filter, and of Prevail, read the whole list. (templated)
     :param sweep_pages: how many pages of the list to read again each day, beyond those of the newest sessions.
+    :param partition_outlets: whether the events of assets in ``outlets`` have the days that were written as partitions,
+        one event for each day, with keys such as ``2026-03-02T00:00:00``. Without a written day there is no event. It
+        needs Airflow 3.3; asset aliases have no partitions.
     :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
         Later requests wait on the worker.
     :param redact: what happens to personal data: a mapping of ``email``, ``name``, ``user_id``, ``device``, ``title``,
@@ -101,6 +107,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         session_id: Sequence[str] | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
+        partition_length: timedelta | str | float = PARTITION_LENGTH,
         room_id: str | None = None,
         case: str | None = None,
         title: str | None = None,
@@ -111,6 +118,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         redact_conn_id: str | None = None,
         discovery: DiscoveryName | str = "incremental",
         sweep_pages: int = SWEEP_PAGES,
+        partition_outlets: bool = False,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -120,6 +128,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             session_id=session_id,
             start=start,
             end=end,
+            partition_length=partition_length,
             room_id=room_id,
             case=case,
             title=title,
@@ -130,6 +139,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             redact_conn_id=redact_conn_id,
             discovery=discovery,
             sweep_pages=sweep_pages,
+            partition_outlets=partition_outlets,
             deferrable=deferrable,
             **kwargs,
         )

@@ -17,17 +17,18 @@ from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
 from airflow_provider_sessions.transfers._absences import OnAbsentName
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
+from airflow_provider_sessions.transfers._partitions import PARTITION_LENGTH
 from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
 
 class SessionsToSqlOperator(BaseExportOperator):
     """Export datasets of the sessions that ended in a window of time to the tables of a database.
 
-    The window is ``start`` to ``end``, or the run's data interval. There is one table for each dataset, with the same
-    name. Tables are created when they are first needed, and columns of later versions are added. The primary keys begin
-    with ``platform``, ``account`` and ``session_id``, so several connections may share the tables. Times are
-    ``TIMESTAMP WITH TIME ZONE``; on MariaDB and MySQL ``DATETIME(6)`` in UTC; on SQLite a text that sorts by time, such
-    as ``2026-03-02 08:00:00.000000+00:00``.
+    The window is ``start`` to ``end``, or the run's partition, or the run's data interval. There is one table for each
+    dataset, with the same name. Tables are created when they are first needed, and columns of later versions are added.
+    The primary keys begin with ``platform``, ``account`` and ``session_id``, so connections may share the tables.
+    Times are ``TIMESTAMP WITH TIME ZONE``; on MariaDB and MySQL ``DATETIME(6)`` in UTC; on SQLite a text that sorts by
+    time, such as ``2026-03-02 08:00:00.000000+00:00``.
 
     A ledger in the table ``sessions_export_ledger`` makes the export complete and free of duplicates: the rows of a
     session are replaced in one transaction together with its entries. What is not available yet (a transcript, a
@@ -59,6 +60,8 @@ class SessionsToSqlOperator(BaseExportOperator):
         is pending, and the next export to the same place without filters includes it. (templated)
     :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
     :param end: end of the window, exclusive; required with ``start``. (templated)
+    :param partition_length: length of a partition's window: a timedelta, ISO 8601, or seconds. Whole days are days of
+        the calendar in the schedule's time zone. (templated)
     :param room_id: only sessions of this room. (templated)
     :param case: only sessions of this case, on platforms with cases. (templated)
     :param title: only sessions whose title contains this text. (templated)
@@ -78,6 +81,9 @@ class SessionsToSqlOperator(BaseExportOperator):
         ``sweep_pages`` of the list, by a catalogue of what earlier runs have seen; ``full`` reads the whole list in
         each run. Both export the same sessions. Exports with a filter, and of Prevail, read the whole list. (templated)
     :param sweep_pages: how many pages of the list to read again each day, beyond those of the newest sessions.
+    :param partition_outlets: whether the events of assets in ``outlets`` have the days that were written as partitions,
+        one event for each day, with keys such as ``2026-03-02T00:00:00``. Without a written day there is no event. It
+        needs Airflow 3.3; asset aliases have no partitions.
     :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
         Later requests wait on the worker.
     :raises InputError: an argument is invalid, the database is not supported, or there is no window; nothing was sent.
@@ -99,6 +105,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         session_id: Sequence[str] | str | None = None,
         start: datetime | str | float | None = None,
         end: datetime | str | float | None = None,
+        partition_length: timedelta | str | float = PARTITION_LENGTH,
         room_id: str | None = None,
         case: str | None = None,
         title: str | None = None,
@@ -109,6 +116,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         redact_conn_id: str | None = None,
         discovery: DiscoveryName | str = "incremental",
         sweep_pages: int = SWEEP_PAGES,
+        partition_outlets: bool = False,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -118,6 +126,7 @@ class SessionsToSqlOperator(BaseExportOperator):
             session_id=session_id,
             start=start,
             end=end,
+            partition_length=partition_length,
             room_id=room_id,
             case=case,
             title=title,
@@ -128,6 +137,7 @@ class SessionsToSqlOperator(BaseExportOperator):
             redact_conn_id=redact_conn_id,
             discovery=discovery,
             sweep_pages=sweep_pages,
+            partition_outlets=partition_outlets,
             deferrable=deferrable,
             **kwargs,
         )

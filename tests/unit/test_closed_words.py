@@ -58,6 +58,7 @@ OPEN = {
         "look_back",
         "max_idle",
         "max_wait",
+        "partition_length",
         "poll_interval",
         "start",
         "timeout",

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.export.checks import Rows, check_datasets, check_unfinished, select_rows_to_write
-from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.layout import RunId, get_day
 from airflow_provider_sessions.export.ledger import (
     GIVE_UP_AFTER,
     CheckResult,
@@ -30,7 +30,7 @@ from airflow_provider_sessions.export.ledger import (
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.export.run import ExportCounter, ExportResult
-from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, get_end
 from airflow_provider_sessions.export.sql.column_types import storable_key
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.insert import insert_rows
@@ -139,11 +139,14 @@ class SqlTarget:
             updates = self._store(ledger, artifacts.session, seen, rows)
             stored = {name: len(made) for name, made in select_rows_to_write(rows, updates).items()}
             counts.update(stored)
-            counter.add(artifacts, updates, self._run_try.run, sum(stored.values()))
+            counter.add(
+                artifacts, updates, self._run_try.run, sum(stored.values()), get_day(get_end(artifacts.session))
+            )
         tables = {dataset.name: self._tables.get(dataset.name) for dataset in plan.datasets}
         summary = {name: {"rows": counts[name], "table": table.fullname} for name, table in tables.items()}
         assets = {name: self._database.make_uri(table) for name, table in tables.items()}
-        return ExportResult(counter.outcome(), summary, {"ledger": self._tables.ledger.fullname}, assets)
+        locations = {"ledger": self._tables.ledger.fullname}
+        return ExportResult(counter.outcome(), summary, locations, assets, counter.days())
 
     def _store(
         self, ledger: TableLedger, session: Session, seen: Mapping[str, CheckResult], rows: Rows

@@ -246,6 +246,11 @@ def test_default_args_of_a_group_are_used(check: Check) -> None:
             marks=pytest.mark.needs_airflow("3.2"),
         ),
         pytest.param(
+            'airflow.sdk.CronPartitionTimetable("@daily", timezone="UTC")',
+            False,
+            marks=pytest.mark.needs_airflow("3.2"),
+        ),
+        pytest.param(
             'airflow.sdk.MultipleCronTriggerTimetable("@daily", timezone="UTC")',
             True,
             marks=pytest.mark.needs_airflow("3.2"),
@@ -262,17 +267,22 @@ def test_an_export_without_a_window_is_found_where_the_schedule_gives_none(
     assert get_locations(findings) == ([("a_dag", "t", "start")] if is_found else [])
     assert all("data interval has no length (schedules such as '@daily'" in one.message for one in findings)
     assert check(export.replace(")", ", **WINDOW)"), dag=dag) == []
+    assert check(export.replace(")", ", session_id='s1')"), dag=dag) == []
 
 
 WRONG: dict[str, Any] = {
     **dict.fromkeys(("conn_id", "session_id", "sql_conn_id", "endpoint"), ""),
     **dict.fromkeys(("case", "description", "object_storage_conn_id", "redact_conn_id", "room_id", "schema"), True),
     **dict.fromkeys(
-        ("start", "end", "duration", "give_up_after", "max_idle", "poll_interval", "poke_interval"), "soon"
+        ("start", "end", "duration", "give_up_after", "max_idle", "partition_length", "poll_interval", "poke_interval"),
+        "soon",
     ),
     **dict.fromkeys(("concurrency", "limit", "max_consecutive_failures", "sweep_pages"), -1),
     **dict.fromkeys(
-        ("allow_none", "mark", "notify", "deferrable", "cancel_on_kill", "allow_untested_database", "soft_fail"),
+        (
+            *("allow_none", "allow_untested_database", "cancel_on_kill", "deferrable", "mark", "notify"),
+            *("partition_outlets", "soft_fail"),
+        ),
         "flase",
     ),
     **dict.fromkeys(

@@ -47,8 +47,8 @@ def test_a_local_day_of_daylight_saving_is_as_long_as_it_was() -> None:
         {"data_interval_start": DAY.start, "data_interval_end": DAY.start},
     ],
 )
-def test_without_a_window_both_remedies_are_named(context: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"give start and end.*CronDataIntervalTimetable"):
+def test_without_a_window_all_remedies_are_named(context: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"give start and end.*CronDataIntervalTimetable.*CronPartitionTimetable"):
         resolve_window(None, None, context)
 
 

@@ -1,0 +1,97 @@
+"""Airflow's partitions: the window of a run that has one, and the days of an export as partitions of its outlets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Asset
+from airflow.sdk.definitions.asset import AssetRef
+
+from airflow_provider_sessions.arguments import parse_untemplated_bool
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.model import Window
+from airflow_provider_sessions.model.values import find_zone
+from airflow_provider_sessions.safe_text import get_logger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+log = get_logger(__name__)
+
+PARTITION_LENGTH = timedelta(days=1)
+_LOGGED_KEYS = 10
+
+
+def find_partition_window(context: Mapping[str, Any], length: timedelta) -> Window | None:
+    """Return the window of the run's partition, or None if the run has no partition with a date.
+
+    :param context: the run's context; its ``partition_date`` is the start of the window.
+    :param length: length of the window. Its whole days are days of the calendar in the time zone of the DAG's schedule,
+        so a day on which clocks change has 23 or 25 hours.
+    """
+    start = context.get("partition_date")
+    if not isinstance(start, datetime):
+        return None
+    zone = _find_schedule_zone(context)
+    local = start.astimezone(zone)
+    last_day = datetime.combine(local.date() + timedelta(days=length.days), local.time(), zone)
+    end = last_day.astimezone(UTC) + (length - timedelta(days=length.days))
+    return Window(start=start.astimezone(UTC), end=end)
+
+
+def _find_schedule_zone(context: Mapping[str, Any]) -> tzinfo:
+    """Return the time zone of the DAG's schedule; UTC if it has none."""
+    timetable = getattr(context.get("dag"), "timetable", None)
+    # The timetables of airflow.timetables have a private attribute, those of airflow.sdk a public one.
+    zone = getattr(timetable, "timezone", getattr(timetable, "_timezone", None))
+    if isinstance(zone, str):
+        return find_zone(zone)
+    return zone if isinstance(zone, tzinfo) else UTC
+
+
+def check_partition_outlets(value: Any) -> bool:
+    """Return the argument ``partition_outlets``.
+
+    :raises InputError: it is neither true nor false, or true on an Airflow whose outlet events have no partitions.
+    """
+    is_wanted = parse_untemplated_bool(value, "partition_outlets")
+    if is_wanted and not _has_partition_events():
+        import airflow
+
+        raise InputError(
+            f"partition_outlets: needs Airflow 3.3 or newer, and this is {airflow.__version__}; leave it out, and the "
+            "events of outlets have no partitions"
+        )
+    return is_wanted
+
+
+def _has_partition_events() -> bool:
+    from airflow.sdk.execution_time.context import OutletEventAccessor
+
+    return hasattr(OutletEventAccessor, "add_partitions")
+
+
+def report_partitions(outlets: Sequence[Any], context: Context, days: Iterable[date]) -> list[Any]:
+    """Add days as partitions to the events of the assets in a task's outlets.
+
+    :param outlets: the task's outlets; aliases and others are ignored, as Airflow accepts no partitions for them.
+    :param days: the days that were written, as the ``dt`` of files names them.
+    :returns: the outlets that are to have an event: without the assets if there is no day. Airflow would emit an event
+        for these, with the partition of the run, and so report a day that was not written.
+    """
+    assets = [outlet for outlet in outlets if isinstance(outlet, Asset | AssetRef)]
+    keys = [f"{day.isoformat()}T00:00:00" for day in days]
+    if not assets:
+        log.warning("partition_outlets: there is no asset in outlets, so no partition is reported")
+    elif not keys:
+        log.info("No day was written, so the assets in outlets have no event")
+        return [outlet for outlet in outlets if outlet not in assets]
+    else:
+        more = ", ..." if len(keys) > _LOGGED_KEYS else ""
+        log.info("Partitions of the outlets (%d): %s%s", len(keys), ", ".join(islice(keys, _LOGGED_KEYS)), more)
+    for asset in assets:
+        context["outlet_events"][asset].add_partitions(keys)
+    return list(outlets)
