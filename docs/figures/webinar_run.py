@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,14 +35,15 @@ FIGURE = Path(__file__).with_suffix(".png")
 IMAGES = FIGURE.parents[1] / "images"
 VIDINFRA = next(platform for platform in PLATFORMS if platform.name == "vidinfra")
 TITLE = "Product update"
-"""The default in the form."""
 SESSION = "the session"
+SCRIPT = {"live_after": 40, "duration": 60, "artifacts_after": 40}
+"""Seconds from the create to the start of the session, from then to its end, and to its recording."""
 COLORS = {
-    "running": "tab:blue",
-    "deferred": "lightgray",
-    "scheduled": "tab:cyan",
-    "live": "tab:green",
-    "ended": "tab:orange",
+    "task running": "tab:blue",
+    "task deferred": "lightgray",
+    "session scheduled": "tab:cyan",
+    "session live": "tab:green",
+    "session ended": "tab:orange",
 }
 """Colors of states of tasks and of the session; other states are not drawn."""
 
@@ -84,16 +86,12 @@ def take_connection(page: Page) -> None:
     save(page, "connection")
 
 
-def trigger(page: Page) -> str:
-    """Trigger the DAG by its form, of which a screenshot is taken; return the run's id."""
+def take_form(page: Page) -> None:
+    """Take a screenshot of the form that triggers the DAG."""
     page.goto(f"/dags/{VIDINFRA.dag_id}")
     page.get_by_role("button", name="Trigger").click()
-    form = page.get_by_role("dialog")
-    form.locator("[name=element_title]").wait_for()
+    page.get_by_role("dialog").locator("[name=element_title]").wait_for()
     save(page, "form")
-    form.get_by_role("button", name="Trigger").click()
-    page.wait_for_url(f"**/dags/{VIDINFRA.dag_id}/runs/*")
-    return page.url.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
 def save(page: Page, name: str) -> None:
@@ -103,10 +101,14 @@ def save(page: Page, name: str) -> None:
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
-def get_session_state(sandbox: SandboxProcess) -> dict[str, str]:
-    """Return the state of the session that the DAG creates, once it exists."""
-    sessions = sandbox.control("GET", "/vidinfra/sessions")["sessions"]
-    return {SESSION: session["state"] for session in sessions if session["title"] == TITLE}  # noqa: B035 - there is one
+def get_states(airflow: Standalone, sandbox: SandboxProcess, run_id: str) -> dict[str, str]:
+    """Return the states of the tasks, and of the session that the DAG creates, once it exists."""
+    tasks = airflow.api.get_task_states(VIDINFRA.dag_id, run_id)
+    states = {name: f"task {state}" for name, state in tasks.items()}
+    for session in sandbox.control("GET", "/vidinfra/sessions")["sessions"]:
+        if session["title"] == TITLE:
+            states[SESSION] = f"session {session['state']}"
+    return states
 
 
 def watch(airflow: Standalone, sandbox: SandboxProcess, run_id: str, begin: float) -> Iterator[Change]:
@@ -115,10 +117,8 @@ def watch(airflow: Standalone, sandbox: SandboxProcess, run_id: str, begin: floa
     ended = False
     while not ended:
         ended = airflow.api.get_run_state(VIDINFRA.dag_id, run_id) in FINAL_RUN_STATES
-        tasks = airflow.api.get_task_states(VIDINFRA.dag_id, run_id)
-        states = tasks | get_session_state(sandbox)
+        states = get_states(airflow, sandbox, run_id)
         changed = {name: state for name, state in states.items() if last.get(name) != state}
-        VIDINFRA.run_cues(sandbox, changed)
         last = states
         for name, state in changed.items():
             yield Change(time.monotonic() - begin, name, state)
@@ -143,8 +143,7 @@ def draw(changes: list[Change], requests: list[float]) -> None:
     axes.set_xlim(0, end)
     axes.set_xlabel("seconds from the trigger")
     handles = [patches.Patch(color=color) for color in COLORS.values()]
-    labels = [f"task {state}" if state in ("running", "deferred") else f"session {state}" for state in COLORS]
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(COLORS), frameon=False)
+    figure.legend(handles, COLORS, loc="outside upper center", ncols=len(COLORS), frameon=False)
     figure.savefig(FIGURE, dpi=150)
 
 
@@ -156,11 +155,14 @@ def main() -> None:
         open_page(airflow) as page,
     ):
         take_connection(page)
+        take_form(page)
+        sandbox.control("POST", "/vidinfra/script", SCRIPT)
         airflow.api.unpause_dag(VIDINFRA.dag_id)
-        run_id = trigger(page)
         begin, wall = time.monotonic(), time.time()
+        start = datetime.now(UTC) + timedelta(minutes=1)  # soon, because polls are rare long before it
+        run_id = airflow.api.trigger_dag(VIDINFRA.dag_id, {"title": TITLE, "start": start.isoformat()})
         changes = list(watch(airflow, sandbox, run_id, begin))
-        page.reload()
+        page.goto(f"/dags/{VIDINFRA.dag_id}/runs/{run_id}")
         page.get_by_text("download_recordings").first.wait_for()
         save(page, "run")
         log = sandbox.control("GET", "/requests?platform=vidinfra")["requests"]
