@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 
+from airflow_provider_sessions.client import retry
 from airflow_provider_sessions.sandbox import Sandbox
 from tests.airflow.conftest import Run, RunDag
 
@@ -58,8 +60,11 @@ def test_a_refused_credential_is_not_retried(run_dag: RunDag, vidinfra: Any) -> 
 
 
 @pytest.mark.parametrize("status", [400, 404, 408, 409, 423, 425, 503])
-def test_transient_errors_are_retried(run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, status: int) -> None:
+def test_transient_errors_are_retried(
+    run_dag: RunDag, vidinfra: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
     """A 404, too, that is about no argument of the task."""
+    monkeypatch.setattr(retry, "RetryPolicy", partial(retry.RetryPolicy, backoff=0.01))  # within a try, requests hurry
     sandbox.faults.add("status", status=status, times=None)
     run = run_dag(FILE, "failing")
     assert (run.tasks["task"], tries(run)) == (["failed"], TRIES)

@@ -92,7 +92,7 @@ class Recorder:
                 """Stay quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def accept(self, call: Call[Any]) -> None:
         """Forget what was sent, and give this call a response of the right shape with nothing in it."""

@@ -52,7 +52,7 @@ class Stranger:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def make_data(self, path: list[str]) -> Any:
         """Return what a response has in ``data``."""
