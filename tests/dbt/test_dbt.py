@@ -74,12 +74,14 @@ def change_sessions(sandbox_server: SandboxServer, ids: Mapping[str, list[str]])
 
 
 def find_hours(sandbox_server: SandboxServer) -> dict[str, float]:
-    """The hours of each person of a webinar, by the platform's totals of all devices; people without account by row."""
+    """The hours of each person: the platform's totals of all devices, but no more than the session lasted: an hour.
+
+    People without an account are other people in each session.
+    """
     hours: dict[str, float] = defaultdict(float)
     for session in sandbox_server.sandbox.vidinfra.oracle():
         for row in session["content"]["attendance"] if session["deleted_at"] is None else ():
-            span = datetime.fromisoformat(row["left_at"]) - datetime.fromisoformat(row["joined_at"])
-            hours[row["user_id"] or row["id"]] += min(row["watch_duration"], span.total_seconds()) / 3600
+            hours[row["user_id"] or row["id"]] += min(row["watch_duration"] / 3600, 1)
     return dict(hours)
 
 
