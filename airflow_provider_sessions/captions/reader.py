@@ -61,23 +61,25 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
 
 
 def read_transcript(
-    text: str, session_id: str, *, language: str | None = None, is_translation: bool = False
+    data: bytes | str, session_id: str, *, language: str | None = None, is_translation: bool = False
 ) -> Transcript:
-    """Read a transcript that a platform gives as a WebVTT or SRT file, and keep the file's text beside it.
+    """Read a transcript that a platform gives as a WebVTT or SRT file, and keep the file beside it.
 
-    :param text: the file.
+    :param data: the file. Pass its bytes as they were received, so that ``keep_original`` writes them unchanged.
     :param session_id: the session it belongs to.
     :param language: its language, where the platform tells it beside the file.
     :param is_translation: whether it is a translation.
     :raises MalformedResponseError: it has text, but is neither.
     """
-    transcript = read_captions(text, session_id)
-    media_type = "text/vtt" if text.lstrip("\ufeff").startswith("WEBVTT") else "application/x-subrip"
+    content = data if isinstance(data, bytes) else data.encode("utf-8", "replace")
+    transcript = read_captions(content, session_id)
+    is_webvtt = _decoded(content).removeprefix("\ufeff").startswith("WEBVTT")
+    media_type = "text/vtt" if is_webvtt else "application/x-subrip"
     return transcript.model_copy(
         update={
             "language": language or transcript.language,
             "is_translation": is_translation,
-            "original": TranscriptFile(text=text, media_type=media_type),
+            "original": TranscriptFile(content=content, media_type=media_type),
         }
     )
 

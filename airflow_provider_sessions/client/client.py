@@ -21,7 +21,15 @@ from airflow_provider_sessions.client.page_cache import PageCache
 from airflow_provider_sessions.client.paging import ItemKeys, NumberedPaging, Page, PagePrefetcher, Walk
 from airflow_provider_sessions.client.redact import get_credentials, hide_secrets_in_errors, redact_url
 from airflow_provider_sessions.client.response_errors import find_rejected_arguments, make_api_error, make_link_error
-from airflow_provider_sessions.client.responses import Dialect, check_page, decode_body, decode_error, is_error, unwrap
+from airflow_provider_sessions.client.responses import (
+    Body,
+    Dialect,
+    check_page,
+    decode_body,
+    decode_error,
+    is_error,
+    unwrap,
+)
 from airflow_provider_sessions.client.transport import open_transport
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import (
@@ -53,6 +61,13 @@ class _Parsed(NamedTuple):
 
     value: Any
     meta: Mapping[str, Any]
+
+
+class _Received(NamedTuple):
+    """A parsed response, and its body."""
+
+    parsed: _Parsed
+    body: Body
 
 
 class _NoCookies(httpx.Cookies):
@@ -183,6 +198,15 @@ class Client:
         parsed = await self._send(call, call.query)
         return parsed.value  # type: ignore[no-any-return]
 
+    async def send_for_body(self, call: Call[T]) -> tuple[T, Body]:
+        """Send a call and return its parsed response, and the body that it was parsed from.
+
+        :param call: what an endpoint function returned.
+        :raises SessionsError: see :mod:`airflow_provider_sessions.errors`.
+        """
+        received = await self._receive(call, call.query)
+        return received.parsed.value, received.body
+
     async def read_page(self, call: Paged[T], number: int) -> tuple[list[T], int | None]:
         """Return the items of one page of a list, and how many the list has in all; None if nothing says that.
 
@@ -307,6 +331,10 @@ class Client:
             response.stream = _NO_STREAM  # httpx's refers to the response, which would wait for the garbage collector
 
     async def _send(self, call: Call[Any], query: Mapping[str, Any]) -> _Parsed:
+        """Send a call and return its parsed response; see :meth:`_receive`."""
+        return (await self._receive(call, query)).parsed
+
+    async def _receive(self, call: Call[Any], query: Mapping[str, Any]) -> _Received:
         """Send a call until it succeeds, or the retry policy says not to send it again.
 
         :param query: the call's query, for a page with what selects the page.
@@ -327,7 +355,7 @@ class Client:
             attempt += 1
             await self.clock.sleep(wait)
 
-    async def _send_once(self, call: Call[Any], query: Mapping[str, Any]) -> _Parsed:
+    async def _send_once(self, call: Call[Any], query: Mapping[str, Any]) -> _Received:
         """Send one request, and parse its response. Errors name the call and hide secrets.
 
         :raises SessionsError: it failed, or the response is an error or cannot be parsed.
@@ -345,7 +373,8 @@ class Client:
                     body = await _read_body(response)
             if not response.is_success:
                 raise self._make_error(call, query, response, decode_error(body, call.route.name))
-            return self._parse_or_reuse(call, request, response, body)
+            media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            return _Received(self._parse_or_reuse(call, request, response, body), Body(body, media_type))
 
     def _parse_or_reuse(
         self, call: Call[Any], request: httpx.Request, response: httpx.Response, body: bytes

@@ -141,6 +141,17 @@ def decode_error(body: bytes, route: str) -> Any:
         return None
 
 
+class Body(NamedTuple):
+    """The body of a response, as it was received.
+
+    :param content: its bytes, without a content coding such as gzip.
+    :param media_type: of the header ``Content-Type``, in lower case; empty if there is none.
+    """
+
+    content: bytes
+    media_type: str
+
+
 class Unwrapped(NamedTuple):
     """A decoded response without its envelope.
 

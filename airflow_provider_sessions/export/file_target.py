@@ -18,9 +18,10 @@ from airflow_provider_sessions.export.checks import Rows, check_datasets, check_
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
 from airflow_provider_sessions.export.layout import RunId, data_key, get_day, ledger_folder
-from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, CheckResult, DueSession, LedgerSession
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, CheckResult, DueSession, EntryUpdate, LedgerSession
 from airflow_provider_sessions.export.object_catalogue import ObjectCatalogue
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
+from airflow_provider_sessions.export.original_transcripts import SEGMENTS, OriginalTranscripts, list_originals
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.rows import Row
 from airflow_provider_sessions.export.run import ExportCounter, ExportResult
@@ -48,6 +49,7 @@ class FileTarget:
     :param form: their format.
     :param run: whose files they are.
     :param day_zone: the zone whose days ``dt`` names.
+    :param keep_original: whether to write transcripts as the platform gave them, too.
     :param give_up_after: how long after a session's end its artifacts are waited for.
     :raises ExportError: the record of an earlier try cannot be read.
     """
@@ -59,6 +61,7 @@ class FileTarget:
         run: RunId,
         *,
         day_zone: tzinfo = UTC,
+        keep_original: bool = False,
         give_up_after: timedelta = GIVE_UP_AFTER,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -72,6 +75,7 @@ class FileTarget:
         """Set by :meth:`begin`, since each account has a ledger of its own."""
         self._guarded = GuardedStore(store, self._check_lease)
         """The store, for files that another try of the run may have written meanwhile."""
+        self._originals = OriginalTranscripts(self._guarded, run) if keep_original else None
         self._first_record = read_record(store, run)
         """The run's record when this try began."""
         self._has_record = self._first_record is not None
@@ -153,8 +157,14 @@ class FileTarget:
             self._ledger.finish_writes()
             files += written
         outcome = counter.outcome()
+        originals = [] if self._originals is None else self._originals.written
+        possible -= {original.key for original in originals}
         remove_stale_files(self._guarded, self._run, possible - {file.key for file in files})
-        complete = record.model_copy(update={**asdict(outcome), "files": tuple(sorted(files, key=lambda f: f.key))})
+        contents = {
+            "files": tuple(sorted(files, key=lambda file: file.key)),
+            "originals": tuple(sorted(originals, key=lambda file: file.key)),
+        }
+        complete = record.model_copy(update={**asdict(outcome), **contents})
         write_record(self._guarded, self._run, complete)
         self._ledger.release_lease()
         locations = {"record": self._store.location(self._run.record_key)}
@@ -169,6 +179,8 @@ class FileTarget:
             return set()
         before = self._read_current_record()
         keys = planned | (before.keys if before else set())
+        if before is not None and before.status == "running" and before.keep_original:
+            keys |= list_originals(self._store, self._run, before.may_exist)
         running = running.model_copy(update={"may_exist": tuple(sorted(keys))})
         if before != running:
             write_record(self._guarded, self._run, running)
@@ -197,6 +209,16 @@ class FileTarget:
             for (artifacts, rows, _), updates in zip(made, claimed, strict=True):
                 written = files.add(select_rows_to_write(rows, updates))
                 counter.add(artifacts, updates, self._run.stem, written, files.day)
+            of_batch = [(artifacts, updates) for (artifacts, *_), updates in zip(made, claimed, strict=True)]
+            self._write_originals(files.day, of_batch)
+
+    def _write_originals(self, day: date, batch: Sequence[tuple[SessionArtifacts, Mapping[str, EntryUpdate]]]) -> None:
+        """Write the transcripts as received of the sessions whose rows are written."""
+        if self._originals is not None:
+            found = [(artifacts, updates.get(SEGMENTS)) for artifacts, updates in batch]
+            self._originals.write(
+                day, [(artifacts, update.entry.version) for artifacts, update in found if update and update.write]
+            )
 
     def _check(self, artifacts: SessionArtifacts, plan: ExportPlan) -> tuple[Rows, dict[str, CheckResult]]:
         """Return the rows of a session, and the results with the files for the rows."""
@@ -250,12 +272,13 @@ class FileTarget:
             account=plan.account,
             query=plan.recorded_query,
             redaction={word.value: mode.value for word, mode in plan.redaction.modes.items()},
+            keep_original=self._originals is not None,
             format=self._form.name,
             datasets=tuple(dataset.name for dataset in plan.datasets),
         )
 
     def _summarize(self, record: RunRecord) -> dict[str, dict[str, Any]]:
-        """Return by dataset the numbers of rows, bytes and files, and the first paths."""
+        """Return by dataset the numbers of rows, bytes, files and transcripts as received, and the first paths."""
         summary: dict[str, dict[str, Any]] = {}
         for name in record.datasets:
             files = [file for file in record.files if file.dataset == name]
@@ -265,6 +288,8 @@ class FileTarget:
                 "files": len(files),
                 "paths": [self._store.location(file.key) for file in files[:_MAX_PATHS]],
             }
+        if record.keep_original:
+            summary[SEGMENTS]["originals"] = len(record.originals)
         return summary
 
 

@@ -18,7 +18,7 @@ from airflow_provider_sessions.export.datasets import sort_transcripts
 from airflow_provider_sessions.export.layout import safe_name
 from airflow_provider_sessions.export.store import HashingWriter, Store
 from airflow_provider_sessions.messages import ProgressLog, format_count
-from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript
+from airflow_provider_sessions.model import Recording, RecordingStatus, Session, Transcript, TranscriptFile
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.safe_text import get_logger, sanitize_text
 
@@ -30,9 +30,13 @@ log = get_logger(__name__)
 _MAX_WORD = 100
 """Characters of a media type or a language in a task's result."""
 
+_CHUNK: Final = 1024 * 1024
+"""Bytes of a transcript as received that are written at a time."""
 _NO_URL: Final[dict[str, None]] = {"download_url": None}
 _MIB = 1024 * 1024
 _PIECES = 2000
+_ORIGINAL: Final = "original"
+"""In names of files, and as the format: a transcript as the platform gave it."""
 
 EXTENSIONS: Final = MappingProxyType(
     {
@@ -125,19 +129,40 @@ async def download_recordings(
 
 def recording_key(recording: Recording) -> str:
     """Return the key of a recording's file."""
-    known = EXTENSIONS.get((recording.media_type or "").partition(";")[0].strip().lower())
+    known = find_extension(recording.media_type)
     suffix = PurePosixPath(recording.name or "").suffix[1:].lower()
     extension = known or (suffix if suffix in EXTENSIONS.values() else "bin")
     return f"{safe_name(recording.session_id)}/{safe_name(recording.recording_id)}.{extension}"
 
 
+def find_extension(media_type: str | None) -> str | None:
+    """Return the extension of files of a media type; None for one that is not in :data:`EXTENSIONS`."""
+    return EXTENSIONS.get((media_type or "").partition(";")[0].strip().lower())
+
+
+def write_original(store: Store, key: str, original: TranscriptFile) -> str:
+    """Write a transcript as the platform gave it, and return the file's SHA-256."""
+    with store.write(key) as file:
+        target = HashingWriter(file)
+        for start in range(0, len(original.content), _CHUNK):
+            target.write(original.content[start : start + _CHUNK])
+    return target.sha256
+
+
 def write_transcripts(
-    store: Store, session: Session, transcripts: Iterable[Transcript], formats: Sequence[str]
+    store: Store,
+    session: Session,
+    transcripts: Iterable[Transcript],
+    formats: Sequence[str],
+    *,
+    keep_original: bool = False,
 ) -> list[dict[str, Any]]:
     """Write a session's transcript and its translations in several formats.
 
     :param formats: names of :data:`~airflow_provider_sessions.captions.FORMATS`.
-    :returns: for each file: ``path``, ``format``, ``language``, ``segments``, ``bytes``, ``sha256``.
+    :param keep_original: whether to write them as the platform gave them, too.
+    :returns: for each file: ``path``, ``format``, ``language``, ``segments``, ``bytes``, ``sha256``; of one as the
+        platform gave it also ``media_type``.
     :raises ExportError: the session has no transcript yet.
     """
     available = [transcript for transcript in sort_transcripts(transcripts) if transcript.segments]
@@ -146,11 +171,12 @@ def write_transcripts(
             f"session {session.session_id} has no transcript yet; wait for it with "
             "ArtifactSensor(artifact='transcript'), or check whether the platform makes one for this session"
         )
-    written, taken = [], set[str]()
+    written, taken = [], {f"{safe_name(session.session_id)}/transcript.{_ORIGINAL}"}
     for transcript in available:
         stem = _stem(session, transcript, taken)
-        for name in formats:
-            written.append(_write_transcript(store, f"{stem}.{name}", transcript, name))  # noqa: PERF401
+        written += [_write_transcript(store, f"{stem}.{name}", transcript, name) for name in formats]
+        if keep_original and transcript.original is not None:
+            written.append(_write_original(store, stem, transcript, transcript.original))
     return written
 
 
@@ -180,6 +206,19 @@ def _write_transcript(store: Store, key: str, transcript: Transcript, name: str)
         "segments": len(transcript.segments),
         "bytes": target.size,
         "sha256": target.sha256,
+    }
+
+
+def _write_original(store: Store, stem: str, transcript: Transcript, original: TranscriptFile) -> dict[str, Any]:
+    key = f"{stem}.{_ORIGINAL}.{find_extension(original.media_type) or 'bin'}"
+    return {
+        "sha256": write_original(store, key, original),
+        "path": store.location(key),
+        "format": _ORIGINAL,
+        "language": sanitize_text(transcript.language or "", _MAX_WORD) or None,
+        "segments": len(transcript.segments),
+        "bytes": len(original.content),
+        "media_type": sanitize_text(original.media_type, _MAX_WORD) or None,
     }
 
 

@@ -34,6 +34,23 @@ class WrittenFile(BaseModel):
     sha256: str
 
 
+class WrittenOriginal(BaseModel):
+    """A transcript as the platform gave it; see :mod:`~airflow_provider_sessions.export.original_transcripts`.
+
+    :param version: of the session's rows in ``transcript_segments``.
+    :param key: its key in the store.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    session_id: str
+    version: int
+    key: str
+    bytes: int
+    sha256: str
+    media_type: str | None
+
+
 class RunRecord(BaseModel):
     """What a run exported. It contains no time of writing, so that the record of a rerun is the same.
 
@@ -45,6 +62,7 @@ class RunRecord(BaseModel):
     :param pending_since: by id of each pending session, the time from which ``give_up_after`` counts.
     :param unchanged: number of sessions that other runs had exported and that did not change.
     :param owned: ids of sessions that a rerun exports again, whatever its window.
+    :param keep_original: whether transcripts were also written as the platform gave them.
     :param may_exist: while ``running``, keys of all files that the run may have written.
     """
 
@@ -72,12 +90,15 @@ class RunRecord(BaseModel):
     unchanged: int = 0
     owned: tuple[str, ...] = ()
     files: tuple[WrittenFile, ...] = ()
+    keep_original: bool = False
+    originals: tuple[WrittenOriginal, ...] = ()
     may_exist: tuple[str, ...] = ()
 
     @property
     def keys(self) -> set[str]:
         """Keys of all files that may exist because of this run."""
-        return {file.key for file in self.files} | set(self.may_exist)
+        written = {file.key for file in self.files} | {original.key for original in self.originals}
+        return written | set(self.may_exist)
 
 
 def read_record(store: Store, run: RunId) -> RunRecord | None:
@@ -115,5 +136,5 @@ def _bytes_of(record: RunRecord) -> bytes:
 def remove_stale_files(store: Store, run: RunId, keys: set[str]) -> None:
     """Delete files of an earlier try. Files that are not named after the run are never touched."""
     for key in sorted(keys):
-        if key.rpartition("/")[2].startswith(f"{run.stem}."):
+        if key.rpartition("/")[2].startswith(f"{run.stem}.") or f"/{run.stem}/" in key:
             store.delete(key)

@@ -93,17 +93,17 @@ def _set_end(segment: TranscriptSegment, later: float | None) -> TranscriptSegme
 
 
 class TranscriptFile(Value):
-    """A transcript in the platform's own format: the file's text, and its media type (``text/vtt``)."""
+    """A transcript in the platform's own form: its bytes as they were received, and its media type (``text/vtt``)."""
 
-    text: str = Field(repr=False)
+    content: bytes = Field(repr=False)
     media_type: str
 
 
 class Transcript(Value):
     """The ordered segments of a session's transcript in one language; a translation is a transcript of its own.
 
-    ``started_at`` is the time of second zero, if known. ``original`` is the file from which the segments were read, if
-    the platform provides one; it is never exported.
+    ``started_at`` is the time of second zero, if known. ``original`` is what the segments were read from. Where one
+    response holds several transcripts, the first one has it. It is only written where ``keep_original`` is set.
 
     Each segment ends a millisecond or more after its start, because players do not show other captions. If the platform
     reports no such end, it is inferred: the next later start, or for the last segment the time to say its text, up to

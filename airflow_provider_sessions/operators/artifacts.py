@@ -114,21 +114,32 @@ class FetchTranscriptOperator(DeferringOperator):
     ``transcript.{language}.{format}``. A file appears only when it is complete; a repeated task replaces its files. If
     the transcript does not name its speakers, the participants do.
 
-    Returns a list of ``{"path", "format", "language", "segments", "bytes", "sha256"}``.
+    Returns a list of ``{"path", "format", "language", "segments", "bytes", "sha256"}``; of a file that
+    ``keep_original`` adds, the format is ``original``, and there is ``media_type``, too.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param session_id: the session. (templated)
     :param path: where to write: a URL that Airflow's ``ObjectStoragePath`` accepts, or such a path.
         (templated)
     :param formats: any of ``vtt`` (WebVTT), ``srt``, ``txt`` (speaker turns), ``json``. (templated)
+    :param keep_original: whether to write the transcript as the platform gave it, too, byte for byte, to
+        ``transcript.original.{extension}``. The media type decides on the extension. (templated)
     :param object_storage_conn_id: connection for ``path``; overrides one in the URL. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer
         than 10 s for the account's rate limit. This needs a triggerer.
     :raises ExportError: there is no transcript yet.
-    :raises UnsupportedError: the platform has no transcripts; nothing was sent.
+    :raises UnsupportedError: the platform has no transcripts, or, for ``keep_original``, not in a form of its own;
+        nothing was sent.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "session_id", "path", "formats", "object_storage_conn_id")
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "session_id",
+        "path",
+        "formats",
+        "keep_original",
+        "object_storage_conn_id",
+    )
     usual_requests = 3
     operator_extra_links = (SessionLink(), JoinLink())
 
@@ -139,31 +150,37 @@ class FetchTranscriptOperator(DeferringOperator):
         session_id: str,
         path: Folder,
         formats: Sequence[TranscriptFormat | str] | TranscriptFormat | str = ("vtt",),
+        keep_original: bool | str = False,
         object_storage_conn_id: str | None = None,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(conn_id=conn_id, deferrable=deferrable, **kwargs)
         check_untemplated_values(formats, read_formats)
+        check_untemplated_values(keep_original, partial(parse_bool, field="keep_original"))
         self.session_id = session_id
         self.path = path
         self.formats = formats
+        self.keep_original = keep_original
         self.object_storage_conn_id = object_storage_conn_id
 
     def work(self, context: Context, hook: SessionsHook) -> list[dict[str, Any]]:
         """Write the files."""
         session_id = parse_id(self.session_id)
         formats = read_formats(parse_json(self.formats, "formats") or ())
+        keep_original = parse_bool(self.keep_original, "keep_original")
         store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
 
         async def find(adapter: Adapter) -> tuple[Session, list[Transcript]]:
             adapter.require(Feature.TRANSCRIPTS)
+            if keep_original:
+                adapter.require_original_transcripts()
             session = await adapter.get(session_id)
             return session, await fetch_transcripts(adapter, session)
 
         session, transcripts = hook.run(find)
         push_links(context, session)
-        written = write_transcripts(store, session, transcripts, formats)
+        written = write_transcripts(store, session, transcripts, formats, keep_original=keep_original)
         segments = sum(len(transcript.segments) for transcript in transcripts)
         log.info("Wrote %s of %s", format_count(len(written), "file"), format_count(segments, "segment"))
         return written

@@ -52,6 +52,7 @@ from airflow_provider_sessions.model import (
     SessionState,
     Takeaways,
     Transcript,
+    TranscriptFile,
     Window,
     WindowBy,
 )
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from airflow_provider_sessions.client import httpx_api as httpx
     from airflow_provider_sessions.client.client import Client
     from airflow_provider_sessions.client.config import ClientConfig
-    from airflow_provider_sessions.client.responses import Dialect
+    from airflow_provider_sessions.client.responses import Body, Dialect
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -166,6 +167,8 @@ class Adapter(ABC):
     :cvar default_max_wait: seconds that a request may wait for a retry or for the rate limit. It should be more than
         a window of the limit, or a burst that uses up the window fails instead of waiting.
     :cvar keeps_canceled: whether :meth:`get` still returns a canceled session; False if canceling deletes it.
+    :cvar keeps_original_transcripts: whether :meth:`transcripts` returns them with
+        :attr:`~airflow_provider_sessions.model.Transcript.original`.
     :cvar hook_class: ``module:class`` of the hook for its connections, a subclass of ``hooks.base.SessionsHook``; None
         for that class itself.
     """
@@ -184,6 +187,7 @@ class Adapter(ABC):
     category_limits: ClassVar[Mapping[str, RateLimit]] = {}
     default_max_wait: ClassVar[float] = 60.0
     keeps_canceled: ClassVar[bool] = True
+    keeps_original_transcripts: ClassVar[bool] = False
     hook_class: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -631,6 +635,17 @@ class Adapter(ABC):
             raise cls.unsupported(feature)
 
     @classmethod
+    def require_original_transcripts(cls) -> None:
+        """Check that transcripts come with the platform's own form of them, before any request.
+
+        :raises UnsupportedError: the platform has no transcripts, or its adapter does not keep them as received.
+        """
+        cls.require(Feature.TRANSCRIPTS)
+        if not cls.keeps_original_transcripts:
+            note = f"The adapter of {cls.platform} does not keep transcripts as they were received"
+            raise UnsupportedError(cls.platform, "keep_original", note)
+
+    @classmethod
     def unsupported(cls, feature: Feature) -> UnsupportedError:
         """Return the error for a feature that the platform does not support."""
         return UnsupportedError(cls.platform, feature.value, cls.capabilities[feature].note)
@@ -644,6 +659,17 @@ class Adapter(ABC):
             return model.model_validate(dict(given))
         except ValidationError as invalid:
             raise make_options_error(self.platform, model, invalid.errors(include_url=False)) from None
+
+
+def add_original(transcripts: Sequence[Transcript], body: Body) -> list[Transcript]:
+    """Return the transcripts of one response, the first with the response's body as its original.
+
+    :param body: of :meth:`~airflow_provider_sessions.client.client.Client.send_for_body`.
+    """
+    original = TranscriptFile(content=body.content, media_type=body.media_type)
+    return [
+        one.model_copy(update={"original": original}) if not number else one for number, one in enumerate(transcripts)
+    ]
 
 
 def make_options_error(platform: str, model: type[BaseModel], errors: Sequence[Mapping[str, Any]]) -> OptionsError:

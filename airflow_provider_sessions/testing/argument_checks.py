@@ -141,7 +141,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
         name: partial(parse_id, field=name)
         for name in ("booking_page_id", "conn_id", "email", "session_id", "sql_conn_id")
     },
-    **{name: partial(parse_bool, field=name) for name in ("allow_none", "mark", "notify")},
+    **{name: partial(parse_bool, field=name) for name in ("allow_none", "keep_original", "mark", "notify")},
     **{
         name: partial(parse_untemplated_bool, field=name)
         for name in ("allow_untested_database", "cancel_on_kill", "deferrable", "soft_fail")

@@ -55,6 +55,7 @@ from airflow_provider_sessions.model import (
     SessionDraft,
     SessionQuery,
     SessionState,
+    Transcript,
     Window,
     WindowBy,
 )
@@ -224,13 +225,20 @@ async def _list(adapter: Adapter) -> list[Session]:
     return [one async for one in adapter.list_sessions(SessionQuery())]
 
 
+async def _get_transcripts(adapter: Adapter, session: Session) -> list[Transcript]:
+    """Return a session's transcripts, the first with its original if the adapter says so."""
+    found = await adapter.transcripts(session)
+    assert not adapter.keeps_original_transcripts or (found[0].original and found[0].original.content)
+    return found
+
+
 OF_ENDED_SESSIONS: Mapping[Feature, Callable[[Adapter, Session], Awaitable[Any]]] = {
     Feature.SESSIONS: lambda adapter, session: _list(adapter),
     Feature.GET: lambda adapter, session: adapter.get(session.session_id),
     Feature.POLL_SESSIONS: lambda adapter, session: adapter.poll_sessions({session.session_id: None}),
     Feature.PARTICIPANTS: lambda adapter, session: adapter.participants(session),
     Feature.ATTENDANCE: lambda adapter, session: adapter.attendance(session),
-    Feature.TRANSCRIPTS: lambda adapter, session: adapter.transcripts(session),
+    Feature.TRANSCRIPTS: _get_transcripts,
     Feature.TAKEAWAYS: lambda adapter, session: adapter.takeaways(session),
     Feature.RECORDINGS: lambda adapter, session: adapter.recordings(session),
     Feature.RECORDING_REQUEST: _download_recording,

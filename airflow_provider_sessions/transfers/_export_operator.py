@@ -19,7 +19,7 @@ from airflow_provider_sessions.arguments import (
 )
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import InputError
-from airflow_provider_sessions.export.datasets import DatasetName, parse_datasets
+from airflow_provider_sessions.export.datasets import Dataset, DatasetName, parse_datasets
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName, check_discovery, check_sweep_pages
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
@@ -169,6 +169,14 @@ class BaseExportOperator(DeferringOperator):
         :raises InputError: an argument is invalid.
         """
 
+    def check_request(self, hook: SessionsHook, datasets: Sequence[Dataset] | None, redaction: Redaction) -> None:
+        """Check what depends on several arguments, or on the platform. Nothing has been sent.
+
+        :param datasets: the datasets that are named; None for all that the platform supports.
+        :raises InputError: arguments do not go together.
+        :raises UnsupportedError: the platform does not support it.
+        """
+
     def _attempt(self, context: Context, reserved: int, began: float, times: int) -> Any:
         with tune_gc():  # around the adapter's whole life, so that all that the export leaves is collected
             return super()._attempt(context, reserved, began, times)
@@ -183,6 +191,7 @@ class BaseExportOperator(DeferringOperator):
         give_up_after = timedelta(seconds=parse_seconds(self.give_up_after, "give_up_after"))
         on_absent = OnAbsent.parse(self.on_absent)
         redaction = resolve_redaction(self.redact, self.redact_conn_id)
+        self.check_request(hook, datasets, redaction)
         with self.target(_get_run_id(context), give_up_after) as target:
             _warn_if_window_is_open(query.window)
             with preload_lineage_collector():

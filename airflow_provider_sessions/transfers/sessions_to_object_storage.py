@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_sessions.arguments import check_untemplated_values, none_if_empty, parse_text
-from airflow_provider_sessions.export.datasets import DatasetName
+from airflow_provider_sessions.arguments import check_untemplated_values, none_if_empty, parse_bool, parse_text
+from airflow_provider_sessions.errors import InputError
+from airflow_provider_sessions.export.datasets import Dataset, DatasetName
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FormatName, find_format, get_format
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
-from airflow_provider_sessions.export.redaction import RedactionModeName
+from airflow_provider_sessions.export.original_transcripts import SEGMENTS
+from airflow_provider_sessions.export.redaction import Redaction, RedactionMode, RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
+from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.model.values import find_zone
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.transfers._absences import OnAbsentName
 from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
@@ -86,14 +91,25 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     :param redact: what happens to personal data: a mapping of ``email``, ``name``, ``user_id``, ``device``, ``title``,
         ``text``, ``link`` to ``keep``, ``drop`` or ``hash``; see :mod:`~airflow_provider_sessions.export.redaction`.
         What is not named is kept. (templated)
+    :param keep_original: whether to write each session's transcript as the platform gave it, too, byte for byte, to
+        ``{path}/transcript_originals/dt=YYYY-MM-DD/{run}/{session_id}/v{version}.{extension}``. Their checksums are in
+        the run's record. It cannot be redacted, so nothing may be. (templated)
     :param redact_conn_id: the connection whose password is the key of the hashes. (templated)
     :raises InputError: an argument is invalid, or there is no window; nothing was sent.
     :raises ExportError: incomplete files would be visible at ``path``, or another run is writing although the store
         allows one at a time.
-    :raises UnsupportedError: the platform does not support a dataset; nothing was sent.
+    :raises UnsupportedError: the platform does not support a dataset, or has no transcripts for ``keep_original``;
+        nothing was sent.
     """
 
-    template_fields: Sequence[str] = (*SHARED_TEMPLATE_FIELDS, "path", "format", "day_zone", "object_storage_conn_id")
+    template_fields: Sequence[str] = (
+        *SHARED_TEMPLATE_FIELDS,
+        "path",
+        "format",
+        "day_zone",
+        "keep_original",
+        "object_storage_conn_id",
+    )
 
     def __init__(
         self,
@@ -102,6 +118,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         path: Folder,
         format: FormatName | str = "jsonl",  # noqa: A002 - the word users look for
         day_zone: str = "UTC",
+        keep_original: bool | str = False,
         object_storage_conn_id: str | None = None,
         datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
         session_id: Sequence[str] | str | None = None,
@@ -144,9 +161,11 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             **kwargs,
         )
         check_untemplated_values(format, find_format)
+        check_untemplated_values(keep_original, partial(parse_bool, field="keep_original"))
         check_untemplated_values(day_zone, parse_day_zone)
         self.path = path
         self.format = format
+        self.keep_original = keep_original
         self.day_zone = day_zone
         self.object_storage_conn_id = object_storage_conn_id
 
@@ -155,7 +174,35 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         """Open the store at ``path``."""
         form = get_format(self.format)
         store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
-        yield FileTarget(store, form, run, day_zone=parse_day_zone(self.day_zone), give_up_after=give_up_after)
+        yield FileTarget(
+            store,
+            form,
+            run,
+            day_zone=parse_day_zone(self.day_zone),
+            keep_original=parse_bool(self.keep_original, "keep_original"),
+            give_up_after=give_up_after,
+        )
+
+    def check_request(self, hook: SessionsHook, datasets: Sequence[Dataset] | None, redaction: Redaction) -> None:
+        """Check that ``keep_original`` is possible, if it is set.
+
+        :raises InputError: something is redacted, or the dataset of transcripts is not exported.
+        :raises UnsupportedError: the platform has no transcripts, or not in a form of its own.
+        """
+        if not parse_bool(self.keep_original, "keep_original"):
+            return
+        if any(mode is not RedactionMode.KEEP for mode in redaction.modes.values()):
+            raise InputError(
+                "keep_original: a transcript as the platform gave it holds names and what was said, and cannot be "
+                "redacted; leave out either keep_original or redact"
+            )
+        if datasets is not None and all(dataset.name != SEGMENTS for dataset in datasets):
+            raise InputError(f"keep_original: datasets must name {SEGMENTS}, too")
+
+        async def check(adapter: Adapter) -> None:
+            adapter.require_original_transcripts()
+
+        hook.run(check)
 
 
 def parse_day_zone(value: Any) -> ZoneInfo:

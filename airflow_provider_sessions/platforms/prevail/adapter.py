@@ -64,6 +64,7 @@ from airflow_provider_sessions.platforms.adapter import (
     Capability,
     Feature,
     Support,
+    add_original,
     find_listed,
     get_download_url,
 )
@@ -122,6 +123,7 @@ class PrevailAdapter(Adapter):
     endpoints = endpoints.api
     create_options = PrevailOptions
     filters = frozenset(("case",))
+    keeps_original_transcripts = True
     default_base_url = "https://prevail.ai/api/v1"
     dialect = DIALECT
     capabilities: ClassVar[Mapping[Feature, Capability]] = {
@@ -442,10 +444,11 @@ class PrevailAdapter(Adapter):
     async def transcripts(self, session: Session) -> list[Transcript]:
         """See :meth:`Adapter.transcripts`."""
         try:
-            items = await self.client.send(endpoints.list_transcripts(await self._get_slug(session.session_id)))
+            call = endpoints.list_transcripts(await self._get_slug(session.session_id))
+            items, body = await self.client.send_for_body(call)
         except NotFoundError:
             return []
-        return [map_transcript(item, session) for item in items if item.segments]
+        return add_original([map_transcript(item, session) for item in items if item.segments], body)
 
     async def recordings(self, session: Session) -> list[Recording]:
         """Return the session's audio; empty while there is none."""

@@ -31,7 +31,7 @@ from airflow_provider_sessions.model import (
     Transcript,
 )
 from airflow_provider_sessions.platforms.account import Account
-from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support
+from airflow_provider_sessions.platforms.adapter import Adapter, Capability, Feature, Support, add_original
 from airflow_provider_sessions.platforms.auth import ApiKeyAuth
 from airflow_provider_sessions.platforms.description_marker import Candidate, find_candidates, keep_marker
 from airflow_provider_sessions.platforms.list_cache import ListCache
@@ -102,6 +102,7 @@ class SessionsUsAdapter(Adapter):
     default_rate_limit = RateLimit(10, 60.0)
     default_max_wait = 300.0  # an export may have 32 requests waiting at once: that is a bit more than four windows
     keeps_canceled = False
+    keeps_original_transcripts = True
     filters = frozenset(("room_id",))
     capabilities: ClassVar[Mapping[Feature, Capability]] = {
         Feature.CREATE: Capability(_YES, "Needs start and duration; participants are added in a second request"),
@@ -380,13 +381,15 @@ class SessionsUsAdapter(Adapter):
     async def transcripts(self, session: Session) -> list[Transcript]:
         """Return the original and its translations; a missing or empty one means that there is none yet."""
         try:
-            entries = await self._send(endpoints.get_transcripts(session.session_id))
+            call = endpoints.get_transcripts(session.session_id)
+            check_key_role(self.account, call.route.name)
+            entries, body = await self.client.send_for_body(call)
         except NotFoundError:
             return []
         if not any(content.get("text") for entry in entries for content in entry.get("content") or ()):
             return []
         people = await self._people.get(session.session_id, max_age=_REUSE_SECONDS)
-        return map_transcripts(entries, session, {p.source_id: p for p in people if p.source_id})
+        return add_original(map_transcripts(entries, session, {p.source_id: p for p in people if p.source_id}), body)
 
     async def takeaways(self, session: Session) -> Takeaways | None:
         """Return the takeaways; missing or empty ones mean that there are none yet."""

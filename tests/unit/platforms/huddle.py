@@ -88,9 +88,9 @@ def list_files(meeting_id: str) -> Call[list[File]]:
 
 
 @api("GET", "/meetings/{meeting_id}/captions", documented=True)
-def get_captions(meeting_id: str) -> Call[str]:
+def get_captions(meeting_id: str) -> Call[bytes]:
     """Get a meeting's captions as WebVTT; empty while there are none."""
-    return call(str)
+    return call(bytes)
 
 
 class HuddleAdapter(Adapter):
@@ -98,6 +98,7 @@ class HuddleAdapter(Adapter):
 
     platform = "huddle"
     endpoints = api
+    keeps_original_transcripts = True
     dialect = Dialect(
         "huddle", hints={401: "Check the key", "3001": "It may have been deleted"}, codes={"3001": NotFoundError}
     )
@@ -119,8 +120,8 @@ class HuddleAdapter(Adapter):
         )
 
     async def transcripts(self, session: Session) -> list[Transcript]:
-        text = await self.client.send(get_captions(session.session_id))
-        return [read_transcript(text, session.session_id, language="en")] if text else []
+        data = await self.client.send(get_captions(session.session_id))
+        return [read_transcript(data, session.session_id, language="en")] if data else []
 
     async def recordings(self, session: Session) -> list[Recording]:
         files = await self.client.send(list_files(session.session_id))

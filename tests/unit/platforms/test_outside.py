@@ -201,13 +201,36 @@ def test_its_transcript_files_are_read_and_kept_as_they_are(
         ("Ada", "Good morning."),
         ("Ben", "Good morning & welcome."),
     ]
-    assert transcript.original == TranscriptFile(text=CAPTIONS, media_type="text/vtt")
+    assert transcript.original == TranscriptFile(content=CAPTIONS.encode(), media_type="text/vtt")
 
     [written] = FetchTranscriptOperator(
         task_id="fetch", conn_id="huddle_default", session_id="m", path=str(tmp_path), formats=["json"]
     ).execute(context)
     assert (written["segments"], written["language"]) == (2, "en")
     assert "take 1" not in Path(written["path"]).read_text()
+
+
+def test_its_transcript_files_are_written_as_they_are(
+    huddle_default: Huddle, context: dict[str, Any], tmp_path: Path
+) -> None:
+    huddle_default.add("m", SOON, "finished")
+    huddle_default.captions["m"] = captions = "\ufeff" + CAPTIONS.replace("\n", "\r\n")
+
+    _, original = FetchTranscriptOperator(
+        task_id="fetch", conn_id="huddle_default", session_id="m", path=str(tmp_path), keep_original=True
+    ).execute(context)
+
+    assert original["path"] == str(tmp_path / "m" / "transcript.original.vtt")
+    assert (tmp_path / "m" / "transcript.original.vtt").read_bytes() == captions.encode()
+    assert (original["segments"], original["media_type"]) == (2, "text/vtt")
+
+
+def test_an_adapter_that_does_not_keep_them_says_so() -> None:
+    class Forgetful(HuddleAdapter):
+        keeps_original_transcripts = False
+
+    with pytest.raises(UnsupportedError, match="adapter of huddle does not keep transcripts"):
+        Forgetful.require_original_transcripts()
 
 
 def test_a_transcript_file_that_says_the_same_makes_no_new_version(
@@ -254,7 +277,7 @@ class OneList(HuddleAdapter):
 
     async def transcripts(self, session: Session) -> list[Transcript]:
         return [
-            read_transcript((await self.read_file(file.url, {"X-File-Token": FILE_TOKEN})).decode(), session.session_id)
+            read_transcript(await self.read_file(file.url, {"X-File-Token": FILE_TOKEN}), session.session_id)
             for file in await self._files.get(session.session_id)
             if file.type == "text/vtt"
         ]

@@ -280,8 +280,8 @@ WRONG: dict[str, Any] = {
     **dict.fromkeys(("concurrency", "limit", "max_consecutive_failures", "sweep_pages"), -1),
     **dict.fromkeys(
         (
-            *("allow_none", "allow_untested_database", "cancel_on_kill", "deferrable", "mark", "notify"),
-            *("partition_outlets", "soft_fail"),
+            *("allow_none", "allow_untested_database", "cancel_on_kill", "deferrable", "keep_original", "mark"),
+            *("notify", "partition_outlets", "soft_fail"),
         ),
         "flase",
     ),
