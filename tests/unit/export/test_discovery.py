@@ -218,6 +218,16 @@ class TestWhatTheOrderHides:
         nights.export(2)
         assert nights.exported() == {hidden}
 
+    def test_of_the_last_day_before_a_run_is_found_by_the_next(self, nights: Nights) -> None:
+        """The list shows a session only after a run, behind a page of newer ones that this run has seen."""
+        nights.history(140)
+        nights.export(2)  # the pages that are read again by turns are the next ones, then
+        seen = nights.hold(25, created=-6 * HOUR)
+        nights.export(2)
+        [hidden] = nights.hold(ended=-1.4 * DAY, created=-1.5 * DAY)
+        nights.export(2)
+        assert nights.exported() == {*seen, hidden}
+
     def test_is_left_out_if_no_run_exported_its_window(self, nights: Nights) -> None:
         nights.history(60)
         nights.export()
