@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohappyeyeballs
 import anyio
+import anyio._backends._asyncio  # else the first request imports it, which takes 50 ms of the event loop
 import httpcore
 from anyio.abc import ByteStream, SocketAttribute, SocketStream
 from anyio.streams.tls import TLSAttribute, TLSStream

@@ -6,6 +6,8 @@ import asyncio
 import random
 import socket
 import ssl
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -362,3 +364,39 @@ async def test_a_connection_is_not_read_ahead() -> None:
     assert 0 < sent < 500 * len(WORD)
     await stream.aclose()
     server.close()
+
+
+FIRST_REQUEST = """
+import asyncio, sys
+from airflow_provider_sessions.client.call import Endpoints, call
+from airflow_provider_sessions.client.client import Client, ClientConfig
+from airflow_provider_sessions.client.responses import Dialect
+from airflow_provider_sessions.platforms.vidinfra import adapter
+
+api = Endpoints("nearby")
+
+@api("GET", "/thing", documented=True)
+def get_thing():
+    return call(dict)
+
+async def respond(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+    await writer.drain()
+
+async def main():
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
+    url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+    async with Client(ClientConfig(base_url=url), dialect=Dialect("nearby")) as client:
+        before = set(sys.modules)
+        await client.send(get_thing())
+        print(*{name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_request_imports_nothing_in_the_event_loop() -> None:
+    """Imports of tens of milliseconds would hold up all other triggers of a triggerer."""
+    ended = subprocess.run([sys.executable, "-c", FIRST_REQUEST], check=True, capture_output=True)
+    assert ended.stdout.strip() == b""
