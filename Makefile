@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test test-celery test-dbt lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 audit constraints clean
+.PHONY: help demo up test test-celery test-dbt lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 audit release constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -30,7 +30,7 @@ install = scripts/environment.sh $(@D) $(filter constraints/%,$^) $(1) && touch 
 INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environment.sh
 
 .venv/.ready: $(INPUTS) constraints/airflow-3.3.txt
-	@$(call install)
+	@$(call install,demo)
 
 .venv/.ready-dev: $(INPUTS) constraints/airflow-3.3.txt
 	@$(call install,dev)
@@ -87,14 +87,23 @@ test-3.1 test-3.2 test-3.4: test-%:
 	$(call with,.venv-$*) python -m pytest $(FACE)
 	$(if $(filter 3.1 3.4,$*),$(call with,.venv-$*) python -m pytest tests/e2e -m matrix)
 
+# Without the package, which is built from a tag.
+.venv-release/.ready: $(INPUTS) constraints/release.txt
+	@PACKAGE= $(call install,release)
+
 .venv/.ready-mutants: $(INPUTS) constraints/airflow-3.3.txt
 	@$(call install,mutants)
 
 mutants: .venv/.ready-dev .venv/.ready-mutants ## mutation tests of the central modules; half an hour, before each release
 	$(call with,.venv) python -m scripts.mutants $(ARGS)
 
-audit: ## check dependencies for known vulnerabilities, before each release (needs uv and the network)
-	scripts/audit.sh
+audit: .venv-release/.ready ## check dependencies for known vulnerabilities, before each release (needs the network)
+	$(call with,.venv-release) scripts/audit.sh
+
+# make release TAG=v0.1.0
+TAG ?= v$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' airflow_provider_sessions/__init__.py)
+release: .venv-release/.ready ## build and check the distributions of a tag, into dist/ (needs the network)
+	$(call with,.venv-release) python -m scripts.release $(TAG) $(ARGS)
 
 constraints: ## resolve the pinned versions again (needs uv)
 	scripts/constraints.sh

@@ -24,8 +24,7 @@ class Platform:
     :param script: when each new session changes; see the sandbox's control route ``/<platform>/script``.
     :param cues: another script for live sessions, by the task that starts it when it is deferred. With times alone, a
         session could end before a slow machine polls it.
-    :param page: path of a session below the sandbox's base URL, if the platform has no pages: the link of a task then
-        shows the session's JSON.
+    :param page: path of a session's page below the base URL, if the platform's API does not name it.
     :param limit: requests and seconds: the rate limit of the platform and of its connection.
     """
 
@@ -96,7 +95,7 @@ PLATFORMS = (
         # the planned start, polls are rare.
         script={"live_after": 8, "duration": 120, "artifacts_after": 4},
         cues={"wait_until_ended": {"duration": 14}},
-        page="/sessions/{session_id}",
+        page="/pages/sessions/{session_id}",
     ),
     Platform(
         name="sessions_us",

@@ -38,8 +38,9 @@ def main() -> int:
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
     try:
-        with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as (airflow, sandbox):
-            wait_for_runs(airflow.api, sandbox, start_runs(airflow.api, progress), progress)
+        with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as demo:
+            api = demo.airflow.api
+            wait_for_runs(api, demo.sandbox, start_runs(api, progress), progress)
         print_exported_files()
     except KeyboardInterrupt:
         progress.print_event("Interrupted; all processes are stopped")

@@ -7,14 +7,37 @@ import time
 from pathlib import Path
 
 from scripts._airflow_api import AirflowApiError
-from scripts._demo_environment import start_demo_environment
-from scripts._platforms import DAGS, PLATFORMS
+from scripts._demo_environment import DemoEnvironment, start_demo_environment
+from scripts._platforms import DAGS
 from scripts._processes import ChildProcessFailed, interrupt_on_signals
 from scripts._progress import Progress
-from scripts._sandbox import SandboxProcess
-from scripts._standalone import Standalone
+from scripts._visitors import hold_meeting, hold_webinars, start_watching
 
 OUTPUT = DAGS.parent / "demo-output"
+MEETING_INTERVAL = 180.0
+"""Seconds from one meeting that somebody holds to the next."""
+
+FIRST_STEPS = """
+  Airflow    {url}    user {user}    password {password}
+
+  What to click first:
+
+  1. Log in, open Dags, click sessions_webinar_lifecycle, then Trigger, and Trigger in the form.
+     The run creates a webinar, waits deferred until it has ended, and exports it. Click a task:
+     the button Session shows the webinar's page.
+  2. Open Assets, then sessions_events. Somebody holds a meeting every {minutes:.0f} minutes; when it ends and when
+     its transcript is ready, the event starts sessions_export_each_session.
+  3. Trigger sessions_nightly_export, and sessions_nightly_load: they write yesterday's webinars to files,
+     and to tables of the database.
+  4. Trigger the other DAGs; all forms have default values.
+  5. Open Admin > Connections: each connection has a button that tests it.
+
+  Files      {files}
+  Database   {database}
+  Sandbox    {sandbox}/_sandbox/ lists the control routes: start, end, faults, requests
+
+  Stop everything with Ctrl-C.
+"""
 
 
 def main() -> int:
@@ -22,33 +45,48 @@ def main() -> int:
     progress = Progress()
     OUTPUT.mkdir(exist_ok=True)
     try:
-        with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as (airflow, sandbox):
-            print_addresses(airflow, sandbox, OUTPUT)
-            while True:
-                airflow.check_running()
-                time.sleep(1)
+        with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as demo:
+            hold_webinars(demo.sandbox)
+            start_watching(demo.airflow.api)
+            print_first_steps(demo, OUTPUT)
+            hold_meetings(demo, progress)
     except KeyboardInterrupt:
         progress.print_event("All processes are stopped")
-        return 0
     except (ChildProcessFailed, AirflowApiError, TimeoutError) as failure:
         print(f"\nAirflow did not start, or stopped: {failure}", file=sys.stderr)
         return 1
+    return 0
 
 
-def print_addresses(airflow: Standalone, sandbox: SandboxProcess, files: Path) -> None:
-    """Print the addresses, the login and the folder of the files."""
-    user, password = airflow.read_login()
-    examples = ", ".join([*(platform.dag_id for platform in PLATFORMS), "sessions_webinar_publication"])
+def print_first_steps(demo: DemoEnvironment, files: Path) -> None:
+    """Print the addresses, the login, and what to click first."""
+    user, password = demo.airflow.read_login()
     print(
-        f"\n  Airflow      {airflow.url}"
-        f"\n  user         {user}"
-        f"\n  password     {password}"
-        f"\n  start here   {airflow.url}/dags: trigger {examples}; the forms have default values"
-        f"\n  files        {files}"
-        f"\n  sandbox      {sandbox.url}/_sandbox/ lists the control routes: start, end, faults, requests"
-        f"\n\n  Stop everything with Ctrl-C.\n",
+        FIRST_STEPS.format(
+            url=demo.airflow.url,
+            user=user,
+            password=password,
+            minutes=MEETING_INTERVAL / 60,
+            files=files,
+            database=demo.warehouse.description,
+            sandbox=demo.sandbox.url,
+        ),
         flush=True,
     )
+
+
+def hold_meetings(demo: DemoEnvironment, progress: Progress) -> None:
+    """Let a meeting be held every few minutes.
+
+    :raises ChildProcessFailed: Airflow has stopped.
+    """
+    due = 0.0
+    while True:
+        demo.airflow.check_running()
+        if time.monotonic() >= due:
+            progress.print_event(f"Somebody holds a meeting on Sessions: {hold_meeting(demo.sandbox)}")
+            due = time.monotonic() + MEETING_INTERVAL
+        time.sleep(1)
 
 
 if __name__ == "__main__":

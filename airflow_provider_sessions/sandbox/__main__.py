@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from airflow_provider_sessions.sandbox.sandbox_state import PLATFORMS
 
 EPILOG = """\
 Once it is serving, it prints one line of JSON: its URL, the URL of the control routes, and the base URL of each
-platform. Control routes create, start and end sessions and inject faults: GET /_sandbox/ lists them.
+platform. Then it prints a line for each platform that makes its connection in a shell in which Airflow is started:
+export AIRFLOW_CONN_VIDINFRA_DEFAULT='{...}'. Control routes create, start and end sessions and inject faults:
+GET /_sandbox/ lists them.
 
 A scenario is a JSON file with a list of control requests, which run before that line is printed:
 
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.ready_file:
             _write_ready_file(options.ready_file, _describe(server))
-        sys.stdout.write(json.dumps(_urls(server)) + "\n")
+        sys.stdout.writelines(f"{line}\n" for line in (json.dumps(_urls(server)), *_export_connections(server)))
         sys.stdout.flush()
         stop.wait()
     finally:
@@ -121,6 +124,12 @@ def _parse_time(text: str) -> datetime:
 def _urls(server: SandboxServer) -> dict[str, Any]:
     platforms = {name: platform.base_url for name, platform in server.sandbox.platforms.items()}
     return {"url": server.url, "control": server.control_url, **platforms}
+
+
+def _export_connections(server: SandboxServer) -> Iterator[str]:
+    """Yield the lines of a shell that make a connection of each platform, with the id that is the hooks' default."""
+    for name, platform in server.sandbox.platforms.items():
+        yield f"export AIRFLOW_CONN_{name.upper()}_DEFAULT={shlex.quote(json.dumps(platform.connection()))}"
 
 
 def _describe(server: SandboxServer) -> dict[str, Any]:

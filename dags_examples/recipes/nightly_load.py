@@ -7,7 +7,8 @@
   are loaded by the run of a later one.
 - Each run loads one day, its data interval. This needs ``CronDataIntervalTimetable``: with ``schedule="@daily"``
   Airflow 3 gives runs an interval without length, which the load refuses.
-- Catch-up is on: the first run is for ``start_date``, and Airflow creates the runs that it missed while it was down.
+- Catch-up is off, so that unpausing the example loads one day, the last. In your own DAG, set ``catchup=True``: then
+  the first run is for ``start_date``, and Airflow creates the runs that it missed while it was down or the DAG paused.
 
 The schema is ``public`` on PostgreSQL by default, ``main`` on DuckDB and SQLite, and the database on MariaDB and MySQL.
 
@@ -20,6 +21,7 @@ people without an e-mail address or id by session: in another session, the same 
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
@@ -27,6 +29,9 @@ from airflow.sdk import DAG, Param
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_sessions.transfers.sessions_to_sql import SessionsToSqlOperator
+
+SCHEMA = os.environ.get("SESSIONS_SCHEMA", "public")
+"""Schema of the tables."""
 
 HOURS_ATTENDED = """
 SELECT coalesce(max(person.email), max(person.name), person.participant_key) AS attendee,
@@ -49,13 +54,13 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     # The first day to load: set your own.
     start_date=datetime(2026, 11, 1, tzinfo=UTC),
-    catchup=True,
+    catchup=False,
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10)},
     params={
         "conn_id": Param("vidinfra_default", type="string", title="Connection of the platform"),
         "sql_conn_id": Param("warehouse", type="string", title="Connection of the database"),
-        "schema": Param("public", type="string", pattern="^[a-z_][a-z0-9_]*$", title="Schema of the tables"),
+        "schema": Param(SCHEMA, type="string", pattern="^[a-z_][a-z0-9_]*$", title="Schema of the tables"),
     },
     tags=["sessions", "example"],
 ):

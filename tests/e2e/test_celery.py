@@ -202,7 +202,7 @@ def copy_dags(folder: Path, schema: str) -> None:
             assert count == 1, pattern
         text = text.replace("file:///tmp/sessions", f"s3://storage@{BUCKET}/nights")
         text = text.replace('format="csv"', 'format="parquet"')
-        (folder / example.name).write_text(text.replace('Param("public"', f'Param("{schema}"'))
+        (folder / example.name).write_text(text.replace('"public"', f'"{schema}"'))
 
 
 def connect(environment: Environment, lifecycles: ControlledSandbox, nights: ControlledSandbox) -> None:

@@ -166,7 +166,7 @@ def install_dag(environment: Environment, dag_id: str, first_day: datetime) -> N
     given = f"start_date=datetime({first_day.year}, {first_day.month}, {first_day.day}, tzinfo=UTC)"
     text, replaced = re.subn(r"start_date=datetime\(.*\)", given, text)
     assert replaced == 1
-    text = text.replace('Param("public"', f'Param("{environment.tables.schema}"')
+    text = text.replace('"public"', f'"{environment.tables.schema}"')
     (environment.dags / f"{dag_id}.py").write_text(text)
 
 

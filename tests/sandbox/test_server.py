@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import stat
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -82,6 +84,11 @@ def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_path: Pat
             assert process.stdout is not None
             described = json.loads(process.stdout.readline())
             written = json.loads(ready.read_text())
+            exported = "".join(process.stdout.readline() for _ in written["platforms"])
+            assert import_connections(exported) == {
+                f"AIRFLOW_CONN_{name.upper()}_DEFAULT": platform["connection"]
+                for name, platform in written["platforms"].items()
+            }
             assert (written["url"], written["pid"]) == (described["url"], process.pid)
             assert stat.S_IMODE(ready.stat().st_mode) == 0o600
             vidinfra = written["platforms"]["vidinfra"]
@@ -95,6 +102,15 @@ def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_path: Pat
         finally:
             process.kill()
     assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def import_connections(lines: str) -> dict[str, Any]:
+    """Run the lines in a shell, and return the connections in its environment."""
+    code = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('AIRFLOW_CONN_')}))"
+    script = f'{lines}exec "{sys.executable}" -c "$0"'
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_CONN_")}
+    done = subprocess.run(["sh", "-c", script, code], env=clean, capture_output=True, text=True, check=True)
+    return {name: json.loads(value) for name, value in json.loads(done.stdout).items()}
 
 
 def test_the_command_rejects_an_invalid_scenario(tmp_path: Path) -> None:

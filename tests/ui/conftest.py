@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from scripts._demo_environment import start_demo_environment
+from scripts._demo_environment import DemoEnvironment, start_demo_environment
 from scripts._progress import Progress
 from scripts._sandbox import SandboxProcess
 from scripts._standalone import Standalone
+from scripts._visitors import hold_webinars, start_watching
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
@@ -40,21 +41,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def environment(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Standalone, SandboxProcess]]:
+def environment(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoEnvironment]:
+    """What `make up` starts."""
     with start_demo_environment(Progress(), tmp_path_factory.mktemp("exported")) as environment:
+        hold_webinars(environment.sandbox)
+        start_watching(environment.airflow.api)
         yield environment
 
 
 @pytest.fixture(scope="module")
-def airflow(environment: tuple[Standalone, SandboxProcess]) -> Standalone:
-    return environment[0]
+def airflow(environment: DemoEnvironment) -> Standalone:
+    return environment.airflow
 
 
 @pytest.fixture(scope="module")
-def sandbox(environment: tuple[Standalone, SandboxProcess]) -> SandboxProcess:
-    return environment[1]
+def sandbox(environment: DemoEnvironment) -> SandboxProcess:
+    return environment.sandbox
 
 
 @pytest.fixture

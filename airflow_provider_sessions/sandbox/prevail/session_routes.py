@@ -7,7 +7,6 @@ staff schedule.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from html import escape
 from typing import Any
 
 from starlette.responses import HTMLResponse
@@ -17,6 +16,9 @@ from airflow_provider_sessions.sandbox.prevail import lookup, rails, request_bod
 from airflow_provider_sessions.sandbox.prevail.platform import Prevail, routes
 from airflow_provider_sessions.sandbox.prevail.state import ZOOM, Deposition, PrevailDraft, build_invites
 from airflow_provider_sessions.sandbox.request_parsing import ApiError, ApiRequest, FieldError
+from airflow_provider_sessions.sandbox.web_pages import make_page
+
+VENDOR = "Prevail"
 
 
 def _parse_draft(request: ApiRequest, *, requested: bool) -> PrevailDraft:
@@ -161,14 +163,9 @@ def show_zoom_meeting(prevail: Prevail, request: ApiRequest) -> HTMLResponse:
 
 def _page(prevail: Prevail, session: Deposition | None) -> HTMLResponse:
     if session is None:
-        return _html(404, "Session not found", "There is no such session.")
+        return make_page(VENDOR, "Session not found", "There is no such session.", status=404)
     if session.lifecycle.state is State.CANCELED:
-        return _html(410, session.title, "This session was canceled.")
+        return make_page(VENDOR, session.title, "This session was canceled.", status=410)
     start = session.lifecycle.scheduled_start or session.lifecycle.created_at
     when = " ".join(rails.format_start(start, session.time_zone).values())
-    return _html(200, session.title, f"{when}. State: {prevail.state_name(session)}.")
-
-
-def _html(status: int, title: str, text: str) -> HTMLResponse:
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-    return HTMLResponse(f"{head}<h1>{escape(title)}</h1><p>{escape(text)}</p></html>", status)
+    return make_page(VENDOR, session.title, f"{when}. State: {prevail.state_name(session)}.")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from starlette.responses import HTMLResponse
 
 from airflow_provider_sessions.sandbox.lifecycle import State
 from airflow_provider_sessions.sandbox.request_parsing import ApiRequest
 from airflow_provider_sessions.sandbox.sandbox_clock import rfc3339
 from airflow_provider_sessions.sandbox.sessions_us.platform import PAGES, SessionsUs, routes
+from airflow_provider_sessions.sandbox.web_pages import make_page
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{title} - Sessions (sandbox)</title></head>
-<body><h1>{title}</h1>{lines}<p><small>A stand-in for sessions.us; no meeting takes place here.</small></p></body>
-</html>
-"""
+VENDOR = "sessions.us"
 _STATE_TEXTS = {
     State.SCHEDULED: "This session has not started yet.",
     State.LIVE: "This session is live.",
@@ -34,7 +28,8 @@ def session_page(platform: SessionsUs, request: ApiRequest) -> HTMLResponse:
     times = f"{rfc3339(lifecycle.scheduled_start)} to {rfc3339(session.planned_end)} ({session.time_zone})"
     people = platform.participants(session, request.now)
     names = [f"{person.first_name or ''} {person.last_name or ''}".strip() for person in people]
-    return _page(session.title, _STATE_TEXTS[lifecycle.state], times, f"Participants: {', '.join(filter(None, names))}")
+    present = f"Participants: {', '.join(filter(None, names))}"
+    return make_page(VENDOR, session.title, _STATE_TEXTS[lifecycle.state], times, present)
 
 
 @routes("GET", f"{PAGES}/room/{{slug}}", access="page")
@@ -42,7 +37,7 @@ def room_page(platform: SessionsUs, request: ApiRequest) -> HTMLResponse:
     """Show the page of a room."""
     for room in platform.rooms.values():
         if room.slug == request.path_params["slug"] and not room.deleted:
-            return _page(room.name, room.description)
+            return make_page(VENDOR, room.name, room.description)
     return _not_found()
 
 
@@ -52,14 +47,9 @@ def booking_page_page(platform: SessionsUs, request: ApiRequest) -> HTMLResponse
     for page in platform.booking_pages.values():
         address = platform.owner_slug(page.owner), page.slug
         if address == (request.path_params["owner"], request.path_params["slug"]) and not page.deleted:
-            return _page(page.name, page.description, f"{page.duration} minutes")
+            return make_page(VENDOR, page.name, page.description, f"{page.duration} minutes")
     return _not_found()
 
 
-def _page(title: str, *lines: str) -> HTMLResponse:
-    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    return HTMLResponse(_PAGE.format(title=escape(title), lines=paragraphs))
-
-
 def _not_found() -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(title="Not found", lines="<p>There is no such page.</p>"), 404)
+    return make_page(VENDOR, "Not found", "There is no such page.", status=404)

@@ -10,6 +10,7 @@ from airflow_provider_sessions.sandbox.vidinfra import (
     attendee_routes,
     auth_routes,
     live_object_routes,
+    page_routes,
     recording_routes,
     room_routes,
     session_routes,
@@ -27,5 +28,6 @@ HANDLERS = (
     attendee_routes,
     recording_routes,
     live_object_routes,
+    page_routes,
     video_routes,
 )
