@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Resolve constraints/airflow-X.Y.txt: every package that running and testing on the newest Airflow X.Y needs; and
-# constraints/docs.txt and constraints/dbt.txt, what building the documentation and dbt/ needs.
+# constraints/docs.txt, dbt.txt and release.txt, what building the documentation, dbt/ and a release needs.
 #
 # An older Airflow does not start with packages that were published long after it, so its file is resolved as of a
 # day shortly after that release; aside from packages that Airflow does not use itself and that may be newer: DuckDB's
@@ -38,7 +38,7 @@ resolve apache-airflow==3.2.2 --exclude-newer 2026-06-05 "${late[@]}"
 resolve apache-airflow==3.3.2
 # A beta is only taken where each of its parts is named.
 resolve "apache-airflow==3.4.0b2 apache-airflow-core==3.4.0b2 apache-airflow-task-sdk==1.4.0b2"
-for group in docs dbt; do
+for group in docs dbt release; do
     uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 \
         --group "$group" --output-file "constraints/$group.txt"
 done

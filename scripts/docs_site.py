@@ -1,4 +1,4 @@
-"""What mkdocs makes besides the pages in docs/: a page for each example DAG, and llms.txt."""
+"""What mkdocs makes besides the pages in docs/: the changelog, a page for each example DAG, and llms.txt."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages of the examples."""
+    """Add the changelog and the pages of the examples."""
+    files.append(File.generated(config, "changelog.md", content=(ROOT / "CHANGELOG.md").read_text(encoding="utf-8")))
     files.append(File.generated(config, f"{FOLDER}/index.md", content=make_examples_page()))
     for source in find_examples():
         files.append(File.generated(config, _get_page(source), content=make_example_page(source)))

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import airflow_provider_sessions
+from scripts.release import CONTENTS, check_contents, list_contents
 
 ROOT = Path(__file__).parents[2]
 NAME = "airflow-provider-sessions"
@@ -62,6 +63,11 @@ def test_wheel_contains_every_module_and_what_belongs_to_them(wheel: zipfile.Pat
     shipped = {name for name in shipped if name.startswith("airflow_provider_sessions/")}
     assert shipped == sources
     assert "airflow_provider_sessions/py.typed" in shipped
+
+
+def test_wheel_holds_what_the_list_of_the_release_says(wheel: zipfile.Path) -> None:
+    """A new folder, or a file that is no module, is added to the list on purpose."""
+    check_contents(list_contents(Path(str(wheel.root.filename))), CONTENTS.read_text().splitlines())
 
 
 def test_wheel_carries_the_licence(wheel: zipfile.Path) -> None:
@@ -114,7 +120,8 @@ def test_the_providers_page_links_to_the_readme() -> None:
     """Without an address Airflow would link to a page of Apache's that does not exist."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["readme"] == "README.md"
-    assert project["urls"] == {"Documentation": f"https://{NAME}.readthedocs.io/"}
+    site = f"https://{NAME}.readthedocs.io/"
+    assert project["urls"] == {"Documentation": site, "Changelog": f"{site}en/latest/changelog/"}
 
 
 def test_extra_all_holds_every_other_extra_that_can_be_installed_everywhere() -> None:
