@@ -151,9 +151,10 @@ def main() -> None:
     """Run the DAG and draw."""
     with (
         tempfile.TemporaryDirectory() as files,
-        start_demo_environment(Progress(), Path(files)) as (airflow, sandbox),
-        open_page(airflow) as page,
+        start_demo_environment(Progress(), Path(files)) as demo,
+        open_page(demo.airflow) as page,
     ):
+        airflow, sandbox = demo.airflow, demo.sandbox
         take_connection(page)
         take_form(page)
         sandbox.control("POST", "/vidinfra/script", SCRIPT)
