@@ -39,7 +39,7 @@ INPUTS := pyproject.toml airflow_provider_sessions/__init__.py scripts/environme
 .venv-%/.ready-test: $(INPUTS) constraints/airflow-%.txt
 	@$(call install,test)
 
-# Without the package, whose sources mkdocs reads but does not import.
+# Without the package, whose sources mkdocs reads but does not import. Not --quiet: mkdocs then ignores dead links.
 .venv-docs/.ready: $(INPUTS) constraints/docs.txt
 	@PACKAGE= $(call install,docs)
 
@@ -69,7 +69,7 @@ lint: .venv/.ready-dev ## check style, types and the import contracts between la
 	$(call with,.venv) lint-imports --no-logo
 
 docs: .venv-docs/.ready ## build the documentation into build/site/; a dead link fails
-	NO_MKDOCS_2_WARNING=1 $(call with,.venv-docs) mkdocs build --quiet $(ARGS)
+	NO_MKDOCS_2_WARNING=1 $(call with,.venv-docs) mkdocs build $(ARGS)
 
 docs-serve: .venv-docs/.ready ## show the documentation in a browser, until Ctrl-C
 	NO_MKDOCS_2_WARNING=1 $(call with,.venv-docs) mkdocs serve $(ARGS)

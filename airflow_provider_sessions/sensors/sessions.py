@@ -410,11 +410,18 @@ class ArtifactSensor(_SessionSensor):
     :param conn_id: the connection, of any type of this provider. (templated)
     :param session_id: the session. (templated)
     :param artifact: ``attendance``, ``transcript``, ``takeaways`` or ``recording``. (templated)
-    :param poll_interval: see :class:`SessionStateSensor`, as for all other parameters. (templated)
-    :param max_consecutive_failures: consecutive failed polls that end the wait. (templated)
+    :param poll_interval: time between two polls: a timedelta, seconds (at least 1) or ISO 8601. Defaults to
+        ``poke_interval``, Airflow's own argument. All sensors of a connection share the polls. (templated)
+    :param max_idle: maximum time between two polls of a deferred sensor, however far away the planned start is.
+        Defaults to 15 minutes. (templated)
+    :param max_consecutive_failures: consecutive failed polls that end the wait; a rate-limited poll (429) is not a
+        failed one. (templated)
     :param on_unreachable: what to do when there will be no artifact, because the session was never held or nothing was
         recorded: ``fail``, ``skip`` or ``succeed``. (templated)
     :param deferrable: wait in the triggerer, without holding a worker.
+    :param timeout: seconds, or a timedelta, after which the wait ends with a final poll; defaults to 7 days
+        (``[sensors] default_timeout``).
+    :param mode: ``poke`` or ``reschedule``, for ``deferrable=False``.
     :param soft_fail: skip instead of fail when ``timeout`` has passed; other failures stay failures.
     :raises UnreachableConditionError: there will be no artifact.
     :raises UnsupportedError: the platform does not have such artifacts; the message says what to use instead.

@@ -24,6 +24,8 @@ from airflow_provider_sessions.__main__ import make_parser
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import make_account
 from scripts.reference import PARTS, update_parts
+from tests.unit.test_closed_words import parameters
+from tests.unit.test_signatures import OF_AIRFLOW, OPERATORS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -163,6 +165,15 @@ def test_links_of_the_readme_are_absolute_and_lead_to_pages() -> None:
             places = (DOCS / f"{path.rstrip('/')}.md", DOCS / path / "index.md")
             assert any(place.is_file() for place in places), target
             assert not anchor
+
+
+@pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
+def test_every_operator_and_each_of_its_arguments_is_in_the_reference(kind: type) -> None:
+    """The pages show the docstrings."""
+    pages = "".join((DOCS / "reference" / f"{name}.md").read_text() for name in ("operators", "sensors", "exports"))
+    assert f"::: {kind.__module__}.{kind.__name__}\n" in pages
+    arguments = parameters(kind).keys() - OF_AIRFLOW - {"poke_interval"}
+    assert {name for name in arguments if f":param {name}:" not in (kind.__doc__ or "")} == set()
 
 
 @pytest.mark.parametrize("form", get_provider_info()["connection-types"], ids=lambda form: form["connection-type"])
