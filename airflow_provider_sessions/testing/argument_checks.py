@@ -50,10 +50,14 @@ from airflow_provider_sessions.polling.wait_conditions import ArtifactCondition,
 from airflow_provider_sessions.sensors.sessions import parse_on_unreachable
 from airflow_provider_sessions.testing.literal_values import UNKNOWN, is_known
 from airflow_provider_sessions.transfers._absences import OnAbsent
-from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, check_selection, resolve_window
+from airflow_provider_sessions.transfers._export_operator import (
+    BaseExportOperator,
+    check_selection,
+    parse_day_zone,
+    resolve_window,
+)
 from airflow_provider_sessions.transfers._open_store import check_folder
 from airflow_provider_sessions.transfers._partitions import check_partition_outlets
-from airflow_provider_sessions.transfers.sessions_to_object_storage import parse_day_zone
 
 Problem = tuple[str, str]
 """An argument, and what is wrong with it."""

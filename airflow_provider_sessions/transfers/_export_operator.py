@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from airflow_provider_sessions.arguments import (
     check_untemplated_values,
@@ -46,6 +47,7 @@ from airflow_provider_sessions.hooks.metrics import make_metrics
 from airflow_provider_sessions.messages import format_count, format_instant, quote_value
 from airflow_provider_sessions.metrics import ABSENT, EXPORTED, NEAR_GIVE_UP, OLDEST_PENDING, PENDING
 from airflow_provider_sessions.model import SessionQuery, Window, WindowBy, parse_instant, parse_seconds
+from airflow_provider_sessions.model.values import find_zone
 from airflow_provider_sessions.operators._create_key import get_loop_index
 from airflow_provider_sessions.operators._deferring_operator import DeferringOperator
 from airflow_provider_sessions.safe_text import get_logger
@@ -63,6 +65,7 @@ from airflow_provider_sessions.transfers._partitions import (
     PARTITION_LENGTH,
     check_partition_outlets,
     find_partition_window,
+    get_partition_key,
     report_partitions,
 )
 
@@ -87,6 +90,7 @@ SHARED_TEMPLATE_FIELDS = (
     "redact",
     "redact_conn_id",
     "discovery",
+    "day_zone",
 )
 
 
@@ -129,6 +133,7 @@ class BaseExportOperator(DeferringOperator):
         discovery: DiscoveryName | str = "incremental",
         sweep_pages: int = SWEEP_PAGES,
         partition_outlets: bool = False,
+        day_zone: str = "UTC",
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -141,6 +146,7 @@ class BaseExportOperator(DeferringOperator):
             lambda words: parse_redaction_modes(dict.fromkeys(words, RedactionMode.KEEP)),
         )
         check_untemplated_values(discovery, check_discovery)
+        check_untemplated_values(day_zone, parse_day_zone)
         self.datasets = datasets
         self.session_id = session_id
         self.start = start
@@ -157,6 +163,7 @@ class BaseExportOperator(DeferringOperator):
         self.discovery = discovery
         self.sweep_pages = sweep_pages
         self.partition_outlets = check_partition_outlets(partition_outlets)
+        self.day_zone = day_zone
 
     @abstractmethod
     def target(self, run: RunId, give_up_after: timedelta) -> AbstractContextManager[ExportTarget]:
@@ -253,6 +260,14 @@ def _get_run_id(context: Context) -> RunId:
         map_index=-1 if task_instance.map_index is None else task_instance.map_index,
         loop_index=-1 if (index := get_loop_index(context)) is None else index,
     )
+
+
+def parse_day_zone(value: Any) -> ZoneInfo:
+    """Parse the argument ``day_zone``: an IANA name, or nothing for UTC.
+
+    :raises InputError: the zone does not exist.
+    """
+    return find_zone(none_if_empty(value) or "UTC", "day_zone")
 
 
 def resolve_redaction(redact: Any, conn_id: Any) -> Redaction:
@@ -374,7 +389,7 @@ def _get_data_interval(context: Mapping[str, Any]) -> Window:
     """
     starts_at, ends_at = context.get("data_interval_start"), context.get("data_interval_end")
     if not isinstance(starts_at, datetime) or not isinstance(ends_at, datetime):
-        key = context.get("partition_key")
+        key = get_partition_key(context)
         partition = "" if key is None else f" and its partition {quote_value(key)} has no date"
         raise InputError(f"this run has no data interval{partition}, so there is no window to export: {_WINDOW_HINT}")
     if ends_at <= starts_at:

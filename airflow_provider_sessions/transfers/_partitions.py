@@ -28,11 +28,12 @@ _LOGGED_KEYS = 10
 def find_partition_window(context: Mapping[str, Any], length: timedelta) -> Window | None:
     """Return the window of the run's partition, or None if the run has no partition with a date.
 
-    :param context: the run's context; its ``partition_date`` is the start of the window.
+    :param context: the run's context. The window starts at its ``partition_date``; Airflow 3.2 does not pass that, so
+        there the partition key says when.
     :param length: length of the window. Its whole days are days of the calendar in the time zone of the DAG's schedule,
         so a day on which clocks change has 23 or 25 hours.
     """
-    start = context.get("partition_date")
+    start = context["partition_date"] if "partition_date" in context else _parse_partition_key(context)
     if not isinstance(start, datetime):
         return None
     zone = _find_schedule_zone(context)
@@ -42,11 +43,32 @@ def find_partition_window(context: Mapping[str, Any], length: timedelta) -> Wind
     return Window(start=start.astimezone(UTC), end=end)
 
 
+def _parse_partition_key(context: Mapping[str, Any]) -> datetime | None:
+    """Return the start of the partition by its key, which Airflow 3.2 formats in UTC, whatever the schedule's zone."""
+    key, key_format = get_partition_key(context), _get_of_schedule(context, "key_format")
+    if key is None or key_format is None:
+        return None
+    try:
+        return datetime.strptime(key, key_format).replace(tzinfo=UTC)
+    except ValueError:  # a key that somebody has typed
+        return None
+
+
+def get_partition_key(context: Mapping[str, Any]) -> str | None:
+    """Return the key of the run's partition, or None if it has none."""
+    key = getattr(context.get("dag_run"), "partition_key", None)
+    return None if key is None else str(key)
+
+
+def _get_of_schedule(context: Mapping[str, Any], name: str) -> Any:
+    """Return an attribute of the DAG's timetable: public in those of airflow.sdk, private in airflow.timetables."""
+    timetable = getattr(context.get("dag"), "timetable", None)
+    return getattr(timetable, name, getattr(timetable, f"_{name}", None))
+
+
 def _find_schedule_zone(context: Mapping[str, Any]) -> tzinfo:
     """Return the time zone of the DAG's schedule; UTC if it has none."""
-    timetable = getattr(context.get("dag"), "timetable", None)
-    # The timetables of airflow.timetables have a private attribute, those of airflow.sdk a public one.
-    zone = getattr(timetable, "timezone", getattr(timetable, "_timezone", None))
+    zone = _get_of_schedule(context, "timezone")
     if isinstance(zone, str):
         return find_zone(zone)
     return zone if isinstance(zone, tzinfo) else UTC

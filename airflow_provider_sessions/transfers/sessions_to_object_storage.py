@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from airflow_provider_sessions.arguments import check_untemplated_values, none_if_empty, parse_bool, parse_text
+from airflow_provider_sessions.arguments import check_untemplated_values, parse_bool, parse_text
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import Dataset, DatasetName
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName
@@ -22,10 +21,13 @@ from airflow_provider_sessions.export.redaction import Redaction, RedactionMode,
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
 from airflow_provider_sessions.hooks.base import SessionsHook
-from airflow_provider_sessions.model.values import find_zone
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.transfers._absences import OnAbsentName
-from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
+from airflow_provider_sessions.transfers._export_operator import (
+    SHARED_TEMPLATE_FIELDS,
+    BaseExportOperator,
+    parse_day_zone,
+)
 from airflow_provider_sessions.transfers._open_store import Folder, open_store
 from airflow_provider_sessions.transfers._partitions import PARTITION_LENGTH
 
@@ -106,7 +108,6 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         *SHARED_TEMPLATE_FIELDS,
         "path",
         "format",
-        "day_zone",
         "keep_original",
         "object_storage_conn_id",
     )
@@ -157,16 +158,15 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             discovery=discovery,
             sweep_pages=sweep_pages,
             partition_outlets=partition_outlets,
+            day_zone=day_zone,
             deferrable=deferrable,
             **kwargs,
         )
         check_untemplated_values(format, find_format)
         check_untemplated_values(keep_original, partial(parse_bool, field="keep_original"))
-        check_untemplated_values(day_zone, parse_day_zone)
         self.path = path
         self.format = format
         self.keep_original = keep_original
-        self.day_zone = day_zone
         self.object_storage_conn_id = object_storage_conn_id
 
     @contextmanager
@@ -203,11 +203,3 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             adapter.require_original_transcripts()
 
         hook.run(check)
-
-
-def parse_day_zone(value: Any) -> ZoneInfo:
-    """Parse the argument ``day_zone``: an IANA name, or nothing for UTC.
-
-    :raises InputError: the zone does not exist.
-    """
-    return find_zone(none_if_empty(value) or "UTC", "day_zone")

@@ -16,7 +16,11 @@ from airflow_provider_sessions.export.redaction import RedactionModeName
 from airflow_provider_sessions.export.rows import PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
 from airflow_provider_sessions.transfers._absences import OnAbsentName
-from airflow_provider_sessions.transfers._export_operator import SHARED_TEMPLATE_FIELDS, BaseExportOperator
+from airflow_provider_sessions.transfers._export_operator import (
+    SHARED_TEMPLATE_FIELDS,
+    BaseExportOperator,
+    parse_day_zone,
+)
 from airflow_provider_sessions.transfers._partitions import PARTITION_LENGTH
 from airflow_provider_sessions.transfers._sql_engine import resolve_engine
 
@@ -84,6 +88,7 @@ class SessionsToSqlOperator(BaseExportOperator):
     :param partition_outlets: whether the events of assets in ``outlets`` have the days that were written as partitions,
         one event for each day, with keys such as ``2026-03-02T00:00:00``. Without a written day there is no event. It
         needs Airflow 3.3; asset aliases have no partitions.
+    :param day_zone: the zone of these days: an IANA name such as ``America/New_York``. (templated)
     :param deferrable: whether to defer the task if its first request would have to wait long for the rate limit.
         Later requests wait on the worker.
     :raises InputError: an argument is invalid, the database is not supported, or there is no window; nothing was sent.
@@ -117,6 +122,7 @@ class SessionsToSqlOperator(BaseExportOperator):
         discovery: DiscoveryName | str = "incremental",
         sweep_pages: int = SWEEP_PAGES,
         partition_outlets: bool = False,
+        day_zone: str = "UTC",
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -138,6 +144,7 @@ class SessionsToSqlOperator(BaseExportOperator):
             discovery=discovery,
             sweep_pages=sweep_pages,
             partition_outlets=partition_outlets,
+            day_zone=day_zone,
             deferrable=deferrable,
             **kwargs,
         )
@@ -158,4 +165,5 @@ class SessionsToSqlOperator(BaseExportOperator):
         tables = Tables(parse_text(self.schema, "schema"), parse_text(self.table_prefix, "table_prefix") or "")
         with closing(Database(engine, allow_untested=self.allow_untested_database)) as database:
             database.check()  # before the first request to the platform
-            yield SqlTarget(database, tables, run, give_up_after=give_up_after)
+            day_zone = parse_day_zone(self.day_zone)
+            yield SqlTarget(database, tables, run, day_zone=day_zone, give_up_after=give_up_after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from functools import partial
 
 import sqlalchemy as sa
@@ -47,6 +47,7 @@ class SqlTarget:
     its row in ``sessions`` is marked as deleted.
 
     :param run: the run that exports.
+    :param day_zone: the zone of the days that are reported as written.
     :param give_up_after: how long after a session's end to wait for its artifacts.
     """
 
@@ -56,12 +57,14 @@ class SqlTarget:
         tables: Tables,
         run: RunId,
         *,
+        day_zone: tzinfo = UTC,
         give_up_after: timedelta = GIVE_UP_AFTER,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._database = database
         self._tables = tables
         self._run_try = RunTry(storable_key(run.stem), token="")
+        self._day_zone = day_zone
         self._give_up = give_up_after
         self._clock = clock
 
@@ -139,9 +142,8 @@ class SqlTarget:
             updates = self._store(ledger, artifacts.session, seen, rows)
             stored = {name: len(made) for name, made in select_rows_to_write(rows, updates).items()}
             counts.update(stored)
-            counter.add(
-                artifacts, updates, self._run_try.run, sum(stored.values()), get_day(get_end(artifacts.session))
-            )
+            day = get_day(get_end(artifacts.session), self._day_zone)
+            counter.add(artifacts, updates, self._run_try.run, sum(stored.values()), day)
         tables = {dataset.name: self._tables.get(dataset.name) for dataset in plan.datasets}
         summary = {name: {"rows": counts[name], "table": table.fullname} for name, table in tables.items()}
         assets = {name: self._database.make_uri(table) for name, table in tables.items()}

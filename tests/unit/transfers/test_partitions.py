@@ -24,9 +24,9 @@ INTERVAL = {"data_interval_start": DAY - timedelta(days=1), "data_interval_end":
 
 
 def scheduled(partition_date: datetime | None, time_zone: Any = "UTC", **more: Any) -> dict[str, Any]:
-    """The context of a run of a DAG with a partitioned timetable."""
+    """The context of a run of a DAG with a partitioned timetable, from Airflow 3.3 on."""
     dag = SimpleNamespace(timetable=SimpleNamespace(timezone=time_zone))
-    return {"partition_date": partition_date, "partition_key": "a key", "dag": dag, **more}
+    return {"partition_date": partition_date, "dag_run": SimpleNamespace(partition_key="a key"), "dag": dag, **more}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,18 @@ def test_partitions_of_local_days_leave_no_gap_when_clocks_change(day: int, hour
     start = datetime(2026, 3, day, tzinfo=new_york)
     window = resolve_window(None, None, scheduled(start.astimezone(UTC), "America/New_York"))
     assert (window.start, window.end - window.start) == (start, timedelta(hours=hours))
+
+
+@pytest.mark.parametrize(
+    ("key", "key_format", "day"), [("2026-03-02T00:00:00", "%Y-%m-%dT%H:%M:%S", DAY), ("02.03.26", "%d.%m.%y", DAY)]
+)
+def test_on_airflow_3_2_the_key_says_when_the_partition_is(key: str, key_format: str, day: datetime) -> None:
+    dag = SimpleNamespace(timetable=SimpleNamespace(_timezone="America/New_York", _key_format=key_format))
+    context = {"dag_run": SimpleNamespace(partition_key=key), "dag": dag}
+    assert resolve_window(None, None, context) == Window(start=day, end=day + timedelta(days=1))
+    context["dag_run"].partition_key = "today"
+    with pytest.raises(InputError, match="partition 'today' has no date"):
+        resolve_window(None, None, context)
 
 
 def test_a_given_window_goes_before_the_partition() -> None:
@@ -106,6 +118,17 @@ def test_the_days_that_were_written_are_partitions_of_the_assets(
     assert len(context["outlet_events"][alias].asset_alias_events) == sum(
         sums["rows"] > 0 for sums in result["datasets"].values()
     )
+
+
+@BOTH
+@pytest.mark.needs_airflow("3.3")
+def test_partitions_are_days_of_the_given_zone(
+    kind: type, context: Any, vidinfra: Any, tmp_path: Path, connect: Connect
+) -> None:
+    vidinfra.create("Late in New York", started_at=DAY + timedelta(hours=2), ended_at=DAY + timedelta(hours=3))
+    operator = make_operator(kind, tmp_path, connect, partition_outlets=True, day_zone="America/New_York")
+    operator.execute(context)
+    assert context["outlet_events"][operator.outlets[0]].partition_keys == {"2026-03-01T00:00:00"}
 
 
 @BOTH
