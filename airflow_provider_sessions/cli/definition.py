@@ -44,6 +44,11 @@ _REDACT = Arg(
     help='redact of the export, as JSON such as {"email": "hash"}; "none" if it has none',
 )
 _REDACT_CONN_ID = Arg(("--redact-conn-id",), help="the export's redact_conn_id")
+_KEEP_ORIGINAL = Arg(
+    ("--keep-original",),
+    action="store_true",
+    help="write transcripts as the platform gave them, too, as an export with keep_original does",
+)
 _TARGET = (_CONN_ID, _PATH, _FORMAT, _STORAGE_CONN_ID, _SQL_CONN_ID, _SCHEMA, _TABLE_PREFIX)
 _COMPARED = (_DATASETS, _REDACT, _REDACT_CONN_ID)
 
@@ -72,7 +77,7 @@ LEDGER_COMMANDS = (
         name="repair",
         help="Export what verify lists, as the next version of each session",
         func=lazy_load_command(f"{_PACKAGE}.ledger.repair_ledger"),
-        args=(*_TARGET, *_COMPARED, ARG_OUTPUT, ARG_VERBOSE),
+        args=(*_TARGET, *_COMPARED, _KEEP_ORIGINAL, ARG_OUTPUT, ARG_VERBOSE),
     ),
 )
 COMMANDS = (

@@ -71,13 +71,10 @@ def verify_ledger(arguments: Namespace) -> None:
 @command
 def repair_ledger(arguments: Namespace) -> None:
     """Write what :func:`verify_ledger` finds, and print what was written: one row for each dataset."""
+    hook, redaction = hook_for(arguments.conn_id), _read_redaction(arguments)
+    _operator(arguments).check_request(hook, None, redaction)
     with _open_target(arguments) as target:
-        written = repair(
-            hook_for(arguments.conn_id),
-            target,
-            datasets=parse_datasets(arguments.datasets),
-            redaction=_read_redaction(arguments),
-        )
+        written = repair(hook, target, datasets=parse_datasets(arguments.datasets), redaction=redaction)
     print_rows(
         [{"dataset": name, "rows": counts["rows"]} for name, counts in written.datasets.items()], arguments.output
     )
@@ -110,6 +107,7 @@ def _open_target(arguments: Namespace) -> Iterator[ExportTarget]:
 def _operator(arguments: Namespace) -> BaseExportOperator:
     if bool(arguments.path) == bool(arguments.sql_conn_id):
         raise InputError("give either --path, for files, or --sql-conn-id, for tables")
+    keep_original: bool = getattr(arguments, "keep_original", False)
     if arguments.path:
         return SessionsToObjectStorageOperator(
             task_id="ledger",
@@ -117,7 +115,10 @@ def _operator(arguments: Namespace) -> BaseExportOperator:
             path=arguments.path,
             format=arguments.format,
             object_storage_conn_id=arguments.object_storage_conn_id,
+            keep_original=keep_original,
         )
+    if keep_original:
+        raise InputError("--keep-original needs --path: tables hold no files")
     return SessionsToSqlOperator(
         task_id="ledger",
         conn_id=arguments.conn_id,

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airflow_provider_sessions.__main__ import main
 from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.errors import InputError, UnsupportedError
 from airflow_provider_sessions.export.store import LocalStore
@@ -79,6 +80,15 @@ def test_an_export_writes_what_was_received_byte_for_byte(export, meetings: Any,
     assert (folder.parent.name, folder.name) == (segments.parent.name, segments.stem)
 
 
+def test_object_stores_get_them_too(export, meetings: Any, bucket: Any) -> None:
+    held = [hold(meetings, hour) for hour in (6, 8, 10)]
+
+    export(path=f"s3://{bucket.name}/exports", object_storage_conn_id="s3_here")
+
+    keys = {key.split("/")[-2]: key for key in bucket.held() if "transcript_originals" in key}
+    assert {name: bucket.read(key) for name, key in keys.items()} == {one: request(meetings, one) for one in held}
+
+
 def test_a_revision_is_a_file_of_its_own(export, meetings: Any, tmp_path: Path, mocker: Any) -> None:
     now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
     revised, unchanged = hold(meetings, 6), hold(meetings, 8)
@@ -140,6 +150,37 @@ class KilledAtEnd:
             self._file.__exit__(kind, error, None)
             raise error
         return self._file.__exit__(kind, error, trace)
+
+
+def test_sessions_that_were_exported_without_are_written_once_they_are_forgotten(
+    export, meetings: Any, tmp_path: Path, mocker: Any
+) -> None:
+    now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
+    session_id = hold(meetings)
+    export(keep_original=False)
+    now.return_value += timedelta(days=30)
+    assert export("night 31", **LATER)["sessions"] == 0
+    assert originals(tmp_path) == {}
+
+    main(["ledger", "forget", "--conn-id", "sessions_us_here", "--path", str(tmp_path), "--yes", session_id])
+    export("night 32", **LATER)
+
+    assert originals(tmp_path) == {f"{session_id}/v2.json": request(meetings, session_id)}
+
+
+def test_a_repair_keeps_them_too(export, meetings: Any, tmp_path: Path, mocker: Any) -> None:
+    now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
+    session_id = hold(meetings)
+    export()
+    now.return_value += timedelta(days=30)  # after which nothing is checked again
+    meetings.revise(session_id, "transcript")
+    target = ["--conn-id", "sessions_us_here", "--path", str(tmp_path), "--datasets", "transcript_segments"]
+
+    with pytest.raises(SystemExit, match="cannot be redacted"):
+        main(["ledger", "repair", *target, "--redact", '{"name": "drop"}', "--keep-original"])
+    main(["ledger", "repair", *target, "--redact", "none", "--keep-original"])
+
+    assert originals(tmp_path)[f"{session_id}/v2.json"] == request(meetings, session_id)
 
 
 @pytest.mark.parametrize(
