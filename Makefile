@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up test test-celery test-dbt lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 audit release constraints clean
+.PHONY: help demo up test test-celery test-dbt lint format docs docs-serve mutants matrix test-3.1 test-3.2 test-3.4 e2e-3.1 e2e-3.4 audit release constraints clean
 
 # make PYTHON=python3.12 ...          makes environments with that interpreter
 # make test ARGS='tests/unit -x'      hands these arguments to pytest
@@ -78,14 +78,18 @@ format: .venv/.ready-dev ## format code and sort imports
 	$(call with,.venv) ruff check --fix .
 	$(call with,.venv) ruff format .
 
-matrix: test-3.1 test-3.2 test-3.4 ## test-3.1, test-3.2 and test-3.4
+matrix: test-3.1 test-3.2 test-3.4 e2e-3.1 e2e-3.4 ## all of the following
 
-test-3.1: .venv-3.1/.ready-test ## tests that import Airflow, and waits in a real Airflow, on the newest Airflow 3.1
+test-3.1: .venv-3.1/.ready-test ## tests that import Airflow, on the newest Airflow 3.1
 test-3.2: .venv-3.2/.ready-test ## tests that import Airflow, on the newest Airflow 3.2
-test-3.4: .venv-3.4/.ready-test ## tests that import Airflow, and waits in a real Airflow, on Airflow 3.4
+test-3.4: .venv-3.4/.ready-test ## tests that import Airflow, on Airflow 3.4
 test-3.1 test-3.2 test-3.4: test-%:
 	$(call with,.venv-$*) python -m pytest $(FACE)
-	$(if $(filter 3.1 3.4,$*),$(call with,.venv-$*) python -m pytest tests/e2e -m matrix)
+
+e2e-3.1: .venv-3.1/.ready-test ## waits in a real Airflow, the newest 3.1
+e2e-3.4: .venv-3.4/.ready-test ## waits in a real Airflow, 3.4
+e2e-3.1 e2e-3.4: e2e-%:
+	$(call with,.venv-$*) python -m pytest tests/e2e -m matrix
 
 # Without the package, which is built from a tag.
 .venv-release/.ready: $(INPUTS) constraints/release.txt
