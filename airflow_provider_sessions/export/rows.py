@@ -196,7 +196,7 @@ class SessionRow(Row, frozen=True, gc=False):
     deleted: Annotated[
         bool,
         "Whether the platform no longer has it. In tables the other columns are what was known last; in files a row "
-        "that says so may hold no more than id, state and times, and its lower versions tell the rest.",
+        "that says so may hold no more than id, state and times, and its lower versions hold the rest.",
     ]
 
 
@@ -267,7 +267,7 @@ class TranscriptSegmentRow(Row, frozen=True, gc=False):
     start_seconds: Annotated[float, "Start, from the beginning of the transcript."]
     end_seconds: Annotated[float, "End, from the beginning of the transcript."]
     end_inferred: Annotated[bool, "Whether the platform gave no end, so that it was inferred from the next start."]
-    started_at: Annotated[datetime | None, "Start as an instant, where the platform tells when the transcript begins."]
+    started_at: Annotated[datetime | None, "Start as an instant, where the platform says when the transcript begins."]
     speaker_key: Annotated[str | None, "The person; joins with participant_key.", PERSON, INDEX]
     speaker_name: Annotated[str | None, "Name of the person.", PersonalData.NAME]
     text: Annotated[str, "What was said.", PersonalData.TEXT]

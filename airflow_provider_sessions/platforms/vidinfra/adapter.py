@@ -86,7 +86,7 @@ _REUSE_SECONDS = 60.0
 """Seconds for which attendance is used again to list the participants."""
 
 _YES, _INFERRED, _NO = Support.YES, Support.INFERRED, Support.NO
-_PATH = "The vendor names this operation and documents its answer; its path is inferred."
+_PATH = "The vendor names this operation and documents its response; its path is inferred."
 
 
 class VidInfraAdapter(Adapter):
