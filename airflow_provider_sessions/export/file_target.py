@@ -5,7 +5,7 @@ The ledger beside the files decides which sessions a run writes; see :mod:`~airf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, date, timedelta, tzinfo
@@ -16,8 +16,9 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import ExportError, SessionsError
 from airflow_provider_sessions.export.checks import Rows, check_datasets, check_unfinished, select_rows_to_write
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
-from airflow_provider_sessions.export.formats import Format
-from airflow_provider_sessions.export.layout import RunId, data_key, get_day, ledger_folder
+from airflow_provider_sessions.export.formats import Format, find_format
+from airflow_provider_sessions.export.latest import LatestFiles
+from airflow_provider_sessions.export.layout import RunId, data_key, get_day, ledger_folder, parse_data_key
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, CheckResult, DueSession, EntryUpdate, LedgerSession
 from airflow_provider_sessions.export.object_catalogue import ObjectCatalogue
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
@@ -50,6 +51,7 @@ class FileTarget:
     :param run: whose files they are.
     :param day_zone: the zone whose days ``dt`` names.
     :param keep_original: whether to write transcripts as the platform gave them, too.
+    :param latest: whether to write latest files, too; see :mod:`~airflow_provider_sessions.export.latest`.
     :param give_up_after: how long after a session's end its artifacts are waited for.
     :raises ExportError: the record of an earlier try cannot be read.
     """
@@ -62,6 +64,7 @@ class FileTarget:
         *,
         day_zone: tzinfo = UTC,
         keep_original: bool = False,
+        latest: bool = True,
         give_up_after: timedelta = GIVE_UP_AFTER,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -69,10 +72,15 @@ class FileTarget:
         self._form = form
         self._run = run
         self._day_zone = day_zone
+        self._writes_latest = latest
         self._give_up = give_up_after
         self._clock = clock
         self._ledger: ObjectLedger
         """Set by :meth:`begin`, since each account has a ledger of its own."""
+        self._latest: LatestFiles
+        """Set by :meth:`begin`, too."""
+        self._former_latest: LatestFiles | None = None
+        """Those of another account or format, if an earlier try of the run wrote such files."""
         self._guarded = GuardedStore(store, self._check_lease)
         """The store, for files that another try of the run may have written meanwhile."""
         self._originals = OriginalTranscripts(self._guarded, run) if keep_original else None
@@ -120,11 +128,14 @@ class FileTarget:
         new = (plan.account, self._form.name)
         old = new if before is None else (before.account, before.format)
         self._ledger = self._open_ledger(*new, plan.views)
+        self._latest = self._open_latest(plan.account, self._form, self._ledger)
         due = self._ledger.begin(before.owned if before is not None and old == new else ())
         if before is not None and old == new:
             self._ledger.release(before.owned, keep=[dataset.name for dataset in plan.datasets])
         elif before is not None:
-            self._open_ledger(*old).release(before.owned, keep=())
+            former = self._open_ledger(*old)
+            former.release(before.owned, keep=())
+            self._former_latest = self._open_latest(before.account, find_format(before.format), former)
         return due
 
     def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
@@ -153,13 +164,17 @@ class FileTarget:
             with open_day_files(self._guarded, day, self._run.stem, self._form) as open_files:
                 self._write_day(open_files, of_day, plan, counter)
                 written = open_files.finish()
+                if written:
+                    self._latest.note_change(day, {file.dataset for file in written})
                 self._ledger.announce_files(written)
             self._ledger.finish_writes()
             files += written
         outcome = counter.outcome()
         originals = [] if self._originals is None else self._originals.written
-        possible -= {original.key for original in originals}
-        remove_stale_files(self._guarded, self._run, possible - {file.key for file in files})
+        stale = possible - {original.key for original in originals} - {file.key for file in files}
+        self._note_stale_files(stale)
+        remove_stale_files(self._guarded, self._run, stale)
+        self._build_latest()
         contents = {
             "files": tuple(sorted(files, key=lambda file: file.key)),
             "originals": tuple(sorted(originals, key=lambda file: file.key)),
@@ -170,6 +185,30 @@ class FileTarget:
         locations = {"record": self._store.location(self._run.record_key)}
         assets = {name: self._make_uri(name) for name in complete.datasets}
         return ExportResult(outcome, self._summarize(complete), locations, assets, counter.days())
+
+    def build_latest(self, plan: ExportPlan) -> None:
+        """Build the latest files of all days again, in a run of its own.
+
+        :raises ExportError: the store allows one writer at a time, and another one is active.
+        """
+        self.begin(plan)
+        self._latest.build_all()
+        self._ledger.release_lease()
+
+    def _build_latest(self) -> None:
+        for area in (self._latest, self._former_latest):
+            if area is not None and self._writes_latest:
+                area.build()
+            elif area is not None:
+                area.leave()
+
+    def _note_stale_files(self, keys: Collection[str]) -> None:
+        """Let the days be built again whose files are deleted."""
+        areas = [self._latest, *([self._former_latest] if self._former_latest is not None else [])]
+        found = [parsed for key in keys if (parsed := parse_data_key(key)) is not None and parsed[0] in DATASETS]
+        for area in areas:
+            for day in {day for _, day, _, extension in found if extension == area.extension}:
+                area.note_change(day, {name for name, of_day, *_ in found if of_day == day})
 
     def _write_running_record(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
         """Record that the run is active, and return the keys of all files that earlier tries may have written."""
@@ -257,8 +296,22 @@ class FileTarget:
 
     def _open_ledger(self, account: str, form: str, views: frozenset[str] = frozenset()) -> ObjectLedger:
         return ObjectLedger(
-            self._store, account, form, self._run, views=views, clock=self._clock, give_up_after=self._give_up
+            self._store,
+            account,
+            form,
+            self._run,
+            views=views,
+            clock=self._clock,
+            give_up_after=self._give_up,
+            on_superseded=self._note_superseded,
         )
+
+    def _note_superseded(self, session_id: str, dataset: str, day: date) -> None:
+        self._latest.note_superseded(session_id, dataset, day)
+
+    def _open_latest(self, account: str, form: Format, ledger: ObjectLedger) -> LatestFiles:
+        keep_lease = self._ledger.keep_lease
+        return LatestFiles(self._guarded, account, form, ledger, self._run.stem, keep_lease)
 
     def _make_record(self, plan: ExportPlan) -> RunRecord:
         return RunRecord(

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, Protocol
 
 import msgspec
 
-from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.errors import ExportError, InputError
+from airflow_provider_sessions.export.cells import SUSPICIOUS, escape_formula
 from airflow_provider_sessions.export.datasets import Dataset
+from airflow_provider_sessions.export.row_readers import CsvReader, JsonLinesReader, ParquetReader, RowReader
 from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Kind, Row, value_getter
 from airflow_provider_sessions.messages import unknown_choice_error
 
@@ -44,9 +49,6 @@ class JsonLinesWriter:
         """Do nothing: nothing is buffered."""
 
 
-_FORMULA: Final = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  full-width signs count as well
-_SPACES: Final = frozenset(" \u00a0\u3000")
-_SUSPICIOUS: Final = _FORMULA | _SPACES
 _BATCH: Final = 1000
 """Rows whose cells are in memory together."""
 
@@ -55,12 +57,17 @@ class CsvWriter:
     r"""CSV as in RFC 4180: commas, ``\r\n``, quotes where needed, a header, UTF-8.
 
     Spreadsheets execute a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and names and titles come
-    from strangers; so an apostrophe is put before such a text. Numbers are not changed. Null and an empty text are
-    both an empty cell; booleans are ``true`` and ``false``; times are ISO 8601 with ``Z``.
+    from strangers; so an apostrophe is put before such a text, see :mod:`~airflow_provider_sessions.export.cells`.
+    Numbers are not changed. Null and an empty text are both an empty cell; booleans are ``true`` and ``false``; times
+    are ISO 8601 with ``Z``.
+
+    :param bom: whether to begin with a byte-order mark, without which Excel takes the file for the local encoding.
     """
 
-    def __init__(self, file: BinaryIO, dataset: Dataset) -> None:
+    def __init__(self, file: BinaryIO, dataset: Dataset, *, bom: bool = False) -> None:
         self._file = file
+        if bom:
+            file.write(BOM_UTF8)
         self._values = value_getter(dataset.row)
         self._columns = [_CELL_MAKERS.get(column.kind) for column in dataset.columns]
         self._put([[column.name for column in dataset.columns]])
@@ -81,16 +88,8 @@ class CsvWriter:
         self._file.write(text.getvalue().encode())
 
 
-def escape_formula(text: str) -> str:
-    """Return a text that no spreadsheet executes as a formula."""
-    first = text[:1]
-    if first in _SPACES:
-        first = text.lstrip()[:1]
-    return f"'{text}" if first in _FORMULA else text
-
-
 def _escape_texts(column: Sequence[str | None]) -> Sequence[str | None]:
-    changed = {text: escape_formula(text) for text in set(column) if text and text[0] in _SUSPICIOUS}
+    changed = {text: escape_formula(text) for text in set(column) if text and SUSPICIOUS.match(text)}
     return [changed.get(text, text) if text else text for text in column] if changed else column
 
 
@@ -194,31 +193,50 @@ def arrow_schema(dataset: Dataset) -> Any:
     )
 
 
+def _read_csv(open_file: Callable[[BinaryIO, Dataset], CsvWriter], path: Path, dataset: Dataset) -> CsvReader:
+    header = io.BytesIO()
+    open_file(header, dataset)
+    return CsvReader(path, dataset, header.getvalue())
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One file format.
 
     :param open: makes the writer for a binary file.
+    :param read: makes the reader of a file that such a writer wrote.
     :param check: raises an error if a package is missing.
     """
 
     name: str
     extension: str
     open: Callable[[BinaryIO, Dataset], RowWriter]
+    read: Callable[[Path, Dataset], RowReader]
     check: Callable[[], object] = lambda: None
 
 
 FORMATS: Final[Mapping[str, Format]] = {
     one.name: one
     for one in (
-        Format("jsonl", "jsonl", JsonLinesWriter),
-        Format("csv", "csv", CsvWriter),
-        Format("parquet", "parquet", ParquetWriter, check_pyarrow),
+        Format("jsonl", "jsonl", JsonLinesWriter, JsonLinesReader),
+        Format("csv", "csv", CsvWriter, partial(_read_csv, CsvWriter)),
+        Format("parquet", "parquet", ParquetWriter, partial(ParquetReader, schema=arrow_schema), check_pyarrow),
     )
 }
 """All formats by name."""
 FormatName = Literal["jsonl", "csv", "parquet"]
 """The names of :data:`FORMATS`, for type hints of arguments."""
+
+
+def with_bom(form: Format) -> Format:
+    """Return the format with a byte-order mark at the beginning of each file.
+
+    :raises InputError: it is not CSV.
+    """
+    if form.name != "csv":
+        raise InputError(f"csv_bom: only CSV has a byte-order mark, not format={form.name!r}; leave csv_bom out")
+    open_file = partial(CsvWriter, bom=True)
+    return replace(form, open=open_file, read=partial(_read_csv, open_file))
 
 
 def find_format(name: str) -> Format:

@@ -23,6 +23,7 @@ _HASH_LENGTH = 10
 _HASHED = re.compile(rf"-[0-9a-f]{{{_HASH_LENGTH}}}\Z")
 """The end of a generated name; a text with such an end gets a generated name, too."""
 _MAX_KEY_BYTES = 900
+_DATA_KEY = re.compile(r"([a-z_]+)/dt=([0-9-]+)/([^/]+)\.([a-z]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,20 @@ def get_day(instant: datetime, zone: tzinfo = UTC) -> date:
 def data_key(dataset: str, day: date, stem: str, extension: str) -> str:
     """Return the key of the file with a run's rows of one dataset and day."""
     return f"{dataset}/dt={day.isoformat()}/{stem}.{extension}"
+
+
+def latest_key(dataset: str, day: date, account: str, extension: str) -> str:
+    """Return the key of the file with the latest rows of an account, of one dataset and day."""
+    return f"latest/{dataset}/dt={day.isoformat()}/{safe_name(account)}.{extension}"
+
+
+def parse_data_key(key: str) -> tuple[str, date, str, str] | None:
+    """Return dataset, day, stem and extension of a :func:`data_key`; None if it is something else."""
+    found = _DATA_KEY.fullmatch(key)
+    try:
+        return (found[1], date.fromisoformat(found[2]), found[3], found[4]) if found else None
+    except ValueError:
+        return None
 
 
 def ledger_folder(account: str, form: str) -> str:

@@ -47,13 +47,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from airflow_provider_sessions.export.layout import parse_data_key
 from airflow_provider_sessions.model import Session
 
 GIVE_UP_AFTER: Final = timedelta(days=14)
@@ -93,6 +94,9 @@ class LedgerEntry(BaseModel):
     :param next_check: when it is due; None for never. Ignored while ``writing``.
     :param seen_by: the views that showed the session; see
         :attr:`~airflow_provider_sessions.export.plan.ExportPlan.view`.
+    :param days: days whose files may hold rows, of any version.
+    :param latest: version of the rows that count, unlike ``version`` also while a claim, a release or a deletion has no
+        rows of its own; None if an earlier version of this package wrote the entry. See :attr:`latest_version`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,6 +114,16 @@ class LedgerEntry(BaseModel):
     first_seen: datetime
     next_check: datetime | None = None
     seen_by: frozenset[str] = frozenset()
+    days: frozenset[date] = frozenset()
+    latest: int | None = None
+
+    @property
+    def latest_version(self) -> int:
+        """The version of the rows that count; 0 if there never were any."""
+        if self.latest is not None:
+            return self.latest
+        is_without_rows = self.status is EntryStatus.DELETED and self.file is None
+        return self.version - 1 if self.status is EntryStatus.WRITING or is_without_rows else self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +281,10 @@ def finish_write(entry: LedgerEntry) -> LedgerEntry:
     """Return a claimed entry as it is after its rows have been written."""
     if entry.status is not EntryStatus.WRITING or entry.becomes is None:
         return entry
-    return entry.model_copy(update={"status": entry.becomes, "becomes": None, "claim": None})
+    done = {"status": entry.becomes, "becomes": None, "claim": None}
+    # The rows of a deleted session stay; only its row in sessions says that it is deleted.
+    is_without_rows = entry.becomes is EntryStatus.DELETED and entry.file is None
+    return entry.model_copy(update=done if is_without_rows else done | {"latest": entry.version})
 
 
 def recover_entry(
@@ -300,6 +317,8 @@ def release_entry(entry: LedgerEntry, now: datetime, reason: str) -> LedgerEntry
         first_seen=entry.first_seen,
         next_check=now,
         seen_by=entry.seen_by,
+        days=entry.days,
+        latest=entry.latest_version,
     )
 
 
@@ -370,6 +389,8 @@ def _update_pending(before: LedgerEntry | None, seen: CheckResult, now: datetime
         attempts=attempts,
         first_seen=before.first_seen if before else now,
         next_check=compute_pending_check(attempts, now),
+        days=before.days if before else frozenset(),
+        latest=before.latest_version if before else None,
     )
 
 
@@ -390,4 +411,23 @@ def _claim_entry(
         attempts=before.attempts if before else 0,
         first_seen=before.first_seen if before else now,
         next_check=None if seen.status is EntryStatus.DELETED else compute_exported_check(0, now, ended, give_up),
+        days=find_days(before) | _find_day(seen.file),
+        latest=before.latest_version if before else 0,
     )
+
+
+def find_days(entry: LedgerEntry | None) -> frozenset[date]:
+    """Return the days whose files may hold rows of an entry."""
+    return entry.days | _find_day(entry.file) if entry is not None else frozenset()
+
+
+def find_superseded_days(before: LedgerEntry | None, after: LedgerEntry) -> frozenset[date]:
+    """Return the days whose files hold rows that a claim supersedes, without new ones of that day."""
+    if after.becomes is EntryStatus.DELETED and after.file is None:
+        return frozenset()
+    return find_days(before) - _find_day(after.file)
+
+
+def _find_day(file: str | None) -> frozenset[date]:
+    found = parse_data_key(file) if file is not None else None
+    return frozenset() if found is None else frozenset((found[1],))

@@ -14,6 +14,7 @@ All are below ``_ledger/{format}/{account}/``, because each format and each acco
   only while its run has a lease: one made after the lease was lost belongs to nobody.
 - ``expected/{run}.json``: the sessions that such a run was going to claim.
 - ``catalogue/``: see :mod:`~airflow_provider_sessions.export.object_catalogue`.
+- ``latest/``: see :mod:`~airflow_provider_sessions.export.latest`.
 - ``lock/``: only if the store cannot create exclusively. Then one run at a time writes; see
   :mod:`~airflow_provider_sessions.export.ledger_lock`.
 """
@@ -25,7 +26,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -45,6 +46,7 @@ from airflow_provider_sessions.export.ledger import (
     LedgerSession,
     RunTry,
     decide_update,
+    find_superseded_days,
     finish_write,
     forget_entry,
     get_give_up_start,
@@ -139,6 +141,8 @@ class ObjectLedger:
     :param run: the run that this try belongs to.
     :param views: see :class:`~airflow_provider_sessions.export.ledger.RunTry`.
     :param give_up_after: how long after a session's end to wait for its artifacts.
+    :param on_superseded: called with a session's id, a dataset and a day, before a claim supersedes rows in that day's
+        files without new ones there.
     """
 
     def __init__(
@@ -151,9 +155,11 @@ class ObjectLedger:
         views: frozenset[str] = frozenset(),
         clock: Clock = SYSTEM_CLOCK,
         give_up_after: timedelta = GIVE_UP_AFTER,
+        on_superseded: Callable[[str, str, date], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._base = ledger_folder(account, form)
+        self._on_superseded = on_superseded
         self._clock = clock
         self._give_up = give_up_after
         self._lease = Lease(tokens=(secrets.token_hex(8),), until=clock.now())
@@ -348,6 +354,9 @@ class ObjectLedger:
             if entries != known:
                 # If the session continues, keep its end: if it is deleted later, its exported rows must record that.
                 last = kept if before is None or session.ended_at is not None else before.session
+                for name, update in updates.items():
+                    for day in find_superseded_days(valid.get(name), update.entry) if update.write else ():
+                        self._on_superseded(session.session_id, name, day)
                 after = self._append(before, last, entries)
             else:
                 after = before if is_latest or before is None or self._read_next(before) is None else None
@@ -356,6 +365,26 @@ class ObjectLedger:
             if after is not None or not entries:
                 return updates
             before, is_latest = self._latest(session.session_id), True
+
+    def read_session(self, session_id: str) -> LedgerSession | None:
+        """Return the present entries of a session; None if it has none."""
+        state = self._latest(session_id)
+        return None if state is None else LedgerSession(state.session, state.entries)
+
+    def is_active(self, run: str) -> bool:
+        """Return whether a run holds a lease, or was interrupted and is not recovered yet.
+
+        :param run: its stem.
+        """
+        return self._store.read(self._open_key(run)) is not None
+
+    def keep_lease(self) -> None:
+        """Extend the lease if half of it is over, during long work.
+
+        :raises ExportError: the lease is lost.
+        """
+        if self._is_half_over():
+            self._renew()
 
     def _note_claim(self, state: LedgerState) -> None:
         if any(entry.claim == self.run_try.token for entry in state.entries.values()):

@@ -11,6 +11,7 @@ import hashlib
 import io
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -81,6 +82,9 @@ class Store(Protocol):
     def read(self, key: str) -> bytes | None:
         """Return the content of a small file; None if it does not exist."""
 
+    def download(self, key: str, path: Path) -> bool:
+        """Copy a file of any size to a new one of this machine; return False if it does not exist."""
+
     def list(self, folder: str) -> Iterator[str]:
         """Return the sorted keys of all files below a folder."""
 
@@ -138,6 +142,14 @@ class LocalStore:
             return self._path(key).read_bytes()
         except FileNotFoundError:
             return None
+
+    def download(self, key: str, path: Path) -> bool:
+        """Copy a file to a new one outside the store; return False if it does not exist."""
+        try:
+            shutil.copyfile(self._path(key), path)
+        except FileNotFoundError:
+            return False
+        return True
 
     def list(self, folder: str) -> Iterator[str]:
         """Return the sorted keys of all files below a folder, without temporary files."""
@@ -215,6 +227,10 @@ class GuardedStore:
     def read(self, key: str) -> bytes | None:
         """Return the content of a small file; None if it does not exist."""
         return self._store.read(key)
+
+    def download(self, key: str, path: Path) -> bool:
+        """Copy a file of any size to a new one of this machine; return False if it does not exist."""
+        return self._store.download(key, path)
 
     def list(self, folder: str) -> Iterator[str]:
         """Return the sorted keys of all files below a folder."""

@@ -29,7 +29,7 @@ from airflow_provider_sessions.client.call import raw_call
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, check_discovery, check_sweep_pages
-from airflow_provider_sessions.export.formats import find_format
+from airflow_provider_sessions.export.formats import find_format, with_bom
 from airflow_provider_sessions.export.redaction import Redaction, RedactionMode, parse_redaction_modes
 from airflow_provider_sessions.export.run import check_concurrency
 from airflow_provider_sessions.messages import quote_value, suggest_choices, unknown_choice_error
@@ -58,6 +58,7 @@ from airflow_provider_sessions.transfers._export_operator import (
 )
 from airflow_provider_sessions.transfers._open_store import check_folder
 from airflow_provider_sessions.transfers._partitions import check_partition_outlets
+from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 
 Problem = tuple[str, str]
 """An argument, and what is wrong with it."""
@@ -148,7 +149,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
     **{name: partial(parse_bool, field=name) for name in ("allow_none", "keep_original", "mark", "notify")},
     **{
         name: partial(parse_untemplated_bool, field=name)
-        for name in ("allow_untested_database", "cancel_on_kill", "deferrable", "soft_fail")
+        for name in ("allow_untested_database", "cancel_on_kill", "csv_bom", "deferrable", "latest", "soft_fail")
     },
     **{name: partial(parse_count, field=name) for name in ("concurrency", "limit", "max_consecutive_failures")},
     # A local time may belong to a zone that is known only in a run: see _check_draft.
@@ -288,6 +289,11 @@ def _check_redaction(redact: Any, redact_conn_id: Any) -> None:
     Redaction(parse_redaction_modes(parse_json(redact, "redact")), None if key is None else _ANY_KEY)
 
 
+def _check_bom(csv_bom: Any, format: Any) -> None:  # noqa: A002 - the argument's name
+    if parse_untemplated_bool(csv_bom, "csv_bom"):
+        with_bom(find_format(format))
+
+
 def _check_call(endpoint: Any, arguments: Any, method: Any, path: Any) -> None:
     name, method = parse_endpoint_or_method(endpoint, method)
     if name is None:
@@ -313,6 +319,7 @@ _COMBINED_CHECKS: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., N
     ((BaseExportOperator,), ("start", "end"), _check_window),
     ((BaseExportOperator,), ("session_id", "start", "end", "room_id", "case", "title"), check_selection),
     ((BaseExportOperator,), ("redact", "redact_conn_id"), _check_redaction),
+    ((SessionsToObjectStorageOperator,), ("csv_bom", "format"), _check_bom),
     ((CallApiOperator,), ("endpoint", "arguments", "method", "path"), _check_call),
 )
 """Checks of several arguments: the operators, the arguments, and the function."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from http import HTTPStatus
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fsspec.asyn import AsyncFileSystem  # type: ignore[import-untyped]
@@ -98,6 +99,16 @@ class ObjectStore:
             except FileNotFoundError:
                 return None
         return data
+
+    def download(self, key: str, path: Path) -> bool:
+        """Copy a file of any size to a new one of this machine; return False if it does not exist."""
+        with translate_store_errors(self.location(key)):
+            try:
+                self._fs.get_file(self._path(key), str(path))
+            except FileNotFoundError:
+                path.unlink(missing_ok=True)
+                return False
+        return True
 
     def list(self, folder: str) -> Iterator[str]:
         """Return the sorted keys of all files below a folder, without folder markers of consoles and Spark."""

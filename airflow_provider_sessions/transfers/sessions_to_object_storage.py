@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from airflow_provider_sessions.arguments import check_untemplated_values, parse_bool, parse_text
+from airflow_provider_sessions.arguments import (
+    check_untemplated_values,
+    parse_bool,
+    parse_text,
+    parse_untemplated_bool,
+)
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import Dataset, DatasetName
 from airflow_provider_sessions.export.discovery import SWEEP_PAGES, DiscoveryName
 from airflow_provider_sessions.export.file_target import FileTarget
-from airflow_provider_sessions.export.formats import FormatName, find_format, get_format
+from airflow_provider_sessions.export.formats import FormatName, find_format, get_format, with_bom
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.original_transcripts import SEGMENTS
@@ -65,6 +70,9 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     :param format: ``jsonl``, ``csv`` or ``parquet`` (which needs the extra ``parquet``). (templated)
     :param day_zone: the zone whose days ``dt`` names: an IANA name such as ``America/New_York``. If another one is
         given later, what was exported stays on its day until it changes, or until its run is cleared. (templated)
+    :param latest: whether to keep ``{path}/latest/{dataset}/dt=YYYY-MM-DD/{account}.{format}``, too: for each day one
+        file with the rows that count, so that a plain reader of these files counts right.
+    :param csv_bom: whether CSV files begin with a byte-order mark, which Excel needs for what is not ASCII.
     :param session_id: the sessions to export, instead of a window: one id, or a list. A session that has not ended yet
         is pending, and the next export to the same place without filters includes it. (templated)
     :param start: start of the window: an aware datetime, ISO 8601 with an offset, or seconds since 1970. (templated)
@@ -120,6 +128,8 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         format: FormatName | str = "jsonl",  # noqa: A002 - the word users look for
         day_zone: str = "UTC",
         keep_original: bool | str = False,
+        latest: bool = True,
+        csv_bom: bool = False,
         object_storage_conn_id: str | None = None,
         datasets: Sequence[DatasetName | str] | DatasetName | str | None = None,
         session_id: Sequence[str] | str | None = None,
@@ -167,12 +177,16 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         self.path = path
         self.format = format
         self.keep_original = keep_original
+        self.latest = parse_untemplated_bool(latest, "latest")
+        self.csv_bom = parse_untemplated_bool(csv_bom, "csv_bom")
         self.object_storage_conn_id = object_storage_conn_id
 
     @contextmanager
     def target(self, run: RunId, give_up_after: timedelta) -> Iterator[ExportTarget]:
         """Open the store at ``path``."""
         form = get_format(self.format)
+        if self.csv_bom:
+            form = with_bom(form)
         store = open_store(self.path, parse_text(self.object_storage_conn_id, "object_storage_conn_id"))
         yield FileTarget(
             store,
@@ -180,6 +194,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
             run,
             day_zone=parse_day_zone(self.day_zone),
             keep_original=parse_bool(self.keep_original, "keep_original"),
+            latest=self.latest,
             give_up_after=give_up_after,
         )
 

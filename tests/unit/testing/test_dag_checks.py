@@ -285,6 +285,7 @@ WRONG: dict[str, Any] = {
         ),
         "flase",
     ),
+    **dict.fromkeys(("latest", "csv_bom"), "flase"),
     **dict.fromkeys(
         ("state", "artifact", "discovery", "on_absent", "on_existing", "on_unreachable", "format", "formats", "mode"),
         "no-such",

@@ -1,0 +1,469 @@
+"""The latest files of an export: of each session only the rows that count, so that a plain reader counts right.
+
+``{path}/latest/{dataset}/dt=YYYY-MM-DD/{account}.{extension}`` is derived from the files of the runs of that day, by
+these rules:
+
+1. The highest version of a session counts, for each dataset by itself.
+2. Where files cannot show that rows are superseded, because the next version has no rows or is on another day, the
+   ledger decides (:attr:`~airflow_provider_sessions.export.ledger.LedgerEntry.latest_version`). Such a session is noted
+   for the day before the claim, so it is read from the ledger; all others are not.
+3. The row in ``sessions`` of a session that was deleted has the values that were known last, and ``deleted``.
+
+A day's file is replaced as a whole. These objects below ``_ledger/{format}/{account}/latest/`` keep it right while runs
+are active at the same time or are killed:
+
+- ``changed/{day}~{run}.json``: the run was about to change files of that day; it lists their datasets. It is written
+  before that, and deleted when the day has been built again. A later run builds the days of interrupted runs, too.
+- ``days/{day}/runs/{run}.json``: the run has written files of that day.
+- ``days/{day}/sessions/{session}.json``: rule 2.
+- ``days/{day}/build.json``: a random token of the last build that began. A build reads it again when it has written its
+  files. If another build began meanwhile, that one may have read older files, or have been overtaken by files that it
+  read too early; so the first one reads the day again, and writes it again. A run builds after its last change, so the
+  last file to be written was made by a build that saw all changes.
+- ``state.json``: the area is complete, with the columns of today. Without it, the next run builds all days.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, TypeVar, cast
+
+import msgspec
+from msgspec.structs import replace
+from pydantic import BaseModel, ValidationError
+
+from airflow_provider_sessions.errors import ExportError
+from airflow_provider_sessions.export.datasets import DATASETS, Dataset
+from airflow_provider_sessions.export.formats import Format
+from airflow_provider_sessions.export.layout import data_key, latest_key, ledger_folder, parse_data_key, safe_name
+from airflow_provider_sessions.export.object_ledger import ObjectLedger
+from airflow_provider_sessions.export.row_readers import RowReader
+from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Row, SessionRow
+from airflow_provider_sessions.export.store import HashingWriter, Store
+from airflow_provider_sessions.messages import ProgressLog, format_count
+from airflow_provider_sessions.safe_text import get_logger
+
+log = get_logger(__name__)
+
+M = TypeVar("M", bound=BaseModel)
+Versions = Mapping[str, int]
+"""By session id, the version of the rows that count."""
+
+
+class AreaState(BaseModel):
+    """The state of all latest files of an account.
+
+    :param is_complete: False while all days are being built.
+    :param schema_version: the version of the columns that they all have.
+    """
+
+    is_complete: bool
+    schema_version: int
+
+
+class DayChange(BaseModel):
+    """What a run was about to change on a day.
+
+    :param datasets: names of the datasets.
+    """
+
+    datasets: frozenset[str] = frozenset()
+
+
+class NotedSession(BaseModel):
+    """A session whose rows of a day count as the ledger says."""
+
+    session_id: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A downloaded file of a run.
+
+    :param run: stem of the run.
+    """
+
+    run: str
+    path: Path
+    reader: RowReader
+
+    @cached_property
+    def versions(self) -> Versions:
+        """The versions of the rows by session id: in a file each session has one."""
+        return {session_id: version for _, session_id, version in self.reader.row_keys()}
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files that there are of a day.
+
+    :param datasets: names of the datasets.
+    :param runs: stems of the runs.
+    """
+
+    datasets: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+
+    def add(self, dataset: str, run: str | None = None) -> None:
+        """Add a file."""
+        self.datasets.add(dataset)
+        if run is not None:
+            self.runs.add(run)
+
+
+@dataclass(slots=True)
+class _Day:
+    """What a build knows about a day.
+
+    :param runs: stems of the runs that may have files.
+    :param own: stems of those that have files of the account.
+    :param noted: by session id and dataset, the version that counts, of the sessions of rule 2.
+    """
+
+    runs: list[str] = field(default_factory=list)
+    own: set[str] = field(default_factory=set)
+    noted: dict[str, Versions] = field(default_factory=dict)
+
+
+class LatestFiles:
+    """The latest files of one account, for one try of a run.
+
+    :param store: the store of the export's files, guarded by the lease.
+    :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
+    :param form: the files' format.
+    :param ledger: the ledger of that account and format.
+    :param run: stem of the run.
+    :param keep_lease: extends the lease of the try during long work.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        account: str,
+        form: Format,
+        ledger: ObjectLedger,
+        run: str,
+        keep_lease: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._account = account
+        self._form = form
+        self._ledger = ledger
+        self._run = run
+        self._keep_lease = keep_lease
+        self._base = f"{ledger_folder(account, form.name)}/latest"
+        self._changes: dict[date, set[str]] = {}
+        self._lock = threading.Lock()
+        """Claims are made in several threads."""
+
+    @property
+    def extension(self) -> str:
+        """The extension of the files."""
+        return self._form.extension
+
+    def note_change(self, day: date, datasets: Collection[str]) -> None:
+        """Record that files of a day are about to be written or deleted, so that the day is built again.
+
+        :param datasets: names of the datasets.
+        """
+        with self._lock:
+            noted = self._changes.setdefault(day, set())
+            if not noted:
+                self._write(self._run_key(day, self._run), DayChange())
+            if not noted.issuperset(datasets):
+                noted.update(datasets)
+                self._write(self._change_key(day), DayChange(datasets=frozenset(noted)))
+
+    def note_superseded(self, session_id: str, dataset: str, day: date) -> None:
+        """Record that rows of a session are about to be superseded without new ones in the files of that day."""
+        self._note_session(session_id, day)
+        self.note_change(day, [dataset])
+
+    def build(self) -> None:
+        """Build the days that this run or an interrupted one has changed; all days if the area is not complete."""
+        state = self._read(f"{self._base}/state.json", AreaState)
+        if state is None or not state.is_complete or state.schema_version != SCHEMA_VERSION:
+            self.build_all()
+            return
+        changed = self._find_changes()
+        for day in sorted({day for day, _ in changed.values()}):
+            names = set().union(*(datasets for of_day, datasets in changed.values() if of_day == day))
+            self._build_day(day, names)
+        for key in changed:
+            self._store.delete(key)
+
+    def build_all(self) -> None:
+        """Build all days from the files of all runs and from the ledger, and delete the latest files of no others."""
+        days = self._find_days()
+        if not days:
+            return
+        changed = self._find_changes()
+        log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
+        self._write(f"{self._base}/state.json", AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
+        days = self._find_days()  # again: runs that end from here on see that the area exists
+        ledger = {
+            session_id: {name: entry.latest_version for name, entry in session.entries.items()}
+            for session_id, session in self._ledger.read_sessions().items()
+        }
+        progress = ProgressLog("days built", len(days))
+        for number, (day, found) in enumerate(sorted(days.items()), 1):
+            for run in self._build_day(day, found.datasets, found.runs, ledger):
+                self._write(self._run_key(day, run), DayChange())
+            progress.update(number)
+        self._write(f"{self._base}/state.json", AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
+        for key in changed:
+            self._store.delete(key)
+
+    def leave(self) -> None:
+        """Build nothing. If latest files exist, the next run that builds them builds the days of this one, too."""
+        if self._store.read(f"{self._base}/state.json") is None:
+            for day in self._changes:
+                self._store.delete(self._change_key(day))
+        elif self._changes:
+            log.warning(
+                "The latest files of %s are out of date, because this run writes none (latest=False); delete the "
+                "folder latest/, or let this run write them",
+                format_count(len(self._changes), "day"),
+            )
+
+    # -- one day -----------------------------------------------------------------------------------------------------
+
+    def _build_day(
+        self,
+        day: date,
+        datasets: Iterable[str],
+        runs: Collection[str] = (),
+        ledger: Mapping[str, Versions] = MappingProxyType({}),
+    ) -> set[str]:
+        """Build the files of a day until no other build began meanwhile.
+
+        :param runs: stems of runs that may have files, besides those that are noted.
+        :param ledger: by session id and dataset, the versions that count, to find the sessions of rule 2.
+        :returns: stems of the runs that have files of the account.
+        """
+        token_key = f"{self._base}/days/{day}/build.json"
+        seen: bytes | None = secrets.token_hex(8).encode()
+        with self._store.write(token_key) as file:
+            file.write(cast(bytes, seen))
+        while True:
+            known = self._read_day(day)
+            known.runs = sorted({*known.runs, *runs})
+            for name in sorted(datasets):
+                self._keep_lease()
+                self._build_file(DATASETS[name], day, known, ledger)
+            now = self._store.read(token_key)
+            if now == seen:
+                return known.own
+            seen = now
+
+    def _read_day(self, day: date) -> _Day:
+        """Return the runs that may have files of a day, and the sessions for which the ledger decides."""
+        known = _Day()
+        folder = f"{self._base}/days/{day}"
+        for key in self._store.list(folder):
+            kind, _, name = key.removeprefix(f"{folder}/").partition("/")
+            if kind == "runs":
+                known.runs.append(name.removesuffix(".json"))
+            elif kind == "sessions" and (noted := self._read(key, NotedSession)) is not None:
+                self._read_noted(noted.session_id, known)
+        return known
+
+    def _read_noted(self, session_id: str, known: _Day) -> None:
+        session = self._ledger.read_session(session_id)
+        if session is not None:
+            known.noted[session_id] = {name: entry.latest_version for name, entry in session.entries.items()}
+
+    def _build_file(self, dataset: Dataset, day: date, known: _Day, ledger: Mapping[str, Versions]) -> None:
+        key = latest_key(dataset.name, day, self._account, self._form.extension)
+        with self._download_sources(dataset, day, known.runs) as sources:
+            known.own.update(source.run for source in sources)
+            self._compare_with_ledger(dataset, day, sources, known, ledger)
+            noted = {one: versions[dataset.name] for one, versions in known.noted.items() if dataset.name in versions}
+            if len(sources) == 1 and not noted and sources[0].reader.has_all_columns:  # most often; all of it counts
+                with self._store.write(key) as target, sources[0].path.open("rb") as file:
+                    shutil.copyfileobj(file, cast(BinaryIO, target), 1024 * 1024)
+                return
+            chosen = _choose(sources, noted)
+            if any(chosen):
+                select = _merge_sessions if dataset.row is SessionRow else _select
+                self._write_rows(key, dataset, select(sources, chosen))
+            else:
+                self._store.delete(key)
+
+    @contextmanager
+    def _download_sources(self, dataset: Dataset, day: date, runs: Sequence[str]) -> Iterator[list[_Source]]:
+        """Download the files of the account for one dataset of a day."""
+        with tempfile.TemporaryDirectory(prefix="latest-") as folder:
+            sources = []
+            for number, run in enumerate(runs):
+                key, path = data_key(dataset.name, day, run, self._form.extension), Path(folder, str(number))
+                if self._store.download(key, path):
+                    with self._explain_unreadable(key):
+                        source = self._open_source(run, path, dataset)
+                    sources += [source] if source is not None else []
+            yield sources
+
+    def _open_source(self, run: str, path: Path, dataset: Dataset) -> _Source | None:
+        """Return a downloaded file, unless it is of another account."""
+        reader = self._form.read(path, dataset)
+        return _Source(run, path, reader) if next(reader.row_keys()).account == self._account else None
+
+    @contextmanager
+    def _explain_unreadable(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, LookupError, StopIteration, msgspec.MsgspecError) as error:
+            raise ExportError(
+                f"{self._store.location(key)} cannot be read ({error}), so the latest files of that day cannot be "
+                "built: restore or delete it; with latest=False, the export builds none"
+            ) from error
+
+    def _compare_with_ledger(
+        self,
+        dataset: Dataset,
+        day: date,
+        sources: Sequence[_Source],
+        known: _Day,
+        ledger: Mapping[str, Versions],
+    ) -> None:
+        """Note the sessions whose highest version in the files does not count, as far as nobody has noted them."""
+        for session_id, version in _find_highest(sources).items() if ledger else ():
+            counts = ledger.get(session_id, {}).get(dataset.name, version)
+            if counts != version and session_id not in known.noted:
+                self._note_session(session_id, day)
+                self._read_noted(session_id, known)
+
+    def _write_rows(self, key: str, dataset: Dataset, batches: Iterable[Sequence[Row]]) -> None:
+        with self._store.write(key) as target:
+            file = HashingWriter(target)
+            try:
+                writer = self._form.open(cast(BinaryIO, file), dataset)
+                for rows in batches:
+                    writer.write(rows)
+                writer.finish()
+            finally:
+                file.close()
+
+    # -- which days --------------------------------------------------------------------------------------------------
+
+    def _find_changes(self) -> dict[str, tuple[date, frozenset[str]]]:
+        """Return day and datasets of the changes of this run and of those that hold no lease any more, by key."""
+        found: dict[str, tuple[date, frozenset[str]]] = {}
+        active: dict[str, bool] = {self._run: False}
+        for key in self._store.list(f"{self._base}/changed"):
+            day, _, run = key.rpartition("/")[2].removesuffix(".json").partition("~")
+            if run not in active:
+                active[run] = self._ledger.is_active(run)
+            change = None if active[run] else self._read(key, DayChange)
+            if change is not None:
+                found[key] = date.fromisoformat(day), change.datasets
+        return found
+
+    def _find_days(self) -> dict[date, _Files]:
+        """Return what there is of each day: files of runs, of any account, and latest files of this one."""
+        days: dict[date, _Files] = {}
+        for name in DATASETS:
+            for key in self._store.list(name):
+                found = parse_data_key(key)
+                if found is not None and found[3] == self._form.extension:
+                    days.setdefault(found[1], _Files()).add(name, found[2])
+            for key in self._store.list(f"latest/{name}"):
+                found = parse_data_key(key.removeprefix("latest/"))
+                if found is not None and found[2:] == (safe_name(self._account), self._form.extension):
+                    days.setdefault(found[1], _Files()).add(name)
+        return days
+
+    # -- objects -----------------------------------------------------------------------------------------------------
+
+    def _change_key(self, day: date) -> str:
+        return f"{self._base}/changed/{day}~{self._run}.json"
+
+    def _run_key(self, day: date, run: str) -> str:
+        return f"{self._base}/days/{day}/runs/{run}.json"
+
+    def _note_session(self, session_id: str, day: date) -> None:
+        key = f"{self._base}/days/{day}/sessions/{safe_name(session_id, 60)}.json"
+        self._write(key, NotedSession(session_id=session_id))
+
+    def _write(self, key: str, content: BaseModel) -> None:
+        with self._store.write(key) as file:
+            file.write(content.model_dump_json().encode())
+
+    def _read(self, key: str, kind: type[M]) -> M | None:
+        data = self._store.read(key)
+        if data is None:
+            return None
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError as unreadable:
+            raise ExportError(
+                f"{self._store.location(key)} cannot be read ({unreadable.error_count()} errors): it is damaged, or "
+                f"was written by a later version of this package; delete {self._base}, and the next run builds all "
+                "latest files again"
+            ) from None
+
+
+def _find_highest(sources: Iterable[_Source]) -> dict[str, int]:
+    highest: dict[str, int] = {}
+    for source in sources:
+        for session_id, version in source.versions.items():
+            highest[session_id] = max(version, highest.get(session_id, 0))
+    return highest
+
+
+def _choose(sources: Sequence[_Source], noted: Versions) -> list[set[str]]:
+    """Return for each source the sessions whose rows in it count.
+
+    :param noted: the version that counts, of sessions whose highest one may not.
+    """
+    wanted = {**_find_highest(sources), **noted}
+    chosen: list[set[str]] = []
+    taken = set[str]()
+    for source in sources:
+        own = {one for one, version in source.versions.items() if version == wanted[one]} - taken
+        chosen.append(own)
+        taken |= own
+    return chosen
+
+
+def _select(sources: Sequence[_Source], chosen: Sequence[Collection[str]]) -> Iterator[Sequence[Row]]:
+    """Iterate over the rows that count, some at a time."""
+    for source, sessions in zip(sources, chosen, strict=True):
+        for rows in source.reader.rows() if sessions else ():
+            if selected := [row for row in rows if row.session_id in sessions]:
+                yield selected
+
+
+def _merge_sessions(sources: Sequence[_Source], chosen: Sequence[Collection[str]]) -> Iterator[Sequence[Row]]:
+    """Iterate over the rows of ``sessions`` that count, those of deleted sessions with what was known last."""
+    deleted = {
+        row.session_id: row.version
+        for rows in _select(sources, chosen)
+        for row in cast(Sequence[SessionRow], rows)
+        if row.deleted
+    }
+    known: dict[str, SessionRow] = {}
+    for source in sources if deleted else ():
+        for rows in source.reader.rows():
+            for row in cast(Sequence[SessionRow], rows):
+                last = known.get(row.session_id)
+                is_earlier = not row.deleted and row.version < deleted.get(row.session_id, 0)
+                if is_earlier and (last is None or last.version < row.version):
+                    known[row.session_id] = row
+    for rows in _select(sources, chosen):
+        yield [
+            replace(known[row.session_id], version=row.version, deleted=True)
+            if row.session_id in deleted and row.session_id in known
+            else row
+            for row in rows
+        ]

@@ -1,0 +1,433 @@
+"""The latest files: each session once, also after revisions, deletions, crashes and runs at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import ExportError, SessionsError
+from airflow_provider_sessions.export.datasets import DATASETS, parse_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
+from airflow_provider_sessions.export.formats import FORMATS
+from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.ledger import LEASE, LEASE_MARGIN
+from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.run import fetch_artifacts
+from airflow_provider_sessions.export.store import LocalStore
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+
+DAY = timedelta(days=1)
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def run(name: str) -> RunId:
+    return RunId("nightly", name, "export")
+
+
+class Folder:
+    """A folder that runs write into, one after the other, and what a plain reader finds in it."""
+
+    def __init__(self, root: Path, form: str = "jsonl") -> None:
+        self.root = root
+        self.form = form
+        self.clock = VirtualClock(NOON + 2 * DAY)
+
+    def export(
+        self,
+        adapter: StandIn,
+        name: str,
+        datasets: str = "sessions,attendance",
+        store: LocalStore | None = None,
+        **options: Any,
+    ) -> None:
+        """Run an export in a thread and an event loop of its own, so that one can be run while another is."""
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(
+                lambda: asyncio.run(self._export(adapter, name, datasets, store or LocalStore(self.root), options))
+            ).result()
+
+    async def _export(
+        self, adapter: StandIn, name: str, datasets: str, store: LocalStore, options: dict[str, Any]
+    ) -> None:
+        plan = await plan_export(adapter, QUERY, parse_datasets(datasets))
+        form = FORMATS[options.pop("form", self.form)]
+        target = FileTarget(store, form, run(name), clock=self.clock, **options)
+        plan = await add_due_sessions(adapter, plan, target.begin(plan))
+        target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+
+    def wait(self) -> None:
+        """Let a day pass, after which sessions are checked again."""
+        self.clock.jump(DAY.total_seconds())
+
+    def files(self, pattern: str = "latest/*/*/*") -> dict[str, bytes]:
+        paths = [path for path in self.root.glob(pattern) if path.is_file() and not path.name.startswith(".")]
+        return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+    def rows(self, pattern: str = "latest/*/*/*") -> Rows:
+        """All rows by dataset."""
+        found: Rows = {}
+        for key in self.files(pattern):
+            dataset = DATASETS[key.removeprefix("latest/").partition("/")[0]]
+            reader = FORMATS[key.rpartition(".")[2]].read(self.root / key, dataset)
+            rows = [json.loads(json.dumps(as_dict(row), default=str)) for batch in reader.rows() for row in batch]
+            day = key.partition("dt=")[2][:10]
+            found.setdefault(dataset.name, []).extend(row | {"dt": day} for row in rows)
+        return found
+
+    def count(self, dataset: str) -> dict[str, int]:
+        """The number of rows by session."""
+        ids = [row["session_id"] for row in self.rows().get(dataset, [])]
+        return {one: ids.count(one) for one in sorted(set(ids))}
+
+    def counted_by_ledger(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows that count, by the newest states of the ledger and the files that these name."""
+        newest: dict[str, dict[str, Any]] = {}
+        for key, data in self.files("_ledger/*/*/sessions/*/*/*.json").items():
+            newest[key.rpartition("/")[0]] = json.loads(data)
+        found: Rows = {}
+        versions = self.rows("[!_l]*/*/*")
+        for state in newest.values():
+            for name, entry in state["entries"].items():
+                if entry.get("file") and entry["status"] != "pending":
+                    assert entry["status"] != "writing"
+                    day = entry["file"].partition("dt=")[2][:10]
+                    key = (state["session"]["session_id"], entry["version"], day)
+                    found.setdefault(name, []).extend(
+                        row for row in versions[name] if (row["session_id"], row["version"], row["dt"]) == key
+                    )
+        return found
+
+    def notes(self) -> list[str]:
+        """Notes of days that have to be built again."""
+        return list(self.files("_ledger/*/*/latest/changed/*"))
+
+
+def as_dict(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def in_order(rows: Rows) -> dict[str, list[str]]:
+    return {name: sorted(json.dumps(row) for row in found) for name, found in rows.items() if found}
+
+
+def people(*names: str) -> list[Any]:
+    return [interval(f"account:{name}") for name in names]
+
+
+def first() -> StandIn:
+    """Five sessions of a day, before anything changes."""
+    ids = ("revised", "emptied", "moved", "deleted", "same")
+    return StandIn.of(*map(session, ids), attendance={one: people("anna", "ben") for one in ids})
+
+
+def later() -> StandIn:
+    """The same platform after all kinds of changes."""
+    adapter = first()
+    adapter.held["moved"] = session("moved", start=NOON + DAY)
+    adapter.held["new"] = session("new")
+    adapter.results["attendance"] |= {"revised": people("anna"), "emptied": [], "new": people("cleo")}
+    adapter.deleted.add("deleted")
+    del adapter.held["deleted"]
+    return adapter
+
+
+def check_later(folder: Folder) -> None:
+    """What a plain reader counts after the changes."""
+    assert folder.count("sessions") == dict.fromkeys(("deleted", "emptied", "moved", "new", "revised", "same"), 1)
+    assert folder.count("attendance") == {"deleted": 2, "moved": 2, "new": 1, "revised": 1, "same": 2}
+    rows = {row["session_id"]: row for row in folder.rows()["sessions"]}
+    assert {key for key, row in rows.items() if row["deleted"]} == {"deleted"}
+    assert rows["deleted"]["title"] == "Session deleted"
+    assert {key: row["dt"] for key, row in rows.items() if row["dt"] != "2026-03-02"} == {"moved": "2026-03-03"}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_each_session_counts_once_after_all_kinds_of_changes(tmp_path: Path, form: str) -> None:
+    folder = Folder(tmp_path, form)
+    folder.export(first(), "one")
+    assert list(folder.files()) == [
+        f"latest/attendance/dt=2026-03-02/live.example.com.{form}",
+        f"latest/sessions/dt=2026-03-02/live.example.com.{form}",
+    ]
+    folder.wait()
+    folder.export(later(), "two")
+    check_later(folder)
+    assert folder.notes() == []
+    before = folder.files()
+    folder.export(later(), "three")
+    assert folder.files() == before
+
+
+def test_a_session_that_comes_back_counts_by_its_last_version(tmp_path: Path) -> None:
+    """Rows that were superseded without new ones, and then are there again, on the same day and on another."""
+    folder = Folder(tmp_path)
+    for number, adapter in enumerate([first(), later(), first(), later(), first()]):
+        folder.export(adapter, str(number))
+        folder.wait()
+        assert folder.count("sessions").items() >= dict.fromkeys(("emptied", "moved", "revised", "same"), 1).items()
+    expected = {"emptied": 2, "moved": 2, "revised": 2, "same": 2}
+    assert folder.count("attendance").items() >= expected.items()
+    assert {row["dt"] for row in folder.rows()["sessions"]} == {"2026-03-02"}
+
+
+def test_only_days_and_datasets_that_changed_are_written_again(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    adapter = StandIn.of(
+        *(session(f"s{number}", start=NOON + number * DAY) for number in range(3)),
+        attendance={f"s{number}": people("anna") for number in range(3)},
+    )
+    folder.export(adapter, "one")
+    before = {path: (tmp_path / path).stat().st_mtime_ns for path in folder.files()}
+    adapter.results["attendance"]["s1"] = people("ben")
+    folder.export(adapter, "two")
+    after = {path: (tmp_path / path).stat().st_mtime_ns for path in folder.files()}
+    assert [path for path in after if after[path] != before[path]] == [
+        "latest/attendance/dt=2026-03-03/live.example.com.jsonl"
+    ]
+
+
+def test_each_account_and_each_format_has_files_of_its_own(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for login in ("acme", "wolf"):
+        folder.export(StandIn.of(session(), login=login, attendance={"s1": people("anna")}), login)
+    folder.export(StandIn.of(session(), login="acme", attendance={"s1": people("anna")}), "as csv", form="csv")
+    found = [key for key in folder.files() if key.startswith("latest/sessions")]
+    assert [key.rpartition(".")[2] for key in found] == ["csv", "jsonl", "jsonl"]
+    both = folder.rows("latest/sessions/*/*.jsonl")["sessions"]
+    assert sorted(row["account"] for row in both) == ["live.example.com/acme", "live.example.com/wolf"]
+
+
+def test_a_folder_of_an_earlier_version_gets_them_for_all_days(tmp_path: Path, caplog) -> None:
+    """Earlier versions noted nothing of rows that are superseded; only the ledger tells."""
+    caplog.set_level("INFO")
+    folder = Folder(tmp_path)
+    folder.export(first(), "one", latest=False)
+    folder.wait()
+    folder.export(later(), "two", latest=False)
+    for path in tmp_path.glob("_ledger/*/*/latest"):
+        path.rename(tmp_path / "away")
+    for key, data in folder.files("_ledger/*/*/sessions/*/*/*.json").items():
+        state = json.loads(data)
+        for entry in state["entries"].values():
+            del entry["days"], entry["latest"]
+        (tmp_path / key).write_text(json.dumps(state))
+    assert folder.files() == {}
+
+    folder.export(later(), "three")
+    assert "Building the latest files of 2 days" in caplog.text
+    check_later(folder)
+    adapter = later()
+    adapter.held["new"] = session("new", title="Renamed")
+    folder.export(adapter, "four")
+    check_later(folder)
+
+
+def test_what_a_run_without_them_has_changed_the_next_run_builds(tmp_path: Path, caplog) -> None:
+    folder = Folder(tmp_path)
+    folder.export(first(), "one")
+    folder.wait()
+    folder.export(later(), "two", latest=False)
+    assert "The latest files of 2 days are out of date" in caplog.text
+    assert folder.count("attendance")["emptied"] == 2
+    folder.export(later(), "three")
+    check_later(folder)
+    assert folder.notes() == []
+
+
+def test_a_run_that_is_cleared_moves_and_deletes_what_it_replaces(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    late = session("late", start=datetime(2026, 3, 3, 2, tzinfo=UTC))
+    folder.export(StandIn.of(late, session("gone")), "one")
+    folder.export(StandIn.of(late), "one", day_zone=ZoneInfo("America/New_York"))
+    assert {row["session_id"]: row["dt"] for row in folder.rows()["sessions"]}["late"] == "2026-03-02"
+    assert folder.count("sessions") == {"gone": 1, "late": 1}
+    folder.export(StandIn.of(late), "one", "attendance")
+    assert folder.files() == {}
+    folder.export(StandIn.of(late), "one", form="csv")
+    assert [key.rpartition(".")[2] for key in folder.files()] == ["csv"]
+
+
+def test_files_that_somebody_deletes_are_gone_when_all_days_are_built_again(tmp_path: Path) -> None:
+    """To erase a person, people delete files by their prefix."""
+    folder = Folder(tmp_path)
+    folder.export(first(), "one")
+    for path in tmp_path.glob("attendance/dt=2026-03-02/*"):
+        path.unlink()
+
+    async def build() -> None:
+        adapter = first()
+        plan = await plan_export(adapter, QUERY, parse_datasets("sessions"))
+        FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], run("by hand"), clock=folder.clock).build_latest(plan)
+
+    asyncio.run(build())
+    assert list(folder.rows()) == ["sessions"]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.export(first(), "one")
+    [broken] = tmp_path.glob("attendance/dt=2026-03-02/*")
+    broken.write_text('{"account": ')
+    with pytest.raises(ExportError, match=f"{broken.name}.*cannot be read"):
+        folder.export(later(), "two")
+
+
+def test_long_texts_are_read_from_csv(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "csv")
+    folder.export(StandIn.of(session(description="=" + "x" * 200_000)), "one")
+    folder.export(StandIn.of(session(description="=" + "x" * 200_001), session("s2")), "two")
+    assert len(folder.rows()["sessions"][0]["description"]) == 200_002
+
+
+# -- crashes, and runs at the same time --------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of it catches this."""
+
+
+class Interrupted(LocalStore):
+    """A folder as a process sees it to which something happens right before, or after, one of its operations.
+
+    :param at: the number of the operation.
+    :param happens: what does; after an error that it raises, every later operation fails as well.
+    """
+
+    def __init__(self, root: Path, at: int, happens: Callable[[], None]) -> None:
+        super().__init__(root)
+        self._at, self._happens = at, happens
+        self.operations, self._is_dead = 0, False
+
+    def _touch(self) -> None:
+        self.operations += 1
+        if self._is_dead:
+            raise Killed
+        if self.operations == self._at:
+            try:
+                self._happens()
+            except Killed:
+                self._is_dead = True
+                raise
+
+    @contextmanager
+    def write(self, key: str) -> Iterator[Any]:
+        with super().write(key) as file:
+            yield file
+            self._touch()
+
+    def create(self, key: str, data: bytes) -> bool:
+        self._touch()
+        return super().create(key, data)
+
+    def read(self, key: str) -> bytes | None:
+        self._touch()
+        return super().read(key)
+
+    def download(self, key: str, path: Path) -> bool:
+        self._touch()
+        done = super().download(key, path)
+        self._touch()
+        return done
+
+    def list(self, folder: str) -> Iterator[str]:
+        self._touch()
+        return super().list(folder)
+
+    def delete(self, key: str) -> None:
+        self._touch()
+        super().delete(key)
+
+
+def kill() -> None:
+    raise Killed
+
+
+def count_operations(tmp_path: Path, prepare: Callable[[Folder], None], adapter: Callable[[], StandIn]) -> int:
+    folder = Folder(tmp_path / "counted")
+    prepare(folder)
+    store = Interrupted(folder.root, 0, kill)
+    folder.export(adapter(), "two", store=store)
+    return store.operations
+
+
+EVERY = [5, pytest.param(1, marks=pytest.mark.nightly)]
+"""Every how many operations something happens: all of them take a minute."""
+
+
+@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize("how", ["the next run", "a retry", "the first run"])
+def test_a_run_that_is_killed_at_any_operation_leaves_nothing_wrong(tmp_path: Path, how: str, every: int) -> None:
+    def prepare(folder: Folder) -> None:
+        if how != "the first run":
+            folder.export(first(), "one")
+            folder.wait()
+
+    total = count_operations(tmp_path, prepare, later)
+    assert total > 100
+    for at in range(1 + len(how) % every, total + 1, every):
+        folder = Folder(tmp_path / str(at))
+        prepare(folder)
+        with pytest.raises(Killed):
+            folder.export(later(), "two", store=Interrupted(folder.root, at, kill))
+        folder.clock.jump((LEASE + 2 * LEASE_MARGIN).total_seconds())
+        folder.export(later(), "two" if how == "a retry" else "three")
+        if how == "the first run":  # it never saw the rows that were deleted and moved
+            assert in_order(folder.rows()) == in_order(folder.counted_by_ledger()), at
+            assert folder.count("sessions") == dict.fromkeys(("emptied", "moved", "new", "revised", "same"), 1), at
+        else:
+            check_later(folder)
+        assert folder.notes() == [], at
+
+
+@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize("other", ["another run", "another run that is killed"])
+def test_runs_at_the_same_time_agree_in_the_end(tmp_path: Path, other: str, every: int) -> None:
+    """While a run is at any of its operations, another one of the same days begins and ends, or is killed."""
+
+    def prepare(folder: Folder) -> None:
+        folder.export(first(), "one")
+        folder.wait()
+
+    def beside() -> StandIn:
+        adapter = later()
+        adapter.results["attendance"] |= {"same": people("dora"), "revised": people("anna", "ben", "cleo")}
+        adapter.held["later"] = session("later")
+        return adapter
+
+    total = count_operations(tmp_path, prepare, later)
+    for at in range(1 + len(other) % every, total + 1, every):
+        folder = Folder(tmp_path / str(at))
+        prepare(folder)
+
+        def happens(folder: Folder = folder, at: int = at) -> None:
+            if other == "another run":
+                folder.export(beside(), "beside")
+            else:
+                with suppress(Killed):  # or it ends before
+                    folder.export(beside(), "beside", store=Interrupted(folder.root, 20 + at % 100, kill))
+
+        try:
+            folder.export(later(), "two", store=Interrupted(folder.root, at, happens))
+        except SessionsError:  # the other one has taken what this one was about to write
+            folder.export(later(), "two")
+        if other != "another run":
+            folder.clock.jump((LEASE + 2 * LEASE_MARGIN).total_seconds())
+            folder.export(beside(), "three")
+        expected = folder.counted_by_ledger()
+        found = folder.rows()
+        for rows in (expected, found):  # the rows of a deleted session stay, and its row is merged
+            for name in rows:
+                rows[name] = [row for row in rows[name] if row["session_id"] != "deleted"]
+        assert in_order(found) == in_order(expected), at
+        assert folder.count("sessions")["deleted"] == 1
+        assert folder.notes() == [], at
