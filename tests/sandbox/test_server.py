@@ -10,6 +10,8 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,28 @@ def test_a_stopped_sandbox_keeps_its_state_and_can_be_served_again() -> None:
     with SandboxServer(sandbox) as server:
         listed = httpx.get(f"{server.base_url('vidinfra')}/sessions").json()["data"]["sessions"]
     assert [session["id"] for session in listed] == created
+
+
+def test_a_request_in_progress_is_answered_before_the_server_stops(sandbox: Sandbox) -> None:
+    sandbox.faults.add("delay", seconds=0.3)
+    with ThreadPoolExecutor() as callers:
+        with SandboxServer(sandbox) as server:
+            response = callers.submit(httpx.get, f"{server.base_url('vidinfra')}/sessions")
+            while not sandbox.log.count():
+                assert not response.done()
+        assert response.result().status_code == 200
+
+
+def test_a_stop_has_no_fixed_wait() -> None:
+    """uvicorn's own waits 0.1 s, which each test with a server would take longer."""
+    seconds = []
+    for _ in range(5):
+        server = SandboxServer()
+        server.start()
+        began = time.monotonic()
+        server.stop()
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.1
 
 
 def test_a_taken_port_is_an_error_at_once() -> None:
