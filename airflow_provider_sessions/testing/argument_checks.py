@@ -58,7 +58,10 @@ from airflow_provider_sessions.transfers._export_operator import (
 )
 from airflow_provider_sessions.transfers._open_store import check_folder
 from airflow_provider_sessions.transfers._partitions import check_partition_outlets
-from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
+from airflow_provider_sessions.transfers.sessions_to_object_storage import (
+    SessionsToObjectStorageOperator,
+    check_original_arguments,
+)
 
 Problem = tuple[str, str]
 """An argument, and what is wrong with it."""
@@ -289,6 +292,12 @@ def _check_redaction(redact: Any, redact_conn_id: Any) -> None:
     Redaction(parse_redaction_modes(parse_json(redact, "redact")), None if key is None else _ANY_KEY)
 
 
+def _check_keep_original(keep_original: Any, datasets: Any, redact: Any) -> None:
+    if parse_bool(keep_original, "keep_original"):
+        wanted = parse_datasets(none_if_empty(parse_json(datasets, "datasets")))
+        check_original_arguments(wanted, parse_redaction_modes(parse_json(redact, "redact")))
+
+
 def _check_bom(csv_bom: Any, format: Any) -> None:  # noqa: A002 - the argument's name
     if parse_untemplated_bool(csv_bom, "csv_bom"):
         with_bom(find_format(format))
@@ -320,6 +329,7 @@ _COMBINED_CHECKS: tuple[tuple[tuple[type, ...], tuple[str, ...], Callable[..., N
     ((BaseExportOperator,), ("session_id", "start", "end", "room_id", "case", "title"), check_selection),
     ((BaseExportOperator,), ("redact", "redact_conn_id"), _check_redaction),
     ((SessionsToObjectStorageOperator,), ("csv_bom", "format"), _check_bom),
+    ((SessionsToObjectStorageOperator,), ("keep_original", "datasets", "redact"), _check_keep_original),
     ((CallApiOperator,), ("endpoint", "arguments", "method", "path"), _check_call),
 )
 """Checks of several arguments: the operators, the arguments, and the function."""

@@ -23,7 +23,7 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER
 from airflow_provider_sessions.export.original_transcripts import SEGMENTS
 from airflow_provider_sessions.export.redaction import Redaction, RedactionMode, RedactionModeName
-from airflow_provider_sessions.export.rows import PersonalDataName
+from airflow_provider_sessions.export.rows import PersonalData, PersonalDataName
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, ExportTarget
 from airflow_provider_sessions.hooks.base import SessionsHook
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -206,15 +206,26 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
         """
         if not parse_bool(self.keep_original, "keep_original"):
             return
-        if any(mode is not RedactionMode.KEEP for mode in redaction.modes.values()):
-            raise InputError(
-                "keep_original: a transcript as the platform gave it holds names and what was said, and cannot be "
-                "redacted; leave out either keep_original or redact"
-            )
-        if datasets is not None and all(dataset.name != SEGMENTS for dataset in datasets):
-            raise InputError(f"keep_original: datasets must name {SEGMENTS}, too")
+        check_original_arguments(datasets, redaction.modes)
 
         async def check(adapter: Adapter) -> None:
             adapter.require_original_transcripts()
 
         hook.run(check)
+
+
+def check_original_arguments(
+    datasets: Sequence[Dataset] | None, redaction_modes: Mapping[PersonalData, RedactionMode]
+) -> None:
+    """Check the arguments that limit ``keep_original``.
+
+    :param datasets: the datasets that are named; None for all that the platform supports.
+    :raises InputError: something is redacted, or the dataset of transcripts is not exported.
+    """
+    if any(mode is not RedactionMode.KEEP for mode in redaction_modes.values()):
+        raise InputError(
+            "keep_original: a transcript as the platform gave it holds names and what was said, and cannot be "
+            "redacted; leave out either keep_original or redact"
+        )
+    if datasets is not None and all(dataset.name != SEGMENTS for dataset in datasets):
+        raise InputError(f"keep_original: datasets must name {SEGMENTS}, too")

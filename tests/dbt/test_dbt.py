@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from tests.databases import Place, fields_of, file_of, postgres
 __all__ = ["close_portal", "connect", "postgres", "sandbox", "sandbox_server"]
 
 ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "guides" / "warehouses.md").read_text()
 PYTHON = ROOT / ".venv-dbt" / "bin" / "python"
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 PLATFORMS = ("prevail", "sessions_us", "vidinfra")
@@ -157,10 +159,18 @@ def test_duckdb_over_files(night, sandbox_server: SandboxServer, tmp_path: Path)
     place = file_of("duckdb", tmp_path)
     dbt = Dbt(tmp_path / "target", "duckdb", SESSIONS_DUCKDB=place.url.removeprefix("duckdb:///"))
 
-    files = f"read_parquet('{tmp_path}/out/{{name}}/dt=*/*.parquet', union_by_name = true)"
-    results = dbt.run("build", sessions_files=files)
+    [latest] = re.findall(r"read_parquet\(.*?\)", PAGE)
+    latest = latest.replace("/data/exports", str(tmp_path / "out"))
+    versions = latest.replace("/latest/", "/")
+
+    results = dbt.run("build", sessions_files=versions)
 
     assert {one["status"] for one in results} == {"success", "pass"}
+    check_staging(place, ids)
+    check_marts(place, sandbox_server)
+
+    dbt.run("run", sessions_files=latest)
+
     check_staging(place, ids)
     check_marts(place, sandbox_server)
 

@@ -145,6 +145,11 @@ def test_a_finding_names_file_dag_task_and_argument(check: Check, tmp_path: Path
         ('CallApiOperator(task_id="t", endpoint="list_rooom")', "endpoint", "did you mean 'list_rooms'?"),
         ('CallApiOperator(task_id="t", endpoint="get_room", arguments={"id": 5})', "arguments", "get_room(room_id"),
         ('SessionsToSqlOperator(task_id="t", sql_conn_id="w", **WINDOW, redact={"email": "hash"})', "redact", "a key"),
+        (
+            'SessionsToObjectStorageOperator(task_id="t", path="/x", keep_original=True, redact={"name": "drop"})',
+            "keep_original",
+            "cannot be redacted",
+        ),
         ('CreateSessionOperator(task_id="t", title="{{ x")', "title", "is not a template"),
     ],
 )
