@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Asset, Param
 
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
@@ -32,6 +32,9 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Default folder of the files: any URL of Airflow's object storage, such as ``s3://`` or ``gs://``."""
+
+EXPORTED = Asset("sessions_exported")
+"""Each export emits an event of it, which names the files; DAGs with this asset as their schedule follow."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
 """Time between two polls. All tasks that wait on a connection share the polls."""
@@ -236,6 +239,7 @@ with DAG(
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
         session_id=session_id,
+        outlets=[EXPORTED],
     )
     fetch_transcript = FetchTranscriptOperator(
         task_id="fetch_transcript",

@@ -19,7 +19,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Asset, Param, get_current_context, task
 
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator
 from airflow_provider_sessions.operators.sessions import CreateSessionOperator
@@ -28,6 +28,9 @@ from airflow_provider_sessions.transfers.sessions_to_object_storage import Sessi
 
 EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 """Default folder of the files: any URL of Airflow's object storage, such as ``s3://`` or ``gs://``."""
+
+EXPORTED = Asset("sessions_exported")
+"""Each export emits an event of it, which names the files; DAGs with this asset as their schedule follow."""
 
 POLL_INTERVAL = timedelta(seconds=int(os.environ.get("SESSIONS_POLL_INTERVAL", "30")))
 """Time between two polls. All tasks that wait on a connection share the polls."""
@@ -197,6 +200,7 @@ with DAG(
         datasets="{{ params.datasets | join(',') }}",
         format="{{ params.format }}",
         session_id=session_id,
+        outlets=[EXPORTED],
     )
     download_recordings = DownloadRecordingsOperator(
         task_id="download_recordings",
