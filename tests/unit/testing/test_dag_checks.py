@@ -359,8 +359,12 @@ def test_a_path_without_dags_is_refused(tmp_path: Path) -> None:
         check_dags(tmp_path)
 
 
-def test_the_examples_are_in_order() -> None:
-    assert check_dags(ROOT / "dags_examples") == []
+@pytest.mark.parametrize(
+    "folder",
+    ["airflow_provider_sessions/example_dags", pytest.param("dags_examples", marks=pytest.mark.needs_airflow("3.3"))],
+)
+def test_the_examples_are_in_order(folder: str) -> None:
+    assert check_dags(ROOT / folder) == []
 
 
 WITHOUT_ANYTHING = """
