@@ -84,6 +84,8 @@ class FileTarget:
         self._guarded = GuardedStore(store, self._check_lease)
         """The store, for files that another try of the run may have written meanwhile."""
         self._originals = OriginalTranscripts(self._guarded, run) if keep_original else None
+        self._superseded_days: set[date] = set()
+        """Days with rows that this run replaces without new ones there."""
         self._first_record = read_record(store, run)
         """The run's record when this try began."""
         self._has_record = self._first_record is not None
@@ -184,6 +186,8 @@ class FileTarget:
         self._ledger.release_lease()
         locations = {"record": self._store.location(self._run.record_key)}
         assets = {name: self._make_uri(name) for name in complete.datasets}
+        for day in self._superseded_days:
+            counter.add_day(day)
         return ExportResult(outcome, self._summarize(complete), locations, assets, counter.days())
 
     def build_latest(self, plan: ExportPlan) -> None:
@@ -308,6 +312,7 @@ class FileTarget:
 
     def _note_superseded(self, session_id: str, dataset: str, day: date) -> None:
         self._latest.note_superseded(session_id, dataset, day)
+        self._superseded_days.add(day)
 
     def _open_latest(self, account: str, form: Format, ledger: ObjectLedger) -> LatestFiles:
         keep_lease = self._ledger.keep_lease

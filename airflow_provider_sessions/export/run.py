@@ -77,6 +77,7 @@ class ExportResult:
     :param locations: with files ``{"record": path}``, with tables ``{"ledger": table}``.
     :param assets: by dataset, the URI of the folder or table that holds its rows, without a secret.
     :param days: the days whose rows this run wrote or replaced, sorted; a session belongs to the day on which it ended.
+        If that has changed, the day before the change is one of them, too.
     """
 
     outcome: ExportOutcome
@@ -300,6 +301,10 @@ class ExportCounter:
                 self._absent.setdefault(session.session_id, {}).update(reason)
             if update.is_newly_absent:
                 self._newly_absent.setdefault(session.session_id, {}).update(reason)
+
+    def add_day(self, day: date) -> None:
+        """Count a day whose rows this run replaces without new ones: of a session that is on another day now."""
+        self._days.add(day)
 
     def days(self) -> tuple[date, ...]:
         """Return the days whose rows the run wrote or replaced, sorted."""

@@ -75,15 +75,18 @@ class TableLedger:
             found[session.session_id] = LedgerSession(session, {**known.entries, **entries} if known else entries)
         return found
 
-    def lock_entries(self, connection: Connection, session_id: str) -> dict[str, LedgerEntry]:
-        """Return the entries of a session, by dataset.
+    def lock_entries(
+        self, connection: Connection, session_id: str
+    ) -> tuple[dict[str, LedgerEntry], dict[str, datetime | None]]:
+        """Return the entries of a session by dataset, and the end that the session had when they were written.
 
         They are locked until the end of the transaction. Without row locks, a concurrent change makes the transaction
         fail, and it is retried.
         """
         wanted = self._locked if has_row_locks(connection.dialect) else self._of_session
-        found = connection.execute(wanted, self.make_key(session_id)).mappings()
-        return {row["dataset"]: _read_entry(row) for row in found}
+        found = connection.execute(wanted, self.make_key(session_id)).mappings().all()
+        ends = {row["dataset"]: Session.model_validate_json(row["session"]).ended_at for row in found}
+        return {row["dataset"]: _read_entry(row) for row in found}, ends
 
     def write_entries(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from functools import partial
 
 import sqlalchemy as sa
@@ -105,7 +105,7 @@ class SqlTarget:
         ledger, now = self._ledger(plan), self._clock.now()
 
         def forget(connection: Connection, session: Session) -> None:
-            before = ledger.lock_entries(connection, session.session_id)
+            before, _ = ledger.lock_entries(connection, session.session_id)
             after = {name: forget_entry(entry, now) for name, entry in before.items()}
             ledger.write_entries(connection, session, before, after)
 
@@ -135,15 +135,18 @@ class SqlTarget:
         for session in plan.unfinished:
             key = session.session_id
             seen = check_unfinished(session, plan.datasets_for(key), plan.reasons.get(key))
-            counter.add_reasons(session, self._store(ledger, session, seen, rows={}))
+            updates, _ = self._store(ledger, session, seen, rows={})
+            counter.add_reasons(session, updates)
         for artifacts in fetched:
             datasets = plan.datasets_for(artifacts.session.session_id)
             rows, seen = check_datasets(artifacts, datasets, plan.redaction)
-            updates = self._store(ledger, artifacts.session, seen, rows)
+            updates, former_days = self._store(ledger, artifacts.session, seen, rows)
             stored = {name: len(made) for name, made in select_rows_to_write(rows, updates).items()}
             counts.update(stored)
             day = get_day(get_end(artifacts.session), self._day_zone)
             counter.add(artifacts, updates, self._run_try.run, sum(stored.values()), day)
+            for former_day in former_days:
+                counter.add_day(former_day)
         tables = {dataset.name: self._tables.get(dataset.name) for dataset in plan.datasets}
         summary = {name: {"rows": counts[name], "table": table.fullname} for name, table in tables.items()}
         assets = {name: self._database.make_uri(table) for name, table in tables.items()}
@@ -152,15 +155,18 @@ class SqlTarget:
 
     def _store(
         self, ledger: TableLedger, session: Session, seen: Mapping[str, CheckResult], rows: Rows
-    ) -> dict[str, EntryUpdate]:
-        """Decide about a session, update its ledger entries, and replace the rows that this run writes."""
+    ) -> tuple[dict[str, EntryUpdate], set[date]]:
+        """Decide about a session, update its ledger entries, and replace the rows that this run writes.
+
+        :returns: the updates by dataset, and the days of the replaced rows.
+        """
         replace_rows = partial(self._replace, ledger=ledger, session=session, seen=seen, rows=rows)
         return self._database.transaction(f"session {session.session_id!r}", replace_rows)
 
     def _replace(
         self, connection: Connection, ledger: TableLedger, session: Session, seen: Mapping[str, CheckResult], rows: Rows
-    ) -> dict[str, EntryUpdate]:
-        before, now = ledger.lock_entries(connection, session.session_id), self._clock.now()
+    ) -> tuple[dict[str, EntryUpdate], set[date]]:
+        (before, ends), now = ledger.lock_entries(connection, session.session_id), self._clock.now()
         updates = {
             name: _finish_claim(
                 decide_update(old, one, self._run_try, now, get_give_up_start(session, now, old), self._give_up)
@@ -177,7 +183,10 @@ class SqlTarget:
             elif name in rows:  # else nothing was fetched, and the rows stay
                 connection.execute(self._tables.delete_session(name), key)
                 insert_rows(connection, self._tables.get(name), made)
-        return updates
+        replaced = [
+            ends[name] for name, one in updates.items() if one.write and name in before and before[name].version
+        ]
+        return updates, {get_day(end, self._day_zone) for end in replaced if end is not None}
 
     def _mark_deleted(self, connection: Connection, name: str, key: Mapping[str, str], made: Sequence[Row]) -> None:
         """Mark a session's row as deleted, and keep its other columns."""

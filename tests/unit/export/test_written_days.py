@@ -91,6 +91,13 @@ async def test_a_change_is_of_the_day_of_its_session(night: Night, platform: Sta
     assert await night(5) == [2]
 
 
+async def test_a_session_that_moves_to_another_day_is_of_both(night: Night, platform: StandIn) -> None:
+    assert await night(2) == [2]
+    platform.held["of 2 March"] = session("of 2 March", start=NOON + DAY)
+    assert await night(5) == [2, 3]
+    assert await night(6) == []
+
+
 async def test_a_run_that_runs_again_has_written_its_days(night: Night) -> None:
     assert [await night(number) for number in (2, 3, 2)] == [[2], [3], [2]]
 
