@@ -1,7 +1,7 @@
 """Sum up who talked for how long, again for each day whose data is new.
 
 It needs Airflow 3.3, and runs for the days that ``sessions_by_day`` has written: ``StartOfDayMapper`` gives each run
-the ``partition_date`` of its day. A run reads the files of that day, and replaces its file in ``talk_time``.
+the ``partition_date`` of its day. A run reads the latest files of that day, and replaces its file in ``talk_time``.
 
 A run that is triggered manually has no partition, so its task is skipped.
 """
@@ -23,15 +23,11 @@ EXPORT_PATH = os.environ.get("SESSIONS_EXPORT_PATH", "file:///tmp/sessions")
 
 
 def read_rows(dataset: str, day: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a dataset and day, of each session those of its highest version."""
-    folder = ObjectStoragePath(EXPORT_PATH) / "by_day" / dataset / f"dt={day}"
-    if not folder.exists():
-        return
-    rows = [json.loads(line) for file in folder.iterdir() for line in file.read_text().splitlines()]
-    versions: dict[str, int] = {}
-    for row in rows:
-        versions[row["session_id"]] = max(row["version"], versions.get(row["session_id"], 0))
-    yield from (row for row in rows if row["version"] == versions[row["session_id"]])
+    """Yield the rows of a dataset and day that count: the latest files hold each session once."""
+    folder = ObjectStoragePath(EXPORT_PATH) / "by_day" / "latest" / dataset / f"dt={day}"
+    for file in folder.iterdir() if folder.exists() else ():
+        with file.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
 
 
 with DAG(
