@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from functools import lru_cache
 from io import BytesIO
-from itertools import repeat
+from itertools import chain, repeat
 from operator import methodcaller
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ from airflow_provider_sessions.export.sql.tables import LedgerRow
 _BATCH: Final = 5000
 _LONGEST_STATEMENT: Final = 1_000_000
 """Characters. The server's ``max_allowed_packet`` is 16 MB or more by default."""
+_MOST_PARAMETERS: Final = 900
+"""Parameters of a statement. SQLite allows 999 unless it was built with a higher limit."""
 _LARGEST: Final = 2**63
 _SEPARATOR: Final = "\x1f"
 _DUCKDB_TYPES: Final = {
@@ -92,7 +94,7 @@ def _choose_insert(connection: Connection) -> Callable[[Connection, sa.Table, _B
         return _copy
     if name in ("mysql", "mariadb") and hasattr(connection.connection.dbapi_connection, "literal"):
         return _insert_literals
-    return _insert_columns if name == "duckdb" else _insert_many
+    return {"duckdb": _insert_columns, "sqlite": _insert_selected}.get(name, _insert_many)
 
 
 def _make_batch(table: sa.Table, rows: Sequence[Row | LedgerRow]) -> _Batch:
@@ -147,12 +149,10 @@ def _convert(values: Values, convert: Callable[[Any], Any]) -> list[Any]:
 
 def _insert_many(connection: Connection, table: sa.Table, batch: _Batch) -> None:
     """Insert with the driver's ``executemany``, without SQLAlchemy's processing of each row."""
-    dialect, compiled = connection.dialect, _compile_insert(table, connection.dialect)
+    compiled = _compile_insert(table, connection.dialect)
     converted: dict[str, Iterator[Any]] = {}
-    for column, values in batch.columns:
-        convert = table.columns[column.name].type.dialect_impl(dialect).bind_processor(dialect)
-        ready = values if convert is None else list(map(convert, values))
-        converted[column.name] = repeat(ready[0], batch.size) if batch.is_constant(values) else iter(ready)
+    for name, values in zip(batch.names, _bind(connection.dialect, table, batch), strict=True):
+        converted[name] = repeat(values[0], batch.size) if batch.is_constant(values) else iter(values)
     names = compiled.positiontup  # type: ignore[attr-defined]  # of an insert
     rows: Iterator[Any] = zip(*(converted[name] for name in names or converted), strict=True)
     if names is None:
@@ -160,9 +160,37 @@ def _insert_many(connection: Connection, table: sa.Table, batch: _Batch) -> None
     connection.exec_driver_sql(str(compiled), list(rows))
 
 
+def _bind(dialect: Dialect, table: sa.Table, batch: _Batch) -> list[Values]:
+    """Return the values of each column as the driver takes them."""
+    bound: list[Values] = []
+    for column, values in batch.columns:
+        convert = table.columns[column.name].type.dialect_impl(dialect).bind_processor(dialect)
+        bound.append(values if convert is None else list(map(convert, values)))
+    return bound
+
+
 @lru_cache(maxsize=64)
 def _compile_insert(table: sa.Table, dialect: Dialect) -> Compiled:
     return sa.insert(table).compile(dialect=dialect)
+
+
+def _insert_selected(connection: Connection, table: sa.Table, batch: _Batch) -> None:
+    """Insert with statements of many rows that have each constant once: SQLite binds and moves fewer values, then."""
+    bound = _bind(connection.dialect, table, batch)
+    constant = [values[0] for values in bound if batch.is_constant(values)]
+    rows = list(zip(*bound[len(constant) :], strict=True))
+    target = _format_target(connection.dialect, table, batch.names)
+    size = max(1, (_MOST_PARAMETERS - len(constant)) // len(rows[0]))
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        statement = _format_selected(target, len(constant), len(rows[0]), len(part))
+        connection.exec_driver_sql(statement, (*constant, *chain.from_iterable(part)))
+
+
+@lru_cache(maxsize=64)
+def _format_selected(target: str, constants: int, values: int, rows: int) -> str:
+    row = f"({', '.join('?' * values)})"
+    return f"INSERT INTO {target} SELECT {'?, ' * constants}* FROM (VALUES {', '.join([row] * rows)})"  # noqa: S608
 
 
 def _insert_columns(connection: Connection, table: sa.Table, batch: _Batch) -> None:

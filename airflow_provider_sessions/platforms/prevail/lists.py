@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Set
 from contextlib import aclosing
 from datetime import datetime, timedelta
@@ -77,7 +78,7 @@ class SessionLists:
         listing = asyncio.ensure_future(self._list_sessions(window))
         slugs: Set[str | None] | None = None
         kept: list[RequestRecord] = []
-        taken: set[str] = set()
+        taken = _Slugs()
         try:
             async with aclosing(self.iterate_requests(ahead=True)) as requests:
                 async for record in requests:
@@ -85,8 +86,8 @@ class SessionLists:
                         slugs = {item.slug for item in listing.result()}
                     if slugs is None or record.remote_session_id in slugs or self._may_be_asked_for(record, window):
                         kept.append(record)
-                    elif record.remote_session_id and not record.is_canceled:
-                        taken.add(record.remote_session_id)
+                    else:
+                        taken.add(record)
             listed = await listing
         finally:
             listing.cancel()
@@ -95,11 +96,10 @@ class SessionLists:
         for record in kept:
             if record.remote_session_id in slugs or self._may_be_asked_for(record, window):
                 _add_by_slug(found, record)
-            elif record.remote_session_id and not record.is_canceled:
-                taken.add(record.remote_session_id)
-        self._set_scheduled(
-            {slug: one for slug, one in found.items() if not (one.is_canceled and slug in taken)}, began
-        )
+            else:
+                taken.add(record)
+        replaced = taken.find(slug for slug, one in found.items() if one.is_canceled)
+        self._set_scheduled({slug: one for slug, one in found.items() if slug not in replaced}, began)
         self._without_request = {slug for slug in slugs if slug} - found.keys()
         return listed, self._scheduled
 
@@ -194,6 +194,23 @@ class SessionLists:
         times = [self._planned.get(slug, (now - _BEFORE, now + _AHEAD + MAX_LENGTH)) for slug in slugs]
         start, end = min(start for start, _ in times), max(end for _, end in times)
         return Window(start=shifted(start, -_MINUTE), end=shifted(end, _MINUTE))  # a session may have no length
+
+
+class _Slugs:
+    """The slugs of requests that are not canceled, by their hashes: 8 bytes each, as there may be tens of thousands."""
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+
+    def add(self, record: RequestRecord) -> None:
+        """Add the slug of a request, unless it is canceled or has none."""
+        if record.remote_session_id and not record.is_canceled:
+            self._hashes.append(hash(record.remote_session_id))
+
+    def find(self, slugs: Iterable[str]) -> set[str]:
+        """Return those of some slugs that were added."""
+        by_hash = {hash(slug): slug for slug in slugs}
+        return {by_hash[found] for found in by_hash.keys() & self._hashes}
 
 
 def _item_identity(item: SessionListItem) -> object:
