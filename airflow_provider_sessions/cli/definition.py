@@ -79,6 +79,13 @@ LEDGER_COMMANDS = (
         func=lazy_load_command(f"{_PACKAGE}.ledger.repair_ledger"),
         args=(*_TARGET, *_COMPARED, _KEEP_ORIGINAL, ARG_OUTPUT, ARG_VERBOSE),
     ),
+    ActionCommand(
+        name="rebuild-latest",
+        help="Build the files in latest/ again, from those of all runs",
+        description="After files of runs were deleted or restored by hand, for example to erase a person.",
+        func=lazy_load_command(f"{_PACKAGE}.ledger.rebuild_latest_files"),
+        args=(*_TARGET, ARG_OUTPUT, ARG_VERBOSE),
+    ),
 )
 COMMANDS = (
     ActionCommand(

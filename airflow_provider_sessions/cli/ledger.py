@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_sessions.cli.output import Row, command, print_rows
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.datasets import parse_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, EntryStatus
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.repair import forget, read_ledger, repair, verify
+from airflow_provider_sessions.export.repair import forget, read_ledger, rebuild_latest, repair, verify
 from airflow_provider_sessions.export.run import ExportTarget
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.transfers._export_operator import BaseExportOperator, resolve_redaction
@@ -94,6 +95,16 @@ def forget_sessions(arguments: Namespace) -> None:
     print_rows(rows, arguments.output)
     if dry_run:
         print("Nothing was changed; repeat this with --yes to export them again", file=sys.stderr)  # noqa: T201
+
+
+@command
+def rebuild_latest_files(arguments: Namespace) -> None:
+    """Build the latest files of all days again, and print the number of days."""
+    with _open_target(arguments) as target:
+        if not isinstance(target, FileTarget):
+            raise InputError("tables have no latest files; give --path instead of --sql-conn-id")
+        days = rebuild_latest(hook_for(arguments.conn_id), target)
+    print_rows([{"days": days}], arguments.output)
 
 
 @contextmanager

@@ -190,14 +190,15 @@ class FileTarget:
             counter.add_day(day)
         return ExportResult(outcome, self._summarize(complete), locations, assets, counter.days())
 
-    def build_latest(self, plan: ExportPlan) -> None:
-        """Build the latest files of all days again, in a run of its own.
+    def build_latest(self, plan: ExportPlan) -> int:
+        """Build the latest files of all days again, in a run of its own, and return the number of days.
 
         :raises ExportError: the store allows one writer at a time, and another one is active.
         """
         self.begin(plan)
-        self._latest.build_all()
+        days = self._latest.build_all()
         self._ledger.release_lease()
+        return days
 
     def _build_latest(self) -> None:
         for area in (self._latest, self._former_latest):

@@ -202,11 +202,11 @@ class LatestFiles:
         for key in changed:
             self._store.delete(key)
 
-    def build_all(self) -> None:
-        """Build all days from the files of all runs and from the ledger, and delete the latest files of no others."""
+    def build_all(self) -> int:
+        """Build all days from the files of all runs and from the ledger, and return their number."""
         days = self._find_days()
         if not days:
-            return
+            return 0
         changed = self._find_changes()
         log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
         self._write(f"{self._base}/state.json", AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
@@ -223,6 +223,7 @@ class LatestFiles:
         self._write(f"{self._base}/state.json", AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
         for key in changed:
             self._store.delete(key)
+        return len(days)
 
     def leave(self) -> None:
         """Build nothing. If latest files exist, the next run that builds them builds the days of this one, too."""

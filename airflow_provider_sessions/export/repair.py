@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.checks import check_datasets
 from airflow_provider_sessions.export.datasets import Dataset, account_name, list_available_datasets, select_datasets
+from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry, LedgerSession
 from airflow_provider_sessions.export.plan import ExportPlan, sort_sessions
 from airflow_provider_sessions.export.redaction import Redaction
@@ -85,6 +86,17 @@ def forget(
     if not dry_run:
         target.forget(plan, found)
     return found
+
+
+def rebuild_latest(runner: AdapterRunner, target: FileTarget) -> int:
+    """Build the latest files of all days again, from the files of all runs and from the ledger.
+
+    :param runner: the hook of the connection that was exported.
+    :param target: a target of a run of its own, with a run id that no other run has.
+    :returns: the number of days.
+    :raises ExportError: the store allows one writer at a time, and another one is active.
+    """
+    return target.build_latest(_plan_all(runner, SessionQuery(), None, Redaction()))
 
 
 def verify(

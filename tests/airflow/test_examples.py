@@ -167,7 +167,7 @@ def test_example_follows_a_session_from_its_beginning_to_its_files(
     expected = {name for name in able if not DATASETS[name].opt_in}
     exported = {
         file.relative_to(tmp_path).parts[0]
-        for file in tmp_path.rglob("*.csv")
+        for file in tmp_path.glob("*/dt=*/*.csv")
         if len(file.read_text().splitlines()) > 1
     }
     assert exported == expected

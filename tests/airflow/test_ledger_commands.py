@@ -133,3 +133,24 @@ def test_a_repair_does_not_guess_what_the_export_redacts(vidinfra: Any, capsys: 
     with pytest.raises(SystemExit):
         main(["ledger", "repair", "--conn-id", "vidinfra_default", "--path", "/data"])
     assert "--redact" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("export", ["files"], indirect=True)
+def test_latest_files_are_built_again_from_those_that_are_left(
+    night: list[str], ledger: Ledger, tmp_path: Path
+) -> None:
+    [latest] = (tmp_path / "files/latest/sessions").glob("*/*.jsonl")
+    before = latest.read_bytes()
+    latest.unlink()
+    assert ledger("rebuild-latest") == (0, [{"days": 1}])
+    assert latest.read_bytes() == before
+    for path in (tmp_path / "files/sessions").glob("*/*.jsonl"):
+        path.unlink()
+    ledger("rebuild-latest")
+    assert not latest.exists()
+
+
+def test_tables_have_no_latest_files(vidinfra: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{tmp_path}/warehouse.db")
+    with pytest.raises(SystemExit, match="tables have no latest files"):
+        main(["ledger", "rebuild-latest", "--conn-id", "vidinfra_default", "--sql-conn-id", "warehouse"])

@@ -254,8 +254,9 @@ class HistoryWorld:
 
     def _check_all(self) -> None:
         truth, _ = happened(self._sandbox, self._history.platform)
-        facts, deleted = exported(self._target.rows(), self._history.platform)
-        assert deleted == set()
-        for name in DATASETS[self._history.platform]:
-            wanted = {key: value for key, value in truth[name].items() if key in self._since}
-            assert facts[name] == wanted, name
+        for rows in (self._target.rows(), self._target.latest_rows()):
+            facts, deleted = exported(rows, self._history.platform)
+            assert deleted == set()
+            for name in DATASETS[self._history.platform]:
+                wanted = {key: value for key, value in truth[name].items() if key in self._since}
+                assert facts[name] == wanted, name

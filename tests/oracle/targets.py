@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,6 +38,10 @@ class Target(ABC):
     def rows(self) -> Rows:
         """All rows there are now."""
 
+    def latest_rows(self) -> Rows:
+        """The rows that a plain reader is to read."""
+        return self.rows()
+
     @abstractmethod
     def check(self, results: Mapping[str, Mapping[str, Any]]) -> None:
         """What must hold at the end of all, besides the rows.
@@ -56,11 +60,22 @@ class Files(Target):
         """All files by key."""
 
     def rows(self) -> Rows:
-        """The rows of all files, each by its dataset."""
+        """The rows of all files of runs, each by its dataset."""
+        return self._read_files(lambda key: None if key.startswith(("_", "latest/")) else key)
+
+    def latest_rows(self) -> Rows:
+        """The rows of the latest files. Each session has one version of each dataset."""
+        found = self._read_files(lambda key: key.removeprefix("latest/") if key.startswith("latest/") else None)
+        for name, rows in found.items():
+            versions = {(row["session_id"], row["version"]) for row in rows}
+            assert len(versions) == len({session_id for session_id, _ in versions}), f"{name}: several versions"
+        return found
+
+    def _read_files(self, get_key: Callable[[str], str | None]) -> Rows:
         found: Rows = defaultdict(list)
         for key, data in self.everything().items():
-            if not key.startswith("_"):
-                found[key.partition("/")[0]] += [json.loads(line) for line in data.splitlines()]
+            if (of_dataset := get_key(key)) is not None:
+                found[of_dataset.partition("/")[0]] += [json.loads(line) for line in data.splitlines()]
         return found
 
     def check(self, results: Mapping[str, Mapping[str, Any]]) -> None:
@@ -69,7 +84,7 @@ class Files(Target):
         records = {key: json.loads(data) for key, data in files.items() if key.startswith("_runs/")}
         assert {record["status"] for record in records.values()} <= {"complete"}
         listed = [file for record in records.values() for file in record["files"]]
-        held = {key: data for key, data in files.items() if not key.startswith("_")}
+        held = {key: data for key, data in files.items() if not key.startswith(("_", "latest/"))}
         assert Counter(file["key"] for file in listed) == Counter(held.keys())
         for file in listed:
             data = held[file["key"]]
@@ -90,9 +105,9 @@ class Files(Target):
     def _check_ledger(self, files: Mapping[str, bytes]) -> None:
         """Nobody holds a lease, nothing is claimed, and the versions it knows are those that are there."""
         parts = [key.split("/") for key in files if key.startswith("_ledger/")]
-        assert not [part for part in parts if part[3] in ("open", "expected")]
+        assert not [part for part in parts if part[3] in ("open", "expected") or part[3:5] == ["latest", "changed"]]
         newest = {}
-        for key in sorted(key for key in files if "/sessions/" in key and key.startswith("_ledger/")):
+        for key in sorted("/".join(part) for part in parts if part[3] == "sessions"):
             newest[key.rpartition("/")[0]] = json.loads(files[key])
         there: dict[tuple[str, str], set[int]] = defaultdict(set)
         for name, rows in self.rows().items():

@@ -17,7 +17,7 @@ from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServ
 from tests.oracle.clock import SharedClock
 from tests.oracle.exporter import Ended, Exporter, Job
 from tests.oracle.schedule import AtOnce, Held, Killed, Meanwhile, Night, Schedule, Shift, Try
-from tests.oracle.targets import Target, nothing_for_nothing, nothing_twice
+from tests.oracle.targets import Rows, Target, nothing_for_nothing, nothing_twice
 from tests.oracle.truth import DATASETS, exported, happened
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
@@ -303,6 +303,12 @@ class World:
 
     def _judge(self) -> None:
         rows = self._target.rows()
+        self._compare_with_truth(rows)
+        self._compare_with_truth(self._target.latest_rows())
+        nothing_for_nothing(rows, {key for key, held in self._held.items() if held.stays})
+        self._target.check(self._results)
+
+    def _compare_with_truth(self, rows: Rows) -> None:
         nothing_twice(rows)
         truth, deleted = happened(self.sandbox, self._schedule.platform)
         facts_exported, exported_deleted = exported(rows, self._schedule.platform)
@@ -318,5 +324,3 @@ class World:
             keys = found.keys() | wanted
             wrong = {key: (found.get(key), wanted.get(key)) for key in keys if found.get(key) != wanted.get(key)}
             assert not wrong, f"{name}: what is exported, and what happened: {wrong}"
-        nothing_for_nothing(rows, {key for key, held in self._held.items() if held.stays})
-        self._target.check(self._results)

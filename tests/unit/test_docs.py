@@ -33,7 +33,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SITE = "https://airflow-provider-sessions.readthedocs.io/en/latest/"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
-RUN_ELSEWHERE = {"contributing/platforms.md": "test_contributing.py"}
+RUN_ELSEWHERE = {
+    "contributing/platforms.md": "test_contributing.py",
+    "guides/reading-files.md": "transfers/test_reading_files.py",
+}
 """Pages whose Python samples another test runs, which is named."""
 
 NEEDS_AIRFLOW = {"guides/partitions.md": "3.3", "guides/approval.md": "3.2"}
