@@ -3,7 +3,8 @@
 Every night 10 sessions of VidInfra end and are exported; from the eighth night on, 30 sessions that were exported 1, 3
 and 7 nights before are rechecked and have not changed. The sandbox is the platform, and a server on this machine the
 store. A proxy between the export and the store counts the requests on the wire, because clients send more of them than
-they are asked for. Requests for data files are counted apart.
+they are asked for. Requests for data files are counted apart, and so are those for the latest files, which are per day
+and not per session.
 
     uv pip install --group dev
     git worktree add /tmp/f11c62e f11c62e
@@ -50,6 +51,10 @@ FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 PER_NEW, PER_RECHECKED = 6, 4
 NEW, KNOWN, OWN, DATA = "new sessions", "rechecked sessions", "the run itself", "data files"
+LATEST = "latest files"
+PER_DAY, PER_LATEST_FILE = 12, 4
+"""Requests for the latest files of a day that changed: for notes and tokens, and for each dataset."""
+DATASETS = 5
 STORE = "BENCHMARK_STORE"
 """Variable with a store that Airflow does not know by itself."""
 LATE = 2
@@ -354,9 +359,12 @@ def hold(platform: Any, midnight: datetime, late: int) -> set[str]:
 
 def count(seen: list[tuple[str, str]], new: set[str], known: set[str]) -> Night:
     """Count requests by who caused them: an object of the ledger has the session's id in its address."""
-    kinds = {cause: Counter[str]() for cause in (NEW, KNOWN, OWN, DATA)}
+    kinds = {cause: Counter[str]() for cause in (NEW, KNOWN, OWN, DATA, LATEST)}
     by_session: Counter[str] = Counter()
     for method, address in seen:
+        if "/latest/" in address:
+            kinds[LATEST][kind_of(method, address)] += 1
+            continue
         cause, session = OWN, next((one for one in new | known if one in address), None)
         if session is not None:
             cause = NEW if session in new else KNOWN
@@ -370,7 +378,10 @@ def count(seen: list[tuple[str, str]], new: set[str], known: set[str]) -> Night:
 
 def report(name: str, night: Night) -> None:
     """Print the requests of a night."""
-    print(f"\n{name}: {night.total(NEW, KNOWN, OWN)} requests, and {night.total(DATA)} for data files")
+    print(
+        f"\n{name}: {night.total(NEW, KNOWN, OWN)} requests, {night.total(DATA)} for data files, "
+        f"{night.total(LATEST)} for latest files"
+    )
     for cause, kinds in night.kinds.items():
         print(f"  {cause:<20}{kinds.total():>5}   {', '.join(f'{kinds[kind]} {kind}' for kind in sorted(kinds))}")
 
@@ -396,7 +407,12 @@ def main() -> int:
         "most requests for one session that is rechecked and unchanged": (PER_RECHECKED, night.largest[KNOWN]),
         "lists for single sessions": (0, night.kinds[NEW]["LIST"] + night.kinds[KNOWN]["LIST"]),
         "HEAD for single sessions": (0, night.kinds[NEW]["HEAD"] + night.kinds[KNOWN]["HEAD"]),
-        "all, except for data files": (SESSIONS * (PER_NEW + 3 * PER_RECHECKED), night.total(NEW, KNOWN, OWN)),
+        "all for latest files, of one day": (PER_DAY + DATASETS * PER_LATEST_FILE, night.total(LATEST)),
+        # Before each latest file appears, and before the day's note goes, the run checks its lease.
+        "all, except for data files and latest files": (
+            DATASETS + 1 + SESSIONS * (PER_NEW + 3 * PER_RECHECKED),
+            night.total(NEW, KNOWN, OWN),
+        ),
     }
     bounds = Bounds()
     for what, (limit, measured) in limits.items():

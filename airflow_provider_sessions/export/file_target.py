@@ -317,7 +317,7 @@ class FileTarget:
 
     def _open_latest(self, account: str, form: Format, ledger: ObjectLedger) -> LatestFiles:
         keep_lease = self._ledger.keep_lease
-        return LatestFiles(self._guarded, account, form, ledger, self._run.stem, keep_lease)
+        return LatestFiles(self._store, self._guarded, account, form, ledger, self._run.stem, keep_lease)
 
     def _make_record(self, plan: ExportPlan) -> RunRecord:
         return RunRecord(

@@ -138,7 +138,9 @@ class _Day:
 class LatestFiles:
     """The latest files of one account, for one try of a run.
 
-    :param store: the store of the export's files, guarded by the lease.
+    :param store: the store of the export's files.
+    :param guarded: the same, for the latest files and for notes that another try of the run may need, which only a try
+        that holds the lease may write and delete.
     :param account: see :func:`~airflow_provider_sessions.export.datasets.account_name`.
     :param form: the files' format.
     :param ledger: the ledger of that account and format.
@@ -149,6 +151,7 @@ class LatestFiles:
     def __init__(
         self,
         store: Store,
+        guarded: Store,
         account: str,
         form: Format,
         ledger: ObjectLedger,
@@ -156,6 +159,7 @@ class LatestFiles:
         keep_lease: Callable[[], None],
     ) -> None:
         self._store = store
+        self._guarded = guarded
         self._account = account
         self._form = form
         self._ledger = ledger
@@ -200,7 +204,7 @@ class LatestFiles:
             names = set().union(*(datasets for of_day, datasets in changed.values() if of_day == day))
             self._build_day(day, names)
         for key in changed:
-            self._store.delete(key)
+            self._guarded.delete(key)
 
     def build_all(self) -> int:
         """Build all days from the files of all runs and from the ledger, and return their number."""
@@ -222,7 +226,7 @@ class LatestFiles:
             progress.update(number)
         self._write(f"{self._base}/state.json", AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
         for key in changed:
-            self._store.delete(key)
+            self._guarded.delete(key)
         return len(days)
 
     def leave(self) -> None:
@@ -291,7 +295,7 @@ class LatestFiles:
             self._compare_with_ledger(dataset, day, sources, known, ledger)
             noted = {one: versions[dataset.name] for one, versions in known.noted.items() if dataset.name in versions}
             if len(sources) == 1 and not noted and sources[0].reader.has_all_columns:  # most often; all of it counts
-                with self._store.write(key) as target, sources[0].path.open("rb") as file:
+                with self._guarded.write(key) as target, sources[0].path.open("rb") as file:
                     shutil.copyfileobj(file, cast(BinaryIO, target), 1024 * 1024)
                 return
             chosen = _choose(sources, noted)
@@ -299,7 +303,7 @@ class LatestFiles:
                 select = _merge_sessions if dataset.row is SessionRow else _select
                 self._write_rows(key, dataset, select(sources, chosen))
             else:
-                self._store.delete(key)
+                self._guarded.delete(key)
 
     @contextmanager
     def _download_sources(self, dataset: Dataset, day: date, runs: Sequence[str]) -> Iterator[list[_Source]]:
@@ -345,7 +349,7 @@ class LatestFiles:
                 self._read_noted(session_id, known)
 
     def _write_rows(self, key: str, dataset: Dataset, batches: Iterable[Sequence[Row]]) -> None:
-        with self._store.write(key) as target:
+        with self._guarded.write(key) as target:
             file = HashingWriter(target)
             try:
                 writer = self._form.open(cast(BinaryIO, file), dataset)

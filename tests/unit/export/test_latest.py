@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from pyarrow import parquet
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, SessionsError
@@ -230,6 +231,34 @@ def test_a_folder_of_an_earlier_version_gets_them_for_all_days(tmp_path: Path, c
     adapter.held["new"] = session("new", title="Renamed")
     folder.export(adapter, "four")
     check_later(folder)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_all_have_the_columns_of_today_after_an_upgrade(tmp_path: Path, form: str) -> None:
+    folder = Folder(tmp_path, form)
+    folder.export(first(), "one")
+    for key in folder.files("sessions/*/*"):
+        drop_last_column(tmp_path / key)
+    [state] = tmp_path.glob("_ledger/*/*/latest/state.json")
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"schema_version": 0}))
+    folder.export(first(), "two")
+    for key in folder.files("latest/sessions/*/*"):
+        assert FORMATS[form].read(tmp_path / key, DATASETS["sessions"]).has_all_columns
+    assert [row["deleted"] for row in folder.rows()["sessions"]] == [False] * 5
+
+
+def drop_last_column(path: Path) -> None:
+    """Make a file as an earlier version wrote it, which lacked the last column."""
+    if path.suffix == ".parquet":
+        table = parquet.ParquetFile(path).read()
+        parquet.write_table(table.select(table.column_names[:-1]), path)
+        return
+    if path.suffix == ".csv":
+        lines = path.read_bytes().split(b"\r\n")
+        path.write_bytes(b"\r\n".join(line.rpartition(b",")[0] for line in lines))
+        return
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(dict(list(row.items())[:-1])) + "\n" for row in rows))
 
 
 def test_what_a_run_without_them_has_changed_the_next_run_builds(tmp_path: Path, caplog) -> None:

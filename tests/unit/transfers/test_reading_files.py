@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
+from pyarrow import parquet
 
 from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.export.cells import escape_formula, unescape_formula
@@ -32,6 +33,7 @@ pyspark_sql = pytest.importorskip("pyspark.sql", reason="the readers are only in
 PAGE = Path(__file__).resolve().parents[3] / "docs/guides/reading-files.md"
 SAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 READS = [one for one in SAMPLES if "sessions = " in one]
+READS_VERSIONS = [one for one in SAMPLES if "versions = " in one]
 UNESCAPE = next(one for one in SAMPLES if "def unescape" in one)
 NEEDS_JAVA = pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")
 Rows = list[dict[str, Any]]
@@ -245,3 +247,33 @@ def test_the_apostrophe_is_taken_off_in_sql_too() -> None:
         cell = escape_formula(text)
         assert duckdb.execute(f"SELECT {pattern} FROM (SELECT ? AS title)", [cell]).fetchone() == (text,)
         assert unescape_formula(cell) == run_sample(UNESCAPE)["unescape"](cell) == text
+
+
+# -- a column that came later ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_schemas(tmp_path_factory: Any) -> Path:
+    """A folder with ``exports`` of an earlier version, which lacked the last column, and of this one."""
+    root: Path = tmp_path_factory.mktemp("schemas")
+    for day, columns in ((2, -1), (3, None)):
+        path = root / f"exports/sessions/dt=2026-03-0{day}/run.parquet"
+        path.parent.mkdir(parents=True)
+        with path.open("wb") as file:
+            writer = FORMATS["parquet"].open(file, DATASETS["sessions"])
+            writer.write([replace(row, session_id=f"{row.session_id}{day}", deleted=True) for row in ROWS])
+            writer.finish()
+        table = parquet.ParquetFile(path).read()
+        parquet.write_table(table.select(table.column_names[:columns]), path)
+    return root
+
+
+@pytest.mark.parametrize("sample", kinds_of(READS_VERSIONS))
+def test_versions_of_two_schemas_are_read_together(sample: str, two_schemas: Path, request: Any) -> None:
+    if find_kind(sample)[0] == "spark":
+        request.getfixturevalue("spark")
+    rows = to_rows(run_sample(re.sub(r"(['\"])exports/", rf"\g<1>{two_schemas}/exports/", sample))["versions"])
+    assert {row["session_id"]: row["deleted"] for row in rows} == {
+        f"{row.session_id}{day}": True if day == 3 else None for row in ROWS for day in (2, 3)
+    }
+    assert len(READS_VERSIONS) == 4
