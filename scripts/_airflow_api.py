@@ -143,20 +143,6 @@ class AirflowApi:
         content = self.request("GET", path, map_index=map_index, full_content=True)["content"]
         return [line for event in content for line in _format_log_lines(event)]
 
-    def get_warnings(self, dag_id: str, run_id: str) -> list[str]:
-        """Return the warnings and errors in the logs of a run's tasks that have run, as ``task: logger: text``."""
-        found = []
-        for task in self.list_tasks(dag_id, run_id):
-            for number in range(1, task["try_number"] + 1):
-                path = f"{_format_run_path(dag_id, run_id)}/taskInstances/{task['task_id']}/logs/{number}"
-                content = self.request("GET", path, map_index=task["map_index"], full_content=True)["content"]
-                found += [
-                    f"{_format_task_name(task)}: {event.get('logger')}: {event['event']}"
-                    for event in content
-                    if isinstance(event, dict) and event.get("level") in ("warning", "error", "critical")
-                ]
-        return found
-
     def get_xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return an XCom of a task, by default its result."""
         path = f"{_format_run_path(dag_id, run_id)}/taskInstances/{task_id}/xcomEntries/{key}"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from scripts._airflow_api import AirflowApi
+from scripts._platforms import DAGS, PLATFORMS
 from scripts._sandbox import SandboxProcess
 from scripts._standalone import Standalone
+from scripts._visitors import WATCHING_DAG, hold_meeting
 
 pytestmark = pytest.mark.ui
 
@@ -159,3 +164,45 @@ def test_run_started_from_the_form_leads_to_the_session(
     with page.expect_popup() as opened:
         button.click()
     expect(opened.value.locator("body")).to_contain_text("Seen in a browser")
+
+
+@pytest.mark.nightly
+def test_every_dag_succeeds(page: Page, shot: Shot, airflow: Standalone, sandbox: SandboxProcess) -> None:
+    """Each is triggered with the values that its form has, as by people who have read nothing."""
+    page.set_default_timeout(90_000)  # the runs that have begun take the machine
+    hold_meeting(sandbox)
+    runs = {dag_id: trigger(page, airflow.api, dag_id) for dag_id in list_dags(airflow.api)}
+    states = {dag_id: airflow.api.wait_for_run(dag_id, run_id, timeout=600) for dag_id, run_id in runs.items()}
+    page.goto("/dags")
+    shot("dags")
+
+    assert set(states.values()) == {"success"}, states
+    by_events = [run for run in list_runs(airflow.api, WATCHING_DAG) if run["run_type"] == "asset_triggered"]
+    assert by_events, "the meeting that somebody held has started a run"
+    events = airflow.api.request("GET", "assets/events", limit=100)["asset_events"]
+    assert {platform.dag_id for platform in PLATFORMS} <= {event["source_dag_id"] for event in events}
+
+
+def trigger(page: Page, api: AirflowApi, dag_id: str) -> str:
+    """Trigger a DAG by its button, with the values in the form; return the id of the run."""
+
+    def find_run() -> str | None:
+        return next((run["dag_run_id"] for run in list_runs(api, dag_id) if run["run_type"] == "manual"), None)
+
+    page.goto(f"/dags/{dag_id}")
+    page.get_by_role("button", name="Trigger").click()
+    page.get_by_role("dialog").get_by_role("button", name="Trigger").click()
+    return api.wait_for(f"the run of {dag_id}", find_run, timeout=90)
+
+
+def list_dags(api: AirflowApi) -> list[str]:
+    """Return the DAGs of the wheel, and the one that loads into the database, once they have been parsed."""
+    dag_ids = [*(f"sessions_{file.stem}" for file in sorted(DAGS.glob("*.py"))), "sessions_nightly_load"]
+    for dag_id in dag_ids:
+        api.wait_for(f"the DAG {dag_id}", partial(api.has_dag, dag_id), timeout=90)
+    return dag_ids
+
+
+def list_runs(api: AirflowApi, dag_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api.request("GET", f"dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+    return found
