@@ -49,6 +49,8 @@ _KEEP_ORIGINAL = Arg(
     action="store_true",
     help="write transcripts as the platform gave them, too, as an export with keep_original does",
 )
+_DAY_ZONE = Arg(("--day-zone",), default="UTC", help="day_zone of the export, which names the days of its files")
+_CSV_BOM = Arg(("--csv-bom",), action="store_true", help="begin CSV files with a BOM, as an export with csv_bom does")
 _TARGET = (_CONN_ID, _PATH, _FORMAT, _STORAGE_CONN_ID, _SQL_CONN_ID, _SCHEMA, _TABLE_PREFIX)
 _COMPARED = (_DATASETS, _REDACT, _REDACT_CONN_ID)
 
@@ -77,14 +79,14 @@ LEDGER_COMMANDS = (
         name="repair",
         help="Export what verify lists, as the next version of each session",
         func=lazy_load_command(f"{_PACKAGE}.ledger.repair_ledger"),
-        args=(*_TARGET, *_COMPARED, _KEEP_ORIGINAL, ARG_OUTPUT, ARG_VERBOSE),
+        args=(*_TARGET, *_COMPARED, _DAY_ZONE, _CSV_BOM, _KEEP_ORIGINAL, ARG_OUTPUT, ARG_VERBOSE),
     ),
     ActionCommand(
         name="rebuild-latest",
         help="Build the files in latest/ again, from those of all runs",
         description="After files of runs were deleted or restored by hand, for example to erase a person.",
         func=lazy_load_command(f"{_PACKAGE}.ledger.rebuild_latest_files"),
-        args=(*_TARGET, ARG_OUTPUT, ARG_VERBOSE),
+        args=(*_TARGET, _CSV_BOM, ARG_OUTPUT, ARG_VERBOSE),
     ),
 )
 COMMANDS = (

@@ -118,7 +118,8 @@ def _open_target(arguments: Namespace) -> Iterator[ExportTarget]:
 def _operator(arguments: Namespace) -> BaseExportOperator:
     if bool(arguments.path) == bool(arguments.sql_conn_id):
         raise InputError("give either --path, for files, or --sql-conn-id, for tables")
-    keep_original: bool = getattr(arguments, "keep_original", False)
+    # Only commands that write files have these.
+    options = {name: vars(arguments)[name] for name in ("day_zone", "csv_bom", "keep_original") if name in arguments}
     if arguments.path:
         return SessionsToObjectStorageOperator(
             task_id="ledger",
@@ -126,9 +127,9 @@ def _operator(arguments: Namespace) -> BaseExportOperator:
             path=arguments.path,
             format=arguments.format,
             object_storage_conn_id=arguments.object_storage_conn_id,
-            keep_original=keep_original,
+            **options,
         )
-    if keep_original:
+    if options.get("keep_original"):
         raise InputError("--keep-original needs --path: tables hold no files")
     return SessionsToSqlOperator(
         task_id="ledger",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -136,18 +138,36 @@ def test_a_repair_does_not_guess_what_the_export_redacts(vidinfra: Any, capsys: 
 
 
 @pytest.mark.parametrize("export", ["files"], indirect=True)
+def test_repaired_files_have_the_days_of_the_exports_zone(
+    ledger: Ledger, night: list[str], vidinfra: Any, tmp_path: Path
+) -> None:
+    vidinfra.all_sessions[night[1]].title = "Renamed"
+    [before] = [row for rows in _read_files(tmp_path / "files/sessions").values() for row in rows if "Whole" in row]
+    ended = datetime.fromisoformat(json.loads(before)["ended_at"])
+    zone = "Pacific/Kiritimati" if ended.hour >= 10 else "Etc/GMT+12"  # where that is another day than in UTC
+
+    ledger("repair", "--redact", "none", "--day-zone", zone)
+    [day] = [key.parent.name for key, rows in _read_files(tmp_path / "files/sessions").items() if "Renamed" in rows[0]]
+    assert day == f"dt={ended.astimezone(ZoneInfo(zone)).date()}" != f"dt={ended.date()}"
+
+
+@pytest.mark.parametrize("export", ["files"], indirect=True)
 def test_latest_files_are_built_again_from_those_that_are_left(
     night: list[str], ledger: Ledger, tmp_path: Path
 ) -> None:
-    [latest] = (tmp_path / "files/latest/sessions").glob("*/*.jsonl")
-    before = latest.read_bytes()
-    latest.unlink()
-    assert ledger("rebuild-latest") == (0, [{"days": 1}])
-    assert latest.read_bytes() == before
+    latest = _read_files(tmp_path / "files/latest/sessions")
+    shutil.rmtree(tmp_path / "files/latest")
+    assert ledger("rebuild-latest") == (0, [{"days": len(latest)}])
+    assert _read_files(tmp_path / "files/latest/sessions") == latest
     for path in (tmp_path / "files/sessions").glob("*/*.jsonl"):
         path.unlink()
     ledger("rebuild-latest")
-    assert not latest.exists()
+    assert not _read_files(tmp_path / "files/latest/sessions")
+
+
+def _read_files(folder: Path) -> dict[Path, list[str]]:
+    """Return the lines of all files of a dataset: there is one for each day on which a session ended."""
+    return {path: path.read_text().splitlines() for path in folder.glob("*/*.jsonl")}
 
 
 def test_tables_have_no_latest_files(vidinfra: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
