@@ -35,7 +35,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 
 RUN_ELSEWHERE = {
     "contributing/platforms.md": "test_contributing.py",
-    "guides/reading-files.md": "transfers/test_reading_files.py",
+    "guides/reading-files.md": "../readers/test_reading_files.py",
 }
 """Pages whose Python samples another test runs, which is named."""
 

@@ -23,20 +23,23 @@ from airflow_provider_sessions.export.formats import FORMATS, with_bom
 from airflow_provider_sessions.export.rows import SessionRow
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock, SandboxServer
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
-from tests.unit.transfers.test_sessions_to_object_storage import DAY
+from tests.connected import close_portal
+
+__all__ = ["close_portal"]
 
 duckdb = pytest.importorskip("duckdb", reason="the readers are only in the newest Airflow's environment")
 pandas = pytest.importorskip("pandas", reason="the readers are only in the newest Airflow's environment")
 polars = pytest.importorskip("polars", reason="the readers are only in the newest Airflow's environment")
 pyspark_sql = pytest.importorskip("pyspark.sql", reason="the readers are only in the newest Airflow's environment")
 
-PAGE = Path(__file__).resolve().parents[3] / "docs/guides/reading-files.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/guides/reading-files.md"
 SAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 READS = [one for one in SAMPLES if "sessions = " in one]
 READS_VERSIONS = [one for one in SAMPLES if "versions = " in one]
 UNESCAPE = next(one for one in SAMPLES if "def unescape" in one)
 NEEDS_JAVA = pytest.mark.skipif(shutil.which("java") is None, reason="PySpark needs Java")
 Rows = list[dict[str, Any]]
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
