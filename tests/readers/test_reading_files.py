@@ -248,7 +248,8 @@ def test_the_apostrophe_is_taken_off_in_sql_too() -> None:
     texts = ["=1", "'=1", "''=1", "it's", "'quoted'", "\u00a0+1", "' -1", "plain", "\n=", "''"]
     for text in texts:
         cell = escape_formula(text)
-        assert duckdb.execute(f"SELECT {pattern} FROM (SELECT ? AS title)", [cell]).fetchone() == (text,)
+        # All of the result: DuckDB 2 starts nothing else on the connection while some of it is left.
+        assert duckdb.execute(f"SELECT {pattern} FROM (SELECT ? AS title)", [cell]).fetchall() == [(text,)]
         assert unescape_formula(cell) == run_sample(UNESCAPE)["unescape"](cell) == text
 
 
