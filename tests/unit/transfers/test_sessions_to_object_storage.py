@@ -182,6 +182,25 @@ def test_connections_of_two_organizations_share_a_folder(
     assert found == {(ids["vidinfra_default"], 1, False), (ids["vidinfra_default"], 2, True), (ids["others"], 1, False)}
 
 
+def test_two_connections_of_one_account_export_each_session_once(
+    export, two_days, vidinfra: Any, connect, context, tmp_path: Path, mocker: Any
+) -> None:
+    """As after a new key got a connection of its own, while DAGs still use the old one."""
+    now = mocker.patch.object(SystemClock, "now", return_value=DAY + timedelta(days=1))
+    shared = {"session_url": "https://live.example.com/sessions/{session_id}"}  # it is in the rows
+    connect("new_key", **vidinfra.connection() | {"extra": shared})
+    for number, conn_id in enumerate(("vidinfra_default", "new_key", "vidinfra_default")):
+        context["ti"].run_id = f"run {number}"
+        assert export(conn_id=conn_id)["sessions"] == (2, 0, 0)[number]
+    now.return_value += timedelta(days=1)
+    vidinfra.all_sessions[two_days[0]].title = "Renamed"
+    context["ti"].run_id = "later"
+    assert export(conn_id="new_key")["sessions"] == 1  # a revision of what the other connection wrote
+    assert [row["version"] for row in rows(tmp_path, "sessions") if row["session_id"] == two_days[0]] == [2, 1]
+    latest = {row["session_id"]: row["title"] for row in rows(tmp_path, "latest/sessions")}
+    assert (len(rows(tmp_path, "latest/sessions")), latest[two_days[0]]) == (2, "Renamed")
+
+
 @pytest.mark.parametrize("filters", [{"title": "noon"}, {"title": "noon", "redact": {"title": "drop"}}], ids=str)
 def test_a_filtered_export_reports_what_was_deleted_of_its_own(
     export, two_days, vidinfra: Any, context, tmp_path: Path, mocker: Any, filters: dict[str, Any]
