@@ -16,6 +16,8 @@ SOURCES = [
     for path in (ROOT / folder).rglob("*.py")
 ]
 LOCAL_DIRECTIVE = re.compile(r"%[aAbBchpPrxX]")
+OF_USERS = {"_partitions.py": "strptime"}
+"""What reads the format of a schedule, in which Airflow writes partition keys: that is up to the DAG's author."""
 LOCAL_NAMES = {"strptime", "setlocale", "month_name", "month_abbr", "day_name", "day_abbr", "localeconv", "strcoll"}
 
 
@@ -38,4 +40,5 @@ def local_parts(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_asks_the_locale(path: Path) -> None:
-    assert list(local_parts(ast.parse(path.read_text(encoding="utf-8")))) == []
+    found = local_parts(ast.parse(path.read_text(encoding="utf-8")))
+    assert [one for one in found if not one.endswith(f": {OF_USERS.get(path.name)}")] == []

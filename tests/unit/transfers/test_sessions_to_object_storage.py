@@ -344,6 +344,8 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "discovery",
         "day_zone",
         "format",
+        "keep_original",
+        "partition_length",
         "start",
         "end",
         "room_id",

@@ -372,6 +372,8 @@ def test_template_fields_are_those_a_user_may_template() -> None:
         "datasets",
         "session_id",
         "discovery",
+        "day_zone",
+        "partition_length",
         "start",
         "end",
         "room_id",
