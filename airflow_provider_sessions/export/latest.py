@@ -12,8 +12,10 @@ these rules:
 A day's file is replaced as a whole. These objects below ``_ledger/{format}/{account}/latest/`` keep it right while runs
 are active at the same time or are killed:
 
-- ``changed/{day}~{run}.json``: the run was about to change files of that day; it lists their datasets. It is written
-  before that, and deleted when the day has been built again. A later run builds the days of interrupted runs, too.
+- ``changed/{day}~{run}~{token}.json``: a try of the run was about to change files of that day, or to build it; it lists
+  their datasets. It is written before that, and deleted when the day has been built again. A later run builds the days
+  of interrupted runs, too. Each try has notes of its own, so that nobody deletes those of a retry that began meanwhile;
+  and a build is noted, too, because if it is killed, it may have replaced the files of a later one.
 - ``days/{day}/runs/{run}.json``: the run has written files of that day.
 - ``days/{day}/sessions/{session}.json``: rule 2.
 - ``days/{day}/build.json``: a random token of the last build that began. A build reads it again when it has written its
@@ -184,9 +186,7 @@ class LatestFiles:
             noted = self._changes.setdefault(day, set())
             if not noted:
                 self._write(self._run_key(day, self._run), DayChange())
-            if not noted.issuperset(datasets):
-                noted.update(datasets)
-                self._write(self._change_key(day), DayChange(datasets=frozenset(noted)))
+            self._note_datasets(day, datasets)
 
     def note_superseded(self, session_id: str, dataset: str, day: date) -> None:
         """Record that rows of a session are about to be superseded without new ones in the files of that day."""
@@ -200,11 +200,12 @@ class LatestFiles:
             self.build_all()
             return
         changed = self._find_changes()
-        for day in sorted({day for day, _ in changed.values()}):
-            names = set().union(*(datasets for of_day, datasets in changed.values() if of_day == day))
-            self._build_day(day, names)
-        for key in changed:
-            self._guarded.delete(key)
+        names = {day: set(datasets) for day, datasets in self._changes.items()}
+        for day, datasets in changed.values():
+            names.setdefault(day, set()).update(datasets)
+        for day in sorted(names):
+            self._build_day(day, names[day], [self._run] if day in self._changes else [])
+        self._delete_notes(changed)
 
     def build_all(self) -> int:
         """Build all days from the files of all runs and from the ledger, and return their number."""
@@ -225,8 +226,7 @@ class LatestFiles:
                 self._write(self._run_key(day, run), DayChange())
             progress.update(number)
         self._write(f"{self._base}/state.json", AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
-        for key in changed:
-            self._guarded.delete(key)
+        self._delete_notes(changed)
         return len(days)
 
     def leave(self) -> None:
@@ -246,7 +246,7 @@ class LatestFiles:
     def _build_day(
         self,
         day: date,
-        datasets: Iterable[str],
+        datasets: Collection[str],
         runs: Collection[str] = (),
         ledger: Mapping[str, Versions] = MappingProxyType({}),
     ) -> set[str]:
@@ -256,6 +256,7 @@ class LatestFiles:
         :param ledger: by session id and dataset, the versions that count, to find the sessions of rule 2.
         :returns: stems of the runs that have files of the account.
         """
+        self._note_datasets(day, datasets)
         token_key = f"{self._base}/days/{day}/build.json"
         seen: bytes | None = secrets.token_hex(8).encode()
         with self._store.write(token_key) as file:
@@ -366,7 +367,7 @@ class LatestFiles:
         found: dict[str, tuple[date, frozenset[str]]] = {}
         active: dict[str, bool] = {self._run: False}
         for key in self._store.list(f"{self._base}/changed"):
-            day, _, run = key.rpartition("/")[2].removesuffix(".json").partition("~")
+            day, run, *_ = key.rpartition("/")[2].removesuffix(".json").split("~")
             if run not in active:
                 active[run] = self._ledger.is_active(run)
             change = None if active[run] else self._read(key, DayChange)
@@ -388,10 +389,23 @@ class LatestFiles:
                     days.setdefault(found[1], _Files()).add(name)
         return days
 
+    def _note_datasets(self, day: date, datasets: Collection[str]) -> None:
+        """Record that a day has to be built again if this try is killed."""
+        noted = self._changes.setdefault(day, set())
+        if not noted.issuperset(datasets):
+            noted.update(datasets)
+            self._write(self._change_key(day), DayChange(datasets=frozenset(noted)))
+
+    def _delete_notes(self, keys: Iterable[str]) -> None:
+        """Delete notes of days that have been built, and all of this try."""
+        for key in sorted({*keys, *map(self._change_key, self._changes)}):
+            self._guarded.delete(key)
+        self._changes.clear()
+
     # -- objects -----------------------------------------------------------------------------------------------------
 
     def _change_key(self, day: date) -> str:
-        return f"{self._base}/changed/{day}~{self._run}.json"
+        return f"{self._base}/changed/{day}~{self._run}~{self._ledger.run_try.token}.json"
 
     def _run_key(self, day: date, run: str) -> str:
         return f"{self._base}/days/{day}/runs/{run}.json"

@@ -377,6 +377,50 @@ class Interrupted(LocalStore):
         super().delete(key)
 
 
+class Watched(LocalStore):
+    """A folder that calls a function before some operations, with their names, and after each write.
+
+    :param happens: what it calls: with ``publish`` and the key right before a file appears, with ``written`` after it.
+    """
+
+    def __init__(self, root: Path, happens: Callable[[str, str], None]) -> None:
+        super().__init__(root)
+        self._happens = happens
+
+    @contextmanager
+    def write(self, key: str) -> Iterator[Any]:
+        with super().write(key) as file:
+            yield file
+            self._happens("publish", key)
+        self._happens("written", key)
+
+    def read(self, key: str) -> bytes | None:
+        self._happens("read", key)
+        return super().read(key)
+
+    def download(self, key: str, path: Path) -> bool:
+        self._happens("download", key)
+        return super().download(key, path)
+
+    def list(self, folder: str) -> Iterator[str]:
+        self._happens("list", folder)
+        return super().list(folder)
+
+    def delete(self, key: str) -> None:
+        self._happens("delete", key)
+        super().delete(key)
+
+
+def kill_after(prefix: str) -> Callable[[str, str], None]:
+    """Kill the process when the first file of a folder is there."""
+
+    def happens(operation: str, key: str) -> None:
+        if operation == "written" and key.startswith(prefix):
+            raise Killed
+
+    return happens
+
+
 def kill() -> None:
     raise Killed
 
@@ -460,3 +504,59 @@ def test_runs_at_the_same_time_agree_in_the_end(tmp_path: Path, other: str, ever
         assert in_order(found) == in_order(expected), at
         assert folder.count("sessions")["deleted"] == 1
         assert folder.notes() == [], at
+
+
+def test_a_retry_builds_although_another_run_deletes_the_notes_of_its_first_try(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.export(first(), "one")
+    with pytest.raises(Killed):
+        folder.export(later(), "two", store=Watched(tmp_path, kill_after("sessions/")))
+    folder.clock.jump((LEASE + 2 * LEASE_MARGIN).total_seconds())
+    adapter = later()
+    adapter.held["newest"] = session("newest")
+    deleted: list[str] = []
+
+    def delete(operation: str, key: str) -> None:
+        """The other run has found the notes before the retry began, and deletes them before it builds."""
+        if operation == "list" and key.endswith("latest/changed"):
+            for note in deleted:
+                (tmp_path / note).unlink(missing_ok=True)
+
+    def retry(operation: str, key: str) -> None:
+        if operation == "delete" and "/changed/" in key and "__two__" in key and not deleted:
+            deleted.append(key)
+            folder.export(adapter, "two", store=Watched(tmp_path, delete))
+
+    folder.export(later(), "three", store=Watched(tmp_path, retry))
+    assert deleted
+    assert folder.count("sessions")["newest"] == 1
+    assert folder.notes() == []
+
+
+@pytest.mark.parametrize("is_first_build", [False, True])
+def test_a_build_that_is_killed_after_it_replaced_files_of_a_later_one(tmp_path: Path, is_first_build: bool) -> None:
+    """It has no changes of its own on that day, and the later one has deleted all other notes."""
+    folder = Folder(tmp_path)
+    folder.export(first(), "one", latest=not is_first_build)
+    before, adapter = first(), first()
+    if not is_first_build:
+        before.results["attendance"]["revised"] = adapter.results["attendance"]["revised"] = people("anna")
+        with pytest.raises(Killed):
+            folder.export(before, "two", store=Watched(tmp_path, kill_after("attendance/")))
+        folder.clock.jump((LEASE + 2 * LEASE_MARGIN).total_seconds())
+    adapter.results["attendance"]["same"] = people("dora")
+    done: list[str] = []
+
+    def happens(operation: str, key: str) -> None:
+        if key.startswith("latest/attendance/dt=2026-03-02") and operation == "publish" and not done:
+            done.append(key)
+            folder.export(adapter, "beside")
+        elif done and key.startswith("latest/") and operation == "written":
+            raise Killed
+
+    with pytest.raises(Killed):
+        folder.export(before, "three", store=Watched(tmp_path, happens))
+    folder.clock.jump((LEASE + 2 * LEASE_MARGIN).total_seconds())
+    folder.export(adapter, "four")
+    assert folder.count("attendance")["same"] == 1
+    assert folder.notes() == []
