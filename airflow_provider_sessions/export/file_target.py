@@ -79,8 +79,8 @@ class FileTarget:
         """Set by :meth:`begin`, since each account has a ledger of its own."""
         self._latest: LatestFiles
         """Set by :meth:`begin`, too."""
-        self._former_latest: LatestFiles | None = None
-        """Those of another account or format, if an earlier try of the run wrote such files."""
+        self._former_latest: dict[tuple[str, str], LatestFiles] = {}
+        """Those of other accounts and formats of which earlier tries of the run may have written files."""
         self._guarded = GuardedStore(store, self._check_lease)
         """The store, for files that another try of the run may have written meanwhile."""
         self._originals = OriginalTranscripts(self._guarded, run) if keep_original else None
@@ -135,9 +135,12 @@ class FileTarget:
         if before is not None and old == new:
             self._ledger.release(before.owned, keep=[dataset.name for dataset in plan.datasets])
         elif before is not None:
-            former = self._open_ledger(*old)
-            former.release(before.owned, keep=())
-            self._former_latest = self._open_latest(before.account, find_format(before.format), former)
+            self._open_ledger(*old).release(before.owned, keep=())
+        formers = set() if before is None else {old, *before.former} - {new}
+        self._former_latest = {
+            (account, form): self._open_latest(account, find_format(form), self._open_ledger(account, form))
+            for account, form in sorted(formers)
+        }
         return due
 
     def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
@@ -159,6 +162,8 @@ class FileTarget:
         self._ledger.expect_sessions(owned)
         record = self._make_record(plan)
         possible = self._write_running_record(record, self._plan_keys(plan), owned)
+        for area in self._former_latest.values():
+            self._note_files(area, possible)  # a file of another account is replaced under its name
         counter = ExportCounter("sessions exported", plan)
         self._record_unfinished(plan, counter)
         files: list[WrittenFile] = []
@@ -174,7 +179,7 @@ class FileTarget:
         outcome = counter.outcome()
         originals = [] if self._originals is None else self._originals.written
         stale = possible - {original.key for original in originals} - {file.key for file in files}
-        self._note_stale_files(stale)
+        self._note_files(self._latest, stale)
         remove_stale_files(self._guarded, self._run, stale)
         self._build_latest()
         contents = {
@@ -201,23 +206,26 @@ class FileTarget:
         return days
 
     def _build_latest(self) -> None:
-        for area in (self._latest, self._former_latest):
-            if area is not None and self._writes_latest:
+        for area in (self._latest, *self._former_latest.values()):
+            if self._writes_latest:
                 area.build()
-            elif area is not None:
+            else:
                 area.leave()
 
-    def _note_stale_files(self, keys: Collection[str]) -> None:
-        """Let the days be built again whose files are deleted."""
-        areas = [self._latest, *([self._former_latest] if self._former_latest is not None else [])]
+    def _note_files(self, area: LatestFiles, keys: Collection[str]) -> None:
+        """Let the days be built again whose files are deleted or replaced."""
         found = [parsed for key in keys if (parsed := parse_data_key(key)) is not None and parsed[0] in DATASETS]
-        for area in areas:
-            for day in {day for _, day, _, extension in found if extension == area.extension}:
-                area.note_change(day, {name for name, of_day, *_ in found if of_day == day})
+        for day in {day for _, day, _, extension in found if extension == area.extension}:
+            area.note_change(day, {name for name, of_day, *_ in found if of_day == day})
 
     def _write_running_record(self, record: RunRecord, planned: set[str], owned: set[str]) -> set[str]:
         """Record that the run is active, and return the keys of all files that earlier tries may have written."""
-        state = {"status": "running", "may_exist": tuple(sorted(planned)), "owned": tuple(sorted(owned))}
+        state = {
+            "status": "running",
+            "may_exist": tuple(sorted(planned)),
+            "former": tuple(self._former_latest),
+            "owned": tuple(sorted(owned)),
+        }
         running = record.model_copy(update=state)
         if not self._has_record and self._store.creates_exclusively and create_record(self._store, self._run, running):
             return set()

@@ -64,6 +64,7 @@ class RunRecord(BaseModel):
     :param owned: ids of sessions that a rerun exports again, whatever its window.
     :param keep_original: whether transcripts were also written as the platform gave them.
     :param may_exist: while ``running``, keys of all files that the run may have written.
+    :param former: while ``running``, other accounts and formats that such files may be of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -93,6 +94,7 @@ class RunRecord(BaseModel):
     keep_original: bool = False
     originals: tuple[WrittenOriginal, ...] = ()
     may_exist: tuple[str, ...] = ()
+    former: tuple[tuple[str, str], ...] = ()
 
     @property
     def keys(self) -> set[str]:

@@ -560,3 +560,22 @@ def test_a_build_that_is_killed_after_it_replaced_files_of_a_later_one(tmp_path:
     folder.export(adapter, "four")
     assert folder.count("attendance")["same"] == 1
     assert folder.notes() == []
+
+
+@pytest.mark.parametrize("kills", [0, 2])
+@pytest.mark.parametrize("change", ["format", "account"])
+def test_a_cleared_run_with_another_format_or_account_is_killed_and_retried(
+    tmp_path: Path, change: str, kills: int
+) -> None:
+    folder = Folder(tmp_path)
+    folder.export(StandIn.of(session("late")), "one")
+    adapter = StandIn.of(session("late"), login="acme" if change == "account" else None)
+    form = "csv" if change == "format" else "jsonl"
+    for _ in range(kills):
+        with pytest.raises(Killed):
+            folder.export(adapter, "one", form=form, store=Watched(tmp_path, kill_after("sessions/")))
+        folder.clock.jump((LEASE + 2 * LEASE_MARGIN).total_seconds())
+    folder.export(adapter, "one", form=form)
+    assert len(folder.files()) == 1
+    assert folder.count("sessions") == {"late": 1}
+    assert folder.notes() == []
