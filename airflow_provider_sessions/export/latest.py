@@ -27,6 +27,7 @@ are active at the same time or are killed:
 
 from __future__ import annotations
 
+import csv
 import secrets
 import shutil
 import tempfile
@@ -38,7 +39,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, Final, TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -58,6 +59,8 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 
 M = TypeVar("M", bound=BaseModel)
+_UNREADABLE: Final = (ValueError, LookupError, StopIteration, OSError, csv.Error, msgspec.MsgspecError)
+"""What readers raise if a file is damaged, Arrow also ``OSError``."""
 Versions = Mapping[str, int]
 """By session id, the version of the rows that count."""
 
@@ -93,16 +96,24 @@ class _Source:
     """A downloaded file of a run.
 
     :param run: stem of the run.
+    :param location: where it lies, for messages.
     """
 
     run: str
+    location: str
     path: Path
     reader: RowReader
 
     @cached_property
     def versions(self) -> Versions:
         """The versions of the rows by session id: in a file each session has one."""
-        return {session_id: version for _, session_id, version in self.reader.row_keys()}
+        with _explain_unreadable(self.location):
+            return {session_id: version for _, session_id, version in self.reader.row_keys()}
+
+    def rows(self) -> Iterator[Sequence[Row]]:
+        """Iterate over the rows, some at a time."""
+        with _explain_unreadable(self.location):
+            yield from self.reader.rows()
 
 
 @dataclass(slots=True)
@@ -216,10 +227,7 @@ class LatestFiles:
         log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
         self._write(f"{self._base}/state.json", AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
         days = self._find_days()  # again: runs that end from here on see that the area exists
-        ledger = {
-            session_id: {name: entry.latest_version for name, entry in session.entries.items()}
-            for session_id, session in self._ledger.read_sessions().items()
-        }
+        ledger = self._ledger.read_versions(self._keep_lease)
         progress = ProgressLog("days built", len(days))
         for number, (day, found) in enumerate(sorted(days.items()), 1):
             for run in self._build_day(day, found.datasets, found.runs, ledger):
@@ -236,9 +244,10 @@ class LatestFiles:
                 self._store.delete(self._change_key(day))
         elif self._changes:
             log.warning(
-                "The latest files of %s are out of date, because this run writes none (latest=False); delete the "
-                "folder latest/, or let this run write them",
+                "The latest files of %s are out of date, because this run writes none (latest=False); let it write "
+                "them, or delete latest/ and %s, so that a run that writes them again builds all",
                 format_count(len(self._changes), "day"),
+                self._store.location(self._base),
             )
 
     # -- one day -----------------------------------------------------------------------------------------------------
@@ -312,27 +321,21 @@ class LatestFiles:
         with tempfile.TemporaryDirectory(prefix="latest-") as folder:
             sources = []
             for number, run in enumerate(runs):
+                self._keep_lease()
                 key, path = data_key(dataset.name, day, run, self._form.extension), Path(folder, str(number))
                 if self._store.download(key, path):
-                    with self._explain_unreadable(key):
-                        source = self._open_source(run, path, dataset)
+                    source = self._open_source(run, key, path, dataset)
                     sources += [source] if source is not None else []
+            self._keep_lease()
             yield sources
 
-    def _open_source(self, run: str, path: Path, dataset: Dataset) -> _Source | None:
+    def _open_source(self, run: str, key: str, path: Path, dataset: Dataset) -> _Source | None:
         """Return a downloaded file, unless it is of another account."""
-        reader = self._form.read(path, dataset)
-        return _Source(run, path, reader) if next(reader.row_keys()).account == self._account else None
-
-    @contextmanager
-    def _explain_unreadable(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, LookupError, StopIteration, msgspec.MsgspecError) as error:
-            raise ExportError(
-                f"{self._store.location(key)} cannot be read ({error}), so the latest files of that day cannot be "
-                "built: restore or delete it; with latest=False, the export builds none"
-            ) from error
+        location = self._store.location(key)
+        with _explain_unreadable(location):
+            reader = self._form.read(path, dataset)
+            is_own = next(reader.row_keys()).account == self._account
+        return _Source(run, location, path, reader) if is_own else None
 
     def _compare_with_ledger(
         self,
@@ -355,6 +358,7 @@ class LatestFiles:
             try:
                 writer = self._form.open(cast(BinaryIO, file), dataset)
                 for rows in batches:
+                    self._keep_lease()
                     writer.write(rows)
                 writer.finish()
             finally:
@@ -432,6 +436,17 @@ class LatestFiles:
             ) from None
 
 
+@contextmanager
+def _explain_unreadable(location: str) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise ExportError(
+            f"{location} cannot be read ({error}), so the latest files of that day cannot be built: restore or delete "
+            "it; with latest=False, the export builds none"
+        ) from error
+
+
 def _find_highest(sources: Iterable[_Source]) -> dict[str, int]:
     highest: dict[str, int] = {}
     for source in sources:
@@ -458,7 +473,7 @@ def _choose(sources: Sequence[_Source], noted: Versions) -> list[set[str]]:
 def _select(sources: Sequence[_Source], chosen: Sequence[Collection[str]]) -> Iterator[Sequence[Row]]:
     """Iterate over the rows that count, some at a time."""
     for source, sessions in zip(sources, chosen, strict=True):
-        for rows in source.reader.rows() if sessions else ():
+        for rows in source.rows() if sessions else ():
             if selected := [row for row in rows if row.session_id in sessions]:
                 yield selected
 
@@ -473,7 +488,7 @@ def _merge_sessions(sources: Sequence[_Source], chosen: Sequence[Collection[str]
     }
     known: dict[str, SessionRow] = {}
     for source in sources if deleted else ():
-        for rows in source.reader.rows():
+        for rows in source.rows():
             for row in cast(Sequence[SessionRow], rows):
                 last = known.get(row.session_id)
                 is_earlier = not row.deleted and row.version < deleted.get(row.session_id, 0)

@@ -23,10 +23,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -69,6 +70,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 _TIME: Final = "%Y%m%dT%H%M%SZ"
+_READ_AT_ONCE: Final = 1000
+"""States that are read between two looks at the lease."""
 
 
 class LedgerState(BaseModel):
@@ -214,12 +217,31 @@ class ObjectLedger:
 
     def read_sessions(self) -> dict[str, LedgerSession]:
         """Return the entries of all sessions, by id. It lists every state, which is too slow for nightly runs."""
+        by_age = sorted(self._read_all(), key=lambda one: one.number)
+        return {one.session.session_id: LedgerSession(one.session, one.entries) for one in by_age}
+
+    def read_versions(self, keep_lease: Callable[[], None]) -> dict[str, dict[str, int]]:
+        """Return by session id and dataset the versions that count: as slowly as :meth:`read_sessions`, in less memory.
+
+        :param keep_lease: called now and then, because reading may take longer than a lease lasts.
+        """
+        found: dict[str, tuple[int, dict[str, int]]] = {}
+        for state in self._read_all(keep_lease):
+            known = found.get(state.session.session_id)
+            if known is None or known[0] < state.number:
+                versions = {name: entry.latest_version for name, entry in state.entries.items()}
+                found[state.session.session_id] = state.number, versions
+        return {session_id: versions for session_id, (_, versions) in found.items()}
+
+    def _read_all(self, keep_lease: Callable[[], None] = lambda: None) -> Iterator[LedgerState]:
+        """Iterate over the latest state of each session; over two, if it has a former folder."""
         latest: dict[str, str] = {}
         for key in self._store.list(f"{self._base}/sessions"):  # sorted, so that the last of a session is the latest
             latest[key.rpartition("/")[0]] = key
-        states = self._each(lambda key: self._read(key, LedgerState), list(latest.values()))
-        by_age = sorted((one for one in states if one is not None), key=lambda one: one.number)
-        return {one.session.session_id: LedgerSession(one.session, one.entries) for one in by_age}
+        keys = iter(latest.values())
+        while some := list(islice(keys, _READ_AT_ONCE)):
+            keep_lease()
+            yield from filter(None, self._each(lambda key: self._read(key, LedgerState), some))
 
     def forget(self, session_ids: Collection[str]) -> None:
         """Make sessions pending and due, except what is claimed. It may be called without :meth:`begin`.

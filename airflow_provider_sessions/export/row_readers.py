@@ -118,7 +118,7 @@ class CsvReader:
         try:
             with self._path.open("rb") as file:
                 lines = csv.reader(TextIOWrapper(file, encoding="utf-8-sig", newline=""))
-                yield next(lines), lines
+                yield next(lines, []), lines
         finally:
             csv.field_size_limit(limit)
 

@@ -311,6 +311,58 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         folder.export(later(), "two")
 
 
+@pytest.mark.parametrize("is_empty", [False, True])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_damaged_behind_its_first_row_is_named(tmp_path: Path, form: str, is_empty: bool) -> None:
+    folder = Folder(tmp_path, form)
+    folder.export(first(), "one")
+    [broken] = tmp_path.glob("attendance/dt=2026-03-02/*")
+    data = broken.read_bytes()
+    if form == "parquet":
+        half = len(data) // 2
+        data = data[:4] + bytes(half - 4) + data[half:]
+    else:
+        data = data[:-20]
+    broken.write_bytes(b"" if is_empty else data)
+    with pytest.raises(ExportError, match=f"{broken.name}.*cannot be read"):
+        folder.export(later(), "two")
+
+
+def test_a_build_that_takes_long_keeps_its_lease(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    adapter = first()
+    for number in range(4):
+        adapter.results["attendance"]["same"] = people(*"abcd"[: number + 1])
+        folder.export(adapter, str(number))
+    adapter.results["attendance"]["same"] = people("last")
+
+    def wait(operation: str, key: str) -> None:
+        if operation == "download" and key.startswith("attendance/"):
+            folder.clock.jump(LEASE.total_seconds() / 3)
+
+    folder.export(adapter, "slow", store=Watched(tmp_path, wait))
+    assert folder.count("attendance")["same"] == 1
+
+
+def test_reading_the_ledger_may_take_long(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("airflow_provider_sessions.export.object_ledger._READ_AT_ONCE", 1)
+    folder = Folder(tmp_path)
+    folder.export(first(), "one", latest=False)
+    listed: list[str] = []
+    reads: list[str] = []
+
+    def wait(operation: str, key: str) -> None:
+        if operation == "list" and key.endswith("/sessions") and key.startswith("_ledger/"):
+            listed.append(key)
+        if listed and operation == "read" and "/sessions/" in key and key.endswith("/000001.json"):
+            reads.append(key)
+            folder.clock.jump(LEASE.total_seconds() / 3)
+
+    folder.export(first(), "two", store=Watched(tmp_path, wait))
+    assert len(reads) == 5
+    assert folder.count("sessions") == dict.fromkeys(("deleted", "emptied", "moved", "revised", "same"), 1)
+
+
 def test_long_texts_are_read_from_csv(tmp_path: Path) -> None:
     folder = Folder(tmp_path, "csv")
     folder.export(StandIn.of(session(description="=" + "x" * 200_000)), "one")
