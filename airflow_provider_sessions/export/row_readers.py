@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -78,6 +79,33 @@ class JsonLinesReader:
         return msgspec.convert(_complete(msgspec.json.decode(line), self._dataset), self._dataset.row)
 
 
+class _LongCells:
+    """Allows cells of any length, as long as a reader needs that: a transcript's document may be long.
+
+    The limit is one of the whole process, so the last of several readers in threads restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._limit = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._readers:
+                self._limit = csv.field_size_limit(sys.maxsize)
+            self._readers += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if not self._readers:
+                csv.field_size_limit(self._limit)
+
+
+_LONG_CELLS: Final = _LongCells()
+
+
 class CsvReader:
     """Reads CSV, with or without a byte-order mark. An empty cell is null where its column can be null.
 
@@ -114,13 +142,9 @@ class CsvReader:
     @contextmanager
     def _open(self) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
         """Open the file; yield the names of its columns, and its lines."""
-        limit = csv.field_size_limit(sys.maxsize)  # a transcript's document may be long
-        try:
-            with self._path.open("rb") as file:
-                lines = csv.reader(TextIOWrapper(file, encoding="utf-8-sig", newline=""))
-                yield next(lines, []), lines
-        finally:
-            csv.field_size_limit(limit)
+        with _LONG_CELLS, self._path.open("rb") as file:
+            lines = csv.reader(TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+            yield next(lines, []), lines
 
 
 class ParquetReader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -368,6 +369,20 @@ def test_long_texts_are_read_from_csv(tmp_path: Path) -> None:
     folder.export(StandIn.of(session(description="=" + "x" * 200_000)), "one")
     folder.export(StandIn.of(session(description="=" + "x" * 200_001), session("s2")), "two")
     assert len(folder.rows()["sessions"][0]["description"]) == 200_002
+
+
+def test_long_texts_are_read_from_csv_in_several_threads(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, "csv")
+    folder.export(StandIn.of(session(description="x" * 200_000), session("s2")), "one")
+    [key] = folder.files()
+    limit = csv.field_size_limit()
+    first_one, second = (FORMATS["csv"].read(tmp_path / key, DATASETS["sessions"]).row_keys() for _ in range(2))
+    next(first_one)
+    next(second)
+    assert len(list(first_one)) == 1
+    third = FORMATS["csv"].read(tmp_path / key, DATASETS["sessions"]).row_keys()
+    assert [len(list(one)) for one in (second, third)] == [1, 2]
+    assert csv.field_size_limit() == limit
 
 
 # -- crashes, and runs at the same time --------------------------------------------------------------------------------
