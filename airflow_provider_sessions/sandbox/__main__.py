@@ -27,9 +27,12 @@ GET /_sandbox/ lists them.
 
 A scenario is a JSON file with a list of control requests, which run before that line is printed:
 
-  [{"do": "POST /vidinfra/script",   "with": {"live_after": 5, "duration": 60, "artifacts_after": 10}},
-   {"do": "POST /vidinfra/sessions", "with": {"count": 20, "ended_between": ["2026-03-01T00Z", "2026-03-02T00Z"]}},
-   {"do": "POST /faults",            "with": {"kind": "status", "status": 503, "route": "list_sessions"}}]
+  [{"do": "POST /vidinfra/script",
+    "with": {"live_after": 5, "duration": 60, "artifacts_after": 10}},
+   {"do": "POST /vidinfra/sessions",
+    "with": {"count": 20, "ended_between": ["2026-03-01T00:00Z", "2026-03-02T00:00Z"]}},
+   {"do": "POST /faults",
+    "with": {"kind": "status", "status": 503, "route": "list_sessions"}}]
 
 examples:
   python -m airflow_provider_sessions.sandbox

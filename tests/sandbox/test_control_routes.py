@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import httpx
 import pytest
 
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sandbox.__main__ import EPILOG
 from airflow_provider_sessions.sandbox.control_routes import routes, simulate
 
 
@@ -125,6 +127,11 @@ def test_control_requests_are_not_logged_and_no_fault_applies(
     assert control.get("/clock").status_code == 200
     assert sandbox.log.count() == 0
     assert httpx.get(f"{sandbox_server.url}/").status_code == 404
+
+
+def test_the_scenario_in_the_commands_help_can_be_run(sandbox: Sandbox) -> None:
+    simulate(sandbox, json.loads(EPILOG[EPILOG.index("[{") : EPILOG.index("}]") + 2]))
+    assert len(sandbox.vidinfra.all_sessions) == 20
 
 
 def test_a_scenario_is_a_list_of_control_requests(sandbox: Sandbox) -> None:

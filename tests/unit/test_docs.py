@@ -92,7 +92,7 @@ def test_samples_of_tests_pass(tmp_path: Path) -> None:
     assert TESTS
     for number, sample in enumerate(TESTS):
         (tmp_path / f"test_sample_{number}.py").write_text(sample.text)
-    shutil.copytree(ROOT / "dags_examples", tmp_path / "dags")
+    shutil.copytree(ROOT / "airflow_provider_sessions/example_dags", tmp_path / "dags")  # recipes need other packages
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
         check=False,

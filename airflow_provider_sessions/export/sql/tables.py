@@ -103,11 +103,12 @@ class Tables:
     def prepare(self, connection: Connection, datasets: Iterable[str]) -> None:
         """Create the tables of datasets and of the ledger, or add missing columns.
 
-        :raises ExportError: the schema does not exist, or a table of that name does not belong to an export.
+        :raises InputError: the schema does not exist.
+        :raises ExportError: a table of that name does not belong to an export.
         """
         schema = self.ledger.schema
         if schema is not None and not sa.inspect(connection).has_schema(schema):
-            raise ExportError(f"the database has no schema {schema!r}: create it first, or set another one")
+            raise InputError(f"the database has no schema {schema!r}: create it first, or set another one")
         self._prepare(connection, (self.ledger, *(self.get(name) for name in datasets)))
 
     def prepare_catalogue(self, connection: Connection) -> None:

@@ -341,7 +341,7 @@ async def test_a_table_that_is_none_of_an_export_is_left_alone(export: Export, d
 async def test_a_schema_that_is_not_there_is_reported(clock: VirtualClock, postgres: Place) -> None:
     plan = await plan_export(StandIn.of(session()), QUERY, parse_datasets("sessions"))
     target = SqlTarget(Database(postgres.engine()), Tables("nowhere"), RunId("a", "b", "c"), clock=clock)
-    with pytest.raises(ExportError, match="no schema 'nowhere'"):
+    with pytest.raises(InputError, match="no schema 'nowhere'"):
         target.begin(plan)
 
 
