@@ -52,14 +52,20 @@ def list_pending(arguments: Namespace) -> None:
 
 @command
 def verify_ledger(arguments: Namespace) -> None:
-    """Print what is missing or differs from the platform. The process ends with status 1 if there is anything."""
+    """Print what is missing or differs from the platform. The process ends with status 1 if there is anything.
+
+    :raises InputError: the ledger is empty, as at a wrong path or with another format.
+    """
     with _open_target(arguments) as target:
+        hook = hook_for(arguments.conn_id)
         findings = verify(
-            hook_for(arguments.conn_id),
+            hook,
             target,
             datasets=parse_datasets(arguments.datasets),
             redaction=_read_redaction(arguments),
         )
+        if not findings and not read_ledger(hook, target):
+            raise InputError("the ledger of this place and format is empty, so nothing was compared: check where it is")
     rows: list[Row] = [
         {"session_id": one.session_id, "dataset": one.dataset, "status": one.status.value, "reason": one.reason}
         for one in findings

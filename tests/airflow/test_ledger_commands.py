@@ -138,6 +138,13 @@ def test_a_repair_does_not_guess_what_the_export_redacts(vidinfra: Any, capsys: 
 
 
 @pytest.mark.parametrize("export", ["files"], indirect=True)
+def test_nothing_is_verified_where_nothing_was_exported(night: list[str], export: dict[str, Any]) -> None:
+    for place in (["--path", export["path"], "--format", "csv"], ["--path", f"{export['path']}/elsewhere"]):
+        with pytest.raises(SystemExit, match="is empty, so nothing was compared"):
+            main(["ledger", "verify", "--conn-id", "vidinfra_default", *place, "--redact", "none"])
+
+
+@pytest.mark.parametrize("export", ["files"], indirect=True)
 def test_repaired_files_have_the_days_of_the_exports_zone(
     ledger: Ledger, night: list[str], vidinfra: Any, tmp_path: Path
 ) -> None:
