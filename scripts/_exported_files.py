@@ -22,13 +22,17 @@ class ExportedFile:
 
 
 def list_exported_files(folder: Path) -> list[ExportedFile]:
-    """Return all files in a folder except the export's own records. The first part of a path is the dataset."""
+    """Return all files in a folder except the export's own records.
+
+    The first part of a path is the dataset, which is ``latest/{dataset}`` of latest files.
+    """
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return [_describe_file(folder, file) for file in files if not file.relative_to(folder).parts[0].startswith("_")]
 
 
 def _describe_file(folder: Path, file: Path) -> ExportedFile:
-    dataset = file.relative_to(folder).parts[0]
+    parts = file.relative_to(folder).parts
+    dataset = "/".join(parts[:2]) if parts[0] == "latest" else parts[0]
     if file.suffix in TABLES:
         rows = TABLES[file.suffix](file)
         return ExportedFile(dataset, f"{rows:,} row{'' if rows == 1 else 's'}", file, is_empty=rows == 0)
