@@ -12,6 +12,9 @@ SHELL := bash
 export PYTHON
 ARGS ?=
 
+# Images of containers often set it. Then every process of an Airflow would compile all of Airflow again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests of the rooms that import Airflow; import-linter holds that no other does. Those are tested once, and so are texts.
 TEXTS := $(addprefix tests/unit/test_,architecture.py contributing.py vocabulary.py)
 FACE := $(addprefix tests/unit/,hooks operators retries sensors testing transfers triggers) \
