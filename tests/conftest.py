@@ -48,6 +48,14 @@ def _heed_interrupts() -> None:
 
 _heed_interrupts()
 
+
+def _leave_writing_to_postgresql() -> None:
+    """Let commits of PostgreSQL not wait for the disk, here and in processes that tests start."""
+    os.environ["PGOPTIONS"] = f"{os.environ.get('PGOPTIONS', '')} -c synchronous_commit=off".strip()
+
+
+_leave_writing_to_postgresql()
+
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 AIRFLOW = Version(version("apache-airflow"))
 MINOR = f"{AIRFLOW.major}.{AIRFLOW.minor}"
