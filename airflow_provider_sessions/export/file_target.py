@@ -96,7 +96,7 @@ class FileTarget:
 
         :raises ExportError: the ledger cannot be read.
         """
-        return self._open_ledger(plan.account, self._form.name).read_sessions()
+        return self._open_area(plan.account, self._form).ledger.read_sessions()
 
     def read_catalogue(self, plan: ExportPlan, name: str) -> bytes | None:
         """Return what earlier runs noted of the account's sessions; None if there is nothing."""
@@ -114,7 +114,7 @@ class FileTarget:
 
         :raises ExportError: the store allows one writer at a time, and another one is active.
         """
-        self._open_ledger(plan.account, self._form.name).forget(sessions)
+        self._open_area(plan.account, self._form).ledger.forget(sessions)
 
     def begin(self, plan: ExportPlan) -> dict[str, DueSession]:
         """Recover killed runs, and return the sessions that are due or owned, by id.
@@ -129,18 +129,17 @@ class FileTarget:
         self._has_record = before is not None
         new = (plan.account, self._form.name)
         old = new if before is None else (before.account, before.format)
-        self._ledger = self._open_ledger(*new, plan.views)
-        self._latest = self._open_latest(plan.account, self._form, self._ledger)
+        self._latest = self._open_area(plan.account, self._form, plan.views)
+        self._ledger = self._latest.ledger
         due = self._ledger.begin(before.owned if before is not None and old == new else ())
+        formers = set() if before is None else {old, *before.former} - {new}
+        self._former_latest = {
+            (account, form): self._open_area(account, find_format(form)) for account, form in sorted(formers)
+        }
         if before is not None and old == new:
             self._ledger.release(before.owned, keep=[dataset.name for dataset in plan.datasets])
         elif before is not None:
-            self._open_ledger(*old).release(before.owned, keep=())
-        formers = set() if before is None else {old, *before.former} - {new}
-        self._former_latest = {
-            (account, form): self._open_latest(account, find_format(form), self._open_ledger(account, form))
-            for account, form in sorted(formers)
-        }
+            self._former_latest[old].ledger.release(before.owned, keep=())
         return due
 
     def write(self, plan: ExportPlan, fetched: Iterable[SessionArtifacts]) -> ExportResult:
@@ -248,6 +247,9 @@ class FileTarget:
     def _check_lease(self) -> None:
         self._ledger.check_lease()
 
+    def _keep_lease(self) -> None:
+        self._ledger.keep_lease()
+
     def _replaced_by_other_try(self) -> ExportError:
         return ExportError("another try of this run replaced this one, which writes nothing more")
 
@@ -307,25 +309,25 @@ class FileTarget:
         location = self._store.location(dataset)
         return location if "://" in location else f"file://{location}"
 
-    def _open_ledger(self, account: str, form: str, views: frozenset[str] = frozenset()) -> ObjectLedger:
-        return ObjectLedger(
+    def _open_area(self, account: str, form: Format, views: frozenset[str] = frozenset()) -> LatestFiles:
+        """Return the latest files of an account in a format, with its ledger."""
+
+        def note_superseded(session_id: str, dataset: str, day: date) -> None:
+            area.note_superseded(session_id, dataset, day)
+            self._superseded_days.add(day)
+
+        ledger = ObjectLedger(
             self._store,
             account,
-            form,
+            form.name,
             self._run,
             views=views,
             clock=self._clock,
             give_up_after=self._give_up,
-            on_superseded=self._note_superseded,
+            on_superseded=note_superseded,
         )
-
-    def _note_superseded(self, session_id: str, dataset: str, day: date) -> None:
-        self._latest.note_superseded(session_id, dataset, day)
-        self._superseded_days.add(day)
-
-    def _open_latest(self, account: str, form: Format, ledger: ObjectLedger) -> LatestFiles:
-        keep_lease = self._ledger.keep_lease
-        return LatestFiles(self._store, self._guarded, account, form, ledger, self._run.stem, keep_lease)
+        area = LatestFiles(self._store, self._guarded, account, form, ledger, self._run.stem, self._keep_lease)
+        return area
 
     def _make_record(self, plan: ExportPlan) -> RunRecord:
         return RunRecord(

@@ -6,8 +6,10 @@ these rules:
 1. The highest version of a session counts, for each dataset by itself.
 2. Where files cannot show that rows are superseded, because the next version has no rows or is on another day, the
    ledger decides (:attr:`~airflow_provider_sessions.export.ledger.LedgerEntry.latest_version`). Such a session is noted
-   for the day before the claim, so it is read from the ledger; all others are not.
-3. The row in ``sessions`` of a session that was deleted has the values that were known last, and ``deleted``.
+   for the day before the claim, so it is read from the ledger; all others are not. The ledger also decides if a version
+   is there twice, or a run has written a lower one than there is: the ledger was deleted, or replaced by an older one.
+3. The row in ``sessions`` of a session that was deleted has the values that were known last, and ``deleted``. If these
+   are on another day, because ``day_zone`` was changed, it is noted as in rule 2.
 
 A day's file is replaced as a whole. These objects below ``_ledger/{format}/{account}/latest/`` keep it right while runs
 are active at the same time or are killed:
@@ -32,13 +34,13 @@ import secrets
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import BinaryIO, Final, TypeVar, cast
 
 import msgspec
@@ -49,6 +51,7 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.export.formats import Format
 from airflow_provider_sessions.export.layout import data_key, latest_key, ledger_folder, parse_data_key, safe_name
+from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.row_readers import RowReader
 from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Row, SessionRow
@@ -96,10 +99,12 @@ class _Source:
     """A downloaded file of a run.
 
     :param run: stem of the run.
+    :param key: its key in the store.
     :param location: where it lies, for messages.
     """
 
     run: str
+    key: str
     location: str
     path: Path
     reader: RowReader
@@ -140,12 +145,12 @@ class _Day:
 
     :param runs: stems of the runs that may have files.
     :param own: stems of those that have files of the account.
-    :param noted: by session id and dataset, the version that counts, of the sessions of rule 2.
+    :param noted: by session id and dataset, the entries in the ledger, of the sessions of rule 2.
     """
 
     runs: list[str] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
-    noted: dict[str, Versions] = field(default_factory=dict)
+    noted: dict[str, Mapping[str, LedgerEntry]] = field(default_factory=dict)
 
 
 class LatestFiles:
@@ -175,11 +180,13 @@ class LatestFiles:
         self._guarded = guarded
         self._account = account
         self._form = form
-        self._ledger = ledger
+        self.ledger = ledger
         self._run = run
         self._keep_lease = keep_lease
         self._base = f"{ledger_folder(account, form.name)}/latest"
         self._changes: dict[date, set[str]] = {}
+        self._days: dict[date, _Files] = {}
+        """What there is of each day, while all are built."""
         self._lock = threading.Lock()
         """Claims are made in several threads."""
 
@@ -201,7 +208,7 @@ class LatestFiles:
 
     def note_superseded(self, session_id: str, dataset: str, day: date) -> None:
         """Record that rows of a session are about to be superseded without new ones in the files of that day."""
-        self._note_session(session_id, day)
+        self._note_sessions([session_id], day)
         self.note_change(day, [dataset])
 
     def build(self) -> None:
@@ -211,11 +218,13 @@ class LatestFiles:
             self.build_all()
             return
         changed = self._find_changes()
-        names = {day: set(datasets) for day, datasets in self._changes.items()}
-        for day, datasets in changed.values():
-            names.setdefault(day, set()).update(datasets)
-        for day in sorted(names):
-            self._build_day(day, names[day], [self._run] if day in self._changes else [])
+        days = {day: _Files(set(datasets), {self._run}) for day, datasets in self._changes.items()}
+        for day, run, datasets in changed.values():
+            of_day = days.setdefault(day, _Files())
+            of_day.datasets |= datasets
+            of_day.runs.add(run)
+        for day, of_day in sorted(days.items()):
+            self._build_day(day, of_day)
         self._delete_notes(changed)
 
     def build_all(self) -> int:
@@ -226,11 +235,11 @@ class LatestFiles:
         changed = self._find_changes()
         log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
         self._write(f"{self._base}/state.json", AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
-        days = self._find_days()  # again: runs that end from here on see that the area exists
-        ledger = self._ledger.read_versions(self._keep_lease)
+        days = self._days = self._find_days()  # again: runs that end from here on see that the area exists
+        ledger = self.ledger.read_versions(self._keep_lease)
         progress = ProgressLog("days built", len(days))
         for number, (day, found) in enumerate(sorted(days.items()), 1):
-            for run in self._build_day(day, found.datasets, found.runs, ledger):
+            for run in self._build_day(day, found, ledger):
                 self._write(self._run_key(day, run), DayChange())
             progress.update(number)
         self._write(f"{self._base}/state.json", AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
@@ -252,30 +261,24 @@ class LatestFiles:
 
     # -- one day -----------------------------------------------------------------------------------------------------
 
-    def _build_day(
-        self,
-        day: date,
-        datasets: Collection[str],
-        runs: Collection[str] = (),
-        ledger: Mapping[str, Versions] = MappingProxyType({}),
-    ) -> set[str]:
+    def _build_day(self, day: date, files: _Files, ledger: Mapping[str, Versions] | None = None) -> set[str]:
         """Build the files of a day until no other build began meanwhile.
 
-        :param runs: stems of runs that may have files, besides those that are noted.
+        :param files: their datasets, and the runs that may have changed files, besides those that are noted.
         :param ledger: by session id and dataset, the versions that count, to find the sessions of rule 2.
         :returns: stems of the runs that have files of the account.
         """
-        self._note_datasets(day, datasets)
+        self._note_datasets(day, files.datasets)
         token_key = f"{self._base}/days/{day}/build.json"
         seen: bytes | None = secrets.token_hex(8).encode()
         with self._store.write(token_key) as file:
             file.write(cast(bytes, seen))
         while True:
             known = self._read_day(day)
-            known.runs = sorted({*known.runs, *runs})
-            for name in sorted(datasets):
+            known.runs = sorted({*known.runs, *files.runs})
+            for name in sorted(files.datasets):
                 self._keep_lease()
-                self._build_file(DATASETS[name], day, known, ledger)
+                self._build_file(DATASETS[name], day, known, files.runs, ledger)
             now = self._store.read(token_key)
             if now == seen:
                 return known.own
@@ -285,35 +288,37 @@ class LatestFiles:
         """Return the runs that may have files of a day, and the sessions for which the ledger decides."""
         known = _Day()
         folder = f"{self._base}/days/{day}"
+        sessions: list[str] = []
         for key in self._store.list(folder):
             kind, _, name = key.removeprefix(f"{folder}/").partition("/")
             if kind == "runs":
                 known.runs.append(name.removesuffix(".json"))
             elif kind == "sessions" and (noted := self._read(key, NotedSession)) is not None:
-                self._read_noted(noted.session_id, known)
+                sessions.append(noted.session_id)
+        known.noted = self.ledger.read_entries(sessions)
         return known
 
-    def _read_noted(self, session_id: str, known: _Day) -> None:
-        session = self._ledger.read_session(session_id)
-        if session is not None:
-            known.noted[session_id] = {name: entry.latest_version for name, entry in session.entries.items()}
-
-    def _build_file(self, dataset: Dataset, day: date, known: _Day, ledger: Mapping[str, Versions]) -> None:
+    def _build_file(
+        self, dataset: Dataset, day: date, known: _Day, changed: Collection[str], ledger: Mapping[str, Versions] | None
+    ) -> None:
         key = latest_key(dataset.name, day, self._account, self._form.extension)
         with self._download_sources(dataset, day, known.runs) as sources:
             known.own.update(source.run for source in sources)
-            self._compare_with_ledger(dataset, day, sources, known, ledger)
-            noted = {one: versions[dataset.name] for one, versions in known.noted.items() if dataset.name in versions}
-            if len(sources) == 1 and not noted and sources[0].reader.has_all_columns:  # most often; all of it counts
+            self._find_unclear(dataset, day, sources, known, changed, ledger)
+            noted = {one: entries[dataset.name] for one, entries in known.noted.items() if dataset.name in entries}
+            is_copy = len(sources) == 1 and not noted and sources[0].reader.has_all_columns
+            if is_copy and not (ledger is not None and dataset.row is SessionRow):  # most often; all of it counts
                 with self._guarded.write(key) as target, sources[0].path.open("rb") as file:
                     shutil.copyfileobj(file, cast(BinaryIO, target), 1024 * 1024)
                 return
             chosen = _choose(sources, noted)
-            if any(chosen):
-                select = _merge_sessions if dataset.row is SessionRow else _select
-                self._write_rows(key, dataset, select(sources, chosen))
-            else:
+            if not any(chosen):
                 self._guarded.delete(key)
+            elif dataset.row is SessionRow:
+                last = self._find_last_known(dataset, day, sources, chosen, known, ledger)
+                self._write_rows(key, dataset, _complete_deleted(sources, chosen, last))
+            else:
+                self._write_rows(key, dataset, _select(sources, chosen))
 
     @contextmanager
     def _download_sources(self, dataset: Dataset, day: date, runs: Sequence[str]) -> Iterator[list[_Source]]:
@@ -335,22 +340,63 @@ class LatestFiles:
         with _explain_unreadable(location):
             reader = self._form.read(path, dataset)
             is_own = next(reader.row_keys()).account == self._account
-        return _Source(run, location, path, reader) if is_own else None
+        return _Source(run, key, location, path, reader) if is_own else None
 
-    def _compare_with_ledger(
+    def _find_unclear(
         self,
         dataset: Dataset,
         day: date,
         sources: Sequence[_Source],
         known: _Day,
-        ledger: Mapping[str, Versions],
+        changed: Collection[str],
+        ledger: Mapping[str, Versions] | None,
     ) -> None:
-        """Note the sessions whose highest version in the files does not count, as far as nobody has noted them."""
-        for session_id, version in _find_highest(sources).items() if ledger else ():
-            counts = ledger.get(session_id, {}).get(dataset.name, version)
-            if counts != version and session_id not in known.noted:
-                self._note_session(session_id, day)
-                self._read_noted(session_id, known)
+        """Read from the ledger the sessions for which it decides, as far as they are not known as noted."""
+        if ledger is None and len(sources) < 2:
+            return
+        highest = _find_highest(sources)
+        found = Counter(
+            one for source in sources for one, version in source.versions.items() if version == highest[one]
+        )
+        twice = {one for one, count in found.items() if count > 1}
+        if ledger is None:
+            versions = [source.versions for source in sources if source.run in changed]
+            wrong = {one for of_run in versions for one, version in of_run.items() if version < highest[one]}
+        else:
+            of_dataset = ((one, ledger.get(one, {}).get(dataset.name, version)) for one, version in highest.items())
+            wrong = {one for one, version in of_dataset if version != highest[one]}
+        self._note_sessions(wrong - known.noted.keys(), day)
+        known.noted |= self.ledger.read_entries(sorted((wrong | twice) - known.noted.keys()))
+
+    def _find_last_known(
+        self,
+        dataset: Dataset,
+        day: date,
+        sources: Sequence[_Source],
+        chosen: Sequence[Collection[str]],
+        known: _Day,
+        ledger: Mapping[str, Versions] | None,
+    ) -> dict[str, SessionRow]:
+        """Return by session id what is known of sessions that were deleted, by rows of this day or of others."""
+        deleted = {
+            row.session_id: row.version
+            for rows in _select(sources, chosen)
+            for row in cast(Sequence[SessionRow], rows)
+            if row.deleted
+        }
+        found = _find_last_rows(sources, deleted)
+        lacking = deleted.keys() - found.keys()
+        if ledger is not None:
+            self._note_sessions(lacking - known.noted.keys(), day)
+            known.noted |= self.ledger.read_entries(sorted(lacking - known.noted.keys()))
+        entries = [known.noted[one].get(dataset.name) for one in lacking & known.noted.keys()]
+        days = {other for entry in entries if entry is not None for other in entry.days}
+        for other in sorted(days - {day}):
+            listed = self._days[other].runs if other in self._days else ()
+            with self._download_sources(dataset, other, sorted({*self._read_day(other).runs, *listed})) as more:
+                rows = _find_last_rows(more, {one: deleted[one] for one in lacking})
+            found |= {one: row for one, row in rows.items() if one not in found or found[one].version < row.version}
+        return found
 
     def _write_rows(self, key: str, dataset: Dataset, batches: Iterable[Sequence[Row]]) -> None:
         with self._guarded.write(key) as target:
@@ -366,17 +412,17 @@ class LatestFiles:
 
     # -- which days --------------------------------------------------------------------------------------------------
 
-    def _find_changes(self) -> dict[str, tuple[date, frozenset[str]]]:
-        """Return day and datasets of the changes of this run and of those that hold no lease any more, by key."""
-        found: dict[str, tuple[date, frozenset[str]]] = {}
+    def _find_changes(self) -> dict[str, tuple[date, str, frozenset[str]]]:
+        """Return day, run and datasets of the changes of this run and of those that hold no lease any more, by key."""
+        found: dict[str, tuple[date, str, frozenset[str]]] = {}
         active: dict[str, bool] = {self._run: False}
         for key in self._store.list(f"{self._base}/changed"):
             day, run, *_ = key.rpartition("/")[2].removesuffix(".json").split("~")
             if run not in active:
-                active[run] = self._ledger.is_active(run)
+                active[run] = self.ledger.is_active(run)
             change = None if active[run] else self._read(key, DayChange)
             if change is not None:
-                found[key] = date.fromisoformat(day), change.datasets
+                found[key] = date.fromisoformat(day), run, change.datasets
         return found
 
     def _find_days(self) -> dict[date, _Files]:
@@ -409,14 +455,15 @@ class LatestFiles:
     # -- objects -----------------------------------------------------------------------------------------------------
 
     def _change_key(self, day: date) -> str:
-        return f"{self._base}/changed/{day}~{self._run}~{self._ledger.run_try.token}.json"
+        return f"{self._base}/changed/{day}~{self._run}~{self.ledger.run_try.token}.json"
 
     def _run_key(self, day: date, run: str) -> str:
         return f"{self._base}/days/{day}/runs/{run}.json"
 
-    def _note_session(self, session_id: str, day: date) -> None:
-        key = f"{self._base}/days/{day}/sessions/{safe_name(session_id, 60)}.json"
-        self._write(key, NotedSession(session_id=session_id))
+    def _note_sessions(self, session_ids: Iterable[str], day: date) -> None:
+        for session_id in session_ids:
+            key = f"{self._base}/days/{day}/sessions/{safe_name(session_id, 60)}.json"
+            self._write(key, NotedSession(session_id=session_id))
 
     def _write(self, key: str, content: BaseModel) -> None:
         with self._store.write(key) as file:
@@ -455,16 +502,22 @@ def _find_highest(sources: Iterable[_Source]) -> dict[str, int]:
     return highest
 
 
-def _choose(sources: Sequence[_Source], noted: Versions) -> list[set[str]]:
+def _choose(sources: Sequence[_Source], noted: Mapping[str, LedgerEntry]) -> list[set[str]]:
     """Return for each source the sessions whose rows in it count.
 
-    :param noted: the version that counts, of sessions whose highest one may not.
+    :param noted: the entries in the ledger of sessions for which it decides.
     """
-    wanted = {**_find_highest(sources), **noted}
+    wanted = {**_find_highest(sources), **{one: entry.latest_version for one, entry in noted.items()}}
+    # While an entry is claimed, it names the file of the next version.
+    files = {one: entry.file for one, entry in noted.items() if entry.status is not EntryStatus.WRITING and entry.file}
     chosen: list[set[str]] = []
     taken = set[str]()
     for source in sources:
-        own = {one for one, version in source.versions.items() if version == wanted[one]} - taken
+        own = {
+            one
+            for one, version in source.versions.items()
+            if version == wanted[one] and files.get(one, source.key) == source.key
+        } - taken
         chosen.append(own)
         taken |= own
     return chosen
@@ -478,26 +531,25 @@ def _select(sources: Sequence[_Source], chosen: Sequence[Collection[str]]) -> It
                 yield selected
 
 
-def _merge_sessions(sources: Sequence[_Source], chosen: Sequence[Collection[str]]) -> Iterator[Sequence[Row]]:
-    """Iterate over the rows of ``sessions`` that count, those of deleted sessions with what was known last."""
-    deleted = {
-        row.session_id: row.version
-        for rows in _select(sources, chosen)
-        for row in cast(Sequence[SessionRow], rows)
-        if row.deleted
-    }
-    known: dict[str, SessionRow] = {}
+def _find_last_rows(sources: Sequence[_Source], deleted: Versions) -> dict[str, SessionRow]:
+    """Return by session id the last rows before those that say that the session was deleted."""
+    found: dict[str, SessionRow] = {}
     for source in sources if deleted else ():
         for rows in source.rows():
             for row in cast(Sequence[SessionRow], rows):
-                last = known.get(row.session_id)
+                last = found.get(row.session_id)
                 is_earlier = not row.deleted and row.version < deleted.get(row.session_id, 0)
                 if is_earlier and (last is None or last.version < row.version):
-                    known[row.session_id] = row
+                    found[row.session_id] = row
+    return found
+
+
+def _complete_deleted(
+    sources: Sequence[_Source], chosen: Sequence[Collection[str]], last: Mapping[str, SessionRow]
+) -> Iterator[Sequence[Row]]:
+    """Iterate over the rows of ``sessions`` that count, those of deleted sessions with what was known last."""
     for rows in _select(sources, chosen):
         yield [
-            replace(known[row.session_id], version=row.version, deleted=True)
-            if row.session_id in deleted and row.session_id in known
-            else row
+            replace(last[row.session_id], version=row.version, deleted=True) if row.session_id in last else row
             for row in rows
         ]

@@ -422,10 +422,18 @@ def find_days(entry: LedgerEntry | None) -> frozenset[date]:
 
 
 def find_superseded_days(before: LedgerEntry | None, after: LedgerEntry) -> frozenset[date]:
-    """Return the days whose files hold rows that a claim supersedes, without new ones of that day."""
-    if after.becomes is EntryStatus.DELETED and after.file is None:
+    """Return the days whose files hold rows that a change supersedes, without new ones of that day.
+
+    If an entry becomes pending, its run deletes its rows, and those of lower versions count no more than before. The
+    row of a deleted session counts with what the rows of these days hold, so its day is returned, too.
+    """
+    if before is None or before == after or (after.becomes is EntryStatus.DELETED and after.file is None):
         return frozenset()
-    return find_days(before) - _find_day(after.file)
+    is_released = after.status is EntryStatus.PENDING and before.status is not EntryStatus.PENDING
+    if after.status is not EntryStatus.WRITING and not (is_released and before.latest_version > 1):
+        return frozenset()
+    days = find_days(before) - _find_day(after.file)
+    return days | _find_day(after.file) if days and after.becomes is EntryStatus.DELETED else days
 
 
 def _find_day(file: str | None) -> frozenset[date]:

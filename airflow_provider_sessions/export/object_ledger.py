@@ -144,8 +144,8 @@ class ObjectLedger:
     :param run: the run that this try belongs to.
     :param views: see :class:`~airflow_provider_sessions.export.ledger.RunTry`.
     :param give_up_after: how long after a session's end to wait for its artifacts.
-    :param on_superseded: called with a session's id, a dataset and a day, before a claim supersedes rows in that day's
-        files without new ones there.
+    :param on_superseded: called with a session's id, a dataset and a day, before a change supersedes rows in that
+        day's files without new ones there.
     """
 
     def __init__(
@@ -376,9 +376,7 @@ class ObjectLedger:
             if entries != known:
                 # If the session continues, keep its end: if it is deleted later, its exported rows must record that.
                 last = kept if before is None or session.ended_at is not None else before.session
-                for name, update in updates.items():
-                    for day in find_superseded_days(valid.get(name), update.entry) if update.write else ():
-                        self._on_superseded(session.session_id, name, day)
+                self._report_superseded(session.session_id, valid, entries)
                 after = self._append(before, last, entries)
             else:
                 after = before if is_latest or before is None or self._read_next(before) is None else None
@@ -388,10 +386,17 @@ class ObjectLedger:
                 return updates
             before, is_latest = self._latest(session.session_id), True
 
-    def read_session(self, session_id: str) -> LedgerSession | None:
-        """Return the present entries of a session; None if it has none."""
-        state = self._latest(session_id)
-        return None if state is None else LedgerSession(state.session, state.entries)
+    def _report_superseded(
+        self, session_id: str, before: Mapping[str, LedgerEntry], after: Mapping[str, LedgerEntry]
+    ) -> None:
+        for name, entry in after.items():
+            for day in find_superseded_days(before.get(name), entry):
+                self._on_superseded(session_id, name, day)
+
+    def read_entries(self, session_ids: Iterable[str]) -> dict[str, Mapping[str, LedgerEntry]]:
+        """Return the present entries by session id and dataset, of the sessions that have some."""
+        states = filter(None, self._each(self._latest, session_ids))
+        return {state.session.session_id: state.entries for state in states}
 
     def is_active(self, run: str) -> bool:
         """Return whether a run holds a lease, or was interrupted and is not recovered yet.
@@ -447,7 +452,10 @@ class ObjectLedger:
         """Change the entries of a session, if it has any; repeat if another writer does so at the same time."""
         while (before := self._latest(session_id)) is not None:
             entries = {name: change(name, entry) for name, entry in before.entries.items()}
-            if entries == before.entries or self._append(before, before.session, entries) is not None:
+            if entries == before.entries:
+                return
+            self._report_superseded(session_id, before.entries, entries)
+            if self._append(before, before.session, entries) is not None:
                 return
 
     def _append(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,6 +28,7 @@ from airflow_provider_sessions.export.ledger import LEASE, LEASE_MARGIN
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
 from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.store import LocalStore
+from airflow_provider_sessions.model import Transcript, TranscriptSegment
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
 
 DAY = timedelta(days=1)
@@ -66,6 +69,16 @@ class Folder:
         target = FileTarget(store, form, run(name), clock=self.clock, **options)
         plan = await add_due_sessions(adapter, plan, target.begin(plan))
         target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+
+    def rebuild(self) -> None:
+        """Build all days again, as the command line does."""
+
+        async def build() -> None:
+            plan = await plan_export(first(), QUERY, parse_datasets("sessions"))
+            of = run(f"by hand {secrets.token_hex(4)}")
+            FileTarget(LocalStore(self.root), FORMATS[self.form], of, clock=self.clock).build_latest(plan)
+
+        asyncio.run(build())
 
     def wait(self) -> None:
         """Let a day pass, after which sessions are checked again."""
@@ -294,12 +307,7 @@ def test_files_that_somebody_deletes_are_gone_when_all_days_are_built_again(tmp_
     for path in tmp_path.glob("attendance/dt=2026-03-02/*"):
         path.unlink()
 
-    async def build() -> None:
-        adapter = first()
-        plan = await plan_export(adapter, QUERY, parse_datasets("sessions"))
-        FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], run("by hand"), clock=folder.clock).build_latest(plan)
-
-    asyncio.run(build())
+    folder.rebuild()
     assert list(folder.rows()) == ["sessions"]
 
 
@@ -383,6 +391,108 @@ def test_long_texts_are_read_from_csv_in_several_threads(tmp_path: Path) -> None
     third = FORMATS["csv"].read(tmp_path / key, DATASETS["sessions"]).row_keys()
     assert [len(list(one)) for one in (second, third)] == [1, 2]
     assert csv.field_size_limit() == limit
+
+
+# -- what files alone cannot show --------------------------------------------------------------------------------------
+
+
+def transcript(text: str) -> list[Transcript]:
+    return [Transcript(session_id="revised", segments=[TranscriptSegment(start=0, end=1, text=text)])]
+
+
+@pytest.mark.parametrize("how", ["left out", "left out after it was killed", "no longer there", "another account"])
+def test_rows_that_a_cleared_run_no_longer_has_count_as_after_all_are_built_again(tmp_path: Path, how: str) -> None:
+    """It owns the second version, and does not write it again: the first one, of another run, counts no more."""
+    folder = Folder(tmp_path)
+    both = "sessions,transcript_segments"
+    adapter = first()
+    adapter.results["transcripts"] = {"revised": transcript("Good morning"), "same": transcript("Hello")}
+    folder.export(adapter, "one", both)
+    folder.wait()
+    adapter.results["transcripts"]["revised"] = transcript("Good evening")
+    folder.export(adapter, "two", both)
+    assert [row["text"] for row in folder.rows()["transcript_segments"]] == ["Hello", "Good evening"]
+
+    if how == "left out":
+        folder.export(adapter, "two", "sessions")
+    elif how == "left out after it was killed":
+        adapter.results["transcripts"]["revised"] = transcript("Good night")
+        with pytest.raises(Killed):
+            folder.export(adapter, "two", both, store=Watched(tmp_path, kill_before("transcript_segments/")))
+        folder.export(adapter, "two", "sessions")
+    elif how == "no longer there":
+        adapter.results["transcripts"]["revised"] = []
+        folder.export(adapter, "two", both)
+    else:
+        folder.export(StandIn.of(login="acme"), "two", both)
+    after = folder.files("latest/*/*/live.example.com.jsonl")
+    assert [row["text"] for row in folder.rows()["transcript_segments"]] == ["Hello"]
+    assert folder.notes() == []
+    folder.rebuild()
+    assert folder.files("latest/*/*/live.example.com.jsonl") == after
+
+    adapter.results["transcripts"]["revised"] = transcript("Good night")
+    folder.wait()
+    folder.export(adapter, "three", both)
+    assert sorted(row["text"] for row in folder.rows()["transcript_segments"]) == ["Good night", "Hello"]
+
+
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+@pytest.mark.parametrize("lost", ["the ledger", "all of the ledger's folder", "the last night's part"])
+def test_without_the_ledger_of_before_what_was_written_last_counts(tmp_path: Path, lost: str, is_rebuilt: bool) -> None:
+    """Versions are given twice then, or lower ones than there are."""
+    folder = Folder(tmp_path)
+    adapter = first()
+    folder.export(adapter, "a of before")
+    ledger, away = tmp_path / "_ledger", tmp_path / "away"
+    if lost == "the last night's part":
+        shutil.copytree(ledger, away)
+    folder.wait()
+    adapter.results["attendance"]["revised"] = people("cleo")
+    folder.export(adapter, "b of before")
+    if lost == "the last night's part":
+        shutil.rmtree(ledger)
+        away.rename(ledger)
+    elif lost == "the ledger":
+        for path in ledger.glob("*/*/*"):
+            if path.name != "latest":
+                shutil.rmtree(path)
+    else:
+        shutil.rmtree(ledger)
+    adapter.results["attendance"] |= {"revised": people("dora"), "same": people("emil")}
+    folder.wait()
+    folder.export(adapter, "c of now")
+    if is_rebuilt:
+        folder.rebuild()
+    for name in ("one", "two"):
+        assert {key: count for key, count in folder.count("sessions").items() if count > 1} == {}
+        found = {row["session_id"]: row["participant_key"] for row in folder.rows()["attendance"]}
+        assert (found["revised"], found["same"]) == ("account:dora", "account:emil")
+        assert folder.count("attendance")["revised"] == 1
+        adapter.results["attendance"]["emptied"] = people(name)
+        folder.export(adapter, name)
+
+
+@pytest.mark.parametrize("is_rebuilt", [False, True])
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland"])
+def test_a_deleted_session_keeps_its_title_on_another_day(tmp_path: Path, zone: str, is_rebuilt: bool) -> None:
+    """The day changes with the zone."""
+    folder = Folder(tmp_path)
+    hour = 2 if zone.startswith("America") else 22
+    late = session("late", start=datetime(2026, 3, 2, hour, tzinfo=UTC))
+    folder.export(StandIn.of(late), "one")
+    folder.wait()
+    adapter = StandIn.of()
+    adapter.deleted.add("late")
+    folder.export(adapter, "two", day_zone=ZoneInfo(zone))
+    if is_rebuilt:
+        shutil.rmtree(next(tmp_path.glob("_ledger/*/*/latest")))
+        folder.rebuild()
+    [row] = folder.rows()["sessions"]
+    day = "2026-03-01" if zone.startswith("America") else "2026-03-03"
+    assert (row["dt"], row["title"], row["deleted"]) == (day, "Session late", True)
+    folder.rebuild()
+    assert folder.rows()["sessions"] == [row]
 
 
 # -- crashes, and runs at the same time --------------------------------------------------------------------------------
@@ -483,6 +593,16 @@ def kill_after(prefix: str) -> Callable[[str, str], None]:
 
     def happens(operation: str, key: str) -> None:
         if operation == "written" and key.startswith(prefix):
+            raise Killed
+
+    return happens
+
+
+def kill_before(prefix: str) -> Callable[[str, str], None]:
+    """Kill the process when the first file of a folder is about to appear."""
+
+    def happens(operation: str, key: str) -> None:
+        if operation == "publish" and key.startswith(prefix):
             raise Killed
 
     return happens
