@@ -134,7 +134,8 @@ class FileTarget:
         due = self._ledger.begin(before.owned if before is not None and old == new else ())
         formers = set() if before is None else {old, *before.former} - {new}
         self._former_latest = {
-            (account, form): self._open_area(account, find_format(form)) for account, form in sorted(formers)
+            (account, form): self._open_area(account, self._form if form == self._form.name else find_format(form))
+            for account, form in sorted(formers)
         }
         if before is not None and old == new:
             self._ledger.release(before.owned, keep=[dataset.name for dataset in plan.datasets])
@@ -206,7 +207,7 @@ class FileTarget:
 
     def _build_latest(self) -> None:
         for area in (self._latest, *self._former_latest.values()):
-            if self._writes_latest:
+            if self._writes_latest and (area is self._latest or area.exists()):
                 area.build()
             else:
                 area.leave()

@@ -18,13 +18,19 @@ are active at the same time or are killed:
   their datasets. It is written before that, and deleted when the day has been built again. A later run builds the days
   of interrupted runs, too. Each try has notes of its own, so that nobody deletes those of a retry that began meanwhile;
   and a build is noted, too, because if it is killed, it may have replaced the files of a later one.
+- ``changed/complete.json``: there are notes of all changes since all days were built.
 - ``days/{day}/runs/{run}.json``: the run has written files of that day.
 - ``days/{day}/sessions/{session}.json``: rule 2.
 - ``days/{day}/build.json``: a random token of the last build that began. A build reads it again when it has written its
   files. If another build began meanwhile, that one may have read older files, or have been overtaken by files that it
   read too early; so the first one reads the day again, and writes it again. A run builds after its last change, so the
   last file to be written was made by a build that saw all changes.
-- ``state.json``: the area is complete, with the columns of today. Without it, the next run builds all days.
+
+``latest/_state/{format}~{account}.json`` says that the latest files are complete, with the columns of today. Without
+it, or without ``changed/complete.json``, the next run builds all days: so after somebody deletes ``latest/`` or the
+ledger.
+
+A file of a run that somebody deletes is missing in the latest files as soon as its day is built again.
 """
 
 from __future__ import annotations
@@ -40,6 +46,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar, cast
 
@@ -55,7 +62,8 @@ from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry
 from airflow_provider_sessions.export.object_ledger import ObjectLedger
 from airflow_provider_sessions.export.row_readers import RowReader
 from airflow_provider_sessions.export.rows import SCHEMA_VERSION, Row, SessionRow
-from airflow_provider_sessions.export.store import HashingWriter, Store
+from airflow_provider_sessions.export.run_record import read_summary
+from airflow_provider_sessions.export.store import HashingWriter, Store, run_parallel
 from airflow_provider_sessions.messages import ProgressLog, format_count
 from airflow_provider_sessions.safe_text import get_logger
 
@@ -64,6 +72,8 @@ log = get_logger(__name__)
 M = TypeVar("M", bound=BaseModel)
 _UNREADABLE: Final = (ValueError, LookupError, StopIteration, OSError, csv.Error, msgspec.MsgspecError)
 """What readers raise if a file is damaged, Arrow also ``OSError``."""
+_RECORDS: Final = 100
+"""Records of runs that are read between two looks at the lease."""
 Versions = Mapping[str, int]
 """By session id, the version of the rows that count."""
 
@@ -132,11 +142,10 @@ class _Files:
     datasets: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
 
-    def add(self, dataset: str, run: str | None = None) -> None:
-        """Add a file."""
+    def add(self, dataset: str, run: str) -> None:
+        """Add a file of a run."""
         self.datasets.add(dataset)
-        if run is not None:
-            self.runs.add(run)
+        self.runs.add(run)
 
 
 @dataclass(slots=True)
@@ -144,12 +153,16 @@ class _Day:
     """What a build knows about a day.
 
     :param runs: stems of the runs that may have files.
+    :param noted_runs: stems of those that are noted.
     :param own: stems of those that have files of the account.
+    :param missing: by stem, the datasets of which a noted run has no file of the account.
     :param noted: by session id and dataset, the entries in the ledger, of the sessions of rule 2.
     """
 
     runs: list[str] = field(default_factory=list)
+    noted_runs: list[str] = field(default_factory=list)
     own: set[str] = field(default_factory=set)
+    missing: dict[str, set[str]] = field(default_factory=dict)
     noted: dict[str, Mapping[str, LedgerEntry]] = field(default_factory=dict)
 
 
@@ -187,6 +200,8 @@ class LatestFiles:
         self._changes: dict[date, set[str]] = {}
         self._days: dict[date, _Files] = {}
         """What there is of each day, while all are built."""
+        self._gone: set[str] = set()
+        """Locations of files of runs that somebody has deleted."""
         self._lock = threading.Lock()
         """Claims are made in several threads."""
 
@@ -211,13 +226,17 @@ class LatestFiles:
         self._note_sessions([session_id], day)
         self.note_change(day, [dataset])
 
+    def exists(self) -> bool:
+        """Return whether there are latest files, or a run has begun to build them."""
+        return self._read(self._state_key, AreaState) is not None
+
     def build(self) -> None:
         """Build the days that this run or an interrupted one has changed; all days if the area is not complete."""
-        state = self._read(f"{self._base}/state.json", AreaState)
-        if state is None or not state.is_complete or state.schema_version != SCHEMA_VERSION:
+        state = self._read(self._state_key, AreaState)
+        changed, has_all_notes = self._find_changes()
+        if state != AreaState(is_complete=True, schema_version=SCHEMA_VERSION) or not has_all_notes:
             self.build_all()
             return
-        changed = self._find_changes()
         days = {day: _Files(set(datasets), {self._run}) for day, datasets in self._changes.items()}
         for day, run, datasets in changed.values():
             of_day = days.setdefault(day, _Files())
@@ -226,37 +245,47 @@ class LatestFiles:
         for day, of_day in sorted(days.items()):
             self._build_day(day, of_day)
         self._delete_notes(changed)
+        self._warn_of_gone_files()
 
     def build_all(self) -> int:
         """Build all days from the files of all runs and from the ledger, and return their number."""
-        days = self._find_days()
-        if not days:
-            return 0
-        changed = self._find_changes()
-        log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
-        self._write(f"{self._base}/state.json", AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
-        days = self._days = self._find_days()  # again: runs that end from here on see that the area exists
+        # Runs that end from here on see that the area exists.
+        self._write(self._state_key, AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
+        changed, _ = self._find_changes()
+        days = self._days = self._find_days()
+        if days:
+            log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
         ledger = self.ledger.read_versions(self._keep_lease)
         progress = ProgressLog("days built", len(days))
         for number, (day, found) in enumerate(sorted(days.items()), 1):
             for run in self._build_day(day, found, ledger):
                 self._write(self._run_key(day, run), DayChange())
             progress.update(number)
-        self._write(f"{self._base}/state.json", AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
+        self._write(self._complete_key, DayChange())
+        self._write(self._state_key, AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
         self._delete_notes(changed)
+        self._warn_of_gone_files()
         return len(days)
 
     def leave(self) -> None:
         """Build nothing. If latest files exist, the next run that builds them builds the days of this one, too."""
-        if self._store.read(f"{self._base}/state.json") is None:
+        if not self.exists():
             for day in self._changes:
                 self._store.delete(self._change_key(day))
         elif self._changes:
             log.warning(
                 "The latest files of %s are out of date, because this run writes none (latest=False); let it write "
-                "them, or delete latest/ and %s, so that a run that writes them again builds all",
+                "them, or delete latest/, so that a run that writes them again builds all",
                 format_count(len(self._changes), "day"),
-                self._store.location(self._base),
+            )
+
+    def _warn_of_gone_files(self) -> None:
+        if self._gone:
+            log.warning(
+                "Files of earlier runs are gone (%s, such as %s). Their rows are no longer in the latest files, which "
+                "are made of the files of the runs. To keep them, restore the files and call rebuild-latest",
+                format_count(len(self._gone), "file"),
+                min(self._gone),
             )
 
     # -- one day -----------------------------------------------------------------------------------------------------
@@ -275,10 +304,11 @@ class LatestFiles:
             file.write(cast(bytes, seen))
         while True:
             known = self._read_day(day)
-            known.runs = sorted({*known.runs, *files.runs})
+            known.runs = sorted({*known.noted_runs, *files.runs})
             for name in sorted(files.datasets):
                 self._keep_lease()
                 self._build_file(DATASETS[name], day, known, files.runs, ledger)
+            self._find_gone_files(day, known)
             now = self._store.read(token_key)
             if now == seen:
                 return known.own
@@ -292,7 +322,7 @@ class LatestFiles:
         for key in self._store.list(folder):
             kind, _, name = key.removeprefix(f"{folder}/").partition("/")
             if kind == "runs":
-                known.runs.append(name.removesuffix(".json"))
+                known.noted_runs.append(name.removesuffix(".json"))
             elif kind == "sessions" and (noted := self._read(key, NotedSession)) is not None:
                 sessions.append(noted.session_id)
         known.noted = self.ledger.read_entries(sessions)
@@ -303,7 +333,10 @@ class LatestFiles:
     ) -> None:
         key = latest_key(dataset.name, day, self._account, self._form.extension)
         with self._download_sources(dataset, day, known.runs) as sources:
-            known.own.update(source.run for source in sources)
+            found = {source.run for source in sources}
+            known.own |= found
+            for run in set(known.noted_runs) - found:
+                known.missing.setdefault(run, set()).add(dataset.name)
             self._find_unclear(dataset, day, sources, known, changed, ledger)
             noted = {one: entries[dataset.name] for one, entries in known.noted.items() if dataset.name in entries}
             is_copy = len(sources) == 1 and not noted and sources[0].reader.has_all_columns
@@ -341,6 +374,14 @@ class LatestFiles:
             reader = self._form.read(path, dataset)
             is_own = next(reader.row_keys()).account == self._account
         return _Source(run, key, location, path, reader) if is_own else None
+
+    def _find_gone_files(self, day: date, known: _Day) -> None:
+        """Find the files that a run has recorded when it was complete, and that are not there any more."""
+        for run, datasets in known.missing.items():
+            keys = {data_key(name, day, run, self._form.extension) for name in datasets}
+            record = read_summary(self._store, run)
+            if record is not None and (record.account, record.format) == (self._account, self._form.name):
+                self._gone |= {self._store.location(file.key) for file in record.files if file.key in keys}
 
     def _find_unclear(
         self,
@@ -393,7 +434,7 @@ class LatestFiles:
         days = {other for entry in entries if entry is not None for other in entry.days}
         for other in sorted(days - {day}):
             listed = self._days[other].runs if other in self._days else ()
-            with self._download_sources(dataset, other, sorted({*self._read_day(other).runs, *listed})) as more:
+            with self._download_sources(dataset, other, sorted({*self._read_day(other).noted_runs, *listed})) as more:
                 rows = _find_last_rows(more, {one: deleted[one] for one in lacking})
             found |= {one: row for one, row in rows.items() if one not in found or found[one].version < row.version}
         return found
@@ -412,32 +453,54 @@ class LatestFiles:
 
     # -- which days --------------------------------------------------------------------------------------------------
 
-    def _find_changes(self) -> dict[str, tuple[date, str, frozenset[str]]]:
-        """Return day, run and datasets of the changes of this run and of those that hold no lease any more, by key."""
+    def _find_changes(self) -> tuple[dict[str, tuple[date, str, frozenset[str]]], bool]:
+        """Return day, run and datasets of the changes of this run and of those that hold no lease any more, by key.
+
+        Return as well whether there are notes of all changes since all days were built.
+        """
         found: dict[str, tuple[date, str, frozenset[str]]] = {}
         active: dict[str, bool] = {self._run: False}
-        for key in self._store.list(f"{self._base}/changed"):
+        keys = set(self._store.list(f"{self._base}/changed"))
+        for key in sorted(keys - {self._complete_key}):
             day, run, *_ = key.rpartition("/")[2].removesuffix(".json").split("~")
             if run not in active:
                 active[run] = self.ledger.is_active(run)
             change = None if active[run] else self._read(key, DayChange)
             if change is not None:
                 found[key] = date.fromisoformat(day), run, change.datasets
-        return found
+        return found, self._complete_key in keys
 
     def _find_days(self) -> dict[date, _Files]:
-        """Return what there is of each day: files of runs, of any account, and latest files of this one."""
+        """Return what there is of each day: files of runs that may be of this account, and its latest files."""
         days: dict[date, _Files] = {}
+        of_runs: list[tuple[str, date, str]] = []
         for name in DATASETS:
             for key in self._store.list(name):
                 found = parse_data_key(key)
                 if found is not None and found[3] == self._form.extension:
-                    days.setdefault(found[1], _Files()).add(name, found[2])
+                    of_runs.append(found[:3])
             for key in self._store.list(f"latest/{name}"):
                 found = parse_data_key(key.removeprefix("latest/"))
                 if found is not None and found[2:] == (safe_name(self._account), self._form.extension):
-                    days.setdefault(found[1], _Files()).add(name)
+                    days.setdefault(found[1], _Files()).datasets.add(name)
+        foreign = self._find_foreign_runs({run for _, _, run in of_runs})
+        for name, day, run in of_runs:
+            if run not in foreign:
+                days.setdefault(day, _Files()).add(name, run)
         return days
+
+    def _find_foreign_runs(self, runs: Collection[str]) -> set[str]:
+        """Return those of the runs that have no files of this account, by their records."""
+        wanted = (self._account, self._form.name)
+        foreign: set[str] = set()
+        stems = iter(sorted(runs))
+        while some := list(islice(stems, _RECORDS)):
+            self._keep_lease()
+            records = run_parallel(self._store, lambda run: read_summary(self._store, run), some)
+            for run, record in zip(some, records, strict=True):
+                if record is not None and wanted not in ((record.account, record.format), *record.former):
+                    foreign.add(run)
+        return foreign
 
     def _note_datasets(self, day: date, datasets: Collection[str]) -> None:
         """Record that a day has to be built again if this try is killed."""
@@ -453,6 +516,14 @@ class LatestFiles:
         self._changes.clear()
 
     # -- objects -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _state_key(self) -> str:
+        return f"latest/_state/{self._form.name}~{safe_name(self._account)}.json"
+
+    @property
+    def _complete_key(self) -> str:
+        return f"{self._base}/changed/complete.json"
 
     def _change_key(self, day: date) -> str:
         return f"{self._base}/changed/{day}~{self._run}~{self.ledger.run_try.token}.json"

@@ -48,7 +48,7 @@ class RunId:
     @property
     def record_key(self) -> str:
         """The key of its record."""
-        return f"_runs/{self.stem}.json"
+        return make_record_key(self.stem)
 
 
 @lru_cache(maxsize=16)
@@ -60,6 +60,11 @@ def _stem(run: RunId) -> str:
     if run.loop_index < 0:  # so that names outside loops stay what they were before there were loops
         del identity["loop_index"]
     return f"{readable}-{_hash(json.dumps(identity, sort_keys=True))}"
+
+
+def make_record_key(stem: str) -> str:
+    """Return the key of the record of a run with this stem."""
+    return f"_runs/{stem}.json"
 
 
 def get_day(instant: datetime, zone: tzinfo = UTC) -> date:

@@ -24,7 +24,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -58,7 +57,7 @@ from airflow_provider_sessions.export.ledger import (
 )
 from airflow_provider_sessions.export.ledger_lock import LedgerLock
 from airflow_provider_sessions.export.run_record import WrittenFile
-from airflow_provider_sessions.export.store import GuardedStore, Store
+from airflow_provider_sessions.export.store import GuardedStore, Store, run_parallel
 from airflow_provider_sessions.messages import format_count
 from airflow_provider_sessions.model import Session
 from airflow_provider_sessions.safe_text import get_logger
@@ -721,8 +720,4 @@ class ObjectLedger:
 
     def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Call a function for each item, some in parallel."""
-        listed = list(items)
-        if len(listed) < 2 or self._store.max_parallel == 1:
-            return [do(item) for item in listed]
-        with ThreadPoolExecutor(self._store.max_parallel) as pool:
-            return list(pool.map(do, listed))
+        return run_parallel(self._store, do, items)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_provider_sessions.errors import ExportError
-from airflow_provider_sessions.export.layout import RunId
+from airflow_provider_sessions.export.layout import RunId, make_record_key
 from airflow_provider_sessions.export.rows import SCHEMA_VERSION
 from airflow_provider_sessions.export.store import Store
 
@@ -118,6 +118,27 @@ def read_record(store: Store, run: RunId) -> RunRecord | None:
             f"{store.location(run.record_key)} is no record of a run ({unreadable.error_count()} errors); files of an "
             "earlier try may be left: check them, then delete the record"
         ) from None
+
+
+class RecordSummary(BaseModel):
+    """The fields of a :class:`RunRecord` that say which files the run has."""
+
+    account: str
+    format: str
+    files: tuple[WrittenFile, ...] = ()
+    former: tuple[tuple[str, str], ...] = ()
+
+
+def read_summary(store: Store, stem: str) -> RecordSummary | None:
+    """Return what the record of any run says of its files; None if there is no valid one.
+
+    :param stem: the run's.
+    """
+    data = store.read(make_record_key(stem))
+    try:
+        return None if data is None else RecordSummary.model_validate_json(data)
+    except ValidationError:
+        return None
 
 
 def write_record(store: Store, run: RunId, record: RunRecord) -> None:

@@ -13,16 +13,20 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import check_key, safe_name
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 STALE_AFTER_SECONDS = 24 * 3600.0
 """Age at which a temporary file was left by a killed writer."""
@@ -90,6 +94,15 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete a file, if it exists."""
+
+
+def run_parallel(store: Store, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """Call a function for each item, so many in parallel as a store allows, and return the results."""
+    listed = list(items)
+    if len(listed) < 2 or store.max_parallel == 1:
+        return [do(item) for item in listed]
+    with ThreadPoolExecutor(store.max_parallel) as pool:
+        return list(pool.map(do, listed))
 
 
 class LocalStore:

@@ -66,6 +66,7 @@ class Files(Target):
     def latest_rows(self) -> Rows:
         """The rows of the latest files. Each session has one version of each dataset."""
         found = self._read_files(lambda key: key.removeprefix("latest/") if key.startswith("latest/") else None)
+        found.pop("_state", None)
         for name, rows in found.items():
             versions = {(row["session_id"], row["version"]) for row in rows}
             assert len(versions) == len({session_id for session_id, _ in versions}), f"{name}: several versions"
@@ -105,7 +106,8 @@ class Files(Target):
     def _check_ledger(self, files: Mapping[str, bytes]) -> None:
         """Nobody holds a lease, nothing is claimed, and the versions it knows are those that are there."""
         parts = [key.split("/") for key in files if key.startswith("_ledger/")]
-        assert not [part for part in parts if part[3] in ("open", "expected") or part[3:5] == ["latest", "changed"]]
+        assert not [part for part in parts if part[3] in ("open", "expected")]
+        assert [part[5] for part in parts if part[3:5] == ["latest", "changed"]] == ["complete.json"]
         newest = {}
         for key in sorted("/".join(part) for part in parts if part[3] == "sessions"):
             newest[key.rpartition("/")[0]] = json.loads(files[key])

@@ -124,7 +124,7 @@ class Folder:
 
     def notes(self) -> list[str]:
         """Notes of days that have to be built again."""
-        return list(self.files("_ledger/*/*/latest/changed/*"))
+        return [key for key in self.files("_ledger/*/*/latest/changed/*") if not key.endswith("/complete.json")]
 
 
 def as_dict(row: Any) -> dict[str, Any]:
@@ -253,7 +253,7 @@ def test_all_have_the_columns_of_today_after_an_upgrade(tmp_path: Path, form: st
     folder.export(first(), "one")
     for key in folder.files("sessions/*/*"):
         drop_last_column(tmp_path / key)
-    [state] = tmp_path.glob("_ledger/*/*/latest/state.json")
+    [state] = tmp_path.glob("latest/_state/*")
     state.write_text(json.dumps(json.loads(state.read_text()) | {"schema_version": 0}))
     folder.export(first(), "two")
     for key in folder.files("latest/sessions/*/*"):
@@ -318,6 +318,87 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     broken.write_text('{"account": ')
     with pytest.raises(ExportError, match=f"{broken.name}.*cannot be read"):
         folder.export(later(), "two")
+
+
+@pytest.mark.parametrize("is_last_run", [False, True])
+def test_all_days_are_built_again_after_somebody_deletes_them(tmp_path: Path, is_last_run: bool) -> None:
+    folder = Folder(tmp_path)
+    folder.export(first(), "one", latest=False)
+    folder.export(first(), "two")
+    before = folder.files()
+    shutil.rmtree(tmp_path / "latest")
+    folder.export(first(), "two" if is_last_run else "three")
+    assert folder.files() == before
+
+
+def test_an_account_without_rows_looks_for_days_once(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    listed: list[str] = []
+
+    def note(operation: str, key: str) -> None:
+        if operation == "list" and not key.startswith("_"):
+            listed.append(key)
+
+    folder.export(StandIn.of(), "one", store=Watched(tmp_path, note))
+    assert listed
+    listed.clear()
+    folder.export(StandIn.of(), "two", store=Watched(tmp_path, note))
+    assert listed == []
+
+
+def test_the_first_build_downloads_no_files_of_other_accounts(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    for login in ("acme", "wolf"):
+        adapter = StandIn.of(session(login), login=login, attendance={login: people("anna")})
+        folder.export(adapter, f"of {login}", latest=False)
+    downloaded: list[str] = []
+
+    def note(operation: str, key: str) -> None:
+        if operation == "download":
+            downloaded.append(key)
+
+    folder.export(StandIn.of(session("acme"), login="acme"), "late", store=Watched(tmp_path, note))
+    assert downloaded
+    assert not [key for key in downloaded if "of_wolf" in key]
+    assert folder.count("sessions") == {"acme": 1}
+
+
+def test_files_that_are_gone_are_warned_of_when_their_day_is_built_again(tmp_path: Path, caplog) -> None:
+    """Such as those that a rule of the bucket deletes by their age."""
+    folder = Folder(tmp_path)
+    folder.export(first(), "one")
+    folder.wait()
+    folder.export(later(), "two")
+    assert "gone" not in caplog.text
+    [old] = tmp_path.glob("attendance/dt=2026-03-02/*one*")
+    old.unlink()
+    adapter = later()
+    adapter.results["attendance"]["new"] = people("dora")
+    folder.export(adapter, "three")
+    assert f"Files of earlier runs are gone (1 file, such as {old})" in caplog.text
+    assert folder.count("attendance") == {"moved": 2, "new": 1, "revised": 1}
+
+
+def test_a_file_that_its_own_run_deletes_is_not_warned_of(tmp_path: Path, caplog) -> None:
+    folder = Folder(tmp_path)
+    folder.export(first(), "one")
+    folder.export(StandIn.of(session("same")), "two", "sessions")
+    folder.export(first(), "one", "sessions")
+    folder.export(StandIn.of(session("other"), attendance={"other": people("anna")}), "three")
+    assert folder.count("attendance") == {"other": 1}
+    folder.export(StandIn.of(login="acme"), "three")
+    folder.export(StandIn.of(session("last"), attendance={"last": people("anna")}), "four")
+    assert folder.count("attendance") == {"last": 1}
+    assert "gone" not in caplog.text
+
+
+def test_a_cleared_run_builds_none_in_a_format_that_never_had_any(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.export(first(), "one", latest=False)
+    folder.export(first(), "two", latest=False)
+    folder.export(first(), "two", form="csv")
+    assert {key.rpartition(".")[2] for key in folder.files()} <= {"csv"}
+    assert folder.notes() == []
 
 
 @pytest.mark.parametrize("is_empty", [False, True])
