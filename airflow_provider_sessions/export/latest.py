@@ -142,10 +142,11 @@ class _Files:
     datasets: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
 
-    def add(self, dataset: str, run: str) -> None:
-        """Add a file of a run."""
+    def add(self, dataset: str, run: str | None) -> None:
+        """Add a file."""
         self.datasets.add(dataset)
-        self.runs.add(run)
+        if run is not None:
+            self.runs.add(run)
 
 
 @dataclass(slots=True)
@@ -249,12 +250,13 @@ class LatestFiles:
 
     def build_all(self) -> int:
         """Build all days from the files of all runs and from the ledger, and return their number."""
+        if not any(self._list_files()):
+            return 0
         # Runs that end from here on see that the area exists.
         self._write(self._state_key, AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
         changed, _ = self._find_changes()
         days = self._days = self._find_days()
-        if days:
-            log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
+        log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
         ledger = self.ledger.read_versions(self._keep_lease)
         progress = ProgressLog("days built", len(days))
         for number, (day, found) in enumerate(sorted(days.items()), 1):
@@ -472,22 +474,25 @@ class LatestFiles:
 
     def _find_days(self) -> dict[date, _Files]:
         """Return what there is of each day: files of runs that may be of this account, and its latest files."""
+        listed = list(self._list_files())
+        foreign = self._find_foreign_runs({run for *_, run in listed if run is not None})
         days: dict[date, _Files] = {}
-        of_runs: list[tuple[str, date, str]] = []
+        for dataset, day, run in listed:
+            if run not in foreign:
+                days.setdefault(day, _Files()).add(dataset, run)
+        return days
+
+    def _list_files(self) -> Iterator[tuple[str, date, str | None]]:
+        """Iterate over dataset, day and run of the files of runs, and over the latest files, which have no run."""
         for name in DATASETS:
             for key in self._store.list(name):
                 found = parse_data_key(key)
                 if found is not None and found[3] == self._form.extension:
-                    of_runs.append(found[:3])
+                    yield found[:3]
             for key in self._store.list(f"latest/{name}"):
                 found = parse_data_key(key.removeprefix("latest/"))
                 if found is not None and found[2:] == (safe_name(self._account), self._form.extension):
-                    days.setdefault(found[1], _Files()).datasets.add(name)
-        foreign = self._find_foreign_runs({run for _, _, run in of_runs})
-        for name, day, run in of_runs:
-            if run not in foreign:
-                days.setdefault(day, _Files()).add(name, run)
-        return days
+                    yield name, found[1], None
 
     def _find_foreign_runs(self, runs: Collection[str]) -> set[str]:
         """Return those of the runs that have no files of this account, by their records."""

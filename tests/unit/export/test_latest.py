@@ -333,16 +333,17 @@ def test_all_days_are_built_again_after_somebody_deletes_them(tmp_path: Path, is
 
 def test_an_account_without_rows_looks_for_days_once(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
+    folder.export(first(), "of another")
     listed: list[str] = []
 
     def note(operation: str, key: str) -> None:
         if operation == "list" and not key.startswith("_"):
             listed.append(key)
 
-    folder.export(StandIn.of(), "one", store=Watched(tmp_path, note))
+    folder.export(StandIn.of(login="acme"), "one", store=Watched(tmp_path, note))
     assert listed
     listed.clear()
-    folder.export(StandIn.of(), "two", store=Watched(tmp_path, note))
+    folder.export(StandIn.of(login="acme"), "two", store=Watched(tmp_path, note))
     assert listed == []
 
 
