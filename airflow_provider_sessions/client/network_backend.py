@@ -76,6 +76,11 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
+        # Looked up once: httpcore asks before each request whether there are unread bytes.
+        self._tls: ssl.SSLObject | None = stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - it is no query
+        self._poll = select.poll()
+        raw_socket: socket.socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610
+        self._poll.register(raw_socket.fileno(), select.POLLIN)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         """Return the next bytes; none at the end."""
@@ -132,12 +137,10 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """Return what httpcore needs to know: the TLS object, or whether there are unread bytes."""
-        tls: ssl.SSLObject | None = self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - it is no query
         if info == "ssl_object":
-            return tls
+            return self._tls
         if info == "is_readable":
-            raw_socket: socket.socket = self._stream.extra(SocketAttribute.raw_socket)  # noqa: S610
-            return _has_data(tls) or _is_readable(raw_socket)
+            return _has_data(self._tls) or bool(self._poll.poll(0))  # bytes, or that the other side has closed it
         return None
 
 
@@ -152,10 +155,3 @@ def _has_data(tls: ssl.SSLObject | None) -> bool:
     except ssl.SSLError:
         return True
     return True
-
-
-def _is_readable(raw_socket: socket.socket) -> bool:
-    """Whether a socket has unread bytes, or has been closed by the other side."""
-    poll = select.poll()
-    poll.register(raw_socket.fileno(), select.POLLIN)
-    return bool(poll.poll(0))

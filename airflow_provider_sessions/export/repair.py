@@ -13,7 +13,6 @@ the platform no longer has is left as it is.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 from airflow_provider_sessions.errors import InputError
@@ -24,11 +23,10 @@ from airflow_provider_sessions.export.ledger import EntryStatus, LedgerEntry, Le
 from airflow_provider_sessions.export.plan import ExportPlan, sort_sessions
 from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.run import (
-    DEFAULT_CONCURRENCY,
     AdapterRunner,
     ExportResult,
     ExportTarget,
-    fetch_artifacts,
+    open_artifacts,
 )
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import Session, SessionQuery
@@ -144,7 +142,7 @@ def repair(
         only_datasets={key: frozenset(one.dataset for one in findings) for key, findings in found.items()},
     )
     target.begin(wrong)
-    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, wrong, DEFAULT_CONCURRENCY))) as fetched:
+    with open_artifacts(runner, wrong) as fetched:
         return target.write(wrong, fetched)
 
 
@@ -211,7 +209,7 @@ def _compare(
     runner: AdapterRunner, plan: ExportPlan, ledger: Mapping[str, LedgerSession]
 ) -> Iterator[tuple[str, list[Finding]]]:
     """Yield the findings of each session."""
-    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, plan, DEFAULT_CONCURRENCY))) as fetched:
+    with open_artifacts(runner, plan) as fetched:
         for artifacts in fetched:
             key = artifacts.session.session_id
             yield key, [] if artifacts.deleted else _find_differences(artifacts, plan, ledger[key].entries)

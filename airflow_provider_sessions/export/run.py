@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_sessions.errors import ExportError, InputError
@@ -200,7 +201,7 @@ def run_export(
         error.add_note(f"session_id names {', '.join(unknown)}, which the platform does not have; nothing was exported")
         raise error
     full_plan = runner.run(lambda adapter: add_due_sessions(adapter, plan, due)) if due else plan
-    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, full_plan, concurrency))) as fetched:
+    with open_artifacts(runner, full_plan, concurrency) as fetched:
         result = target.write(full_plan, fetched)
     if full_plan.discovery is not None and (update := full_plan.discovery.update) is not None:
         try:
@@ -212,11 +213,11 @@ def run_export(
 
 async def fetch_artifacts(
     adapter: Adapter, plan: ExportPlan, concurrency: int = DEFAULT_CONCURRENCY
-) -> AsyncIterator[SessionArtifacts]:
-    """Fetch what the datasets need, and yield it session by session in the plan's order.
+) -> AsyncIterator[list[SessionArtifacts]]:
+    """Fetch what the datasets need, and yield it in the plan's order: each time, all sessions that are ready.
 
     :param concurrency: how many sessions are fetched in parallel. As many again may wait to be taken.
-    :raises SessionsError: a session cannot be fetched; a note names it.
+    :raises SessionsError: a session cannot be fetched; a note names it. Those before it have been yielded.
     """
     limit = asyncio.Semaphore(check_concurrency(concurrency))
 
@@ -227,18 +228,39 @@ async def fetch_artifacts(
         async with limit:
             return await fetch_session_artifacts(adapter, session, plan.account, features)
 
+    sessions = iter(plan.sessions)
     running: deque[asyncio.Task[SessionArtifacts]] = deque()
-    try:
-        for session in plan.sessions:
+
+    def start(ahead: int) -> None:
+        for session in islice(sessions, ahead - len(running)):
             running.append(asyncio.create_task(fetch(session)))
-            if len(running) >= 2 * concurrency:
-                yield await _take_first(running)
+
+    try:
+        start(2 * concurrency)
         while running:
-            yield await _take_first(running)
+            await asyncio.wait([running[0]])  # it is canceled with the others while this waits
+            ready = [running.popleft().result()]
+            while running and len(ready) < concurrency and _has_result(running[0]):
+                ready.append(running.popleft().result())
+            start(2 * concurrency - len(ready))
+            yield ready
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+@contextmanager
+def open_artifacts(
+    runner: AdapterRunner, plan: ExportPlan, concurrency: int = DEFAULT_CONCURRENCY
+) -> Iterator[Iterator[SessionArtifacts]]:
+    """Fetch what the datasets need while a block runs, and iterate over it session by session in the plan's order.
+
+    :param runner: the hook of the connection.
+    :param concurrency: see :func:`fetch_artifacts`.
+    """
+    with closing(runner.stream(lambda adapter: fetch_artifacts(adapter, plan, concurrency))) as fetched:
+        yield chain.from_iterable(fetched)
 
 
 class ExportCounter:
@@ -339,11 +361,5 @@ def check_concurrency(concurrency: int) -> int:
     return concurrency
 
 
-async def _take_first(running: deque[asyncio.Task[SessionArtifacts]]) -> SessionArtifacts:
-    """Return the result of the first task, and remove it from the queue.
-
-    It stays there until it is done, so that it is canceled with the others.
-    """
-    artifacts = await running[0]
-    running.popleft()
-    return artifacts
+def _has_result(task: asyncio.Task[SessionArtifacts]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

@@ -190,15 +190,20 @@ class LocalStore:
         """Create a folder, and delete what killed writers left in it: once, since it may contain thousands of files."""
         if folder in self._prepared:
             return
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob(".*.part"):
-            with contextlib.suppress(FileNotFoundError):  # another writer deleted it
-                if (
-                    re.fullmatch(TEMPORARY_PATTERN, old.name)
-                    and time.time() - old.stat().st_mtime > STALE_AFTER_SECONDS
-                ):
-                    old.unlink()
+        try:
+            folder.mkdir()
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            _delete_stale_files(folder)
         self._prepared.add(folder)
+
+
+def _delete_stale_files(folder: Path) -> None:
+    for old in folder.glob(".*.part"):
+        with contextlib.suppress(FileNotFoundError):  # another writer deleted it
+            if re.fullmatch(TEMPORARY_PATTERN, old.name) and time.time() - old.stat().st_mtime > STALE_AFTER_SECONDS:
+                old.unlink()
 
 
 class GuardedStore:

@@ -25,11 +25,14 @@ log = get_logger(__name__)
 
 @contextmanager
 def preload_lineage_collector() -> Iterator[None]:
-    """Create Airflow's hook lineage collector in a thread, while the block waits for the network.
+    """Create Airflow's hook lineage collector, if anybody reads it, in a thread while the block waits for the network.
 
     The first use imports the asset factories of all installed providers, Amazon's with all of boto3, and takes up to
     half a second. The collector must not be used inside of the block, because that could create a second one.
     """
+    if not _has_readers():
+        yield
+        return
     thread = threading.Thread(target=get_hook_lineage_collector, name="lineage", daemon=True)
     thread.start()
     try:
@@ -39,12 +42,14 @@ def preload_lineage_collector() -> Iterator[None]:
 
 
 def report_lineage(hook: SessionsHook, plan: ExportPlan, result: ExportResult) -> None:
-    """Report to the hook lineage collector what was read, and to which folders or tables it was written.
+    """Report to the hook lineage collector, if anybody reads it, what was read, and into which folders or tables.
 
     The inputs have the URIs of :mod:`airflow_provider_sessions.assets`.
 
     :param hook: the platform's hook, which is the context of inputs and outputs.
     """
+    if not _has_readers():
+        return
     collector = get_hook_lineage_collector()
     for feature in dict.fromkeys(dataset.feature for dataset in plan.datasets):
         collector.add_input_asset(context=hook, uri=make_asset_uri(plan.platform, plan.account, feature))
@@ -71,6 +76,15 @@ def emit_outlet_events(
                 context["outlet_events"][outlet].add(asset, extra={**extra, "dataset": name, "rows": rows[name]})
         elif isinstance(outlet, Asset | AssetRef):
             context["outlet_events"][outlet].extra.update(extra, rows=rows)
+
+
+def _has_readers() -> bool:
+    """Whether a plugin reads hook lineage. Without one, Airflow's collector does nothing, but imports as much."""
+    try:
+        from airflow.sdk.plugins_manager import get_hook_lineage_readers_plugins
+    except ImportError:  # Airflow 3.1
+        return True
+    return bool(get_hook_lineage_readers_plugins())
 
 
 def _list_written_assets(result: ExportResult) -> dict[str, Asset]:

@@ -12,6 +12,9 @@ import httpx
 from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.responses import Dialect
 from airflow_provider_sessions.errors import NotFoundError
+from airflow_provider_sessions.export.plan import ExportPlan
+from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, fetch_artifacts
+from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.model import (
     AttendanceInterval,
     Attribution,
@@ -160,3 +163,10 @@ class StandIn(Adapter):
         if isinstance(result, Exception):
             raise result
         return result
+
+
+async def fetch_all(
+    adapter: Adapter, plan: ExportPlan, concurrency: int = DEFAULT_CONCURRENCY
+) -> list[SessionArtifacts]:
+    """The artifacts of all sessions of a plan."""
+    return [artifacts async for ready in fetch_artifacts(adapter, plan, concurrency) for artifacts in ready]

@@ -26,10 +26,9 @@ from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import LEASE, LEASE_MARGIN
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Transcript, TranscriptSegment
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 DAY = timedelta(days=1)
 Rows = dict[str, list[dict[str, Any]]]
@@ -68,7 +67,7 @@ class Folder:
         form = FORMATS[options.pop("form", self.form)]
         target = FileTarget(store, form, run(name), clock=self.clock, **options)
         plan = await add_due_sessions(adapter, plan, target.begin(plan))
-        target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+        target.write(plan, await fetch_all(adapter, plan))
 
     def rebuild(self) -> None:
         """Build all days again, as the command line does."""

@@ -15,14 +15,14 @@ from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import ExportResult, ExportTarget, fetch_artifacts
+from airflow_provider_sessions.export.run import ExportResult, ExportTarget
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, Window
 from tests.databases import Place, sqlite
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, session
 from tests.unit.platforms.bench import Bench
 
 __all__ = ["sqlite"]
@@ -57,7 +57,7 @@ def night(request: pytest.FixtureRequest, bench: Bench, tmp_path: Path, sqlite: 
         adapter, into = bench.adapter(), target(number)
         plan = await plan_export(adapter, query, parse_datasets(datasets))
         plan = await add_due_sessions(adapter, plan, into.begin(plan))
-        written = into.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+        written = into.write(plan, await fetch_all(adapter, plan))
         bench.clock.jump(DAY.total_seconds())
         return written
 
@@ -131,7 +131,7 @@ class TestTwoConnections:
             query = QUERY.model_copy(update={"window": window, **filters})
             plan = await plan_export(adapter, query, parse_datasets(datasets))
             plan = await add_due_sessions(adapter, plan, into.begin(plan))
-            return into.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+            return into.write(plan, await fetch_all(adapter, plan))
 
         return export
 

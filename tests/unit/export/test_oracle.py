@@ -32,12 +32,12 @@ from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import SessionQuery, Window
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.sandbox import Sandbox, SandboxClock
+from tests.unit.export.stand_in import fetch_all
 
 FIRST = datetime.fromisoformat("2026-03-02T00:00:00Z")
 DAY = timedelta(days=1)
@@ -213,7 +213,7 @@ class World:
             plan = await plan_export(adapter, SessionQuery(window=window), None)
             target = FileTarget(store, FORMATS["jsonl"], run, clock=self.clock)
             plan = await add_due_sessions(adapter, plan, target.begin(plan))
-            target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+            target.write(plan, await fetch_all(adapter, plan))
 
     def attempt(self, run: RunId, window: Window, what: Attempt) -> bool:
         """One try with what happens in it; whether it came to its end."""

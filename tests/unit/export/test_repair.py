@@ -17,7 +17,6 @@ from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import EntryStatus
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
 from airflow_provider_sessions.export.repair import Finding, repair, verify
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
@@ -25,6 +24,7 @@ from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Session, SessionQuery, Window
 from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from tests.databases import Place, sqlite
+from tests.unit.export.stand_in import fetch_all
 from tests.unit.platforms.bench import Bench, BenchHook
 
 __all__ = ["sqlite"]
@@ -55,7 +55,7 @@ class Nights:
         adapter, into = self.bench.adapter(), self.target(f"night {number}")
         plan = await plan_export(adapter, query, parse_datasets("sessions,recordings"))
         plan = await add_due_sessions(adapter, plan, into.begin(plan))
-        into.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+        into.write(plan, await fetch_all(adapter, plan))
         self.bench.clock.jump(DAY.total_seconds())
 
     def cases(self) -> dict[str, str | None]:

@@ -23,11 +23,10 @@ from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.ledger import LEASE
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.run_record import read_record
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.store import LocalStore
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 RUN = RunId("nightly", "scheduled__2026-03-02", "export")
 FEW = {"s0": [interval()], "s1": []}
@@ -88,7 +87,7 @@ async def _export(store: LocalStore, clock: VirtualClock, attendance: dict[str, 
     target = FileTarget(store, FORMATS["jsonl"], RUN, clock=clock)
     plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
     plan = await add_due_sessions(adapter, plan, target.begin(plan))
-    known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
+    known = await fetch_all(adapter, plan)
 
     def given() -> Iterator[SessionArtifacts]:
         yield from known

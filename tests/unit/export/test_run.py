@@ -24,7 +24,7 @@ from airflow_provider_sessions.export.store import LocalStore, Store
 from airflow_provider_sessions.messages import ProgressLog
 from airflow_provider_sessions.model import Participant, Presence, Session
 from airflow_provider_sessions.platforms.adapter import Capability, Feature, Support
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 RUN = RunId("nightly", "scheduled__2026-03-02", "export")
 OTHER_RUN = RunId("nightly", "scheduled__2026-03-03", "export")
@@ -43,7 +43,7 @@ async def export(
     plan = await plan_export(adapter, QUERY, parse_datasets(datasets))
     target = FileTarget(store, FORMATS[form], run, day_zone=ZoneInfo(day_zone))
     plan = await add_due_sessions(adapter, plan, target.begin(plan))
-    target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan, **more)])
+    target.write(plan, await fetch_all(adapter, plan, **more))
     record = read_record(store, run)
     assert record is not None
     return record
@@ -181,7 +181,7 @@ async def test_an_error_in_the_middle_leaves_whole_files_only(store: LocalStore,
     adapter = StandIn.of(*days(3), attendance={"s1": ServerError("it failed", status=503)})
     plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
     given = fetch_artifacts(adapter, plan)
-    known = [await anext(given)]
+    known = await anext(given)
     with pytest.raises(ServerError) as failure:
         await anext(given)
     assert failure.value.__notes__ == ["while exporting session s1"]

@@ -16,13 +16,13 @@ from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import ExportTarget, fetch_artifacts
+from airflow_provider_sessions.export.run import ExportTarget
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.model import Session, Transcript, TranscriptSegment, Window
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 DAY = timedelta(days=1)
 Night = Callable[[int], Any]
@@ -62,7 +62,7 @@ def night(request: pytest.FixtureRequest, platform: StandIn, tmp_path: Path) -> 
         made = target(RunId("nightly", f"of {number} March", "export"), VirtualClock(start + DAY))
         plan = await plan_export(platform, query, parse_datasets("sessions,attendance,transcript_segments"))
         plan = await add_due_sessions(platform, plan, made.begin(plan))
-        days = made.write(plan, [artifacts async for artifacts in fetch_artifacts(platform, plan)]).days
+        days = made.write(plan, await fetch_all(platform, plan)).days
         assert days == tuple(date(2026, 3, day.day) for day in days)
         return [day.day for day in days]
 

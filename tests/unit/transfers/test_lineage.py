@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,15 @@ Lineage = Callable[[], tuple[list[str], list[str]]]
 
 
 @pytest.fixture
-def read_lineage(monkeypatch: pytest.MonkeyPatch) -> Lineage:
+def reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin reads the lineage."""
+    with suppress(ImportError):  # Airflow 3.1
+        plugins = importlib.import_module("airflow.sdk.plugins_manager")
+        monkeypatch.setattr(plugins, "get_hook_lineage_readers_plugins", lambda: [object])
+
+
+@pytest.fixture
+def read_lineage(monkeypatch: pytest.MonkeyPatch, reader: None) -> Lineage:
     """What Airflow's collector has, as it is where a plugin reads it; URIs of inputs and outputs, each as reported."""
     try:
         lineage = importlib.import_module("airflow.sdk.lineage")
@@ -60,7 +69,9 @@ def test_files_are_reported_as_the_folders_of_their_datasets(
     assert read_lineage() == (READ, [f"file://{tmp_path}/{name}" for name in WRITTEN])
 
 
-def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(mocker: Any, context: Any, tmp_path: Path) -> None:
+def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(
+    reader: None, mocker: Any, context: Any, tmp_path: Path
+) -> None:
     made = threading.Event()
     mocker.patch.object(_lineage, "get_hook_lineage_collector", side_effect=lambda: (made.set(), mocker.MagicMock())[1])
     was_made: list[bool] = []
@@ -73,6 +84,14 @@ def test_the_collector_is_there_as_soon_as_the_sessions_are_listed(mocker: Any, 
     mocker.patch.object(FileTarget, "begin", noted)
     SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
     assert was_made == [True]
+
+
+@pytest.mark.needs_airflow("3.3")
+def test_an_export_creates_no_collector_that_nobody_reads(mocker: Any, context: Any, tmp_path: Path) -> None:
+    """It would import boto3 for nothing."""
+    create = mocker.patch.object(_lineage, "get_hook_lineage_collector")
+    SessionsToObjectStorageOperator(task_id="export", conn_id="vidinfra_default", path=str(tmp_path)).execute(context)
+    assert not create.called
 
 
 def test_object_stores_too_and_only_once(read_lineage: Lineage, context: Any, bucket: Any) -> None:

@@ -10,11 +10,10 @@ import sqlalchemy as sa
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 PEOPLE = 3
 
@@ -37,7 +36,7 @@ async def load(url: str, schema: str, run: str, prefix: str) -> None:
     plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
     target = SqlTarget(database, Tables(schema or None), RunId("nightly", run, "load"))
     plan = await add_due_sessions(adapter, plan, target.begin(plan))
-    target.write(plan, [artifacts async for artifacts in fetch_artifacts(adapter, plan)])
+    target.write(plan, await fetch_all(adapter, plan))
     database.close()
 
 

@@ -15,13 +15,12 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.model import Participant, Presence, Recording, RecordingStatus
 from tests.databases import DATABASES, Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, session
 
 __all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
@@ -53,7 +52,7 @@ def load() -> Load:
             clock=VirtualClock(NOON + timedelta(hours=12)),
         )
         plan = await add_due_sessions(adapter, plan, target.begin(plan))
-        known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
+        known = await fetch_all(adapter, plan)
         try:
             target.write(plan, known)
         finally:

@@ -15,13 +15,13 @@ from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.datasets import DATASETS, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import ExportResult, fetch_artifacts
+from airflow_provider_sessions.export.run import ExportResult
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import LEDGER, Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.model import Recording, RecordingStatus
 from tests.databases import Place, mariadb, mariadb_pymysql
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 __all__ = ["mariadb", "mariadb_pymysql"]
 
@@ -45,7 +45,7 @@ def load(place: Place) -> Load:
         clock = VirtualClock(NOON + timedelta(hours=12))
         target = SqlTarget(Database(engine), Tables(place.schema), RunId("nightly", run, "load"), clock=clock)
         plan = await add_due_sessions(adapter, plan, target.begin(plan))
-        known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
+        known = await fetch_all(adapter, plan)
         try:
             return target.write(plan, known)
         finally:

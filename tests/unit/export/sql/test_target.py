@@ -19,7 +19,7 @@ from airflow_provider_sessions.errors import ExportError, InputError, Permission
 from airflow_provider_sessions.export.datasets import DATASETS, parse_datasets
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.run import ExportResult, fetch_artifacts
+from airflow_provider_sessions.export.run import ExportResult
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
 from airflow_provider_sessions.export.sql import target
 from airflow_provider_sessions.export.sql.database import Database
@@ -37,7 +37,7 @@ from airflow_provider_sessions.model import (
     Window,
 )
 from tests.databases import Place, database, duckdb_file, mariadb, mariadb_pymysql, postgres, sqlite
-from tests.unit.export.stand_in import NOON, QUERY, StandIn, interval, session
+from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, interval, session
 
 __all__ = ["database", "duckdb_file", "mariadb", "mariadb_pymysql", "postgres", "sqlite"]
 
@@ -76,7 +76,7 @@ def export(database: Place, clock: VirtualClock) -> Export:
             clock=clock,
         )
         plan = await add_due_sessions(adapter, plan, target.begin(plan))
-        known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
+        known = await fetch_all(adapter, plan)
         try:
             return target.write(plan, known)
         finally:
@@ -408,7 +408,7 @@ async def test_of_runs_that_load_the_same_sessions_at_once_each_session_is_writt
         attendance={f"s{number}": [interval(), interval("account:b")] for number in range(sessions)},
     )
     plan = await plan_export(adapter, QUERY, parse_datasets("sessions,attendance"))
-    known = [artifacts async for artifacts in fetch_artifacts(adapter, plan)]
+    known = await fetch_all(adapter, plan)
     meet = threading.Barrier(runs)
 
     def load(run: int) -> ExportResult:
