@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from airflow.models.xcom import XComModel
 from airflow.sdk.execution_time import supervisor
 from airflow.utils import db
 from airflow.utils.session import create_session
+from jsonschema import Draft202012Validator
 
 from airflow_provider_sessions.sensors import sessions as sensors
 from tests.connected import close_portal, connect, sandbox, sandbox_server, vidinfra
@@ -29,6 +31,10 @@ def metadata_database() -> None:
     db.initdb()
     # Before 3.3, Airflow makes an API server for each task that dag.test runs, which takes a second or two.
     supervisor.in_process_api_server = lru_cache(maxsize=1)(supervisor.in_process_api_server)
+    # For each task, Airflow validates all params of the DAG several times, and jsonschema their schemas each time.
+    check_schema = Draft202012Validator.check_schema
+    check_text = lru_cache(maxsize=None)(lambda text: check_schema(json.loads(text)))
+    Draft202012Validator.check_schema = lambda schema: check_text(json.dumps(schema))
 
 
 @dataclass(frozen=True)
