@@ -19,15 +19,16 @@ wanted=(--constraint "$constraints")
 [[ -z $package ]] || wanted+=(--editable "$package")
 [[ -z $group ]] || wanted+=(--group "$group")
 
+uv=$(command -v uv || true) # pip is put into an environment where there is no uv, or it fails
 if [[ ! -x $directory/bin/python ]]; then
     python=${PYTHON:-$("$(dirname "$0")/find-python.sh")}
-    "$python" -m venv "$directory"
+    "$python" -m venv ${uv:+--without-pip} "$directory"
 fi
 echo "Installing into $directory what $constraints pins; the first time this can take some minutes."
 
 # install ARGUMENT...: with uv, and with pip where there is no uv or it fails.
 install() {
-    if command -v uv >/dev/null; then
+    if [[ -n $uv ]]; then
         uv pip install --quiet --python "$directory/bin/python" "$@" && return
         echo "uv has failed: installing with pip."
     fi
