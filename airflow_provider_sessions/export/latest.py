@@ -253,7 +253,7 @@ class LatestFiles:
         if not any(self._list_files()):
             return 0
         # Runs that end from here on see that the area exists.
-        self._write(self._state_key, AreaState(is_complete=False, schema_version=SCHEMA_VERSION))
+        self._write_state(is_complete=False)
         changed, _ = self._find_changes()
         days = self._days = self._find_days()
         log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
@@ -264,7 +264,7 @@ class LatestFiles:
                 self._write(self._run_key(day, run), DayChange())
             progress.update(number)
         self._write(self._complete_key, DayChange())
-        self._write(self._state_key, AreaState(is_complete=True, schema_version=SCHEMA_VERSION))
+        self._write_state(is_complete=True)
         self._delete_notes(changed)
         self._warn_of_gone_files()
         return len(days)
@@ -540,6 +540,11 @@ class LatestFiles:
         for session_id in session_ids:
             key = f"{self._base}/days/{day}/sessions/{safe_name(session_id, 60)}.json"
             self._write(key, NotedSession(session_id=session_id))
+
+    def _write_state(self, *, is_complete: bool) -> None:
+        state = AreaState(is_complete=is_complete, schema_version=SCHEMA_VERSION)
+        with self._guarded.write(self._state_key) as file:
+            file.write(state.model_dump_json().encode())
 
     def _write(self, key: str, content: BaseModel) -> None:
         with self._store.write(key) as file:
