@@ -36,11 +36,19 @@ def find_partition_window(context: Mapping[str, Any], length: timedelta) -> Wind
     start = context["partition_date"] if "partition_date" in context else _parse_partition_key(context)
     if not isinstance(start, datetime):
         return None
-    zone = _find_schedule_zone(context)
+    days = timedelta(days=length.days)
+    after_days = _add_days(start, days, _find_schedule_zone(context)) if days else start
+    return Window(start=start.astimezone(UTC), end=after_days.astimezone(UTC) + (length - days))
+
+
+def _add_days(start: datetime, days: timedelta, zone: tzinfo) -> datetime:
+    """Return the same time of the clock on a later day.
+
+    Where clocks change, that may be two instants. Airflow starts the next partition at the later one.
+    """
     local = start.astimezone(zone)
-    last_day = datetime.combine(local.date() + timedelta(days=length.days), local.time(), zone)
-    end = last_day.astimezone(UTC) + (length - timedelta(days=length.days))
-    return Window(start=start.astimezone(UTC), end=end)
+    later = datetime.combine(local.date() + days, local.time(), zone)
+    return max(later.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def _parse_partition_key(context: Mapping[str, Any]) -> datetime | None:

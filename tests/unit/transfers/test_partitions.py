@@ -54,6 +54,20 @@ def test_partitions_of_local_days_leave_no_gap_when_clocks_change(day: int, hour
 
 
 @pytest.mark.parametrize(
+    ("zone", "start", "end"),
+    [
+        pytest.param("America/New_York", "2026-10-31T05:30Z", "2026-11-01T06:30Z", id="half past one is there twice"),
+        pytest.param("Atlantic/Azores", "2026-10-24T00:00Z", "2026-10-25T01:00Z", id="midnight is there twice"),
+        pytest.param("Asia/Beirut", "2026-03-27T22:00Z", "2026-03-28T22:00Z", id="there is no midnight"),
+    ],
+)
+def test_a_partition_ends_where_airflow_starts_the_next_one(zone: str, start: str, end: str) -> None:
+    """These are the times of CronPartitionTimetable in Airflow 3.3."""
+    window = resolve_window(None, None, scheduled(datetime.fromisoformat(start), zone))
+    assert window.end == datetime.fromisoformat(end)
+
+
+@pytest.mark.parametrize(
     ("key", "key_format", "day"), [("2026-03-02T00:00:00", "%Y-%m-%dT%H:%M:%S", DAY), ("02.03.26", "%d.%m.%y", DAY)]
 )
 def test_on_airflow_3_2_the_key_says_when_the_partition_is(key: str, key_format: str, day: datetime) -> None:
