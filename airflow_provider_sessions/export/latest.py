@@ -559,8 +559,8 @@ class LatestFiles:
         except ValidationError as unreadable:
             raise ExportError(
                 f"{self._store.location(key)} cannot be read ({unreadable.error_count()} errors): it is damaged, or "
-                f"was written by a later version of this package; delete {self._base}, and the next run builds all "
-                "latest files again"
+                f"was written by a later version of this package; delete it and {self._base}, and the next run builds "
+                "all latest files again"
             ) from None
 
 
