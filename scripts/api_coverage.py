@@ -78,7 +78,7 @@ def rows(endpoints: Any, api: Endpoints, operations: dict[Key, dict[str, Any]]) 
         group = f"{'Video library: ' if route.base else ''}{fact.get('group', '')}"
         yield (
             group,
-            f"| {name} | `{route.name}` | `{route.method} {route.path}` | {basis} | {checked_against(route, source)} |",
+            f"| `{route.name}` | `{route.method} {route.path}` | {name} | {basis} | {checked_against(route, source)} |",
         )
 
 
@@ -96,7 +96,7 @@ def page() -> str:
         lines.append(f"## {title}\n\n{len(endpoints.api.table)} operations{copies}.\n")
         for group, found in sorted(groups.items()):  # not as modules happened to be imported
             heading = [f"### {group}\n"] if group else []
-            header = ["| operation | function | request | basis | checked against |", "| --- | --- | --- | --- | --- |"]
+            header = ["| function | request | operation | basis | checked against |", "| --- | --- | --- | --- | --- |"]
             lines += ["\n".join([*heading, *header, *sorted(found)]), ""]
     lines.append("### The platform's own, not for callers\n")
     lines += [f"- {one['name']}: `{one['method']} {one['path']}`" for one in operations.values() if one.get("inbound")]

@@ -8,16 +8,18 @@ from typing import Any
 from griffe import ExprName, Extension, Function, Object
 
 ROLE = re.compile(r":\w+:`~?([^`]+)`")
+CODE_FOLLOWS = re.compile(r"^ *::\n\n|(?<=:):$", re.MULTILINE)
+"""What Markdown does not need before code that is indented: the line ``::``, and the second colon of a sentence."""
 
 
 class ReadableObjects(Extension):  # type: ignore[misc]  # griffe is installed with mkdocs alone
     """Make docstrings and default values readable for people who do not read the source."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Replace each role, such as ``:class:`~package.Name```, by the last part of its name."""
+        """Replace each role, such as ``:class:`~package.Name```, by the last part of its name, and remove ``::``."""
         if obj.docstring is not None:
             text = ROLE.sub(lambda role: f"`{role[1].rpartition('.')[2]}`", obj.docstring.value)
-            obj.docstring.value = text.replace("``", "`")
+            obj.docstring.value = CODE_FOLLOWS.sub("", text).replace("``", "`")
 
     def on_package(self, *, pkg: Object, **_: Any) -> None:
         """Replace the names of constants in signatures by their values."""

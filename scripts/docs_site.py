@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,12 @@ DAGs that can be copied, and are triggered with a form in Airflow's UI unless th
 `sessions_`. They are in the folder `airflow_provider_sessions/example_dags`, which Airflow 3.3 and newer shows with
 `[core] load_examples`; those that need other providers are in `dags_examples/recipes` of the repository. `make up` runs
 them against simulated platforms."""
+
+WIDE_PAGE = "---\nhide: [toc]\n---\n\n"
+"""Gives lines of code the place of the table of contents, which an example does not have."""
+
+RAW_MARKUP = re.compile(r"::</p>|:\w+:<code>")
+"""Markup of docstrings that Markdown does not know, outside code."""
 
 _site: dict[str, Any] = {"navigation": None, "descriptions": {}}
 """What is known of the site while it is built."""
@@ -73,7 +80,8 @@ def make_example_page(source: Path) -> str:
     module = ast.parse(text)
     description = (ast.get_docstring(module) or "").replace("``", "`")
     code = "\n".join(text.splitlines()[module.body[0].end_lineno :]).strip("\n")
-    return f'# {source.stem}\n\n{description}\n\n```python title="{source.relative_to(ROOT).as_posix()}"\n{code}\n```\n'
+    code_block = f'```python title="{source.relative_to(ROOT).as_posix()}"\n{code}\n```'
+    return f"{WIDE_PAGE}# {source.stem}\n\n{description}\n\n{code_block}\n"
 
 
 def on_nav(nav: Any, config: Any, files: Any) -> None:
@@ -89,6 +97,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> None:
     paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
     sentences = (re.split(r"(?<=[.:]) ", paragraph)[0] for paragraph in paragraphs if paragraph[:1].isalpha())
     _site["descriptions"][page.url] = next(sentences, "").rstrip(".:")
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> None:
+    """Refuse a page that shows markup of docstrings."""
+    if found := RAW_MARKUP.search(html):
+        raise PluginError(f"{page.file.src_uri} shows raw markup: {html[found.start() - 80 : found.end()]}")
 
 
 def on_post_build(config: Any) -> None:

@@ -107,11 +107,11 @@ def _describe_argument(flags: Sequence[str], options: Mapping[str, Any]) -> str:
 
 def metrics() -> Iterator[str]:
     """Yield one line per metric."""
-    yield "| name | type | tags | what is counted or measured | reported by |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| name and type | what is counted or measured | reported by | further tags |"
+    yield "| --- | --- | --- | --- |"
     for metric in METRICS:
-        tags = ", ".join(f"`{tag}`" for tag in ("platform", "conn_id", *metric.tags))
-        yield f"| `{metric.name}` | {metric.kind} | {tags} | {metric.unit} | {metric.source} |"
+        tags = ", ".join(f"`{tag}`" for tag in metric.tags)
+        yield f"| `{metric.name}` ({metric.kind}) | {metric.unit} | {metric.source} | {tags} |"
 
 
 PARTS = {
