@@ -74,6 +74,15 @@ class AirflowApi:
             return ["api server"]
         return [name for name in COMPONENTS if (health.get(name) or {}).get("status") != "healthy"]
 
+    def prepare_for_tasks(self, *, timeout: float) -> None:
+        """Send a first request to the API of tasks, with which Airflow builds its routes.
+
+        This takes 8 s of CPU time, in which the API server responds to nobody. Tasks that start then may give up.
+
+        :param timeout: seconds.
+        """
+        self._send("GET", "/execution/health", timeout=timeout)
+
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
         """Create a connection, as the form in the UI does.
 

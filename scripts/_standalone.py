@@ -150,6 +150,7 @@ class Standalone:
                     f"Airflow did not start in time, {', '.join(missing)} missing:\n{self.read_output()}"
                 )
             time.sleep(0.25)
+        self.api.prepare_for_tasks(timeout=START_TIMEOUT)
 
 
 def _runs(process: psutil.Process, component: str) -> bool:
