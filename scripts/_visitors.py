@@ -1,4 +1,4 @@
-"""What happens in `make up` without Airflow: last night's webinars, and meetings that somebody holds by hand."""
+"""What happens in `make up` without Airflow: yesterday's sessions, and meetings that somebody holds by hand."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from scripts._airflow_api import AirflowApi
 from scripts._sandbox import SandboxProcess
 
 WATCHING_DAG = "sessions_export_each_session"
-WEBINARS = 6
-"""Webinars of yesterday, for the DAGs that export or load a day."""
+DOWNSTREAM_DAG = "sessions_talk_time"
+SESSIONS = 6
+"""Webinars and meetings of yesterday, for the DAGs that export or load a day."""
 
 
-def hold_webinars(sandbox: SandboxProcess) -> None:
-    """Let webinars have ended yesterday, so that there is a day to export."""
+def hold_sessions_of_yesterday(sandbox: SandboxProcess) -> None:
+    """Let webinars and meetings have ended yesterday, so that there is a day to export."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [(today - timedelta(days=1)).isoformat(), today.isoformat()]
-    sandbox.control("POST", "/vidinfra/sessions", {"count": WEBINARS, "ended_between": days})
+    for platform in ("vidinfra", "sessions_us"):
+        sandbox.control("POST", f"/{platform}/sessions", {"count": SESSIONS, "ended_between": days})
 
 
 def hold_meeting(sandbox: SandboxProcess) -> str:
@@ -29,10 +31,12 @@ def hold_meeting(sandbox: SandboxProcess) -> str:
 
 
 def start_watching(api: AirflowApi) -> None:
-    """Unpause the DAG that is started by session events, and let Airflow start its watcher now.
+    """Unpause the DAGs that are started by events, and let Airflow start the watcher of session events now.
 
-    Airflow starts the watchers of an asset when it parses a file whose DAG is not paused.
+    An event starts no DAG that is paused. Airflow starts the watchers of an asset when it parses a file whose DAG is
+    not paused.
     """
-    api.wait_for(f"the DAG {WATCHING_DAG}", partial(api.has_dag, WATCHING_DAG), timeout=60)
-    api.unpause_dag(WATCHING_DAG)
+    for dag_id in (WATCHING_DAG, DOWNSTREAM_DAG):
+        api.wait_for(f"the DAG {dag_id}", partial(api.has_dag, dag_id), timeout=60)
+        api.unpause_dag(dag_id)
     api.parse_dag_file(WATCHING_DAG)

@@ -11,7 +11,7 @@ from scripts._demo_environment import DemoEnvironment, start_demo_environment
 from scripts._platforms import DAGS
 from scripts._processes import ChildProcessFailed, interrupt_on_signals
 from scripts._progress import Progress
-from scripts._visitors import hold_meeting, hold_webinars, start_watching
+from scripts._visitors import hold_meeting, hold_sessions_of_yesterday, start_watching
 
 OUTPUT = DAGS.parent / "demo-output"
 MEETING_INTERVAL = 180.0
@@ -27,10 +27,13 @@ FIRST_STEPS = """
      the button Session shows the webinar's page.
   2. Open Assets, then sessions_events. Somebody holds a meeting every {minutes:.0f} minutes; when it ends and when
      its transcript is ready, the event starts sessions_export_each_session.
-  3. Trigger sessions_nightly_export, and sessions_nightly_load: they write yesterday's webinars to files,
-     and to tables of the database.
-  4. Trigger the other DAGs; all forms have default values.
-  5. Open Admin > Connections: each connection has a button that tests it.
+  3. Trigger sessions_nightly_export, sessions_nightly_load and sessions_checked_load: they write yesterday's
+     webinars to files, and to tables of the database, and check the rows.
+  4. Unpause sessions_by_day: its run of last night exports yesterday's meetings, and starts sessions_talk_time
+     for that day. A run that is triggered without a partition key is skipped.
+  5. Trigger sessions_approved_deposition: it waits until you approve it under Required Actions.
+  6. Trigger the other DAGs; all forms have default values.
+  7. Open Admin > Connections: each connection has a button that tests it.
 
   Files      {files}
   Database   {database}
@@ -46,7 +49,7 @@ def main() -> int:
     OUTPUT.mkdir(exist_ok=True)
     try:
         with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as demo:
-            hold_webinars(demo.sandbox)
+            hold_sessions_of_yesterday(demo.sandbox)
             start_watching(demo.airflow.api)
             print_first_steps(demo, OUTPUT)
             hold_meetings(demo, progress)
