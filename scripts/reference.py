@@ -13,7 +13,7 @@ from airflow_provider_sessions.cli.definition import COMMANDS
 from airflow_provider_sessions.export.datasets import DATASETS, Dataset
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.metrics import METRICS
-from airflow_provider_sessions.platforms.adapter import Feature
+from airflow_provider_sessions.platforms.adapter import Feature, Support
 from airflow_provider_sessions.platforms.registry import adapter_class
 
 if TYPE_CHECKING:
@@ -22,18 +22,24 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
 
+PLATFORMS = [entry["connection-type"] for entry in get_provider_info()["connection-types"]]
 INTERNAL = (Feature.FIND_EXISTING, Feature.POLL_SESSIONS, Feature.RECORDING_REQUEST)
 """Features that only this package uses."""
 FEATURES = tuple(feature for feature in Feature if feature not in INTERNAL)
 
 
 def datasets() -> Iterator[str]:
-    """Yield one line per dataset, with its personal columns by the words of ``redact``."""
-    yield "| dataset | one row is | personal columns |"
-    yield "| --- | --- | --- |"
+    """Yield one line per dataset, with the platforms that have it, and its personal columns by words of ``redact``."""
+    yield "| dataset | one row is | platforms | personal columns |"
+    yield "| --- | --- | --- | --- |"
     for dataset in DATASETS.values():
-        link = f"[`{dataset.name}`](#{dataset.name})"
-        yield f"| {link} | {dataset.description.rstrip('.')} | {_format_personal_columns(dataset)} |"
+        link, description = f"[`{dataset.name}`](#{dataset.name})", dataset.description.rstrip(".")
+        platforms = ", ".join(f"`{name}`" for name in PLATFORMS if _has_dataset(name, dataset))
+        yield f"| {link} | {description} | {platforms} | {_format_personal_columns(dataset)} |"
+
+
+def _has_dataset(platform: str, dataset: Dataset) -> bool:
+    return adapter_class(platform).capabilities[dataset.feature].support is not Support.NO
 
 
 def _format_personal_columns(dataset: Dataset) -> str:
@@ -60,13 +66,12 @@ def columns() -> Iterator[str]:
 
 def capabilities() -> Iterator[str]:
     """Yield one line per feature, with each platform's support, and the notes."""
-    platforms = [entry["connection-type"] for entry in get_provider_info()["connection-types"]]
-    yield f"| what | {' | '.join(platforms)} |"
-    yield f"| --- | {' | '.join('---' for _ in platforms)} |"
+    yield f"| what | {' | '.join(PLATFORMS)} |"
+    yield f"| --- | {' | '.join('---' for _ in PLATFORMS)} |"
     for feature in FEATURES:
-        supports = [adapter_class(platform).capabilities[feature].support for platform in platforms]
+        supports = [adapter_class(platform).capabilities[feature].support for platform in PLATFORMS]
         yield f"| {feature} | {' | '.join(supports)} |"
-    for platform in platforms:
+    for platform in PLATFORMS:
         yield from ("", f"## {platform}", "")
         for feature in FEATURES:
             note = adapter_class(platform).capabilities[feature].note

@@ -23,8 +23,8 @@ FIRST_STEPS = """
   What to click first:
 
   1. Log in, open Dags, click sessions_webinar_lifecycle, then Trigger, and Trigger in the form.
-     The run creates a webinar, waits deferred until it has ended, and exports it. Click a task:
-     the button Session shows the webinar's page.
+     The run creates a webinar, waits deferred until it has ended, and exports it. Click a task, then
+     Details: the button Session shows the webinar's page.
   2. Open Assets, then sessions_events. Somebody holds a meeting every {minutes:.0f} minutes; when it ends and when
      its transcript is ready, the event starts sessions_export_each_session.
   3. Trigger sessions_nightly_export, sessions_nightly_load and sessions_checked_load: they write yesterday's

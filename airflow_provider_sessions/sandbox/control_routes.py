@@ -259,7 +259,7 @@ def list_sessions(sandbox: SandboxState, request: ApiRequest) -> Any:
 
 @routes("POST", "/{platform}/sessions", status=201)
 def create_sessions(sandbox: SandboxState, request: ApiRequest) -> Any:
-    """Create sessions: {"count": 100, "ended_between": [from, to]}, {"scheduled_start": ...}."""
+    """Create sessions: {"count": 9, "ended_on": "yesterday"}, {"ended_between": [from, to]}, {"scheduled_start": t}."""
     return {"ids": _platform(sandbox, request).create(**_body(request))}
 
 

@@ -12,7 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
@@ -89,6 +89,7 @@ class SessionDraft(BaseModel):
     :param started_at: when it went live.
     :param ended_at: when it ended.
     :param ended_between: the ends of ``count`` sessions are spread over this time.
+    :param ended_on: the same for a day in UTC: a date, or ``yesterday``.
     :param duration: seconds, for a session that has ended; by default 20 to 75 minutes, depending on the seed.
     :param created_at: by default now, or three days before a start in the past.
     :param listed_at: the time of creation by which lists sort it, if that differs from the one that they show.
@@ -105,6 +106,7 @@ class SessionDraft(BaseModel):
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     ended_between: tuple[AwareDatetime, AwareDatetime] | None = None
+    ended_on: date | Literal["yesterday"] | None = None
     duration: float | None = Field(default=None, gt=0)
     created_at: AwareDatetime | None = None
     listed_at: AwareDatetime | None = None
@@ -413,7 +415,7 @@ class Platform(ABC, Generic[S, D]):
         now = self.shared.clock.now()
         lifecycle = Lifecycle(created_at=now, scheduled_start=draft.scheduled_start, script=self._script)
         length = timedelta(seconds=draft.duration or float(rng.randint(20 * 60, 75 * 60)))
-        lifecycle.ended_at = _choose_end(draft, number, rng)
+        lifecycle.ended_at = _choose_end(draft, number, rng, now)
         lifecycle.started_at = draft.started_at or (lifecycle.ended_at and lifecycle.ended_at - length)
         if max(lifecycle.started_at or now, lifecycle.ended_at or now) > now:
             raise ValueError("started_at and ended_at cannot lie in the future; set a script instead")
@@ -582,11 +584,16 @@ def _isoformat(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
 
 
-def _choose_end(draft: SessionDraft, number: int, rng: Random) -> datetime | None:
+def _choose_end(draft: SessionDraft, number: int, rng: Random, now: datetime) -> datetime | None:
     """Choose the end of session ``number`` of a draft: evenly spread over the range, with a seeded offset."""
-    if draft.ended_between is None:
+    if draft.ended_on is not None:
+        day = now.astimezone(UTC).date() - timedelta(days=1) if draft.ended_on == "yesterday" else draft.ended_on
+        first = datetime.combine(day, time(), UTC)
+        last = first + timedelta(days=1)
+    elif draft.ended_between is not None:
+        first, last = draft.ended_between
+    else:
         return draft.ended_at
-    first, last = draft.ended_between
     share = (number + rng.random()) / draft.count
     return (first + (last - first) * share).replace(microsecond=0)
 

@@ -99,8 +99,10 @@ def _read_folder(folder: str | Path) -> tuple[Sequence[DAG], Mapping[str, str]]:
 
 
 def _make_import_finding(file: str, error: str) -> Finding:
+    # The message, which may have several lines, follows the traceback's last line that is indented.
     lines = error.strip().splitlines()
-    message = lines[-1].removeprefix("airflow_provider_sessions.errors.")
+    first = max((number for number, line in enumerate(lines, 1) if line.startswith(" ")), default=0)
+    message = " ".join(lines[first:] or lines[-1:]).removeprefix("airflow_provider_sessions.errors.")
     ours = _OUR_ERROR.match(message)
     return Finding(_shorten_path(file) + _find_line(file, error), None, None, ours and ours["argument"], message)
 

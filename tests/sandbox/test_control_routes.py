@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
@@ -54,6 +54,16 @@ def test_many_past_sessions_are_created_at_once(control: httpx.Client) -> None:
     assert {instant.month for instant in ended} == {2}
     oracle = control.get("/oracle").json()["vidinfra"]
     assert {len(row["content"]["attendance"]) for row in oracle} <= {2, 3}, "two people and the host"
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-03-01"])
+def test_sessions_of_a_day_end_on_it_in_utc(control: httpx.Client, day: str) -> None:
+    control.post("/clock", json={"now": "2026-03-02T00:30:00Z"})
+    control.post("/vidinfra/sessions", json={"count": 20, "ended_on": day})
+
+    ended = [datetime.fromisoformat(row["ended_at"]) for row in control.get("/vidinfra/sessions").json()["sessions"]]
+    assert len(ended) == 20
+    assert {instant.astimezone(UTC).date() for instant in ended} == {date(2026, 3, 1)}
 
 
 def test_faults_request_log_and_latency_over_http(control: httpx.Client, live_api: httpx.Client) -> None:

@@ -149,11 +149,12 @@ def test_the_command_rejects_an_invalid_scenario(tmp_path: Path) -> None:
 
 def test_the_command_reports_a_taken_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--port", str(taken.getsockname()[1])]
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "airflow_provider_sessions.sandbox", "--port", port]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("sandbox: ")
-    assert "Address already in use" in done.stderr
+    assert f"Address already in use: '127.0.0.1:{port}'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -23,7 +23,8 @@ from airflow_provider_sessions import errors
 from airflow_provider_sessions.__main__ import make_parser
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.connections import make_account
-from scripts.reference import PARTS, update_parts
+from airflow_provider_sessions.platforms.registry import adapter_class
+from scripts.reference import PARTS, PLATFORMS, update_parts
 from tests.unit.test_closed_words import parameters
 from tests.unit.test_signatures import OF_AIRFLOW, OPERATORS
 
@@ -198,6 +199,15 @@ def test_every_field_of_a_connection_is_explained(form: dict[str, Any]) -> None:
     fields = {key: field["label"] for key, field in form["conn-fields"].items()}
     for key, label in (fields | form["ui-field-behaviour"]["relabeling"]).items():
         assert f"| {label} | `{key}` |" in text
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_every_option_of_a_session_is_explained(platform: str) -> None:
+    page = (DOCS / "connections" / f"{platform.replace('_', '-')}.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+?) \|", page.partition("\n## Options of a session\n")[2], re.MULTILINE)
+    adapter = adapter_class(platform)
+    options = adapter.create_options.model_fields | adapter.change_options.model_fields
+    assert {name.strip("`") for row in rows for name in row.split(", ")} == set(options)
 
 
 def test_connection_written_as_a_uri_leads_to_its_base_url() -> None:

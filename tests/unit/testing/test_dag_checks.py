@@ -352,6 +352,21 @@ def test_a_file_that_cannot_be_imported_is_a_finding(tmp_path: Path) -> None:
     assert "SyntaxError" in str(finding)
 
 
+def test_a_file_that_cannot_be_imported_has_its_whole_error(tmp_path: Path) -> None:
+    """Airflow's error for an unknown argument has two lines, and the first names the operator and the task."""
+    (tmp_path / "typo.py").write_text(
+        "from airflow.sdk import DAG\n"
+        "from airflow_provider_sessions.sensors.sessions import SessionStateSensor\n"
+        "with DAG('typo', schedule=None):\n"
+        "    SessionStateSensor(task_id='live', conn_id='c', session_id='s1', stat='live')\n"
+    )
+
+    [finding] = check_dags(tmp_path)
+
+    assert "passed to SessionStateSensor (task_id: live)" in finding.message
+    assert "{'stat': 'live'}" in finding.message
+
+
 def test_a_path_without_dags_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         check_dags(tmp_path / "dags")
