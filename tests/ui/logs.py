@@ -19,7 +19,7 @@ PRINTED = re.compile(
 """A warning, an error or a traceback outside the logs that are JSON."""
 LINE = re.compile(r"([a-z-]+ +\| )?(.*)")
 """`airflow standalone` puts the name of the component before each line."""
-FIRST_LINE = re.compile(r"\{|\[?\d{4}-\d\d-\d\dT|\S+:\d+:? \w+Warning: ")
+FIRST_LINE = re.compile(r"\{|\[?\d{4}-\d\d-\d\d[T ]|\S+:\d+:? \w+Warning: ")
 
 
 @dataclass(frozen=True)

@@ -38,3 +38,13 @@ def test_warnings_of_this_package_are_found_in_every_log(tmp_path: Path, file: s
     found = read_warnings(tmp_path)
 
     assert [(str(each.file), each.is_ours) for each in found] == [(file, False), (file, True)]
+
+
+def test_what_a_task_prints_belongs_to_no_warning_before_it(tmp_path: Path) -> None:
+    printed = [
+        "scheduler  | 2026-12-01T04:04:36.1Z [warning  ] Starting call [airflow.sdk.api.client] loc=before.py:36",
+        "scheduler  | 2026-12-01 04:04:36.9+00:00 [info     ] Ended [airflow_provider_sessions.polling.wait]",
+    ]
+    (tmp_path / "standalone-0.log").write_text("\n".join(printed))
+
+    assert [each.is_ours for each in read_warnings(tmp_path)] == [False]
