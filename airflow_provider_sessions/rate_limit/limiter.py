@@ -103,8 +103,9 @@ class WindowLimiter:
         return await self._store.update(RateLimitState.admit)
 
     async def observe(self, info: RateLimitInfo) -> None:
-        """Record what a response said of the limit."""
-        await self._store.update(lambda state: state.observe(info))
+        """Record what a response said of the limit, as of now, however long the store takes."""
+        observed_at = time.monotonic()
+        await self._store.update(lambda state: state.observe(info, age=time.monotonic() - observed_at))
 
 
 class ProcessLimiter(WindowLimiter):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -16,9 +17,11 @@ from airflow_provider_sessions.rate_limit.headers import RateLimitInfo
 from airflow_provider_sessions.rate_limit.limit import RateLimit, TrafficClass
 from airflow_provider_sessions.rate_limit.limiter import (
     UNUSED_LIMIT,
+    MemoryStore,
     ProcessLimiter,
     ProcessRetryAfterLimiter,
     RetryAfterLimiter,
+    WindowLimiter,
 )
 from airflow_provider_sessions.rate_limit.state import RateLimitState
 from airflow_provider_sessions.rate_limit.stores import get_process_limiter
@@ -246,3 +249,27 @@ async def test_without_a_limit_the_store_is_not_read_for_every_request() -> None
     await limiter.observe(RateLimitInfo(429, retry_after=30.0))
     assert await limiter.reserve(TrafficClass.CALL, max_wait=1.0) is None
     assert 29 < await limiter.get_wait(TrafficClass.CALL) <= 30
+
+
+async def test_a_store_that_is_slow_does_not_confuse_when_requests_arrived(mocker: Any) -> None:
+    """Redis is, if the machine is busy. It must not take a request that was sent later for the one that was delayed."""
+    clock = VirtualClock()
+    start = clock.now().timestamp()
+    monotonic = SimpleNamespace(monotonic=lambda: clock.now().timestamp())
+    mocker.patch("airflow_provider_sessions.rate_limit.limiter.time", monotonic)
+
+    class SlowStore(MemoryStore):
+        async def update(self, function: Callable[[RateLimitState], T]) -> T:
+            clock.jump(0.3)
+            return await super().update(function)
+
+    limit, state = RateLimit(2, 2), RateLimitState(RateLimit(2, 2))
+    limiter = WindowLimiter(MemoryStore(state, clock), limit)
+    assert await limiter.admit() == 0
+    clock.jump(0.3)
+    assert await limiter.admit() == 0  # arrives at once
+    clock.jump(0.4)
+    # The first may have arrived only now.
+    await WindowLimiter(SlowStore(state, clock), limit).observe(RateLimitInfo(200, elapsed=0.7))
+    hold = await limiter.admit()
+    assert clock.now().timestamp() + hold >= start + 0.3 + limit.seconds
