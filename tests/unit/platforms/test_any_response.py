@@ -16,7 +16,6 @@ from airflow_provider_sessions.export.checks import check_datasets
 from airflow_provider_sessions.export.datasets import select_datasets
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.model import (
     Artifact,
     Recording,
@@ -30,6 +29,7 @@ from airflow_provider_sessions.model import (
     WindowBy,
 )
 from airflow_provider_sessions.platforms.adapter import Adapter, Feature, Support
+from tests.unit.export.stand_in import fetch_all
 from tests.unit.platforms.test_malformed_responses import adapter_of
 from tests.unit.platforms.test_unreadable import DEPOSITION, MEETING, REQUEST, WEBINAR
 
@@ -161,7 +161,7 @@ async def fetch_and_check_artifacts(adapter: Adapter, session: Session) -> None:
     over = session if session.ended_at is not None else SESSION
     datasets = select_datasets(adapter, None)
     work = ExportPlan(adapter.platform, "account", SessionQuery(), datasets, (over,))
-    for material in await await_result(listed(fetch_artifacts(adapter, work))) or []:
+    for material in await await_result(fetch_all(adapter, work)) or []:
         check_datasets(material, datasets, Redaction())
     for artifact in Artifact:
         await await_result(adapter.artifact_status(session, artifact))

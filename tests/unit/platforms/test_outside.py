@@ -21,7 +21,6 @@ from airflow_provider_sessions.errors import InputError, NotFoundError, Unsuppor
 from airflow_provider_sessions.export.datasets import select_datasets
 from airflow_provider_sessions.export.media import download_recordings
 from airflow_provider_sessions.export.plan import ExportPlan
-from airflow_provider_sessions.export.run import fetch_artifacts
 from airflow_provider_sessions.export.store import LocalStore
 from airflow_provider_sessions.hooks.base import SessionsHook, hook_for
 from airflow_provider_sessions.model import (
@@ -47,6 +46,7 @@ from airflow_provider_sessions.testing.argument_checks import find_problems
 from airflow_provider_sessions.transfers.sessions_to_object_storage import SessionsToObjectStorageOperator
 from airflow_provider_sessions.triggers.sessions import SessionEventTrigger
 from tests.connected import Connect, close_portal, connect, context
+from tests.unit.export.stand_in import fetch_all
 from tests.unit.platforms.huddle import (
     FILE_TOKEN,
     KEY,
@@ -293,7 +293,7 @@ async def test_an_export_with_downloads_reads_the_list_of_files_once(huddle: Hud
     async with OneList.open(Account("c", "huddle", host=huddle.url, password=KEY)) as adapter:
         session = await adapter.get("m")
         plan = ExportPlan("huddle", "account", SessionQuery(), select_datasets(adapter, None), (session,))
-        [material] = [one async for one in fetch_artifacts(adapter, plan)]
+        [material] = await fetch_all(adapter, plan)
         await download_recordings(adapter, LocalStore(tmp_path), material.recordings, 1)
     assert [one.text for one in material.transcripts[0].segments] == ["Good morning.", "Good morning & welcome."]
     assert [one.recording_id for one in material.recordings] == ["a"]
