@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import httpx
 import pytest
-from moto.server import DomainDispatcherApplication, ThreadedMotoServer, create_backend_app
+from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 CONDITION = "HTTP_IF_NONE_MATCH"
@@ -23,11 +23,8 @@ Before = Callable[[Environ], "tuple[str, bytes] | None"]
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """An S3 on loopback; its address."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_behind(lambda environ: None) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -74,13 +71,18 @@ class LooksFirst:
 
 @contextmanager
 def s3_behind(before: Before) -> Iterator[str]:
-    """An S3 whose requests come by here first; its address."""
+    """An S3 whose requests come by here first; its address.
+
+    Requests with a condition take turns: moto looks whether there is an object before it writes one.
+    """
     moto = DomainDispatcherApplication(create_backend_app)
+    turn = threading.Lock()
 
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         response = before(environ)
         if response is None:
-            return moto(environ, start_response)
+            with turn if CONDITION in environ else nullcontext():
+                return moto(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         start_response(response[0], [("Content-Type", "application/xml"), ("Content-Length", str(len(response[1])))])
         return [response[1]]
