@@ -161,7 +161,19 @@ class Environment:
             for platform in PLATFORMS:
                 counter = sandbox.platform(platform.name).rate_limit_counter
                 assert counter is not None
-                assert counter.refused == 0, f"{platform.name} refused {counter.refused} of {counter.granted} requests"
+                assert counter.refused == 0, describe_refusal(sandbox, platform.name)
+
+
+def describe_refusal(sandbox: Sandbox, platform: str) -> str:
+    """Return when the requests of a window before the first refused one came, and from where."""
+    entries = sandbox.log.entries(platform=platform)
+    refused = next(entry for entry in entries if entry.status == 429)
+    lines = [
+        f"{entry.wall - refused.wall:8.3f} s {entry.client} {entry.route} {entry.status}"
+        for entry in entries
+        if -LIMIT_SECONDS - 1 <= entry.wall - refused.wall <= 1
+    ]
+    return "\n".join([f"{platform} refused a request that came too early:", *lines])
 
 
 @dataclass(frozen=True)
