@@ -27,7 +27,11 @@ def list_exported_files(folder: Path) -> list[ExportedFile]:
     The first part of a path is the dataset, which is ``latest/{dataset}`` of latest files.
     """
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return [_describe_file(folder, file) for file in files if not file.relative_to(folder).parts[0].startswith("_")]
+    return [_describe_file(folder, file) for file in files if not _is_record(file.relative_to(folder))]
+
+
+def _is_record(file: Path) -> bool:
+    return any(part.startswith("_") for part in file.parts[:2])
 
 
 def _describe_file(folder: Path, file: Path) -> ExportedFile:
