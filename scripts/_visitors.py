@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from scripts._airflow_api import AirflowApi
+from scripts._platforms import DAGS
 from scripts._sandbox import SandboxProcess
 
 WATCHING_DAG = "sessions_export_each_session"
@@ -16,10 +17,8 @@ SESSIONS = 6
 
 def hold_sessions_of_yesterday(sandbox: SandboxProcess) -> None:
     """Let webinars and meetings have ended yesterday, so that there is a day to export."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = [(today - timedelta(days=1)).isoformat(), today.isoformat()]
     for platform in ("vidinfra", "sessions_us"):
-        sandbox.control("POST", f"/{platform}/sessions", {"count": SESSIONS, "ended_between": days})
+        sandbox.control("POST", f"/{platform}/sessions", {"count": SESSIONS, "ended_on": "yesterday"})
 
 
 def hold_meeting(sandbox: SandboxProcess) -> str:
@@ -40,3 +39,14 @@ def start_watching(api: AirflowApi) -> None:
         api.wait_for(f"the DAG {dag_id}", partial(api.has_dag, dag_id), timeout=60)
         api.unpause_dag(dag_id)
     api.parse_dag_file(WATCHING_DAG)
+
+
+def unpause_manual_dags(api: AirflowApi) -> None:
+    """Unpause the examples without a schedule, which start no run by that.
+
+    The trigger form unpauses a DAG, too, but Airflow's SQLite refuses that while it is busy. The run then stays queued.
+    """
+    for dag_id in (f"sessions_{file.stem}" for file in sorted(DAGS.glob("*.py"))):
+        api.wait_for(f"the DAG {dag_id}", partial(api.has_dag, dag_id), timeout=60)
+        if api.request("GET", f"dags/{dag_id}")["timetable_summary"] is None:
+            api.unpause_dag(dag_id)

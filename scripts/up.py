@@ -11,7 +11,7 @@ from scripts._demo_environment import DemoEnvironment, start_demo_environment
 from scripts._platforms import DAGS
 from scripts._processes import ChildProcessFailed, interrupt_on_signals
 from scripts._progress import Progress
-from scripts._visitors import hold_meeting, hold_sessions_of_yesterday, start_watching
+from scripts._visitors import hold_meeting, hold_sessions_of_yesterday, start_watching, unpause_manual_dags
 
 OUTPUT = DAGS.parent / "demo-output"
 MEETING_INTERVAL = 180.0
@@ -51,6 +51,7 @@ def main() -> int:
         with interrupt_on_signals(), start_demo_environment(progress, OUTPUT) as demo:
             hold_sessions_of_yesterday(demo.sandbox)
             start_watching(demo.airflow.api)
+            unpause_manual_dags(demo.airflow.api)
             print_first_steps(demo, OUTPUT)
             hold_meetings(demo, progress)
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from scripts._demo_environment import DemoEnvironment, start_demo_environment
 from scripts._progress import Progress
 from scripts._sandbox import SandboxProcess
 from scripts._standalone import Standalone
-from scripts._visitors import hold_sessions_of_yesterday, start_watching
+from scripts._visitors import hold_sessions_of_yesterday, start_watching, unpause_manual_dags
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
@@ -46,6 +46,7 @@ def environment(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
     with start_demo_environment(Progress(), tmp_path_factory.mktemp("exported")) as environment:
         hold_sessions_of_yesterday(environment.sandbox)
         start_watching(environment.airflow.api)
+        unpause_manual_dags(environment.airflow.api)
         yield environment
 
 
