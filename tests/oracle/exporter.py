@@ -8,6 +8,7 @@ into at which it dies (SIGKILL) or is stopped (SIGSTOP) by its own hand.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import itertools
 import json
@@ -52,6 +53,7 @@ _WHAT_SOME_NEED = (
     "sshfs",
 )
 """Imported where they are installed."""
+_HANGS_AFTER_SECONDS = 240
 
 
 @dataclass(frozen=True)
@@ -181,10 +183,23 @@ def _wait(pid: int, results: dict[int, Path]) -> Ended:
         return Ended("stopped")
     if os.WIFSIGNALED(status):
         return Ended("killed")
+    if not results[pid].exists():
+        stacks = _stacks_beside(results[pid]).read_text()
+        return Ended("failed", error=f"it did not end within {_HANGS_AFTER_SECONDS} s:\n{stacks}")
     return Ended(**json.loads(results[pid].read_text()))
 
 
+def _stacks_beside(result: Path) -> Path:
+    return result.with_suffix(".stacks")
+
+
 def _be_an_export(job: Job, result: Path) -> None:
+    # Left open, since it is written to when this process hangs.
+    faulthandler.dump_traceback_later(
+        _HANGS_AFTER_SECONDS,
+        exit=True,
+        file=_stacks_beside(result).open("w"),  # noqa: SIM115
+    )
     try:
         ended = Ended("done", result=_export(job))
     except BaseException as error:  # noqa: BLE001 - whatever it is, the test reports it

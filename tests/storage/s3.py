@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -73,17 +74,21 @@ class LooksFirst:
 def s3_behind(before: Before) -> Iterator[str]:
     """An S3 whose requests come by here first; its address.
 
-    Requests with a condition take turns: moto looks whether there is an object before it writes one.
+    Requests with a condition take turns: moto looks whether there is an object before it writes one. They are read
+    before their turn, which a client that is stopped in the middle of its request would never end.
     """
     moto = DomainDispatcherApplication(create_backend_app)
     turn = threading.Lock()
 
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         response = before(environ)
+        if response is None and CONDITION not in environ:
+            return moto(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if response is None:
-            with turn if CONDITION in environ else nullcontext():
+            environ["wsgi.input"] = io.BytesIO(body)
+            with turn:
                 return moto(environ, start_response)
-        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         start_response(response[0], [("Content-Type", "application/xml"), ("Content-Length", str(len(response[1])))])
         return [response[1]]
 
