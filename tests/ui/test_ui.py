@@ -256,10 +256,10 @@ def list_runs(api: AirflowApi) -> list[dict[str, Any]]:
 
 
 def list_tries(api: AirflowApi) -> list[dict[str, Any]]:
-    """Return all tries of all task instances, but those that never began."""
+    """Return all tries of all task instances, but those that no worker began, such as one that another task skipped."""
     paths = [
         f"dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'])}/taskInstances/{task['task_id']}/{task['map_index']}/tries"
         for run in list_runs(api)
         for task in api.list_tasks(run["dag_id"], run["dag_run_id"])
     ]
-    return [each for path in paths for each in api.request("GET", path)["task_instances"] if each["start_date"]]
+    return [each for path in paths for each in api.request("GET", path)["task_instances"] if each["pid"]]
