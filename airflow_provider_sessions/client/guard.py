@@ -260,7 +260,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Decompress a body, and limit its duration, and its size before and after; a download's is not limited."""
 
         def limit(stream: httpx.AsyncByteStream) -> httpx.AsyncByteStream:
-            return _LimitedBody(stream, ends_at, self._max_bytes, f"{request.method} {redact(str(request.url))}")
+            return _LimitedBody(
+                stream, ends_at, self._max_bytes, lambda: f"{request.method} {redact(str(request.url))}"
+            )
 
         if not isinstance(response.stream, httpx.AsyncByteStream):
             return
@@ -295,14 +297,19 @@ class _UnreadBody(httpx.AsyncByteStream):
 
 
 class _LimitedBody(httpx.AsyncByteStream):
-    """A body that is limited in duration and in size. httpx reads the bodies of log-ins without any limit."""
+    """A body that is limited in duration and in size. httpx reads the bodies of log-ins without any limit.
 
-    def __init__(self, inner: httpx.AsyncByteStream, ends_at: float, max_bytes: int, request_name: str) -> None:
+    :param describe: returns the name of the request, for an error.
+    """
+
+    def __init__(
+        self, inner: httpx.AsyncByteStream, ends_at: float, max_bytes: int, describe: Callable[[], str]
+    ) -> None:
         self._inner = inner
         self._ends_at = ends_at
         self._max_bytes = max_bytes
         self._bytes_left = max_bytes
-        self._request_name = request_name
+        self._describe = describe
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         chunks = aiter(self._inner)
@@ -313,9 +320,7 @@ class _LimitedBody(httpx.AsyncByteStream):
                 return
             self._bytes_left -= len(chunk)
             if self._bytes_left < 0:
-                raise ResponseTooLargeError(
-                    f"{self._request_name}: the response is larger than {self._max_bytes} bytes"
-                )
+                raise ResponseTooLargeError(f"{self._describe()}: the response is larger than {self._max_bytes} bytes")
             yield chunk
 
     async def aclose(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from airflow_provider_sessions.export.datasets import Dataset
 from airflow_provider_sessions.export.ledger import CheckResult, EntryStatus, EntryUpdate, checksum_rows
 from airflow_provider_sessions.export.redaction import Redaction
-from airflow_provider_sessions.export.rows import Kind, RecordingRow, Row
+from airflow_provider_sessions.export.rows import Column, Kind, RecordingRow, Row, get_columns
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts, get_end
 from airflow_provider_sessions.model import Artifact, ArtifactStatus, Session
 from airflow_provider_sessions.platforms.adapter import Feature, recordings_status
@@ -75,7 +76,7 @@ def check_rows(artifacts: SessionArtifacts, datasets: Sequence[Dataset], rows: R
             continue
         of_dataset = rows.get(dataset.name, ())
         status, reason = _check_dataset(dataset.feature, artifacts, of_dataset)
-        content = checksum_rows(_values(dataset, of_dataset), end, status)
+        content = checksum_rows(list(map(_get_content_getter(dataset.row), of_dataset)), end, status)
         seen[dataset.name] = CheckResult(
             status, content, reason=reason, is_expected=_is_expected(dataset.feature, artifacts)
         )
@@ -117,10 +118,10 @@ def select_rows_to_write(rows: Rows, updates: Mapping[str, EntryUpdate]) -> Rows
     }
 
 
-def _values(dataset: Dataset, rows: Sequence[Row]) -> list[Any]:
-    """Return the values of rows, without their version."""
-    get_values = attrgetter(*(column.name for column in dataset.columns if column.name != "version"))
-    return [get_values(row) for row in rows]
+@cache
+def _get_content_getter(row: type[Row]) -> Callable[[Row], tuple[Any, ...]]:
+    """Return a function that returns a row's values without its version."""
+    return attrgetter(*(column.name for column in get_columns(row) if column.name != "version"))
 
 
 def _check_dataset(
@@ -171,10 +172,8 @@ def _get_artifact_status(feature: Feature, artifacts: SessionArtifacts, rows: Se
 
 def _find_unstorable(dataset: Dataset, rows: Sequence[Row]) -> str | None:
     """Return why rows fit neither Parquet nor tables: a number that exceeds 64 bits; None if all fit."""
-    for column in dataset.columns:
-        if column.kind not in _FITS or column.key or not rows:
-            continue
-        values = [value for value in map(attrgetter(column.name), rows) if value is not None]
+    for column in _list_numbers(dataset.row):
+        values = [value for row in rows if (value := getattr(row, column.name)) is not None]
         try:
             can_store = all(map(_FITS[column.kind], values))
         except OverflowError:
@@ -182,6 +181,12 @@ def _find_unstorable(dataset: Dataset, rows: Sequence[Row]) -> str | None:
         if not can_store:
             return f"{column.name} holds a number that does not fit into 64 bits"
     return None
+
+
+@cache
+def _list_numbers(row: type[Row]) -> list[Column]:
+    """Return the columns of numbers that a platform gives."""
+    return [column for column in get_columns(row) if column.kind in _FITS and not column.key]
 
 
 def _fits_64_bits(value: int) -> bool:

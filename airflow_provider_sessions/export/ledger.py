@@ -49,6 +49,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -339,7 +340,7 @@ def checksum_rows(rows: Sequence[Sequence[object]], ended: datetime, status: Ent
 
 def strip_session(session: Session) -> Session:
     """Return what a ledger stores of a session: its id and times. A title may be a person's name, so it is left out."""
-    return Session.model_validate({**session.model_dump(include=_KEPT_FIELDS), "title": ""})
+    return Session.model_validate({name: getattr(session, name) for name in _KEPT_FIELDS} | {"title": ""})
 
 
 def compute_pending_check(attempts: int, now: datetime) -> datetime:
@@ -436,6 +437,8 @@ def find_superseded_days(before: LedgerEntry | None, after: LedgerEntry) -> froz
     return days | _find_day(after.file) if days and after.becomes is EntryStatus.DELETED else days
 
 
+@lru_cache(maxsize=1024)
 def _find_day(file: str | None) -> frozenset[date]:
+    """Return the day of a file; it is asked for with each session in it."""
     found = parse_data_key(file) if file is not None else None
     return frozenset() if found is None else frozenset((found[1],))

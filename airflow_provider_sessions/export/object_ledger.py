@@ -26,6 +26,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -462,7 +463,7 @@ class ObjectLedger:
     ) -> LedgerState | None:
         """Create the next state of a session; return None if another writer has created it."""
         number = before.number + 1 if before else 0
-        folder = self._folder(session.session_id)
+        folder = _name_folder(session.session_id)
         unclaimed = (entry for entry in entries.values() if entry.status is not EntryStatus.WRITING)
         times = [entry.next_check for entry in unclaimed if entry.next_check is not None]
         marker = None
@@ -494,7 +495,7 @@ class ObjectLedger:
         """
         if session_id in self._known:
             return self._known.pop(session_id)
-        folders = self._folders(session_id)
+        folders = _name_folders(session_id)
         for folder in folders:
             number = self._marked.get(folder.partition("/")[2])
             state = self._read_state(folder, number) if number is not None else None
@@ -513,7 +514,7 @@ class ObjectLedger:
         return state
 
     def _latest(self, session_id: str) -> LedgerState | None:
-        for folder in self._folders(session_id):
+        for folder in _name_folders(session_id):
             keys = list(self._store.list(f"{self._base}/sessions/{folder}"))
             state = self._read(keys[-1], LedgerState) if keys else None
             if state is not None and state.session.session_id == session_id:
@@ -521,7 +522,7 @@ class ObjectLedger:
         return None
 
     def _read_next(self, state: LedgerState) -> LedgerState | None:
-        return self._read_state(self._folder(state.session.session_id), state.number + 1)
+        return self._read_state(_name_folder(state.session.session_id), state.number + 1)
 
     def _read_state(self, folder: str, number: int) -> LedgerState | None:
         return self._read(self._state_key(folder, number), LedgerState)
@@ -555,7 +556,7 @@ class ObjectLedger:
         noted = self._read(marker.key, LedgerState)
         if noted is None:
             return None
-        return f"{self._folder(noted.session.session_id).partition('/')[0]}/{marker.name}"
+        return f"{_name_folder(noted.session.session_id).partition('/')[0]}/{marker.name}"
 
     def _read_marked_state(self, folder: str, markers: list[Marker]) -> LedgerState | None:
         """Return the state of the latest of a session's markers, unless it has no marker any more.
@@ -682,17 +683,6 @@ class ObjectLedger:
     def _state_key(self, folder: str, number: int) -> str:
         return f"{self._base}/sessions/{folder}/{number:06d}.json"
 
-    def _folder(self, session_id: str) -> str:
-        return self._folders(session_id)[0]
-
-    def _folders(self, session_id: str) -> list[str]:
-        """Return the folder of a session's states, and the one of earlier versions of this package if it differs.
-
-        Later states of such a session are in the first one.
-        """
-        digits = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]
-        return list(dict.fromkeys(f"{digits}/{named(session_id, 60)}" for named in (safe_name, former_safe_name)))
-
     def _create(self, key: str, content: BaseModel) -> bool:
         data = content.model_dump_json(exclude_none=True).encode()
         if not self._is_locking:
@@ -721,3 +711,17 @@ class ObjectLedger:
     def _each(self, do: Callable[[A], B], items: Iterable[A]) -> list[B]:
         """Call a function for each item, some in parallel."""
         return run_parallel(self._store, do, items)
+
+
+def _name_folder(session_id: str) -> str:
+    return _name_folders(session_id)[0]
+
+
+@lru_cache(maxsize=1024)
+def _name_folders(session_id: str) -> tuple[str, ...]:
+    """Return the folder of a session's states, and the one of earlier versions of this package if it differs.
+
+    Later states of such a session are in the first one.
+    """
+    digits = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()[:2]
+    return tuple(dict.fromkeys(f"{digits}/{named(session_id, 60)}" for named in (safe_name, former_safe_name)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import AfterValidator, Field, SecretStr
 
 from airflow_provider_sessions.model.values import UtcDatetime, Value
@@ -229,8 +230,8 @@ class AttendanceInterval(Value):
     source_id: str | None = None
 
 
-class AttendanceSummary(Value):
-    """One person's attendance of one session.
+class AttendanceSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's attendance of one session, made of checked intervals.
 
     ``present_seconds`` is the union of the intervals, at most the length of the session; ``connected_seconds`` is their
     sum. ``from_totals`` is true if the platform reported totals instead of intervals.

@@ -16,7 +16,7 @@ from airflow_provider_sessions.model.time_zones import warn_if_outdated
 from airflow_provider_sessions.safe_text import sanitize_link
 
 _CENTURY = 100 * 365.25 * 86400
-_YEARS = range(102, 9898)
+_FIRST_YEAR, _LAST_YEAR = 102, 9897
 """At least a century from both ends of the calendar, so that adding a duration never overflows."""
 _UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 _EPOCH = re.compile(r"-?\d{9,}(?:\.\d+)?")
@@ -39,16 +39,16 @@ def utc(instant: datetime) -> datetime:
 
     :raises ValueError: it has no time zone, or its year is out of range.
     """
-    if instant.utcoffset() is None:
-        raise ValueError(f"{instant.isoformat()} has no time zone")
     plain = instant
-    if instant.tzinfo is not UTC or type(instant) is not datetime:
+    if instant.tzinfo is not UTC or type(instant) is not datetime:  # most are that already, so it is looked at first
+        if instant.utcoffset() is None:
+            raise ValueError(f"{instant.isoformat()} has no time zone")
         try:
             there = instant.astimezone(UTC)
         except OverflowError:
             raise ValueError(f"{instant.isoformat()} is out of range") from None
         plain = datetime.combine(there.date(), there.time(), UTC)
-    if plain.year not in _YEARS:
+    if not _FIRST_YEAR <= plain.year <= _LAST_YEAR:
         raise ValueError(f"{instant.isoformat()} is out of range")
     return plain
 

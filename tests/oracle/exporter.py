@@ -198,7 +198,7 @@ def _be_an_export(job: Job, result: Path) -> None:
     faulthandler.dump_traceback_later(
         _HANGS_AFTER_SECONDS,
         exit=True,
-        file=_stacks_beside(result).open("w"),  # noqa: SIM115
+        file=_stacks_beside(result).open("w"),
     )
     try:
         ended = Ended("done", result=_export(job))
