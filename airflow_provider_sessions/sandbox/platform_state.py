@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
-from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from airflow_provider_sessions.sandbox.attendees import (
@@ -113,6 +113,14 @@ class SessionDraft(BaseModel):
     attendees: int | None = Field(default=None, ge=0)
     recording_bytes: int | None = Field(default=None, ge=0)
     script: Script | None = None
+
+    @model_validator(mode="after")
+    def _check_end(self) -> Self:
+        ends = ("ended_at", "ended_between", "ended_on")
+        given = [name for name in ends if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} say when it ended; give one of them")
+        return self
 
 
 @dataclass(kw_only=True)

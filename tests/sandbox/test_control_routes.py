@@ -110,6 +110,13 @@ def test_the_second_host_records_credentials(control: httpx.Client) -> None:
     [
         ("POST", "/vidinfra/sessions", {"tittle": "x"}, 422, "tittle"),
         ("POST", "/vidinfra/sessions", {"scheduled_start": "2026-03-02T15:00:00"}, 422, "scheduled_start"),
+        (
+            "POST",
+            "/vidinfra/sessions",
+            {"ended_on": "yesterday", "ended_at": "2026-03-01T15:00:00Z"},
+            422,
+            "ended_at and ended_on",
+        ),
         ("POST", "/vidinfra/script", {"duration": -1}, 422, "duration"),
         ("POST", "/vidinfra/sessions/nonsense/end", None, 404, "nonsense"),
         ("POST", "/zoom/sessions", {}, 404, "zoom"),
