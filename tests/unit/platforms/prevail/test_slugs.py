@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.model import SessionDraft
+from airflow_provider_sessions.platforms.prevail.adapter import PrevailAdapter
 from airflow_provider_sessions.platforms.prevail.slugs import make_slug
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.sandbox.prevail import rails
-from tests.unit.platforms.prevail.conftest import Draft, Open
 
+Open = Callable[..., PrevailAdapter]
+Draft = Callable[..., SessionDraft]
 SLUGS = [
     ("Łukasz", "lukasz"),
     ("Łukasz v. Żółć", "lukasz-v-zolc"),

@@ -344,8 +344,8 @@ def test_the_vendors_video_host_stands_beside_the_vendors_host_alone(open_adapte
         assert config.bases["live"] == config.base_url
         return {name: url for name, url in config.bases.items() if name != "live"}
 
-    assert bases(host=None) == {"video": "https://api.tenbyte.io/v1/vidinfra"}
-    assert bases() == {}
+    assert bases(host=None, extra={}) == {"video": "https://api.tenbyte.io/v1/vidinfra"}
+    assert bases(extra={}) == {}
     assert bases(extra={"video_host": "http://v.test/"}) == {"video": "http://v.test"}
     assert bases(extra={"video_host": "v.test/v1/"}) == {"video": "https://v.test/v1"}
     others = {"base_urls": '{"livestream": "https://l.test/v1/", "live": "https://elsewhere.test"}'}
