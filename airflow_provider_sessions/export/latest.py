@@ -249,7 +249,10 @@ class LatestFiles:
         self._warn_of_gone_files()
 
     def build_all(self) -> int:
-        """Build all days from the files of all runs and from the ledger, and return their number."""
+        """Build all days from the files of all runs and from the ledger, and return their number.
+
+        The first run into a folder does not read the ledger.
+        """
         if not any(self._list_files()):
             return 0
         # Runs that end from here on see that the area exists.
@@ -257,7 +260,9 @@ class LatestFiles:
         changed, _ = self._find_changes()
         days = self._days = self._find_days()
         log.info("Building the latest files of %s, which may take some time", format_count(len(days), "day"))
-        ledger = self.ledger.read_versions(self._keep_lease)
+        # Files of this run alone hold what it has just claimed, so they are built as on any other night.
+        is_first = {run for of_day in days.values() for run in of_day.runs} == {self._run}
+        ledger = None if is_first else self.ledger.read_versions(self._keep_lease)
         progress = ProgressLog("days built", len(days))
         for number, (day, found) in enumerate(sorted(days.items()), 1):
             for run in self._build_day(day, found, ledger):

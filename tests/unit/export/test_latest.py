@@ -363,6 +363,19 @@ def test_the_first_build_downloads_no_files_of_other_accounts(tmp_path: Path) ->
     assert folder.count("sessions") == {"acme": 1}
 
 
+def test_the_first_run_into_a_folder_reads_no_session_of_the_ledger(tmp_path: Path) -> None:
+    read: list[str] = []
+
+    def note(operation: str, key: str) -> None:
+        if operation == "read" and "/sessions/" in key:
+            read.append(key)
+
+    folder = Folder(tmp_path)
+    folder.export(first(), "one", store=Watched(tmp_path, note))
+    assert read == []
+    assert folder.count("sessions") == dict.fromkeys(("deleted", "emptied", "moved", "revised", "same"), 1)
+
+
 def test_files_that_are_gone_are_warned_of_when_their_day_is_built_again(tmp_path: Path, caplog) -> None:
     """Such as those that a rule of the bucket deletes by their age."""
     folder = Folder(tmp_path)
