@@ -1,6 +1,7 @@
 """Nightly exports of long lists whose order lies: nothing is lost beyond the bound, and nothing is there twice.
 
-``ORACLE_EXAMPLES=200 pytest tests/oracle/test_histories.py`` plays so many drawn histories of each platform.
+``ORACLE_EXAMPLES=200 pytest tests/oracle/test_histories.py -o faulthandler_timeout=0`` plays so many drawn histories of
+each platform.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ their own, over real HTTP. Then it is calm, and what lies in the files must be w
 session, each thing once.
 
 Where things lie that differ from a folder by their store alone is put through chosen schedules; with
-``ORACLE_EXAMPLES=500 pytest tests/oracle`` all are put through so many that are drawn, as ``.ci/nightly`` does with 20.
+``ORACLE_EXAMPLES=500 pytest tests/oracle -o faulthandler_timeout=0`` all are put through so many that are drawn, as
+``.ci/nightly`` does with 20.
 """
 
 from __future__ import annotations
