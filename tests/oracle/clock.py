@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import mmap
 import struct
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +17,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class SharedClock:
     """A clock that lies in a file. Who sleeps moves it on, so nobody ever waits.
 
-    :param file: 8 bytes.
+    :param file: 8 bytes, locked while somebody moves it on.
+    :ivar lock: held by the thread of this process that has locked the file.
     """
 
     def __init__(self, file: Path) -> None:
+        self.lock = threading.Lock()
         self._file = file.open("r+b")
         self._memory = mmap.mmap(self._file.fileno(), 8)
 
@@ -35,12 +38,13 @@ class SharedClock:
 
     def move_to(self, instant: datetime) -> None:
         """Move on to an instant, unless it has passed."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            if instant > self.now():
-                self._memory[:8] = struct.pack("q", (instant - _EPOCH) // _MICROSECOND)
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+        with self.lock:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                if instant > self.now():
+                    self._memory[:8] = struct.pack("q", (instant - _EPOCH) // _MICROSECOND)
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def jump(self, seconds: float) -> None:
         """Move on by so much."""

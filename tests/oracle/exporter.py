@@ -25,6 +25,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from tests.oracle.clock import SharedClock
 from tests.storage.folders import attach_stores
 
 ROOT = Path(__file__).parents[2]
@@ -83,12 +84,12 @@ class Job:
 class Ended:
     """What became of a process.
 
-    :param how: ``done``, ``failed`` (an error ended it), ``killed`` or ``stopped``.
+    :param how: ``done``, ``failed`` (an error ended it), ``killed``, ``stopped`` or ``hung``.
     :param result: what the operator returned.
-    :param error: the error that ended it.
+    :param error: the error that ended it; if it hung, the stacks of its threads.
     """
 
-    how: Literal["done", "failed", "killed", "stopped"]
+    how: Literal["done", "failed", "killed", "stopped", "hung"]
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
 
@@ -116,8 +117,10 @@ class Exporter:
         return int(self._send_command({"start": asdict(job)}))
 
     def wait(self, pid: int) -> Ended:
-        """Wait until a process is over or stopped."""
-        return Ended(**self._send_command({"wait": pid}))
+        """Wait until a process is over or stopped. That one hangs fails the test: a retry would hide it."""
+        ended = Ended(**self._send_command({"wait": pid}))
+        assert ended.how != "hung", f"an export did not end within {_HANGS_AFTER_SECONDS} s:\n{ended.error}"
+        return ended
 
     def run(self, job: Job) -> Ended:
         """One export, to its end."""
@@ -184,8 +187,7 @@ def _wait(pid: int, results: dict[int, Path]) -> Ended:
     if os.WIFSIGNALED(status):
         return Ended("killed")
     if not results[pid].exists():
-        stacks = _stacks_beside(results[pid]).read_text()
-        return Ended("failed", error=f"it did not end within {_HANGS_AFTER_SECONDS} s:\n{stacks}")
+        return Ended("hung", error=_stacks_beside(results[pid]).read_text())
     return Ended(**json.loads(results[pid].read_text()))
 
 
@@ -212,10 +214,10 @@ def _be_an_export(job: Job, result: Path) -> None:
 
 def _export(job: Job) -> dict[str, Any]:
     os.environ.update(job.environment)
-    _live_in_virtual_time(Path(job.clock))
+    clock = _live_in_virtual_time(Path(job.clock))
     attach_stores()
     if job.touch is not None:
-        _count_touches(job.touch, signal.SIGKILL if job.touched == "dies" else signal.SIGSTOP)
+        _count_touches(job.touch, signal.SIGKILL if job.touched == "dies" else signal.SIGSTOP, clock)
     module, _, name = job.operator.partition(":")
     operator = getattr(sys.modules[module], name)(task_id="export", **job.arguments)
     result: dict[str, Any] = operator.execute(
@@ -228,26 +230,27 @@ def _export(job: Job) -> dict[str, Any]:
     return result
 
 
-def _live_in_virtual_time(file: Path) -> None:
-    """Share the test's clock. Without a rate limit: its slots are for those whose requests take time."""
+def _live_in_virtual_time(file: Path) -> SharedClock:
+    """Share the test's clock, and return it. Without a rate limit: its slots are for requests that take time."""
     from airflow_provider_sessions.clock import SystemClock
     from airflow_provider_sessions.platforms.sessions_us.adapter import SessionsUsAdapter
-    from tests.oracle.clock import SharedClock
 
     SessionsUsAdapter.default_rate_limit = None
 
     clock = SharedClock(file)
     SystemClock.now = lambda _: clock.now()  # type: ignore[method-assign]
     SystemClock.sleep = lambda _, seconds: clock.sleep(seconds)  # type: ignore[method-assign]
+    return clock
 
 
-def _count_touches(last: int, happens: signal.Signals) -> None:
+def _count_touches(last: int, happens: signal.Signals, clock: SharedClock) -> None:
     """Let a signal hit this process at a touch of what is written into."""
     numbers = itertools.count(1)
 
     def touch() -> None:
         if next(numbers) == last:
-            os.kill(os.getpid(), happens)
+            with clock.lock:  # which all wait for, so nobody stops while another thread holds it
+                os.kill(os.getpid(), happens)
 
     from airflow_provider_sessions.export.store import LocalStore
     from airflow_provider_sessions.transfers._object_store import ObjectStore
