@@ -196,4 +196,4 @@ def _check_interval(dag: DAG, arguments: Mapping[str, Any]) -> Iterator[Problem]
         try:
             resolve_window(None, None, {"data_interval_start": now, "data_interval_end": now})
         except InputError as error:
-            yield "start", re.sub(r"it starts and ends at [^;]+; ", "", str(error))
+            yield "start", re.sub(r"it starts and ends at \S+; ", "", str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -29,10 +30,10 @@ PARTS_AT_RUN_TIME = {
 }
 """What patterns are made of that are put together at run time."""
 SHORT, LONG = 4_000, 16_000
-MOST = 9
+MOST = 7
 """Times as long as SHORT that LONG may take: linear is 4, quadratic 16."""
-SUSPICIOUS = 1e-3
-"""Seconds; no linear pattern takes a third of that for SHORT."""
+SUSPICIOUS = 1e-4
+"""Seconds for SHORT; the fastest pattern seen that was quadratic took four times as long."""
 
 
 class Found(NamedTuple):
@@ -184,23 +185,26 @@ def hostile(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def seconds_of(run: Callable[[], object]) -> float:
-    """The processor's time, which does not grow on a busy machine; the least of three."""
-    taken = []
-    for _ in range(3):
-        began = time.thread_time()
-        run()
-        taken.append(time.thread_time() - began)
-    return min(taken)
+    """The processor's time, which grows less on a busy machine than the time that passes."""
+    began = time.thread_time()
+    run()
+    return max(time.thread_time() - began, 1e-6)
 
 
 def growth(run: Callable[[int], Callable[[], object]]) -> float:
-    """How many times as long LONG takes as SHORT, where SHORT takes long enough to tell."""
+    """How many times as long LONG takes as SHORT, where SHORT takes long enough to tell.
+
+    Of ten measurements the least counts: what else runs makes single ones longer; what is quadratic is so each time.
+    """
     short, long = run(SHORT), run(LONG)
-    began = time.thread_time()
-    short()
-    if time.thread_time() - began < SUSPICIOUS or (least := seconds_of(short)) < SUSPICIOUS:
+    if seconds_of(short) < SUSPICIOUS:
         return 1.0
-    return seconds_of(long) / least
+    least = math.inf
+    for _ in range(10):
+        least = min(least, seconds_of(long) / seconds_of(short))
+        if least < MOST:
+            break
+    return least
 
 
 FOUND = list(patterns())
