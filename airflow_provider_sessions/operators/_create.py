@@ -9,7 +9,8 @@ A try searches for a session that an earlier try created, and sends a request on
 whether the request was carried out, the try searches again instead of sending it again. After creating a session it
 searches once more, because another try may have created one at the same time on a host that does not share the lock
 (see :mod:`airflow_provider_sessions.operators._create_lock`). Then both return the oldest session, and the try that
-created the other one cancels it.
+created the other one cancels it. Where a platform shows the time of creation in whole seconds, a session may appear
+that seems to be as old; so a try that has just created or found one waits until the second is over.
 
 As a duplicate, a try cancels only a session that it created itself, or one that results from an earlier send without a
 response. To recreate a session, it cancels those whose marker proves that they belong to this create, and the one
@@ -24,6 +25,7 @@ markers name the send: the duplicate that may still be created would never be ca
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -61,11 +63,16 @@ _LATE_REQUEST_SECONDS = _send_record.LATE_REQUEST_SECONDS
 """Seconds for which a request may still be carried out after its sender gave up or was killed."""
 _RECHECK_SECONDS = 3.0
 """Seconds after which the search for its session is repeated: most such requests are carried out by then."""
+_TICK_SECONDS = 1.0
+"""Seconds within which sessions seem to be created at the same time, where the platform shows no fractions of them."""
+_NEW_SECONDS = 60.0
+"""Seconds for which a session is new: the clocks of hosts differ."""
 _MAX_WAIT = 60.0
 """Seconds that the search after a create may wait for the rate limit."""
 _CONFLICT_DELAYS = (0.0, 1.0, 3.0)
 """Seconds before each search for the session whose name the platform says is taken: lists may be late."""
-
+_SEND_TIME = re.compile(r"[0-9a-f]{8}")
+"""The beginning of a send's id: see :func:`_make_send_id`."""
 
 OnExistingName = Literal["return", "fail", "recreate"]
 """The values of :class:`OnExisting`, as the type of arguments."""
@@ -190,9 +197,12 @@ async def _find_before_send(
     :raises TooEarlyError: one still can.
     """
     found = await _find_sessions(adapter, draft, record)
-    if not _is_send_pending(adapter, draft, record, found, known_session):
+    if _is_send_pending(adapter, draft, record, found, known_session):
+        await adapter.client.clock.sleep(_RECHECK_SECONDS)
+    elif _may_find_older(adapter, draft, found):
+        await adapter.client.clock.sleep(_TICK_SECONDS)
+    else:
         return found
-    await adapter.client.clock.sleep(_RECHECK_SECONDS)
     found = await _find_sessions(adapter, draft, record)
     if _is_send_pending(adapter, draft, record, found, known_session):
         raise _make_too_early_error(adapter, draft, record)
@@ -286,8 +296,36 @@ def _sort_by_age(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
 
 def _make_send_id(clock: Clock) -> str:
     """Return the id of a send. Ids sort by time, unless their 8 hex digits overflow in between, as every 49 days."""
-    milliseconds = int(clock.now().timestamp() * 1000)
-    return f"{milliseconds % 2**32:08x}{secrets.token_hex(2)}"
+    return f"{_milliseconds(clock.now()) % 2**32:08x}{secrets.token_hex(2)}"
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+def _may_find_older(adapter: Adapter, draft: SessionDraft, found: _FoundSessions) -> bool:
+    """Whether a session that counts as older than the oldest one may appear: one that another try has just created."""
+    if not found.candidates or adapter.has_unique_names(draft):
+        return False
+    oldest = found.candidates[0]
+    return _has_whole_second(oldest.session) and _is_new(oldest, adapter.client.clock.now())
+
+
+def _has_whole_second(session: Session) -> bool:
+    """Whether a session created later may seem to be as old as this one."""
+    return session.created_at is None or not session.created_at.microsecond
+
+
+def _is_new(candidate: Candidate, now: datetime) -> bool:
+    """Whether a session was created just now: by its send's id, which holds milliseconds; else as the platform says."""
+    attempt, created_at = candidate.marker and candidate.marker.attempt, candidate.session.created_at
+    if attempt and _SEND_TIME.match(attempt):
+        age = _milliseconds(now) - int(attempt[:8], 16)
+    elif created_at:
+        age = _milliseconds(now) - _milliseconds(created_at)
+    else:
+        return False
+    return (age + _NEW_SECONDS * 1000) % 2**32 < 2 * _NEW_SECONDS * 1000
 
 
 def _warn_of_other_arguments(draft: SessionDraft, alive: Iterable[Candidate]) -> None:
@@ -400,6 +438,9 @@ async def _find_after_unclear(
     """
     try:
         found = await _find_sessions(adapter, draft, record, without=without)
+        if _may_find_older(adapter, draft, found):
+            await adapter.client.clock.sleep(_TICK_SECONDS)
+            found = await _find_sessions(adapter, draft, record, without=without)
     except RateLimitedError:
         raise  # it says when the task may search again
     except SessionsError as search_error:
@@ -467,6 +508,8 @@ async def _resolve_race(
     adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], created: Session
 ) -> Session:
     """Return the oldest session of all tries that ran at the same time, and cancel this try's if it is another."""
+    if _has_whole_second(created):
+        await adapter.client.clock.sleep(_TICK_SECONDS)  # then no other can appear that seems to be as old
     try:
         found = await _find_sessions_with_wait(adapter, draft, record, without)
     except SessionsError as search_error:

@@ -31,7 +31,7 @@ from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.platforms.description_marker import Candidate, DescriptionMarker
 from tests.unit.export.stand_in import StandIn
 
-NOW = VirtualClock().now()
+NOW = VirtualClock().now() + timedelta(milliseconds=250)
 KEY = "task1-arguments1"
 DRAFT = SessionDraft(title="Town hall", start=NOW + timedelta(days=1), duration_seconds=3600, key=KEY)
 LOST = BrokenConnectionError("no answer came")
@@ -146,7 +146,7 @@ class Platform(StandIn):
 
 @pytest.fixture
 def clock() -> VirtualClock:
-    return VirtualClock(auto=True)
+    return VirtualClock(NOW, auto=True)
 
 
 @pytest.fixture
@@ -624,6 +624,54 @@ def test_concurrent_attempts_agree_on_the_older_session(
     platform.before_search = [None, lambda: platform.add("twin", **twin)]
     assert make(platform) == result
     assert platform.canceled == ([("made-1", False)] if result == "twin" else [])
+
+
+@pytest.fixture
+def whole_seconds(platform: Platform, clock: VirtualClock) -> Platform:
+    """A platform that shows times of creation without fractions, 250 ms before the next."""
+    clock.jump(0.75)
+    return platform
+
+
+def test_a_session_created_in_the_same_second_counts_by_its_request(whole_seconds: Platform) -> None:
+    made = make(whole_seconds)
+    assert (made, elapsed(whole_seconds)) == ("made-1", 1.75)
+
+    whole_seconds.add("other", attempt="00", age=1)
+    assert make(whole_seconds) == "other"
+
+
+@pytest.mark.parametrize(
+    ("marker", "waits"),
+    [
+        ({}, 1),
+        ({"age": 0.1}, 0),
+        ({"age": None}, 1),
+        ({"attempt": "0a"}, 1),
+        ({"attempt": "0a", "age": 300}, 0),
+        ({"attempt": "0a", "age": None}, 0),
+        ({"key": None, "can_have_marker": False}, 1),
+    ],
+    ids=["new", "fractions", "no time", "not our id", "old", "nothing known", "no marker"],
+)
+def test_a_new_session_is_used_once_its_second_is_over(
+    whole_seconds: Platform, marker: dict[str, Any], waits: int
+) -> None:
+    attempt = marker.get("attempt") or attempt_at(VirtualClock(whole_seconds.clock.now(), auto=True))
+    whole_seconds.add("theirs", **{"age": 0, "attempt": attempt} | marker)
+    other: dict[str, Any] = {"age": waits} | marker | {"attempt": "00"}
+    whole_seconds.before_search = [None, lambda: whole_seconds.add("a", **other)]
+
+    assert make(whole_seconds) == ("a" if waits else "theirs")
+    assert len(whole_seconds.searches) == 1 + waits
+    assert elapsed(whole_seconds) == 0.75 + waits
+
+
+@pytest.mark.parametrize("ahead", [-59, 59])
+def test_the_clocks_of_hosts_may_differ(whole_seconds: Platform, ahead: float) -> None:
+    whole_seconds.add("theirs", attempt=attempt_at(VirtualClock(NOW + timedelta(seconds=ahead))), age=0)
+    make(whole_seconds)
+    assert len(whole_seconds.searches) == 2
 
 
 @pytest.mark.parametrize("key", [KEY, None])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_sessions.clock import SystemClock
 from airflow_provider_sessions.errors import BrokenConnectionError, ConflictError, RejectedError, SessionsError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators import _create, sessions
@@ -28,6 +29,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat searches at once: no request in these tests is carried out late."""
     monkeypatch.setattr(_create, "_LATE_REQUEST_SECONDS", 0.0)
     monkeypatch.setattr(_create, "_CONFLICT_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr(_create, "_TICK_SECONDS", 0.0)
 
 
 @pytest.fixture(params=PLATFORMS)
@@ -149,7 +151,10 @@ def on_different_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("on_different_hosts")
-def test_concurrent_attempts_agree_on_one_session(place: Place, make: Make, sandbox: Sandbox) -> None:
+def test_concurrent_attempts_agree_on_one_session(
+    place: Place, make: Make, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_create, "_TICK_SECONDS", 1.0)  # the sandbox's clock stands still: all are as old
     theirs = place.theirs()
     sandbox.latency = 0.05  # so that all have searched before one exists
     with ThreadPoolExecutor(4) as pool:
@@ -160,8 +165,53 @@ def test_concurrent_attempts_agree_on_one_session(place: Place, make: Make, sand
     assert place.alive() == sorted([theirs, *made])
 
 
+class Tick:
+    """The rest of a second: what happens in it has the same time of creation as what came before."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+        self.waited = 0
+        self._happens = happens
+        monkeypatch.setattr(_create, "_TICK_SECONDS", 0.75)
+        monkeypatch.setattr(SystemClock, "sleep", self.sleep)
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds == 0.75:
+            self.waited += 1
+            self._happens()
+
+
+@pytest.mark.parametrize("when", ["found", "created", "without a response"])
+def test_an_older_session_that_appears_within_the_second_is_the_one(
+    meetings: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Its try sent its request first, and the platform carried it out last."""
+    older: list[str] = []
+
+    def appear() -> None:
+        description = sandbox.log.entries(route="create_session")[0].body["description"]
+        sent_at = description.rpartition("-")[2].rstrip("]")
+        earlier = description.replace(sent_at, f"{int(sent_at[:8], 16) - 5:08x}{sent_at[8:]}")
+        older.extend(meetings.platform.create(TITLE, scheduled_start=START, description=earlier))
+
+    make = maker(meetings)
+    if when == "found":
+        make()
+    elif when == "without a response":
+        sandbox.faults.add("lost_response", route="create_session")
+    tick = Tick(monkeypatch, appear)
+    made = make(try_number=2)
+
+    assert tick.waited == 1
+    assert [made] == older
+    if when != "found":  # else the other try, which had not seen it either, cancels its own
+        assert meetings.alive() == older
+
+
 @pytest.mark.usefixtures("on_different_hosts")
-def test_an_attempt_whose_response_is_lost_cancels_its_duplicate(place: Place, make: Make, sandbox: Sandbox) -> None:
+def test_an_attempt_whose_response_is_lost_cancels_its_duplicate(
+    place: Place, make: Make, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_create, "_TICK_SECONDS", 1.0)
     sandbox.latency = 0.05
     sandbox.faults.add("lost_response", route="create_session", times=2)
     with ThreadPoolExecutor(2) as pool:
