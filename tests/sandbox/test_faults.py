@@ -166,7 +166,7 @@ def test_delay_and_slow_faults_take_time(sandbox: Sandbox, live_api: httpx.Clien
     sandbox.latency = 0.15
     assert took() >= 0.15
     sandbox.latency = 0
-    assert took() < 0.15
+    assert min(took() for _ in range(5)) < 0.15
 
 
 def test_the_server_survives_a_client_timeout(sandbox: Sandbox, live_api: httpx.Client) -> None:

@@ -133,15 +133,16 @@ def test_a_key_cannot_be_guessed_at_quickly() -> None:
     """Ratio to a plain hash of the same bytes, in one run."""
 
     def took(work: Callable[[], object]) -> float:
-        began = time.perf_counter()
+        began = time.thread_time()
         work()
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     plain = took(lambda: [hashlib.sha256(f"x{n}".encode()).digest() for n in range(1_000)]) / 1_000
     assert took(lambda: account(password=secrets.token_hex()).fingerprint("https://x")) > 500 * plain
     same = account(password="the same key as before")
     same.fingerprint("https://x")
-    assert took(lambda: same.fingerprint("https://x")) < 500 * plain, "a process works it out once"
+    again = min(took(lambda: same.fingerprint("https://x")) for _ in range(5))
+    assert again < 500 * plain, "a process works it out once"
 
 
 def test_a_fingerprint_is_the_same_everywhere() -> None:

@@ -166,9 +166,20 @@ async def test_requests_that_queued_behind_a_failure_do_not_each_try_again(
         go_on.wait(10)
         raise OSError("down")
 
+    class Turn:
+        def __enter__(self) -> None:
+            waiting.release()
+            lock.acquire()
+
+        def __exit__(self, *raised: object) -> None:
+            lock.release()
+
+    lock, waiting = threading.Lock(), threading.Semaphore(0)
+    monkeypatch.setattr(store, "_lock", Turn())
     monkeypatch.setattr(store, "_load", fail)
     tasks = [asyncio.create_task(WindowLimiter(store, LIMIT).get_wait(TrafficClass.CALL)) for _ in range(3)]
-    await asyncio.sleep(0.05)  # all have started in their threads
+    for _ in tasks:
+        assert await asyncio.to_thread(waiting.acquire, timeout=10)
     go_on.set()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreError] * 3
