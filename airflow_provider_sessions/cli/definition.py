@@ -51,7 +51,8 @@ _KEEP_ORIGINAL = Arg(
 )
 _DAY_ZONE = Arg(("--day-zone",), default="UTC", help="day_zone of the export, which names the days of its files")
 _CSV_BOM = Arg(("--csv-bom",), action="store_true", help="begin CSV files with a BOM, as an export with csv_bom does")
-_TARGET = (_CONN_ID, _PATH, _FORMAT, _STORAGE_CONN_ID, _SQL_CONN_ID, _SCHEMA, _TABLE_PREFIX)
+_FILES = (_CONN_ID, _PATH, _FORMAT, _STORAGE_CONN_ID)
+_TARGET = (*_FILES, _SQL_CONN_ID, _SCHEMA, _TABLE_PREFIX)
 _COMPARED = (_DATASETS, _REDACT, _REDACT_CONN_ID)
 
 LEDGER_COMMANDS = (
@@ -86,7 +87,7 @@ LEDGER_COMMANDS = (
         help="Build the files in latest/ again, from those of all runs",
         description="After files of runs were deleted or restored by hand, for example to erase a person.",
         func=lazy_load_command(f"{_PACKAGE}.ledger.rebuild_latest_files"),
-        args=(*_TARGET, _CSV_BOM, ARG_OUTPUT, ARG_VERBOSE),
+        args=(*_FILES, _CSV_BOM, ARG_OUTPUT, ARG_VERBOSE),
     ),
 )
 COMMANDS = (

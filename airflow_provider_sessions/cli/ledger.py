@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from airflow_provider_sessions.cli.output import Row, command, print_rows
 from airflow_provider_sessions.errors import InputError
@@ -106,10 +106,10 @@ def forget_sessions(arguments: Namespace) -> None:
 @command
 def rebuild_latest_files(arguments: Namespace) -> None:
     """Build the latest files of all days again, and print the number of days."""
+    if not arguments.path:
+        raise InputError("give --path: the folder of the export")
     with _open_target(arguments) as target:
-        if not isinstance(target, FileTarget):
-            raise InputError("tables have no latest files; give --path instead of --sql-conn-id")
-        days = rebuild_latest(hook_for(arguments.conn_id), target)
+        days = rebuild_latest(hook_for(arguments.conn_id), cast(FileTarget, target))
     print_rows([{"days": days}], arguments.output)
 
 
@@ -122,7 +122,7 @@ def _open_target(arguments: Namespace) -> Iterator[ExportTarget]:
 
 
 def _operator(arguments: Namespace) -> BaseExportOperator:
-    if bool(arguments.path) == bool(arguments.sql_conn_id):
+    if bool(arguments.path) == bool(vars(arguments).get("sql_conn_id")):
         raise InputError("give either --path, for files, or --sql-conn-id, for tables")
     # Only commands that write files have these.
     options = {name: vars(arguments)[name] for name in ("day_zone", "csv_bom", "keep_original") if name in arguments}

@@ -47,7 +47,7 @@ _Matcher = Callable[[str, _Address | None], bool]
 
 
 def _parse_entry(text: str) -> tuple[_Matcher, int | None] | None:
-    """Return a function that tells whether a host matches an entry, and the entry's port; None if it is invalid."""
+    """Return a function that returns whether a host matches an entry, and the entry's port; None if it is invalid."""
     found = _ENTRY.fullmatch(text)
     if found is None:
         return None

@@ -23,7 +23,7 @@ async def send_part(client: Client, get_url: Callable[[], Awaitable[str]], part:
     :param client: sends the requests; the credential is sent to the connection's own hosts alone.
     :param get_url: returns the URL of the part; called for each attempt, because a URL may have expired.
     :param part: the bytes.
-    :raises ApiError: the host answered with an error status.
+    :raises ApiError: the host responded with an error status.
     :raises NoResponseError: the connection broke in every attempt.
     :raises MalformedResponseError: the response has no ETag.
     """

@@ -12,7 +12,8 @@ The DAG has no schedule: somebody triggers it, from the UI or through the REST A
 7. ``publish`` lets the video library fetch the recording, waits deferred until it can be played, and gives it title,
    chapter and subtitles. Retried or cleared, it finds the video that it created before.
 
-It needs a connection of the type VidInfra Live with ``video_host``, and a triggerer.
+It needs a triggerer, and a connection of the type VidInfra Live; with another base URL than the vendor's, that needs
+``video_host``.
 """
 
 from __future__ import annotations

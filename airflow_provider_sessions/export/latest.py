@@ -73,7 +73,7 @@ M = TypeVar("M", bound=BaseModel)
 _UNREADABLE: Final = (ValueError, LookupError, StopIteration, OSError, csv.Error, msgspec.MsgspecError)
 """What readers raise if a file is damaged, Arrow also ``OSError``."""
 _RECORDS: Final = 100
-"""Records of runs that are read between two looks at the lease."""
+"""Records of runs that are read between two checks of the lease."""
 Versions = Mapping[str, int]
 """By session id, the version of the rows that count."""
 

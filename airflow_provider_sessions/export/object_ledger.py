@@ -71,7 +71,7 @@ B = TypeVar("B")
 
 _TIME: Final = "%Y%m%dT%H%M%SZ"
 _READ_AT_ONCE: Final = 1000
-"""States that are read between two looks at the lease."""
+"""States that are read between two checks of the lease."""
 
 
 class LedgerState(BaseModel):

@@ -198,7 +198,7 @@ class SessionsHook(BaseHook):
         return self._open().client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Send one cheap request that needs the credential, for the button "Test" of Airflow's connection list.
+        """Send one cheap request that needs the credential, for the button *Test Connection* of Airflow's connections.
 
         The message also names time zones whose data on this system are older than those of the package ``tzdata``.
         """

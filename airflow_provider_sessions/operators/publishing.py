@@ -62,7 +62,8 @@ class PublishRecordingOperator(IdempotentOperator):
     Returns ``{"video_id", "library_id", "recording_id", "session_id", "title", "status"}``, and pushes ``video_id`` to
     XCom.
 
-    :param conn_id: the connection, of the type ``vidinfra``, with ``video_host``. (templated)
+    :param conn_id: the connection, of the type ``vidinfra``; with another base URL than the vendor's, it needs
+        ``video_host``. (templated)
     :param session_id: the session; required without ``file``. (templated)
     :param recording_id: the recording; required if several are ready. (templated)
     :param file: instead of a recording: a path, or a URL of Airflow's object storage, such as ``s3://bucket/talk.mp4``.
@@ -453,7 +454,9 @@ class _FileSource:
             raise
         if found := await find():
             return found
-        raise ExportError(f"{self.path.name} is uploaded, but the library does not list it; a retry looks for it again")
+        raise ExportError(
+            f"{self.path.name} is uploaded, but the library does not list it; a retry searches for it again"
+        )
 
 
 def parse_tags(value: Any) -> list[str] | None:

@@ -68,8 +68,8 @@ class CreateSessionOperator(IdempotentOperator):
     attendees may see it, unless ``mark`` is false. Another run creates another session, and so do other arguments: pass
     none that differ between tries, such as ``now()``.
 
-    Returns a small dict: ``session_id``, ``platform``, ``state``, ``title``, ``scheduled_start``, ``url``,
-    ``join_url``.
+    Returns a small dict: ``session_id``, ``platform``, ``state``, ``state_inferred``, ``title``, ``scheduled_start``,
+    ``url``, ``join_url``.
 
     :param conn_id: the connection, of any of this provider's types. (templated)
     :param title: the session's title. (templated)
@@ -84,8 +84,8 @@ class CreateSessionOperator(IdempotentOperator):
     :param options: options of the platform, such as ``room_id`` and ``preset_id`` on VidInfra. (templated)
     :param on_existing: what to do if the session exists already. ``return``: return the session that this task created,
         and ignore sessions created elsewhere. ``fail``: the same, but fail if a session with this title and these times
-        was created elsewhere. ``recreate``: cancel the session that this task created, unless it has started, and
-        create another. (templated)
+        was created elsewhere. ``recreate``: cancel the session that this task created, and create another; fail if
+        it has started. (templated)
     :param mark: whether the description may end with the marker. Without it VidInfra and Sessions recognize the session
         by its exact title and times, whichever task created it. (templated)
     :param deferrable: whether the task is deferred, without holding a worker, if a request would have to wait longer

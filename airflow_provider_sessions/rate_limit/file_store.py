@@ -40,7 +40,7 @@ _NO_QUOTAS = RateLimitInfo(200).quotas
 _BATCH_SECONDS = 0.1
 """Seconds for which times that were taken ahead may be used."""
 _NEWS_SECONDS = 0.01
-"""Seconds between two looks whether another process has recorded something that the platform said."""
+"""Seconds between two checks whether another process has recorded what the platform said."""
 _MAX_DELAY = 1.0
 """Seconds, or an eighth of a window: the most that a response waits to be recorded."""
 _MAX_RESPONSES = 32

@@ -78,7 +78,7 @@ class RedisStore:
     """Keeps a state in Redis.
 
     :param address: the server.
-    :param account: a name that tells accounts apart and contains no credential.
+    :param account: a name that distinguishes accounts and contains no credential.
     :param limit: the limit for which the state is read.
     :raises ImportError: the package ``redis`` is not installed.
     """

@@ -29,7 +29,7 @@ _HOSTS = 4
 def get_account_limiter(account: str, limit: RateLimit | None, clock: Clock, store: RedisAddress | None) -> RateLimiter:
     """Return the limiter of an account.
 
-    :param account: a name that tells accounts apart and contains no credential.
+    :param account: a name that distinguishes accounts and contains no credential.
     :param limit: the limit; None if the platform has no known one. Then the processes share nothing but the time until
         which the platform refuses requests.
     :param clock: the time. With another clock than the machine's, nothing is shared with other processes.
@@ -93,7 +93,7 @@ _process_limiters_lock = threading.Lock()
 def get_process_limiter(account: str, limit: RateLimit | None, clock: Clock) -> RateLimiter:
     """Return the limiter of an account that only this process uses.
 
-    :param account: a name that tells accounts apart and contains no credential.
+    :param account: a name that distinguishes accounts and contains no credential.
     :param limit: the limit; None if the platform has no known one.
     :param clock: the time; each clock has limiters of its own.
     """

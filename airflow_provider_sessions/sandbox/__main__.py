@@ -36,7 +36,7 @@ A scenario is a JSON file with a list of control requests, which run before that
 
 examples:
   python -m airflow_provider_sessions.sandbox
-  python -m airflow_provider_sessions.sandbox --port 8080 --seed 7 --ready-file ready.json
+  python -m airflow_provider_sessions.sandbox --port 8090 --seed 7 --ready-file ready.json
   python -m airflow_provider_sessions.sandbox --now 2026-03-02T15:00:00Z --speed 0
 """
 

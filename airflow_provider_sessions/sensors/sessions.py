@@ -312,7 +312,8 @@ class SessionStateSensor(_SessionSensor):
     :param max_idle: maximum time between two polls of a deferred sensor, however far away the planned start is: a
         move, a cancellation or an early start may be noticed this late. Defaults to 15 minutes. (templated)
     :param max_consecutive_failures: consecutive failed polls that end the wait; a rate-limited poll (429) is not a
-        failed one. (templated)
+        failed one. Three that are refused (400, 401, 403, 409, 422) or do not find the session end it anyway.
+        (templated)
     :param on_unreachable: what to do when the state can no longer be reached, for example because the session was
         canceled: ``fail``, ``skip`` or ``succeed``. (templated)
     :param cancel_on_kill: cancel the session, unless it has started, when a user marks the deferred task as failed or
@@ -415,7 +416,8 @@ class ArtifactSensor(_SessionSensor):
     :param max_idle: maximum time between two polls of a deferred sensor, however far away the planned start is.
         Defaults to 15 minutes. (templated)
     :param max_consecutive_failures: consecutive failed polls that end the wait; a rate-limited poll (429) is not a
-        failed one. (templated)
+        failed one. Three that are refused (400, 401, 403, 409, 422) or do not find the session end it anyway.
+        (templated)
     :param on_unreachable: what to do when there will be no artifact, because the session was never held or nothing was
         recorded: ``fail``, ``skip`` or ``succeed``. (templated)
     :param deferrable: wait in the triggerer, without holding a worker.

@@ -55,7 +55,7 @@ class SessionsToObjectStorageOperator(BaseExportOperator):
     (exported by other runs before), ``pending`` and ``absent`` (number of sessions by dataset), ``near_give_up`` (by id
     of the first 20 pending sessions on which the export gives up soon, when it does), ``deleted``,
     ``record`` (path of the run's record), and in ``datasets`` for each dataset ``rows``, ``bytes``, ``files`` and the
-    first ten ``paths``.
+    first ten ``paths``; with ``keep_original`` also ``originals``, their number, in ``transcript_segments``.
 
     The event of an asset in ``outlets`` has the same content, with ``rows`` by dataset; an asset alias gets an event
     for each folder to which rows were written.

@@ -1,4 +1,4 @@
-"""Export the meetings of each day, and tell the DAGs downstream exactly which days have new data.
+"""Export the meetings of each day, and report to the downstream DAGs exactly which days have new data.
 
 It needs Airflow 3.3, whose asset events can name the partitions that a run wrote.
 

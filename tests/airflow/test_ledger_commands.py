@@ -177,7 +177,10 @@ def _read_files(folder: Path) -> dict[Path, list[str]]:
     return {path: path.read_text().splitlines() for path in folder.glob("*/*.jsonl")}
 
 
-def test_tables_have_no_latest_files(vidinfra: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", f"sqlite:///{tmp_path}/warehouse.db")
-    with pytest.raises(SystemExit, match="tables have no latest files"):
-        main(["ledger", "rebuild-latest", "--conn-id", "vidinfra_default", "--sql-conn-id", "warehouse"])
+def test_only_files_have_latest_files(vidinfra: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["ledger", "rebuild-latest", "--conn-id", "vidinfra_default"]
+    with pytest.raises(SystemExit, match="give --path"):
+        main(command)
+    with pytest.raises(SystemExit):
+        main([*command, "--sql-conn-id", "warehouse"])
+    assert "unrecognized arguments: --sql-conn-id warehouse" in capsys.readouterr().err

@@ -148,7 +148,7 @@ class PrevailAdapter(Adapter):
         Feature.ATTENDANCE: Capability(
             _NO,
             "Prevail has no attendance API. Participants are the invited people; export the 'participants' dataset, "
-            "and speakers stand in the transcript",
+            "and 'transcript_segments' for those who spoke",
         ),
         Feature.TRANSCRIPTS: Capability(
             _INFERRED, "Path and shape are inferred; the connection's field paths can correct the path"
@@ -198,7 +198,7 @@ class PrevailAdapter(Adapter):
         async for _ in self.client.pages(list_window(window)):
             count += 1
         host = urlsplit(self.client.config.base_url).hostname
-        return f"Prevail at {host} answered: {format_count(count, 'session')} in the next 24 hours"
+        return f"Prevail at {host} responded: {format_count(count, 'session')} in the next 24 hours"
 
     def validate(self, draft: SessionDraft) -> None:
         """See :meth:`Adapter.validate`."""

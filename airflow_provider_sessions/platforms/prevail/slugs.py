@@ -69,7 +69,7 @@ class Match(NamedTuple):
 
 
 def make_matcher(draft: SessionDraft, options: PrevailOptions) -> Callable[[str | None, RemoteSession], Match | None]:
-    """Return a function that tells, from a record's slug and plan, whether an attempt at a draft may have created it.
+    """Return a function that gets a record's slug and plan, and returns whether an attempt may have created it.
 
     A record without a marker may still come from this create, if title, case and start match, in three cases: it has no
     slug yet; Prevail's staff, who were asked to schedule it, may have chosen another slug; or the slug was not chosen

@@ -133,7 +133,7 @@ class SessionsUsAdapter(Adapter):
         Feature.CHAT_MESSAGES: Capability(_NO, "Sessions' API has no chat; export 'transcript_segments' instead"),
         Feature.BOOKINGS: Capability(
             _INFERRED,
-            "The whole list is read, once an export; most of its fields are inferred. Of canceled ones no row",
+            "The whole list is read, once an export; most of its fields are inferred. Canceled bookings have no row",
         ),
         Feature.EVENTS: Capability(
             _INFERRED, "The whole list is read, once an export; most of its fields are inferred"
@@ -180,7 +180,7 @@ class SessionsUsAdapter(Adapter):
         """Read the first page of the list of sessions."""
         async for _ in self._pages(endpoints.list_sessions()):
             break
-        return f"Sessions at {urlsplit(self.client.config.base_url).hostname} answered, and the API key is accepted"
+        return f"Sessions at {urlsplit(self.client.config.base_url).hostname} responded, and the API key is accepted"
 
     def validate(self, draft: SessionDraft) -> None:
         """See :meth:`Adapter.validate`."""

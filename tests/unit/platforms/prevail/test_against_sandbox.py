@@ -108,7 +108,7 @@ async def test_what_prevail_cannot_do_says_what_to_use_instead(
 
 async def test_check_returns_host_and_count_in_one_request(adapter: PrevailAdapter, sandbox: Sandbox) -> None:
     sandbox.prevail.create(count=3)
-    assert await adapter.check() == "Prevail at sandbox.test answered: 3 sessions in the next 24 hours"
+    assert await adapter.check() == "Prevail at sandbox.test responded: 3 sessions in the next 24 hours"
     assert take_routes(sandbox) == ["list_sessions"]
 
 

@@ -509,7 +509,7 @@ async def test_what_there_is_not_names_what_to_use_instead(adapter: SessionsUsAd
 
 
 async def test_check_names_the_host_that_responded(adapter: SessionsUsAdapter, sandbox: Sandbox) -> None:
-    assert await adapter.check() == "Sessions at sandbox.test answered, and the API key is accepted"
+    assert await adapter.check() == "Sessions at sandbox.test responded, and the API key is accepted"
     assert list_routes(sandbox) == ["list_sessions"]
 
 
