@@ -313,7 +313,7 @@ def _may_find_older(adapter: Adapter, draft: SessionDraft, found: _FoundSessions
 
 def _has_whole_second(session: Session) -> bool:
     """Whether a session created later may seem to be as old as this one."""
-    return session.created_at is None or not session.created_at.microsecond
+    return session.created_at is not None and not session.created_at.microsecond
 
 
 def _is_new(candidate: Candidate, now: datetime) -> bool:
@@ -522,6 +522,15 @@ async def _resolve_race(
     oldest = candidates[0].session
     if oldest.session_id == created.session_id:
         return created
+    try:
+        current = await adapter.get(created.session_id)
+    except NotFoundError:
+        return oldest
+    except SessionsError as error:
+        log.warning("Could not check whether session %s is a duplicate: %s", created.session_id, error)
+        return oldest
+    if current.session_id == oldest.session_id:  # a request that has become a session meanwhile
+        return oldest
     log.warning("Another try created session %s at the same time; using it", oldest.session_id)
     await _cancel_duplicates(adapter, {created.session_id})
     return oldest

@@ -17,6 +17,7 @@ from airflow_provider_sessions.errors import (
     BrokenConnectionError,
     ConflictError,
     InputError,
+    NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
     RejectedError,
@@ -626,6 +627,30 @@ def test_concurrent_attempts_agree_on_the_older_session(
     assert platform.canceled == ([("made-1", False)] if result == "twin" else [])
 
 
+def test_a_request_that_becomes_a_session_with_another_id_is_no_duplicate(platform: Platform) -> None:
+    def schedule() -> None:
+        del platform.candidates["made-1"]
+        platform.add("town-hall", attempt=None, age=0)
+        platform.held["made-1"] = platform.held["town-hall"]
+
+    platform.before_search = [None, schedule]
+    assert make(platform) == "town-hall"
+    assert platform.canceled == []
+
+
+@pytest.mark.parametrize("error", [NotFoundError("gone", status=404), BrokenConnectionError("blind")])
+def test_nothing_is_canceled_that_cannot_be_read(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, error: SessionsError
+) -> None:
+    async def fail(session_id: str) -> Session:
+        raise error
+
+    platform.before_search = [None, lambda: platform.add("twin", age=1)]
+    monkeypatch.setattr(platform, "get", fail)
+    assert make(platform) == "twin"
+    assert platform.canceled == []
+
+
 @pytest.fixture
 def whole_seconds(platform: Platform, clock: VirtualClock) -> Platform:
     """A platform that shows times of creation without fractions, 250 ms before the next."""
@@ -646,7 +671,7 @@ def test_a_session_created_in_the_same_second_counts_by_its_request(whole_second
     [
         ({}, 1),
         ({"age": 0.1}, 0),
-        ({"age": None}, 1),
+        ({"age": None}, 0),
         ({"attempt": "0a"}, 1),
         ({"attempt": "0a", "age": 300}, 0),
         ({"attempt": "0a", "age": None}, 0),

@@ -18,6 +18,7 @@ from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.operators import _create, sessions
 from airflow_provider_sessions.operators.sessions import UpdateSessionOperator
 from airflow_provider_sessions.sandbox import Sandbox, SandboxServer
+from airflow_provider_sessions.sandbox.request_log import LogEntry
 from tests.connected import Connect, requests_of
 from tests.unit.operators.attempts import START, TITLE, Attempt, FileStore, Place, prepare
 
@@ -410,6 +411,21 @@ def test_a_request_is_created_once_without_a_marker(prevail: Place, sandbox: San
     slug = sandbox.prevail.approve(made)
     assert make(options=options, try_number=2) == slug
     assert len(prevail.alive()) == 1
+
+
+def test_a_request_that_staff_schedule_at_once_is_not_canceled(prevail: Place, sandbox: Sandbox) -> None:
+    """The search after the request finds the session that has become of it."""
+
+    def approve(entry: LogEntry) -> None:
+        for one in prevail.alive() if entry.route == "list_session_requests" else ():
+            if one.startswith("request:"):
+                sandbox.prevail.approve(one)
+
+    sandbox.on_request(approve)
+    made = maker(prevail)(options={"case": "24-cv-1138", "flow": "request"})
+
+    assert prevail.alive() == [made]
+    assert not made.startswith("request:")
 
 
 def test_a_slug_of_the_users_own_identifies_the_session(prevail: Place) -> None:
