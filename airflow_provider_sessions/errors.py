@@ -6,6 +6,7 @@
     ├── InputError (ValueError)             an argument is invalid; nothing was sent
     │   ├── ConnectionConfigError               a field of the Airflow connection
     │   └── OptionsError                        ``options`` of a platform
+    ├── ConnectionNotFoundError             the Airflow connection does not exist, or could not be read
     ├── UnsupportedError                    the platform does not support this; says what to use instead
     ├── ResultTooLargeError                 a result is too large for XCom
     ├── NoResponseError                     a request got no response, or only a part of one
@@ -68,6 +69,13 @@ class ConnectionConfigError(InputError):
 
 class OptionsError(InputError):
     """``options`` holds an unknown field or an invalid value, or lacks a required field."""
+
+
+class ConnectionNotFoundError(SessionsError):
+    """Airflow found no such connection: it does not exist, or no secrets backend could be read.
+
+    Airflow reports both alike, so a later read may succeed.
+    """
 
 
 class UnsupportedError(SessionsError):

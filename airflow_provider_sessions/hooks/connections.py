@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
-from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.errors import ConnectionConfigError, ConnectionNotFoundError
 from airflow_provider_sessions.get_provider_info import get_provider_info
 from airflow_provider_sessions.hooks.masking import amask, get_secrets, mask, supervisor_is_async
 from airflow_provider_sessions.platforms.account import Account
@@ -67,6 +67,7 @@ def resolve_connection(conn_id: str) -> Account:
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
+    :raises ConnectionNotFoundError: there is no connection ``rate_store_conn_id``.
     :raises ConnectionConfigError: its extra is not a JSON object, or ``rate_store_conn_id`` names no Redis connection.
     """
     account = make_account(BaseHook.get_connection(conn_id))
@@ -85,6 +86,7 @@ async def aresolve_connection(conn_id: str) -> Account:
 
     :param conn_id: the connection's id.
     :raises AirflowNotFoundException: there is no such connection.
+    :raises ConnectionNotFoundError: there is no connection ``rate_store_conn_id``.
     :raises ConnectionConfigError: its extra is not a JSON object, or ``rate_store_conn_id`` names no Redis connection.
     """
     if not supervisor_is_async():
@@ -132,8 +134,11 @@ def _parse_store_id(account: Account) -> str | None:
     return store_id
 
 
-def _missing_store_error(account: Account, store_id: str) -> ConnectionConfigError:
-    return account.make_field_error("rate_store_conn_id", f"names the connection {store_id!r}, which does not exist")
+def _missing_store_error(account: Account, store_id: str) -> ConnectionNotFoundError:
+    return ConnectionNotFoundError(
+        f"connection {account.conn_id!r} ({account.conn_type}): rate_store_conn_id names the connection {store_id!r}, "
+        "which does not exist, or no secrets backend could be read"
+    )
 
 
 def _with_store(account: Account, connection: Connection) -> Account:

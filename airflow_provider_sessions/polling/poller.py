@@ -32,6 +32,7 @@ from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock, wait_with_timeo
 from airflow_provider_sessions.errors import (
     ApiError,
     AuthenticationError,
+    InputError,
     NoResponseError,
     NotFoundError,
     RateLimitedError,
@@ -487,12 +488,23 @@ class Poller:
         return self._snapshots.get(session_id, SessionSnapshot()).session
 
     async def _connected_adapter(self) -> Adapter:
-        """Return the adapter; read the connection again after a 401 and every ``RECONNECT_AFTER`` seconds."""
+        """Return the adapter; read the connection again after a 401 and every ``RECONNECT_AFTER`` seconds.
+
+        If it cannot be read then, the adapter in use is kept, except after a 401, and the next poll tries again.
+        """
         if self._is_unauthorized:
             await self._disconnect()
         now = self._now()
         if self._adapter is None or now - self._connected_at >= poll_schedule.RECONNECT_AFTER:
-            adapter = await self._connect(self._adapter)
+            try:
+                adapter = await self._connect(self._adapter)
+            except InputError:
+                raise  # the connection was edited and is invalid now
+            except Exception:
+                # A secrets backend may be unavailable for a while. The credential in use still works.
+                if self._adapter is None:
+                    raise
+                return self._adapter
             if adapter is not self._adapter:
                 await self._disconnect()
             self._adapter, self._connected_at, self._is_unauthorized = adapter, now, False

@@ -45,7 +45,7 @@ from airflow_provider_sessions.arguments import (
     parse_untemplated_bool,
 )
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
-from airflow_provider_sessions.errors import TooManyFailuresError, UnreachableConditionError, WaitError
+from airflow_provider_sessions.errors import InputError, TooManyFailuresError, UnreachableConditionError, WaitError
 from airflow_provider_sessions.hooks.base import hook_for
 from airflow_provider_sessions.links import JoinLink, SessionLink, name_mapped_task, push_links
 from airflow_provider_sessions.messages import unknown_choice_error
@@ -58,6 +58,7 @@ from airflow_provider_sessions.polling.wait_conditions import (
     ArtifactCondition,
     FailureLimits,
     PollHistory,
+    PollResult,
     StateCondition,
     WaitCondition,
     WaitResult,
@@ -208,9 +209,8 @@ class _SessionSensor(BaseSensorOperator):
 
     def _poll(self, context: Context, before: PollHistory, limits: FailureLimits) -> tuple[WaitResult, PollHistory]:
         """Poll once and evaluate the condition. Return the result, with the session, and the updated history."""
-        condition, session_id = self.condition(), parse_id(self.session_id)
-        hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.deferrable else None)
-        polled = hook.run(lambda adapter: poll_once(adapter, condition, session_id))
+        condition = self.condition()
+        polled = self._poll_session(context, condition)
         if polled.session is not None and not self._has_links:  # each run of a rescheduled task starts without them
             push_links(context, polled.session)
             self._has_links = True
@@ -221,6 +221,24 @@ class _SessionSensor(BaseSensorOperator):
         elif polled.error is not None:
             log.warning("The poll failed with %s: %s", type(polled.error).__name__, polled.error)
         return replace(result, session=polled.session), history
+
+    def _poll_session(self, context: Context, condition: WaitCondition) -> PollResult:
+        """Poll once. A connection that cannot be read is a failed poll if an earlier poke has read it."""
+        session_id = parse_id(self.session_id)
+        try:
+            hook = hook_for(self.conn_id, max_wait=SHORT_WAIT if self.deferrable else None)
+        except InputError:
+            raise
+        except Exception as failure:
+            # Airflow also raises "not found" while a secrets backend is unavailable.
+            if not self._has_poked(context):
+                raise
+            return PollResult(error=failure)
+        return hook.run(lambda adapter: poll_once(adapter, condition, session_id))
+
+    def _has_poked(self, context: Context) -> bool:
+        """Whether an earlier poke of this task has ended without an exception."""
+        return bool(context.get("task_reschedule_count")) if self.reschedule else self._history is not None
 
     def _defer(self, deadline: float, session: Session | None) -> NoReturn:
         now = SYSTEM_CLOCK.now().timestamp()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.errors import ConnectionNotFoundError
 from airflow_provider_sessions.hooks.connections import aresolve_connection
 from airflow_provider_sessions.hooks.masking import amask
 from airflow_provider_sessions.hooks.metrics import make_metrics
@@ -49,7 +49,8 @@ class Connector:
         """Read the connection, mask its secrets, and return an adapter.
 
         :param current: the adapter in use, which is returned if the connection has not changed.
-        :raises ConnectionConfigError: there is no such connection, or a field of it is invalid.
+        :raises ConnectionNotFoundError: there is no such connection, or it could not be read.
+        :raises ConnectionConfigError: a field of it is invalid.
         """
         account = await self.read_account()
         if current is not None and current.account == account:
@@ -76,12 +77,15 @@ class Connector:
     async def read_account(self) -> Account:
         """Read the connection.
 
-        :raises ConnectionConfigError: there is no such connection, or a field of it is invalid.
+        :raises ConnectionNotFoundError: there is no such connection, or it could not be read.
+        :raises ConnectionConfigError: a field of it is invalid.
         """
         try:
             return await aresolve_connection(self._conn_id)
         except AirflowNotFoundException as missing:
-            raise ConnectionConfigError(f"there is no connection {self._conn_id!r}: {missing}") from missing
+            raise ConnectionNotFoundError(
+                f"there is no connection {self._conn_id!r}, or no secrets backend could be read: {missing}"
+            ) from missing
 
 
 def get_shared_poller(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Poller:
@@ -95,7 +99,7 @@ def get_shared_poller(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Poller:
 async def resolve_platform(conn_id: str) -> type[Adapter]:
     """Return the adapter class of a connection. No request is sent to the platform.
 
-    :raises ConnectionConfigError: there is no such connection.
+    :raises ConnectionNotFoundError: there is no such connection, or it could not be read.
     :raises InputError: its type is no platform of this provider.
     """
     return await import_adapter(await Connector(conn_id).read_account())

@@ -8,10 +8,11 @@ from airflow.models.connection import Connection as StoredConnection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, Connection
 from airflow.sdk.log import redact
 
-from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.errors import ConnectionConfigError, ConnectionNotFoundError
 from airflow_provider_sessions.hooks.connections import aresolve_connection, make_account, resolve_connection
 from airflow_provider_sessions.platforms.account import Account
 from airflow_provider_sessions.rate_limit.redis_store import RedisAddress
+from airflow_provider_sessions.retries.permanent_errors import is_permanent
 from tests.connected import Connect
 
 
@@ -142,17 +143,26 @@ async def test_the_connection_of_the_rate_store_is_read_too_and_masked(connect: 
     assert await aresolve_connection("c") == account
 
 
+async def test_a_rate_store_that_cannot_be_read_may_exist_later(connect: Connect) -> None:
+    connect("c", **WITH_STORE)
+
+    text = "rate_store_conn_id names the connection 'limits', which does not exist, or no secrets backend could be read"
+    with pytest.raises(ConnectionNotFoundError, match=text) as missing:
+        resolve_connection("c")
+    assert not is_permanent(missing.value)
+    with pytest.raises(ConnectionNotFoundError, match=text):
+        await aresolve_connection("c")
+
+
 @pytest.mark.parametrize(
     ("store", "text"),
     [
-        (None, "rate_store_conn_id names the connection 'limits', which does not exist"),
         ({"conn_type": "postgres"}, "rate_store_conn_id names 'limits', which has the type 'postgres'; expected redis"),
         ({"conn_type": "redis", "extra": {"db": "first"}}, "connection 'limits': db must be a number"),
     ],
 )
 async def test_a_rate_store_that_is_no_redis_is_refused(connect: Connect, store: Any, text: str) -> None:
-    if store is not None:
-        connect("limits", **store)
+    connect("limits", **store)
     connect("c", **WITH_STORE)
 
     for _ in range(2):

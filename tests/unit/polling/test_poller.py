@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_sessions.errors import ConnectionConfigError
+from airflow_provider_sessions.errors import ConnectionConfigError, ConnectionNotFoundError
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.wait_conditions import WaitStatus
@@ -294,6 +294,62 @@ async def test_wait_survives_a_broken_connection_that_is_fixed(harness: PollerHa
     await harness.advance(120)
 
     assert wait.result().status is WaitStatus.SUCCESS
+
+
+async def test_platform_is_polled_while_the_connection_cannot_be_read_again(harness: PollerHarness) -> None:
+    outage = Outage(harness)
+    [session_id] = harness.sandbox.vidinfra.create()
+    wait, live_wait = harness.start_wait(session_id), harness.start_wait(session_id, LIVE)
+    await harness.advance(290)
+    outage.begin()
+    await harness.advance(480)
+    assert outage.reads > 10, "each poll tries again"
+    assert not wait.done()
+    harness.sandbox.vidinfra.start(session_id)
+    await harness.advance(31)
+    assert live_wait.result().status is WaitStatus.SUCCESS
+
+    harness.api_key = harness.sandbox.vidinfra.new_api_key()
+    outage.end()
+    await harness.advance(31)
+    assert len(harness.opened) == 2, "the connection is read as soon as that is possible"
+    assert not wait.done()
+
+
+async def test_wait_survives_a_401_while_the_connection_cannot_be_read(harness: PollerHarness) -> None:
+    outage = Outage(harness)
+    [session_id] = harness.sandbox.vidinfra.create()
+    wait = harness.start_wait(session_id, LIVE)
+    await harness.advance(1)
+    outage.begin()
+    harness.sandbox.faults.add("status", status=401)
+    await harness.advance(240)
+    assert outage.reads >= 3
+    assert len(harness.closed) == 1, "the refused credential is not used again"
+    assert not wait.done()
+
+    outage.end()
+    harness.sandbox.vidinfra.start(session_id)
+    await harness.advance(120)
+    assert wait.result().status is WaitStatus.SUCCESS
+
+
+class Outage:
+    """A time in which no secrets backend can be read."""
+
+    def __init__(self, harness: PollerHarness) -> None:
+        self.harness = harness
+        self.reads = 0
+
+    def begin(self) -> None:
+        self.harness.on_connect = self._fail
+
+    def end(self) -> None:
+        self.harness.on_connect = lambda: None
+
+    def _fail(self) -> None:
+        self.reads += 1
+        raise ConnectionNotFoundError("there is no connection 'vidinfra_default', or no secrets backend could be read")
 
 
 async def test_bug_in_a_poll_is_logged_and_causes_backoff(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import (
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     PokeReturnValue,
@@ -308,6 +310,40 @@ def test_poke_counts_consecutive_failures(session_id: str, sandbox: Sandbox, con
     assert sensor.poke(context) is False
     with pytest.raises(TooManyFailuresError, match="2 polls in a row failed, the last with MalformedResponseError"):
         sensor.poke(context)
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_poke_counts_a_connection_that_cannot_be_read(
+    vidinfra: Any, session_id: str, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    context["task_state_store"] = Store()
+    arguments = {"deferrable": False, "mode": mode, "max_consecutive_failures": 2}
+    first = state_sensor(session_id, **arguments)
+
+    def poke() -> Any:
+        # Each poke of a rescheduled task is a run of its own.
+        result = (first if mode == "poke" else state_sensor(session_id, **arguments)).poke(context)
+        context["task_reschedule_count"] = 1
+        return result
+
+    connection = os.environ["AIRFLOW_CONN_VIDINFRA_DEFAULT"]
+    assert poke() is False
+    monkeypatch.delenv("AIRFLOW_CONN_VIDINFRA_DEFAULT")
+    assert poke() is False
+    monkeypatch.setenv("AIRFLOW_CONN_VIDINFRA_DEFAULT", connection)
+    assert poke() is False, "a successful poke resets the count"
+    monkeypatch.delenv("AIRFLOW_CONN_VIDINFRA_DEFAULT")
+    assert poke() is False
+    with pytest.raises(TooManyFailuresError, match="2 polls in a row failed, the last with AirflowNotFoundException"):
+        poke()
+
+
+@pytest.mark.parametrize("fields", [{"deferrable": True}, {"deferrable": False}, {"mode": "reschedule"}], ids=str)
+def test_unknown_connection_fails_the_task_at_once(context: dict[str, Any], fields: dict[str, Any]) -> None:
+    sensor = state_sensor("s-1", conn_id="no_such_one", **{"deferrable": False} | fields)
+
+    with pytest.raises(AirflowNotFoundException, match="no_such_one"):
+        sensor.execute(context) if sensor.deferrable else sensor.poke(context)
 
 
 def test_poke_detects_a_deleted_session(vidinfra: Any, session_id: str, context: dict[str, Any]) -> None:

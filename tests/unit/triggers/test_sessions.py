@@ -157,6 +157,20 @@ async def test_invalid_connection_fails_with_a_clear_event(
     assert message in event["message"]
 
 
+async def test_connection_that_cannot_be_read_counts_as_any_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secrets backend may be unavailable for minutes, and Airflow reports that as a missing connection."""
+    monkeypatch.setattr(_connector, "aresolve_connection", _no_connection)
+    clock = VirtualClock()
+    monkeypatch.setattr(WaitTrigger, "clock", clock)
+    given = arguments("s-1", deadline=clock.now().timestamp() + 3600, max_consecutive_failures=5)
+    event = asyncio.ensure_future(event_of(SessionStateTrigger(state="live", **given)))
+    await clock.advance(300)
+
+    message = (await event)["message"]
+    assert message.startswith("5 polls in a row failed, the last with ConnectionNotFoundError: there is no connection")
+    assert "or no secrets backend could be read" in message
+
+
 async def _no_connection(conn_id: str) -> Any:
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
