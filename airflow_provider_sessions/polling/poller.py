@@ -127,8 +127,8 @@ class Poller:
 
     @property
     def is_running(self) -> bool:
-        """Whether its task has been started and has not ended."""
-        return self._task is not None and not self._task.done()
+        """Whether its task has been started, has not ended and is not being canceled."""
+        return self._task is not None and not self._task.done() and not self._task.cancelling()
 
     def start(self) -> None:
         """Start to poll, in a task of its own."""
@@ -158,6 +158,7 @@ class Poller:
         :param deadline: when the final poll begins, in seconds since 1970. The subscription expires after that poll, at
             the latest ``FINAL_POLL_TIMEOUT`` seconds after the deadline. A deadline in the past counts as now.
         :param ended_session: the session, if it is known to have ended: then only its artifact is polled.
+        :raises RuntimeError: the poller has stopped.
         """
         target = PollTarget(session_id, artifact)
         if self._last_session(session_id) is None:
@@ -174,12 +175,15 @@ class Poller:
 
         :param session_list: which sessions.
         :param poll_interval: seconds between polls.
+        :raises RuntimeError: the poller has stopped.
         """
         return self._subscribe(self._list_schedules, Subscription(session_list, poll_interval, leave=self._leave_list))
 
     def _subscribe(
         self, schedules: dict[Target, TargetSchedule[Target, Result]], subscription: Subscription[Target, Result]
     ) -> Subscription[Target, Result]:
+        if not self.is_running:
+            raise RuntimeError("the poller has stopped; get the connection's current poller")
         due, interval = self._now(), subscription.poll_interval
         if self._last_poll_at is not None:
             due = max(due, self._last_poll_at + interval)

@@ -8,7 +8,7 @@ few seconds later; see :class:`SessionEventSource`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -145,15 +145,16 @@ class SessionEventSource:
         self._check_errors = ErrorLog(clock)
         self._store_errors = ErrorLog(clock)
 
-    async def stream_events(self, poller: Poller) -> AsyncGenerator[DetectedEvent]:
+    async def stream_events(self, get_poller: Callable[[], Poller]) -> AsyncGenerator[DetectedEvent]:
         """Yield events until it is closed. After an exception it may be called again and continues.
 
-        :param poller: the connection's poller.
+        :param get_poller: returns the connection's poller.
         :raises Exception: the poller has stopped because of an unexpected error, or the stored events cannot be loaded.
         """
         emitted = await self._load()
         queue: _Queue = asyncio.Queue()
         settings = self._settings
+        poller = get_poller()  # not earlier: it may be closed during an await without a subscription
         async with poller.subscribe_to_list(settings.session_list, settings.poll_interval) as subscription:
             try:
                 self._start_task(_forward_results(subscription, queue))

@@ -19,6 +19,7 @@ from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.polling.emitted_events import EventName
 from airflow_provider_sessions.polling.event_detection import ARTIFACT_BY_EVENT, parse_events
 from airflow_provider_sessions.polling.poll_schedule import DEFAULT_POLL_INTERVAL
+from airflow_provider_sessions.polling.poller import Poller
 from airflow_provider_sessions.polling.session_events import ErrorLog, EventSettings, SessionEventSource
 from airflow_provider_sessions.polling.wait import FEATURE_BY_ARTIFACT
 from airflow_provider_sessions.triggers._asset_state_store import create_store
@@ -147,7 +148,7 @@ class SessionEventTrigger(BaseEventTrigger):
                     platform = await resolve_platform(self.conn_id)
                     self._check_support(platform)
                     source = self._create_source(platform)
-                async with aclosing(source.stream_events(get_shared_poller(self.conn_id, self.clock))) as events:
+                async with aclosing(source.stream_events(self._get_poller)) as events:
                     async for event in events:
                         error_log.update(None)
                         delay = _MIN_RETRY_DELAY
@@ -158,6 +159,9 @@ class SessionEventTrigger(BaseEventTrigger):
                     delay = _MAX_RETRY_DELAY  # until the connection is edited
             await self.clock.sleep(delay)
             delay = min(2 * delay, _MAX_RETRY_DELAY)
+
+    def _get_poller(self) -> Poller:
+        return get_shared_poller(self.conn_id, self.clock)
 
     def _check_support(self, platform: type[Adapter]) -> None:
         """Check, before any request, that the platform has the artifacts of all events.

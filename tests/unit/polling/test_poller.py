@@ -142,6 +142,18 @@ async def test_adapter_is_closed_after_the_last_wait_and_opened_for_the_next(har
     assert len(harness.opened) == 2
 
 
+async def test_wait_on_a_closed_poller_fails_instead_of_hanging(harness: PollerHarness) -> None:
+    [session_id] = harness.sandbox.vidinfra.create()
+    closed = harness.poller()
+    subscription = closed.subscribe_to_session(session_id, None, 30)
+    leaving = asyncio.ensure_future(subscription.__aexit__())
+    await asyncio.sleep(0)
+    for _ in ("while it is closing", "after that"):
+        with pytest.raises(RuntimeError, match="the poller has stopped"):
+            closed.subscribe_to_session(session_id, None, 30)
+        await leaving
+
+
 async def test_new_wait_starts_while_the_old_poller_is_closing(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
     first = harness.start_wait(session_id)

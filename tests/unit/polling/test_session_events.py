@@ -105,7 +105,7 @@ class SourceHarness:
         return task
 
     async def _consume(self, source: SessionEventSource) -> None:
-        async with aclosing(source.stream_events(self.poller())) as events:
+        async with aclosing(source.stream_events(self.poller)) as events:
             async for event in events:
                 payload = event.payload()
                 assert json.loads(json.dumps(payload)) == payload
@@ -181,6 +181,33 @@ async def test_events_of_a_session_created_elsewhere(create_harness: CreateHarne
     assert early_events + harness.pop_events() == [
         word for word in ALL[name] if word not in ("scheduled", "live", "canceled")
     ]
+
+
+class SlowStore(MemoryStore):
+    """Loads as slowly as Airflow's store, which receives a request per page."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    async def load(self) -> EmittedEvents | None:
+        await self.clock.sleep(2)
+        return await super().load()
+
+
+async def test_source_loads_its_events_while_the_last_wait_ends(create_harness: CreateHarness) -> None:
+    """The poller that the wait used is closed then."""
+    harness = create_harness("vidinfra")
+    [session_id] = harness.platform.create("Board meeting", scheduled_start=harness.in_one_hour())
+    async with harness.poller().subscribe_to_session(session_id, None, POLL_INTERVAL):
+        await harness.advance(POLL_INTERVAL)
+        harness.start_source("live", store=SlowStore(harness.clock))
+        await harness.advance(1)
+    await harness.advance(POLL_INTERVAL)
+    harness.platform.start(session_id)
+    await harness.advance(2 * POLL_INTERVAL)
+
+    assert harness.pop_events() == ["live"]
 
 
 @pytest.mark.parametrize("name", ALL)
