@@ -403,6 +403,7 @@ class Poller:
     ) -> AsyncIterator[tuple[AnySchedule, PollResult | SessionListResult]]:
         """Poll all sessions that are due together, then their artifacts and lists one by one."""
         adapter = await self._connected_adapter()
+        due = [schedule for schedule in due if schedule.subscribers]  # the others have left meanwhile
         self._start_request_timer()
         session_schedules = [schedule for schedule in due if isinstance(schedule.target, PollTarget)]
         now = self._now() + _TIME_TOLERANCE

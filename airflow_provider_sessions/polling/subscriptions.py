@@ -150,7 +150,7 @@ class Subscription(Generic[Target, Result]):
 
 
 class _Requirements(NamedTuple):
-    """What all subscribers of a target together require."""
+    """What all subscribers of a target together require: nothing, if all have left."""
 
     poll_interval: float
     max_idle: float
@@ -195,9 +195,9 @@ class TargetSchedule(Generic[Target, Result]):
     def _get_requirements(self) -> _Requirements:
         if self._requirements is None:
             self._requirements = _Requirements(
-                min(subscription.poll_interval for subscription in self.subscribers),
-                min(subscription.max_idle for subscription in self.subscribers),
-                min(subscription.deadline for subscription in self.subscribers),
+                min((subscription.poll_interval for subscription in self.subscribers), default=math.inf),
+                min((subscription.max_idle for subscription in self.subscribers), default=math.inf),
+                min((subscription.deadline for subscription in self.subscribers), default=math.inf),
             )
         return self._requirements
 

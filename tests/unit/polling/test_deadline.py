@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.model import Artifact, SessionState
+from airflow_provider_sessions.platforms.adapter import Adapter
 from airflow_provider_sessions.platforms.vidinfra.adapter import VidInfraAdapter
 from airflow_provider_sessions.polling.wait_conditions import WaitResult, WaitStatus
 from tests.unit.polling.conftest import PollerHarness
@@ -248,3 +249,40 @@ async def test_wait_that_starts_after_its_deadline_polls_once(harness: PollerHar
     assert_ended(wait, WaitStatus.SUCCESS)
     assert_ended(late, WaitStatus.TIMEOUT)
     assert 1 <= len(harness.requests()) <= 2
+
+
+async def test_wait_is_canceled_while_the_final_poll_of_another_connects(harness: PollerHarness) -> None:
+    connect = harness.connect
+
+    async def connect_slowly(current: Adapter | None) -> Adapter:
+        await harness.clock.sleep(1)
+        return await connect(current)
+
+    harness.connect = connect_slowly  # type: ignore[method-assign]
+    first, second = harness.sandbox.vidinfra.create(count=2)
+    wait, canceled = (harness.start_wait(key, LIVE, poll_interval=290, timeout=310) for key in (first, second))
+    await harness.advance(305)
+    harness.sandbox.vidinfra.start(first)
+    await harness.advance(5.5)  # the connection is read again every 300 s
+    canceled.cancel()
+    await harness.advance(5)
+
+    assert_ended(wait, WaitStatus.SUCCESS)
+
+
+async def test_wait_is_canceled_while_those_of_another_session_expire(
+    harness: PollerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = harness.sandbox.vidinfra.create(count=3)
+    expiring = [harness.start_wait(first, LIVE, timeout=100) for _ in range(400)]
+    canceled, other = harness.start_wait(second, LIVE), harness.start_wait(third, LIVE, timeout=3600)
+    await harness.advance(60)
+    delay_polls(harness, monkeypatch, 7200)
+    expiring[0].add_done_callback(lambda _: canceled.cancel())
+    await harness.advance(600)
+
+    for wait in expiring:
+        assert_ended(wait, WaitStatus.TIMEOUT)
+    assert not other.done()
+    await harness.advance(3600)
+    assert_ended(other, WaitStatus.TIMEOUT)
