@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_json, parse_text
+from airflow_provider_sessions.arguments import none_if_empty, parse_id, parse_interval, parse_json, parse_text
 from airflow_provider_sessions.client.redact import hide_secrets_in_errors
 from airflow_provider_sessions.clock import SYSTEM_CLOCK
 from airflow_provider_sessions.errors import ExportError, InputError, SessionsError, UnsupportedError
@@ -80,7 +80,7 @@ class PublishRecordingOperator(IdempotentOperator):
         formats in the list are ignored. (templated)
     :param object_storage_conn_id: connection for ``file`` and the paths of ``subtitles``. (templated)
     :param timeout: maximum time until the video can be played: a timedelta, seconds, or ISO 8601. (templated)
-    :param poll_interval: seconds between polls of the video.
+    :param poll_interval: time between polls of the video: a timedelta, seconds (at least 1), or ISO 8601.
     :param deferrable: whether the task is deferred, without holding a worker, while it waits. This needs a triggerer.
     :raises ExportError: no recording is ready, or the platform could not process it.
     :raises UnsupportedError: the platform has no video library; nothing was sent.
@@ -120,7 +120,7 @@ class PublishRecordingOperator(IdempotentOperator):
         subtitles: Mapping[str, str] | Sequence[Mapping[str, Any]] | str | None = None,
         object_storage_conn_id: str | None = None,
         timeout: timedelta | float | str = timedelta(hours=2),
-        poll_interval: float = 30.0,
+        poll_interval: timedelta | float | str = 30.0,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -137,7 +137,7 @@ class PublishRecordingOperator(IdempotentOperator):
         self.subtitles = subtitles
         self.object_storage_conn_id = object_storage_conn_id
         self.timeout = timeout
-        self.poll_interval = poll_interval
+        self.poll_interval = parse_interval(poll_interval)  # no template field
         self._deadline: float | None = None
 
     def execute_in_slot(

@@ -309,14 +309,14 @@ class Poller:
 
     async def _poll(self) -> None:
         """Poll what is due. Each result is published at once: a rate limit may delay the rest of the poll."""
-        due = self._select_due()
-        unpublished = dict.fromkeys(due)
-        interval = min(schedule.poll_interval for schedule in due)
-        began = self._poll_began_at = self._now()
-        due_at = min(began, *(schedule.due for schedule in due))
+        unpublished, interval = dict.fromkeys(self._get_schedules()), poll_schedule.DEFAULT_POLL_INTERVAL
+        began = due_at = self._poll_began_at = self._now()
         self._start_request_timer()
         turns = LoopTurns()
         try:
+            due = self._select_due()
+            unpublished, interval = dict.fromkeys(due), min(schedule.poll_interval for schedule in due)
+            due_at = min(began, *(schedule.due for schedule in due))
             async for schedule, result in self._poll_targets(due, interval):
                 await self._before_publish()
                 self._update_interval(max(self._last_poll_duration, self._get_request_seconds()), interval)
@@ -343,7 +343,8 @@ class Poller:
         schedules, now = list(self._get_schedules()), self._now()
         next_regular_poll = max(min(schedule.due for schedule in schedules), self._paused_until)
         only_deadlines = now + _TIME_TOLERANCE < next_regular_poll
-        due_before = -math.inf if only_deadlines else now + min(schedule.poll_interval for schedule in schedules)
+        interval = max(_TIME_TOLERANCE, min(schedule.poll_interval for schedule in schedules))
+        due_before = -math.inf if only_deadlines else now + interval
         return [
             schedule
             for schedule in schedules

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_sessions.arguments import check_untemplated_values, parse_untemplated_bool
+from airflow_provider_sessions.arguments import check_untemplated_values, parse_interval, parse_untemplated_bool
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.model import ArtifactName, StateName
 from airflow_provider_sessions.polling.poll_schedule import DEFAULT_POLL_INTERVAL, MAX_IDLE
@@ -53,7 +53,7 @@ class WaitTrigger(BaseTrigger):
 
     :param conn_id: the connection.
     :param session_id: the session.
-    :param poll_interval: seconds between polls.
+    :param poll_interval: seconds between polls, at least 1.
     :param deadline: when to give up, in seconds since 1970.
     :param not_before: the earliest time of the event, in seconds since 1970.
     :param max_consecutive_failures: consecutive failed polls that end the wait.
@@ -75,6 +75,7 @@ class WaitTrigger(BaseTrigger):
 
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        self.poll_interval = parse_interval(self.poll_interval)
         self.seen = parse_untemplated_bool(self.seen, "seen")
 
     @abstractmethod

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_sessions.arguments import parse_interval
 from airflow_provider_sessions.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_sessions.errors import SessionsError
 from airflow_provider_sessions.safe_text import get_logger
@@ -32,7 +33,7 @@ class VideoTrigger(BaseTrigger):
     :param conn_id: the connection.
     :param library_id: the library.
     :param video_id: the video.
-    :param poll_interval: seconds between polls.
+    :param poll_interval: seconds between polls, at least 1.
     :param deadline: when to give up, in seconds since 1970.
     :param not_before: the earliest time of the event, in seconds since 1970.
     """
@@ -47,6 +48,7 @@ class VideoTrigger(BaseTrigger):
 
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        self.poll_interval = parse_interval(self.poll_interval)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments."""

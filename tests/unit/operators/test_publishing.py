@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,12 @@ def test_invalid_arguments_are_refused_before_any_video_is_created(
 ) -> None:
     with pytest.raises(InputError, match=message):
         operator(session_id, vidinfra, **fields).execute(context)
+
+
+@pytest.mark.parametrize("poll_interval", [0, timedelta(seconds=0.5), "soon"])
+def test_invalid_poll_interval_is_refused_when_the_dag_is_parsed(vidinfra: Any, poll_interval: Any) -> None:
+    with pytest.raises(InputError, match="poll_interval: "):
+        operator("s-1", vidinfra, poll_interval=poll_interval)
 
 
 def test_other_platforms_have_no_video_library(connect: Connect, context: Any) -> None:

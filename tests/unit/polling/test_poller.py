@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_sessions.errors import ConnectionConfigError, ConnectionNotFoundError
 from airflow_provider_sessions.model import Artifact, SessionState
 from airflow_provider_sessions.platforms.adapter import Adapter
+from airflow_provider_sessions.polling.poller import Poller
 from airflow_provider_sessions.polling.wait_conditions import WaitStatus
 from tests.unit.polling.conftest import PollerHarness
 
@@ -381,6 +382,36 @@ async def test_bug_in_a_poll_is_logged_and_causes_backoff(
     assert "the last with ZeroDivisionError: a bug" in wait.result().message
     assert caplog.records[0].exc_info is not None, "with its traceback"
     assert [round(after - before) for before, after in itertools.pairwise(poll_times)] == [5, 10, 20, 40]
+
+
+async def test_bug_before_the_first_request_of_a_poll_is_a_failed_poll(
+    harness: PollerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [session_id] = harness.sandbox.vidinfra.create()
+    wait = harness.start_wait(session_id, LIVE, poll_interval=5)
+    await harness.advance(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Poller, "_select_due", lambda _: 1 / 0)
+        await harness.advance(60)
+    assert not wait.done()
+    harness.sandbox.vidinfra.start(session_id)
+    await harness.advance(120)
+
+    assert wait.result().status is WaitStatus.SUCCESS
+
+
+async def test_wait_without_an_interval_does_not_end_the_others(harness: PollerHarness) -> None:
+    first, second = harness.sandbox.vidinfra.create(count=2)
+    wait = harness.start_wait(first, LIVE)
+    await harness.advance(40)
+    harness.sandbox.vidinfra.start(second)
+    without_interval = harness.start_wait(second, LIVE, poll_interval=0)
+    await harness.advance(1)
+    assert without_interval.result().status is WaitStatus.SUCCESS
+    harness.sandbox.vidinfra.start(first)
+    await harness.advance(31)
+
+    assert wait.result().status is WaitStatus.SUCCESS
 
 
 async def test_new_session_may_be_missing_at_first(harness: PollerHarness) -> None:

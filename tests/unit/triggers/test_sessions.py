@@ -12,9 +12,11 @@ import pytest
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.triggers import _connector
 from airflow_provider_sessions.triggers.sessions import ArtifactTrigger, SessionStateTrigger, WaitTrigger
+from airflow_provider_sessions.triggers.videos import VideoTrigger
 from tests.connected import Connect, requests_of
 
 
@@ -76,6 +78,14 @@ def test_task_deferred_by_the_first_release_resumes(kind: type[WaitTrigger], con
     assert path == f"airflow_provider_sessions.triggers.sessions.{kind.__name__}"
     assert stored.items() <= vars(trigger).items()
     assert given == {key: value for key, value in stored.items() if key != "max_consecutive_failures"}
+
+
+@pytest.mark.parametrize("poll_interval", [0, 0.5, -1, float("nan"), None])
+def test_trigger_refuses_an_interval_below_a_second(poll_interval: Any) -> None:
+    with pytest.raises(InputError, match="poll_interval: "):
+        SessionStateTrigger(state="live", **arguments("s-1", poll_interval=poll_interval))
+    with pytest.raises(InputError, match="poll_interval: "):
+        VideoTrigger(conn_id="v", library_id="l", video_id="v-1", poll_interval=poll_interval, deadline=0.0)
 
 
 async def test_condition_is_already_met(vidinfra: Any) -> None:
