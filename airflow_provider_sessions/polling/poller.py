@@ -73,6 +73,8 @@ _PARALLEL_REQUESTS = 8
 """Requests sent at the same time, once the first request of a poll has succeeded."""
 _SHARED_ERRORS = (AuthenticationError, RateLimitedError, ServerError, NoResponseError)
 """Errors that the other requests of a poll would probably meet as well."""
+_MAX_BLOCK = 3600.0
+"""Seconds without polls after a response, which may be misread. The next poll receives another one."""
 _TIME_TOLERANCE = 0.001
 """Seconds that a timer may fire too early."""
 _IDLE_SLEEP = 60.0
@@ -382,11 +384,14 @@ class Poller:
             await schedule.handle_result(result, self._now(), began, turns)
 
     def _handle_error(self, error: Exception | None) -> None:
-        """Pause for as long as the platform demands, and read the connection again after a 401."""
+        """Pause for as long as the platform demands, and read the connection again after a 401.
+
+        Only a 429 and a 503 apply to all requests; any other error may be that of one session.
+        """
         if isinstance(error, RateLimitedError) and error.retry_after is None:
             self._block(DEFAULT_RETRY_AFTER)
-        elif isinstance(error, ApiError) and error.retry_after is not None:
-            self._block(error.retry_after)
+        elif isinstance(error, ApiError) and error.status in (429, 503) and error.retry_after is not None:
+            self._block(min(error.retry_after, _MAX_BLOCK))
         self._is_unauthorized = self._is_unauthorized or isinstance(error, AuthenticationError)
 
     def _block(self, seconds: float) -> None:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 DEFAULT_RETRY_AFTER = 10.0
 """Seconds to wait after a 429 that does not say for how long."""
 MAX_BLOCK_SECONDS = 86400.0
-"""Seconds: no header blocks an account for longer. A misread number must not block it for years."""
+"""Seconds: no header blocks an account, nor delays a retry, for longer. A misread number must not do so for years."""
 _EPOCH = 1_000_000_000
 _EPOCH_MILLISECONDS = 100_000_000_000
 _MAX_SECONDS = 366 * 86400.0
@@ -104,16 +104,16 @@ class RateLimitInfo:
 
     @property
     def retry_delay(self) -> float | None:
-        """Seconds after which the platform says to retry; None if it does not say.
+        """Seconds after which the platform says to retry, at most ``MAX_BLOCK_SECONDS``; None if it does not say.
 
         If a 429 has no ``Retry-After``, these are the seconds until all windows end that are used up, or all windows if
         none is reported as used up.
         """
-        if self.retry_after is not None or self.status != 429:
-            return self.retry_after
-        used_up = [quota for quota in self.quotas if quota.remaining == 0]
-        resets = [quota.reset for quota in used_up or self.quotas if quota.reset is not None]
-        return max(resets, default=None)
+        delays = [] if self.retry_after is None else [self.retry_after]
+        if self.status == 429 and not delays:
+            used_up = [quota for quota in self.quotas if quota.remaining == 0]
+            delays = [quota.reset for quota in used_up or self.quotas if quota.reset is not None]
+        return min(max(delays), MAX_BLOCK_SECONDS) if delays else None
 
 
 def parse_rate_limit_headers(status: int, headers: Mapping[str, str], now: datetime) -> RateLimitInfo:

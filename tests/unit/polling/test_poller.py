@@ -256,6 +256,49 @@ async def test_retry_after_delays_all_polls(harness: PollerHarness) -> None:
     assert wait.result().status is new_wait.result().status is WaitStatus.SUCCESS
 
 
+@pytest.mark.parametrize("status", [404, 408, 500])
+async def test_retry_after_of_another_error_delays_no_other_poll(harness: PollerHarness, status: int) -> None:
+    """It may be about one session."""
+    [session_id] = harness.sandbox.vidinfra.create()
+    wait = harness.start_wait(session_id, LIVE)
+    await harness.advance(1)
+    harness.sandbox.faults.add("status", status=status, headers={"Retry-After": "600"})
+    await harness.advance(31)
+    harness.sandbox.vidinfra.start(session_id)
+    await harness.advance(60)
+
+    assert wait.result().status is WaitStatus.SUCCESS
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("retry_after", ["99999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_absurd_retry_after_delays_polls_for_a_day_at_most(
+    harness: PollerHarness, status: int, retry_after: str
+) -> None:
+    [session_id] = harness.sandbox.vidinfra.create()
+    wait = harness.start_wait(session_id, LIVE, timeout=14 * 86400)
+    await harness.advance(1)
+    harness.sandbox.faults.add("status", status=status, headers={"Retry-After": retry_after})
+    await harness.advance(31)
+    harness.sandbox.vidinfra.start(session_id)
+    await harness.advance(25 * 3600)
+
+    assert wait.result().status is WaitStatus.SUCCESS
+
+
+async def test_long_retry_after_ends_within_an_hour_with_a_new_credential(harness: PollerHarness) -> None:
+    [session_id] = harness.sandbox.vidinfra.create()
+    wait = harness.start_wait(session_id, LIVE)
+    await harness.advance(1)
+    harness.sandbox.faults.add("status", status=429, headers={"Retry-After": "80000"})
+    await harness.advance(31)
+    harness.sandbox.vidinfra.start(session_id)
+    harness.api_key = harness.sandbox.vidinfra.new_api_key()
+    await harness.advance(3600)
+
+    assert wait.result().status is WaitStatus.SUCCESS
+
+
 async def test_connection_is_read_again_after_a_401(harness: PollerHarness) -> None:
     [session_id] = harness.sandbox.vidinfra.create()
     wait = harness.start_wait(session_id, LIVE)

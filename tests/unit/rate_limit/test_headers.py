@@ -155,6 +155,8 @@ def test_windows_are_parsed_separately_with_the_tightest_first(headers: dict[str
         ({"RateLimit": '"a";r=0;t=3, "b";r=0;t=8, "c";r=5;t=900'}, 8),
         ({"X-RateLimit-Remaining": "4", "X-RateLimit-Reset": "7"}, 7),
         ({"X-RateLimit-Remaining": "0"}, None),
+        ({"Retry-After": "99999999"}, 86400),
+        ({"X-RateLimit-Reset": "99999999999"}, 86400),
     ],
 )
 def test_a_refusal_lasts_until_all_used_up_windows_end(headers: dict[str, str], wait: float | None) -> None:
