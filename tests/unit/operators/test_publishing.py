@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, TaskDeferred
 
 from airflow_provider_sessions.clock import VirtualClock
 from airflow_provider_sessions.errors import ExportError, InputError, RejectedError, SessionsError, UnsupportedError
 from airflow_provider_sessions.operators.publishing import PublishRecordingOperator
 from airflow_provider_sessions.sandbox import Sandbox
 from airflow_provider_sessions.sandbox.request_parsing import ApiError
+from airflow_provider_sessions.triggers import _connector
 from airflow_provider_sessions.triggers.videos import VideoTrigger
 from tests.connected import Connect, RecordingTaskInstance, requests_of
 
@@ -222,9 +223,9 @@ class TestTrigger:
         ("failures", "deadline", "status", "polls"),
         [
             (0, 600, "playable", 4),
-            (2, 600, "playable", 4),
-            (99, 600, "unreachable", 10),
-            (99, 50, "unreachable", 4),
+            (2, 600, "playable", 3),
+            (99, 3600, "unreachable", 10),
+            (99, 50, "unreachable", 3),
             (0, 30, "timeout", 3),
         ],
     )
@@ -239,18 +240,77 @@ class TestTrigger:
         status: str,
         polls: int,
     ) -> None:
-        video = vidinfra.objects.put("videos", {"id": "v-1", "library_id": vidinfra.library_id, "metadata": []})
-        video |= {"created_at": sandbox.clock.now().isoformat(), "url": "", "name": "n"}
-        ends = sandbox.clock.now().timestamp() + deadline
-        trigger = VideoTrigger(**self.arguments(vidinfra, "v-1", deadline=ends))
-        trigger.clock = Following(sandbox)
         if failures:
             sandbox.faults.add("status", status=503, route="get_video", times=failures)
 
-        [event] = [event async for event in trigger.run()]
+        event = await self.run(vidinfra, sandbox, deadline=deadline)
 
-        assert event.payload["status"] == status
+        assert event["status"] == status
         assert requests_of(sandbox).count("get_video") == polls
+
+    async def run(self, vidinfra: Any, sandbox: Sandbox, *, deadline: float, poll_interval: float = 20.0) -> Any:
+        """Run the trigger for a video that takes about a minute; return the payload of its event."""
+        video = vidinfra.objects.put("videos", {"id": "v-1", "library_id": vidinfra.library_id, "metadata": []})
+        video |= {"created_at": sandbox.clock.now().isoformat(), "url": "", "name": "n"}
+        ends = sandbox.clock.now().timestamp() + deadline
+        trigger = VideoTrigger(**self.arguments(vidinfra, "v-1", deadline=ends, poll_interval=poll_interval))
+        trigger.clock = Following(sandbox)
+        [event] = [event async for event in trigger.run()]
+        return event.payload
+
+    @pytest.mark.parametrize("headers", [{}, {"Retry-After": "30"}, {"Retry-After": "99999999"}], ids=str)
+    async def test_rate_limit_does_not_end_the_wait(
+        self, vidinfra: Any, sandbox: Sandbox, headers: dict[str, str]
+    ) -> None:
+        times = 1 if "99999999" in headers.values() else 15
+        sandbox.faults.add("status", status=429, route="get_video", times=times, headers=headers)
+
+        event = await self.run(vidinfra, sandbox, deadline=2 * 86400)
+
+        assert event["status"] == "playable"
+
+    @pytest.mark.parametrize("poll_interval", [1, 30])
+    async def test_outage_of_five_minutes_does_not_end_the_wait(
+        self, vidinfra: Any, sandbox: Sandbox, poll_interval: float
+    ) -> None:
+        began = sandbox.clock.now()
+        sandbox.faults.add("status", status=503, route="get_video", times=9)
+
+        event = await self.run(vidinfra, sandbox, deadline=7200, poll_interval=poll_interval)
+
+        assert event["status"] == "playable"
+        assert sandbox.log.entries(route="get_video")[9].at - began > timedelta(minutes=5)
+
+    @pytest.mark.parametrize("error", [RuntimeError("API_SERVER_ERROR"), AirflowNotFoundException("isn't defined")])
+    async def test_connection_that_cannot_be_read_is_read_later(
+        self, vidinfra: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        resolve, errors = _connector.aresolve_connection, [error] * 5
+
+        async def resolve_late(conn_id: str) -> Any:
+            if errors:
+                raise errors.pop()
+            return await resolve(conn_id)
+
+        monkeypatch.setattr(_connector, "aresolve_connection", resolve_late)
+
+        assert (await self.run(vidinfra, sandbox, deadline=7200))["status"] == "playable"
+
+    async def test_connection_is_read_again_after_a_401(
+        self, vidinfra: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reads = []
+        resolve = _connector.aresolve_connection
+
+        async def count(conn_id: str) -> Any:
+            reads.append(conn_id)
+            return await resolve(conn_id)
+
+        monkeypatch.setattr(_connector, "aresolve_connection", count)
+        sandbox.faults.add("status", status=401, route="get_video", times=1)
+
+        assert (await self.run(vidinfra, sandbox, deadline=7200))["status"] == "playable"
+        assert len(reads) == 2
 
 
 class Following(VirtualClock):
