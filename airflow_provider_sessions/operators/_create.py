@@ -146,7 +146,7 @@ async def create_once(
     :param draft: the session to create, with the key of this create.
     :param on_existing: what to do if it exists.
     :param record: what earlier tries sent.
-    :param known: the id of the session that an earlier try is known to have created.
+    :param known: the id of the session that an earlier try, or this one before a deferral, is known to have created.
     :raises InputError: the platform cannot create it; nothing was sent.
     :raises TooEarlyError: a request without a response may still be carried out: one of an earlier try, and nothing was
         sent; or one of this try, and only the session of another send was found.
@@ -154,6 +154,9 @@ async def create_once(
     """
     adapter.require(Feature.CREATE)
     adapter.validate(draft)
+    if record.canceled is not None:  # by this try, before it was deferred: what exists by now is the new session
+        on_existing = OnExisting.RETURN
+        known = None if known in record.canceled else known
     known_session = await _get_known_session(adapter, known)
     if known_session is not None and on_existing is not OnExisting.RECREATE:
         log.info("Session %s exists already and is %s", known_session.session_id, known_session.state)
@@ -238,21 +241,18 @@ async def _find_sessions(
     draft: SessionDraft,
     record: SendRecord,
     *,
-    without: Set[str] = frozenset(),
     everywhere: bool = False,
 ) -> _FoundSessions:
-    """Search for the sessions of a create.
-
-    :param without: ids of sessions that were canceled just now; lists may still show them.
-    """
+    """Search for the sessions of a create."""
     sends = record.open_sends | {draft.attempt}
-    candidates = [
-        candidate
-        for candidate in await adapter.find_existing(draft, everywhere=everywhere)
-        if candidate.session.session_id not in without
-    ]
+    canceled = record.canceled or frozenset()  # lists may still show them
+    candidates = await adapter.find_existing(draft, everywhere=everywhere)
     of_create = [candidate for candidate in candidates if candidate.was_created_for(draft)]
-    alive = [candidate for candidate in candidates if candidate.session.state not in _GONE]
+    alive = [
+        candidate
+        for candidate in candidates
+        if candidate.session.state not in _GONE and candidate.session.session_id not in canceled
+    ]
     found = [candidate for candidate in alive if candidate.was_created_for(draft)]
     _warn_of_other_arguments(draft, alive)
     return _FoundSessions(
@@ -266,17 +266,15 @@ async def _find_sessions(
     )
 
 
-async def _find_sessions_with_wait(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str]
-) -> _FoundSessions:
+async def _find_sessions_with_wait(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> _FoundSessions:
     """Search, waiting for the rate limit if needed: a session that was just created must not be left behind."""
     try:
-        return await _find_sessions(adapter, draft, record, without=without)
+        return await _find_sessions(adapter, draft, record)
     except RateLimitedError as error:
         if error.retry_after is None or error.retry_after > _MAX_WAIT:
             raise
         await adapter.client.clock.sleep(error.retry_after)
-        return await _find_sessions(adapter, draft, record, without=without)
+        return await _find_sessions(adapter, draft, record)
 
 
 def _sort_by_age(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -395,17 +393,12 @@ async def _recreate(
     for session in sessions.values():
         log.info("Canceling session %s to recreate it", session.session_id)
         await cancel_session(adapter, session.session_id, notify=True)
-    draft = draft.model_copy(update={"turn": found.last_turn + 1})
-    return await _create(adapter, draft, record, without=frozenset(sessions))
+    await asyncio.to_thread(record.record_canceled, sessions)
+    return await _create(adapter, draft.model_copy(update={"turn": found.last_turn + 1}), record)
 
 
-async def _create(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, *, without: Set[str] = frozenset()
-) -> Session:
-    """Send the create request and return the one session that results.
-
-    :param without: ids of sessions that were canceled just now.
-    """
+async def _create(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> Session:
+    """Send the create request and return the one session that results."""
     clock = adapter.client.clock
     # The next searches need only sessions created from now on: the search before found no older one.
     draft = draft.model_copy(update={"since": clock.now(), "attempt": _make_send_id(clock)})
@@ -417,19 +410,19 @@ async def _create(
         record_result = record.record_outcome if _is_final_response(create_error) else record.record_give_up
         await asyncio.to_thread(record_result, draft.attempt)
         log.warning("The session may have been created or not (%s); searching for it", create_error)
-        return await _find_after_unclear(adapter, draft, record, without, create_error)
+        return await _find_after_unclear(adapter, draft, record, create_error)
     except SessionsError as refusal:
         await asyncio.to_thread(record.record_outcome, draft.attempt)
         if not isinstance(refusal, ConflictError | RejectedError) or not adapter.has_unique_names(draft):
             raise
-        return await _find_after_conflict(adapter, draft, record, without, refusal)
+        return await _find_after_conflict(adapter, draft, record, refusal)
     await asyncio.to_thread(record.record_outcome, draft.attempt)
     log.info("Created session %s", created.session_id)
-    return created if adapter.has_unique_names(draft) else await _resolve_race(adapter, draft, record, without, created)
+    return created if adapter.has_unique_names(draft) else await _resolve_race(adapter, draft, record, created)
 
 
 async def _find_after_unclear(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], create_error: SessionsError
+    adapter: Adapter, draft: SessionDraft, record: SendRecord, create_error: SessionsError
 ) -> Session:
     """Return the session of a create whose outcome is unclear.
 
@@ -437,10 +430,10 @@ async def _find_after_unclear(
     :raises TooEarlyError: only another send's session was found, and this one's may still be created.
     """
     try:
-        found = await _find_sessions(adapter, draft, record, without=without)
+        found = await _find_sessions(adapter, draft, record)
         if _may_find_older(adapter, draft, found):
             await adapter.client.clock.sleep(_TICK_SECONDS)
-            found = await _find_sessions(adapter, draft, record, without=without)
+            found = await _find_sessions(adapter, draft, record)
     except RateLimitedError:
         raise  # it says when the task may search again
     except SessionsError as search_error:
@@ -482,7 +475,6 @@ async def _find_after_conflict(
     adapter: Adapter,
     draft: SessionDraft,
     record: SendRecord,
-    without: Set[str],
     refusal: ConflictError | RejectedError,
 ) -> Session:
     """Return the session that has the name of a create that was refused. If there is none, use another name.
@@ -491,7 +483,7 @@ async def _find_after_conflict(
     """
     for delay in _CONFLICT_DELAYS:
         await adapter.client.clock.sleep(delay)
-        found = await _find_sessions(adapter, draft, record, without=without, everywhere=True)
+        found = await _find_sessions(adapter, draft, record, everywhere=True)
         if found.sessions:
             log.info("Another try has created the session: %s", found.sessions[0].session_id)
             return found.sessions[0]
@@ -501,17 +493,15 @@ async def _find_after_conflict(
     if other_draft is None:
         raise refusal
     log.warning("A canceled session still has this session's name (%s); using another name", refusal)
-    return await _create(adapter, other_draft, record, without=without)
+    return await _create(adapter, other_draft, record)
 
 
-async def _resolve_race(
-    adapter: Adapter, draft: SessionDraft, record: SendRecord, without: Set[str], created: Session
-) -> Session:
+async def _resolve_race(adapter: Adapter, draft: SessionDraft, record: SendRecord, created: Session) -> Session:
     """Return the oldest session of all tries that ran at the same time, and cancel this try's if it is another."""
     if _has_whole_second(created):
         await adapter.client.clock.sleep(_TICK_SECONDS)  # then no other can appear that seems to be as old
     try:
-        found = await _find_sessions_with_wait(adapter, draft, record, without)
+        found = await _find_sessions_with_wait(adapter, draft, record)
     except SessionsError as search_error:
         log.warning("Could not check whether another try created the session at the same time: %s", search_error)
         return created

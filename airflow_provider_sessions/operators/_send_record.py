@@ -9,12 +9,15 @@ of the create is: see :mod:`airflow_provider_sessions.operators._create_lock` an
 A record lists the known tries and the open sends: those that were sent and neither answered nor found. If there is no
 record, or it lacks an earlier try (which ran on another host), that try counts as having sent something just before
 this one began.
+
+A record also holds how far a try got that recreates a session: which sessions it canceled, and in a deferral which
+session it created. So the try does not recreate its own session when it resumes.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,8 +57,10 @@ class SendRecord:
         self._clock = clock
         now = self._now()
         text, from_deferral = self._store.read(), _parse(json.dumps(carried) if carried else None)
+        self.created: str | None = from_deferral["created"]
         stored = from_deferral if text is None else _parse(text)
         self._tries: dict[str, float] = from_deferral["tries"] | stored["tries"]
+        self._canceled: dict[str, list[str]] = from_deferral["canceled"] | stored["canceled"]
         # The sender of a request without an outcome has died, or it would hold the lock: it gave up by now.
         self._sends: dict[str, float | None] = {
             send_id: now if gave_up is None else gave_up for send_id, gave_up in stored["sends"].items()
@@ -101,13 +106,33 @@ class SendRecord:
             del self._sends[send_id]
             self._write()
 
-    def close(self) -> None:
-        """Remove the record, because the session was created."""
+    @property
+    def canceled(self) -> frozenset[str] | None:
+        """The ids of the sessions that this try canceled to recreate them; None if it has not done so yet."""
+        session_ids = self._canceled.get(self._try)
+        return None if session_ids is None else frozenset(session_ids)
+
+    def record_canceled(self, session_ids: Iterable[str]) -> None:
+        """Record that this try has canceled all sessions that it recreates; there may have been none."""
+        self._canceled[self._try] = list(session_ids)
+        self._write()
+
+    def close(self, session_id: str | None = None) -> None:
+        """Remove the record, because the session was created.
+
+        :param session_id: its id, which a later deferral of this try carries.
+        """
+        self.created = session_id
         self._store.write(None)
 
     def as_json(self) -> dict[str, Any]:
         """Return the record for a deferral."""
-        return {"tries": dict(self._tries), "sends": dict(self._sends)}
+        return {
+            "tries": dict(self._tries),
+            "sends": dict(self._sends),
+            "canceled": dict(self._canceled),
+            "created": self.created,
+        }
 
     def _write(self) -> None:
         self._store.write(json.dumps(self.as_json()))
@@ -120,14 +145,20 @@ def _parse(text: str | None) -> dict[str, Any]:
     """Parse a record; return an empty one if there is none, or it is invalid."""
     try:
         found = json.loads(text or "{}")
+        created = found.get("created")
         return {
             "tries": {str(number): float(at) for number, at in found.get("tries", {}).items()},
             "sends": {
                 str(send_id): None if at is None else float(at) for send_id, at in found.get("sends", {}).items()
             },
+            "canceled": {
+                str(number): [str(session_id) for session_id in session_ids]
+                for number, session_ids in found.get("canceled", {}).items()
+            },
+            "created": None if created is None else str(created),
         }
     except (ValueError, TypeError, AttributeError):
-        return {"tries": {}, "sends": {}}
+        return {"tries": {}, "sends": {}, "canceled": {}, "created": None}
 
 
 def format_clock_time(at: float) -> str:

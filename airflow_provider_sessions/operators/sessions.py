@@ -170,13 +170,13 @@ class CreateSessionOperator(IdempotentOperator):
         platform = (hook.conn_type, account.base_url(adapter_class(hook.conn_type).default_base_url))
         with create_lock(key, store):
             ids = SessionIdStore(context, self.conn_id, key, platform, store)
-            known = ids.load()
             self._record = record = SendRecord(
                 key, platform, store, context["ti"].try_number, SYSTEM_CLOCK, self._sends
             )
+            known = record.created or ids.load()
             session = hook.run(lambda adapter: create_once(adapter, draft, on_existing, record=record, known=known))
             ids.save(session.session_id, draft.end)
-            record.close()
+            record.close(session.session_id)
         return hook.run(lambda adapter: adapter.finish_create(session, draft))
 
 

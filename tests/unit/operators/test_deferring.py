@@ -16,6 +16,7 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
 from airflow_provider_sessions.errors import RateLimitedError, ServerError
 from airflow_provider_sessions.hooks.base import hook_for
+from airflow_provider_sessions.operators import _create
 from airflow_provider_sessions.operators.artifacts import DownloadRecordingsOperator, FetchTranscriptOperator
 from airflow_provider_sessions.operators.sessions import (
     CallApiOperator,
@@ -53,7 +54,7 @@ class LimitUsage:
 
     def reset(self) -> None:
         """Reset the limit, as if time had passed."""
-        for page in self._folder.iterdir():
+        for page in self._folder.glob("*.rate"):
             page.unlink()
 
 
@@ -84,8 +85,9 @@ def create(place: Place, **fields: Any) -> CreateSessionOperator:
     return CreateSessionOperator(task_id="create", conn_id=place.conn_id, **given)
 
 
-def context(map_index: int = -1) -> dict[str, Any]:
-    return {"ti": RecordingTaskInstance(map_index=map_index), "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
+def context(map_index: int = -1, try_number: int = 1) -> dict[str, Any]:
+    ti = RecordingTaskInstance(map_index=map_index, try_number=try_number)
+    return {"ti": ti, "dag_run": SimpleNamespace(run_after=RUN_AFTER)}
 
 
 def deferral(work: Callable[..., Any], *arguments: Any, **kwargs: Any) -> TaskDeferred:
@@ -163,6 +165,45 @@ def test_a_create_that_may_have_been_carried_out_is_searched_for_after_the_defer
     made = resume(operator, deferred, context())
     assert webinars.alive() == [made["session_id"]]
     assert sandbox.log.count(route="create_session") == 1
+
+
+@pytest.mark.parametrize("is_moved", [False, True], ids=["same host", "another host"])
+@pytest.mark.parametrize(
+    ("route", "fault"),
+    [("add_participants", {"status": 429}), ("create_session", {"status": 503, "carried_out": True})],
+    ids=["created", "unclear"],
+)
+def test_a_try_that_is_deferred_recreates_its_session_once(
+    sandbox_server: SandboxServer,
+    usage: Callable[[str], LimitUsage],
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    route: str,
+    fault: dict[str, Any],
+    is_moved: bool,
+) -> None:
+    monkeypatch.setattr(_create, "_TICK_SECONDS", 0.0)
+    sandbox = sandbox_server.sandbox
+    sandbox.sessions_us.remove_rate_limit()
+    meetings = _limited(sandbox, "sessions_us", connect)
+    operator = create(meetings, on_existing="recreate", participants=["ada@example.com"])
+    first = operator.execute(context())["session_id"]
+    usage(meetings.conn_id).reset()
+    sandbox.log.clear()
+    sandbox.faults.add("status", route=route, headers={"Retry-After": "120"}, **fault)
+    deferred = deferral(operator.execute, context(try_number=2))
+    [second] = meetings.alive()
+    usage(meetings.conn_id).reset()
+    for path in tmp_path.glob("rates/*.json") if is_moved else ():
+        path.unlink()
+
+    assert resume(operator, deferred, context(try_number=2))["session_id"] == second != first
+    assert meetings.alive() == [second]
+    assert (sandbox.log.count(route="delete_session"), sandbox.log.count(route="create_session")) == (1, 1)
+    usage(meetings.conn_id).reset()
+    assert operator.execute(context(try_number=3))["session_id"] != second, "another try recreates it"
+    assert second not in meetings.alive()
 
 
 def test_without_a_known_limit_tasks_resume_at_different_times(
