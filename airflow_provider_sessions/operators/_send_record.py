@@ -56,15 +56,15 @@ class SendRecord:
         self._earlier = {str(number) for number in range(1, try_number)}
         self._clock = clock
         now = self._now()
-        text, from_deferral = self._store.read(), _parse(json.dumps(carried) if carried else None)
+        stored, from_deferral = _parse(self._store.read()), _parse(json.dumps(carried) if carried else None)
         self.created: str | None = from_deferral["created"]
-        stored = from_deferral if text is None else _parse(text)
         self._tries: dict[str, float] = from_deferral["tries"] | stored["tries"]
         self._canceled: dict[str, list[str]] = from_deferral["canceled"] | stored["canceled"]
-        # The sender of a request without an outcome has died, or it would hold the lock: it gave up by now.
-        self._sends: dict[str, float | None] = {
-            send_id: now if gave_up is None else gave_up for send_id, gave_up in stored["sends"].items()
-        }
+        # A deferral may end on a host whose record is of an earlier try, so neither record need have all sends.
+        self._sends: dict[str, float | None] = {}
+        for send_id, gave_up in (*from_deferral["sends"].items(), *stored["sends"].items()):
+            # The sender of a request without an outcome has died, or it would hold the lock: it gave up by now.
+            self._sends[send_id] = max(self._sends.get(send_id) or 0.0, now if gave_up is None else gave_up)
         self._tries.setdefault(self._try, now)
         self._write()
 

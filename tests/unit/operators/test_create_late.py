@@ -254,6 +254,33 @@ def test_a_deferral_carries_the_record_of_sends_to_another_host(
     assert len(vidinfra.alive()) == 1
 
 
+def test_a_record_on_a_host_hides_no_send_that_a_deferral_carries_to_it(
+    vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proxy = Proxy(vidinfra, sandbox, clock, None)
+    with pytest.raises(BrokenConnectionError):
+        Task(vidinfra, proxy).attempt(1)
+    proxy.let_pass(600)
+    another_host(monkeypatch, tmp_path)
+    sandbox.faults.add("status", status=504, route="create_session", headers={"Retry-After": "20"})
+    proxy.seconds = 60
+    let_pass = proxy.let_pass
+
+    def let_pass_and_resume(seconds: float) -> None:
+        if proxy.received:
+            monkeypatch.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "host"))
+        for page in tmp_path.glob("*/*.rate"):
+            page.unlink()
+        let_pass(seconds)
+
+    monkeypatch.setattr(proxy, "let_pass", let_pass_and_resume)
+    made = Task(vidinfra, proxy).attempt(2)
+    let_pass(120)
+
+    assert vidinfra.alive() == [made]
+    assert proxy.sent == 2, "one in each try"
+
+
 def test_a_try_that_sent_nothing_is_not_waited_for(place: Place, sandbox: Sandbox, clock: VirtualClock) -> None:
     proxy = Proxy(place, sandbox, clock, None)
     sandbox.faults.clear()

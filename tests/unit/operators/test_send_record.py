@@ -128,15 +128,30 @@ def test_a_deferral_carries_the_record_to_another_host(
     assert resumed.as_json() == first.as_json()
 
 
-def test_the_stored_record_is_newer_than_a_carried_one(clock: VirtualClock) -> None:
-    first = record(clock, 2)
+def test_a_stored_record_and_a_carried_one_count_together(clock: VirtualClock) -> None:
+    first = record(clock, 1)
     first.record_give_up("a")
-    carried = first.as_json()
-    first.record_outcome("a")
+    first.record_give_up("b")
     clock.jump(20)
-    resumed = record(clock, 2, carried=carried)
-    assert resumed.open_sends == frozenset()
-    assert resumed.pending_until() == NOW + LATE_REQUEST_SECONDS
+    sends = {"b": NOW + 10, "c": NOW + 5}
+    resumed = record(clock, 2, carried={"tries": {"2": NOW + 1}, "sends": sends})
+    assert resumed.as_json()["sends"] == {"a": NOW, "b": NOW + 10, "c": NOW + 5}, "the later give-up counts"
+    assert resumed.as_json()["tries"] == {"1": NOW, "2": NOW + 1}
+
+
+def test_a_record_of_another_try_hides_nothing_that_a_deferral_carried(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record(clock).record_give_up("a")
+    clock.jump(600)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("AIRFLOW_PROVIDER_SESSIONS_RATE_DIR", str(tmp_path / "another host"))
+        second = record(clock, 2)
+        second.record_give_up("b")
+    clock.jump(7)
+    resumed = record(clock, 2, carried=second.as_json())
+    assert resumed.open_sends == {"a", "b"}
+    assert resumed.pending_until() == NOW + 600 + LATE_REQUEST_SECONDS
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"tries": 1}', '{"sends": {"a": "soon"}}', "\ufffd", "null"])
