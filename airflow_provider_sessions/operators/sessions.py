@@ -427,7 +427,8 @@ class CallApiOperator(DeferringOperator):
         if endpoint is None:
             path, base = parse_id(self.path, "path"), parse_text(self.base, "base")
             query = _check_mapping(parse_json(self.query, "query"), "query")
-            return raw_call(method or "", path, query=query, body=self.body, base=base or None)
+            body = parse_json(self.body, "body")
+            return raw_call(method or "", path, query=query, body=body, base=base or None)
         arguments = _check_mapping(parse_json(self.arguments, "arguments"), "arguments")
         return adapter_class(hook.conn_type).endpoints.make_call(endpoint, arguments)
 

@@ -190,6 +190,7 @@ _PARSERS: dict[str, Callable[[Any], object]] = {
 
 _CALL_PARSERS: dict[str, Callable[[Any], object]] = {
     "base": partial(parse_text, field="base"),
+    "body": partial(parse_json, field="body"),
     "endpoint": partial(parse_text, field="endpoint"),
     "method": _skip_if_empty(lambda value: raw_call(value, "/")),
     "path": _skip_if_empty(lambda value: raw_call("GET", parse_id(value, "path"))),

@@ -314,8 +314,9 @@ class TestRawCall:
         vidinfra.create(count=3)
         result = run(CallApiOperator, method="get", path="/sessions", query='{"limit": 2}')
         assert len(result["data"]["sessions"]) == 2
-        made = run(CallApiOperator, method="POST", path="/rooms", body={"title": "Studio"})
-        assert made["data"]["room"]["title"] == "Studio"
+        for body in ({"title": "Studio"}, '{"title": "Studio"}'):
+            made = run(CallApiOperator, method="POST", path="/rooms", body=body)
+            assert made["data"]["room"]["title"] == "Studio"
 
     def test_another_base_url_of_the_connection_gets_the_credential(
         self, run: Any, vidinfra: Any, connect: Connect

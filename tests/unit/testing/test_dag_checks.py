@@ -306,6 +306,7 @@ WRONG: dict[str, Any] = {
     "method": "FETCH",
     "query": [1],
     "base": True,
+    "body": "{x}",
     "title": True,
     **dict.fromkeys(("time_zone", "day_zone"), "Mars/Olympus"),
     "table_prefix": "a-b",
@@ -315,12 +316,7 @@ OPERATORS = [kind for kind in CLASSES if hasattr(kind, "partial") and "conn_id" 
 
 @pytest.mark.parametrize(
     ("kind", "argument"),
-    [
-        (kind, argument)
-        for kind in OPERATORS
-        for argument in parameters(kind)
-        if argument not in ("retry_policy", "body")
-    ],
+    [(kind, argument) for kind in OPERATORS for argument in parameters(kind) if argument != "retry_policy"],
     ids=lambda one: getattr(one, "__name__", one),
 )
 def test_every_argument_of_every_operator_is_checked(check: Check, kind: Any, argument: str) -> None:
