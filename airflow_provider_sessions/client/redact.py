@@ -38,8 +38,14 @@ _HARMLESS_HEADERS = frozenset(
     )
 )
 """Headers of a request that another host may get. Any other header may hold a credential."""
-_SECRET_NAME = re.compile(r"token|secret|passw|signature|credential|authorization|key$|^code$", re.IGNORECASE)
-"""Names of fields that hold a credential."""
+_SECRET_NAME = re.compile(
+    r"token|secret|passw|passcode|passphrase|signature|credential|authorization"
+    r"|keys?(?!\w)|(?<![a-z])(?:pin|pwd)(?![a-z])|(?<!\w)code$"
+)
+"""Names of fields that hold a credential, in lower case with words apart: ``stream_keys``, but neither ``key_id`` nor
+``pinned``. A path such as ``stream_keys.0`` is a name, too."""
+_NEXT_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+"""Where a new word begins in a name such as ``meetingPin``."""
 _MIN_SECRET = 4
 """Characters of a secret that is hidden: a shorter one may be a part of any word."""
 _UNREADABLE_URL = "(an invalid URL)"
@@ -140,7 +146,17 @@ def redact_values(content: Any) -> Any:
 
 def redact_value(name: str, value: Any) -> Any:
     """Return the value of a field as it may be shown; see :func:`redact_values`."""
-    return "***" if value and isinstance(value, str) and _SECRET_NAME.search(name) else redact_values(value)
+    is_secret = _SECRET_NAME.search(_NEXT_WORD.sub("_", name).lower())
+    return _hide(value) if is_secret else redact_values(value)
+
+
+def _hide(value: Any) -> Any:
+    """Return a value in which all texts and numbers are hidden, those in lists and mappings too."""
+    if isinstance(value, Mapping):
+        return {name: _hide(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hide(item) for item in value]
+    return value if value in (None, "") or isinstance(value, bool) else "***"
 
 
 def _may_be_shown(key: str, value: str) -> bool:

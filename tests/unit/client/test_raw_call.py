@@ -93,10 +93,26 @@ def test_only_repeatable_methods_are_retried(method: str, repeatable: bool) -> N
         ({"data": {"client_secret": "s", "code": "s"}}, {"data": {"client_secret": "***", "code": "***"}}),
         ({"url": "https://f.example/a?sig=s"}, {"url": "https://f.example/a?sig=***"}),
         ("https://u:s@f.example/a", "https://f.example/a"),
+        ({"password": 4711, "passcode": "s", "code": 0}, {"password": "***", "passcode": "***", "code": "***"}),
+        ({"pin": "4711", "meetingPin": 4711, "pwd": "s"}, {"pin": "***", "meetingPin": "***", "pwd": "***"}),
+        ({"stream_keys": ["s"], "apiKeys": [{"value": "s"}]}, {"stream_keys": ["***"], "apiKeys": [{"value": "***"}]}),
+        ({"token": {"value": ["s", 1], "revoked": False}}, {"token": {"value": ["***", "***"], "revoked": False}}),
     ],
 )
 def test_secrets_of_a_response_of_unknown_shape_are_hidden(content: Any, shown: Any) -> None:
     assert redact_values(content) == shown
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"password": None, "token": "", "has_password": True, "passcode_required": False},
+        {"pinned": "yes", "pins": [7], "shipping": "by sea", "spin": 3, "opinion": "good", "mapping": "a"},
+        {"key_id": 5, "keyboard": "us", "keywords": ["a"], "status_code": 200, "zip_code": "10115", "codec": "h264"},
+    ],
+)
+def test_other_values_of_a_response_of_unknown_shape_are_shown(content: Any) -> None:
+    assert redact_values(content) == content
 
 
 @pytest.mark.parametrize(
