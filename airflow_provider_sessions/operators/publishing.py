@@ -201,6 +201,8 @@ class PublishRecordingOperator(IdempotentOperator):
             self._wait(publication, video)
             video = hook.run(lambda adapter: _get_video(adapter, publication, video))  # noqa: B023 - runs at once
         changes = {name: value for name, value in publication.fields().items() if value != getattr(video, name, None)}
+        if publication.tags is not None:  # set in any case: some responses show none, or a text instead of a list
+            changes["tags"] = publication.tags
         if CUSTOM_ID not in (video.metadata or {}):
             changes["metadata"] = {**(video.metadata or {}), CUSTOM_ID: custom_id}
         hook.run(
@@ -310,7 +312,7 @@ class _Publication:
     subtitles: Sequence[Subtitles]
 
     def fields(self) -> dict[str, Any]:
-        """Return the fields of the video that are set."""
+        """Return the fields of the video that are set, except the tags."""
         fields = {"name": self.title, "description": self.description, "folder_id": self.folder_id}
         return {name: value for name, value in fields.items() if value is not None}
 

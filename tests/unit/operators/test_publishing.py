@@ -92,7 +92,8 @@ def test_a_recording_is_pulled_waited_for_and_finished(
     assert [chapter["title"] for chapter in video["chapters"]] == ["Opening"]
     [subtitle] = vidinfra.objects.find_all("subtitles", {})
     assert (subtitle["language"], subtitle["content"]) == ("en", VTT)
-    assert "update_video" not in requests_of(sandbox), "what is as it should be is left alone"
+    [update] = sandbox.log.entries(route="update_video")
+    assert update.body == {"tags": ["town", "hall"]}, "what is as it should be is left alone; responses may lack tags"
 
 
 def test_a_repeated_task_publishes_nothing_twice_and_updates_differing_fields(
@@ -113,6 +114,19 @@ def test_a_repeated_task_publishes_nothing_twice_and_updates_differing_fields(
     [video] = videos(vidinfra)
     assert video["name"] == "The town hall"
     assert [one["language"] for one in vidinfra.objects.find_all("subtitles", {})] == ["und"]
+
+
+@pytest.mark.parametrize(("tags", "result"), [(["town", "hall"], ["town", "hall"]), ([], []), (None, ["old"])])
+def test_the_tags_of_a_video_that_exists_are_set(
+    session_id: str, vidinfra: Any, sandbox: Sandbox, context: Any, tags: list[str] | None, result: list[str]
+) -> None:
+    deferral(operator(session_id, vidinfra, tags=["old"]), context)
+    sandbox.clock.advance(61)
+    another = {"ti": RecordingTaskInstance(run_id="manual__2")}
+    operator(session_id, vidinfra, title="The town hall", tags=tags).execute(another)
+
+    [video] = videos(vidinfra)
+    assert (video["name"], video["tags"]) == ("The town hall", result)
 
 
 @pytest.mark.parametrize("is_listed_only", [False, True])
