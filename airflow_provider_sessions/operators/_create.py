@@ -202,11 +202,10 @@ async def _find_before_send(
     found = await _find_sessions(adapter, draft, record)
     if _is_send_pending(adapter, draft, record, found, known_session):
         await adapter.client.clock.sleep(_RECHECK_SECONDS)
-    elif _may_find_older(adapter, draft, found):
+        found = await _find_sessions(adapter, draft, record)
+    if _may_find_older(adapter, draft, found):
         await adapter.client.clock.sleep(_TICK_SECONDS)
-    else:
-        return found
-    found = await _find_sessions(adapter, draft, record)
+        found = await _find_sessions(adapter, draft, record)
     if _is_send_pending(adapter, draft, record, found, known_session):
         raise _make_too_early_error(adapter, draft, record)
     return found

@@ -692,6 +692,18 @@ def test_a_new_session_is_used_once_its_second_is_over(
     assert elapsed(whole_seconds) == 0.75 + waits
 
 
+def test_a_session_that_appears_while_a_request_is_pending_is_used_once_its_second_is_over(
+    whole_seconds: Platform,
+) -> None:
+    whole_seconds.before_search = [
+        None,
+        lambda: whole_seconds.add("late", attempt="0b", age=0),
+        lambda: whole_seconds.add("a", attempt="00", age=1),
+    ]
+    assert make(whole_seconds, send_record=pending(whole_seconds)) == "a"
+    assert whole_seconds.canceled == [("late", False)], "the session of this task's own request"
+
+
 @pytest.mark.parametrize("ahead", [-59, 59])
 def test_the_clocks_of_hosts_may_differ(whole_seconds: Platform, ahead: float) -> None:
     whole_seconds.add("theirs", attempt=attempt_at(VirtualClock(NOW + timedelta(seconds=ahead))), age=0)
