@@ -454,9 +454,9 @@ async def _find_after_unclear(
 def _is_final_response(create_error: SessionsError) -> bool:
     """Whether the platform itself responded, so that it does not carry out the request later.
 
-    A gateway that gave up (502, 504) may leave the request with the platform.
+    A gateway that gave up (502, 503, 504) may leave the request with the platform.
     """
-    return isinstance(create_error, ServerError) and create_error.status in (500, 501, 503)
+    return isinstance(create_error, ServerError) and create_error.status in (500, 501)
 
 
 def _log_retry_advice(adapter: Adapter, draft: SessionDraft, record: SendRecord) -> None:

@@ -455,8 +455,8 @@ def server_error(status: int) -> ServerError:
 @pytest.mark.parametrize(
     ("error", "may_be_carried_out", "unique_names"),
     [
-        *[(error, True, False) for error in (LOST, ResponseError("no JSON"), *map(server_error, (502, 504, 524)))],
-        *[(server_error(status), False, False) for status in (500, 501, 503)],
+        *[(error, True, False) for error in (LOST, ResponseError("no JSON"), *map(server_error, (502, 503, 504, 524)))],
+        *[(server_error(status), False, False) for status in (500, 501)],
         (LOST, True, True),
         (server_error(500), False, True),
     ],

@@ -294,7 +294,7 @@ def test_a_try_that_sent_nothing_is_not_waited_for(place: Place, sandbox: Sandbo
     assert task.deferrals == 0
 
 
-@pytest.mark.parametrize("status", [502, 504, 524, 408])
+@pytest.mark.parametrize("status", [502, 503, 504, 524, 408])
 def test_a_gateway_timeout_is_no_response_of_the_platform(
     vidinfra: Place, sandbox: Sandbox, clock: VirtualClock, status: int
 ) -> None:
