@@ -49,9 +49,7 @@ def check_datasets(
         invalid[dataset.name] = reason
         log.warning("Session %s: %s is pending: %s", artifacts.session.session_id, dataset.name, reason)
     seen = check_rows(artifacts, datasets, rows)
-    return rows, seen | {
-        name: CheckResult(EntryStatus.PENDING, content="", reason=reason) for name, reason in invalid.items()
-    }
+    return rows, seen | {name: _make_unreadable(reason) for name, reason in invalid.items()}
 
 
 def make_rows(artifacts: SessionArtifacts, datasets: Sequence[Dataset], redaction: Redaction) -> Rows:
@@ -88,10 +86,10 @@ def check_unfinished(
 ) -> dict[str, CheckResult]:
     """Return the results for a session that should have ended but has not, or that waits for another reason.
 
-    :param reason: why it waits, if not for its end.
+    :param reason: why it waits, if not for its end: what is known of it cannot be read.
     """
     if reason is not None:
-        seen = CheckResult(EntryStatus.PENDING, content="", reason=reason)
+        seen = _make_unreadable(reason)
     elif session.state.is_final:
         seen = CheckResult(
             EntryStatus.ABSENT,
@@ -104,6 +102,10 @@ def check_unfinished(
             EntryStatus.PENDING, content="", reason=f"the session has not ended; its state is {session.state.value}"
         )
     return {dataset.name: seen for dataset in datasets}
+
+
+def _make_unreadable(reason: str) -> CheckResult:
+    return CheckResult(EntryStatus.PENDING, content="", reason=reason, is_readable=False)
 
 
 def select_rows_to_write(rows: Rows, updates: Mapping[str, EntryUpdate]) -> Rows:

@@ -17,12 +17,13 @@ files, or a table.
    runs claim at once, one succeeds. So windows may overlap, and runs may be active at the same time.
 3. A run checks the sessions that ended in its window, those that it owns, and all that are due, whatever their window.
    A pending entry is checked again after an hour at first and at most 20 hours later, until ``give_up_after`` has
-   passed since the session's end; then it is absent. An exported entry is rechecked too, because transcripts are
-   corrected, attendance is completed late and sessions are deleted: after one day, then after twice as long each time,
-   until the same ``give_up_after``. With its default these are three rechecks, 1, 3 and 7 days after the export. So
-   each nightly run requests the sessions of four days instead of one, however old the export is; reading the whole last
-   week each night would request seven. Later changes are found by a run whose window contains the session, or that owns
-   it.
+   passed since the session's end; then it is absent. If rows were written before, and the platform's response cannot be
+   read, it stays pending: nothing is known of the rows then. An exported entry is rechecked too, because transcripts
+   are corrected, attendance is completed late and sessions are deleted: after one day, then after twice as long each
+   time, until the same ``give_up_after``. With its default these are three rechecks, 1, 3 and 7 days after the export.
+   So each nightly run requests the sessions of four days instead of one, however old the export is; reading the whole
+   last week each night would request seven. Later changes are found by a run whose window contains the session, or that
+   owns it.
 4. An entry that another run exported stays as it is while its content is unchanged. If the content changed, the run
    that notices writes it as the next ``version`` and owns it from then on. A deletion is a new version as well; a
    deleted session is not rechecked. A session that a connection does not show counts as deleted only if it was seen
@@ -30,6 +31,7 @@ files, or a table.
    to one place, and each checks all that is due.
 5. A rerun writes what its run still owns, and nothing else: unchanged content gives the same bytes and changes nothing
    in the ledger but the time of the next check. Its files no longer contain what another run wrote as a higher version.
+   If its files hold rows that cannot be read again, it fails and leaves these files; in a table the rows stay.
 6. A run holds a lease. Before a file appears, the run checks its lease and records the file's checksum and whose rows
    it contains. If the run is killed, its next try, or any other run after the lease has expired, compares: the entries
    of a file with that checksum are exported; all other claims become pending again and are due at once.
@@ -55,6 +57,7 @@ from typing import Final
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from airflow_provider_sessions.errors import ExportError
 from airflow_provider_sessions.export.layout import parse_data_key
 from airflow_provider_sessions.model import Session
 
@@ -136,6 +139,8 @@ class CheckResult:
     :param file: key of the file for the rows; None if there are none.
     :param reason: why it cannot be exported.
     :param is_expected: False if nobody expects it: the session did not take place, or was not recorded.
+    :param is_readable: False if the platform's response cannot be read or stored. Then the result is ``pending``, and
+        says nothing about rows that were written before.
     """
 
     status: EntryStatus
@@ -143,6 +148,7 @@ class CheckResult:
     file: str | None = None
     reason: str | None = None
     is_expected: bool = True
+    is_readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +226,8 @@ def decide_update(
     any other, or none                     not pending   claimed, with the next version    yes
     ====================================== ============= ================================= =====
 
-    When ``give_up`` has passed, ``pending`` in the third row counts as ``absent``. Except in the first row, the views
-    of the run are added to the entry.
+    When ``give_up`` has passed, ``pending`` in the third row counts as ``absent``, unless rows were written before and
+    the present response cannot be read. Except in the first row, the views of the run are added to the entry.
 
     :param before: the present entry, if there is one.
     :param seen: what the run found out.
@@ -251,7 +257,8 @@ def _decide_by_status(
             and before.status is not EntryStatus.PENDING
         ):
             return EntryUpdate(_record_recheck(before, now, ended, give_up), write=False)
-        if now - ended < give_up:
+        is_unknown = not seen.is_readable and before is not None and before.version > 0
+        if now - ended < give_up or is_unknown:
             return EntryUpdate(_update_pending(before, seen, now), write=False)
         days = give_up / timedelta(days=1)
         passed = f"{days:g} {'day' if days == 1 else 'days'}"
@@ -260,6 +267,21 @@ def _decide_by_status(
     if before is not None and before.status is seen.status and _is_unchanged(before, seen, run_try):
         return EntryUpdate(_record_recheck(before, now, ended, give_up), write=before.run == run_try.run)
     return EntryUpdate(_claim_entry(before, seen, run_try, now, ended, give_up), write=True)
+
+
+def check_own_rows(
+    session_id: str, dataset: str, before: LedgerEntry | None, seen: CheckResult, run_try: RunTry
+) -> None:
+    """Check that a rerun, which replaces its files, does not delete rows that it cannot read again.
+
+    :raises ExportError: the run's files hold rows of this dataset, and the platform's response cannot be read.
+    """
+    if seen.is_readable or before is None or before.run != run_try.run or before.file is None:
+        return
+    raise ExportError(
+        f"{dataset} of session {session_id} cannot be read again ({seen.reason}), so this run leaves its files with "
+        f"these rows as they are; retry later, or give the rows up with `airflow sessions ledger forget {session_id}`"
+    )
 
 
 def get_give_up_start(session: Session, now: datetime, before: LedgerEntry | None = None) -> datetime:

@@ -46,6 +46,7 @@ from airflow_provider_sessions.export.ledger import (
     LedgerEntry,
     LedgerSession,
     RunTry,
+    check_own_rows,
     decide_update,
     find_superseded_days,
     finish_write,
@@ -293,7 +294,10 @@ class ObjectLedger:
         self._write(self._expected_key(self.run_try.run), ExpectedSessions(sessions=sessions))
 
     def claim(self, batch: Sequence[tuple[Session, Mapping[str, CheckResult]]]) -> list[dict[str, EntryUpdate]]:
-        """Decide about sessions and record it; return for each session the updates by dataset."""
+        """Decide about sessions and record it; return for each session the updates by dataset.
+
+        :raises ExportError: the lease is lost, or this run's files hold rows that cannot be read again.
+        """
         if not batch:
             return []
         self.check_lease()
@@ -367,6 +371,8 @@ class ObjectLedger:
         while True:
             known = before.entries if before else {}
             valid = {name: self._without_orphan(entry) for name, entry in known.items()}
+            for name, one in seen.items():
+                check_own_rows(session.session_id, name, valid.get(name), one, self.run_try)
             updates = {
                 name: decide_update(old, one, self.run_try, now, get_give_up_start(session, now, old), self._give_up)
                 for name, one in seen.items()

@@ -63,7 +63,8 @@ def find_pending(outcome: ExportOutcome, give_up_after: timedelta, now: datetime
     age = {key: now - since for key, since in outcome.pending_since.items()}
     # Not since + give_up_after: that may be beyond the last year that Python knows.
     left = {key: give_up_after - one for key, one in age.items()}
-    near = {key: now + one for key, one in left.items() if one <= max(give_up_after / 4, _DAY)}
+    # What is pending beyond that has rows and cannot be read again; the export does not give up on it.
+    near = {key: now + one for key, one in left.items() if timedelta() < one <= max(give_up_after / 4, _DAY)}
     return PendingSessions(
         max(age.values(), default=None), dict(sorted(near.items(), key=lambda item: (item[1], item[0])))
     )

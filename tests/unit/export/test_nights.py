@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,17 +11,28 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
+from airflow_provider_sessions.errors import ExportError, MalformedResponseError
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
+from airflow_provider_sessions.export.redaction import Redaction
 from airflow_provider_sessions.export.run import ExportResult, ExportTarget
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
 from airflow_provider_sessions.export.sql.target import SqlTarget
 from airflow_provider_sessions.export.store import LocalStore
-from airflow_provider_sessions.model import Recording, RecordingStatus, Session, SessionQuery, Window
+from airflow_provider_sessions.model import (
+    Recording,
+    RecordingStatus,
+    Session,
+    SessionQuery,
+    SessionState,
+    Transcript,
+    TranscriptSegment,
+    Window,
+)
 from tests.databases import Place, sqlite
 from tests.unit.export.stand_in import NOON, QUERY, StandIn, fetch_all, session
 from tests.unit.platforms.bench import Bench
@@ -109,31 +121,115 @@ async def test_a_list_that_shows_less_than_a_get_makes_no_second_version(
     assert [one.outcome.sessions for one in written] == [count] + 10 * [0]
 
 
+@pytest.fixture(params=["files", "tables"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What the sessions of a stand-in are exported into."""
+    return str(request.param)
+
+
+@pytest.fixture
+def export(kind: str, tmp_path: Path, sqlite: Place) -> Night:
+    """Export the sessions of a stand-in: ``await export(adapter, "run", day=3, title="A")``.
+
+    The window of day 0 contains them, that of the others nothing, unless there is one.
+    """
+
+    async def export(
+        adapter: StandIn,
+        run: str,
+        day: float = 0,
+        datasets: str = "sessions,recordings",
+        window: Window | None = None,
+        redaction: Redaction | None = None,
+        **filters: Any,
+    ) -> ExportResult:
+        clock = VirtualClock(NOON + timedelta(days=day, hours=12))
+        adapter.client.clock = clock
+        of = RunId("nightly", run, "export")
+        into: ExportTarget = (
+            FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], of, clock=clock)
+            if kind == "files"
+            else SqlTarget(Database(sqlite.engine()), Tables(None), of, clock=clock)
+        )
+        if window is None:
+            window = QUERY.window if day == 0 else Window(start=NOON + 99 * DAY, end=NOON + 100 * DAY)
+        query = QUERY.model_copy(update={"window": window, **filters})
+        plan = await plan_export(adapter, query, parse_datasets(datasets), redaction or Redaction())
+        plan = await add_due_sessions(adapter, plan, into.begin(plan))
+        return into.write(plan, await fetch_all(adapter, plan))
+
+    return export
+
+
+@pytest.fixture
+def read(kind: str, tmp_path: Path, sqlite: Place) -> Callable[[str, str], list[Any]]:
+    """Read a column of the rows that count: ``read("transcript_segments", "text")``."""
+
+    def read(dataset: str, column: str) -> list[Any]:
+        if kind == "tables":
+            return sqlite.column(f"SELECT {column} FROM {dataset}")
+        paths = sorted((tmp_path / "latest" / dataset).rglob("*.jsonl"))
+        return [json.loads(line)[column] for path in paths for line in path.read_text().splitlines()]
+
+    return read
+
+
+def said(*texts: str, session_id: str = "s1") -> list[Transcript]:
+    segments = [TranscriptSegment(start=0, end=1, text=text) for text in texts]
+    return [Transcript(session_id=session_id, segments=tuple(segments))]
+
+
+class TestUnreadable:
+    """A run that is older than ``give_up_after`` is cleared, and meets a response that cannot be read."""
+
+    datasets = "sessions,transcript_segments"
+
+    @pytest.mark.parametrize("what", ["transcript", "session"])
+    @pytest.mark.parametrize("day", [3, 40])
+    async def test_a_cleared_run_keeps_its_rows_until_it_can_read_them_again(
+        self, export: Night, read: Any, kind: str, what: str, day: int
+    ) -> None:
+        adapter = StandIn.of(session(), transcripts={"s1": said("before")})
+        await export(adapter, "a", datasets=self.datasets)
+        if what == "transcript":
+            adapter.results["transcripts"] = {"s1": MalformedResponseError("HTML instead of JSON")}
+        else:
+            adapter.held = {"s1": session(actual_end=None)}
+        cleared = export(adapter, "a", day=day, datasets=self.datasets, window=QUERY.window)
+        if kind == "files":
+            with pytest.raises(ExportError, match=r"s1 cannot be read again .*ledger forget s1"):
+                await cleared
+        else:
+            assert "transcript_segments" in (await cleared).outcome.pending["s1"]
+        assert read("transcript_segments", "text") == ["before"]
+
+        adapter.held, adapter.results["transcripts"] = {"s1": session()}, {"s1": said("after")}
+        # Tables: another run finds what is pending. Files: the run is retried.
+        window = {"window": QUERY.window} if kind == "files" else {}
+        await export(adapter, "a" if kind == "files" else "b", day=day + 1, datasets=self.datasets, **window)
+        assert read("transcript_segments", "text") == ["after"]
+
+    async def test_rows_that_no_run_owns_any_more_come_back_however_late(self, export: Night, read: Any) -> None:
+        adapter = StandIn.of(session(), transcripts={"s1": said("before")})
+        await export(adapter, "a", datasets=self.datasets)
+        adapter.held["s1"] = session(state=SessionState.LIVE, actual_end=None)
+        await export(adapter, "a", day=1, datasets=self.datasets)  # resumed, so its run owns it no more
+        adapter.held["s1"], adapter.results["transcripts"]["s1"] = session(), MalformedResponseError("not JSON")
+        assert "s1" in (await export(adapter, "b", day=30, datasets=self.datasets)).outcome.pending
+        adapter.results["transcripts"]["s1"] = said("after")
+        await export(adapter, "c", day=31, datasets=self.datasets)
+        assert read("transcript_segments", "text") == ["after"]
+
+    async def test_one_that_was_never_read_is_given_up(self, export: Night) -> None:
+        adapter = StandIn.of(session(), transcripts={"s1": MalformedResponseError("not JSON")})
+        await export(adapter, "a", datasets=self.datasets)
+        assert (await export(adapter, "b", day=20, datasets=self.datasets)).outcome.absent == {
+            "s1": {"transcript_segments": "not available 14 days after the end: not JSON"}
+        }
+
+
 class TestTwoConnections:
     """One account through two connections, into one place."""
-
-    @pytest.fixture(params=["files", "tables"])
-    def export(self, request: pytest.FixtureRequest, tmp_path: Path, sqlite: Place) -> Night:
-        """Export the sessions of a stand-in: ``await export(adapter, "run", day=3, title="A")``."""
-
-        async def export(
-            adapter: StandIn, run: str, day: int = 0, datasets: str = "sessions,recordings", **filters: Any
-        ) -> ExportResult:
-            clock = VirtualClock(NOON + timedelta(days=day, hours=12))
-            adapter.client.clock = clock
-            of = RunId("nightly", run, "export")
-            into: ExportTarget = (
-                FileTarget(LocalStore(tmp_path), FORMATS["jsonl"], of, clock=clock)
-                if request.param == "files"
-                else SqlTarget(Database(sqlite.engine()), Tables(None), of, clock=clock)
-            )
-            window = QUERY.window if day == 0 else Window(start=NOON + 99 * DAY, end=NOON + 100 * DAY)
-            query = QUERY.model_copy(update={"window": window, **filters})
-            plan = await plan_export(adapter, query, parse_datasets(datasets))
-            plan = await add_due_sessions(adapter, plan, into.begin(plan))
-            return into.write(plan, await fetch_all(adapter, plan))
-
-        return export
 
     @staticmethod
     def of(conn_id: str, *held: Session) -> StandIn:
