@@ -195,10 +195,11 @@ async def add_due_sessions(adapter: Adapter, plan: ExportPlan, due: Mapping[str,
 
     Not added are sessions that the query's filters do not match, and sessions that the platform does not have and this
     export never saw: they belong to other exports. Of a deleted session all datasets are added, whichever was due,
-    because each entry records the deletion.
+    because each entry records the deletion. One that was seen before and is refused now (403) is unfinished.
 
     :param due: what :meth:`~airflow_provider_sessions.export.run.ExportTarget.begin` returned.
-    :raises SessionsError: a session cannot be requested; a note names it.
+    :raises SessionsError: a session cannot be requested, or several are due and all of them are refused; a note names
+        one.
     """
     listed = {session.session_id for session in (*plan.sessions, *plan.unfinished)}
     wanted = {dataset.name for dataset in plan.datasets}
@@ -209,11 +210,13 @@ async def add_due_sessions(adapter: Adapter, plan: ExportPlan, due: Mapping[str,
     reasons: dict[str, str] = {}
     known = {} if plan.discovery is None else await plan.discovery.find_sessions(adapter, added.keys())
     unknown = {key: one for key, one in added.items() if key not in known}
-    for key, session in {**known, **await _poll_due_sessions(adapter, unknown, plan.conn_id)}.items():
+    polled = {**known, **await _poll_due_sessions(adapter, unknown, plan.conn_id)}
+    _check_refusals(polled)
+    for key, session in polled.items():
         one = added[key]
         if not (one.owned or plan.view in one.seen_by or (isinstance(session, Session) and anywhere.matches(session))):
             continue
-        if isinstance(session, ResponseError):
+        if isinstance(session, SessionsError):
             only[key], reasons[key] = one.datasets & wanted, str(session)
             unfinished.append(one.session)
             continue
@@ -255,25 +258,38 @@ def _log_waiting(reasons: Mapping[str, str]) -> None:
 
 async def _poll_due_sessions(
     adapter: Adapter, due: Mapping[str, DueSession], conn_id: str
-) -> dict[str, Session | ResponseError | None]:
-    """Return by id the session, the error of one that cannot be read, or None.
+) -> dict[str, Session | SessionsError | None]:
+    """Return by id the session, the error of one that cannot be read or was shown before, or None.
 
     None means that the platform no longer has the session, or never showed it to this connection.
     """
-    polled = await adapter.poll_sessions(dict.fromkeys(due)) if due else {}
-    found: dict[str, Session | ResponseError | None] = {}
-    for key, one in due.items():
+    shown = {key for key, one in due.items() if one.owned or conn_id in one.seen_by}
+    # Those first: a poll may stop at sessions of another organization.
+    polled = await adapter.poll_sessions(dict.fromkeys(sorted(due, key=lambda key: key not in shown))) if due else {}
+    found: dict[str, Session | SessionsError | None] = {}
+    for key in due:
         session = polled[key]
-        is_foreign = isinstance(session, PermissionDeniedError) and not one.owned and conn_id not in one.seen_by
-        if (
-            isinstance(session, SessionsError)
-            and not isinstance(session, NotFoundError | ResponseError)
-            and not is_foreign
-        ):
+        if isinstance(session, NotFoundError) or (isinstance(session, PermissionDeniedError) and key not in shown):
+            found[key] = None
+        elif isinstance(session, Session | ResponseError | PermissionDeniedError):
+            found[key] = session
+        else:
             session.add_note(f"while exporting session {key}")
             raise session
-        found[key] = session if isinstance(session, Session | ResponseError) else None
     return found
+
+
+def _check_refusals(polled: Mapping[str, Session | SessionsError | None]) -> None:
+    """Check that not all of several sessions are refused: then the key has lost its permission.
+
+    :raises PermissionDeniedError: they are.
+    """
+    found = {key: session for key, session in polled.items() if session is not None}
+    refused = {key: session for key, session in found.items() if isinstance(session, PermissionDeniedError)}
+    if len(refused) > 1 and len(refused) == len(found):
+        key, error = next(iter(refused.items()))
+        error.add_note(f"while exporting session {key}; all {len(refused)} sessions that are due are refused")
+        raise error
 
 
 def sort_sessions(sessions: Iterable[Session]) -> tuple[Session, ...]:

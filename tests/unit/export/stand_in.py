@@ -11,7 +11,7 @@ import httpx
 
 from airflow_provider_sessions.client.call import Endpoints
 from airflow_provider_sessions.client.responses import Dialect
-from airflow_provider_sessions.errors import NotFoundError
+from airflow_provider_sessions.errors import NotFoundError, PermissionDeniedError
 from airflow_provider_sessions.export.plan import ExportPlan
 from airflow_provider_sessions.export.run import DEFAULT_CONCURRENCY, fetch_artifacts
 from airflow_provider_sessions.export.session_artifacts import SessionArtifacts
@@ -76,6 +76,7 @@ class StandIn(Adapter):
         self.held: dict[str, Session] = {}
         self.results: dict[str, dict[str, Any]] = {}
         self.deleted: set[str] = set()
+        self.refused: set[str] = set()
         self.requests: list[tuple[str, str]] = []
         self.parallel = 0
         self.max_parallel = 0
@@ -109,7 +110,9 @@ class StandIn(Adapter):
 
     async def poll_sessions(self, known: Mapping[str, Any]) -> dict[str, Any]:
         missing = NotFoundError("no such session", status=404)
-        return {key: missing if key in self.deleted else self.held.get(key, missing) for key in known}
+        refused = PermissionDeniedError("not yours", status=403)
+        found = {key: missing if key in self.deleted else self.held.get(key, missing) for key in known}
+        return found | {key: refused for key in known if key in self.refused}
 
     async def get(self, session_id: str) -> Session:
         if session_id in self.deleted or session_id not in self.held:
@@ -118,7 +121,7 @@ class StandIn(Adapter):
 
     async def sessions(self, query: SessionQuery) -> AsyncIterator[Session]:
         for one in self.held.values():
-            if query.matches(one):
+            if query.matches(one) and one.session_id not in self.refused:
                 yield one
 
     async def participants(self, session: Session) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_sessions.clock import VirtualClock
-from airflow_provider_sessions.errors import ExportError, MalformedResponseError
+from airflow_provider_sessions.errors import ExportError, MalformedResponseError, PermissionDeniedError
 from airflow_provider_sessions.export.datasets import parse_datasets
 from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
@@ -226,6 +226,48 @@ class TestUnreadable:
         assert (await export(adapter, "b", day=20, datasets=self.datasets)).outcome.absent == {
             "s1": {"transcript_segments": "not available 14 days after the end: not JSON"}
         }
+
+
+class TestRefused:
+    """The platform answers 403 for sessions that were exported."""
+
+    async def test_a_refused_session_costs_the_others_nothing(self, export: Night, read: Any, mocker: Any) -> None:
+        adapter = StandIn.of(session("s1"), session("s2"))
+        await export(adapter, "a", datasets="sessions")
+        adapter.refused, adapter.held["s2"] = {"s1"}, session("s2", title="Renamed")
+        written = await export(adapter, "b", day=2, datasets="sessions")
+        assert (written.outcome.sessions, written.outcome.deleted_sessions) == (1, ())
+        assert sorted(read("sessions", "title")) == ["Renamed", "Session s1"]
+        polled = mocker.spy(adapter, "poll_sessions")
+        await export(adapter, "c", day=2.5, datasets="sessions")
+        assert polled.call_count == 0, "it is due at its next recheck, and no sooner"
+
+    async def test_what_is_late_of_a_refused_session_is_pending_with_the_reason(self, export: Night) -> None:
+        adapter = StandIn.of(session())
+        await export(adapter, "a")
+        adapter.refused = {"s1"}
+        assert "not yours" in (await export(adapter, "b", day=1)).outcome.pending["s1"]["recordings"]
+        last = (await export(adapter, "c", day=20)).outcome
+        assert (last.pending, list(last.absent["s1"])) == ({}, ["recordings"])
+
+    async def test_a_key_that_may_read_none_of_several_sessions_fails_the_export(self, export: Night) -> None:
+        adapter = StandIn.of(session("s1"), session("s2"))
+        await export(adapter, "a")
+        adapter.refused = {"s1", "s2"}
+        with pytest.raises(PermissionDeniedError) as refused:
+            await export(adapter, "b", day=1)
+        assert "all 2 sessions" in refused.value.__notes__[0]
+
+    async def test_a_cleared_run_keeps_the_rows_of_a_refused_session(self, export: Night, read: Any, kind: str) -> None:
+        adapter = StandIn.of(session("s1"), session("s2"))
+        await export(adapter, "a", datasets="sessions")
+        adapter.refused = {"s1"}
+        if kind == "files":
+            with pytest.raises(ExportError, match="s1 cannot be read again"):
+                await export(adapter, "a", day=40, datasets="sessions", window=QUERY.window)
+        else:
+            await export(adapter, "a", day=40, datasets="sessions", window=QUERY.window)
+        assert sorted(read("sessions", "session_id")) == ["s1", "s2"]
 
 
 class TestTwoConnections:
