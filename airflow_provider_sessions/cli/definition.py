@@ -37,7 +37,9 @@ _SQL_CONN_ID = Arg(("--sql-conn-id",), help="connection of a database that expor
 _FORMAT = Arg(("--format",), default="jsonl", choices=("jsonl", "csv", "parquet"), help="of the files in the folder")
 _SCHEMA = Arg(("--schema",), help="schema of the export's tables")
 _TABLE_PREFIX = Arg(("--table-prefix",), default="", help="what the names of the export's tables begin with")
-_DATASETS = Arg(("--datasets",), default="sessions", help="whose rows are compared, with commas (default: sessions)")
+_DATASETS = Arg(
+    ("--datasets",), default="sessions", help="what to compare, also if it is absent; with commas (default: sessions)"
+)
 _REDACT = Arg(
     ("--redact",),
     required=True,

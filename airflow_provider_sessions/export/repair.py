@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from airflow_provider_sessions.errors import InputError
 from airflow_provider_sessions.export.checks import check_datasets
@@ -36,6 +37,11 @@ from airflow_provider_sessions.safe_text import get_logger
 log = get_logger(__name__)
 DEFAULT_COMPARED = ("sessions",)
 """The datasets that are compared by default: their rows need no further requests."""
+_REASONS: Final = {
+    EntryStatus.PENDING: "is available, but was never exported",
+    EntryStatus.ABSENT: "is available, but was recorded as absent",
+}
+"""Why there are no rows, by the status in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Finding:
     """A dataset of a session whose rows in the target are wrong or missing.
 
     :param status: the status in the ledger: ``exported`` if rows differ from what the platform reports now,
-        ``pending`` if they are missing although they are available.
+        ``pending`` or ``absent`` if they are missing although they are available.
     :param reason: the same in words.
     """
 
@@ -109,7 +115,8 @@ def verify(
 
     :param runner: the hook of the connection that was exported.
     :param query: the export's filters; its window is ignored.
-    :param datasets: the datasets to compare, by default ``sessions``. Of all others only what is pending is checked.
+    :param datasets: the datasets to compare, by default ``sessions``: what is exported, and what was recorded as
+        absent. Of all others only what is pending is checked.
     :param redaction: the export's.
     :returns: the findings, in the order of the sessions' ends.
     :raises UnsupportedError: the platform does not support a dataset.
@@ -182,11 +189,12 @@ def _plan_all(
 
 
 def _datasets_to_compare(session: LedgerSession, names: frozenset[str]) -> frozenset[str]:
-    """Return the datasets of a session to compare: those that are exported, and all that are pending."""
+    """Return the datasets of a session to compare: those that are exported or absent, and all that are pending."""
     return frozenset(
         name
         for name, entry in session.entries.items()
-        if entry.status is EntryStatus.PENDING or (entry.status is EntryStatus.EXPORTED and name in names)
+        if entry.status is EntryStatus.PENDING
+        or (entry.status in (EntryStatus.EXPORTED, EntryStatus.ABSENT) and name in names)
     )
 
 
@@ -228,7 +236,6 @@ def _find_differences(
             one.content,
         ):
             continue
-        is_missing = entry.status is EntryStatus.PENDING
-        reason = "is available, but was never exported" if is_missing else "has rows that differ from the platform"
+        reason = _REASONS.get(entry.status, "has rows that differ from the platform")
         findings.append(Finding(key, name, entry.status, reason))
     return findings

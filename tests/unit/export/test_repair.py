@@ -176,3 +176,24 @@ async def test_only_the_datasets_that_are_named_are_compared(nights: Nights) -> 
     assert verify(platform, nights.target("verify"), datasets=parse_datasets("recordings")) == []
     [found] = verify(platform, nights.target("verify"))
     assert (found.session_id, found.dataset) == (ids[0], "sessions")
+
+
+async def test_what_was_recorded_as_absent_is_found_where_its_dataset_is_named(nights: Nights) -> None:
+    ids = nights.hold("7", due=24 * 20)
+    await nights.export(1)
+    nights.bench.clock.jump(14 * DAY.total_seconds())
+    await nights.export(2)
+    nights.bench.clock.jump(10 * DAY.total_seconds())
+
+    platform, both = BenchHook(nights.bench), parse_datasets("sessions,recordings")
+    reason = "is available, but was recorded as absent"
+    absent = {
+        name: {Finding(key, name, EntryStatus.ABSENT, reason) for key in ids} for name in ("sessions", "recordings")
+    }
+    assert set(verify(platform, nights.target("verify"))) == absent["sessions"]
+    found = verify(platform, nights.target("verify"), datasets=both)
+    assert set(found) == absent["sessions"] | absent["recordings"]
+    repair(platform, nights.target("repair"), datasets=both)
+    assert nights.cases() == dict.fromkeys(ids, "7")
+    assert {row["session_id"] for row in nights.rows("recordings")} == set(ids)
+    assert verify(platform, nights.target("verify"), datasets=both) == []
