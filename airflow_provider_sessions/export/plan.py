@@ -74,12 +74,16 @@ class ExportPlan:
         """Identifies the sessions that this export can see: those that its connection shows and its filters match.
 
         A session that an export has seen, and that its connection no longer shows, was deleted. One that it has not
-        seen may belong to another organization, or not match the filters.
+        seen may belong to another organization, or not match the filters. Filters that are not recorded count, too, and
+        are hashed with the key of the redaction, if there is one, because a title can be guessed.
         """
         if not self.is_filtered:
             return self.conn_id
-        filters = {name: value for name, value in self.recorded_query.items() if name not in ("window", "by")}
-        return f"{self.conn_id}#{hashlib.sha256(json.dumps(filters, sort_keys=True).encode()).hexdigest()[:10]}"
+        query = self.query.model_dump(mode="json", exclude_none=True)
+        filters = json.dumps({name: query[name] for name in query if name not in ("window", "by")}, sort_keys=True)
+        is_recorded = query == self.recorded_query
+        digest = hashlib.sha256(filters.encode()).hexdigest() if is_recorded else self.redaction.hash_text(filters)
+        return f"{self.conn_id}#{digest[:10]}"
 
     @property
     def views(self) -> frozenset[str]:

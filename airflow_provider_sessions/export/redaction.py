@@ -128,7 +128,7 @@ class Redaction:
         if feature is Feature.SESSIONS:  # host_id, which no rows are joined by
             return None
         if self.key:
-            return f"person:{self._hash(json.dumps([row.platform, row.account, row.session_id, key]))}"
+            return f"person:{self.hash_text(json.dumps([row.platform, row.account, row.session_id, key]))}"
         return numbered.setdefault(key, f"{feature}:{len(numbered) + 1}")
 
     def _redact(self, words: tuple[PersonalData, ...], value: str, *, exactly: bool = False) -> str | None:
@@ -142,9 +142,10 @@ class Redaction:
             return None
         if PersonalData.EMAIL in words and not exactly:
             value = value.strip().casefold()
-        return self._hash(value)
+        return self.hash_text(value)
 
-    def _hash(self, value: str) -> str:
+    def hash_text(self, value: str) -> str:
+        """Return the HMAC-SHA256 of a text in hexadecimal, with an empty key if there is none."""
         return hmac.new((self.key or "").encode(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 

@@ -17,7 +17,8 @@ from airflow_provider_sessions.export.file_target import FileTarget
 from airflow_provider_sessions.export.formats import FORMATS
 from airflow_provider_sessions.export.layout import RunId
 from airflow_provider_sessions.export.plan import add_due_sessions, plan_export
-from airflow_provider_sessions.export.redaction import Redaction
+from airflow_provider_sessions.export.redaction import Redaction, RedactionMode
+from airflow_provider_sessions.export.rows import PersonalData
 from airflow_provider_sessions.export.run import ExportResult, ExportTarget
 from airflow_provider_sessions.export.sql.database import Database
 from airflow_provider_sessions.export.sql.tables import Tables
@@ -268,6 +269,36 @@ class TestRefused:
         else:
             await export(adapter, "a", day=40, datasets="sessions", window=QUERY.window)
         assert sorted(read("sessions", "session_id")) == ["s1", "s2"]
+
+
+def read_all(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("key", [None, "a key of the redaction"])
+@pytest.mark.parametrize("hidden", ["title", "case"])
+async def test_exports_whose_filters_are_redacted_leave_each_others_sessions_alone(
+    export: Night, read: Any, tmp_path: Path, mocker: Any, hidden: str, key: str | None
+) -> None:
+    """One drops what was said, the other one writes it; both drop the titles that they filter by."""
+    mocker.patch.object(StandIn, "filters", frozenset({"case"}))
+    names = ("Sealed matter", "Open matter")
+    adapter = StandIn.of(*(session(name[:4], **{hidden: name}) for name in names))
+    drop = RedactionMode.DROP
+    strict = Redaction({PersonalData.TITLE: drop, PersonalData.TEXT: drop}, key)
+    lax = Redaction({PersonalData.TITLE: drop}, key)
+    datasets = "sessions,transcript_segments"
+    await export(adapter, "sealed", datasets=datasets, redaction=strict, **{hidden: names[0]})
+    await export(adapter, "open", datasets=datasets, redaction=lax, **{hidden: names[1]})
+    adapter.results["transcripts"] = {
+        name[:4]: said(f"What was said of the {name}", session_id=name[:4]) for name in names
+    }
+    later = await export(adapter, "open later", day=1, datasets=datasets, redaction=lax, **{hidden: names[1]})
+    assert read("transcript_segments", "text") == ["What was said of the Open matter"]
+    assert later.outcome.pending == {}
+    await export(adapter, "sealed later", day=1, datasets=datasets, redaction=strict, **{hidden: names[0]})
+    assert sorted(read("transcript_segments", "text")) == ["", "What was said of the Open matter"]
+    assert b"Sealed matter" not in read_all(tmp_path)
 
 
 class TestTwoConnections:
