@@ -47,7 +47,7 @@ retry of its run begins.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -363,6 +363,18 @@ def checksum_rows(rows: Sequence[Sequence[object]], ended: datetime, status: Ent
 def strip_session(session: Session) -> Session:
     """Return what a ledger stores of a session: its id and times. A title may be a person's name, so it is left out."""
     return Session.model_validate({name: getattr(session, name) for name in _KEPT_FIELDS} | {"title": ""})
+
+
+def select_stored_session(session: Session, stored: Iterable[Session]) -> Session:
+    """Return what a ledger stores of a session from now on: its id and times, as last known.
+
+    If the session continues, its former end is kept: if it is deleted later, its exported rows must record that.
+
+    :param session: the session as it is now.
+    :param stored: what the ledger stores of it, if anything.
+    """
+    ended = None if session.ended_at is not None else next((one for one in stored if one.ended_at is not None), None)
+    return ended or strip_session(session)
 
 
 def compute_pending_check(attempts: int, now: datetime) -> datetime:

@@ -55,7 +55,7 @@ from airflow_provider_sessions.export.ledger import (
     is_due,
     recover_entry,
     release_entry,
-    strip_session,
+    select_stored_session,
 )
 from airflow_provider_sessions.export.ledger_lock import LedgerLock
 from airflow_provider_sessions.export.run_record import WrittenFile
@@ -366,7 +366,6 @@ class ObjectLedger:
 
     def _claim(self, session: Session, seen: Mapping[str, CheckResult]) -> dict[str, EntryUpdate]:
         now = self._clock.now()
-        kept = strip_session(session)
         before, is_latest = self._read_known(session.session_id), False
         while True:
             known = before.entries if before else {}
@@ -380,8 +379,7 @@ class ObjectLedger:
             }
             entries = {**known, **{name: update.entry for name, update in updates.items()}}
             if entries != known:
-                # If the session continues, keep its end: if it is deleted later, its exported rows must record that.
-                last = kept if before is None or session.ended_at is not None else before.session
+                last = select_stored_session(session, () if before is None else [before.session])
                 self._report_superseded(session.session_id, valid, entries)
                 after = self._append(before, last, entries)
             else:

@@ -16,7 +16,13 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from airflow_provider_sessions.export.ledger import DueSession, LedgerEntry, LedgerSession, is_due, strip_session
+from airflow_provider_sessions.export.ledger import (
+    DueSession,
+    LedgerEntry,
+    LedgerSession,
+    is_due,
+    select_stored_session,
+)
 from airflow_provider_sessions.export.sql.column_types import storable_key, storable_text
 from airflow_provider_sessions.export.sql.dialects import has_row_locks
 from airflow_provider_sessions.export.sql.insert import insert_rows
@@ -77,16 +83,16 @@ class TableLedger:
 
     def lock_entries(
         self, connection: Connection, session_id: str
-    ) -> tuple[dict[str, LedgerEntry], dict[str, datetime | None]]:
-        """Return the entries of a session by dataset, and the end that the session had when they were written.
+    ) -> tuple[dict[str, LedgerEntry], dict[str, Session]]:
+        """Return the entries of a session by dataset, and what is stored of the session with each.
 
         They are locked until the end of the transaction. Without row locks, a concurrent change makes the transaction
         fail, and it is retried.
         """
         wanted = self._locked if has_row_locks(connection.dialect) else self._of_session
         found = connection.execute(wanted, self.make_key(session_id)).mappings().all()
-        ends = {row["dataset"]: Session.model_validate_json(row["session"]).ended_at for row in found}
-        return {row["dataset"]: _read_entry(row) for row in found}, ends
+        sessions = {row["dataset"]: Session.model_validate_json(row["session"]) for row in found}
+        return {row["dataset"]: _read_entry(row) for row in found}, sessions
 
     def write_entries(
         self,
@@ -94,12 +100,15 @@ class TableLedger:
         session: Session,
         before: Mapping[str, LedgerEntry],
         after: Mapping[str, LedgerEntry],
+        known: Mapping[str, Session],
     ) -> None:
         """Insert or update the entries of a session.
 
         Of two transactions that insert the first entries of a session, one fails here, and is retried.
+
+        :param before: the present entries, and ``known`` the sessions with them; see :meth:`lock_entries`.
         """
-        stored = storable_text(strip_session(session).model_dump_json(exclude_none=True))
+        stored = storable_text(select_stored_session(session, known.values()).model_dump_json(exclude_none=True))
         rows = {name: self._make_row(session.session_id, name, entry, stored) for name, entry in sorted(after.items())}
         changed = [row for name, row in rows.items() if name in before and after[name] != before[name]]
         if changed:

@@ -105,9 +105,9 @@ class SqlTarget:
         ledger, now = self._ledger(plan), self._clock.now()
 
         def forget(connection: Connection, session: Session) -> None:
-            before, _ = ledger.lock_entries(connection, session.session_id)
+            before, known = ledger.lock_entries(connection, session.session_id)
             after = {name: forget_entry(entry, now) for name, entry in before.items()}
-            ledger.write_entries(connection, session, before, after)
+            ledger.write_entries(connection, session, before, after, known)
 
         for key, one in sessions.items():
             self._database.transaction(f"session {key!r}", partial(forget, session=one.session))
@@ -166,7 +166,7 @@ class SqlTarget:
     def _replace(
         self, connection: Connection, ledger: TableLedger, session: Session, seen: Mapping[str, CheckResult], rows: Rows
     ) -> tuple[dict[str, EntryUpdate], set[date]]:
-        (before, ends), now = ledger.lock_entries(connection, session.session_id), self._clock.now()
+        (before, known), now = ledger.lock_entries(connection, session.session_id), self._clock.now()
         updates = {
             name: _finish_claim(
                 decide_update(old, one, self._run_try, now, get_give_up_start(session, now, old), self._give_up)
@@ -175,7 +175,7 @@ class SqlTarget:
             for old in (before.get(name),)
         }
         # First, because of two runs that insert the first entries of a session one fails here.
-        ledger.write_entries(connection, session, before, {name: one.entry for name, one in updates.items()})
+        ledger.write_entries(connection, session, before, {name: one.entry for name, one in updates.items()}, known)
         key = ledger.make_key(session.session_id)
         for name, made in select_rows_to_write(rows, updates).items():
             if updates[name].entry.status is EntryStatus.DELETED:
@@ -184,7 +184,9 @@ class SqlTarget:
                 connection.execute(self._tables.delete_session(name), key)
                 insert_rows(connection, self._tables.get(name), made)
         replaced = [
-            ends[name] for name, one in updates.items() if one.write and name in before and before[name].version
+            known[name].ended_at
+            for name, one in updates.items()
+            if one.write and name in before and before[name].version
         ]
         return updates, {get_day(end, self._day_zone) for end in replaced if end is not None}
 

@@ -301,6 +301,17 @@ async def test_exports_whose_filters_are_redacted_leave_each_others_sessions_alo
     assert b"Sealed matter" not in read_all(tmp_path)
 
 
+async def test_a_session_that_was_resumed_and_then_deleted_is_marked_as_deleted(export: Night, read: Any) -> None:
+    adapter = StandIn.of(session())
+    await export(adapter, "a")
+    adapter.held["s1"] = session(state=SessionState.LIVE, actual_end=None)
+    await export(adapter, "b", day=1)
+    adapter.held.clear()
+    last = (await export(adapter, "c", day=3)).outcome
+    assert (last.deleted_sessions, last.pending, last.absent) == (("s1",), {}, {})
+    assert read("sessions", "deleted") in ([True], [1])
+
+
 class TestTwoConnections:
     """One account through two connections, into one place."""
 
