@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_sessions.errors import (
@@ -17,7 +18,7 @@ from airflow_provider_sessions.errors import (
 )
 from airflow_provider_sessions.export.datasets import Dataset, account_name, select_datasets
 from airflow_provider_sessions.export.discovery import SessionDiscovery
-from airflow_provider_sessions.export.ledger import DueSession, get_give_up_start
+from airflow_provider_sessions.export.ledger import GIVE_UP_AFTER, DueSession, get_give_up_start
 from airflow_provider_sessions.export.redaction import Redaction, RedactionMode
 from airflow_provider_sessions.export.rows import PersonalData
 from airflow_provider_sessions.export.session_artifacts import get_end
@@ -26,6 +27,7 @@ from airflow_provider_sessions.model import (
     Session,
     SessionQuery,
     SessionState,
+    Window,
     WindowBy,
 )
 from airflow_provider_sessions.platforms.adapter import Adapter
@@ -112,8 +114,9 @@ async def plan_export(
     """List the sessions that ended in a window, or get those that the query names.
 
     The list is read to its end before any other request, because page tokens expire while a slow consumer works.
-    Sessions that should have ended in the window are included as unfinished: a platform may report an end so late that
-    no later run's window contains it. So are named sessions that have not ended.
+    Sessions that should have ended in the window are included as unfinished, and live ones that started before its end:
+    a platform may report an end so late that no later run's window contains it. So are named sessions that have not
+    ended.
 
     :param query: its window is about the time at which sessions ended.
     :param wanted: the datasets to export; None for all that the platform supports.
@@ -142,10 +145,21 @@ async def plan_export(
     return replace(
         empty,
         sessions=sort_sessions(one for key, one in found.items() if key not in waiting),
-        unfinished=tuple(one for one in waiting.values() if get_give_up_start(one, now) <= now),
+        unfinished=tuple(one for one in waiting.values() if _is_awaited(one, query.window, now)),
         reasons=reasons,
         discovery=discovery,
     )
+
+
+def _is_awaited(session: Session, window: Window | None, now: datetime) -> bool:
+    """Return whether a session without a known end is recorded as unfinished.
+
+    A live one may end at any time. If it should have ended long ago, only the run of that window records it.
+    """
+    due = get_give_up_start(session, now)
+    if session.state is not SessionState.LIVE:
+        return due <= now
+    return now - due < GIVE_UP_AFTER or window is None or due in window
 
 
 def make_empty_plan(

@@ -101,7 +101,10 @@ class WindowBy(StrEnum):
     SCHEDULED_START = "scheduled_start"
     ENDED = "ended"
     ENDED_OR_DUE = "ended_or_due"
-    """Its end; if it is not known to have ended, its planned end, or else its planned start."""
+    """Its end; if it is not known to have ended, its planned end, or else its planned start.
+
+    A live session that started before the end of the window matches, too: it may have ended, and be shown as live yet.
+    """
     BEGINNING = "beginning"
     """Its planned start, or else its actual start, or else its creation, which every session has."""
 
@@ -131,7 +134,7 @@ class SessionQuery(Value):
         window = self.window
         return (
             (not self.session_ids or session.session_id in self.session_ids)
-            and (window is None or bool(self._undated(session)) or _instant(session, self.by) in window)
+            and (window is None or bool(self._undated(session)) or self._is_in(window, session))
             and (self.room_id is None or "room_id" in session.unreadable or session.room_id == self.room_id)
             and (self.case is None or "case" in session.unreadable or session.case == self.case)
             and (self.title is None or "title" in session.unreadable or self._has_title(session))
@@ -147,6 +150,14 @@ class SessionQuery(Value):
         filtered = [name for name in ("room_id", "case", "title") if getattr(self, name) is not None]
         undated = self._undated(session) if self.window is not None else []
         return undated + [name for name in filtered if name in session.unreadable]
+
+    def _is_in(self, window: Window, session: Session) -> bool:
+        if _instant(session, self.by) in window:
+            return True
+        if self.by is not WindowBy.ENDED_OR_DUE or session.state is not SessionState.LIVE or session.ended_at:
+            return False
+        started = session.actual_start or session.scheduled_start
+        return started is None or started < window.end
 
     def _has_title(self, session: Session) -> bool:
         return self.title is not None and self.title.casefold() in (session.title or "").casefold()

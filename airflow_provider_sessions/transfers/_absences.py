@@ -60,7 +60,8 @@ def find_pending(outcome: ExportOutcome, give_up_after: timedelta, now: datetime
 
     That is in the last quarter of ``give_up_after``, and at least a day before, so that a nightly run warns of each.
     """
-    age = {key: now - since for key, since in outcome.pending_since.items()}
+    # Of a live session, the planned end may be in the future.
+    age = {key: max(now - since, timedelta()) for key, since in outcome.pending_since.items()}
     # Not since + give_up_after: that may be beyond the last year that Python knows.
     left = {key: give_up_after - one for key, one in age.items()}
     # What is pending beyond that has rows and cannot be read again; the export does not give up on it.

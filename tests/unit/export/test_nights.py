@@ -312,6 +312,41 @@ async def test_a_session_that_was_resumed_and_then_deleted_is_marked_as_deleted(
     assert read("sessions", "deleted") in ([True], [1])
 
 
+class TestLive:
+    """A full export of each hour, a few seconds after it, while the platform shows a session as live."""
+
+    @staticmethod
+    async def hour(export: Night, adapter: StandIn, number: int, **filters: Any) -> ExportResult:
+        begin = NOON + timedelta(hours=number)
+        window = Window(start=begin, end=begin + timedelta(hours=1))
+        day = (window.end - NOON) / DAY - 0.5 + 3 / 86_400
+        written: ExportResult = await export(adapter, f"hour {number}", day=day, window=window, **filters)
+        return written
+
+    @pytest.mark.parametrize("filters", [{}, {"title": "s1"}], ids=["full", "filtered"])
+    @pytest.mark.parametrize("planned", [{}, {"scheduled_start": NOON, "scheduled_end": NOON + timedelta(minutes=90)}])
+    async def test_one_that_ended_before_it_was_planned_to_and_is_shown_late_is_exported_once(
+        self, export: Night, read: Any, planned: dict[str, Any], filters: dict[str, Any]
+    ) -> None:
+        live = session(state=SessionState.LIVE, actual_end=None, **planned)
+        adapter = StandIn.of(live)
+        first = await self.hour(export, adapter, 0, **filters)
+        assert first.outcome.pending["s1"]["sessions"] == "the session has not ended; its state is live"
+        end = NOON + timedelta(minutes=59, seconds=58)
+        adapter.held["s1"] = live.model_copy(update={"state": SessionState.ENDED, "actual_end": end})
+        later = [await self.hour(export, adapter, number, **filters) for number in range(1, 4)]
+        assert [one.datasets["sessions"]["rows"] for one in later] == [1, 0, 0]
+        assert [str(day) for one in later for day in one.days] == ["2026-03-02"]
+        assert read("sessions", "session_id") == ["s1"]
+
+    async def test_one_that_starts_after_the_window_or_never_ends_is_not_awaited(self, export: Night) -> None:
+        live: dict[str, Any] = {"state": SessionState.LIVE, "actual_end": None}
+        adapter = StandIn.of(session("later", start=NOON + timedelta(hours=1), **live))
+        adapter.held["never"] = session("never", start=NOON - timedelta(days=15), **live)
+        outcome = (await self.hour(export, adapter, 0)).outcome
+        assert (outcome.pending, outcome.absent) == ({}, {})
+
+
 class TestTwoConnections:
     """One account through two connections, into one place."""
 
