@@ -42,12 +42,15 @@ def attribute_to_people(intervals: Iterable[AttendanceInterval]) -> list[Attenda
     ordered = sorted(intervals, key=_order)
     accounts = accounts_by_address(ordered)
     names = Counter(one.participant_key for one in ordered if one.attribution is Attribution.NAME_ONLY)
+    taken = {one.participant_key for one in ordered}
     met: Counter[str] = Counter()
     given = []
     for one in ordered:
         key = accounts.get(one.participant_key, one.participant_key)
         if one.attribution is Attribution.NAME_ONLY and names[key] > 1:
             met[key] += 1
+            while f"{key}#{met[key]}" in taken:  # somebody's name
+                met[key] += 1
             key = f"{key}#{met[key]}"
         given.append(one if key == one.participant_key else one.model_copy(update={"participant_key": key}))
     return sorted(given, key=lambda one: (one.participant_key, _order(one)))

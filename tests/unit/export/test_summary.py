@@ -103,6 +103,23 @@ def test_people_of_the_same_name_are_never_merged_on_their_name() -> None:
     assert [one.participant_key for one in resolve_presence([second, first], session())] == ["name:Kim#1", "name:Kim#2"]
 
 
+def test_a_name_that_looks_like_a_numbered_one_is_a_person_of_its_own() -> None:
+    names = ("Guest", "Guest", "Guest#1", "Guest#3", "Guest")
+    rows = summary(
+        *(
+            interval(f"name:{name}", 10 * number, 10 * number + 5, name=name, attribution=Attribution.NAME_ONLY)
+            for number, name in enumerate(names)
+        )
+    )
+    assert [(row.participant_key, row.name) for row in rows] == [
+        ("name:Guest#1", "Guest#1"),
+        ("name:Guest#2", "Guest"),
+        ("name:Guest#3", "Guest#3"),
+        ("name:Guest#4", "Guest"),
+        ("name:Guest#5", "Guest"),
+    ]
+
+
 def test_an_account_and_a_guest_with_its_address_are_one_person() -> None:
     account = interval("account:7", 0, 10, email="Kim@example.com")
     guest = interval("email:kim@example.com", 20, 30, email="kim@example.com")
