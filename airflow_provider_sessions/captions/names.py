@@ -39,11 +39,11 @@ def without_names(text: str, colon: str) -> str:
 
 
 def _without_name(line: str, colon: str) -> str:
-    found = _found(line)
-    if found is None:
-        return line
-    at = line.index(":", found.end("name"))
-    return line[:at] + colon + line[at + 1 :]
+    # Again, because a name may seem to go on after a colon that was replaced.
+    while (found := _found(line)) is not None:
+        at = line.index(":", found.end("name"))
+        line = line[:at] + colon + line[at + 1 :]
+    return line
 
 
 def _found(line: str) -> re.Match[str] | None:

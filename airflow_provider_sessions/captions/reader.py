@@ -1,7 +1,7 @@
 """Reading WebVTT and SRT as they are found, not only as they should be.
 
 What real files do, and this reader takes: a byte order mark; line ends of any system; commas or points in times;
-missing hours; NOTE, STYLE and REGION blocks; ids and settings of cues; tags of style; entities; speakers as
+missing hours; NOTE, STYLE and REGION blocks of WebVTT; ids and settings of cues; tags of style; entities; speakers as
 ``<v Name>`` or as ``Name: text``; two voices in one cue; no blank line between cues; ends before their starts.
 """
 
@@ -51,7 +51,7 @@ def read_captions(data: bytes | str, session_id: str = "") -> Transcript:
     blocks = _BLANK.split(text)
     said = _said_in_webvtt if is_webvtt else _said_in_srt
     segments = [segment for cue in _cues(blocks, is_webvtt) for segment in _segments(cue, said)]
-    if text.strip() and not segments and not is_webvtt:
+    if text.strip() and not segments and not is_webvtt and not any(map(_has_text, _cues(blocks, is_webvtt))):
         raise MalformedResponseError("this is neither WebVTT nor SRT: there is no line of times with text below it")
     language = _LANGUAGE.search(blocks[0]) if is_webvtt else None
     # Validated all at once: that takes a third of the time of making segments one by one.
@@ -92,7 +92,7 @@ def _decoded(data: bytes) -> str:
 def _cues(blocks: list[str], is_webvtt: bool) -> Iterator[_Cue]:
     last: _Cue | None = None
     for block in blocks:
-        if _HIDDEN.match(block):
+        if is_webvtt and _HIDDEN.match(block):
             continue
         found = list(_cues_of(block)) if "-->" in block else []
         if not found and last is not None and not is_webvtt and not block.isdecimal():
@@ -103,6 +103,10 @@ def _cues(blocks: list[str], is_webvtt: bool) -> Iterator[_Cue]:
             last = cue
     if last is not None:
         yield last
+
+
+def _has_text(cue: _Cue) -> bool:
+    return any(line.strip() for line in cue.lines)
 
 
 def _cues_of(block: str) -> Iterator[_Cue]:

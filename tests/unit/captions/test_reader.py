@@ -102,6 +102,16 @@ def test_cues_without_words_are_left_out() -> None:
     assert said("WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n\n00:00:02.000 --> 00:00:03.000\n<v Anna></v>\n") == []
 
 
+@pytest.mark.parametrize("word", ["NOTE", "STYLE", "REGION"])
+def test_srt_has_no_comments(word: str) -> None:
+    data = f"1\n00:00:01,000 --> 00:00:02,000\nFirst\n\n{word} that I say this\n\n2\n00:00:03,000 --> 00:00:04,000\nx\n"
+    assert said(data) == [(None, f"First\n{word} that I say this"), (None, "x")]
+
+
+def test_cues_that_say_nothing_are_an_empty_transcript() -> None:
+    assert said("1\n00:00:01,000 --> 00:00:02,000\n<inaudible>\n") == []
+
+
 @pytest.mark.parametrize("data", ["", "\ufeff", "\n\n", b"", "WEBVTT", "WEBVTT\n\nNOTE nothing yet\n"])
 def test_an_empty_file_has_no_segments(data: str | bytes) -> None:
     assert read_captions(data).segments == ()

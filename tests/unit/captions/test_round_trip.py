@@ -16,6 +16,9 @@ PROSE = st.text(st.sampled_from("aB1 :.,-<>&{}[]/\\#;\n\t'\"é漢\u00a0"), max_s
 TRICKY = st.sampled_from(
     [
         "Note: bring it",
+        "No: 5 Language: de",
+        "A: B: C: D: E: F: g",
+        "First\n\nNOTE this",
         "Anna: hi\nBob: hello",
         "[laughs]: no",
         "[a: b]: no",
@@ -63,6 +66,7 @@ def text_of(name: str, given: Transcript) -> str:
 
 @given(st.lists(segments(), max_size=6), st.sampled_from([None, "en", "pt-BR"]))
 @example([TranscriptSegment(start=0, end=1, text="Note: x")], None)
+@example([TranscriptSegment(start=0, end=1, text="No: 5 Language: de")], None)
 def test_webvtt(found: list[TranscriptSegment], language: str | None) -> None:
     written = transcript(*found, language=language)
     assert read_captions(text_of("vtt", written), "s1") == as_given(written)
